@@ -1,0 +1,48 @@
+//! `cargo xtask check`: what a compiler or a reader can find without running anything.
+
+use anyhow::Result;
+
+use crate::cli::SetupArgs;
+use crate::process::run as start;
+use crate::workspace::Workspace;
+use crate::{rustup, setup, tidy};
+
+/// Runs every gate in turn, the quick ones first, and stops at the first that fails.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    setup::run(workspace, &SetupArgs { build_only: true, ..SetupArgs::default() })?;
+    println!("check: tidy");
+    tidy::run(workspace)?;
+    println!("check: fmt");
+    start(workspace.cargo().args(["fmt", "--all", "--check"]))?;
+    println!("check: clippy, host crates");
+    let host = ["clippy", "--workspace", "--exclude", "monitor-ebpf", "--all-targets", "--locked"];
+    start(workspace.cargo().args(host).args(["--", "--deny", "warnings"]))?;
+    println!("check: clippy, BPF target");
+    clippy_bpf(workspace)?;
+    println!("check: rustdoc");
+    let doc = ["doc", "--workspace", "--exclude", "monitor-ebpf", "--no-deps", "--locked"];
+    start(workspace.cargo().env("RUSTDOCFLAGS", "--deny warnings").args(doc))
+}
+
+fn clippy_bpf(workspace: &Workspace) -> Result<()> {
+    if rustup::is_debian_toolchain(workspace) {
+        println!(
+            "check: skipped, rustup could not fetch rust-src and Debian's rustc has no clippy"
+        );
+        return Ok(());
+    }
+    let mut clippy = workspace.cargo();
+    clippy.args(["clippy", "--package", "monitor-ebpf", "--release", "--locked"]);
+    clippy.args(["--target", "bpfel-unknown-none", "-Zbuild-std=core"]);
+    // Its own directory: other flags than the host's would rebuild everything there.
+    clippy.arg("--target-dir").arg(workspace.target().join("check-bpf"));
+    // Lets the pinned stable compiler build `core`, as build.rs does for the real build.
+    clippy.env("RUSTC_BOOTSTRAP", "1");
+    clippy.env("CARGO_ENCODED_RUSTFLAGS", bpf_flags());
+    start(clippy.args(["--", "--deny", "warnings"]))
+}
+
+/// The flags that aya-build gives to the real build.
+fn bpf_flags() -> String {
+    format!("--cfg=bpf_target_arch=\"{}\"\x1f-Cdebuginfo=2", std::env::consts::ARCH)
+}

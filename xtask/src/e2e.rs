@@ -1,0 +1,120 @@
+//! `cargo xtask e2e`: the end-to-end tests, on this kernel or in virtual machines.
+//!
+//! The test binary and the triggers are static, so that the same files run here, in a container
+//! whose only other program is busybox, and in a guest. The daemon is the one that is shipped.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::build;
+use crate::cli::{E2eArgs, E2eLocalArgs, E2eTarget, E2eVmArgs, GuestFile};
+use crate::kernels::{KERNELS, Kernel};
+use crate::process::run as start;
+use crate::setup;
+use crate::vm::Machine;
+use crate::workspace::{Workspace, as_root, find_program};
+
+/// The host's own target, named: flags for a named target do not touch build scripts.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// A guest holds its files twice while it boots, and containers beside them.
+const MEMORY_MB: u32 = 2048;
+
+/// A guest that has not ended its cases by then hangs.
+const TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// Where the guest has our programs.
+const GUEST_BIN: &str = "/usr/local/bin";
+
+/// The container runtime's programs.
+const RUNTIME: &[&str] = &["containerd", "containerd-shim-runc-v2", "ctr", "runc"];
+
+/// Sets up, builds and runs the cases.
+pub(crate) fn run(workspace: &Workspace, args: &E2eArgs) -> Result<()> {
+    setup::run(workspace, &crate::cli::SetupArgs::default())?;
+    build::run(workspace)?;
+    build_tests(workspace)?;
+    match &args.target {
+        E2eTarget::Local(args) => local(workspace, args),
+        E2eTarget::Vm(args) => vm(workspace, args),
+    }
+}
+
+/// Builds the test binary and the triggers, static.
+pub(crate) fn build_tests(workspace: &Workspace) -> Result<()> {
+    let flags = format!("target.{TARGET}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--package", "e2e", "--locked", "--target", TARGET]);
+    start(cargo.args(["--config", &flags]))
+}
+
+/// Runs the cases on this kernel, as root.
+pub(crate) fn local(workspace: &Workspace, args: &E2eLocalArgs) -> Result<()> {
+    let mut env = as_root("env")?;
+    env.arg(format!("RUNMON={}", workspace.runmon().display()));
+    env.arg(format!("TRIGGER={}", tests(workspace).join("trigger").display()));
+    env.arg(tests(workspace).join("e2e"));
+    start(env.args(filter(args.filter.as_deref())).args(&args.args))
+}
+
+/// Runs the cases on each kernel that is asked for; says at the end on which they failed.
+pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs) -> Result<()> {
+    let kernels: Vec<&'static Kernel> = match args.kernels.as_slice() {
+        [] => KERNELS.iter().collect(),
+        names => names.iter().map(|name| Kernel::find(name)).collect::<Result<_>>()?,
+    };
+    let guest = |name: &str| Path::new(GUEST_BIN).join(name).display().to_string();
+    let mut command = vec!["env".to_owned()];
+    command.push(format!("RUNMON={}", guest("runmon")));
+    command.push(format!("TRIGGER={}", guest("trigger")));
+    command.push(guest("e2e"));
+    command.extend(filter(args.filter.as_deref()));
+    command.extend(args.args.iter().cloned());
+    let files = guest_files(workspace)?;
+    let mut failed = Vec::new();
+    for kernel in kernels {
+        println!("e2e: Linux {}", kernel.version);
+        let machine = Machine {
+            kernel,
+            append: "",
+            memory_mb: MEMORY_MB,
+            files: &files,
+            bare: false,
+            timeout: TIMEOUT,
+            command: &command,
+        };
+        if machine.run(workspace)? != 0 {
+            failed.push(kernel.version);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("the end-to-end tests failed on Linux {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn guest_files(workspace: &Workspace) -> Result<Vec<GuestFile>> {
+    let ours = [workspace.runmon(), tests(workspace).join("e2e"), tests(workspace).join("trigger")];
+    let mut files = Vec::new();
+    for host in ours {
+        let name = host.file_name().unwrap_or_default();
+        files.push(GuestFile { guest: Path::new(GUEST_BIN).join(name), host });
+    }
+    for name in RUNTIME {
+        let Some(host) = find_program(name) else {
+            bail!("{name} is missing; run `cargo xtask setup`");
+        };
+        files.push(GuestFile { guest: Path::new("/usr/bin").join(name), host });
+    }
+    Ok(files)
+}
+
+fn filter(text: Option<&str>) -> Vec<String> {
+    text.map(str::to_owned).into_iter().collect()
+}
+
+fn tests(workspace: &Workspace) -> PathBuf {
+    workspace.target().join(TARGET).join("debug")
+}

@@ -1,0 +1,99 @@
+//! `cargo xtask setup`: what the build and the tests need, each thing made once.
+//!
+//! Every step says cheaply whether it is done, so that a set-up with nothing to do is quick enough
+//! to run before each build.
+
+use std::fs::{self, File};
+
+use anyhow::{Context as _, Result};
+
+use crate::apt::{self, PrivateApt};
+use crate::cli::SetupArgs;
+use crate::kernels::KERNELS;
+use crate::process::Log;
+use crate::progress;
+use crate::rustup::{self, BPF_LINKER};
+use crate::workspace::Workspace;
+
+/// What `cargo build` needs beside Rust.
+const BUILD_PACKAGES: &[&str] = &["gcc", "libc6-dev", "protobuf-compiler"];
+
+/// What the tests need: a container runtime, a user land for containers and machines, machines.
+const TEST_PACKAGES: &[&str] =
+    &["busybox-static", "containerd", "iproute2", "qemu-system-x86", "runc"];
+
+/// One thing that set-up makes.
+struct Step<'a> {
+    name: String,
+    is_done: Box<dyn Fn() -> bool + 'a>,
+    make: Box<Make<'a>>,
+}
+
+type Make<'a> = dyn Fn(&Log) -> Result<()> + 'a;
+
+/// Does the steps that are not done yet.
+pub(crate) fn run(workspace: &Workspace, args: &SetupArgs) -> Result<()> {
+    let cache = workspace.cache();
+    fs::create_dir_all(&cache).with_context(|| format!("create {}", cache.display()))?;
+    // Two set-ups at once would write the same files.
+    let lock = File::create(cache.join("setup.lock")).context("create the set-up's lock")?;
+    lock.lock().context("lock the set-up")?;
+
+    let apt = PrivateApt::new(workspace);
+    let mut steps = build_steps(workspace, args);
+    if !args.build_only {
+        steps.extend(test_steps(workspace, &apt));
+    }
+    let total = steps.len();
+    let mut made = 0;
+    for (index, step) in steps.iter().enumerate() {
+        if (step.is_done)() {
+            continue;
+        }
+        let title = format!("[{}/{total}] {}", index + 1, step.name);
+        let log = Log::create(workspace.logs().join(format!("setup-{}.log", index + 1)))?;
+        progress::step(&title, || (step.make)(&log)).with_context(|| step.name.clone())?;
+        made += 1;
+    }
+    match made {
+        0 => println!("setup: all {total} parts are there"),
+        _ => println!("setup: made {made} of {total} parts, the others were there"),
+    }
+    Ok(())
+}
+
+fn build_steps<'a>(workspace: &'a Workspace, args: &'a SetupArgs) -> Vec<Step<'a>> {
+    let wanted = args.bpf_toolchain;
+    vec![
+        packages("Debian packages for the build", BUILD_PACKAGES),
+        Step {
+            name: "core for the BPF target".to_owned(),
+            is_done: Box::new(move || rustup::has_bpf_toolchain(workspace, wanted)),
+            make: Box::new(move |log| rustup::make_bpf_toolchain(workspace, wanted, log)),
+        },
+        Step {
+            name: format!("bpf-linker {BPF_LINKER}"),
+            is_done: Box::new(|| rustup::has_bpf_linker(workspace)),
+            make: Box::new(|log| rustup::make_bpf_linker(workspace, log)),
+        },
+    ]
+}
+
+fn test_steps<'a>(workspace: &'a Workspace, apt: &'a PrivateApt) -> Vec<Step<'a>> {
+    let kernels = KERNELS.iter().map(|kernel| Step {
+        name: format!("Linux {} for the virtual machine", kernel.version),
+        is_done: Box::new(|| kernel.is_there(workspace)),
+        make: Box::new(|log| kernel.make(workspace, apt, log)),
+    });
+    std::iter::once(packages("Debian packages for the tests", TEST_PACKAGES))
+        .chain(kernels)
+        .collect()
+}
+
+fn packages<'a>(title: &str, packages: &'static [&'static str]) -> Step<'a> {
+    Step {
+        name: format!("{title} ({})", packages.join(" ")),
+        is_done: Box::new(|| apt::missing(packages).is_empty()),
+        make: Box::new(|log| apt::install(&apt::missing(packages), log)),
+    }
+}

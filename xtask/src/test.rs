@@ -1,0 +1,48 @@
+//! `cargo xtask test`: what the README promises and CI runs, from quick to slow.
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::{E2eLocalArgs, E2eVmArgs, SetupArgs, TestArgs};
+use crate::process::run as start;
+use crate::progress::human;
+use crate::workspace::Workspace;
+use crate::{build, check, e2e, setup};
+
+/// The cases of a smoke boot; the whole matrix is for `--full`.
+const SMOKE: &str = "smoke";
+
+/// Runs every part in turn and stops at the first that fails.
+pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
+    let started = Instant::now();
+    part("setup", || setup::run(workspace, &SetupArgs::default()))?;
+    part("check", || check::run(workspace))?;
+    part("cargo test", || start(workspace.cargo().args(["test", "--locked"])))?;
+    part("build", || build::run(workspace).and_then(|()| e2e::build_tests(workspace)))?;
+    part("rules", || rules(workspace))?;
+    part("e2e local", || e2e::local(workspace, &E2eLocalArgs::default()))?;
+    let filter = (!args.full).then(|| SMOKE.to_owned());
+    part("e2e vm", || {
+        e2e::vm(workspace, &E2eVmArgs { kernels: Vec::new(), filter, args: Vec::new() })
+    })?;
+    println!("test: all passed in {}", human(started.elapsed()));
+    Ok(())
+}
+
+fn part(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    println!("test: {name}");
+    let started = Instant::now();
+    work().with_context(|| format!("`cargo xtask test` stopped in its part `{name}`"))?;
+    println!("test: {name} passed in {}", human(started.elapsed()));
+    Ok(())
+}
+
+/// Each shipped rule against its own examples.
+fn rules(workspace: &Workspace) -> Result<()> {
+    let rules = workspace.root.join("rules");
+    let any = fs::read_dir(&rules).with_context(|| format!("read {}", rules.display()))?.count();
+    println!("{any} entries in {}", rules.display());
+    start(std::process::Command::new(workspace.runmon()).args(["rules", "test"]).arg(&rules))
+}

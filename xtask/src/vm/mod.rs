@@ -1,0 +1,210 @@
+//! `cargo xtask vm`: one command on another kernel, under qemu, as if it had run here.
+//!
+//! The guest's first serial line is its console and goes to stdout. The second one is for us only:
+//! the guest's init writes `up` when the system stands and `exit N` when the command has ended, so
+//! that no kernel message can be taken for a result. KVM is not needed.
+
+mod image;
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+
+use crate::cli::{GuestFile, VmArgs};
+use crate::kernels::Kernel;
+use crate::process::tail;
+use crate::vm::image::Image;
+use crate::workspace::{Workspace, find_program};
+
+/// How long a kernel may take until the guest's init has mounted everything; 10 s are usual.
+const BOOT_TIMEOUT: Duration = Duration::from_secs(180);
+/// How often the guest's reports are looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A machine to boot, for one command.
+pub(crate) struct Machine<'a> {
+    pub(crate) kernel: &'static Kernel,
+    /// More words for the kernel command line.
+    pub(crate) append: &'a str,
+    pub(crate) memory_mb: u32,
+    pub(crate) files: &'a [GuestFile],
+    /// No tracefs, bpffs and securityfs.
+    pub(crate) bare: bool,
+    pub(crate) timeout: Duration,
+    pub(crate) command: &'a [String],
+}
+
+/// Boots what the command line asks for; the result is the exit code of the guest's command.
+pub(crate) fn run(workspace: &Workspace, args: &VmArgs) -> Result<ExitCode> {
+    let machine = Machine {
+        kernel: Kernel::find(&args.kernel)?,
+        append: args.append.as_deref().unwrap_or_default(),
+        memory_mb: args.memory,
+        files: &args.files,
+        bare: args.bare,
+        timeout: Duration::from_secs(args.timeout),
+        command: &args.command,
+    };
+    machine.run(workspace).map(ExitCode::from)
+}
+
+impl Machine<'_> {
+    /// Boots, runs the command, and returns its exit code.
+    pub(crate) fn run(&self, workspace: &Workspace) -> Result<u8> {
+        ensure!(
+            self.kernel.is_there(workspace) && find_program("qemu-system-x86_64").is_some(),
+            "Linux {} or qemu is missing; run `cargo xtask setup`",
+            self.kernel.version
+        );
+        let scratch = Scratch::new(workspace)?;
+        let initrd = scratch.dir.join("initrd");
+        self.image(workspace)?.write(&initrd)?;
+        let report = scratch.dir.join("report");
+        let console = scratch.dir.join("console");
+        let mut qemu = Qemu::start(self.qemu(workspace, &initrd, &report))?;
+        let copier = qemu.copy_console(&console)?;
+        let ended = self.wait(&mut qemu, &report);
+        qemu.kill();
+        // The copier ends with the machine; it has nothing to report but a full disk.
+        copier.join().unwrap_or_default();
+        ended.map_err(|err| {
+            anyhow!(
+                "Linux {}: {err:#}; its console ended so:\n{}",
+                self.kernel.version,
+                tail(&console)
+            )
+        })
+    }
+
+    fn image(&self, workspace: &Workspace) -> Result<Image> {
+        let mut image = Image::new(self.command, self.bare)?;
+        for entry in fs::read_dir(self.kernel.dir(workspace))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "ko") {
+                let name = path.file_name().context("a module has a name")?;
+                image.add_plain(&path, &Path::new("/modules").join(name))?;
+            }
+        }
+        for file in self.files {
+            image.add(&file.host, &file.guest)?;
+        }
+        Ok(image)
+    }
+
+    fn qemu(&self, workspace: &Workspace, initrd: &Path, report: &Path) -> Command {
+        let mut qemu = Command::new("qemu-system-x86_64");
+        // All two-CPU machines of the matrix are emulated: KVM is often not there for guests.
+        qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]);
+        qemu.args(["-m", &self.memory_mb.to_string()]);
+        qemu.args(["-nodefaults", "-display", "none", "-no-reboot"]);
+        qemu.args(["-serial", "stdio", "-serial", &format!("file:{}", report.display())]);
+        qemu.arg("-kernel").arg(self.kernel.dir(workspace).join("vmlinuz"));
+        qemu.arg("-initrd").arg(initrd);
+        qemu.args(["-append", &format!("console=ttyS0 quiet panic=-1 {}", self.append)]);
+        qemu
+    }
+
+    /// Waits for the guest's reports: first that it is up, then its exit code.
+    fn wait(&self, qemu: &mut Qemu, report: &Path) -> Result<u8> {
+        let started = Instant::now();
+        let mut up: Option<Instant> = None;
+        loop {
+            // Asked before the report is read: what an ended machine wrote is all there.
+            let ended = qemu.child.try_wait().context("wait for qemu")?;
+            let text = fs::read_to_string(report).unwrap_or_default();
+            if let Some(code) = text.lines().find_map(|line| line.strip_prefix("exit ")) {
+                return code.trim().parse().with_context(|| format!("exit code `{code}`"));
+            }
+            if up.is_none() && text.starts_with("up") {
+                up = Some(Instant::now());
+            }
+            if let Some(status) = ended {
+                bail!("the machine stopped before its command ended ({status})");
+            }
+            match up {
+                None if started.elapsed() > BOOT_TIMEOUT => {
+                    bail!("the machine was not up after {} s", BOOT_TIMEOUT.as_secs())
+                }
+                Some(up) if up.elapsed() > self.timeout => {
+                    bail!("the command still ran after {} s", self.timeout.as_secs())
+                }
+                _ => thread::sleep(POLL),
+            }
+        }
+    }
+}
+
+/// A running emulator, ended with its owner.
+struct Qemu {
+    child: Child,
+}
+
+impl Qemu {
+    fn start(mut command: Command) -> Result<Self> {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        Ok(Self { child: child.context("cannot start qemu-system-x86_64")? })
+    }
+
+    /// Copies the console to stdout and to a file, line by line.
+    fn copy_console(&mut self, file: &Path) -> Result<thread::JoinHandle<()>> {
+        let stdout = self.child.stdout.take().context("qemu's stdout is a pipe")?;
+        let file = File::create(file).with_context(|| format!("create {}", file.display()))?;
+        Ok(thread::spawn(move || {
+            if let Err(err) = copy_lines(stdout, file) {
+                eprintln!("warning: the console is cut off: {err}");
+            }
+        }))
+    }
+
+    fn kill(&mut self) {
+        // Both fail only when the machine has ended by itself.
+        self.child.kill().unwrap_or_default();
+        self.child.wait().map(drop).unwrap_or_default();
+    }
+}
+
+impl Drop for Qemu {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn copy_lines(console: impl Read, mut file: File) -> io::Result<()> {
+    let mut console = BufReader::new(console);
+    let mut line = Vec::new();
+    while console.read_until(b'\n', &mut line)? > 0 {
+        line.retain(|byte| *byte != b'\r');
+        file.write_all(&line)?;
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&line)?;
+        stdout.flush()?;
+        line.clear();
+    }
+    Ok(())
+}
+
+/// The files of one machine, removed with it.
+struct Scratch {
+    dir: PathBuf,
+}
+
+impl Scratch {
+    fn new(workspace: &Workspace) -> Result<Self> {
+        let dir = workspace.cache().join(format!("vm/{}", std::process::id()));
+        fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+        Ok(Self { dir })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(err) = fs::remove_dir_all(&self.dir) {
+            eprintln!("warning: {} is left behind: {err}", self.dir.display());
+        }
+    }
+}
