@@ -1,0 +1,2 @@
+//! Triggers.
+pub mod triggers;

@@ -1,0 +1,152 @@
+//! The acts: tiny, one thing each, done in as many ways as an attacker has.
+//!
+//! They are the other half of every case: a case starts one, reads its report, and expects the
+//! monitor to have told the same story. They link statically and need no file but themselves, so
+//! that they run on the host, in a container and in a guest.
+
+pub mod exec;
+pub mod file;
+pub mod net;
+pub mod race;
+pub mod report;
+mod ring;
+mod sys;
+
+use std::ffi::OsString;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use clap::Subcommand;
+
+pub use report::Report;
+
+/// A process that is gone before anyone can look at it below /proc.
+const NAP_MS: u64 = 50;
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Act {
+    /// Connect a socket
+    Connect {
+        /// The kind of socket
+        #[arg(value_enum)]
+        protocol: net::Protocol,
+        /// ADDRESS:PORT, [ADDRESS]:PORT
+        address: SocketAddr,
+        /// The interface to the kernel
+        #[arg(long, value_enum, default_value_t = net::Call::Libc)]
+        call: net::Call,
+    },
+    /// Send one datagram from a socket that is not connected
+    Sendto {
+        /// ADDRESS:PORT, [ADDRESS]:PORT
+        address: SocketAddr,
+    },
+    /// Open a TCP connection with its first data (MSG_FASTOPEN): no connect call
+    FastOpen {
+        /// ADDRESS:PORT, [ADDRESS]:PORT
+        address: SocketAddr,
+    },
+    /// Bind, listen, be connected to by oneself, accept
+    Accept {
+        /// ADDRESS:PORT, [ADDRESS]:PORT; port 0 for any
+        address: SocketAddr,
+    },
+    /// Open a file
+    Open {
+        /// The file
+        path: PathBuf,
+        /// The interface to the kernel
+        #[arg(long, value_enum, default_value_t = file::Call::Openat)]
+        call: file::Call,
+        /// What for
+        #[arg(long, value_enum, default_value_t = file::Mode::Write)]
+        mode: file::Mode,
+        /// Become this user first
+        #[arg(long)]
+        uid: Option<u32>,
+    },
+    /// Open a file for writing under another name of it, made in DIR
+    OpenThrough {
+        /// The kind of name
+        #[arg(value_enum)]
+        name: file::Alias,
+        /// The file that is opened
+        path: PathBuf,
+        /// Where the other name is made
+        dir: PathBuf,
+    },
+    /// Change a path: rename, link, remove …
+    Path {
+        /// The change
+        #[arg(value_enum)]
+        change: file::Change,
+        /// The path
+        path: PathBuf,
+        /// The new path, for rename, link and symlink
+        new: Option<PathBuf>,
+    },
+    /// Open PATH while a thread rewrites the name to OTHER and back; both of one length
+    OpenRace {
+        /// The file that is meant
+        path: PathBuf,
+        /// The file that it is swapped with
+        other: PathBuf,
+        /// How often to try
+        #[arg(long, default_value_t = 2000)]
+        rounds: u32,
+    },
+    /// Connect UDP sockets while a thread rewrites the address
+    ConnectRace {
+        /// The address that is meant
+        address: SocketAddr,
+        /// The address that it is swapped with, of the same family
+        other: SocketAddr,
+        /// How often to try
+        #[arg(long, default_value_t = 2000)]
+        rounds: u32,
+    },
+    /// Become PROGRAM, or start it in a child
+    Exec {
+        /// The way to start it
+        #[arg(value_enum)]
+        how: exec::How,
+        /// Where copies and scripts are made
+        #[arg(long, default_value = "/tmp")]
+        dir: PathBuf,
+        /// The program; this one when none is given
+        #[arg(long)]
+        program: Option<PathBuf>,
+        /// Its arguments; `nap 0` when none are given
+        args: Vec<OsString>,
+    },
+    /// Do nothing for a while
+    Nap {
+        /// Milliseconds; what is no number is only there to be seen on the command line
+        args: Vec<OsString>,
+    },
+}
+
+/// Performs an act. An error means that it could not even be tried.
+pub fn perform(act: &Act) -> io::Result<Report> {
+    match act {
+        Act::Connect { protocol, address, call } => net::connect(*protocol, *address, *call),
+        Act::Sendto { address } => net::sendto(*address),
+        Act::FastOpen { address } => net::fast_open(*address),
+        Act::Accept { address } => net::accept(*address),
+        Act::Open { path, call, mode, uid } => file::open(path, *call, *mode, *uid),
+        Act::OpenThrough { name, path, dir } => file::open_through(*name, path, dir),
+        Act::Path { change, path, new } => file::change(*change, path, new.as_deref()),
+        Act::OpenRace { path, other, rounds } => race::open(path, other, *rounds),
+        Act::ConnectRace { address, other, rounds } => race::connect(*address, *other, *rounds),
+        Act::Exec { how, dir, program, args } => exec::start(*how, dir, program.as_deref(), args),
+        Act::Nap { args } => {
+            let milliseconds = args.iter().find_map(|arg| arg.to_str()?.parse().ok());
+            thread::sleep(Duration::from_millis(milliseconds.unwrap_or(NAP_MS)));
+            Ok(Report::new("nap"))
+        }
+    }
+}

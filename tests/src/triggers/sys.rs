@@ -1,0 +1,178 @@
+//! The calls for which no safe wrapper exists, each with the reason why it is sound.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::io;
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::ptr;
+
+/// A string for the kernel.
+pub(super) fn c_string(text: impl AsRef<OsStr>) -> io::Result<CString> {
+    Ok(CString::new(text.as_ref().as_bytes())?)
+}
+
+/// The kernel's answer in libc's form.
+fn answer(result: libc::c_long) -> io::Result<i32> {
+    match i32::try_from(result) {
+        Ok(number) if number >= 0 => Ok(number),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn owned(fd: i32) -> OwnedFd {
+    // SAFETY: callers pass a descriptor that the kernel has just made for them.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+/// open(2) itself: libc's function of that name is openat.
+pub(super) fn open(path: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
+    // SAFETY: the path is a C string that outlives the call.
+    let result = unsafe { libc::syscall(libc::SYS_open, path.as_ptr(), flags, mode) };
+    answer(result).map(owned)
+}
+
+/// creat(2): write, create, truncate.
+pub(super) fn creat(path: &CStr, mode: u32) -> io::Result<OwnedFd> {
+    // SAFETY: the path is a C string that outlives the call.
+    let result = unsafe { libc::syscall(libc::SYS_creat, path.as_ptr(), mode) };
+    answer(result).map(owned)
+}
+
+/// open(2) through the 32-bit entry of the kernel, as a 32-bit program would call it.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn open_int80(path: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
+    use std::num::NonZeroUsize;
+
+    use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+
+    const OPEN: u64 = 5;
+    const PAGE: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
+    let bytes = path.to_bytes_with_nul();
+    if bytes.len() > PAGE.get() {
+        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
+    }
+    let flags_of_map = MapFlags::MAP_PRIVATE | MapFlags::MAP_32BIT;
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: a new anonymous mapping where the kernel likes; nothing else is there.
+    let low = unsafe { mmap_anonymous(None, PAGE, access, flags_of_map) }?;
+    // SAFETY: the mapping is PAGE bytes long, writable and ours alone; the path fits, see above.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), low.as_ptr().cast::<u8>(), bytes.len()) };
+    let mut result = OPEN;
+    // SAFETY: rbx, which the compiler keeps for itself, is put back; the entry clobbers r8 to r11.
+    unsafe {
+        std::arch::asm!(
+            "xchg rbx, {path}", "int 0x80", "xchg rbx, {path}",
+            path = inout(reg) low.as_ptr() as u64 => _,
+            inout("rax") result, in("rcx") i64::from(flags), in("rdx") u64::from(mode),
+            lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _,
+        );
+    }
+    let result = result as i32;
+    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(owned(result)) }
+}
+
+/// openat(2) from memory that another thread rewrites.
+///
+/// # Safety
+/// `path` must stay allocated for the call, and a NUL must be at its end at all times.
+pub(super) unsafe fn openat_volatile(path: *const libc::c_char, flags: i32) -> io::Result<OwnedFd> {
+    // SAFETY: see above; the kernel copies the string with its own care for concurrent writers.
+    let result = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, flags, 0) };
+    answer(result).map(owned)
+}
+
+/// connect(2) from memory that another thread rewrites.
+///
+/// # Safety
+/// `name` must stay allocated, `length` bytes long, for the call.
+pub(super) unsafe fn connect_volatile(fd: i32, name: *const u8, length: u32) -> io::Result<()> {
+    // SAFETY: see above; the kernel copies the address before it looks at it.
+    let result = unsafe { libc::syscall(libc::SYS_connect, fd, name, length) };
+    answer(result).map(drop)
+}
+
+/// Becomes another program, with the environment that this one has.
+pub(super) fn execve(path: &CStr, args: &[CString]) -> io::Error {
+    let pointers = pointers(args);
+    // SAFETY: all strings end with NUL, the list ends with null, and all outlive the call.
+    unsafe { libc::execve(path.as_ptr(), pointers.as_ptr(), environment()) };
+    io::Error::last_os_error()
+}
+
+/// The environment block.
+fn environment() -> *const *const libc::c_char {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    // SAFETY: libc sets it before main; no thread of a trigger changes the environment.
+    unsafe { environ }
+}
+
+/// Starts a program in a vfork(2) child, which borrows this process's memory until then.
+///
+/// vfork's wrapper returns twice on one stack, which Rust does not promise to survive; the same
+/// kernel act is clone(CLONE_VM | CLONE_VFORK) with a stack of the child's own.
+pub(super) fn vfork_exec(path: &CStr, args: &[CString]) -> io::Result<i32> {
+    const STACK_BYTES: usize = 64 * 1024;
+    let mut stack = vec![0_u128; STACK_BYTES / size_of::<u128>()];
+    let pointers = pointers(args);
+    let mut start = ChildStart { path: path.as_ptr(), args: pointers.as_ptr() };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    let top = stack.as_mut_ptr_range().end;
+    // SAFETY: the child runs `exec_child` on the stack above, 16-byte aligned; this thread sleeps
+    // until it has left the shared memory by execve or _exit, so that all pointers stay valid.
+    let pid = unsafe { libc::clone(exec_child, top.cast(), flags, (&raw mut start).cast()) };
+    answer(pid.into())
+}
+
+/// What a child of `vfork_exec` starts.
+struct ChildStart {
+    path: *const libc::c_char,
+    args: *const *const libc::c_char,
+}
+
+extern "C" fn exec_child(start: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: the parent passes a ChildStart and sleeps while it is used.
+    let start = unsafe { &*start.cast::<ChildStart>() };
+    // SAFETY: the strings are the parent's, in memory that is shared and at rest.
+    unsafe { libc::execve(start.path, start.args, environment()) };
+    EXEC_FAILED
+}
+
+/// The exit code of a child that could not start its program, as shells have it.
+const EXEC_FAILED: libc::c_int = 127;
+
+/// Starts a program in a clone3(2) child with a copy of this process's memory.
+pub(super) fn clone3_exec(path: &CStr, args: &[CString]) -> io::Result<i32> {
+    let pointers = pointers(args);
+    let request = CloneArgs { exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() };
+    let size = size_of::<CloneArgs>();
+    // SAFETY: without CLONE_VM the child gets its own copy and returns here once, like fork's.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const request, size) };
+    if pid == 0 {
+        // SAFETY: as in `execve`; nothing between the two calls allocates or takes a lock.
+        unsafe { libc::execve(path.as_ptr(), pointers.as_ptr(), environment()) };
+        // SAFETY: ends the child without running the parent's exit handlers.
+        unsafe { libc::_exit(EXEC_FAILED) };
+    }
+    answer(pid)
+}
+
+/// The kernel's `struct clone_args`, first version.
+#[derive(Default)]
+#[repr(C)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+}
+
+/// The arguments as the kernel wants them: pointers, the last one null.
+fn pointers(args: &[CString]) -> Vec<*const libc::c_char> {
+    args.iter().map(|arg| arg.as_ptr()).chain([ptr::null()]).collect()
+}
