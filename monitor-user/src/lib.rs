@@ -1,1 +1,3 @@
-//! user
+//! The runmon daemon and its commands.
+#![forbid(unsafe_code)]
+pub mod bpf;

@@ -1,0 +1,81 @@
+//! The counters that the kernel programs keep, one array a CPU.
+//!
+//! The law they must obey, for every kind: `attempted = submitted + collapsed + dropped`.
+
+use crate::{Program, RecordKind};
+
+/// Why a record was not submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum DropReason {
+    /// The ring buffer had no room.
+    RingFull = 0,
+    /// All scratch slots of the CPU were taken.
+    ScratchExhausted = 1,
+    /// A kernel object without which there is no record could not be read.
+    ReadFault = 2,
+}
+
+impl DropReason {
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::RingFull, Self::ScratchExhausted, Self::ReadFault];
+
+    /// How many reasons there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// The name that reports and metrics use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring_full",
+            Self::ScratchExhausted => "scratch_exhausted",
+            Self::ReadFault => "read_fault",
+        }
+    }
+}
+
+/// Acts that a hook decided to tell of.
+#[must_use]
+pub const fn attempted(kind: RecordKind) -> usize {
+    kind as usize
+}
+
+/// Records that went into the ring buffer.
+#[must_use]
+pub const fn submitted(kind: RecordKind) -> usize {
+    RecordKind::COUNT + kind as usize
+}
+
+/// Acts that repeat an earlier one and were only counted.
+#[must_use]
+pub const fn collapsed(kind: RecordKind) -> usize {
+    2 * RecordKind::COUNT + kind as usize
+}
+
+/// Records lost for a reason.
+#[must_use]
+pub const fn dropped(kind: RecordKind, reason: DropReason) -> usize {
+    (3 + reason as usize) * RecordKind::COUNT + kind as usize
+}
+
+const AFTER_KINDS: usize = (3 + DropReason::COUNT) * RecordKind::COUNT;
+
+/// Acts of the monitor itself that a program saw and left out. The canary watches these.
+#[must_use]
+pub const fn own_acts(program: Program) -> usize {
+    AFTER_KINDS + program as usize
+}
+
+/// Records with a path that was cut.
+pub const PATH_TRUNCATED: usize = AFTER_KINDS + Program::COUNT;
+/// Records with arguments or an environment that was cut.
+pub const ARGS_TRUNCATED: usize = PATH_TRUNCATED + 1;
+/// Losses whose cgroup found no room in the per-cgroup table.
+pub const LOSS_UNATTRIBUTED: usize = PATH_TRUNCATED + 2;
+/// Connection attempts that could not be kept: their failure goes untold.
+pub const PENDING_FULL: usize = PATH_TRUNCATED + 3;
+/// Datagrams that could not be remembered: their repeats are told of one by one.
+pub const REPEATS_FULL: usize = PATH_TRUNCATED + 4;
+
+/// Number of counters.
+pub const COUNT: usize = PATH_TRUNCATED + 5;

@@ -1,0 +1,56 @@
+//! Every bound of the kernel side, with its reason.
+
+/// Longest file path that is recorded, in bytes: `PATH_MAX`, which the kernel itself enforces on
+/// names that are passed to it.
+pub const PATH_BYTES: usize = 4096;
+
+/// Directories that a path walk climbs before it gives up and marks the path as cut. Each step
+/// costs verifier time; real trees are far below this.
+pub const PATH_DEPTH: u32 = 64;
+
+/// Longest working directory that is recorded.
+pub const CWD_BYTES: usize = 1024;
+
+/// Longest program name, as it was passed to `execve`, that is recorded.
+pub const FILENAME_BYTES: usize = 2048;
+
+/// Bytes of the environment that are looked at for the selected keys.
+pub const ENV_BYTES: usize = 8192;
+
+/// Bytes of the argument vector that are recorded.
+pub const ARGV_BYTES: usize = 16384;
+
+/// Bytes of the argument vector that `Image::args_hash` covers when it is longer than
+/// [`ARGV_BYTES`]: `MAX_ARG_STRLEN`, the longest single argument.
+pub const ARGV_HASH_BYTES: usize = 131_072;
+
+/// Longest AF_UNIX address, `UNIX_PATH_MAX`.
+pub const UNIX_PATH_BYTES: usize = 108;
+
+/// Room for the header and the largest fixed body.
+pub const FIXED_BYTES: usize = 512;
+
+/// Longest record. A per-CPU array value may have 32768 bytes at most (`PCPU_MIN_UNIT_SIZE`),
+/// and the record is built in one.
+pub const RECORD_BYTES: usize =
+    FIXED_BYTES + PATH_BYTES + FILENAME_BYTES + CWD_BYTES + ENV_BYTES + ARGV_BYTES;
+
+/// Scratch slots a CPU: a program can be interrupted or preempted by others on the same CPU.
+pub const SCRATCH_SLOTS: u32 = 4;
+
+/// Monitor processes whose own acts are left out.
+pub const SELF_PIDS: usize = 8;
+
+/// Cgroups whose losses are counted one by one; what does not fit is counted in the totals only.
+pub const LOSS_CGROUPS: u32 = 4096;
+
+/// Connection attempts whose end is awaited at once; the oldest is forgotten first.
+pub const PENDING_CONNECTS: u32 = 16384;
+
+/// Distinct (process, destination) pairs whose repeated datagrams are collapsed.
+pub const SEND_REPEATS: u32 = 16384;
+
+/// A repeat is collapsed when it follows its like within this time; then it is told of again.
+pub const SEND_REPEAT_NS: u64 = 1_000_000_000;
+
+const _: () = assert!(RECORD_BYTES <= 32768 - 256);

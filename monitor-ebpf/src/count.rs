@@ -1,0 +1,51 @@
+//! The counters: each is added to atomically, since a program can be interrupted by another on
+//! the same CPU.
+
+use monitor_common::{DropReason, RecordKind, counter};
+
+use crate::maps::{COUNTERS, LOSSES};
+
+/// Adds to a word in one step that no interrupt can split.
+///
+/// Written out, since an atomic addition that also returns the old value needs Linux 5.12 and the
+/// language offers no other for this target.
+///
+/// # Safety
+/// `word` must be an aligned word of map memory.
+#[inline(always)]
+pub(crate) unsafe fn atomic_add(word: *mut u64, value: i64) {
+    // SAFETY: the caller vouches for the word; the verifier checks it.
+    unsafe {
+        core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) word, in(reg) value);
+    }
+}
+
+/// Adds one to a counter of this CPU.
+#[inline(always)]
+pub(crate) fn add(index: usize) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(0) {
+        // SAFETY: `index` is a constant below the array's length.
+        let counter = unsafe { counters.cast::<u64>().add(index) };
+        // SAFETY: a counter in map memory.
+        unsafe { atomic_add(counter, 1) };
+    }
+}
+
+/// Counts a lost record, in total and for its cgroup.
+#[inline(always)]
+pub(crate) fn dropped(kind: RecordKind, reason: DropReason, cgroup_id: u64) {
+    add(counter::dropped(kind, reason));
+    if let Some(losses) = LOSSES.get_ptr_mut(cgroup_id) {
+        // SAFETY: the array has a place for every reason.
+        let loss = unsafe { losses.cast::<u64>().add(reason as usize) };
+        // SAFETY: a counter in map memory.
+        unsafe { atomic_add(loss, 1) };
+        return;
+    }
+    let mut losses = [0; DropReason::COUNT];
+    losses[reason as usize] = 1;
+    // BPF_NOEXIST: where another CPU was faster, its entry must not be overwritten.
+    if LOSSES.insert(cgroup_id, losses, 1).is_err() {
+        add(counter::LOSS_UNATTRIBUTED);
+    }
+}

@@ -1,0 +1,184 @@
+//! `connect`: a socket was connected, or tried to be.
+//!
+//! An attempt is told of at once. Whether a TCP connection came about is known later, often in a
+//! softirq on top of a stranger: the record of the attempt is kept by socket, and sent once more,
+//! with the error, if the attempt fails.
+
+use aya_ebpf::{
+    macros::{btf_tracepoint, cgroup_sock_addr, fexit},
+    programs::{BtfTracePointContext, FExitContext, SockAddrContext},
+};
+use monitor_common::{
+    DropReason, Header, Member, Program, RecordKind, Socket, counter,
+    header::OUTCOME_UNKNOWN,
+    limits::{FIXED_BYTES, UNIX_PATH_BYTES},
+};
+
+use crate::{
+    count,
+    maps::{PENDING, SOCKET_RECORD_BYTES, offset},
+    own,
+    read::{Kptr, member, raw},
+    record::{self, Record},
+    socket::{self, AF_UNIX, IPPROTO_TCP},
+    task,
+};
+
+const EINPROGRESS: i32 = 115;
+const TCP_ESTABLISHED: i32 = 1;
+const TCP_SYN_SENT: i32 = 2;
+const TCP_CLOSE: i32 = 7;
+/// How old an attempt may be for a later hook to be about the same one.
+const SAME_ATTEMPT_NS: u64 = 1_000_000_000;
+
+/// `int security_socket_connect(struct socket *sock, struct sockaddr *address, int addrlen)`,
+/// Linux 2.6; the address is the kernel's copy.
+#[fexit(function = "security_socket_connect")]
+fn rm_connect(ctx: FExitContext) -> i32 {
+    let (sock, address): (Kptr, Kptr) = (ctx.arg(0), ctx.arg(1));
+    let (length, refused): (i32, i32) = (ctx.arg(2), ctx.arg(3));
+    let family: u16 = raw(address);
+    if !matches!(family, socket::AF_UNIX | socket::AF_INET | socket::AF_INET6) {
+        return 0;
+    }
+    let process = task::current::<true>();
+    if own::is_own(Program::SocketConnect, task::pid::<true>(process)) {
+        return 0;
+    }
+    let sock: Kptr = member::<true, _>(sock, Member::SocketSk);
+    record::send::<true>(RecordKind::Connect, Program::SocketConnect, process, |record| {
+        let body: &mut Socket = record.body();
+        socket::describe(body, sock);
+        socket::describe_address(body, address);
+        if family == AF_UNIX {
+            let (path, length) = socket::unix_path(address, length);
+            body.unix_len = record
+                .append_kernel::<{ FIXED_BYTES as u64 }, { UNIX_PATH_BYTES as u64 }>(path, length);
+        }
+        attempt(record, body, refused);
+        Ok(())
+    });
+    0
+}
+
+/// `cgroup/connect4`, Linux 4.17: before the connection, with the kernel's copy of the address.
+#[cgroup_sock_addr(connect4)]
+fn rm_connect4(ctx: SockAddrContext) -> i32 {
+    cgroup_connect::<false>(&ctx, Program::Connect4)
+}
+
+/// `cgroup/connect6`, Linux 4.17.
+#[cgroup_sock_addr(connect6)]
+fn rm_connect6(ctx: SockAddrContext) -> i32 {
+    cgroup_connect::<true>(&ctx, Program::Connect6)
+}
+
+#[inline(always)]
+fn cgroup_connect<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
+    let process = task::current::<false>();
+    if own::is_own(program, task::pid::<false>(process)) {
+        return 1;
+    }
+    record::send::<false>(RecordKind::Connect, program, process, |record| {
+        let body: &mut Socket = record.body();
+        socket::from_context::<V6>(body, ctx);
+        attempt(record, body, 0);
+        Ok(())
+    });
+    1
+}
+
+/// Sets the outcome of an attempt and, for TCP, keeps it until its fate is known.
+#[inline(always)]
+pub(crate) fn attempt(record: &Record, body: &Socket, refused: i32) {
+    let header = record.header();
+    header.outcome = OUTCOME_UNKNOWN;
+    if refused != 0 {
+        header.outcome = refused;
+    } else if body.protocol == IPPROTO_TCP {
+        header.outcome = -EINPROGRESS;
+        keep(record, body.socket_id);
+    }
+}
+
+#[inline(always)]
+fn keep(record: &Record, socket_id: u64) {
+    record.finish();
+    // SAFETY: the fixed part of the record, within the slot.
+    let fixed = unsafe { &*record.bytes().cast::<[u8; SOCKET_RECORD_BYTES]>() };
+    // A full table forgets the oldest attempt: then its failure is not told of.
+    if PENDING.insert(socket_id, fixed, 0).is_err() {
+        count::add(counter::PENDING_FULL);
+    }
+}
+
+/// `TP_PROTO(const struct sock *sk, const int oldstate, const int newstate)`, Linux 4.16
+#[btf_tracepoint(function = "inet_sock_set_state")]
+fn rm_sock_state(ctx: BtfTracePointContext) -> i32 {
+    let sock: Kptr = ctx.arg(0);
+    let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
+    match (old, new) {
+        (_, TCP_SYN_SENT) => begun(sock),
+        (TCP_SYN_SENT, TCP_ESTABLISHED) => {
+            let _gone = PENDING.remove(sock as u64);
+        }
+        (TCP_SYN_SENT, TCP_CLOSE) => failed(sock),
+        _ => {}
+    }
+    0
+}
+
+/// A connection that is on its way but that no hook told of: it came by another road than
+/// `connect`.
+#[inline(always)]
+fn begun(sock: Kptr) {
+    let process = task::current::<true>();
+    let pid = task::pid::<true>(process);
+    if own::is_own(Program::SockState, pid) {
+        return;
+    }
+    if let Some(kept) = PENDING.get_ptr(sock as u64) {
+        let kept: *const Header = kept.cast();
+        // SAFETY: the kept bytes start with a header; they are map memory.
+        let (owner, at) = unsafe { ((*kept).pid, (*kept).boottime_ns) };
+        // SAFETY: a helper without arguments.
+        let now = unsafe { aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns() };
+        if owner == pid && now - at < SAME_ATTEMPT_NS {
+            return;
+        }
+    }
+    record::send::<true>(RecordKind::Connect, Program::SockState, process, |record| {
+        let body: &mut Socket = record.body();
+        socket::describe(body, sock);
+        socket::describe_peer(body, sock);
+        attempt(record, body, 0);
+        Ok(())
+    });
+}
+
+/// The attempt came to nothing: the kept record is sent again, with the error.
+#[inline(always)]
+fn failed(sock: Kptr) {
+    let error: i32 = raw(sock.wrapping_add(offset(Member::SockErr)));
+    let Some(kept) = PENDING.get_ptr(sock as u64) else { return };
+    if error != 0 {
+        record::send::<true>(RecordKind::Connect, Program::SockState, task::current::<true>(), |record| {
+            let (stream, sequence, now) = {
+                let header = record.header();
+                (header.stream, header.sequence, header.boottime_ns)
+            };
+            // SAFETY: the kept bytes are a header and a body without sections; the slot has room.
+            unsafe {
+                core::ptr::copy_nonoverlapping(kept.cast::<u8>(), record.bytes(), SOCKET_RECORD_BYTES);
+            }
+            let header = record.header();
+            (header.stream, header.sequence, header.boottime_ns) = (stream, sequence, now);
+            header.program = Program::SockState as u32;
+            header.outcome = -error;
+            let body: &mut Socket = record.body();
+            body.unix_len = 0;
+            Ok::<(), DropReason>(())
+        });
+    }
+    let _gone = PENDING.remove(sock as u64);
+}

@@ -1,0 +1,145 @@
+//! `send`: a datagram left a socket for an address given with it. A stream that is opened by its
+//! first data (TCP fast open) is a `connect`.
+//!
+//! A process that sends to one place again and again is told of once a second, with a count.
+
+use aya_ebpf::{
+    helpers::generated::bpf_ktime_get_boot_ns,
+    macros::{cgroup_sock_addr, fexit},
+    programs::{FExitContext, SockAddrContext},
+};
+use monitor_common::{
+    Member, Program, RecordKind, Socket, counter, header::OUTCOME_UNKNOWN, limits::SEND_REPEAT_NS,
+};
+
+use crate::{
+    count,
+    maps::{REPEATS, offset},
+    own,
+    read::{Kptr, member, raw},
+    record,
+    socket::{self, AF_INET, AF_INET6, SOCK_STREAM},
+    task,
+};
+
+const MSG_FASTOPEN: u32 = 0x2000_0000;
+
+/// `int security_socket_sendmsg(struct socket *sock, struct msghdr *msg, int size)`, Linux 2.6;
+/// the address in the message is the kernel's copy.
+#[fexit(function = "security_socket_sendmsg")]
+fn rm_sendmsg(ctx: FExitContext) -> i32 {
+    let message: Kptr = ctx.arg(1);
+    let address: Kptr = member::<true, _>(message, Member::MsghdrName);
+    if address.is_null() {
+        return 0; // a connected socket
+    }
+    let sock: Kptr = ctx.arg(0);
+    let sock: Kptr = member::<true, _>(sock, Member::SocketSk);
+    let family: u16 = raw(address);
+    if !matches!(family, AF_INET | AF_INET6) {
+        return 0;
+    }
+    let kind = if raw::<u16>(sock.wrapping_add(offset(Member::SockType))) != SOCK_STREAM {
+        RecordKind::Send
+    } else if member::<true, u32>(message, Member::MsghdrFlags) & MSG_FASTOPEN != 0 {
+        RecordKind::Connect
+    } else {
+        return 0; // TCP ignores the address
+    };
+    let process = task::current::<true>();
+    let pid = task::pid::<true>(process);
+    if own::is_own(Program::SocketSendmsg, pid) {
+        return 0;
+    }
+    let refused: i32 = ctx.arg(3);
+    let mut repeats = 0;
+    if kind == RecordKind::Send {
+        let port: u16 = raw(address.wrapping_add(2));
+        let to: [u8; 16] = if family == AF_INET6 {
+            raw(address.wrapping_add(8))
+        } else {
+            let mut to = [0; 16];
+            socket::set_v4(&mut to, raw(address.wrapping_add(4)));
+            to
+        };
+        match is_repeat(pid, family, port, &to) {
+            Some(count) => repeats = count,
+            None => return 0,
+        }
+    }
+    record::send::<true>(kind, Program::SocketSendmsg, process, |record| {
+        let body: &mut Socket = record.body();
+        socket::describe(body, sock);
+        socket::describe_address(body, address);
+        body.repeats = repeats;
+        if kind == RecordKind::Connect {
+            super::connect::attempt(record, body, refused);
+        } else {
+            record.header().outcome = if refused == 0 { OUTCOME_UNKNOWN } else { refused };
+        }
+        Ok(())
+    });
+    0
+}
+
+/// `cgroup/sendmsg4`, Linux 4.18: UDP to an address given with the datagram.
+#[cgroup_sock_addr(sendmsg4)]
+fn rm_sendmsg4(ctx: SockAddrContext) -> i32 {
+    cgroup_send::<false>(&ctx, Program::Sendmsg4)
+}
+
+/// `cgroup/sendmsg6`, Linux 4.18.
+#[cgroup_sock_addr(sendmsg6)]
+fn rm_sendmsg6(ctx: SockAddrContext) -> i32 {
+    cgroup_send::<true>(&ctx, Program::Sendmsg6)
+}
+
+#[inline(always)]
+fn cgroup_send<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
+    let process = task::current::<false>();
+    let pid = task::pid::<false>(process);
+    if own::is_own(program, pid) {
+        return 1;
+    }
+    let (to, port) = socket::context_address::<V6>(ctx);
+    let Some(repeats) = is_repeat(pid, if V6 { AF_INET6 } else { AF_INET }, port, &to) else {
+        return 1;
+    };
+    record::send::<false>(RecordKind::Send, program, process, |record| {
+        let body: &mut Socket = record.body();
+        socket::from_context::<V6>(body, ctx);
+        body.repeats = repeats;
+        record.header().outcome = OUTCOME_UNKNOWN;
+        Ok(())
+    });
+    1
+}
+
+/// None if the same was told of less than a second ago (then it is counted); else how many
+/// repeats went untold since.
+#[inline(always)]
+fn is_repeat(pid: u32, family: u16, port: u16, to: &[u8; 16]) -> Option<u32> {
+    let [high, low]: [u64; 2] = zerocopy::transmute!(*to);
+    let key = [u64::from(pid), u64::from(family) << 16 | u64::from(port), high, low];
+    // SAFETY: a helper without arguments.
+    let now = unsafe { bpf_ktime_get_boot_ns() };
+    let Some(seen) = REPEATS.get_ptr_mut(key) else {
+        if REPEATS.insert(key, [now, 0], 0).is_err() {
+            count::add(counter::REPEATS_FULL);
+        }
+        return Some(0);
+    };
+    // SAFETY: map memory. Two CPUs that race here may both tell, or miscount one repeat in
+    // `repeats`; the counter below is exact.
+    let [told, repeats] = unsafe { &mut *seen };
+    if now.wrapping_sub(*told) < SEND_REPEAT_NS {
+        *repeats += 1;
+        count::add(counter::attempted(RecordKind::Send));
+        count::add(counter::collapsed(RecordKind::Send));
+        return None;
+    }
+    let untold = *repeats as u32;
+    *told = now;
+    *repeats = 0;
+    Some(untold)
+}

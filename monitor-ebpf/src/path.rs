@@ -1,0 +1,159 @@
+//! Paths, put together dentry by dentry from the file up to the root of its mount namespace.
+//!
+//! This is what the kernel itself would print: no link of user space's making is left in it.
+
+use monitor_common::{
+    Member,
+    limits::{PATH_BYTES, PATH_DEPTH},
+};
+
+use crate::{
+    maps::{PATHS, offset},
+    read::{self, Kptr},
+};
+
+/// Longest name of one directory entry, `NAME_MAX`.
+const NAME_BYTES: usize = 255;
+
+/// Where a path is put together, from the end of `bytes` to its front.
+#[repr(C, align(8))]
+pub(crate) struct Buffer {
+    /// First byte in use. In memory for the verifier's sake: as a local it would be followed
+    /// exactly through every round and the walk would never verify.
+    position: u64,
+    /// The `struct path` to walk. Handed over in memory, since a global function takes no typed
+    /// pointer.
+    of: u64,
+    bytes: [u8; PATH_BYTES + NAME_BYTES + 1],
+}
+
+/// Puts the path of a `struct path` together, in the buffer of a scratch slot. Returns the buffer
+/// and whether the path was cut: too long, too deep, or not connected to the root.
+#[inline(always)]
+pub(crate) fn build(slot: u32, of: Kptr) -> Option<(*mut Buffer, bool)> {
+    let buffer = PATHS.get_ptr_mut(slot)?;
+    // SAFETY: the buffer belongs to a claimed slot.
+    unsafe { (&raw mut (*buffer).of).write_volatile(of as u64) };
+    let cut = rm_walk_path(slot) != 0;
+    Some((buffer, cut))
+}
+
+/// A global function: the verifier looks at it once, by itself, and not again at every call.
+#[unsafe(no_mangle)]
+extern "C" fn rm_walk_path(slot: u32) -> u64 {
+    let Some(buffer) = PATHS.get_ptr_mut(slot) else { return 1 };
+    // SAFETY: the buffer belongs to a claimed slot.
+    let of = unsafe { (&raw const (*buffer).of).read_volatile() };
+    u64::from(walk(buffer, of as Kptr))
+}
+
+#[inline(always)]
+fn walk(buffer: *mut Buffer, of: Kptr) -> bool {
+    let mut dentry: Kptr = read::raw(of.wrapping_add(offset(Member::PathDentry)));
+    let mut mount = container_mount(read::raw(of.wrapping_add(offset(Member::PathMnt))));
+    let mut root = mount_root(mount);
+    set_position(buffer, PATH_BYTES as u64);
+    let mut step = 0;
+    while step < PATH_DEPTH {
+        step += 1;
+        if dentry == root {
+            let parent: Kptr = read::raw(mount.wrapping_add(offset(Member::MountParent)));
+            if parent == mount || parent.is_null() {
+                return false;
+            }
+            dentry = read::raw(mount.wrapping_add(offset(Member::MountMountpoint)));
+            mount = parent;
+            root = mount_root(mount);
+            continue;
+        }
+        let (parent, length, name) = entry(dentry);
+        if parent == dentry {
+            // A root that is no mount's root: a file that never had a directory (memfd), or a
+            // tree that was unmounted.
+            let own = position(buffer) == PATH_BYTES as u64;
+            return if own { !prepend(buffer, length, name) } else { true };
+        }
+        if !prepend(buffer, length, name) {
+            return true;
+        }
+        dentry = parent;
+    }
+    true
+}
+
+/// The path that [`walk`] left in the buffer: where it starts, and its length.
+#[inline(always)]
+pub(crate) fn built(buffer: *mut Buffer) -> (Kptr, u64) {
+    let position = read::at_most(position(buffer), PATH_BYTES as u64 - 1);
+    // SAFETY: `position` is within the bytes.
+    let start = unsafe { (&raw mut (*buffer).bytes).cast::<u8>().add(position as usize) };
+    if self::position(buffer) >= PATH_BYTES as u64 {
+        // SAFETY: the last byte of the path area.
+        unsafe { start.write(b'/') };
+        return (start, 1);
+    }
+    (start, PATH_BYTES as u64 - position)
+}
+
+/// Parent, name length and name of a dentry.
+#[inline(always)]
+fn entry(dentry: Kptr) -> (Kptr, u64, Kptr) {
+    // `struct qstr` is { u32 hash; u32 len; const char *name }. It follows `d_parent` in every
+    // kernel so far, so that one read gets all three; the verifier drops the branch not taken.
+    if offset(Member::DentryName) == offset(Member::DentryParent) + 8 {
+        let [parent, hash_len, name] =
+            read::raw::<[u64; 3]>(dentry.wrapping_add(offset(Member::DentryParent)));
+        return (parent as Kptr, length(hash_len), name as Kptr);
+    }
+    let qstr = dentry.wrapping_add(offset(Member::DentryName));
+    let parent = read::raw(dentry.wrapping_add(offset(Member::DentryParent)));
+    (parent, length(read::raw(qstr)), read::raw(qstr.wrapping_add(8)))
+}
+
+#[inline(always)]
+fn length(hash_len: u64) -> u64 {
+    if cfg!(target_endian = "little") { hash_len >> 32 } else { hash_len & 0xffff_ffff }
+}
+
+/// Puts `/name` in front of what is there; false when there is no room.
+#[inline(always)]
+fn prepend(buffer: *mut Buffer, length: u64, name: Kptr) -> bool {
+    let length = read::at_most(length, NAME_BYTES as u64);
+    let position = position(buffer);
+    if position < length + 1 {
+        return false;
+    }
+    let Some(start) = read::bounded(position - length - 1, PATH_BYTES as u64 - 1) else {
+        return false;
+    };
+    set_position(buffer, start);
+    // SAFETY: only the address is taken.
+    let bytes = unsafe { (&raw mut (*buffer).bytes).cast::<u8>() };
+    // SAFETY: `start` is below PATH_BYTES.
+    unsafe { bytes.add(start as usize).write(b'/') };
+    // SAFETY: `start + 1 + length` is at most PATH_BYTES + NAME_BYTES, the size of the buffer less
+    // one; the verifier checks the same.
+    unsafe { read::copy_kernel(bytes.add(start as usize + 1), length, name) }
+}
+
+#[inline(always)]
+fn container_mount(vfsmount: Kptr) -> Kptr {
+    vfsmount.wrapping_sub(offset(Member::MountMnt))
+}
+
+#[inline(always)]
+fn mount_root(mount: Kptr) -> Kptr {
+    read::raw(mount.wrapping_add(offset(Member::MountMnt) + offset(Member::VfsmountRoot)))
+}
+
+#[inline(always)]
+fn position(buffer: *mut Buffer) -> u64 {
+    // SAFETY: the buffer belongs to a claimed slot.
+    unsafe { (&raw const (*buffer).position).read_volatile() }
+}
+
+#[inline(always)]
+fn set_position(buffer: *mut Buffer, position: u64) {
+    // SAFETY: the buffer belongs to a claimed slot.
+    unsafe { (&raw mut (*buffer).position).write_volatile(position) }
+}

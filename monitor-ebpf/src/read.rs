@@ -1,0 +1,104 @@
+//! Bounded reads of kernel and user memory.
+
+use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
+use monitor_common::Member;
+
+use crate::maps::{direct, offset};
+
+/// A pointer into kernel memory. Never dereferenced as such.
+pub(crate) type Kptr = *const u8;
+
+/// Values that any bytes are valid for.
+pub(crate) trait Plain: Copy {}
+impl Plain for u8 {}
+impl Plain for u16 {}
+impl Plain for u32 {}
+impl Plain for i32 {}
+impl Plain for u64 {}
+impl Plain for i64 {}
+impl Plain for Kptr {}
+impl Plain for [u8; 16] {}
+impl Plain for [u32; 2] {}
+impl Plain for [u64; 3] {}
+
+/// Reads `base.member`; zero where the memory cannot be read.
+///
+/// `TYPED`: `base` came from the context or from another typed read, so that the verifier knows
+/// its struct. Such a read is one instruction instead of a helper call (where the kernel allows
+/// it, see [`direct`]), and a pointer read so is typed again.
+#[inline(always)]
+pub(crate) fn member<const TYPED: bool, T: Plain>(base: Kptr, member: Member) -> T {
+    at::<TYPED, T>(base, offset(member))
+}
+
+/// Reads at `base + offset`; otherwise as [`member`].
+#[inline(always)]
+pub(crate) fn at<const TYPED: bool, T: Plain>(base: Kptr, offset: usize) -> T {
+    if TYPED && direct() {
+        // SAFETY: the verifier knows the struct behind `base` and turns the load into one that
+        // yields zero on a fault; it refuses the program if the member were not at this offset.
+        unsafe { base.wrapping_add(offset).cast::<T>().read_volatile() }
+    } else {
+        raw(base.wrapping_add(offset))
+    }
+}
+
+/// Reads a value at any kernel address; zero where it cannot be read.
+#[inline(always)]
+pub(crate) fn raw<T: Plain>(address: Kptr) -> T {
+    // SAFETY: all-zero bytes are a valid `Plain`.
+    let mut value: T = unsafe { core::mem::zeroed() };
+    // SAFETY: the destination is a local of exactly that size; the helper checks the source and
+    // leaves zeros behind on a fault.
+    unsafe {
+        bpf_probe_read_kernel((&raw mut value).cast(), size_of::<T>() as u32, address.cast());
+    }
+    value
+}
+
+/// Copies `len` bytes of kernel memory; false on a fault.
+///
+/// # Safety
+/// `destination` must have room for `len` bytes in a way that the verifier can see.
+#[inline(always)]
+pub(crate) unsafe fn copy_kernel(destination: *mut u8, len: u64, source: Kptr) -> bool {
+    // SAFETY: the caller vouches for the destination, the helper checks the source.
+    unsafe { bpf_probe_read_kernel(destination.cast(), len as u32, source.cast()) == 0 }
+}
+
+/// Copies `len` bytes of user memory; false on a fault.
+///
+/// # Safety
+/// `destination` must have room for `len` bytes in a way that the verifier can see.
+#[inline(always)]
+pub(crate) unsafe fn copy_user(destination: *mut u8, len: u64, source: u64) -> bool {
+    // SAFETY: the caller vouches for the destination, the helper checks the source.
+    unsafe { bpf_probe_read_user(destination.cast(), len as u32, source as *const _) == 0 }
+}
+
+/// `value`, about which the compiler forgets all it knew: what is checked afterwards is checked
+/// in the very register that is then used, as the verifier wants to see it.
+#[inline(always)]
+pub(crate) fn forget(value: u64) -> u64 {
+    let mut value = value;
+    // SAFETY: the instruction copies a register onto itself. (An empty body would leave two line
+    // records at one offset, which the kernel refuses.)
+    unsafe {
+        core::arch::asm!("{0} = {0}", inout(reg) value, options(nomem, nostack, preserves_flags));
+    }
+    value
+}
+
+/// `value` if it is at most `limit`, in a form that the verifier believes.
+#[inline(always)]
+pub(crate) fn bounded(value: u64, limit: u64) -> Option<u64> {
+    let value = forget(value);
+    if value > limit { None } else { Some(value) }
+}
+
+/// The smaller of the two, in a form that the verifier believes.
+#[inline(always)]
+pub(crate) fn at_most(value: u64, limit: u64) -> u64 {
+    let value = forget(value);
+    if value > limit { limit } else { value }
+}

@@ -1,0 +1,286 @@
+//! A record under construction: a scratch slot is claimed, filled, sent and given back.
+
+use aya_ebpf::helpers::generated::{
+    bpf_get_smp_processor_id, bpf_ktime_get_boot_ns, bpf_ringbuf_output,
+};
+use monitor_common::{
+    DropReason, Header, Program, RecordKind, counter,
+    limits::{RECORD_BYTES, SCRATCH_SLOTS},
+};
+
+use crate::{
+    count,
+    maps::{READER_SLEEPS, RECORDS, SCRATCH},
+    path,
+    read::{self, Kptr},
+    task,
+};
+
+const BPF_RB_NO_WAKEUP: u64 = 1;
+const BPF_RB_FORCE_WAKEUP: u64 = 2;
+
+/// A place to build one record in.
+#[repr(C, align(8))]
+pub(crate) struct Slot {
+    /// Programs that hold or try to claim the slot.
+    claims: u64,
+    /// Number of the last record that was built here.
+    sequence: u64,
+    /// Where the next section goes. Kept in memory, not in a register: the verifier then takes
+    /// it for any number, and the bound is checked where it is used.
+    end: u64,
+    bytes: [u8; RECORD_BYTES],
+}
+
+/// A claimed slot with a header and an empty body.
+pub(crate) struct Record {
+    slot: *mut Slot,
+    index: u32,
+}
+
+/// Builds and sends one record: counts the attempt, claims a slot, fills the header with the
+/// facts of `task` and lets `fill` do the rest. Whatever goes wrong is counted by its reason.
+#[inline(always)]
+pub(crate) fn send<const TYPED: bool>(
+    kind: RecordKind,
+    program: Program,
+    task: Kptr,
+    fill: impl FnOnce(&Record) -> Result<(), DropReason>,
+) {
+    count::add(counter::attempted(kind));
+    let Some(record) = Record::claim() else {
+        return count::dropped(kind, DropReason::ScratchExhausted, task::cgroup::<TYPED>(task).0);
+    };
+    record.start::<TYPED>(kind, program, task);
+    match fill(&record).and_then(|()| record.submit()) {
+        Ok(()) => count::add(counter::submitted(kind)),
+        Err(reason) => count::dropped(kind, reason, record.header().cgroup_id),
+    }
+    record.release();
+}
+
+impl Record {
+    /// Takes a slot that no interrupted program is using.
+    ///
+    /// It is ours if we are its only claimant. Another program that comes between the addition
+    /// and the look makes both go on to the next slot, which is safe.
+    #[inline(always)]
+    pub(crate) fn claim() -> Option<Self> {
+        let mut index = 0;
+        while index < SCRATCH_SLOTS {
+            let slot = SCRATCH.get_ptr_mut(index)?;
+            // SAFETY: the slot is map memory.
+            let claims = unsafe { &raw mut (*slot).claims };
+            // SAFETY: an aligned word of map memory.
+            unsafe { count::atomic_add(claims, 1) };
+            // SAFETY: as above.
+            if unsafe { claims.read_volatile() } == 1 {
+                return Some(Self { slot, index });
+            }
+            // SAFETY: as above.
+            unsafe { count::atomic_add(claims, -1) };
+            index += 1;
+        }
+        None
+    }
+
+    /// Gives the slot back.
+    #[inline(always)]
+    pub(crate) fn release(&self) {
+        // SAFETY: as in `claim`.
+        unsafe { count::atomic_add(&raw mut (*self.slot).claims, -1) };
+    }
+
+    /// Writes the header and places the end behind the fixed body.
+    #[inline(always)]
+    pub(crate) fn start<const TYPED: bool>(&self, kind: RecordKind, program: Program, task: Kptr) {
+        // SAFETY: the slot is ours; nobody else reads or writes `sequence`.
+        let sequence = unsafe { &mut (*self.slot).sequence };
+        *sequence += 1;
+        let header = self.header();
+        header.kind = kind as u16;
+        header.origin = monitor_common::header::origin::KERNEL_OBJECT;
+        header.flags = 0;
+        header.program = program as u32;
+        header.sequence = *sequence;
+        // SAFETY: a helper without arguments.
+        let cpu = unsafe { bpf_get_smp_processor_id() };
+        header.stream = cpu * SCRATCH_SLOTS + self.index;
+        // SAFETY: a helper without arguments.
+        header.boottime_ns = unsafe { bpf_ktime_get_boot_ns() };
+        task::describe::<TYPED>(header, task);
+        self.set_end((size_of::<Header>() + kind.body_bytes()) as u64);
+    }
+
+    /// Which of the CPU's slots this is.
+    #[inline(always)]
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The header.
+    #[inline(always)]
+    #[expect(clippy::mut_from_ref, reason = "the slot is ours alone, and map memory")]
+    pub(crate) fn header(&self) -> &mut Header {
+        // SAFETY: the slot is ours and larger than a header; any bytes are a valid header.
+        unsafe { &mut *(&raw mut (*self.slot).bytes).cast() }
+    }
+
+    /// The fixed body; its bytes are those of an earlier record until they are written.
+    #[inline(always)]
+    #[expect(clippy::mut_from_ref, reason = "the slot is ours alone, and map memory")]
+    pub(crate) fn body<T: zerocopy::FromBytes>(&self) -> &mut T {
+        // SAFETY: the slot is ours and has room for the largest body behind the header; any bytes
+        // are a valid `T`.
+        unsafe { &mut *(&raw mut (*self.slot).bytes).cast::<u8>().add(size_of::<Header>()).cast() }
+    }
+
+    /// The bytes of the record.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> *mut u8 {
+        // SAFETY: only the address is taken.
+        unsafe { (&raw mut (*self.slot).bytes).cast() }
+    }
+
+    #[inline(always)]
+    fn end(&self) -> u64 {
+        // SAFETY: the slot is ours; volatile, so that the compiler does not know the value.
+        unsafe { (&raw const (*self.slot).end).read_volatile() }
+    }
+
+    #[inline(always)]
+    fn set_end(&self, end: u64) {
+        // SAFETY: the slot is ours.
+        unsafe { (&raw mut (*self.slot).end).write_volatile(end) }
+    }
+
+    /// Appends the path of a `struct path`. `BEFORE` is the most that earlier sections take.
+    /// Returns the length of the section.
+    #[inline(always)]
+    pub(crate) fn append_path<const BEFORE: u64, const MAX: u64>(&self, of: Kptr) -> u32 {
+        let Some((buffer, cut)) = path::build(self.index, of) else { return 0 };
+        if cut {
+            self.header().flags |= monitor_common::header::flags::PATH_TRUNCATED;
+            count::add(counter::PATH_TRUNCATED);
+        }
+        let (source, length) = path::built(buffer);
+        if length > MAX {
+            self.header().flags |= monitor_common::header::flags::PATH_TRUNCATED;
+        }
+        self.append_kernel::<BEFORE, MAX>(source, length)
+    }
+
+    /// Appends `length` bytes of kernel memory, at most `MAX`.
+    #[inline(always)]
+    pub(crate) fn append_kernel<const BEFORE: u64, const MAX: u64>(&self, source: Kptr, length: u64) -> u32 {
+        let Some(end) = read::bounded(self.end(), BEFORE) else { return 0 };
+        let length = read::at_most(length, MAX);
+        // SAFETY: `end + length` is at most `BEFORE + MAX`, which callers keep within the slot;
+        // the verifier checks the same.
+        let ok = unsafe { read::copy_kernel(self.bytes().add(end as usize), length, source) };
+        self.appended(end, length, ok)
+    }
+
+    /// Appends a string of kernel memory, without its final zero, at most `MAX` bytes with it.
+    #[inline(always)]
+    pub(crate) fn append_string<const BEFORE: u64, const MAX: u64>(&self, source: Kptr) -> u32 {
+        let Some(end) = read::bounded(self.end(), BEFORE) else { return 0 };
+        // SAFETY: as in `append_kernel`.
+        let read = unsafe {
+            aya_ebpf::helpers::generated::bpf_probe_read_kernel_str(
+                self.bytes().add(end as usize).cast(),
+                MAX as u32,
+                source.cast(),
+            )
+        };
+        self.appended_string(end, read, MAX)
+    }
+
+    /// Appends a string of user memory, as [`Record::append_string`].
+    #[inline(always)]
+    pub(crate) fn append_user_string<const BEFORE: u64, const MAX: u64>(&self, source: u64) -> u32 {
+        let Some(end) = read::bounded(self.end(), BEFORE) else { return 0 };
+        // SAFETY: as in `append_kernel`.
+        let read = unsafe {
+            aya_ebpf::helpers::generated::bpf_probe_read_user_str(
+                self.bytes().add(end as usize).cast(),
+                MAX as u32,
+                source as *const _,
+            )
+        };
+        self.appended_string(end, read, MAX)
+    }
+
+    /// Appends `length` bytes of user memory, at most `MAX`.
+    #[inline(always)]
+    pub(crate) fn append_user<const BEFORE: u64, const MAX: u64>(&self, source: u64, length: u64) -> u32 {
+        let Some(end) = read::bounded(self.end(), BEFORE) else { return 0 };
+        let length = read::at_most(length, MAX);
+        // SAFETY: as in `append_kernel`.
+        let ok = unsafe { read::copy_user(self.bytes().add(end as usize), length, source) };
+        self.appended(end, length, ok)
+    }
+
+    #[inline(always)]
+    fn appended(&self, end: u64, length: u64, ok: bool) -> u32 {
+        if !ok {
+            self.header().flags |= monitor_common::header::flags::READ_FAULT;
+            return 0;
+        }
+        self.set_end(end + length);
+        length as u32
+    }
+
+    #[inline(always)]
+    fn appended_string(&self, end: u64, read: i64, limit: u64) -> u32 {
+        if read <= 0 {
+            self.header().flags |= monitor_common::header::flags::READ_FAULT;
+            return 0;
+        }
+        if read as u64 >= limit {
+            self.header().flags |= monitor_common::header::flags::PATH_TRUNCATED;
+        }
+        let length = read as u64 - 1;
+        self.set_end(end + length);
+        length as u32
+    }
+
+    /// Writes the length into the header and returns it.
+    #[inline(always)]
+    pub(crate) fn finish(&self) -> u64 {
+        let length = read::at_most(self.end(), RECORD_BYTES as u64);
+        self.header().len = length as u32;
+        length
+    }
+
+    /// Sends the record; wakes the reader if it sleeps.
+    #[inline(always)]
+    fn submit(&self) -> Result<(), DropReason> {
+        let length = self.finish();
+        // SAFETY: the slot has `RECORD_BYTES` bytes and `length` is at most that.
+        let sent = unsafe {
+            bpf_ringbuf_output(
+                (&raw const RECORDS).cast_mut().cast(),
+                self.bytes().cast(),
+                length,
+                wakeup(),
+            )
+        };
+        if sent == 0 { Ok(()) } else { Err(DropReason::RingFull) }
+    }
+}
+
+/// Waking costs several microseconds, so it is done only for a reader that asked for it: while
+/// records flow, the reader looks by itself every millisecond.
+#[inline(always)]
+fn wakeup() -> u64 {
+    let Some(sleeps) = READER_SLEEPS.get_ptr_mut(0) else { return BPF_RB_FORCE_WAKEUP };
+    // SAFETY: map memory; two programs that both see 1 both wake, which does no harm.
+    let asleep = unsafe { sleeps.read_volatile() };
+    if asleep == 0 {
+        return BPF_RB_NO_WAKEUP;
+    }
+    // SAFETY: as above.
+    unsafe { sleeps.write_volatile(0) };
+    BPF_RB_FORCE_WAKEUP
+}

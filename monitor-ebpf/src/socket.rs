@@ -1,0 +1,139 @@
+//! Facts of a socket and of the address that it was pointed at.
+
+use aya_ebpf::programs::SockAddrContext;
+use monitor_common::{Member, Socket, limits::UNIX_PATH_BYTES};
+
+use crate::{
+    maps::offset,
+    read::{Kptr, raw},
+};
+
+/// Address families that are told of.
+pub(crate) const AF_UNIX: u16 = 1;
+/// IPv4.
+pub(crate) const AF_INET: u16 = 2;
+/// IPv6.
+pub(crate) const AF_INET6: u16 = 10;
+
+/// A connected byte stream.
+pub(crate) const SOCK_STREAM: u16 = 1;
+
+/// Transmission Control Protocol.
+pub(crate) const IPPROTO_TCP: u16 = 6;
+
+/// Writes what the socket itself knows: its type, protocol and own address.
+#[inline(always)]
+pub(crate) fn describe(body: &mut Socket, sock: Kptr) {
+    body.socket_id = sock as u64;
+    body.repeats = 0;
+    body.family = raw(sock.wrapping_add(offset(Member::SockFamily)));
+    body.protocol = raw(sock.wrapping_add(offset(Member::SockProtocol)));
+    body.socket_type = raw(sock.wrapping_add(offset(Member::SockType)));
+    body.unix_len = 0;
+    body._reserved = 0;
+    body._reserved2 = 0;
+    body.source = [0; 16];
+    body.destination = [0; 16];
+    body.source_port = 0;
+    body.destination_port = 0;
+    match body.family {
+        AF_INET => {
+            body.source_port = raw(sock.wrapping_add(offset(Member::SockNum)));
+            set_v4(&mut body.source, raw(sock.wrapping_add(offset(Member::SockRcvSaddr))));
+        }
+        AF_INET6 => {
+            body.source_port = raw(sock.wrapping_add(offset(Member::SockNum)));
+            body.source = raw(sock.wrapping_add(offset(Member::SockV6RcvSaddr)));
+        }
+        _ => {}
+    }
+}
+
+/// Writes the peer that the socket has been given.
+#[inline(always)]
+pub(crate) fn describe_peer(body: &mut Socket, sock: Kptr) {
+    let port: u16 = raw(sock.wrapping_add(offset(Member::SockDport)));
+    body.destination_port = u16::from_be(port);
+    if body.family == AF_INET6 {
+        body.destination = raw(sock.wrapping_add(offset(Member::SockV6Daddr)));
+    } else {
+        set_v4(&mut body.destination, raw(sock.wrapping_add(offset(Member::SockDaddr))));
+    }
+}
+
+/// Writes the peer of a kernel copy of a `struct sockaddr`. False if its family is not told of.
+#[inline(always)]
+pub(crate) fn describe_address(body: &mut Socket, address: Kptr) -> bool {
+    let family: u16 = raw(address);
+    match family {
+        AF_INET => {
+            body.destination_port = u16::from_be(raw(address.wrapping_add(2)));
+            set_v4(&mut body.destination, raw(address.wrapping_add(4)));
+        }
+        AF_INET6 => {
+            body.destination_port = u16::from_be(raw(address.wrapping_add(2)));
+            body.destination = raw(address.wrapping_add(8));
+        }
+        AF_UNIX => {}
+        _ => return false,
+    }
+    body.family = family;
+    true
+}
+
+/// Where the path of a `struct sockaddr_un` of `length` bytes is, and how long it is.
+#[inline(always)]
+pub(crate) fn unix_path(address: Kptr, length: i32) -> (Kptr, u64) {
+    let length = if length < 2 { 0 } else { (length - 2) as u64 };
+    let length = if length > UNIX_PATH_BYTES as u64 { UNIX_PATH_BYTES as u64 } else { length };
+    (address.wrapping_add(2), length)
+}
+
+/// An IPv4 address in network byte order, in the first four bytes.
+#[inline(always)]
+pub(crate) fn set_v4(address: &mut [u8; 16], value: u32) {
+    let [a, b, c, d] = value.to_ne_bytes();
+    [address[0], address[1], address[2], address[3]] = [a, b, c, d];
+}
+
+/// Address and port (in network byte order) of a cgroup program's context.
+#[inline(always)]
+pub(crate) fn context_address<const V6: bool>(ctx: &SockAddrContext) -> ([u8; 16], u16) {
+    let context = ctx.sock_addr;
+    // SAFETY: the kernel hands over a valid context; each word is read by itself, as it demands.
+    let port = unsafe { (&raw const (*context).user_port).read_volatile() } as u16;
+    let mut address = [0; 16];
+    if V6 {
+        let mut words = [0_u32; 4];
+        let from: *const u32 = unsafe { &raw const (*context).user_ip6 }.cast();
+        let mut index = 0;
+        while index < 4 {
+            // SAFETY: as above.
+            words[index] = unsafe { from.add(index).read_volatile() };
+            index += 1;
+        }
+        address = zerocopy::transmute!(words);
+    } else {
+        // SAFETY: as above.
+        set_v4(&mut address, unsafe { (&raw const (*context).user_ip4).read_volatile() });
+    }
+    (address, port)
+}
+
+/// Writes the socket and the address of a cgroup program's context.
+#[inline(always)]
+pub(crate) fn from_context<const V6: bool>(body: &mut Socket, ctx: &SockAddrContext) {
+    // The context's socket is a typed pointer that must not be calculated with; through the
+    // record's memory it becomes the plain address that it is.
+    // SAFETY: the kernel hands over a valid context.
+    let sock = unsafe { (*ctx.sock_addr).__bindgen_anon_1.sk };
+    // SAFETY: the body is record memory.
+    unsafe { (&raw mut body.socket_id).write_volatile(sock as u64) };
+    // SAFETY: as above.
+    let sock = unsafe { (&raw const body.socket_id).read_volatile() } as Kptr;
+    describe(body, sock);
+    let (address, port) = context_address::<V6>(ctx);
+    body.destination = address;
+    body.destination_port = u16::from_be(port);
+    body.family = if V6 { AF_INET6 } else { AF_INET };
+}

@@ -1,0 +1,133 @@
+//! Facts of a task. The kernel's `tgid` is our process id and its `pid` our thread id; they are
+//! translated here and nowhere else.
+
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf};
+use monitor_common::{Header, Member};
+
+use crate::{
+    maps::{cgroup_v1_subsystem, direct, has, offset},
+    read::{self, Kptr, member},
+};
+
+/// kernfs id of the root of any cgroup hierarchy.
+const ROOT_CGROUP: u64 = 1;
+
+/// The task that runs now. Typed where `TYPED` and the kernel allows it.
+#[inline(always)]
+pub(crate) fn current<const TYPED: bool>() -> Kptr {
+    if TYPED && direct() {
+        // SAFETY: a helper without arguments.
+        unsafe { bpf_get_current_task_btf() }.cast_const().cast()
+    } else {
+        // SAFETY: a helper without arguments.
+        (unsafe { bpf_get_current_task() }) as Kptr
+    }
+}
+
+/// Process id.
+#[inline(always)]
+pub(crate) fn pid<const TYPED: bool>(task: Kptr) -> u32 {
+    member::<TYPED, _>(task, Member::TaskTgid)
+}
+
+/// Thread id.
+#[inline(always)]
+pub(crate) fn tid<const TYPED: bool>(task: Kptr) -> u32 {
+    member::<TYPED, _>(task, Member::TaskPid)
+}
+
+/// Start of the task's process (its group leader), nanoseconds since boot.
+#[inline(always)]
+pub(crate) fn start<const TYPED: bool>(task: Kptr) -> u64 {
+    let leader: Kptr = member::<TYPED, _>(task, Member::TaskGroupLeader);
+    member::<TYPED, _>(leader, Member::TaskStartBoottime)
+}
+
+/// Cgroup id and hierarchy of a task: in v2, or, from its root, in the chosen v1 hierarchy.
+#[inline(always)]
+pub(crate) fn cgroup<const TYPED: bool>(task: Kptr) -> (u64, u32) {
+    let set: Kptr = member::<TYPED, _>(task, Member::TaskCgroups);
+    let unified: Kptr = member::<TYPED, _>(set, Member::CssSetDflCgrp);
+    let id = cgroup_id::<TYPED>(unified);
+    if id != ROOT_CGROUP {
+        return (id, 0);
+    }
+    let Some(index) = cgroup_v1_subsystem() else { return (id, 0) };
+    let state: Kptr = read::raw(set.wrapping_add(offset(Member::CssSetSubsys) + 8 * index));
+    let legacy: Kptr = read::raw(state.wrapping_add(offset(Member::CssCgroup)));
+    let root: Kptr = read::raw(legacy.wrapping_add(offset(Member::CgroupRoot)));
+    let hierarchy: u32 = read::raw(root.wrapping_add(offset(Member::CgroupRootHierarchyId)));
+    (cgroup_id::<false>(legacy), hierarchy)
+}
+
+/// kernfs id of a cgroup.
+#[inline(always)]
+pub(crate) fn cgroup_id<const TYPED: bool>(cgroup: Kptr) -> u64 {
+    let node: Kptr = member::<TYPED, _>(cgroup, Member::CgroupKn);
+    member::<TYPED, _>(node, Member::KernfsNodeId)
+}
+
+/// Process id in the task's own pid namespace.
+#[inline(always)]
+pub(crate) fn namespace_pid<const TYPED: bool>(task: Kptr) -> u32 {
+    let leader: Kptr = member::<TYPED, _>(task, Member::TaskGroupLeader);
+    let pid: Kptr = member::<TYPED, _>(leader, Member::TaskThreadPid);
+    let level: u32 = member::<TYPED, _>(pid, Member::PidLevel);
+    // `struct upid` is { int nr; struct pid_namespace *ns; }: 16 bytes.
+    let number = offset(Member::PidNumbers) + offset(Member::UpidNr) + 16 * (level & 31) as usize;
+    read::raw(pid.wrapping_add(number))
+}
+
+/// Writes the facts of `task` into the header.
+#[inline(always)]
+pub(crate) fn describe<const TYPED: bool>(header: &mut Header, task: Kptr) {
+    header.pid = pid::<TYPED>(task);
+    header.tid = tid::<TYPED>(task);
+    header.start_ns = start::<TYPED>(task);
+    header.namespace_pid = namespace_pid::<TYPED>(task);
+    let parent: Kptr = member::<TYPED, _>(task, Member::TaskRealParent);
+    header.parent_pid = pid::<TYPED>(parent);
+    header.parent_start_ns = start::<TYPED>(parent);
+    header.session_id = session::<TYPED>(task);
+    header.loginuid = u32::MAX;
+    if has(Member::TaskLoginuid) {
+        header.loginuid = member::<TYPED, _>(task, Member::TaskLoginuid);
+    }
+    header.outcome = 0;
+    (header.cgroup_id, header.cgroup_hierarchy) = cgroup::<TYPED>(task);
+    credentials::<TYPED>(header, task);
+    namespaces::<TYPED>(header, task);
+    header.comm = read::raw(task.wrapping_add(offset(Member::TaskComm)));
+}
+
+#[inline(always)]
+fn credentials<const TYPED: bool>(header: &mut Header, task: Kptr) {
+    let cred: Kptr = member::<TYPED, _>(task, Member::TaskCred);
+    header.uid = member::<TYPED, _>(cred, Member::CredUid);
+    header.gid = member::<TYPED, _>(cred, Member::CredGid);
+    header.euid = member::<TYPED, _>(cred, Member::CredEuid);
+    header.egid = member::<TYPED, _>(cred, Member::CredEgid);
+    let users: Kptr = member::<TYPED, _>(cred, Member::CredUserNs);
+    header.user_namespace = member::<TYPED, _>(users, Member::UserNsInum);
+}
+
+#[inline(always)]
+fn namespaces<const TYPED: bool>(header: &mut Header, task: Kptr) {
+    let proxy: Kptr = member::<TYPED, _>(task, Member::TaskNsproxy);
+    let mounts: Kptr = member::<TYPED, _>(proxy, Member::NsproxyMntNs);
+    header.mount_namespace = member::<TYPED, _>(mounts, Member::MntNsInum);
+    let pids: Kptr = member::<TYPED, _>(proxy, Member::NsproxyPidNs);
+    header.pid_namespace = member::<TYPED, _>(pids, Member::PidNsInum);
+    let network: Kptr = member::<TYPED, _>(proxy, Member::NsproxyNetNs);
+    header.network_namespace = member::<TYPED, _>(network, Member::NetInum);
+}
+
+/// Id of the session leader, in the initial pid namespace.
+#[inline(always)]
+fn session<const TYPED: bool>(task: Kptr) -> u32 {
+    const PIDTYPE_SID: usize = 3;
+    let signal: Kptr = member::<TYPED, _>(task, Member::TaskSignal);
+    let leader: Kptr =
+        read::raw(signal.wrapping_add(offset(Member::SignalPids) + 8 * PIDTYPE_SID));
+    read::raw(leader.wrapping_add(offset(Member::PidNumbers) + offset(Member::UpidNr)))
+}
