@@ -1,1 +1,93 @@
-//! rules
+//! The rule language: Falco's rule files, compiled against a schema and matched against events.
+//!
+//! What comes in is bytes of rule files and a [`Schema`] that says which fields and kinds of event
+//! there are; what comes out is a [`RuleSet`] that is asked about one event after another, and
+//! [`Diagnostic`]s that point into the files. The crate does no input or output, knows no event of
+//! its own, and nothing in it panics, whatever the bytes.
+//!
+//! ```text
+//! bytes → yaml → document → library → parse → compile → node ← eval ← event
+//!         tree   definitions  merged    syntax            truth, explanation
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod limits;
+
+mod value;
+
+mod kind;
+mod schema;
+
+mod diagnostic;
+mod source;
+mod suggest;
+mod text;
+
+mod definition;
+mod document;
+mod library;
+mod yaml;
+
+mod ast;
+mod cursor;
+mod parse;
+mod print;
+
+mod compile;
+mod node;
+mod term;
+
+mod base64;
+mod cidr;
+mod glob;
+mod matcher;
+mod path_set;
+
+mod eval;
+mod explain;
+
+mod attack;
+mod condition;
+mod priority;
+mod rule;
+mod ruleset;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+pub use attack::Tactic;
+pub use condition::{Condition, Decision};
+pub use definition::{Expect, RuleTest, TestField, TestValue};
+pub use diagnostic::{Code, Diagnostic, Severity};
+pub use eval::{Tri, Undecided};
+pub use explain::{Explained, Part};
+pub use kind::KindSet;
+pub use priority::Priority;
+pub use rule::{About, Rule};
+pub use ruleset::{Loaded, Match, RuleSet};
+pub use schema::{Arg, ArgRule, Field, Get, Key, Schema, Type};
+pub use source::RuleFile;
+pub use template::Template;
+pub use value::{Unknown, Value, Visit};
+
+/// Checks the form of a rule file without a schema: YAML, objects, keys and the grammar of each
+/// condition. Total for any bytes, which makes it the entry for fuzzing.
+#[must_use]
+pub fn parse_file(file: RuleFile<'_>) -> Vec<Diagnostic> {
+    let mut reports = diagnostic::Reports::default();
+    let definitions = document::read_files(&[file], &mut reports);
+    for definition in &definitions {
+        let condition = match definition {
+            document::Definition::Macro(definition) => definition.condition.as_ref(),
+            document::Definition::Rule(rule) => rule.condition.as_ref(),
+            document::Definition::List(_) => None,
+        };
+        if let Some(text) = condition
+            && let Err(err) = parse::parse(text.as_str())
+        {
+            reports.push(text.locate(err.span), err.problem);
+        }
+    }
+    reports.finish()
+}

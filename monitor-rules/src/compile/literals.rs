@@ -1,0 +1,118 @@
+//! Constant values: list names expanded, every value with the place where it is written.
+
+use crate::ast::{Literal, Operand};
+use crate::diagnostic::{Code, Problem};
+use crate::limits::LIST_ITEMS_MAX;
+use crate::source::Place;
+use crate::suggest::{did_you_mean, nearest};
+use crate::text::Text;
+
+use super::Compiler;
+
+/// A constant as written.
+#[derive(Clone, Debug)]
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) place: Place,
+}
+
+impl<E> Compiler<'_, E> {
+    /// The words of an operand that is no field: one, or all of a list.
+    pub(super) fn words(&mut self, operand: &Operand, text: &Text) -> Option<Vec<Word>> {
+        let mut words = Vec::new();
+        match operand {
+            Operand::Literal(literal) => {
+                words.push(Word { text: literal.text.clone(), place: text.locate(literal.span) });
+            }
+            Operand::List(list) => self.items(&list.items, text, &mut words)?,
+            Operand::Field(_) | Operand::Call(_) => return None,
+        }
+        Some(words)
+    }
+
+    /// The words of the list that stands alone behind `in`, `intersects` or `pmatch`.
+    pub(super) fn named_list(&mut self, literal: &Literal, text: &Text) -> Option<Vec<Word>> {
+        let name = &literal.text;
+        if !self.library.lists.contains_key(name) {
+            let problem = Problem::new(Code::UnknownList, format!("unknown list `{name}`"));
+            let known = self.library.lists.keys().map(String::as_str);
+            let help = did_you_mean(name, known)
+                .unwrap_or_else(|| format!("for the value itself write `({name})`"));
+            self.report(text, literal.span, problem.help(help));
+            return None;
+        }
+        let mut words = Vec::new();
+        self.expand(name, text.locate(literal.span), &mut Vec::new(), &mut words)?;
+        Some(words)
+    }
+
+    fn items(&mut self, items: &[Operand], text: &Text, words: &mut Vec<Word>) -> Option<()> {
+        for item in items {
+            match item {
+                Operand::List(list) => self.items(&list.items, text, words)?,
+                Operand::Literal(literal) => {
+                    let place = text.locate(literal.span);
+                    if literal.quoted {
+                        words.push(Word { text: literal.text.clone(), place });
+                    } else {
+                        self.suspect(literal, text);
+                        self.expand(&literal.text, place, &mut Vec::new(), words)?;
+                    }
+                }
+                Operand::Field(_) | Operand::Call(_) => return None,
+            }
+        }
+        Some(())
+    }
+
+    /// Adds the word, or, if it names a list, the words of that list.
+    fn expand(
+        &mut self,
+        name: &str,
+        place: Place,
+        open: &mut Vec<String>,
+        words: &mut Vec<Word>,
+    ) -> Option<()> {
+        let library = self.library;
+        let Some(list) = library.lists.get(name) else {
+            words.push(Word { text: name.to_owned(), place });
+            return self.within_limit(words.len(), place);
+        };
+        if open.iter().any(|other| other == name) {
+            let cycle = open.iter().map(String::as_str).chain([name]).collect::<Vec<_>>();
+            let problem = Problem::new(Code::Recursion, format!("list `{name}` contains itself"));
+            self.reports.push(place, problem.help(cycle.join(" → ")));
+            return None;
+        }
+        open.push(name.to_owned());
+        for item in list.items.iter().flatten() {
+            self.expand(&item.value, item.place, open, words)?;
+        }
+        open.pop();
+        Some(())
+    }
+
+    fn within_limit(&mut self, count: usize, place: Place) -> Option<()> {
+        if count <= LIST_ITEMS_MAX {
+            return Some(());
+        }
+        let message = format!("list has more than {LIST_ITEMS_MAX} values");
+        self.reports.push(place, Problem::new(Code::Limit, message));
+        None
+    }
+
+    /// Warns of a word that is nearly the name of a list.
+    fn suspect(&mut self, literal: &Literal, text: &Text) {
+        let word = &literal.text;
+        if !word.contains('_') || self.library.lists.contains_key(word) {
+            return;
+        }
+        let known = self.library.lists.keys().map(String::as_str);
+        if let Some(list) = nearest(word, known.filter(|name| name.contains('_'))) {
+            let message = format!("`{word}` is taken as a value");
+            let help = format!("did you mean the list `{list}`? If not, put it in quotes");
+            let problem = Problem::new(Code::SuspiciousListItem, message).help(help);
+            self.report(text, literal.span, problem);
+        }
+    }
+}

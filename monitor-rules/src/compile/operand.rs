@@ -1,0 +1,133 @@
+//! Fields and transformers of a condition.
+
+use crate::ast::{Call, FieldRef, Function, Literal, Operand};
+use crate::diagnostic::{Code, Problem};
+use crate::schema::{Arg, ArgRule, Field, Key, Schema, Type};
+use crate::suggest::did_you_mean;
+use crate::term::Term;
+use crate::text::{Span, Text};
+use crate::value::Value;
+
+use super::Compiler;
+
+impl<E> Compiler<'_, E> {
+    /// A field or a transformer, or, inside a transformer, a constant.
+    pub(super) fn term(&mut self, operand: &Operand, text: &Text) -> Option<Term<E>> {
+        match operand {
+            Operand::Field(field) => self.field(field, text),
+            Operand::Call(call) => self.call(call, text),
+            Operand::Literal(_) | Operand::List(_) => {
+                let words = self.words(operand, text)?;
+                let values = words.into_iter().map(|word| Value::owned(word.text));
+                Some(Term::Values(values.collect()))
+            }
+        }
+    }
+
+    fn field(&mut self, reference: &FieldRef, text: &Text) -> Option<Term<E>> {
+        match look_up(self.schema, &reference.name, reference.arg.as_ref()) {
+            Ok((field, arg)) => Some(Term::Field { field, arg }),
+            Err((at_arg, problem)) => {
+                let arg_span = reference.arg.as_ref().map(|arg| arg.span);
+                let span = if at_arg { arg_span.unwrap_or(reference.span) } else { reference.span };
+                self.report(text, span, problem);
+                None
+            }
+        }
+    }
+
+    fn call(&mut self, call: &Call, text: &Text) -> Option<Term<E>> {
+        let name = call.function.text();
+        let (least, most) = match call.function {
+            Function::Concat | Function::Join => (2, usize::MAX),
+            Function::GetOpt => {
+                let problem = Problem::new(Code::Unsupported, "`getopt` is not supported")
+                    .help("use `proc.args contains …` or `glob`");
+                self.report(text, call.span, problem);
+                return None;
+            }
+            _ => (1, 1),
+        };
+        if let Some(index) = &call.index {
+            let message = format!("an argument behind `{name}(…)` is not supported");
+            self.report(text, index.span, Problem::new(Code::Unsupported, message));
+            return None;
+        }
+        if !(least..=most).contains(&call.args.len()) {
+            let wanted = if most == 1 { "one operand" } else { "at least two operands" };
+            let message = format!("`{name}` takes {wanted}, found {}", call.args.len());
+            self.report(text, call.span, Problem::new(Code::Syntax, message));
+            return None;
+        }
+        let args: Option<Vec<Term<E>>> =
+            call.args.iter().map(|arg| self.call_arg(call.function, arg, text)).collect();
+        Some(Term::Call { function: call.function, args: args? })
+    }
+
+    fn call_arg(&mut self, function: Function, arg: &Operand, text: &Text) -> Option<Term<E>> {
+        if function == Function::Val && !matches!(arg, Operand::Field(_) | Operand::Call(_)) {
+            let problem = Problem::new(Code::Syntax, "`val` takes a field")
+                .help("write a constant as it is, without `val`");
+            self.report(text, arg.span(), problem);
+            return None;
+        }
+        let term = self.term(arg, text)?;
+        let wants_text = matches!(
+            function,
+            Function::ToLower | Function::ToUpper | Function::B64 | Function::Basename
+        );
+        if wants_text && term.ty() != Type::Str {
+            let message =
+                format!("`{}` takes a string, `{arg}` is a {}", function.text(), term.ty().name());
+            self.report(text, arg.span(), Problem::new(Code::TypeMismatch, message));
+            return None;
+        }
+        Some(term)
+    }
+
+    /// The span of a whole operand, for reports about its type.
+    pub(super) fn span_of(operand: &Operand) -> Span {
+        operand.span()
+    }
+}
+
+/// Finds a field and fits its argument to its rule. The error says whether the argument is at
+/// fault.
+pub(crate) fn look_up<E: ?Sized>(
+    schema: &'static Schema<E>,
+    name: &str,
+    arg: Option<&Literal>,
+) -> Result<(&'static Field<E>, Arg), (bool, Problem)> {
+    let Some(field) = schema.field(name) else {
+        let problem = Problem::new(Code::UnknownField, format!("unknown field `{name}`"));
+        let known = schema.fields.iter().map(|field| field.name);
+        return Err((false, problem.maybe_help(did_you_mean(name, known))));
+    };
+    let arg = fit_arg(field.name, field.arg, arg).map_err(|problem| (arg.is_some(), problem))?;
+    Ok((field, arg))
+}
+
+fn fit_arg(name: &str, rule: ArgRule, arg: Option<&Literal>) -> Result<Arg, Problem> {
+    let wrong = |message: String| Problem::new(Code::FieldArgument, message);
+    match (rule, arg) {
+        (ArgRule::None | ArgRule::OptionalIndex | ArgRule::OptionalKey, None) => Ok(Arg::None),
+        (ArgRule::None, Some(_)) => Err(wrong(format!("`{name}` takes no argument"))),
+        (ArgRule::Index, None) => {
+            Err(wrong(format!("`{name}` needs a number")).help(format!("write `{name}[1]`")))
+        }
+        (ArgRule::Key, None) => {
+            Err(wrong(format!("`{name}` needs an argument")).help(format!("write `{name}[…]`")))
+        }
+        (ArgRule::Index | ArgRule::OptionalIndex, Some(arg)) => {
+            arg.text.trim().parse().map(Arg::Index).map_err(|_| {
+                wrong(format!("the argument of `{name}` is a number, found `{}`", arg.text))
+            })
+        }
+        (ArgRule::Key | ArgRule::OptionalKey, Some(arg)) if arg.text.is_empty() => {
+            Err(wrong(format!("the argument of `{name}` is empty")))
+        }
+        (ArgRule::Key | ArgRule::OptionalKey, Some(arg)) => {
+            Key::new(&arg.text).map(Arg::Key).map_err(|why| wrong(format!("not a glob: {why}")))
+        }
+    }
+}

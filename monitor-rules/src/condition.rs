@@ -1,0 +1,100 @@
+//! A compiled condition on its own: what a rule has, and what a filter on a command line is.
+
+use std::collections::BTreeSet;
+
+use crate::compile::Compiler;
+use crate::diagnostic::{Diagnostic, Reports};
+use crate::eval::{Final, Tri, Undecided, Waiting};
+use crate::explain::Explained;
+use crate::kind::KindSet;
+use crate::library::Library;
+use crate::node::Node;
+use crate::schema::Schema;
+use crate::source::Place;
+use crate::text::Text;
+
+/// A compiled condition.
+pub struct Condition<E: 'static> {
+    node: Node<E>,
+    schema: &'static Schema<E>,
+    kinds: KindSet,
+}
+
+/// What a condition comes to when no further fact is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether the condition holds, unknown facts taken as false comparisons.
+    pub fires: bool,
+    /// The fields that were asked for and not known.
+    pub undecided: Vec<Undecided>,
+}
+
+impl<E> Condition<E> {
+    /// Compiles a condition that stands alone, without macros or lists. `name` is what diagnostics
+    /// call it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it; warnings alone are no error and are dropped.
+    pub fn compile(
+        schema: &'static Schema<E>,
+        name: &str,
+        condition: &str,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut reports = Reports::default();
+        let source = reports.sources.add(name, condition);
+        let end = u32::try_from(condition.len()).unwrap_or(u32::MAX);
+        let text = Text::verbatim(condition, Place { source, start: 0, end });
+        let library = Library::default();
+        let node = Compiler::new(schema, &library, &mut reports).condition(&text);
+        node.map(|node| Self::new(schema, node)).ok_or_else(|| reports.finish())
+    }
+
+    pub(crate) fn new(schema: &'static Schema<E>, node: Node<E>) -> Self {
+        let kinds = node.kinds().intersection(schema.all_kinds());
+        Self { node, schema, kinds }
+    }
+
+    /// Whether the condition holds. `Unknown` if that hangs on a pending fact: wait and ask again,
+    /// or decide.
+    #[must_use]
+    pub fn eval(&self, event: &E) -> Tri {
+        self.eval_kind(event, (self.schema.kind_of)(event))
+    }
+
+    pub(crate) fn eval_kind(&self, event: &E, kind: u8) -> Tri {
+        self.node.eval(event, kind, &mut Waiting)
+    }
+
+    /// Whether the condition holds when the waiting is over.
+    #[must_use]
+    pub fn decide(&self, event: &E) -> Decision {
+        let mut watch = Final::default();
+        let kind = (self.schema.kind_of)(event);
+        let fires = self.node.eval(event, kind, &mut watch) == Tri::True;
+        Decision { fires, undecided: watch.undecided }
+    }
+
+    /// Why the condition holds or not: every check with the values that it saw.
+    #[must_use]
+    pub fn explain(&self, event: &E) -> Explained {
+        let kind = (self.schema.kind_of)(event);
+        let name = self.schema.kinds.get(usize::from(kind)).copied().unwrap_or("unknown");
+        self.node.explain(event, kind, name)
+    }
+
+    /// The kinds of event for which the condition can hold. No other kind needs to be observed
+    /// for it.
+    #[must_use]
+    pub fn kinds(&self) -> KindSet {
+        self.kinds
+    }
+
+    /// The fields that the condition uses.
+    #[must_use]
+    pub fn fields(&self) -> BTreeSet<&'static str> {
+        let mut all = BTreeSet::new();
+        self.node.fields(&mut |name| all.extend([name]));
+        all
+    }
+}

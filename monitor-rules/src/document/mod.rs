@@ -1,0 +1,126 @@
+//! YAML tree to definitions: which objects and keys there are, and what their values may be.
+
+mod object;
+mod rule;
+
+use crate::definition::{At, ListDefinition, MacroDefinition, RuleDefinition};
+use crate::diagnostic::{Code, Problem, Reports};
+use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
+use crate::source::{Place, RuleFile};
+use crate::yaml::{self, Content, Node};
+
+use object::Object;
+
+/// One object of a rule file.
+#[derive(Clone, Debug)]
+pub(crate) enum Definition {
+    List(ListDefinition),
+    Macro(MacroDefinition),
+    Rule(Box<RuleDefinition>),
+}
+
+/// Reads all files, in order. Whatever is wrong is reported; the rest is returned.
+pub(crate) fn read_files(files: &[RuleFile<'_>], reports: &mut Reports) -> Vec<Definition> {
+    let mut found = Vec::new();
+    for (i, file) in files.iter().enumerate() {
+        read_file(i, file, reports, &mut found);
+    }
+    found
+}
+
+fn read_file(i: usize, file: &RuleFile<'_>, reports: &mut Reports, found: &mut Vec<Definition>) {
+    let text = std::str::from_utf8(file.bytes);
+    let shown = if file.bytes.len() > FILE_BYTES_MAX { "" } else { text.unwrap_or_default() };
+    let source = reports.sources.add(file.name, shown);
+    let top = Place { source, start: 0, end: 0 };
+    if file.bytes.len() > FILE_BYTES_MAX {
+        let message = format!("rule file is larger than {FILE_BYTES_MAX} bytes");
+        return reports.push(top, Problem::new(Code::Limit, message));
+    }
+    if i >= FILES_MAX {
+        let message = format!("more than {FILES_MAX} rule files");
+        return reports.push(top, Problem::new(Code::Limit, message));
+    }
+    if let Err(err) = text {
+        let message = format!("not UTF-8: byte {} is invalid", err.valid_up_to());
+        return reports.push(top, Problem::new(Code::Yaml, message));
+    }
+    let (documents, failure) = yaml::read(shown, source);
+    if let Some((place, problem)) = failure {
+        reports.push(place, problem);
+    }
+    for document in documents {
+        read_document(document, shown, reports, found);
+    }
+}
+
+fn read_document(document: Node, text: &str, reports: &mut Reports, found: &mut Vec<Definition>) {
+    match document.content {
+        Content::Sequence(items) => {
+            for item in items {
+                found.extend(read_object(item, text, reports));
+            }
+        }
+        // An empty file, or one of comments only, holds no rules.
+        Content::Scalar(scalar) if scalar.value.is_empty() => {}
+        Content::Scalar(_) | Content::Mapping(_) => {
+            let problem = Problem::new(Code::Shape, "a rule file is a list of objects")
+                .help("start each object with `- rule:`, `- macro:` or `- list:`");
+            reports.push(document.place, problem);
+        }
+    }
+}
+
+/// The keys that say what an object is.
+const OBJECTS: [&str; 5] =
+    ["rule", "macro", "list", "required_engine_version", "required_plugin_versions"];
+
+fn read_object(node: Node, text: &str, reports: &mut Reports) -> Option<Definition> {
+    let place = node.place;
+    let Content::Mapping(pairs) = node.content else {
+        let message = format!("expected an object, found {}", node.what());
+        reports.push(place, Problem::new(Code::Shape, message));
+        return None;
+    };
+    let kind = OBJECTS.iter().find(|kind| pairs.iter().any(|(key, _)| key.name == **kind));
+    let mut object = Object::new(pairs, place, text, reports);
+    let definition = match kind {
+        Some(&"rule") => rule::read(&mut object).map(Box::new).map(Definition::Rule),
+        Some(&"macro") => read_macro(&mut object).map(Definition::Macro),
+        Some(&"list") => read_list(&mut object).map(Definition::List),
+        Some(_) => {
+            object.ignore(&["required_engine_version", "required_plugin_versions"]);
+            None
+        }
+        None => {
+            object.unknown_object(&OBJECTS);
+            return None;
+        }
+    };
+    object.finish();
+    definition
+}
+
+fn read_macro(object: &mut Object<'_>) -> Option<MacroDefinition> {
+    let name = name(object, "macro")?;
+    let condition = object.text("condition");
+    let overrides = object.overrides(&["condition"], &["condition"]);
+    Some(MacroDefinition { name, condition, overrides })
+}
+
+fn read_list(object: &mut Object<'_>) -> Option<ListDefinition> {
+    let name = name(object, "list")?;
+    let items = object.strings("items");
+    let overrides = object.overrides(&["items"], &["items"]);
+    Some(ListDefinition { name, items, overrides })
+}
+
+/// The name of an object; an empty one is no name.
+fn name(object: &mut Object<'_>, key: &'static str) -> Option<At<String>> {
+    let name = object.string(key)?;
+    if name.value.trim().is_empty() {
+        object.report(name.place, Problem::new(Code::Shape, format!("the {key} has no name")));
+        return None;
+    }
+    Some(name)
+}

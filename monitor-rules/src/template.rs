@@ -1,0 +1,144 @@
+//! Output texts: `%field[argument]` is replaced by the field's value.
+
+use std::ops::ControlFlow;
+
+use crate::ast::Literal;
+use crate::compile::look_up;
+use crate::cursor::Cursor;
+use crate::diagnostic::{Code, Problem, Reports};
+use crate::schema::{Arg, Field, Schema};
+use crate::text::{Span, Text};
+use crate::value::Value;
+
+/// A compiled output text.
+pub struct Template<E: 'static> {
+    parts: Vec<Part<E>>,
+}
+
+enum Part<E: 'static> {
+    Words(Box<str>),
+    Field { field: &'static Field<E>, arg: Arg, shown: Box<str> },
+}
+
+impl<E> Template<E> {
+    /// The text with the values of the event. Absent and unknown values show as `<NA>`; several
+    /// values are shown with commas.
+    pub fn render(&self, event: &E, out: &mut Vec<u8>) {
+        for part in &self.parts {
+            match part {
+                Part::Words(words) => out.extend_from_slice(words.as_bytes()),
+                Part::Field { field, arg, .. } => render_field(field, arg, event, out),
+            }
+        }
+    }
+
+    /// The fields of the text in order, with their arguments as written (`proc.aname[2]`), and
+    /// their values as [`Template::render`] shows them.
+    pub fn values<'t>(&'t self, event: &'t E) -> impl Iterator<Item = (&'t str, Vec<u8>)> {
+        self.parts.iter().filter_map(move |part| match part {
+            Part::Words(_) => None,
+            Part::Field { field, arg, shown } => {
+                let mut value = Vec::new();
+                render_field(field, arg, event, &mut value);
+                Some((&**shown, value))
+            }
+        })
+    }
+
+    /// Calls `each` with every field.
+    pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str)) {
+        for part in &self.parts {
+            if let Part::Field { field, .. } = part {
+                each(field.name);
+            }
+        }
+    }
+
+    /// Compiles a text; `None` after reports.
+    pub(crate) fn compile(
+        schema: &'static Schema<E>,
+        text: &Text,
+        reports: &mut Reports,
+    ) -> Option<Self> {
+        let mut parts = Vec::new();
+        let mut complete = true;
+        let mut cursor = Cursor::new(text.as_str());
+        let mut words = String::new();
+        // A leading `*` asks for output even where a field is absent; that is always done.
+        cursor.eat('*');
+        while let Some(c) = cursor.peek() {
+            cursor.advance(c.len_utf8());
+            if c != '%' {
+                words.push(c);
+            } else if cursor.eat('%') {
+                words.push('%');
+            } else if let Some(found) = field(schema, &mut cursor) {
+                match found {
+                    Ok(part) => {
+                        parts.push(Part::Words(std::mem::take(&mut words).into()));
+                        parts.push(part);
+                    }
+                    Err((span, problem)) => {
+                        reports.push(text.locate(span), problem);
+                        complete = false;
+                    }
+                }
+            } else {
+                words.push('%');
+            }
+        }
+        parts.push(Part::Words(words.into()));
+        parts.retain(|part| !matches!(part, Part::Words(words) if words.is_empty()));
+        complete.then_some(Self { parts })
+    }
+}
+
+type Found<E> = Result<Part<E>, (Span, Problem)>;
+
+/// The field behind a `%`, if there is one: a name with a dot.
+fn field<E>(schema: &'static Schema<E>, cursor: &mut Cursor<'_>) -> Option<Found<E>> {
+    let start = cursor.position();
+    let name = cursor.peek_name();
+    if !name.contains('.') {
+        return None;
+    }
+    cursor.advance(name.len());
+    let mut arg = None;
+    if cursor.peek() == Some('[') {
+        let rest = cursor.rest();
+        let Some(end) = rest.find(']') else {
+            let problem = Problem::new(Code::Syntax, "`[` is not closed");
+            let at = cursor.position();
+            return Some(Err((Span::new(at, at + 1), problem)));
+        };
+        let inner = rest.get(1..end).unwrap_or_default();
+        let inner_start = cursor.position() + 1;
+        let span = Span::new(inner_start, inner_start + inner.len());
+        arg = Some(Literal { text: inner.to_owned(), quoted: false, span });
+        cursor.advance(end + 1);
+    }
+    let shown = arg.as_ref().map_or(name.to_owned(), |arg| format!("{name}[{}]", arg.text));
+    let span = cursor.span_from(start);
+    Some(match look_up(schema, name, arg.as_ref()) {
+        Ok((field, arg)) => Ok(Part::Field { field, arg, shown: shown.into() }),
+        Err((true, problem)) => Err((arg.map_or(span, |arg| arg.span), problem)),
+        Err((false, problem)) => Err((span, problem)),
+    })
+}
+
+fn render_field<E>(field: &Field<E>, arg: &Arg, event: &E, out: &mut Vec<u8>) {
+    let mut first = true;
+    field.get.visit(event, arg, &mut |value| {
+        if value != Value::Absent {
+            if !first {
+                out.push(b',');
+            }
+            first = false;
+            value.write_to(out);
+        }
+        ControlFlow::Continue(())
+    });
+    if first {
+        Value::Absent.write_to(out);
+    }
+}

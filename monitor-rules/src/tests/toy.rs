@@ -1,0 +1,185 @@
+//! A toy schema: an event is a kind and a table of values.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::{
+    Arg, ArgRule, Condition, Diagnostic, Field, Get, KindSet, Loaded, RuleFile, RuleSet, Schema,
+    Type, Unknown, Value, Visit,
+};
+
+pub(super) const EXEC: u8 = 0;
+pub(super) const OPEN: u8 = 1;
+pub(super) const CONNECT: u8 = 2;
+
+/// A value that a test writes down.
+#[derive(Clone, Debug)]
+pub(super) enum Fact {
+    Str(&'static str),
+    Bytes(&'static [u8]),
+    Int(i64),
+    Bool(bool),
+    Ip(&'static str),
+    Pending,
+    Never,
+}
+
+/// An event.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Toy {
+    pub(super) kind: u8,
+    facts: HashMap<&'static str, Vec<Fact>>,
+}
+
+pub(super) fn event(kind: u8, facts: &[(&'static str, Fact)]) -> Toy {
+    let mut toy = Toy { kind, facts: HashMap::new() };
+    for (name, fact) in facts {
+        toy.facts.entry(name).or_default().push(fact.clone());
+    }
+    toy
+}
+
+impl Fact {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Str(text) => Value::str(*text),
+            Self::Bytes(bytes) => Value::str(*bytes),
+            Self::Int(number) => Value::Int(*number),
+            Self::Bool(yes) => Value::Bool(*yes),
+            Self::Ip(ip) => Value::Ip(ip.parse::<IpAddr>().unwrap()),
+            Self::Pending => Value::Unknown(Unknown::Pending),
+            Self::Never => Value::Unknown(Unknown::Never("gone")),
+        }
+    }
+}
+
+impl Toy {
+    fn one(&self, name: &str) -> Value<'_> {
+        Value::or_absent(self.facts.get(name).and_then(|all| all.first()).map(Fact::value))
+    }
+
+    fn many<'e>(&'e self, name: &str, arg: &Arg, visit: &mut Visit<'_, 'e>) {
+        let all = self.facts.get(name).map(Vec::as_slice).unwrap_or_default();
+        let chosen = match arg.index() {
+            Some(n) => all.get(n as usize - 1..n as usize).unwrap_or_default(),
+            None => all,
+        };
+        for fact in chosen {
+            if visit(fact.value()).is_break() {
+                return;
+            }
+        }
+    }
+}
+
+const ALL: KindSet = KindSet::of(&[EXEC, OPEN, CONNECT]);
+
+macro_rules! one {
+    ($name:literal, $ty:ident, $kinds:expr) => {
+        Field {
+            name: $name,
+            ty: Type::$ty,
+            arg: ArgRule::None,
+            kinds: $kinds,
+            doc: "",
+            get: Get::One(|toy: &Toy, _| toy.one($name)),
+        }
+    };
+}
+
+static FIELDS: &[Field<Toy>] = &[
+    Field {
+        name: "evt.type",
+        ty: Type::Str,
+        arg: ArgRule::None,
+        kinds: ALL,
+        doc: "",
+        get: Get::One(|toy: &Toy, _| Value::str(SCHEMA.kinds[toy.kind as usize])),
+    },
+    one!("evt.num", Int, ALL),
+    one!("evt.is_open_write", Bool, KindSet::of(&[OPEN])),
+    one!("proc.name", Str, ALL),
+    one!("proc.pname", Str, ALL),
+    one!("proc.cmdline", Str, ALL),
+    one!("proc.pid", Int, ALL),
+    one!("proc.ppid", Int, ALL),
+    one!("container.id", Str, ALL),
+    one!("container.image", Str, ALL),
+    one!("fd.name", Str, KindSet::of(&[OPEN, CONNECT])),
+    one!("fd.path", Str, KindSet::of(&[OPEN])),
+    one!("fd.ip", Ip, KindSet::of(&[CONNECT])),
+    one!("fd.port", Int, KindSet::of(&[CONNECT])),
+    Field {
+        name: "proc.aname",
+        ty: Type::Str,
+        arg: ArgRule::OptionalIndex,
+        kinds: ALL,
+        doc: "",
+        get: Get::Any(|toy: &Toy, arg, visit| toy.many("proc.aname", arg, visit)),
+    },
+    Field {
+        name: "proc.args",
+        ty: Type::Str,
+        arg: ArgRule::None,
+        kinds: ALL,
+        doc: "",
+        get: Get::Set(|toy: &Toy, arg, visit| toy.many("proc.args", arg, visit)),
+    },
+    Field {
+        name: "proc.env",
+        ty: Type::Str,
+        arg: ArgRule::Key,
+        kinds: ALL,
+        doc: "",
+        get: Get::One(|toy: &Toy, arg| {
+            let key = arg.key().unwrap();
+            let fit = toy.facts.keys().find(|name| key.matches(name.as_bytes()));
+            Value::or_absent(fit.and_then(|name| toy.facts[name].first()).map(Fact::value))
+        }),
+    },
+];
+
+pub(super) static SCHEMA: Schema<Toy> = Schema {
+    fields: FIELDS,
+    kinds: &["exec", "open", "connect"],
+    kind_of: |toy| toy.kind,
+    type_field: "evt.type",
+    types: &[
+        ("execve", KindSet::of(&[EXEC])),
+        ("execveat", KindSet::of(&[EXEC])),
+        ("open", KindSet::of(&[OPEN])),
+        ("openat", KindSet::of(&[OPEN])),
+        ("connect", KindSet::of(&[CONNECT])),
+        ("brk", KindSet::EMPTY),
+    ],
+};
+
+pub(super) fn compile(text: &str) -> Condition<Toy> {
+    match Condition::compile(&SCHEMA, "test", text) {
+        Ok(condition) => condition,
+        Err(found) => panic!("{text}: {:#?}", lines(&found)),
+    }
+}
+
+pub(super) fn load(files: &[(&str, &str)]) -> Loaded<Toy> {
+    let files: Vec<RuleFile<'_>> =
+        files.iter().map(|(name, text)| RuleFile { name, bytes: text.as_bytes() }).collect();
+    RuleSet::load(&SCHEMA, &files)
+}
+
+/// A rule file of one rule with this condition, plus whatever `more` holds.
+pub(super) fn load_condition(condition: &str, more: &str) -> Loaded<Toy> {
+    let rule = format!(
+        "- rule: r\n  desc: d\n  condition: {condition}\n  output: o\n  priority: info\n{more}"
+    );
+    load(&[("f", &rule)])
+}
+
+pub(super) fn lines(found: &[Diagnostic]) -> Vec<String> {
+    found.iter().map(Diagnostic::one_line).collect()
+}
+
+#[test]
+fn the_toy_schema_has_no_mistakes() {
+    assert_eq!(SCHEMA.mistakes(), Vec::<String>::new());
+}
