@@ -3,6 +3,7 @@
 //! The test binary and the triggers are static, so that the same files run here, in a container
 //! whose only other program is busybox, and in a guest. The daemon is the one that is shipped.
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub(crate) fn build_tests(workspace: &Workspace) -> Result<()> {
     let flags = format!("target.{TARGET}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--package", "e2e", "--locked", "--target", TARGET]);
+    // Digests of the container image; unoptimised they take longer than all else in a guest.
+    cargo.args(["--config", "profile.dev.package.sha2.opt-level=3"]);
     start(cargo.args(["--config", &flags]))
 }
 
@@ -70,6 +73,10 @@ pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs) -> Result<()> {
     command.push(format!("RUNMON={}", guest("runmon")));
     command.push(format!("TRIGGER={}", guest("trigger")));
     command.push(guest("e2e"));
+    if !io::stdout().is_terminal() {
+        // The guest's console looks like a terminal to it; ours may be a log.
+        command.extend(["--color", "never"].map(str::to_owned));
+    }
     command.extend(filter(args.filter.as_deref()));
     command.extend(args.args.iter().cloned());
     let files = guest_files(workspace)?;

@@ -1,0 +1,120 @@
+//! What kernels can do that not every one of the matrix can.
+//!
+//! A case names what it needs. Where the running kernel lacks it, the case is skipped and says so;
+//! two audits keep that honest: a kernel of the matrix must have exactly what the table says, and
+//! every case must be able to run on some kernel of the table.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// A feature that cases may need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// fentry and fexit programs.
+    Trampoline,
+    /// kprobes.
+    Kprobe,
+    /// LSM programs that fire.
+    BpfLsm,
+}
+
+/// Every feature.
+pub const FEATURES: &[Feature] = &[Feature::Trampoline, Feature::Kprobe, Feature::BpfLsm];
+
+/// What the kernels that we boot have, by the start of their release. Debian's 5.10 knows LSM
+/// programs, but its list of active modules leaves them out.
+pub const MATRIX: &[(&str, &[Feature])] = &[
+    ("5.10.0-", &[Feature::Trampoline, Feature::Kprobe]),
+    ("6.1.0-", &[Feature::Trampoline, Feature::Kprobe, Feature::BpfLsm]),
+    ("6.12.", &[Feature::Trampoline, Feature::Kprobe, Feature::BpfLsm]),
+];
+
+impl Feature {
+    /// Whether the running kernel has it: asked, not concluded from its version.
+    pub fn is_here(self) -> bool {
+        match self {
+            Self::Trampoline => can_load_tracing(),
+            Self::Kprobe => Path::new("/sys/bus/event_source/devices/kprobe").exists(),
+            Self::BpfLsm => {
+                let list = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+                list.trim().split(',').any(|name| name == "bpf")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trampoline => "trampolines",
+            Self::Kprobe => "kprobes",
+            Self::BpfLsm => "BPF LSM",
+        })
+    }
+}
+
+/// What the running kernel lacks.
+pub fn missing() -> Vec<Feature> {
+    FEATURES.iter().copied().filter(|feature| !feature.is_here()).collect()
+}
+
+/// The row of the running kernel, where it is one of the matrix.
+pub fn expected_here() -> Option<&'static [Feature]> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    // The matrix names Debian's cloud kernels; another 6.12 need not be like theirs.
+    let row = MATRIX.iter().find(|(start, _)| release.starts_with(start));
+    row.filter(|_| release.contains("-cloud-")).map(|(_, features)| *features)
+}
+
+/// Tries to load a tracing program for a type that is no function. A kernel that has them complains
+/// about the type, one that refuses them does so first.
+fn can_load_tracing() -> bool {
+    const PROG_LOAD: libc::c_int = 5;
+    const TYPE_TRACING: u32 = 26;
+    const ATTACH_FENTRY: u32 = 24;
+    // r0 = 0; exit
+    const PROGRAM: [u64; 2] = [0xb7, 0x95];
+    let license = c"GPL";
+    let mut request = LoadRequest {
+        prog_type: TYPE_TRACING,
+        insn_cnt: 2,
+        insns: PROGRAM.as_ptr() as u64,
+        license: license.as_ptr() as u64,
+        expected_attach_type: ATTACH_FENTRY,
+        attach_btf_id: 1,
+        ..LoadRequest::default()
+    };
+    // SAFETY: the request is as long as said, and what it points to outlives the call.
+    let result = unsafe {
+        libc::syscall(libc::SYS_bpf, PROG_LOAD, &raw mut request, size_of::<LoadRequest>())
+    };
+    result >= 0 || io::Error::last_os_error().raw_os_error() != Some(libc::EPERM)
+}
+
+/// The kernel's `union bpf_attr` for BPF_PROG_LOAD, as far as it is used here.
+#[derive(Default)]
+#[repr(C)]
+struct LoadRequest {
+    prog_type: u32,
+    insn_cnt: u32,
+    insns: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buf: u64,
+    kern_version: u32,
+    prog_flags: u32,
+    prog_name: [u8; 16],
+    prog_ifindex: u32,
+    expected_attach_type: u32,
+    prog_btf_fd: u32,
+    func_info_rec_size: u32,
+    func_info: u64,
+    func_info_cnt: u32,
+    line_info_rec_size: u32,
+    line_info: u64,
+    line_info_cnt: u32,
+    attach_btf_id: u32,
+}
