@@ -1,3 +1,18 @@
 //! The runmon daemon and its commands.
+//!
+//! ```text
+//! kernel                 │ one thread, no locks                                   │ one task a sink
+//! hook ─ record ─ ring ─▶ source ─▶ decode ─▶ enrich ─▶ match ─▶ alert ─ queue ─▶ sink
+//! ```
+//! bytes → [`raw_event::RawEvent`] → [`event::Event`] → [`alert::Alert`] → [`document`] → bytes:
+//! each form is built in one place, and nothing flows back.
 #![forbid(unsafe_code)]
+
+pub mod limits;
+
 pub mod bpf;
+pub mod decode;
+pub mod enrich;
+pub mod env;
+pub mod event;
+pub mod raw_event;

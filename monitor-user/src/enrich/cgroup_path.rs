@@ -1,0 +1,145 @@
+//! What the path of a cgroup says about a container.
+//!
+//! | runtime | path |
+//! |---|---|
+//! | Docker | `/docker/<64 hex>`, `…/docker-<64 hex>.scope` |
+//! | containerd CRI | `/k8s.io/<64 hex>`, `/kubepods/…/pod<uid>/<64 hex>`, `…/cri-containerd-<64 hex>.scope` |
+//! | CRI-O | `…/crio-<64 hex>.scope` |
+//! | podman | `…/libpod-<64 hex>[.scope]` |
+//! | ctr and others | `/<namespace>/<any name>`: possible, the bundle decides |
+
+/// How sure a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The path is one that only containers have.
+    Certain,
+    /// A container may have such a path; its bundle decides.
+    Possible,
+}
+
+/// The container that a path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<'p> {
+    /// The part of the path that ends with the container's own cgroup.
+    pub path: &'p str,
+    /// Its id.
+    pub id: &'p str,
+    /// Its runtime or engine, if the path tells.
+    pub runtime: Option<&'static str>,
+    /// Uid of its pod, if the path tells.
+    pub pod_uid: Option<String>,
+    /// How sure that is.
+    pub shape: Shape,
+}
+
+/// Prefixes of the last component, and whose they are.
+const PREFIXES: [(&str, &str); 5] = [
+    ("docker-", "docker"),
+    ("cri-containerd-", "containerd"),
+    ("crio-", "cri-o"),
+    ("libpod-", "podman"),
+    ("nerdctl-", "containerd"),
+];
+
+/// Endings of cgroups that service managers make for themselves.
+const SERVICES: [&str; 6] = [".service", ".slice", ".scope", ".socket", ".mount", ".swap"];
+
+/// The innermost container that a cgroup's path names.
+#[must_use]
+pub fn container(path: &str) -> Option<Named<'_>> {
+    let mut end = path.len();
+    while end > 0 {
+        let part = path.get(..end)?;
+        let (above, last) = part.rsplit_once('/')?;
+        if let Some((id, runtime)) = certain(above, last) {
+            let pod_uid = pod_uid(above);
+            return Some(Named { path: part, id, runtime, pod_uid, shape: Shape::Certain });
+        }
+        end = above.len();
+    }
+    possible(path)
+}
+
+fn certain<'p>(above: &str, last: &'p str) -> Option<(&'p str, Option<&'static str>)> {
+    let name = last.strip_suffix(".scope").unwrap_or(last);
+    for (prefix, runtime) in PREFIXES {
+        if let Some(id) = name.strip_prefix(prefix)
+            && is_long_id(id)
+        {
+            return Some((id, Some(runtime)));
+        }
+    }
+    if !is_long_id(last) {
+        return None;
+    }
+    let parent = above.rsplit('/').next().unwrap_or_default();
+    let runtime = match parent {
+        "docker" => Some("docker"),
+        "k8s.io" | "moby" => Some("containerd"),
+        _ => None,
+    };
+    Some((last, runtime))
+}
+
+fn possible(path: &str) -> Option<Named<'_>> {
+    let (above, last) = path.rsplit_once('/')?;
+    // One level is a service's or a slice's; a container has its runtime's above it.
+    if above.is_empty() || last.is_empty() || SERVICES.iter().any(|s| path.contains(s)) {
+        return None;
+    }
+    Some(Named { path, id: last, runtime: None, pod_uid: pod_uid(above), shape: Shape::Possible })
+}
+
+fn is_long_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// `pod<uid>` of the cgroupfs driver, `…-pod<uid>.slice` of the systemd driver, which writes the
+/// uid's dashes as underscores.
+fn pod_uid(above: &str) -> Option<String> {
+    let component = above.rsplit('/').next()?;
+    let name = component.strip_suffix(".slice").unwrap_or(component);
+    let at = name.rfind("pod")?;
+    let uid = name.get(at + 3..)?;
+    let plausible = uid.len() >= 32 && uid.bytes().all(|b| b.is_ascii_hexdigit() || b"-_".contains(&b));
+    plausible.then(|| uid.replace('_', "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    #[track_caller]
+    fn check(path: &str, expected: Option<(&str, Option<&str>, Option<&str>, Shape)>) {
+        let path = path.replace("ID", ID);
+        let found = container(&path);
+        let found = found.as_ref().map(|n| (n.id, n.runtime, n.pod_uid.as_deref(), n.shape));
+        assert_eq!(found, expected, "{path}");
+    }
+
+    #[test]
+    fn paths() {
+        let uid = "8d4a8b5c-0000-1111-2222-333344445555";
+        check("/", None);
+        check("/init.scope", None);
+        check("/system.slice/sshd.service", None);
+        check("/user.slice/user-0.slice/session-1.scope", None);
+        check("/docker/ID", Some((ID, Some("docker"), None, Shape::Certain)));
+        check("/docker/ID/inner", Some((ID, Some("docker"), None, Shape::Certain)));
+        check("/system.slice/docker-ID.scope", Some((ID, Some("docker"), None, Shape::Certain)));
+        check("/k8s.io/ID", Some((ID, Some("containerd"), None, Shape::Certain)));
+        check(
+            "/kubepods/besteffort/pod8d4a8b5c-0000-1111-2222-333344445555/ID",
+            Some((ID, None, Some(uid), Shape::Certain)),
+        );
+        check(
+            "/kubepods.slice/kubepods-pod8d4a8b5c_0000_1111_2222_333344445555.slice/cri-containerd-ID.scope",
+            Some((ID, Some("containerd"), Some(uid), Shape::Certain)),
+        );
+        check("/machine.slice/libpod-ID.scope", Some((ID, Some("podman"), None, Shape::Certain)));
+        check("/default/n1", Some(("n1", None, None, Shape::Possible)));
+        check("/n1", None);
+    }
+}

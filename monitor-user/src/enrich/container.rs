@@ -1,0 +1,258 @@
+//! Cgroups and the containers that they belong to.
+//!
+//! The kernel tells of a container's cgroup before its first program starts. The path names the
+//! container; the rest is asked of the metadata task, which answers with facts.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use crate::{
+    event::{Container, Fact, FactSource, Reason},
+    limits::{CGROUPS, CONTAINERS, GONE_CONTAINERS},
+    raw_event::CgroupKey,
+};
+
+use super::cgroup_path::{self, Shape};
+
+/// A container in the registry.
+pub type ContainerIndex = u32;
+
+/// A question to the metadata task: what is the container of this cgroup?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// Path of the cgroup that names it.
+    pub cgroup_path: Box<str>,
+    /// The id that the path suggests.
+    pub id: Box<str>,
+}
+
+/// The answer to a [`Lookup`]. It is also what a recording holds of containers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContainerFacts {
+    /// Path of the cgroup that was asked about.
+    pub cgroup_path: Box<str>,
+    /// The container, or None: it is none.
+    pub container: Option<Container>,
+}
+
+struct Entry {
+    container: Arc<Container>,
+    /// Path of the cgroup that names it.
+    path: Box<str>,
+    /// Whether it is certain that this is a container at all.
+    state: State,
+    /// Cgroups of it that are there now.
+    cgroups: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The path does not tell; asked.
+    Candidate,
+    /// A container.
+    Container,
+    /// Not a container: its processes are the host's.
+    Host,
+}
+
+/// What happened to the registry, for the counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RegistryStats {
+    /// Containers known now.
+    pub containers: usize,
+    /// Cgroups known now.
+    pub cgroups: usize,
+    /// Cgroups and containers that found no room.
+    pub refused: u64,
+}
+
+/// All cgroups and containers that are known.
+pub struct Registry {
+    cgroups: HashMap<CgroupKey, Option<ContainerIndex>, ahash::RandomState>,
+    containers: HashMap<ContainerIndex, Entry, ahash::RandomState>,
+    by_path: HashMap<Box<str>, ContainerIndex>,
+    /// Containers without cgroups, oldest first: their last events may still be on the way.
+    gone: VecDeque<ContainerIndex>,
+    next: ContainerIndex,
+    host: Arc<Container>,
+    refused: u64,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            cgroups: HashMap::default(),
+            containers: HashMap::default(),
+            by_path: HashMap::new(),
+            gone: VecDeque::new(),
+            next: 0,
+            host: Arc::new(Container::host()),
+            refused: 0,
+        }
+    }
+}
+
+impl Registry {
+    /// Enters a cgroup. Returns what must be asked about its container, if anything.
+    pub fn add_cgroup(&mut self, key: CgroupKey, path: &str) -> Option<Lookup> {
+        if self.cgroups.contains_key(&key) {
+            return None;
+        }
+        if self.cgroups.len() >= CGROUPS {
+            self.refused += 1;
+            return None;
+        }
+        let Some(named) = cgroup_path::container(path) else {
+            self.cgroups.insert(key, self.enclosing(path));
+            return None;
+        };
+        let known = self.by_path.get(named.path).copied().filter(|index| self.is_live(*index));
+        let index = known.or_else(|| self.enclosing(path)).or_else(|| self.enter(&named));
+        self.cgroups.insert(key, index);
+        if let Some(entry) = index.and_then(|index| self.containers.get_mut(&index)) {
+            entry.cgroups += 1;
+        }
+        let entered = index.and_then(|index| self.path_of(index)) == Some(named.path);
+        (entered && known.is_none()).then(|| Lookup { cgroup_path: named.path.into(), id: named.id.into() })
+    }
+
+    /// Forgets a cgroup. Its container is forgotten some containers after its last cgroup.
+    pub fn remove_cgroup(&mut self, key: CgroupKey) {
+        let Some(Some(index)) = self.cgroups.remove(&key) else { return };
+        let Some(entry) = self.containers.get_mut(&index) else { return };
+        entry.cgroups = entry.cgroups.saturating_sub(1);
+        if entry.cgroups > 0 {
+            return;
+        }
+        self.gone.push_back(index);
+        if self.gone.len() > GONE_CONTAINERS
+            && let Some(oldest) = self.gone.pop_front()
+            && let Some(entry) = self.containers.remove(&oldest)
+            && self.by_path.get(&entry.path) == Some(&oldest)
+        {
+            self.by_path.remove(&entry.path);
+        }
+    }
+
+    /// Takes in what the metadata task found. Returns whether it was about a known container.
+    pub fn learn(&mut self, facts: ContainerFacts) -> bool {
+        let Some(index) = self.by_path.get(&facts.cgroup_path) else { return false };
+        let Some(entry) = self.containers.get_mut(index) else { return false };
+        match facts.container {
+            Some(container) => {
+                entry.container = Arc::new(container);
+                entry.state = State::Container;
+            }
+            None if entry.state == State::Candidate => {
+                entry.container = Arc::clone(&self.host);
+                entry.state = State::Host;
+            }
+            // The path says that it is one; nothing else could be found about it.
+            None => {}
+        }
+        true
+    }
+
+    /// The container of a cgroup; None for the host.
+    #[must_use]
+    pub fn of_cgroup(&self, key: CgroupKey) -> Option<ContainerIndex> {
+        self.cgroups.get(&key).copied().flatten()
+    }
+
+    /// A container as it is known now; None is the host, and so is one that was forgotten.
+    #[must_use]
+    pub fn get(&self, index: Option<ContainerIndex>) -> &Arc<Container> {
+        index.and_then(|index| self.containers.get(&index)).map_or(&self.host, |e| &e.container)
+    }
+
+    /// Whether a container is only a guess so far.
+    #[must_use]
+    pub fn is_candidate(&self, index: ContainerIndex) -> bool {
+        self.containers.get(&index).is_some_and(|entry| entry.state == State::Candidate)
+    }
+
+    /// Whether a cgroup turned out not to be a container.
+    #[must_use]
+    pub fn is_host(&self, index: ContainerIndex) -> bool {
+        self.containers.get(&index).is_none_or(|entry| entry.state == State::Host)
+    }
+
+    /// Whether `inner` runs inside `outer`: a container in a container.
+    #[must_use]
+    pub fn is_nested(&self, inner: ContainerIndex, outer: ContainerIndex) -> bool {
+        let (Some(inner), Some(outer)) = (self.path_of(inner), self.path_of(outer)) else {
+            return false;
+        };
+        inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn stats(&self) -> RegistryStats {
+        RegistryStats {
+            containers: self.containers.values().filter(|e| e.state == State::Container).count(),
+            cgroups: self.cgroups.len(),
+            refused: self.refused,
+        }
+    }
+
+    fn path_of(&self, index: ContainerIndex) -> Option<&str> {
+        self.containers.get(&index).map(|entry| &*entry.path)
+    }
+
+    /// Whether a container still has cgroups.
+    fn is_live(&self, index: ContainerIndex) -> bool {
+        self.containers.get(&index).is_some_and(|entry| entry.cgroups > 0)
+    }
+
+    /// The innermost known container whose cgroup is above `path`.
+    fn enclosing(&self, path: &str) -> Option<ContainerIndex> {
+        let mut rest = path;
+        while let Some((above, _)) = rest.rsplit_once('/') {
+            if let Some(index) = self.by_path.get(above)
+                && self.containers.get(index).is_some_and(|e| e.state == State::Container)
+            {
+                return Some(*index);
+            }
+            rest = above;
+        }
+        None
+    }
+
+    fn enter(&mut self, named: &cgroup_path::Named<'_>) -> Option<ContainerIndex> {
+        if self.containers.len() >= CONTAINERS {
+            self.refused += 1;
+            return None;
+        }
+        let index = self.next;
+        self.next = self.next.wrapping_add(1);
+        let state = match named.shape {
+            Shape::Certain => State::Container,
+            Shape::Possible => State::Candidate,
+        };
+        let container = Arc::new(first_facts(named));
+        let path = named.path.into();
+        self.containers.insert(index, Entry { container, path, state, cgroups: 0 });
+        self.by_path.insert(named.path.into(), index);
+        Some(index)
+    }
+}
+
+/// What the path alone tells; the rest is pending.
+fn first_facts(named: &cgroup_path::Named<'_>) -> Container {
+    let pending = || Fact::Unknown(Reason::Pending);
+    let known = |text: &str| Fact::Known(text.into(), FactSource::CgroupPath);
+    Container {
+        id: named.id.into(),
+        cgroup_path: named.path.into(),
+        runtime: named.runtime.map_or_else(pending, known),
+        name: pending(),
+        image: pending(),
+        image_digest: pending(),
+        pod_name: pending(),
+        pod_namespace: pending(),
+        pod_uid: named.pod_uid.as_deref().map_or_else(pending, known),
+    }
+}

@@ -1,0 +1,353 @@
+//! [`RawEvent`] → [`Event`]: who and where are added. Owns all state about processes and
+//! containers, and never waits: what is not known now says why.
+
+pub mod cgroup_path;
+pub mod container;
+pub mod process_table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::{
+    event::{
+        Action, Address, Container, Event, FileAct, Knowledge, Process, ProcessKey, SocketAct,
+        base_name,
+    },
+    raw_event::{
+        CgroupKey, Outcome, RawAddress, RawBody, RawEvent, RawFileOpen, RawImage, RawSocket, Task,
+    },
+};
+use container::{ContainerFacts, Lookup, Registry};
+use process_table::{Entry, ProcessTable, unknown_process};
+
+/// What came of a record.
+#[derive(Debug)]
+pub enum Enriched {
+    /// An event for the rules.
+    Event(Box<Event>),
+    /// Only the state changed: a process that was found at start, or a cgroup.
+    State,
+}
+
+/// Adds who and where.
+pub struct Enricher {
+    processes: ProcessTable,
+    containers: Registry,
+    /// Wall clock minus boot clock, nanoseconds.
+    clock_offset_ns: i64,
+    /// Environment variables that are kept: a name, or a prefix that ends in `*`.
+    env_keys: Vec<Box<[u8]>>,
+    /// What the metadata task must be asked; emptied by the pipeline.
+    lookups: Vec<Lookup>,
+}
+
+impl Enricher {
+    /// A state that knows nothing.
+    #[must_use]
+    pub fn new(budget_bytes: usize, clock_offset_ns: i64, env_keys: &[String]) -> Self {
+        Self {
+            processes: ProcessTable::new(budget_bytes),
+            containers: Registry::default(),
+            clock_offset_ns,
+            env_keys: env_keys.iter().map(|key| key.as_bytes().into()).collect(),
+            lookups: Vec::new(),
+        }
+    }
+
+    /// Takes a record in.
+    pub fn enrich(&mut self, raw: RawEvent<'_>) -> Enriched {
+        let task = &raw.task;
+        let action = match raw.body {
+            RawBody::Task(image) => {
+                self.seed(task, &image);
+                return Enriched::State;
+            }
+            RawBody::CgroupMkdir(cgroup) => {
+                self.add_cgroup(cgroup.key, &String::from_utf8_lossy(cgroup.path));
+                return Enriched::State;
+            }
+            RawBody::CgroupRmdir(cgroup) => {
+                self.containers.remove_cgroup(cgroup.key);
+                return Enriched::State;
+            }
+            RawBody::Exec(image) => Action::Exec { previous: self.exec(task, &image, raw.boottime_ns) },
+            RawBody::Fork { child, namespace_pid } => {
+                self.fork(task, child, namespace_pid);
+                Action::Fork { child }
+            }
+            RawBody::Exit { status } => Action::Exit { status },
+            RawBody::Connect(socket) => Action::Connect(socket_act(&socket)),
+            RawBody::Send(socket) => Action::Send(socket_act(&socket)),
+            RawBody::FileOpen(open) => Action::FileOpen(file_act(&open, raw.outcome)),
+        };
+        Enriched::Event(Box::new(self.event(&raw, action)))
+    }
+
+    /// Names a cgroup that was there before the monitor, or that the kernel told of.
+    pub fn add_cgroup(&mut self, key: CgroupKey, path: &str) {
+        self.lookups.extend(self.containers.add_cgroup(key, path));
+    }
+
+    /// Takes in what the metadata task found.
+    pub fn learn(&mut self, facts: ContainerFacts) -> bool {
+        self.containers.learn(facts)
+    }
+
+    /// What the metadata task must be asked now.
+    pub fn take_lookups(&mut self) -> Vec<Lookup> {
+        std::mem::take(&mut self.lookups)
+    }
+
+    /// Gives an event that waited the facts that are known by now.
+    pub fn refresh(&self, event: &mut Event) {
+        let index = self.processes.get(event.process.key).and_then(|entry| entry.container);
+        event.container = Arc::clone(self.containers.get(index));
+    }
+
+    /// State of the process table, for the counters.
+    #[must_use]
+    pub fn table_stats(&self) -> process_table::TableStats {
+        self.processes.stats()
+    }
+
+    /// State of the container registry, for the counters.
+    #[must_use]
+    pub fn registry_stats(&self) -> container::RegistryStats {
+        self.containers.stats()
+    }
+
+    fn event(&mut self, raw: &RawEvent<'_>, action: Action) -> Event {
+        let task = &raw.task;
+        let key = task.key;
+        if self.processes.get(key).is_none() {
+            self.processes.count_miss();
+            self.enter_unknown(task);
+        }
+        self.follow_cgroup(task);
+        if matches!(action, Action::Exit { .. }) {
+            self.processes.exit(key, raw.boottime_ns);
+        }
+        let (process, ancestors, container) = match self.processes.get(key) {
+            Some(entry) => {
+                (Arc::clone(&entry.process), Arc::clone(&entry.ancestors), entry.container)
+            }
+            // Only where the table's budget is smaller than one process.
+            None => (Arc::new(described(task)), Arc::new([]) as Arc<[_]>, None),
+        };
+        Event {
+            id: raw.id,
+            boottime_ns: raw.boottime_ns,
+            timestamp_ns: self.clock_offset_ns.saturating_add_unsigned(raw.boottime_ns),
+            outcome: raw.outcome,
+            origin: raw.origin,
+            path_truncated: raw.path_truncated,
+            read_fault: raw.read_fault,
+            io_uring: raw.io_uring,
+            hook: raw.hook,
+            tid: task.tid,
+            comm: task.comm,
+            credentials: task.credentials,
+            namespaces: task.namespaces,
+            session_id: task.session_id,
+            process,
+            ancestors,
+            container: Arc::clone(self.containers.get(container)),
+            action,
+        }
+    }
+
+    /// A process that ran before the monitor. What the kernel told since is newer and stays.
+    fn seed(&mut self, task: &Task, image: &RawImage<'_>) {
+        if self.processes.get(task.key).is_some() {
+            return;
+        }
+        let mut process = self.image(task, image, task.key.start_ns);
+        process.knowledge = Knowledge::Procfs;
+        self.enter(task, process);
+    }
+
+    fn exec(&mut self, task: &Task, image: &RawImage<'_>, now_ns: u64) -> Option<Arc<Process>> {
+        let mut process = self.image(task, image, now_ns);
+        let Some(entry) = self.processes.get(task.key) else {
+            self.enter(task, process);
+            return None;
+        };
+        let mut entry = entry.clone();
+        process.parent = entry.process.parent;
+        let previous = std::mem::replace(&mut entry.process, Arc::new(process));
+        self.processes.insert(entry);
+        Some(previous)
+    }
+
+    fn fork(&mut self, task: &Task, child: ProcessKey, namespace_pid: u32) {
+        if self.processes.get(task.key).is_none() {
+            self.processes.count_miss();
+            self.enter_unknown(task);
+        }
+        self.follow_cgroup(task);
+        let ancestors = self.processes.ancestors_of_child(task.key);
+        let Some(parent) = self.processes.get(task.key) else { return };
+        let mut process = Process::clone(&parent.process);
+        process.key = child;
+        process.parent = task.key;
+        process.namespace_pid = namespace_pid;
+        process.uid = task.credentials.uid;
+        let entry = Entry {
+            process: Arc::new(process),
+            ancestors,
+            container: parent.container,
+            cgroup: task.cgroup,
+        };
+        self.processes.insert(entry);
+    }
+
+    fn enter_unknown(&mut self, task: &Task) {
+        self.enter(task, described(task));
+    }
+
+    fn enter(&mut self, task: &Task, process: Process) {
+        let entry = Entry {
+            process: Arc::new(process),
+            ancestors: self.processes.ancestors_of_child(task.parent),
+            container: self.containers.of_cgroup(task.cgroup),
+            cgroup: task.cgroup,
+        };
+        self.processes.insert(entry);
+    }
+
+    /// A process belongs to the container that it entered first: moving out of its cgroup does
+    /// not change who it is, moving into one does, and so does a container inside its own.
+    fn follow_cgroup(&mut self, task: &Task) {
+        let Some(entry) = self.processes.get_mut(task.key) else { return };
+        if entry.cgroup == task.cgroup && entry.container.is_some() {
+            return;
+        }
+        entry.cgroup = task.cgroup;
+        let Some(now) = self.containers.of_cgroup(task.cgroup) else { return };
+        let stays = entry.container.is_some_and(|own| {
+            own != now && !self.containers.is_host(own) && !self.containers.is_nested(now, own)
+        });
+        if !stays {
+            entry.container = Some(now);
+        }
+    }
+
+    fn image(&self, task: &Task, image: &RawImage<'_>, exec_ns: u64) -> Process {
+        let script = image.script.then(|| absolute(image.filename, image.cwd));
+        Process {
+            key: task.key,
+            parent: task.parent,
+            namespace_pid: task.namespace_pid,
+            executable: (!image.path.is_empty()).then(|| image.path.into()),
+            file: image.file,
+            size: image.size,
+            mtime_ns: image.mtime_ns,
+            ctime_ns: image.ctime_ns,
+            script,
+            filename: image.filename.into(),
+            args: image.args.into(),
+            args_total: image.args_total,
+            args_hash: (image.args_hash != 0).then_some(image.args_hash),
+            env: self.selected_env(image.env),
+            env_truncated: image.env_truncated,
+            cwd: image.cwd.into(),
+            tty: image.tty,
+            stdio: image.stdio,
+            cap_effective: image.cap_effective,
+            cap_permitted: image.cap_permitted,
+            seccomp: image.seccomp,
+            no_new_privs: image.no_new_privs,
+            comm: task.comm,
+            uid: task.credentials.uid,
+            exec_ns,
+            knowledge: Knowledge::Observed,
+        }
+    }
+
+    /// The environment variables that are kept.
+    fn selected_env(&self, env: &[u8]) -> Box<[u8]> {
+        crate::env::select(env, &self.env_keys).into()
+    }
+}
+
+/// A process of which only its act tells.
+fn described(task: &Task) -> Process {
+    let mut process = unknown_process(task.key, task.parent, task.namespace_pid);
+    process.comm = task.comm;
+    process.uid = task.credentials.uid;
+    process
+}
+
+fn socket_act(raw: &RawSocket<'_>) -> SocketAct {
+    SocketAct {
+        destination: match raw.destination {
+            RawAddress::Ip(address, port) => Address::Ip(address, port),
+            RawAddress::Unix(path) => Address::Unix(unix_name(path).into()),
+        },
+        source: raw.source,
+        protocol: raw.protocol,
+        socket_type: raw.socket_type,
+        repeats: raw.repeats,
+    }
+}
+
+/// A path ends at its first zero byte; a name in the abstract namespace starts with one.
+fn unix_name(path: &[u8]) -> &[u8] {
+    match path {
+        [0, ..] => path,
+        _ => path.split(|byte| *byte == 0).next().unwrap_or_default(),
+    }
+}
+
+fn file_act(raw: &RawFileOpen<'_>, outcome: Outcome) -> FileAct {
+    let reached = raw.file.inode != 0 || raw.file.magic != 0;
+    let by_name = !reached && outcome != Outcome::Success;
+    FileAct {
+        path: if by_name { absolute(raw.path, raw.cwd) } else { raw.path.into() },
+        name: by_name.then(|| raw.path.into()),
+        file: reached.then_some(raw.file),
+        open_flags: raw.open_flags,
+        created: raw.created,
+    }
+}
+
+/// A name as a path from the root, as far as text alone can tell: `.` and `..` are worked out.
+fn absolute(name: &[u8], cwd: &[u8]) -> Box<[u8]> {
+    if name.starts_with(b"/") && !name.windows(2).any(|pair| pair == b"/." || pair == b"//") {
+        return name.into();
+    }
+    let base: &[u8] = if name.starts_with(b"/") { b"" } else { cwd };
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in base.split(|byte| *byte == b'/').chain(name.split(|byte| *byte == b'/')) {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let mut path = Vec::with_capacity(base.len() + name.len() + 1);
+    for part in parts {
+        path.push(b'/');
+        path.extend_from_slice(part);
+    }
+    if path.is_empty() {
+        path.push(b'/');
+    }
+    path.into()
+}
+
+/// The name of a process, as people know it: the file name of its program.
+#[must_use]
+pub fn process_name(process: &Process) -> &[u8] {
+    match &process.executable {
+        Some(path) => base_name(path),
+        None => crate::event::comm_bytes(&process.comm),
+    }
+}
+
+/// The host, for events that are made without a registry.
+#[must_use]
+pub fn host() -> Arc<Container> {
+    Arc::new(Container::host())
+}

@@ -1,0 +1,375 @@
+//! An event: one act, with who did it and where. Owned, and read-only after `enrich`.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+pub use crate::raw_event::{
+    CgroupKey, Credentials, EventId, FileFacts, Namespaces, Origin, Outcome, ProcessKey, Stdio,
+};
+
+/// One act.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Number, unique since boot.
+    pub id: EventId,
+    /// When, nanoseconds since boot.
+    pub boottime_ns: u64,
+    /// When, nanoseconds since 1970.
+    pub timestamp_ns: i64,
+    /// Its result.
+    pub outcome: Outcome,
+    /// Where its arguments were read from.
+    pub origin: Origin,
+    /// A path in it was cut.
+    pub path_truncated: bool,
+    /// An argument could not be read whole.
+    pub read_fault: bool,
+    /// It came through `io_uring`.
+    pub io_uring: bool,
+    /// The kernel program that saw it.
+    pub hook: &'static str,
+    /// The thread that did it.
+    pub tid: u32,
+    /// Name of that thread, padded with zero bytes.
+    pub comm: [u8; 16],
+    /// Credentials at the act.
+    pub credentials: Credentials,
+    /// Namespaces at the act.
+    pub namespaces: Namespaces,
+    /// Process id of the session leader.
+    pub session_id: u32,
+    /// The process that did it. For an exec: as the new program.
+    pub process: Arc<Process>,
+    /// Its ancestors, nearest first, as they were when it was forked.
+    pub ancestors: Arc<[Arc<Process>]>,
+    /// Where it ran.
+    pub container: Arc<Container>,
+    /// What was done.
+    pub action: Action,
+}
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// A program was started; it is the event's process.
+    Exec {
+        /// What the process ran before.
+        previous: Option<Arc<Process>>,
+    },
+    /// A process was created.
+    Fork {
+        /// It.
+        child: ProcessKey,
+    },
+    /// The process ended.
+    Exit {
+        /// Status as `wait(2)` tells it.
+        status: u32,
+    },
+    /// A socket was connected, or tried to be.
+    Connect(SocketAct),
+    /// A datagram left an unconnected socket.
+    Send(SocketAct),
+    /// A file was opened for writing, or tried to be.
+    FileOpen(FileAct),
+}
+
+impl Action {
+    /// Names of the kinds, by [`Action::kind`].
+    pub const KINDS: [&'static str; 6] = ["exec", "fork", "exit", "connect", "send", "file_open"];
+
+    /// Number of the kind of act.
+    #[must_use]
+    pub const fn kind(&self) -> u8 {
+        match self {
+            Self::Exec { .. } => 0,
+            Self::Fork { .. } => 1,
+            Self::Exit { .. } => 2,
+            Self::Connect(_) => 3,
+            Self::Send(_) => 4,
+            Self::FileOpen(_) => 5,
+        }
+    }
+}
+
+/// The two ends of a connection or datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketAct {
+    /// Where to.
+    pub destination: Address,
+    /// Where from, as far as it is bound.
+    pub source: Option<SocketAddr>,
+    /// IP protocol number.
+    pub protocol: u16,
+    /// Socket type.
+    pub socket_type: u16,
+    /// Like acts that were only counted since the last such event.
+    pub repeats: u32,
+}
+
+/// A destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// IP address and port.
+    Ip(IpAddr, u16),
+    /// AF_UNIX path; a name in the abstract namespace starts with a zero byte.
+    Unix(Box<[u8]>),
+}
+
+/// A file that was opened for writing, or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileAct {
+    /// Full path. Of a refused open: the name, joined to the working directory, links unresolved.
+    pub path: Box<[u8]>,
+    /// The name as it was passed, where `path` was made from it.
+    pub name: Option<Box<[u8]>>,
+    /// The file; None where none was reached.
+    pub file: Option<FileFacts>,
+    /// Open flags.
+    pub open_flags: u32,
+    /// This open created the file.
+    pub created: bool,
+}
+
+/// A process and the program that it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Process {
+    /// Identity.
+    pub key: ProcessKey,
+    /// Identity of its parent, when it was forked.
+    pub parent: ProcessKey,
+    /// Process id in its own pid namespace.
+    pub namespace_pid: u32,
+    /// Full path of the executed file; None if it is not known.
+    pub executable: Option<Box<[u8]>>,
+    /// The executed file.
+    pub file: FileFacts,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its last change of content, nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Its last change of state, nanoseconds since 1970.
+    pub ctime_ns: i64,
+    /// The script, where one was started: full path as far as it can be told.
+    pub script: Option<Box<[u8]>>,
+    /// Name as it was passed to `execve`.
+    pub filename: Box<[u8]>,
+    /// Arguments, each ends in a zero byte.
+    pub args: Box<[u8]>,
+    /// Full length of the arguments in bytes; more than `args` holds where they were cut.
+    pub args_total: u32,
+    /// Hash of the first 128 KiB of the arguments, where they were cut.
+    pub args_hash: Option<u64>,
+    /// Selected environment, `KEY=value` strings that each end in a zero byte.
+    pub env: Box<[u8]>,
+    /// The environment was cut: what is not in `env` may have been set.
+    pub env_truncated: bool,
+    /// Working directory at its start.
+    pub cwd: Box<[u8]>,
+    /// Controlling terminal at its start, as (major, minor).
+    pub tty: Option<(u32, u32)>,
+    /// What the standard streams were at its start.
+    pub stdio: [Stdio; 3],
+    /// Effective capabilities at its start.
+    pub cap_effective: u64,
+    /// Permitted capabilities at its start.
+    pub cap_permitted: u64,
+    /// Seccomp mode at its start.
+    pub seccomp: u8,
+    /// `no_new_privs` at its start.
+    pub no_new_privs: bool,
+    /// Thread name at its start, padded with zero bytes.
+    pub comm: [u8; 16],
+    /// User id at its start.
+    pub uid: u32,
+    /// When the program was started, nanoseconds since boot.
+    pub exec_ns: u64,
+    /// How much of this is known.
+    pub knowledge: Knowledge,
+}
+
+/// How a process came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knowledge {
+    /// Its exec was seen, or it was forked from a process whose exec was seen.
+    Observed,
+    /// It ran before the monitor; procfs told of it.
+    Procfs,
+    /// It ran before the monitor and was gone before it could be asked, or its record was lost.
+    Gone,
+}
+
+/// Where a process runs: a container, or the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Container {
+    /// Full id; `host` on the host.
+    pub id: Box<str>,
+    /// Path of the cgroup that named it.
+    pub cgroup_path: Box<str>,
+    /// Runtime or engine that the path or bundle tells of.
+    pub runtime: Fact<Box<str>>,
+    /// Name.
+    pub name: Fact<Box<str>>,
+    /// Image reference as it was asked for.
+    pub image: Fact<Box<str>>,
+    /// Digest of the image.
+    pub image_digest: Fact<Box<str>>,
+    /// Pod name.
+    pub pod_name: Fact<Box<str>>,
+    /// Pod namespace.
+    pub pod_namespace: Fact<Box<str>>,
+    /// Pod uid.
+    pub pod_uid: Fact<Box<str>>,
+}
+
+impl Container {
+    /// The id of what is in no container.
+    pub const HOST: &'static str = "host";
+
+    /// The host.
+    #[must_use]
+    pub fn host() -> Self {
+        let none = || Fact::Unknown(Reason::NotApplicable);
+        Self {
+            id: Self::HOST.into(),
+            cgroup_path: "".into(),
+            runtime: none(),
+            name: none(),
+            image: none(),
+            image_digest: none(),
+            pod_name: none(),
+            pod_namespace: none(),
+            pod_uid: none(),
+        }
+    }
+
+    /// Whether this is the host.
+    #[must_use]
+    pub fn is_host(&self) -> bool {
+        &*self.id == Self::HOST
+    }
+
+    /// The id as people write it: its first twelve characters, where it is a long hexadecimal one.
+    #[must_use]
+    pub fn short_id(&self) -> &str {
+        let long = self.id.len() == 64 && self.id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if long { self.id.get(..12).unwrap_or(&self.id) } else { &self.id }
+    }
+}
+
+/// A fact that may not be known, and then says why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact<T> {
+    /// Known, from a source.
+    Known(T, FactSource),
+    /// Not known.
+    Unknown(Reason),
+}
+
+impl<T> Fact<T> {
+    /// The fact, if it is known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value, _) => Some(value),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// Where a fact about a container comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactSource {
+    /// The path of its cgroup.
+    CgroupPath,
+    /// The OCI bundle on disk.
+    Bundle,
+    /// containerd's API.
+    Containerd,
+}
+
+impl FactSource {
+    /// How documents name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CgroupPath => "cgroup_path",
+            Self::Bundle => "bundle",
+            Self::Containerd => "containerd",
+        }
+    }
+
+    /// The source of a name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::CgroupPath, Self::Bundle, Self::Containerd].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// Why a fact is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was asked for and may still arrive.
+    Pending,
+    /// There is no such thing here (the image of the host, the pod of a plain container).
+    NotApplicable,
+    /// The bundle does not hold it, and no API was found that does.
+    NotInBundle,
+    /// No bundle was found for the container.
+    NoBundle,
+    /// The monitor may not read it.
+    NotPermitted,
+    /// The runtime does not know the container any more.
+    Gone,
+    /// The runtime's API did not answer in time.
+    NoAnswer,
+    /// Too many lookups were waiting.
+    TooMany,
+}
+
+impl Reason {
+    /// How documents and rules name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::NotApplicable => "not_applicable",
+            Self::NotInBundle => "not_in_bundle",
+            Self::NoBundle => "no_bundle",
+            Self::NotPermitted => "not_permitted",
+            Self::Gone => "gone",
+            Self::NoAnswer => "no_answer",
+            Self::TooMany => "too_many",
+        }
+    }
+
+    /// The reason of a name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [
+            Self::Pending,
+            Self::NotApplicable,
+            Self::NotInBundle,
+            Self::NoBundle,
+            Self::NotPermitted,
+            Self::Gone,
+            Self::NoAnswer,
+            Self::TooMany,
+        ]
+        .into_iter()
+        .find(|reason| reason.name() == name)
+    }
+}
+
+/// The part of a zero-padded thread name before the padding.
+#[must_use]
+pub fn comm_bytes(comm: &[u8; 16]) -> &[u8] {
+    comm.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// The last component of a path.
+#[must_use]
+pub fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+}

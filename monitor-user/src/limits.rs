@@ -1,0 +1,45 @@
+//! Every bound of the user side, with its reason and what happens there.
+
+/// Ancestors that an event carries. Deeper trees are real only in fork chains, which would
+/// otherwise hold memory without end.
+pub const ANCESTORS: usize = 16;
+
+/// How long an ended process stays known: records about it may come after its end.
+pub const EXITED_LINGER_NS: u64 = 5_000_000_000;
+
+/// Approximate bytes of a process beside its strings: the process itself, its place in the table
+/// and its list of ancestors.
+pub const PROCESS_OVERHEAD_BYTES: usize = 800;
+
+/// Default budget of the process table in bytes; over it the oldest go.
+pub const PROCESS_TABLE_BYTES: usize = 64 << 20;
+
+/// Cgroups that are known at once; further ones are the host's, and counted.
+pub const CGROUPS: usize = 65_536;
+
+/// Containers that are known at once; further ones are the host's, and counted.
+pub const CONTAINERS: usize = 16_384;
+
+/// Containers that stay known after their last cgroup is gone, for their last events.
+pub const GONE_CONTAINERS: usize = 256;
+
+/// Lookups that wait for the metadata task; over it they are answered `too_many`.
+pub const LOOKUPS: usize = 4_096;
+
+/// Events that wait for a pending fact; over it the oldest is decided as it is.
+pub const PARKED: usize = 4_096;
+
+/// How long an event waits for a pending fact, nanoseconds.
+pub const PARKED_NS: u64 = 500_000_000;
+
+/// Alerts that wait for one sink; over it they are dropped, and counted.
+pub const SINK_QUEUE: usize = 10_000;
+
+/// Environment variables that are kept.
+pub const ENV_KEYS: [&str; 2] = ["LD_*", "PATH"];
+
+/// Default size of the ring buffer in bytes.
+pub const RING_BYTES: u32 = 8 << 20;
+
+/// Seconds between heartbeats.
+pub const HEARTBEAT_SECONDS: u64 = 30;
