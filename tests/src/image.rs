@@ -17,22 +17,22 @@ pub const TRIGGER: &str = "/bin/trigger";
 
 /// Writes the image; returns the digest of its manifest (`sha256:…`).
 pub fn write(path: &Path, trigger: &Path) -> String {
-    let layer = layer(trigger);
+    let layer = Blob::new(layer(trigger));
     let config = json!({
         "architecture": architecture(),
         "os": "linux",
         "config": { "Env": ["PATH=/bin"], "Cmd": ["/bin/sleep", "1000000"] },
-        "rootfs": { "type": "layers", "diff_ids": [digest(&layer)] },
+        "rootfs": { "type": "layers", "diff_ids": [layer.digest] },
     });
-    let config = config.to_string().into_bytes();
+    let config = Blob::new(config.to_string().into_bytes());
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": descriptor("application/vnd.oci.image.config.v1+json", &config),
-        "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", &layer)],
+        "config": config.descriptor("application/vnd.oci.image.config.v1+json"),
+        "layers": [layer.descriptor("application/vnd.oci.image.layer.v1.tar")],
     });
-    let manifest = manifest.to_string().into_bytes();
-    let mut entry = descriptor("application/vnd.oci.image.manifest.v1+json", &manifest);
+    let manifest = Blob::new(manifest.to_string().into_bytes());
+    let mut entry = manifest.descriptor("application/vnd.oci.image.manifest.v1+json");
     entry["annotations"] = json!({ "io.containerd.image.name": NAME });
     let index = json!({ "schemaVersion": 2, "manifests": [entry] }).to_string();
 
@@ -40,12 +40,11 @@ pub fn write(path: &Path, trigger: &Path) -> String {
     add(&mut tar, "oci-layout", 0o644, br#"{"imageLayoutVersion":"1.0.0"}"#);
     add(&mut tar, "index.json", 0o644, index.as_bytes());
     for blob in [&layer, &config, &manifest] {
-        let digest = digest(blob);
-        let name = format!("blobs/sha256/{}", digest.trim_start_matches("sha256:"));
-        add(&mut tar, &name, 0o644, blob);
+        let name = format!("blobs/sha256/{}", blob.digest.trim_start_matches("sha256:"));
+        add(&mut tar, &name, 0o644, &blob.bytes);
     }
     tar.finish().expect("write the image");
-    digest(&manifest)
+    manifest.digest
 }
 
 /// The root file system: programs, links, and the few files that programs look for.
@@ -95,14 +94,22 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-fn descriptor(kind: &str, blob: &[u8]) -> Value {
-    json!({ "mediaType": kind, "digest": digest(blob), "size": blob.len() })
+/// Content that is named by its digest.
+struct Blob {
+    bytes: Vec<u8>,
+    digest: String,
 }
 
-fn digest(blob: &[u8]) -> String {
-    let hash = Sha256::digest(blob);
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+impl Blob {
+    fn new(bytes: Vec<u8>) -> Self {
+        let hash = Sha256::digest(&bytes);
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { bytes, digest: format!("sha256:{hex}") }
+    }
+
+    fn descriptor(&self, kind: &str) -> Value {
+        json!({ "mediaType": kind, "digest": self.digest, "size": self.bytes.len() })
+    }
 }
 
 /// The image format's name for this architecture.
