@@ -7,11 +7,16 @@ use crate::text::Text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Override {
     Append,
+    /// What `append: true` means for each part that may be there.
+    AppendIfGiven,
     Replace,
 }
 
 /// The parts that an `override:` mapping names, each with what to do.
-pub(crate) type Overrides = Vec<(String, Override, Place)>;
+pub(crate) type Parts = Vec<(String, Override, Place)>;
+
+/// `None` for a definition that is no override.
+pub(crate) type Overrides = Option<Parts>;
 
 /// A value with its place.
 #[derive(Clone, Debug)]
@@ -55,6 +60,15 @@ pub(crate) struct RuleDefinition {
     pub(crate) exceptions: Option<Vec<Exception>>,
     pub(crate) tests: Vec<RuleTest>,
     pub(crate) overrides: Overrides,
+}
+
+impl RuleDefinition {
+    /// Whether it says nothing but whether the rule is enabled.
+    pub(crate) fn is_switch(&self) -> bool {
+        let texts = self.condition.is_some() || self.output.is_some() || self.desc.is_some();
+        let lists = self.tags.is_some() || self.exceptions.is_some() || !self.tests.is_empty();
+        self.enabled.is_some() && !texts && !lists && self.priority.is_none()
+    }
 }
 
 /// A named exception: rows of values that, all fields of a row fitting, keep the rule quiet.

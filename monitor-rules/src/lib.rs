@@ -9,6 +9,57 @@
 //! bytes → yaml → document → library → parse → compile → node ← eval ← event
 //!         tree   definitions  merged    syntax            truth, explanation
 //! ```
+//!
+//! ```
+//! use monitor_rules::{Arg, ArgRule, Field, Get, KindSet, RuleFile, RuleSet, Schema, Type, Value};
+//!
+//! struct Event { name: String }
+//!
+//! const EXEC: KindSet = KindSet::of(&[0]);
+//! static SCHEMA: Schema<Event> = Schema {
+//!     fields: &[
+//!         Field {
+//!             name: "proc.name",
+//!             ty: Type::Str,
+//!             arg: ArgRule::None,
+//!             kinds: EXEC,
+//!             doc: "The name of the process.",
+//!             get: Get::One(|event: &Event, _: &Arg| Value::str(&event.name)),
+//!         },
+//!         Field {
+//!             name: "evt.type",
+//!             ty: Type::Str,
+//!             arg: ArgRule::None,
+//!             kinds: EXEC,
+//!             doc: "The kind of event.",
+//!             get: Get::One(|_: &Event, _: &Arg| Value::str("execve")),
+//!         },
+//!     ],
+//!     kinds: &["exec"],
+//!     kind_of: |_| 0,
+//!     type_field: "evt.type",
+//!     types: &[("execve", EXEC)],
+//! };
+//!
+//! let file = RuleFile {
+//!     name: "shell.yaml",
+//!     bytes: b"
+//! - rule: Shell
+//!   desc: A shell starts
+//!   condition: evt.type = execve and proc.name in (sh, bash)
+//!   output: shell %proc.name
+//!   priority: notice
+//! ",
+//! };
+//! let loaded = RuleSet::load(&SCHEMA, &[file]);
+//! assert!(!loaded.has_errors());
+//! let event = Event { name: "sh".to_owned() };
+//! let mut output = Vec::new();
+//! for found in loaded.rules.matches(&event) {
+//!     found.rule.output.render(&event, &mut output);
+//! }
+//! assert_eq!(output, b"shell sh");
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod limits;

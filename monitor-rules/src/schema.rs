@@ -22,7 +22,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// The type's name, as diagnostics show it.
+    /// The type's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -31,6 +31,12 @@ impl Type {
             Self::Bool => "boolean",
             Self::Ip => "IP address",
         }
+    }
+
+    /// The name as diagnostics put it into a sentence.
+    pub(crate) fn a_name(self) -> String {
+        let article = if self == Self::Ip { "an" } else { "a" };
+        format!("{article} {}", self.name())
     }
 }
 

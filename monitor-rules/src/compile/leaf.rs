@@ -104,9 +104,9 @@ impl<E> Compiler<'_, E> {
         if !known.contains(op) {
             let known: Vec<&str> = known.iter().map(|op| op.text()).chain(["exists"]).collect();
             let message = format!(
-                "`{}` does not apply to `{shown}`, which is a {}",
+                "`{}` does not apply to `{shown}`, which is {}",
                 op.text(),
-                left.ty().name()
+                left.ty().a_name()
             );
             let problem = Problem::new(Code::TypeMismatch, message)
                 .help(format!("these apply: {}", known.join(", ")));
@@ -136,8 +136,8 @@ impl<E> Compiler<'_, E> {
             return None;
         }
         if left.ty() != right.ty() {
-            let (l, r) = (left.ty().name(), right.ty().name());
-            let message = format!("a {l} cannot be compared with `{written}`, which is a {r}");
+            let (l, r) = (left.ty().a_name(), right.ty().a_name());
+            let message = format!("{l} cannot be compared with `{written}`, which is {r}");
             let span = Self::span_of(written);
             self.report(text, span, Problem::new(Code::TypeMismatch, message));
             return None;
@@ -161,7 +161,7 @@ impl<E> Compiler<'_, E> {
                 Wrong::Type => {
                     let word = words.iter().find(|w| w.place == place);
                     let word = word.map(|w| w.text.as_str()).unwrap_or_default();
-                    let message = format!("`{left}` is a {}, `{word}` is none", ty.name());
+                    let message = format!("`{left}` is {}, `{word}` is none", ty.a_name());
                     Problem::new(Code::TypeMismatch, message)
                 }
                 Wrong::Pattern(why) => {

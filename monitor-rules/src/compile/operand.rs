@@ -78,7 +78,7 @@ impl<E> Compiler<'_, E> {
         );
         if wants_text && term.ty() != Type::Str {
             let message =
-                format!("`{}` takes a string, `{arg}` is a {}", function.text(), term.ty().name());
+                format!("`{}` takes a string, `{arg}` is {}", function.text(), term.ty().a_name());
             self.report(text, arg.span(), Problem::new(Code::TypeMismatch, message));
             return None;
         }

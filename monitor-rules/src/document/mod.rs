@@ -85,12 +85,13 @@ fn read_object(node: Node, text: &str, reports: &mut Reports) -> Option<Definiti
     let kind = OBJECTS.iter().find(|kind| pairs.iter().any(|(key, _)| key.name == **kind));
     let mut object = Object::new(pairs, place, text, reports);
     let definition = match kind {
-        Some(&"rule") => rule::read(&mut object).map(Box::new).map(Definition::Rule),
-        Some(&"macro") => read_macro(&mut object).map(Definition::Macro),
-        Some(&"list") => read_list(&mut object).map(Definition::List),
+        Some(&"rule") => Definition::Rule(Box::new(rule::read(&mut object)?)),
+        Some(&"macro") => Definition::Macro(read_macro(&mut object)?),
+        Some(&"list") => Definition::List(read_list(&mut object)?),
         Some(_) => {
             object.ignore(&["required_engine_version", "required_plugin_versions"]);
-            None
+            object.finish();
+            return None;
         }
         None => {
             object.unknown_object(&OBJECTS);
@@ -98,20 +99,20 @@ fn read_object(node: Node, text: &str, reports: &mut Reports) -> Option<Definiti
         }
     };
     object.finish();
-    definition
+    Some(definition)
 }
 
 fn read_macro(object: &mut Object<'_>) -> Option<MacroDefinition> {
     let name = name(object, "macro")?;
     let condition = object.text("condition");
-    let overrides = object.overrides(&["condition"], &["condition"]);
+    let overrides = object.overrides(&["condition"], &["condition"])?;
     Some(MacroDefinition { name, condition, overrides })
 }
 
 fn read_list(object: &mut Object<'_>) -> Option<ListDefinition> {
     let name = name(object, "list")?;
     let items = object.strings("items");
-    let overrides = object.overrides(&["items"], &["items"]);
+    let overrides = object.overrides(&["items"], &["items"])?;
     Some(ListDefinition { name, items, overrides })
 }
 

@@ -1,6 +1,6 @@
 //! A YAML mapping of which the keys are taken one by one; what nobody took is an unknown key.
 
-use crate::definition::{At, Override, Overrides};
+use crate::definition::{At, Override, Overrides, Parts};
 use crate::diagnostic::{Code, Problem, Reports};
 use crate::source::Place;
 use crate::suggest::did_you_mean;
@@ -191,30 +191,31 @@ impl<'a> Object<'a> {
     }
 
     /// The `override:` mapping, or the older `append: true`, which appends to the parts in
-    /// `appended`.
+    /// `appended`. The outer `None` says that it is broken: the definition must not be used, lest
+    /// it replace what it was to extend.
     pub(super) fn overrides(
         &mut self,
         parts: &[&'static str],
         appended: &[&'static str],
-    ) -> Overrides {
-        let mut found = Overrides::new();
+    ) -> Option<Overrides> {
         let old = self.pairs.iter().find(|(k, _)| k.name == "append").map(|(k, _)| k.place);
         if self.bool("append") == Some(true)
             && let Some(place) = old
         {
             let problem = Problem::new(Code::Deprecated, "`append: true` is on its way out");
             self.report(place, problem.help("write `override:` with `condition: append`"));
-            found.extend(appended.iter().map(|p| ((*p).to_owned(), Override::Append, place)));
+            let all =
+                appended.iter().map(|part| ((*part).to_owned(), Override::AppendIfGiven, place));
+            return Some(Some(all.collect()));
         }
-        let Some((_, node)) = self.take("override") else { return found };
+        let Some((_, node)) = self.take("override") else { return Some(None) };
         let Content::Mapping(pairs) = node.content else {
             self.wrong_shape("override", "a mapping", &node);
-            return found;
+            return None;
         };
-        for (key, node) in pairs {
-            found.extend(self.override_part(key, &node, parts));
-        }
-        found
+        let read = |(key, node): (Key, Node)| self.override_part(key, &node, parts);
+        let found: Vec<Option<_>> = pairs.into_iter().map(read).collect();
+        found.into_iter().collect::<Option<Parts>>().map(Some)
     }
 
     fn override_part(

@@ -35,7 +35,7 @@ pub(super) fn read(object: &mut Object<'_>) -> Option<RuleDefinition> {
         triage: plain(object.one_or_more("triage")),
         exceptions: object.objects("exceptions", read_exception),
         tests: object.objects("tests", read_test).unwrap_or_default(),
-        overrides: object.overrides(&OVERRIDABLE, &["condition", "exceptions"]),
+        overrides: object.overrides(&OVERRIDABLE, &["condition", "exceptions"])?,
     };
     object.ignore(&["warn_evttypes"]);
     object.without_effect(&["capture", "capture_duration"]);

@@ -1,68 +1,97 @@
 //! What a later definition with `override:` does to an earlier one, part by part.
 
 use crate::definition::{
-    At, Exception, ListDefinition, MacroDefinition, Override, Overrides, RuleDefinition,
+    At, Exception, ListDefinition, MacroDefinition, Override, Parts, RuleDefinition,
 };
 use crate::diagnostic::{Code, Problem, Reports};
 use crate::text::Text;
 
-pub(super) fn list(earlier: &mut ListDefinition, later: ListDefinition, reports: &mut Reports) {
-    let mut parts = Parts::new(&later.name, later.overrides, reports);
-    parts.vec("items", &mut earlier.items, later.items);
-    parts.finish();
+pub(super) fn list(
+    earlier: &mut ListDefinition,
+    later: ListDefinition,
+    parts: Parts,
+    reports: &mut Reports,
+) {
+    let mut merge = Merge::new(&later.name, parts, reports);
+    merge.vec("items", &mut earlier.items, later.items);
 }
 
 pub(super) fn condition(
     earlier: &mut MacroDefinition,
     later: MacroDefinition,
+    parts: Parts,
     reports: &mut Reports,
 ) {
-    let mut parts = Parts::new(&later.name, later.overrides, reports);
-    parts.text("condition", &mut earlier.condition, later.condition);
-    parts.finish();
+    let mut merge = Merge::new(&later.name, parts, reports);
+    merge.text("condition", &mut earlier.condition, later.condition);
 }
 
-pub(super) fn rule(earlier: &mut RuleDefinition, later: RuleDefinition, reports: &mut Reports) {
-    let mut parts = Parts::new(&later.name, later.overrides, reports);
-    parts.text("condition", &mut earlier.condition, later.condition);
-    parts.text("output", &mut earlier.output, later.output);
-    parts.join("desc", &mut earlier.desc, later.desc);
-    parts.vec("tags", &mut earlier.tags, later.tags);
-    parts.value("priority", &mut earlier.priority, later.priority);
-    parts.value("enabled", &mut earlier.enabled, later.enabled);
-    parts.value("source", &mut earlier.source, later.source);
-    parts.exceptions(&mut earlier.exceptions, later.exceptions);
+pub(super) fn rule(
+    earlier: &mut RuleDefinition,
+    later: RuleDefinition,
+    parts: Parts,
+    reports: &mut Reports,
+) {
+    refuse_fixed(&later, reports);
+    let mut merge = Merge::new(&later.name, parts, reports);
+    merge.text("condition", &mut earlier.condition, later.condition);
+    merge.text("output", &mut earlier.output, later.output);
+    merge.join("desc", &mut earlier.desc, later.desc);
+    merge.vec("tags", &mut earlier.tags, later.tags);
+    merge.value("priority", &mut earlier.priority, later.priority);
+    merge.value("enabled", &mut earlier.enabled, later.enabled);
+    merge.value("source", &mut earlier.source, later.source);
+    merge.exceptions(&mut earlier.exceptions, later.exceptions);
     let tests = (!later.tests.is_empty()).then_some(later.tests);
     let mut earlier_tests = Some(std::mem::take(&mut earlier.tests));
-    parts.vec("tests", &mut earlier_tests, tests);
+    merge.vec("tests", &mut earlier_tests, tests);
     earlier.tests = earlier_tests.unwrap_or_default();
-    parts.finish();
+}
+
+/// Reports the parts of a rule that no override can change.
+fn refuse_fixed(later: &RuleDefinition, reports: &mut Reports) {
+    let fixed = [
+        ("id", later.id.is_some()),
+        ("version", later.version.is_some()),
+        ("mitre", !later.mitre.is_empty()),
+        ("references", !later.references.is_empty()),
+        ("false_positives", !later.false_positives.is_empty()),
+        ("triage", !later.triage.is_empty()),
+        ("skip-if-unknown-filter", later.skip_unknown.is_some()),
+    ];
+    for (part, _) in fixed.iter().filter(|(_, given)| *given) {
+        let message = format!("`{part}` cannot be overridden");
+        let problem = Problem::new(Code::Shape, message)
+            .help("define the whole rule again, without `override`");
+        reports.push(later.name.place, problem);
+    }
 }
 
 /// The parts of one override; each is used up by the method that merges it.
-struct Parts<'r> {
+struct Merge<'r> {
     name: &'r At<String>,
-    overrides: Overrides,
+    parts: Parts,
     reports: &'r mut Reports,
 }
 
-impl<'r> Parts<'r> {
-    fn new(name: &'r At<String>, overrides: Overrides, reports: &'r mut Reports) -> Self {
-        Self { name, overrides, reports }
+impl<'r> Merge<'r> {
+    fn new(name: &'r At<String>, parts: Parts, reports: &'r mut Reports) -> Self {
+        Self { name, parts, reports }
     }
 
     /// How to merge a part, and the part. Reports a part that is named but not given, and one that
     /// is given but not named.
     fn take<T>(&mut self, part: &str, later: Option<T>) -> Option<(Override, T)> {
-        let named = self.overrides.iter().position(|(name, ..)| name == part);
-        let named = named.map(|at| self.overrides.remove(at));
+        let named = self.parts.iter().position(|(name, ..)| name == part);
+        let named = named.map(|at| self.parts.remove(at));
         match (named, later) {
+            (Some((_, Override::AppendIfGiven, _)), later) => {
+                later.map(|later| (Override::Append, later))
+            }
             (Some((_, how, _)), Some(later)) => Some((how, later)),
-            (Some((_, how, place)), None) => {
-                // `append: true` stands for every part that could be there.
-                if how == Override::Replace || self.name.place.source != place.source {
-                    self.not_given(part, place);
-                }
+            (Some((_, _, place)), None) => {
+                let message = format!("`override` names `{part}`, but it is not given");
+                self.reports.push(place, Problem::new(Code::Shape, message));
                 None
             }
             (None, Some(_)) => {
@@ -74,11 +103,6 @@ impl<'r> Parts<'r> {
             }
             (None, None) => None,
         }
-    }
-
-    fn not_given(&mut self, part: &str, place: crate::source::Place) {
-        let message = format!("`override` names `{part}`, but it is not given");
-        self.reports.push(place, Problem::new(Code::Shape, message));
     }
 
     fn value<T>(&mut self, part: &str, earlier: &mut Option<T>, later: Option<T>) {
@@ -125,15 +149,6 @@ impl<'r> Parts<'r> {
             match all.iter_mut().find(|e| e.name.value == exception.name.value) {
                 Some(known) => known.extend(exception),
                 None => all.push(exception),
-            }
-        }
-    }
-
-    fn finish(self) {
-        for (part, how, place) in self.overrides {
-            if how == Override::Replace {
-                let message = format!("`override` names `{part}`, but it is not given");
-                self.reports.push(place, Problem::new(Code::Shape, message));
             }
         }
     }

@@ -32,11 +32,11 @@ impl Library {
         library
     }
 
-    fn add_list(&mut self, list: ListDefinition, reports: &mut Reports) {
+    fn add_list(&mut self, mut list: ListDefinition, reports: &mut Reports) {
         let name = list.name.value.clone();
-        if !list.overrides.is_empty() {
+        if let Some(parts) = list.overrides.take() {
             match self.lists.get_mut(&name) {
-                Some(earlier) => merge::list(earlier, list, reports),
+                Some(earlier) => merge::list(earlier, list, parts, reports),
                 None => nothing_to_override("list", &list.name, reports),
             }
         } else if list.items.is_none() {
@@ -46,11 +46,11 @@ impl Library {
         }
     }
 
-    fn add_macro(&mut self, definition: MacroDefinition, reports: &mut Reports) {
+    fn add_macro(&mut self, mut definition: MacroDefinition, reports: &mut Reports) {
         let name = definition.name.value.clone();
-        if !definition.overrides.is_empty() {
+        if let Some(parts) = definition.overrides.take() {
             match self.macros.get_mut(&name) {
-                Some(earlier) => merge::condition(earlier, definition, reports),
+                Some(earlier) => merge::condition(earlier, definition, parts, reports),
                 None => nothing_to_override("macro", &definition.name, reports),
             }
         } else if definition.condition.is_none() {
@@ -60,19 +60,19 @@ impl Library {
         }
     }
 
-    fn add_rule(&mut self, rule: RuleDefinition, reports: &mut Reports) {
+    fn add_rule(&mut self, mut rule: RuleDefinition, reports: &mut Reports) {
         let known = self.rule_index.get(&rule.name.value).copied();
         let earlier = known.and_then(|at| self.rules.get_mut(at));
-        let only_switch = rule.condition.is_none() && rule.output.is_none();
-        match (earlier, rule.overrides.is_empty()) {
-            (Some(earlier), false) => merge::rule(earlier, rule, reports),
+        let only_switch = rule.is_switch();
+        match (earlier, rule.overrides.take()) {
+            (Some(earlier), Some(parts)) => merge::rule(earlier, rule, parts, reports),
             // A rule of nothing but `enabled` is a switch for the earlier one.
-            (Some(earlier), true) if only_switch && rule.enabled.is_some() => {
+            (Some(earlier), None) if only_switch => {
                 earlier.enabled = rule.enabled;
             }
-            (Some(earlier), true) => *earlier = rule,
-            (None, false) => nothing_to_override("rule", &rule.name, reports),
-            (None, true) => {
+            (Some(earlier), None) => *earlier = rule,
+            (None, Some(_)) => nothing_to_override("rule", &rule.name, reports),
+            (None, None) => {
                 if has_room(self.rules.len(), "rules", &rule.name, reports) {
                     self.rule_index.insert(rule.name.value.clone(), self.rules.len());
                     self.rules.push(rule);

@@ -9,8 +9,12 @@ pub(super) fn offsets(raw: &str, value: &str, base: u32) -> Vec<u32> {
     let mut walk = Walk::new(raw);
     let mut offsets = Vec::with_capacity(value.len());
     for c in value.chars() {
-        let at = if c.is_whitespace() { walk.blank(c) } else { walk.find(c) };
-        let at = base.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+        if c.is_whitespace() {
+            walk.blank();
+        } else {
+            walk.find();
+        }
+        let at = base.saturating_add(u32::try_from(walk.last).unwrap_or(u32::MAX));
         // The bytes of one character that is written as itself lie side by side.
         let same = walk.is_literal(c);
         let step = |i: usize| if same { at.saturating_add(i as u32) } else { at };
@@ -23,6 +27,7 @@ struct Walk<'r> {
     raw: &'r str,
     position: usize,
     quote: Option<char>,
+    /// Where the last character was found.
     last: usize,
 }
 
@@ -61,35 +66,44 @@ impl<'r> Walk<'r> {
 
     /// White space of the value: the white space here, whatever it is made of. Further white space
     /// is left for [`Walk::find`] to skip, so that each blank of the value finds a place.
-    fn blank(&mut self, c: char) -> usize {
-        if self.quote == Some('"') && self.rest().starts_with('\\') {
-            return self.find(c);
-        }
-        self.last = self.position;
-        if self.peek().is_some_and(char::is_whitespace) {
-            self.position += self.peek().map_or(0, char::len_utf8);
-        }
-        self.last
-    }
-
-    fn find(&mut self, c: char) -> usize {
-        while self.peek().is_some_and(char::is_whitespace) {
-            self.position += self.peek().map_or(0, char::len_utf8);
+    fn blank(&mut self) {
+        while self.is_line_join() {
+            self.position += 1;
+            self.skip_blanks();
         }
         self.last = self.position;
         self.position += match (self.quote, self.peek()) {
-            (Some('"'), Some('\\')) if !c.is_whitespace() || !self.is_line_join() => self.escape(),
-            (Some('"'), Some('\\')) => 1,
+            (Some('"'), Some('\\')) => self.escape(),
+            (_, Some(here)) if here.is_whitespace() => here.len_utf8(),
+            (_, _) => 0,
+        };
+    }
+
+    /// Any other character of the value: the next here that is no white space.
+    fn find(&mut self) {
+        self.skip_blanks();
+        while self.is_line_join() {
+            self.position += 1;
+            self.skip_blanks();
+        }
+        self.last = self.position;
+        self.position += match (self.quote, self.peek()) {
+            (Some('"'), Some('\\')) => self.escape(),
             (Some('\''), Some('\'')) => 2,
             (_, Some(here)) => here.len_utf8(),
             (_, None) => 0,
         };
-        self.last
+    }
+
+    fn skip_blanks(&mut self) {
+        let rest = self.rest();
+        self.position += rest.len() - rest.trim_start().len();
     }
 
     /// A backslash at the end of a line joins it with the next.
     fn is_line_join(&self) -> bool {
-        self.rest().strip_prefix('\\').is_some_and(|r| r.starts_with(['\n', '\r']))
+        let quoted = self.quote == Some('"');
+        quoted && self.rest().strip_prefix('\\').is_some_and(|r| r.starts_with(['\n', '\r']))
     }
 
     /// The length of the escape here.
