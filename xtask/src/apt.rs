@@ -14,6 +14,12 @@ use crate::workspace::{Workspace, as_root, find_program, is_root};
 /// Debian asks this program whether a package may start its service.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
+/// apt counts an update that reached nothing as done, unless told otherwise.
+const STRICT: &str = "APT::Update::Error-Mode=any";
+
+/// The usual cause of a failure.
+const HINT: &str = "is Debian's package archive reachable from here? (`apt-get update`)";
+
 /// The releases from which packages are unpacked, whatever the host's own sources are: bullseye
 /// has Linux 5.10, bookworm the newer kernels and a Rust with a compiled `core` for BPF.
 const PRIVATE_SOURCES: &str = "\
@@ -52,11 +58,10 @@ pub(crate) fn install(packages: &[&str], log: &Log) -> Result<()> {
         packages.join(" ")
     );
     let _guard = ServiceGuard::new()?;
-    let network = "is the Debian mirror reachable? (`apt-get update`)";
-    log.run(as_root("apt-get")?.args(["update", "--quiet"])).context(network)?;
+    log.run(as_root("apt-get")?.args(["update", "--quiet", "-o", STRICT]), HINT)?;
     let mut install = as_root("env")?;
     install.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--quiet", "--yes"]);
-    log.run(install.arg("--no-install-recommends").args(packages)).context(network)
+    log.run(install.arg("--no-install-recommends").args(packages), HINT)
 }
 
 /// Keeps package scripts from starting services for as long as it lives.
@@ -120,10 +125,13 @@ impl PrivateApt {
         let debs = self.dir.join("debs");
         clear(&debs)?;
         fs::create_dir_all(into).with_context(|| format!("create {}", into.display()))?;
-        log.run(self.command("apt-get").current_dir(&debs).arg("download").args(packages))?;
+        log.run(self.command("apt-get").current_dir(&debs).arg("download").args(packages), HINT)?;
         for entry in fs::read_dir(&debs)? {
             let deb = entry?.path();
-            log.run(Command::new("dpkg-deb").arg("--extract").arg(&deb).arg(into))?;
+            log.run(
+                Command::new("dpkg-deb").arg("--extract").arg(&deb).arg(into),
+                "is the disk full?",
+            )?;
         }
         clear(&debs)
     }
@@ -137,8 +145,7 @@ impl PrivateApt {
             fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
         }
         fs::write(self.dir.join("sources/debian.sources"), PRIVATE_SOURCES)?;
-        log.run(self.command("apt-get").arg("update"))
-            .context("is the Debian mirror reachable?")?;
+        log.run(self.command("apt-get").args(["update", "-o", STRICT]), HINT)?;
         self.updated.set(true);
         Ok(())
     }

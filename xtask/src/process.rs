@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 /// How much of a log is shown when its command fails.
 const TAIL_LINES: usize = 25;
@@ -39,23 +39,19 @@ impl Log {
         Ok(Self { path })
     }
 
-    /// Runs a command with its output in the log; an error carries the end of the log.
-    pub(crate) fn run(&self, command: &mut Command) -> Result<()> {
+    /// Runs a command with its output in the log; an error carries the end of the log and says
+    /// what the reader may look at.
+    pub(crate) fn run(&self, command: &mut Command, hint: &str) -> Result<()> {
         let open = || {
             let file = OpenOptions::new().append(true).open(&self.path);
             file.with_context(|| format!("open {}", self.path.display()))
         };
         command.stdin(Stdio::null()).stdout(open()?).stderr(open()?);
         let status = command.status().with_context(|| cannot_start(command))?;
-        check(command, status).with_context(|| format!("\n{}\n(log: {})", self.tail(), self.name()))
-    }
-
-    fn name(&self) -> String {
-        self.path.display().to_string()
-    }
-
-    fn tail(&self) -> String {
-        tail(&self.path)
+        check(command, status).map_err(|err| {
+            let log = self.path.display();
+            anyhow!("{err:#}\n{}\nlog: {log}\nhint: {hint}", tail(&self.path))
+        })
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn make_bpf_toolchain(
         None => match add_rust_src(workspace, log) {
             Ok(name) => (name, "1"),
             Err(err) => {
-                println!("rustup could not add rust-src ({err:#});\ntaking Debian's rustc instead");
+                println!("rustup could not add rust-src; taking Debian's rustc instead: {err:#}");
                 (unpack_debian(workspace, log)?, UNSTABLE_CRATES)
             }
         },
@@ -103,7 +103,7 @@ pub(crate) fn make_bpf_linker(workspace: &Workspace, log: &Log) -> Result<()> {
     let mut install = workspace.cargo();
     install.args(["install", "bpf-linker", "--version", BPF_LINKER, "--locked", "--force"]);
     install.arg("--root").arg(workspace.tools()).arg("--target-dir").arg(&build);
-    log.run(&mut install).context("is crates.io reachable?")?;
+    log.run(&mut install, "is crates.io reachable from here?")?;
     fs::remove_dir_all(&build).with_context(|| format!("remove {}", build.display()))
 }
 
@@ -140,7 +140,7 @@ fn add_rust_src(workspace: &Workspace, log: &Log) -> Result<String> {
         }
         let mut add = Command::new("rustup");
         add.args(["component", "add", "rust-src", "--toolchain", &toolchain]);
-        log.run(&mut add)?;
+        log.run(&mut add, "is rustup's server reachable from here?")?;
     }
     Ok(toolchain)
 }
