@@ -1,14 +1,13 @@
 //! Path prefixes, component by component: `/etc` is a prefix of `/etc/passwd`, not of `/etcetera`.
 //! A glob in a component does not cross `/`.
 
-use std::collections::HashSet;
-
 use crate::glob::Glob;
+use crate::matcher::StrSet;
 
 /// A set of path prefixes.
 #[derive(Debug, Default)]
 pub(crate) struct PathSet {
-    plain: HashSet<Box<[u8]>>,
+    plain: StrSet,
     globs: Vec<Vec<Component>>,
 }
 
@@ -20,17 +19,18 @@ enum Component {
 
 impl PathSet {
     pub(crate) fn new<'t>(prefixes: impl IntoIterator<Item = &'t str>) -> Result<Self, String> {
-        let mut set = Self::default();
+        let mut globs = Vec::new();
+        let mut plain: Vec<Box<[u8]>> = Vec::new();
         for prefix in prefixes {
             if Glob::is_pattern(prefix) {
                 let parts = components(prefix.as_bytes());
                 let parts: Result<Vec<Component>, String> = parts.map(Component::new).collect();
-                set.globs.push(parts?);
+                globs.push(parts?);
             } else {
-                set.plain.insert(without_end_slash(prefix.as_bytes()).into());
+                plain.push(without_end_slash(prefix.as_bytes()).into());
             }
         }
-        Ok(set)
+        Ok(Self { plain: StrSet::new(plain), globs })
     }
 
     pub(crate) fn contains_prefix_of(&self, path: &[u8]) -> bool {
@@ -38,13 +38,24 @@ impl PathSet {
     }
 
     fn plain_prefix_of(&self, path: &[u8]) -> bool {
-        if self.plain.is_empty() {
-            return false;
+        /// Up to here, comparing each prefix is faster than looking up each part of the path.
+        const FEW: usize = 16;
+        if self.plain.iter().len() <= FEW {
+            return self.plain.iter().any(|prefix| is_plain_prefix(prefix, path));
         }
         let path = without_end_slash(path);
-        let ends = memchr::memchr_iter(b'/', path).map(|at| at.max(1)).chain([path.len()]);
         // The root is its own slash: `/` ends at 1, every other prefix before its slash.
+        let ends = memchr::memchr_iter(b'/', path).map(|at| at.max(1)).chain([path.len()]);
         ends.filter_map(|end| path.get(..end)).any(|prefix| self.plain.contains(prefix))
+    }
+}
+
+/// Whether `path` is `prefix`, which has no slash at its end, or goes on behind it with a slash.
+fn is_plain_prefix(prefix: &[u8], path: &[u8]) -> bool {
+    match path.strip_prefix(prefix) {
+        None => false,
+        Some([] | [b'/', ..]) => true,
+        Some(_) => prefix == b"/",
     }
 }
 

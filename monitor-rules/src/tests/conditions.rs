@@ -174,6 +174,11 @@ fn path_prefixes() {
         ("fd.name pmatch (/*/sshd)", false),
         ("fd.name pmatch (/e*/p?m.d)", true),
         ("fd.name pmatch ()", false),
+        ("fd.name pmatch (/a,/b,/c,/d,/e,/f,/g,/h,/i,/j,/k,/l,/m,/n,/o,/p,/q,/etc/)", true),
+        ("fd.name pmatch (/a,/b,/c,/d,/e,/f,/g,/h,/i,/j,/k,/l,/m,/n,/o,/p,/q,/et)", false),
+        ("fd.name pmatch (/a,/b,/c,/d,/e,/f,/g,/h,/i,/j,/k,/l,/m,/n,/o,/p,/q,/)", true),
+        ("fd.name pmatch (etc)", false),
+        ("proc.name pmatch (/)", false),
     ]);
 }
 
