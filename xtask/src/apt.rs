@@ -179,3 +179,6 @@ fn clear(dir: &Path) -> Result<()> {
     }
     fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,7 +127,8 @@ fn check_file(file: &str, text: &str, findings: &mut Vec<String>) {
         for ban in bans.iter().filter(|ban| ban.is_broken_by(line)) {
             findings.push(format!("{file}:{number}: {}", ban.rule));
         }
-        if line.chars().count() > LINE_LIMIT {
+        // A test's inputs are written as they come.
+        if line.chars().count() > LINE_LIMIT && !is_test(file) {
             findings.push(format!("{file}:{number}: a line has at most {LINE_LIMIT} columns"));
         }
     }
@@ -231,3 +232,6 @@ fn common_dependencies(workspace: &Workspace) -> Result<Vec<String>> {
         .map(|(index, _)| format!("{file}:{}: monitor-common depends on zerocopy only", index + 1))
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,3 +169,6 @@ fn libraries(file: &Path) -> Result<Vec<PathBuf>> {
 fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
+
+#[cfg(test)]
+mod tests;
