@@ -34,7 +34,7 @@ pub enum Act {
         /// The kind of socket
         #[arg(value_enum)]
         protocol: net::Protocol,
-        /// ADDRESS:PORT, [ADDRESS]:PORT
+        /// `ADDRESS:PORT`, `[ADDRESS]:PORT`
         address: SocketAddr,
         /// The interface to the kernel
         #[arg(long, value_enum, default_value_t = net::Call::Libc)]
@@ -42,17 +42,17 @@ pub enum Act {
     },
     /// Send one datagram from a socket that is not connected
     Sendto {
-        /// ADDRESS:PORT, [ADDRESS]:PORT
+        /// `ADDRESS:PORT`, `[ADDRESS]:PORT`
         address: SocketAddr,
     },
     /// Open a TCP connection with its first data (MSG_FASTOPEN): no connect call
     FastOpen {
-        /// ADDRESS:PORT, [ADDRESS]:PORT
+        /// `ADDRESS:PORT`, `[ADDRESS]:PORT`
         address: SocketAddr,
     },
     /// Bind, listen, be connected to by oneself, accept
     Accept {
-        /// ADDRESS:PORT, [ADDRESS]:PORT; port 0 for any
+        /// `ADDRESS:PORT`, `[ADDRESS]:PORT`; port 0 for any
         address: SocketAddr,
     },
     /// Open a file
