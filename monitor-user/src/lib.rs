@@ -11,8 +11,11 @@
 pub mod limits;
 
 pub mod bpf;
+pub mod alert;
 pub mod decode;
+pub mod document;
 pub mod enrich;
 pub mod env;
 pub mod event;
+pub mod line;
 pub mod raw_event;

@@ -1,0 +1,456 @@
+//! Elastic Common Schema (9.x), one JSON document a line.
+
+use monitor_rules::Priority;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Document, Heartbeat, Sender, entity_id, event_id,
+    printable::{command_line, lossless, strings},
+    text::rfc3339,
+};
+use crate::{
+    alert::{Alert, Matched},
+    enrich::process_name,
+    event::{
+        Action, Address, Container, Event, Fact, FileAct, FileFacts, Knowledge, Origin, Outcome,
+        Process, Reason, SocketAct, base_name, comm_bytes,
+    },
+};
+
+/// The version of the schema that documents follow.
+const ECS_VERSION: &str = "9.0.0";
+
+const O_ACCMODE: u32 = 3;
+
+/// Writes a document.
+#[must_use]
+pub fn write(document: &Document, sender: &Sender) -> Vec<u8> {
+    let value = match document {
+        Document::Event(event) => of_event(event, sender, "event"),
+        Document::Alert(alert) => of_alert(alert, sender, "alert"),
+        Document::Update(alert) => of_alert(alert, sender, "update"),
+        Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat, sender),
+    };
+    value.to_string().into_bytes()
+}
+
+fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
+    let mut document = of_event(&alert.event, sender, form);
+    let Some(leader) = alert.leader() else { return document };
+    let about = &leader.about;
+    set(&mut document, &["event", "kind"], json!("alert"));
+    set(&mut document, &["event", "severity"], json!(severity(about.priority)));
+    set(&mut document, &["event", "reason"], json!(lossless(&leader.output)));
+    set(&mut document, &["message"], json!(lossless(&leader.output)));
+    set(&mut document, &["log", "level"], json!(about.priority.name().to_ascii_lowercase()));
+    set(&mut document, &["rule"], rule(leader));
+    set(&mut document, &["tags"], json!(about.tags));
+    if !about.tactics.is_empty() || !about.techniques.is_empty() {
+        let tactics: Vec<_> = about.tactics.iter().map(|tactic| tactic.id).collect();
+        set(&mut document, &["threat"], json!({
+            "framework": "MITRE ATT&CK",
+            "tactic": { "id": tactics },
+            "technique": { "id": about.techniques },
+        }));
+    }
+    let rules: Vec<Value> = alert.matched.iter().map(rule).collect();
+    set(&mut document, &["runmon", "rules"], json!(rules));
+    let state = if alert.complete { "complete" } else { "pending" };
+    set(&mut document, &["runmon", "metadata", "state"], json!(state));
+    document
+}
+
+fn rule(matched: &Matched) -> Value {
+    let about = &matched.about;
+    let mut rule = json!({
+        "id": about.id,
+        "name": about.name,
+        "description": about.desc,
+        "priority": about.priority.name(),
+    });
+    if let Some(version) = &about.version {
+        set(&mut rule, &["version"], json!(version));
+    }
+    if !about.references.is_empty() {
+        set(&mut rule, &["reference"], json!(about.references));
+    }
+    if !matched.undecided.is_empty() {
+        set(&mut rule, &["undecided"], json!(matched.undecided));
+    }
+    rule
+}
+
+/// Falco's priorities on a scale of 100.
+fn severity(priority: Priority) -> u32 {
+    match priority {
+        Priority::Emergency => 99,
+        Priority::Alert => 90,
+        Priority::Critical => 80,
+        Priority::Error => 65,
+        Priority::Warning => 50,
+        Priority::Notice => 35,
+        Priority::Informational => 20,
+        Priority::Debug => 10,
+    }
+}
+
+fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
+    let mut document = json!({
+        "@timestamp": rfc3339(event.timestamp_ns),
+        "ecs": { "version": ECS_VERSION },
+        "event": about_event(event, sender),
+        "host": { "hostname": sender.hostname, "name": sender.hostname, "boot": { "id": sender.boot_id } },
+        "process": process(&event.process, sender),
+        "user": {
+            "id": event.credentials.uid.to_string(),
+            "effective": { "id": event.credentials.euid.to_string() },
+            "group": { "id": event.credentials.gid.to_string() },
+        },
+        "container": container(&event.container),
+        "runmon": about_observation(event, form),
+    });
+    set(&mut document, &["process", "thread"], json!({
+        "id": event.tid,
+        "name": lossless(comm_bytes(&event.comm)),
+    }));
+    set(&mut document, &["process", "session_leader"], json!({ "pid": event.session_id }));
+    if let Some(uid) = event.credentials.loginuid {
+        set(&mut document, &["user", "audit"], json!({ "id": uid.to_string() }));
+    }
+    if let Some(parent) = event.ancestors.first() {
+        set(&mut document, &["process", "parent"], process(parent, sender));
+    }
+    if let Some(name) = event.container.pod_name.known() {
+        set(&mut document, &["orchestrator"], json!({
+            "type": "kubernetes",
+            "namespace": event.container.pod_namespace.known(),
+            "resource": { "type": "pod", "name": name, "id": event.container.pod_uid.known() },
+        }));
+    }
+    match &event.action {
+        Action::Exec { .. } | Action::Fork { .. } | Action::Exit { .. } => {}
+        Action::Connect(act) | Action::Send(act) => socket(&mut document, act),
+        Action::FileOpen(act) => set(&mut document, &["file"], file(act)),
+    }
+    document
+}
+
+fn about_event(event: &Event, sender: &Sender) -> Value {
+    let (category, types, action): (&str, &[&str], &str) = match &event.action {
+        Action::Exec { .. } => ("process", &["start"], "exec"),
+        Action::Fork { .. } => ("process", &["start"], "fork"),
+        Action::Exit { .. } => ("process", &["end"], "exit"),
+        Action::Connect(_) => ("network", &["connection", "start"], "connect"),
+        Action::Send(_) => ("network", &["connection", "protocol"], "send"),
+        Action::FileOpen(act) if act.created => ("file", &["creation"], "file_create"),
+        Action::FileOpen(_) => ("file", &["change"], "file_open_write"),
+    };
+    let outcome = match event.outcome {
+        Outcome::Success => "success",
+        Outcome::Failure(errno) if errno == nix::libc::EINPROGRESS => "unknown",
+        Outcome::Failure(_) => "failure",
+        Outcome::Unknown => "unknown",
+    };
+    let mut about = json!({
+        "id": event_id(sender, event.id),
+        "kind": "event",
+        "category": [category],
+        "type": types,
+        "action": action,
+        "outcome": outcome,
+        "sequence": event.id.sequence,
+        "module": "runmon",
+        "dataset": "runmon.event",
+    });
+    if let Outcome::Failure(errno) = event.outcome {
+        set(&mut about, &["code"], json!(super::text::errno_name(errno)));
+    }
+    about
+}
+
+/// What is told beyond the schema: how sure each part is.
+fn about_observation(event: &Event, form: &str) -> Value {
+    let origin = match event.origin {
+        Origin::KernelObject => "kernel_object",
+        Origin::KernelCopy => "kernel_copy",
+        Origin::UserMemory => "user_memory",
+        Origin::Procfs => "procfs",
+    };
+    let mut about = json!({
+        "document": form,
+        "hook": event.hook,
+        "arguments_from": origin,
+        "boottime_ns": event.boottime_ns,
+        "stream": event.id.stream,
+        "namespaces": {
+            "mount": event.namespaces.mount,
+            "pid": event.namespaces.pid,
+            "network": event.namespaces.network,
+            "user": event.namespaces.user,
+        },
+    });
+    for (name, set_to) in [
+        ("path_truncated", event.path_truncated),
+        ("read_fault", event.read_fault),
+        ("io_uring", event.io_uring),
+    ] {
+        if set_to {
+            set(&mut about, &[name], json!(true));
+        }
+    }
+    match &event.action {
+        Action::FileOpen(FileAct { name: Some(name), .. }) => {
+            set(&mut about, &["path_as_passed"], json!(lossless(name)));
+        }
+        Action::Connect(act) | Action::Send(act) if act.repeats > 0 => {
+            set(&mut about, &["repeats"], json!(act.repeats));
+        }
+        Action::Exit { status } => set(&mut about, &["exit_status"], json!(status)),
+        _ => {}
+    }
+    about
+}
+
+fn process(process: &Process, sender: &Sender) -> Value {
+    let args: Vec<_> = strings(&process.args).map(lossless).collect();
+    let mut value = json!({
+        "entity_id": entity_id(sender, process.key),
+        "pid": process.key.pid,
+        "vpid": process.namespace_pid,
+        "name": lossless(process_name(process)),
+        "args": args,
+        "args_count": args.len(),
+        "command_line": lossless(&command_line(&process.args)),
+        "working_directory": lossless(&process.cwd),
+    });
+    if let Some(path) = &process.executable {
+        set(&mut value, &["executable"], json!(lossless(path)));
+    }
+    if let Some(script) = &process.script {
+        set(&mut value, &["script"], json!(lossless(script)));
+    }
+    if let Some(hash) = process.args_hash {
+        set(&mut value, &["args_truncated"], json!(true));
+        set(&mut value, &["args_total_bytes"], json!(process.args_total));
+        set(&mut value, &["args_hash"], json!(format!("{hash:016x}")));
+    }
+    if let Some((major, minor)) = process.tty {
+        set(&mut value, &["tty"], json!({ "char_device": { "major": major, "minor": minor } }));
+        set(&mut value, &["interactive"], json!(true));
+    }
+    let env: Vec<_> = strings(&process.env).map(lossless).collect();
+    if !env.is_empty() {
+        set(&mut value, &["env_vars"], json!(env));
+    }
+    if process.knowledge == Knowledge::Gone {
+        set(&mut value, &["unknown_because"], json!("gone"));
+        return value;
+    }
+    if process.executable.is_some() {
+        set(&mut value, &["code_file"], json!({
+            "inode": process.file.inode.to_string(),
+            "device": format!("{}:{}", process.file.major, process.file.minor),
+            "upper_layer": process.file.upper_layer,
+            "memfd": is_memfd(process),
+            "deleted": process.file.links == 0,
+        }));
+    }
+    value
+}
+
+/// Whether a process runs a file that is in memory only.
+#[must_use]
+pub fn is_memfd(process: &Process) -> bool {
+    process.file.internal_mount
+        && process.executable.as_ref().is_some_and(|path| path.starts_with(b"/memfd:"))
+}
+
+fn container(container: &Container) -> Value {
+    let mut value = json!({ "id": *container.id });
+    let mut why = Map::new();
+    let facts: [(&[&str], &Fact<Box<str>>); 4] = [
+        (&["runtime"], &container.runtime),
+        (&["name"], &container.name),
+        (&["image", "name"], &container.image),
+        (&["image", "hash", "all"], &container.image_digest),
+    ];
+    for (path, fact) in facts {
+        match fact {
+            Fact::Known(text, _) => set(&mut value, path, json!(text)),
+            Fact::Unknown(Reason::NotApplicable) => {}
+            Fact::Unknown(reason) => {
+                why.insert(path.join("."), json!(reason.name()));
+            }
+        }
+    }
+    if !why.is_empty() {
+        set(&mut value, &["unknown_because"], Value::Object(why));
+    }
+    value
+}
+
+fn socket(document: &mut Value, act: &SocketAct) {
+    let transport = match act.protocol {
+        6 => "tcp",
+        17 => "udp",
+        1 => "icmp",
+        58 => "ipv6-icmp",
+        132 => "sctp",
+        262 => "mptcp",
+        0 => "unix",
+        _ => "other",
+    };
+    let mut network = json!({ "transport": transport, "direction": "egress" });
+    match &act.destination {
+        Address::Ip(ip, port) => {
+            let kind = if ip.is_ipv4() { "ipv4" } else { "ipv6" };
+            set(&mut network, &["type"], json!(kind));
+            set(document, &["destination"], json!({
+                "ip": ip.to_string(), "port": port, "address": ip.to_string(),
+            }));
+        }
+        Address::Unix(path) => {
+            set(&mut network, &["transport"], json!("unix"));
+            set(document, &["destination"], json!({ "address": lossless(path) }));
+        }
+    }
+    if let Some(source) = act.source {
+        set(document, &["source"], json!({
+            "ip": source.ip().to_canonical().to_string(), "port": source.port(),
+        }));
+    }
+    set(document, &["network"], network);
+}
+
+fn file(act: &FileAct) -> Value {
+    let path = lossless(&act.path);
+    let mut value = json!({
+        "path": path,
+        "name": lossless(base_name(&act.path)),
+        "directory": directory(&act.path),
+        "open_flags": act.open_flags,
+        "created": act.created,
+        "access": match act.open_flags & O_ACCMODE { 0 => "read", 1 => "write", _ => "read_write" },
+    });
+    if let Some(facts) = &act.file {
+        file_facts(&mut value, facts);
+    }
+    value
+}
+
+fn file_facts(value: &mut Value, facts: &FileFacts) {
+    let kind = match facts.mode & 0xf000 {
+        0x8000 => "file",
+        0x4000 => "dir",
+        0xa000 => "symlink",
+        0x2000 | 0x6000 => "device",
+        0x1000 => "fifo",
+        0xc000 => "socket",
+        _ => "other",
+    };
+    set(value, &["type"], json!(kind));
+    set(value, &["inode"], json!(facts.inode.to_string()));
+    set(value, &["device"], json!(format!("{}:{}", facts.major, facts.minor)));
+    set(value, &["mode"], json!(format!("{:04o}", facts.mode & 0o7777)));
+    set(value, &["uid"], json!(facts.uid.to_string()));
+    set(value, &["links"], json!(facts.links));
+    set(value, &["upper_layer"], json!(facts.upper_layer));
+}
+
+fn directory(path: &[u8]) -> String {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(0) => "/".into(),
+        Some(at) => lossless(path.get(..at).unwrap_or_default()).into_owned(),
+        None => String::new(),
+    }
+}
+
+fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
+    let counts = |counts: &[(&'static str, u64)]| -> Map<String, Value> {
+        counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect()
+    };
+    let kinds: Map<String, Value> = heartbeat
+        .kinds
+        .iter()
+        .map(|kind| {
+            let value = json!({
+                "attempted": kind.attempted, "submitted": kind.submitted,
+                "collapsed": kind.collapsed, "dropped": counts(&kind.dropped),
+            });
+            (kind.kind.to_owned(), value)
+        })
+        .collect();
+    let losses: Vec<Value> = heartbeat
+        .losses
+        .iter()
+        .map(|loss| json!({ "container": loss.container, "dropped": counts(&loss.dropped) }))
+        .collect();
+    json!({
+        "@timestamp": rfc3339(heartbeat.timestamp_ns),
+        "ecs": { "version": ECS_VERSION },
+        "event": {
+            "id": format!("{}-heartbeat-{}", sender.boot_id, heartbeat.sequence),
+            "kind": "metric", "module": "runmon", "dataset": "runmon.heartbeat",
+            "sequence": heartbeat.sequence,
+        },
+        "host": { "hostname": sender.hostname, "name": sender.hostname, "boot": { "id": sender.boot_id } },
+        "runmon": {
+            "document": "heartbeat",
+            "last": heartbeat.last,
+            "lost": heartbeat.lost(),
+            "kernel": { "kinds": kinds, "counters": counts(&heartbeat.kernel), "losses": losses },
+            "line": line(heartbeat),
+            "tables": counts(&heartbeat.tables),
+            "sinks": sinks(heartbeat),
+            "hooks": hooks(heartbeat),
+            "rules": heartbeat.rules,
+        },
+    })
+}
+
+fn line(heartbeat: &Heartbeat) -> Value {
+    let line = &heartbeat.line;
+    let events: Map<String, Value> = Action::KINDS
+        .iter()
+        .zip(line.events)
+        .map(|(name, count)| ((*name).to_owned(), json!(count)))
+        .collect();
+    json!({
+        "records": line.records, "seeds": line.seeds, "decode_errors": line.decode_errors,
+        "decoded": heartbeat.decoded, "events": events, "own": line.own, "alerts": line.alerts,
+        "incomplete": line.incomplete, "updates": line.updates, "parked": line.parked,
+        "parked_expired": line.parked_expired,
+    })
+}
+
+fn sinks(heartbeat: &Heartbeat) -> Vec<Value> {
+    let one = |sink: &super::heartbeat::SinkCounters| {
+        json!({
+            "name": sink.name, "offered": sink.offered, "delivered": sink.delivered,
+            "filtered": sink.filtered, "dropped": sink.dropped, "retries": sink.retries,
+            "queued": sink.queued(),
+        })
+    };
+    heartbeat.sinks.iter().map(one).collect()
+}
+
+fn hooks(heartbeat: &Heartbeat) -> Vec<Value> {
+    let one = |hook: &super::heartbeat::HookState| {
+        json!({
+            "kind": hook.kind, "backend": hook.backend, "programs": hook.programs,
+            "blind": hook.blind,
+        })
+    };
+    heartbeat.hooks.iter().map(one).collect()
+}
+
+/// Sets a member at the end of a path of objects, which are made where they are missing.
+fn set(value: &mut Value, path: &[&str], to: Value) {
+    let Some((first, rest)) = path.split_first() else { return *value = to };
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    if let Some(object) = value.as_object_mut() {
+        set(object.entry((*first).to_owned()).or_insert(Value::Null), rest, to);
+    }
+}

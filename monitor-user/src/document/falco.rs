@@ -1,0 +1,80 @@
+//! Falco's JSON, in the form that falcosidekick and its kin take: one document a rule.
+
+use monitor_rules::Priority;
+use serde_json::{Map, Value, json};
+
+use super::{Document, Heartbeat, Sender, event_id, printable::lossless};
+use crate::{alert::Alert, document::text::rfc3339};
+
+/// Writes a document. An event that no rule matched has no form here.
+#[must_use]
+pub fn write(document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
+    let values = match document {
+        Document::Event(_) => Vec::new(),
+        Document::Alert(alert) | Document::Update(alert) => alerts(alert, sender),
+        Document::Heartbeat(heartbeat) => vec![of_heartbeat(heartbeat, sender)],
+    };
+    values.iter().map(|value| value.to_string().into_bytes()).collect()
+}
+
+fn alerts(alert: &Alert, sender: &Sender) -> Vec<Value> {
+    let event = &alert.event;
+    let time = rfc3339(event.timestamp_ns);
+    let one = |matched: &crate::alert::Matched| {
+        let mut fields: Map<String, Value> = matched
+            .fields
+            .iter()
+            .map(|(name, value)| (name.to_string(), json!(lossless(value))))
+            .collect();
+        fields.insert("evt.time".into(), json!(event.timestamp_ns));
+        fields.insert("container.id".into(), json!(event.container.short_id()));
+        let output = format!(
+            "{}: {} {}",
+            time,
+            priority_name(matched.about.priority),
+            lossless(&matched.output)
+        );
+        json!({
+            "uuid": event_id(sender, event.id),
+            "output": output,
+            "priority": priority_name(matched.about.priority),
+            "rule": matched.about.name,
+            "time": time,
+            "output_fields": fields,
+            "source": "syscall",
+            "tags": matched.about.tags,
+            "hostname": sender.hostname,
+        })
+    };
+    alert.matched.iter().map(one).collect()
+}
+
+fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
+    let time = rfc3339(heartbeat.timestamp_ns);
+    let lost = heartbeat.lost();
+    json!({
+        "uuid": format!("{}-heartbeat-{}", sender.boot_id, heartbeat.sequence),
+        "output": format!(
+            "{time}: Informational runmon heartbeat {}: {} records, {lost} lost",
+            heartbeat.sequence, heartbeat.line.records
+        ),
+        "priority": "Informational",
+        "rule": "runmon heartbeat",
+        "time": time,
+        "output_fields": {
+            "runmon.heartbeat": heartbeat.sequence,
+            "runmon.records": heartbeat.line.records,
+            "runmon.lost": lost,
+            "runmon.alerts": heartbeat.line.alerts,
+        },
+        "source": "internal",
+        "tags": ["runmon_heartbeat"],
+        "hostname": sender.hostname,
+    })
+}
+
+/// The name of a priority as Falco writes it.
+#[must_use]
+pub fn priority_name(priority: Priority) -> &'static str {
+    priority.name()
+}

@@ -1,0 +1,104 @@
+//! The state of the monitor at one moment: what it sees, what it lost. It goes through every sink
+//! each interval, also when all numbers are zero, numbered without gaps: silence and blindness
+//! are told apart by it.
+
+use crate::line::LineStats;
+
+/// The numbers of one interval's end, all since start.
+#[derive(Clone, Debug, Default)]
+pub struct Heartbeat {
+    /// Number of the heartbeat, from 1.
+    pub sequence: u64,
+    /// When, nanoseconds since 1970.
+    pub timestamp_ns: i64,
+    /// The last heartbeat: the monitor stops.
+    pub last: bool,
+    /// Kernel counters, by kind of record.
+    pub kinds: Vec<KindCounters>,
+    /// Kernel counters that are not of one kind, by name.
+    pub kernel: Vec<(&'static str, u64)>,
+    /// Losses by container id and reason.
+    pub losses: Vec<Loss>,
+    /// The line.
+    pub line: LineStats,
+    /// Records of the kernel that the line took, seeds left out.
+    pub decoded: u64,
+    /// State of the tables, by name.
+    pub tables: Vec<(&'static str, u64)>,
+    /// Each sink.
+    pub sinks: Vec<SinkCounters>,
+    /// Which hook each kind got.
+    pub hooks: Vec<HookState>,
+    /// Number of rules that are on.
+    pub rules: usize,
+}
+
+/// Counters of one kind of record, in the kernel.
+#[derive(Clone, Debug, Default)]
+pub struct KindCounters {
+    /// The kind.
+    pub kind: &'static str,
+    /// Acts that a hook decided to tell of.
+    pub attempted: u64,
+    /// Records that went into the ring buffer.
+    pub submitted: u64,
+    /// Repeats that were only counted.
+    pub collapsed: u64,
+    /// Records that were lost, by reason.
+    pub dropped: Vec<(&'static str, u64)>,
+}
+
+/// Losses of one container.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// Id of the container, or `host`.
+    pub container: String,
+    /// Records that were lost, by reason.
+    pub dropped: Vec<(&'static str, u64)>,
+}
+
+/// Counters of one sink.
+#[derive(Clone, Debug, Default)]
+pub struct SinkCounters {
+    /// Its name.
+    pub name: String,
+    /// Documents that it was offered.
+    pub offered: u64,
+    /// Documents that it delivered (for a network sink: that were acknowledged).
+    pub delivered: u64,
+    /// Documents that it did not want.
+    pub filtered: u64,
+    /// Documents that were lost, for lack of room or after the last try.
+    pub dropped: u64,
+    /// Tries that failed.
+    pub retries: u64,
+}
+
+impl SinkCounters {
+    /// Documents that are still on their way.
+    #[must_use]
+    pub fn queued(&self) -> u64 {
+        self.offered.saturating_sub(self.delivered + self.filtered + self.dropped)
+    }
+}
+
+/// The hook of one kind.
+#[derive(Clone, Debug)]
+pub struct HookState {
+    /// The kind.
+    pub kind: &'static str,
+    /// The backend that was taken; None: this kind is not seen.
+    pub backend: Option<&'static str>,
+    /// Its programs.
+    pub programs: Vec<String>,
+    /// What it cannot see.
+    pub blind: Vec<String>,
+}
+
+impl Heartbeat {
+    /// Records that were lost in the kernel, of all kinds and reasons.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.kinds.iter().flat_map(|kind| &kind.dropped).map(|(_, count)| count).sum()
+    }
+}

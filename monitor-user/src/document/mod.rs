@@ -1,0 +1,81 @@
+//! What a sink gets, and the schemas that it can be written in.
+//!
+//! Events and alerts have no form of their own on disk or wire: `ecs` and `falco` are the only
+//! places that know JSON, `text` the only one that knows people.
+
+pub mod ecs;
+pub mod falco;
+pub mod heartbeat;
+pub mod printable;
+pub mod text;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use heartbeat::Heartbeat;
+
+use crate::{alert::Alert, event::Event};
+
+/// What a sink gets.
+#[derive(Clone, Debug)]
+pub enum Document {
+    /// An event, for sinks that want all of them.
+    Event(Arc<Event>),
+    /// A finding.
+    Alert(Alert),
+    /// An earlier finding, with facts that it lacked.
+    Update(Alert),
+    /// State of the monitor: what it sees, and what it lost.
+    Heartbeat(Arc<Heartbeat>),
+}
+
+/// What every document says about its sender.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// Name of the host.
+    pub hostname: String,
+    /// Id of this boot: with it, event ids are unique for ever.
+    pub boot_id: String,
+    /// Name of the instance; empty for the only one.
+    pub instance: String,
+}
+
+/// A form that documents are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// Elastic Common Schema, JSON.
+    Ecs,
+    /// Falco's JSON, as falcosidekick takes it.
+    Falco,
+    /// Lines for people.
+    Text {
+        /// With colours.
+        colour: bool,
+    },
+}
+
+impl Schema {
+    /// Writes a document as one or more lines, each without its line end. None for a document
+    /// that this schema has no form for.
+    #[must_use]
+    pub fn write(self, document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
+        match self {
+            Self::Ecs => vec![ecs::write(document, sender)],
+            Self::Falco => falco::write(document, sender),
+            Self::Text { colour } => text::write(document, colour).into_iter().collect(),
+        }
+    }
+}
+
+/// An event id as text: boot, stream and number.
+#[must_use]
+pub fn event_id(sender: &Sender, id: crate::event::EventId) -> String {
+    format!("{}-{}-{}", sender.boot_id, id.stream, id.sequence)
+}
+
+/// A process id across pid reuse as text, unique for ever.
+#[must_use]
+pub fn entity_id(sender: &Sender, key: crate::event::ProcessKey) -> String {
+    format!("{}-{}-{}", sender.boot_id, key.pid, key.start_ns)
+}

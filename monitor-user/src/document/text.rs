@@ -1,0 +1,219 @@
+//! Lines for people: one event or alert each, aligned, coloured where a terminal shows them.
+
+use monitor_rules::Priority;
+
+use super::{
+    Document, Heartbeat,
+    printable::{command_line, terminal},
+};
+use crate::{
+    alert::Alert,
+    enrich::process_name,
+    event::{Action, Address, Container, Event, Fact, Outcome, Reason, SocketAct},
+};
+
+const RESET: &str = "\x1b[0m";
+const DIM: &str = "\x1b[2m";
+const BOLD: &str = "\x1b[1m";
+const RED: &str = "\x1b[31m";
+const YELLOW: &str = "\x1b[33m";
+const BLUE: &str = "\x1b[34m";
+const CYAN: &str = "\x1b[36m";
+const MAGENTA: &str = "\x1b[35m";
+
+/// Ancestors that a line shows.
+const CHAIN: usize = 2;
+/// Characters of a command line that a line shows.
+const COMMAND: usize = 160;
+
+/// Writes a document as one line. A heartbeat is shown only if something was lost.
+#[must_use]
+pub fn write(document: &Document, colour: bool) -> Option<Vec<u8>> {
+    let paint = Paint(colour);
+    let line = match document {
+        Document::Event(event) => of_event(event, paint),
+        Document::Alert(alert) => of_alert(alert, paint),
+        Document::Update(_) => return None,
+        Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat, paint)?,
+    };
+    Some(line.into_bytes())
+}
+
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn with(self, colour: &str, text: &str) -> String {
+        if self.0 { format!("{colour}{text}{RESET}") } else { text.to_owned() }
+    }
+}
+
+fn of_event(event: &Event, paint: Paint) -> String {
+    format!(
+        "{} {} {} {} {}{}",
+        paint.with(DIM, &clock(event.timestamp_ns)),
+        paint.with(CYAN, &format!("{:<14}", place(&event.container))),
+        paint.with(BLUE, &format!("{:<8}", Action::KINDS.get(usize::from(event.action.kind())).unwrap_or(&"?"))),
+        chain(event),
+        act(event),
+        outcome(event, paint),
+    )
+}
+
+fn of_alert(alert: &Alert, paint: Paint) -> String {
+    let Some(leader) = alert.leader() else { return String::new() };
+    let (event, about) = (&alert.event, &leader.about);
+    let priority = paint.with(priority_colour(about.priority), &format!("{:<8}", short_priority(about.priority)));
+    let more = match alert.matched.len() {
+        0 | 1 => String::new(),
+        count => format!(" (+{} more)", count - 1),
+    };
+    let place = place(&event.container);
+    let image = match &event.container.image {
+        Fact::Known(image, _) => format!(" [{}]", terminal(image.as_bytes())),
+        Fact::Unknown(Reason::NotApplicable) => String::new(),
+        Fact::Unknown(reason) => format!(" [image {}]", reason.name()),
+    };
+    format!(
+        "{} {priority} {} {}{}: {}",
+        paint.with(DIM, &clock(event.timestamp_ns)),
+        paint.with(CYAN, &format!("{place}{image}")),
+        paint.with(BOLD, &about.name),
+        paint.with(DIM, &more),
+        terminal(&leader.output),
+    )
+}
+
+fn of_heartbeat(heartbeat: &Heartbeat, paint: Paint) -> Option<String> {
+    let lost = heartbeat.lost();
+    (lost > 0).then(|| {
+        format!(
+            "{} {}",
+            paint.with(DIM, &clock(heartbeat.timestamp_ns)),
+            paint.with(RED, &format!("{lost} records were lost in the kernel since start")),
+        )
+    })
+}
+
+fn place(container: &Container) -> String {
+    let name = container.name.known().map_or(container.short_id(), |name| name);
+    terminal(name.as_bytes()).into_owned()
+}
+
+/// Ancestors and the process, outermost first: `sshd(412)─bash(900)─curl(931)`.
+fn chain(event: &Event) -> String {
+    let mut names: Vec<String> = event
+        .ancestors
+        .iter()
+        .take(CHAIN)
+        .map(|process| format!("{}({})", terminal(process_name(process)), process.key.pid))
+        .collect();
+    names.reverse();
+    names.push(format!("{}({})", terminal(process_name(&event.process)), event.process.key.pid));
+    names.join("─")
+}
+
+fn act(event: &Event) -> String {
+    match &event.action {
+        Action::Exec { .. } => {
+            let path = event.process.executable.as_deref().unwrap_or(b"?");
+            let script = event.process.script.as_ref();
+            let script = script.map_or(String::new(), |s| format!(" (script {})", terminal(s)));
+            let line = command_line(&event.process.args);
+            format!("{}{script}: {}", terminal(path), shorten(&terminal(&line)))
+        }
+        Action::Fork { child } => format!("child {}", child.pid),
+        Action::Exit { status } => exit_status(*status),
+        Action::Connect(act) => format!("→ {}", destination(act)),
+        Action::Send(act) if act.repeats > 0 => {
+            format!("→ {} ({} more before)", destination(act), act.repeats)
+        }
+        Action::Send(act) => format!("→ {}", destination(act)),
+        Action::FileOpen(act) => {
+            let how = if act.created { "created" } else { "for writing" };
+            format!("{} {how}", terminal(&act.path))
+        }
+    }
+}
+
+fn exit_status(status: u32) -> String {
+    let signal = status & 0x7f;
+    if signal == 0 { format!("code {}", status >> 8 & 0xff) } else { format!("signal {signal}") }
+}
+
+/// A destination as people write it: `tcp 10.0.0.1:443`.
+#[must_use]
+pub fn destination(act: &SocketAct) -> String {
+    let protocol = match act.protocol {
+        6 => "tcp ",
+        17 => "udp ",
+        1 | 58 => "icmp ",
+        262 => "mptcp ",
+        _ => "",
+    };
+    match &act.destination {
+        Address::Ip(ip, port) if ip.is_ipv6() => format!("{protocol}[{ip}]:{port}"),
+        Address::Ip(ip, port) => format!("{protocol}{ip}:{port}"),
+        Address::Unix(path) => match path.strip_prefix(b"\0") {
+            Some(name) => format!("unix @{}", terminal(name)),
+            None => format!("unix {}", terminal(path)),
+        },
+    }
+}
+
+fn outcome(event: &Event, paint: Paint) -> String {
+    match event.outcome {
+        Outcome::Failure(nix::libc::EINPROGRESS) | Outcome::Success | Outcome::Unknown => String::new(),
+        Outcome::Failure(errno) => format!(" {}", paint.with(RED, errno_name(errno).as_ref())),
+    }
+}
+
+/// An errno as `ECONNREFUSED`.
+#[must_use]
+pub fn errno_name(errno: i32) -> String {
+    format!("{:?}", nix::errno::Errno::from_raw(errno))
+}
+
+fn short_priority(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Informational => "INFO",
+        Priority::Emergency => "EMERG",
+        Priority::Alert => "ALERT",
+        Priority::Critical => "CRITICAL",
+        Priority::Error => "ERROR",
+        Priority::Warning => "WARNING",
+        Priority::Notice => "NOTICE",
+        Priority::Debug => "DEBUG",
+    }
+}
+
+fn priority_colour(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Emergency | Priority::Alert | Priority::Critical => MAGENTA,
+        Priority::Error => RED,
+        Priority::Warning => YELLOW,
+        Priority::Notice | Priority::Informational | Priority::Debug => BLUE,
+    }
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(COMMAND) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or(text)),
+        None => text.to_owned(),
+    }
+}
+
+/// Time of day, UTC, with milliseconds.
+fn clock(timestamp_ns: i64) -> String {
+    let full = rfc3339(timestamp_ns);
+    full.get(11..23).unwrap_or(&full).to_owned()
+}
+
+/// A time as RFC 3339 writes it, UTC, with nanoseconds.
+#[must_use]
+pub fn rfc3339(timestamp_ns: i64) -> String {
+    match jiff::Timestamp::from_nanosecond(timestamp_ns.into()) {
+        Ok(time) => format!("{time:.9}"),
+        Err(_) => timestamp_ns.to_string(),
+    }
+}

@@ -1,0 +1,271 @@
+//! The straight line: bytes in, alerts out. The stages run in this order, on one thread; nothing
+//! goes back.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use monitor_rules::RuleSet;
+
+use crate::{
+    alert::{self, Alert, Verdict},
+    decode::decode,
+    document::Document,
+    enrich::{
+        Enriched, Enricher,
+        container::{ContainerFacts, Lookup},
+    },
+    event::{Action, Event},
+    limits::{PARKED, PARKED_NS},
+    raw_event::{CgroupKey, RawBody},
+};
+
+/// Where documents go.
+pub trait Outlet {
+    /// Takes a document; never waits.
+    fn offer(&mut self, document: Document);
+    /// Whether events themselves are wanted, not only alerts.
+    fn wants_events(&self) -> bool;
+}
+
+/// What the line takes in. A recording holds exactly these.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A record of the kernel.
+    Record(&'a [u8]),
+    /// A cgroup that was there before the monitor.
+    Cgroup(CgroupKey, &'a str),
+    /// What the metadata task found.
+    Facts(ContainerFacts),
+}
+
+/// What happened on the line, for the counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineStats {
+    /// Records that came in, seeds included.
+    pub records: u64,
+    /// Records of processes that ran before the monitor.
+    pub seeds: u64,
+    /// Records that were no record.
+    pub decode_errors: u64,
+    /// Events that came of the rest, by kind.
+    pub events: [u64; Action::KINDS.len()],
+    /// Events of the monitor's own canary, left out.
+    pub own: u64,
+    /// Alerts.
+    pub alerts: u64,
+    /// Alerts that left with facts pending.
+    pub incomplete: u64,
+    /// Updates of such alerts.
+    pub updates: u64,
+    /// Events that waited for a fact.
+    pub parked: u64,
+    /// Of these, the ones that were decided because time or room ran out.
+    pub parked_expired: u64,
+}
+
+/// An event or an alert that waits for facts about its container.
+enum Waiting {
+    Event(Box<Event>),
+    Update(Alert),
+}
+
+/// The line with its state.
+pub struct Line<O> {
+    enricher: Enricher,
+    rules: Arc<RuleSet<Event>>,
+    waiting: VecDeque<(u64, Waiting)>,
+    own_pids: Vec<u32>,
+    stats: LineStats,
+    outlet: O,
+}
+
+impl<O: Outlet> Line<O> {
+    /// A line that ends in `outlet`. Acts of `own_pids` (the canary's children) are left out.
+    pub fn new(
+        enricher: Enricher,
+        rules: Arc<RuleSet<Event>>,
+        own_pids: Vec<u32>,
+        outlet: O,
+    ) -> Self {
+        let (waiting, stats) = (VecDeque::new(), LineStats::default());
+        Self { enricher, rules, waiting, own_pids, stats, outlet }
+    }
+
+    /// Takes one input through all stages.
+    pub fn take(&mut self, input: Input<'_>) {
+        match input {
+            Input::Record(bytes) => self.record(bytes),
+            Input::Cgroup(key, path) => self.enricher.add_cgroup(key, path),
+            Input::Facts(facts) => self.facts(facts),
+        }
+    }
+
+    fn record(&mut self, bytes: &[u8]) {
+        self.stats.records += 1;
+        let Ok(raw) = decode(bytes) else {
+            self.stats.decode_errors += 1;
+            return;
+        };
+        if matches!(raw.body, RawBody::Task(_)) {
+            self.stats.seeds += 1;
+        }
+        match self.enricher.enrich(raw) {
+            Enriched::State => {}
+            Enriched::Event(event) => self.event(event),
+        }
+    }
+
+    fn event(&mut self, event: Box<Event>) {
+        if let Some(count) = self.stats.events.get_mut(usize::from(event.action.kind())) {
+            *count += 1;
+        }
+        if !self.own_pids.is_empty() && self.is_own(&event) {
+            self.stats.own += 1;
+            return;
+        }
+        self.expire(event.boottime_ns);
+        match alert::judge(&self.rules, &event) {
+            Verdict::Quiet => self.pass(event),
+            Verdict::Open => self.park(event.boottime_ns, Waiting::Event(event)),
+            Verdict::Matched(matched) => self.alert(event, matched),
+        }
+    }
+
+    /// An event that no rule matches.
+    fn pass(&mut self, event: Box<Event>) {
+        if self.outlet.wants_events() {
+            self.outlet.offer(Document::Event(Arc::from(event)));
+        }
+    }
+
+    fn alert(&mut self, event: Box<Event>, matched: Vec<alert::Matched>) {
+        let (at, complete) = (event.boottime_ns, alert::is_complete(&event.container));
+        let alert = Alert { event: Arc::from(event), matched, complete };
+        self.stats.alerts += 1;
+        if self.outlet.wants_events() {
+            self.outlet.offer(Document::Event(Arc::clone(&alert.event)));
+        }
+        if !complete {
+            self.stats.incomplete += 1;
+            let waiting = Waiting::Update(alert.clone());
+            self.outlet.offer(Document::Alert(alert));
+            self.park(at, waiting);
+            return;
+        }
+        self.outlet.offer(Document::Alert(alert));
+    }
+
+    fn park(&mut self, now_ns: u64, waiting: Waiting) {
+        if matches!(waiting, Waiting::Event(_)) {
+            self.stats.parked += 1;
+        }
+        if self.waiting.len() >= PARKED {
+            self.release_oldest();
+        }
+        self.waiting.push_back((now_ns, waiting));
+    }
+
+    /// Decides what has waited long enough. Time is that of the events, so that a replay decides
+    /// alike.
+    pub fn expire(&mut self, now_ns: u64) {
+        while let Some((at, _)) = self.waiting.front() {
+            if now_ns.saturating_sub(*at) < PARKED_NS {
+                return;
+            }
+            self.release_oldest();
+        }
+    }
+
+    fn release_oldest(&mut self) {
+        match self.waiting.pop_front() {
+            Some((_, Waiting::Event(event))) => {
+                self.stats.parked_expired += 1;
+                self.settle(event);
+            }
+            // Its facts never came; what it left with stands.
+            Some((_, Waiting::Update(_))) | None => {}
+        }
+    }
+
+    fn settle(&mut self, event: Box<Event>) {
+        let matched = alert::decide(&self.rules, &event);
+        if matched.is_empty() { self.pass(event) } else { self.alert(event, matched) }
+    }
+
+    fn facts(&mut self, facts: ContainerFacts) {
+        let path = facts.cgroup_path.clone();
+        if !self.enricher.learn(facts) {
+            return;
+        }
+        for _ in 0..self.waiting.len() {
+            let Some((at, waiting)) = self.waiting.pop_front() else { return };
+            match waiting {
+                Waiting::Event(mut event) if event.container.cgroup_path == path => {
+                    self.enricher.refresh(&mut event);
+                    self.settle(event);
+                }
+                Waiting::Update(alert) if alert.event.container.cgroup_path == path => {
+                    self.update(&alert);
+                }
+                other => self.waiting.push_back((at, other)),
+            }
+        }
+    }
+
+    /// The same alert again, with the facts that it lacked.
+    fn update(&mut self, alert: &Alert) {
+        let mut event = Event::clone(&alert.event);
+        self.enricher.refresh(&mut event);
+        let matched = alert::decide(&self.rules, &event);
+        if matched.is_empty() {
+            return;
+        }
+        self.stats.updates += 1;
+        let complete = alert::is_complete(&event.container);
+        self.outlet.offer(Document::Update(Alert { event: Arc::new(event), matched, complete }));
+    }
+
+    fn is_own(&mut self, event: &Event) -> bool {
+        let pid = event.process.key.pid;
+        let child = match event.action {
+            Action::Fork { child } => child.pid,
+            _ => pid,
+        };
+        let own = self.own_pids.contains(&pid) || self.own_pids.contains(&child);
+        if own && matches!(event.action, Action::Exit { .. }) {
+            self.own_pids.retain(|known| *known != pid);
+        }
+        own
+    }
+
+    /// Decides everything that still waits: there will be no more facts.
+    pub fn finish(&mut self) {
+        while !self.waiting.is_empty() {
+            self.release_oldest();
+        }
+    }
+
+    /// Changes the rules between two events.
+    pub fn set_rules(&mut self, rules: Arc<RuleSet<Event>>) {
+        self.rules = rules;
+    }
+
+    /// What the metadata task must be asked now.
+    pub fn take_lookups(&mut self) -> Vec<Lookup> {
+        self.enricher.take_lookups()
+    }
+
+    /// The state behind the line, for the counters.
+    pub fn enricher(&self) -> &Enricher {
+        &self.enricher
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> LineStats {
+        self.stats
+    }
+
+    /// The end of the line.
+    pub fn outlet(&mut self) -> &mut O {
+        &mut self.outlet
+    }
+}
