@@ -1,20 +1,34 @@
-//! Builds the kernel programs and leaves the object where `bpf/loader.rs` embeds it.
+//! Builds the kernel programs and leaves the object where `bpf/object.rs` embeds it.
+
+use std::path::Path;
 
 use anyhow::Result;
 use aya_build::{Package, Toolchain, build_ebpf};
 
-/// The toolchain that rust-toolchain.toml pins.
+/// What `cargo xtask setup` found out about the toolchain for BPF; see `xtask/src/rustup.rs`.
+const TOOLCHAIN_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/bpf-toolchain.env");
+
+/// The toolchain that rust-toolchain.toml pins, which builds `core` from source.
 const TOOLCHAIN: &str = "1.95.0";
 
 fn main() -> Result<()> {
-    // `core` for the BPF target is built from source, which a stable cargo does only if told so.
+    println!("cargo:rerun-if-changed={TOOLCHAIN_FILE}");
+    println!("cargo:rerun-if-changed={}/../monitor-common", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(Path::new(TOOLCHAIN_FILE)).unwrap_or_default();
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        line.map(str::to_owned)
+    };
+    // Unstable features on a stable compiler: only for the crates that need them, or (`1`) with a
+    // `core` that cargo builds from source.
+    let bootstrap = value("rustc_bootstrap").unwrap_or_else(|| "1".to_owned());
     // SAFETY: this program has one thread.
-    unsafe { std::env::set_var("RUSTC_BOOTSTRAP", "1") };
+    unsafe { std::env::set_var("RUSTC_BOOTSTRAP", bootstrap) };
+    let toolchain = value("toolchain").unwrap_or_else(|| TOOLCHAIN.to_owned());
     let programs = Package {
         name: "monitor-ebpf",
         root_dir: concat!(env!("CARGO_MANIFEST_DIR"), "/../monitor-ebpf"),
         ..Package::default()
     };
-    println!("cargo:rerun-if-changed={}/../monitor-common", env!("CARGO_MANIFEST_DIR"));
-    build_ebpf([programs], Toolchain::Custom(TOOLCHAIN))
+    build_ebpf([programs], Toolchain::Custom(&toolchain))
 }

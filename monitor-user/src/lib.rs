@@ -11,11 +11,21 @@
 pub mod limits;
 
 pub mod bpf;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod daemon;
 pub mod alert;
 pub mod decode;
 pub mod document;
 pub mod enrich;
 pub mod env;
 pub mod event;
+pub mod instance;
 pub mod line;
+pub mod live;
+pub mod metadata;
 pub mod raw_event;
+pub mod rules;
+pub mod sink;
+pub mod source;

@@ -43,3 +43,9 @@ pub const RING_BYTES: u32 = 8 << 20;
 
 /// Seconds between heartbeats.
 pub const HEARTBEAT_SECONDS: u64 = 30;
+
+/// Containers whose losses a heartbeat names one by one, the greatest first.
+pub const LOSSES_SHOWN: usize = 32;
+
+/// Default size in bytes at which a recording stops growing.
+pub const RECORDING_BYTES: u64 = 1 << 30;

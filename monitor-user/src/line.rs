@@ -244,6 +244,11 @@ impl<O: Outlet> Line<O> {
         }
     }
 
+    /// Whether something waits for facts.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Changes the rules between two events.
     pub fn set_rules(&mut self, rules: Arc<RuleSet<Event>>) {
         self.rules = rules;
@@ -262,6 +267,11 @@ impl<O: Outlet> Line<O> {
     /// What happened so far.
     pub fn stats(&self) -> LineStats {
         self.stats
+    }
+
+    /// Takes the end of the line off.
+    pub fn into_outlet(self) -> O {
+        self.outlet
     }
 
     /// The end of the line.

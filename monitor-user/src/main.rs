@@ -1,18 +1,48 @@
-//! test
-use runmon::bpf::object::*;
-use monitor_common::Program;
-fn main() {
-    let t = std::time::Instant::now();
-    let mut o = Object::load(&LoadOptions { ring_bytes: 8 << 20, kernel_log: false, cgroup_v1_controller: Some("pids") }).unwrap();
-    eprintln!("loaded {:?}", t.elapsed());
-    for p in Program::ALL {
-        if p == Program::TaskIter { continue }
-        let t = std::time::Instant::now();
-        match o.attach(p) {
-            Ok(()) => eprintln!("OK   {:16} verified {:?} {:?}", p.name(), o.verified_instructions(p), t.elapsed()),
-            Err(e) => { eprintln!("FAIL {:16} {e}", p.name()); let mut s: Option<&dyn std::error::Error> = std::error::Error::source(&e); while let Some(x) = s { let t = format!("{x}"); eprintln!("     {}", &t[t.len().saturating_sub(2500)..]); s = x.source(); } }
-        }
+//! Entry: parse, set logging up, dispatch, and turn errors into exit codes.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use runmon::{
+    cli::{Cli, Command, RulesCommand},
+    commands::{self, Usage},
+};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = init_log(&cli.log) {
+        return fail(&error);
     }
-    let t = std::time::Instant::now();
-    match o.walk_tasks() { Ok(b) => eprintln!("iter {} bytes verified {:?} {:?}", b.len(), o.verified_instructions(Program::TaskIter), t.elapsed()), Err(e) => { eprintln!("FAIL iter {e:?}"); } }
+    dispatch(&cli.command).unwrap_or_else(|error| fail(&error))
+}
+
+fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => commands::run::run(args),
+        Command::Tail(args) => commands::tail::run(args),
+        Command::Record(args) => commands::record::run(args),
+        Command::Replay(args) => commands::replay::run(args),
+        Command::Doctor(args) => commands::doctor::run(args),
+        Command::Rules(RulesCommand::Check { paths }) => commands::rules::check(paths),
+        Command::Rules(RulesCommand::Test { paths }) => commands::rules::test(paths),
+        Command::Rules(RulesCommand::List { paths, json }) => commands::rules::list(paths, *json),
+        Command::Rules(RulesCommand::Fields { json }) => commands::rules::fields(*json),
+        Command::CanaryChild => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn init_log(level: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(level)
+        .map_err(|error| Usage(format!("--log {level}: {error}\nhint: error, warn, info, debug or trace")))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}
+
+/// Says what failed, once, and whose fault it is.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    use std::io::Write as _;
+    // Nobody may be there to read it.
+    drop(writeln!(std::io::stderr().lock(), "runmon: {error:#}"));
+    if error.downcast_ref::<Usage>().is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }

@@ -8,6 +8,7 @@ pub mod btf;
 pub mod canary;
 pub mod counters;
 pub mod hooks;
+pub mod kernel_log;
 pub mod object;
 pub mod planner;
 pub mod ring;
@@ -70,6 +71,13 @@ pub enum BpfError {
     /// The object lacks a program or map that this daemon expects.
     #[error("the kernel object has no {0}")]
     Absent(&'static str),
+    /// The programs' debug messages cannot be read.
+    #[error("the kernel programs' messages cannot be read")]
+    KernelLog {
+        /// Why.
+        #[source]
+        source: Box<aya_log::Error>,
+    },
     /// No cgroup v2 hierarchy is mounted.
     #[error("no cgroup v2 hierarchy is mounted")]
     NoCgroup2,
@@ -83,9 +91,11 @@ pub enum BpfError {
         source: std::io::Error,
     },
     /// Nothing at all can be seen.
-    #[error("no hook could be attached for: {kinds}")]
+    #[error("no hook could be attached for {kinds}: {why}")]
     Blind {
         /// The kinds of record that have no hook.
         kinds: String,
+        /// What the last try said.
+        why: String,
     },
 }

@@ -15,7 +15,13 @@ use aya::{
 };
 use monitor_common::{Program, limits, settings};
 
-use super::{BpfError, btf, counters::Counters, hooks::{AttachPoint, attach_point}, ring::Ring};
+use super::{
+    BpfError, btf,
+    counters::Counters,
+    hooks::{AttachPoint, attach_point},
+    kernel_log::KernelLog,
+    ring::Ring,
+};
 
 /// The compiled kernel programs.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/monitor-ebpf"));
@@ -71,7 +77,7 @@ impl Object {
             .verifier_log_level(VerifierLogLevel::DISABLE)
             .load(OBJECT)
             .map_err(|source| BpfError::Load(Box::new(source)))?;
-        Ok(Self { ebpf, btf, cgroup2: crate::bpf::object::cgroup2_root(), links: HashMap::new() })
+        Ok(Self { ebpf, btf, cgroup2: cgroup2_root(), links: HashMap::new() })
     }
 
     /// Loads and attaches a program. One that is already attached stays as it is.
@@ -228,9 +234,9 @@ impl Object {
         self.ebpf.program(program.name())?.info().ok()?.verified_instruction_count()
     }
 
-    /// The object itself, for the kernel log's reader.
-    pub fn ebpf_mut(&mut self) -> &mut Ebpf {
-        &mut self.ebpf
+    /// The reader of the programs' debug messages; it can be taken once.
+    pub fn take_kernel_log(&mut self) -> Result<KernelLog, BpfError> {
+        KernelLog::new(&mut self.ebpf)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The wire ends here: no later stage knows its layout.
 
+pub mod rewrite;
 mod sections;
 #[cfg(test)]
 mod tests;

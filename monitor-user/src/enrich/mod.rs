@@ -105,6 +105,12 @@ impl Enricher {
         event.container = Arc::clone(self.containers.get(index));
     }
 
+    /// Id of the container that a cgroup belongs to; `host` for the host.
+    #[must_use]
+    pub fn container_id(&self, cgroup: CgroupKey) -> String {
+        self.containers.get(self.containers.of_cgroup(cgroup)).id.to_string()
+    }
+
     /// State of the process table, for the counters.
     #[must_use]
     pub fn table_stats(&self) -> process_table::TableStats {

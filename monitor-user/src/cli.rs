@@ -1,0 +1,211 @@
+//! The command line, and nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Format;
+
+/// Watches what the containers and programs of this host really do, and raises alerts.
+#[derive(Debug, Parser)]
+#[command(name = "runmon", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to log on standard error: error, warn, info, debug or trace
+    #[arg(long, global = true, default_value = "warn", value_name = "LEVEL")]
+    pub log: String,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 clean, 1 run-time failure, 2 usage, configuration or rules.";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch, match against the rules and send alerts until stopped
+    ///
+    /// Without a configuration: the embedded rules, alerts on standard output, logs on standard
+    /// error, no network listener. SIGHUP reads the rules again.
+    Run(RunArgs),
+    /// Show events live, one line each; needs no daemon
+    ///
+    /// FILTER is a rule condition, for example:
+    ///   runmon tail 'container.id != host and evt.type = execve'
+    ///   runmon tail 'evt.type = connect and fd.rport = 443'
+    #[command(verbatim_doc_comment)]
+    Tail(TailArgs),
+    /// Record everything to a file, for later
+    Record(RecordArgs),
+    /// Put a recording through the same line; needs no root
+    Replay(ReplayArgs),
+    /// Check, test and list rules; needs no root
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Say what this host allows, what cannot be seen, and how to mend it
+    Doctor(DoctorArgs),
+    /// Ends at once: the monitor's own canary
+    #[command(name = crate::bpf::canary::CHILD, hide = true)]
+    CanaryChild,
+}
+
+/// What all commands that watch have in common.
+#[derive(Debug, Args)]
+pub struct LiveArgs {
+    /// Take only hooks of one family
+    #[arg(long, value_enum, default_value_t = Hooks::Auto)]
+    pub hooks: Hooks,
+    /// Name of this monitor, where several run on one host
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// Join the kernel programs' own debug messages to the log
+    #[arg(long)]
+    pub kernel_log: bool,
+    /// Stop after this time, such as 60s, 5m or 1h
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Option<std::time::Duration>,
+}
+
+/// Families of hooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Hooks {
+    /// The best that works, for each kind of event
+    Auto,
+    /// fentry and fexit: see most
+    Fentry,
+    /// Neither trampolines nor kprobes: works everywhere
+    Fallback,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Configuration file; without it /etc/runmon/config.toml, if that is there
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Rule files or directories, instead of those that the configuration names
+    #[arg(short, long, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// Write Elastic Common Schema, one JSON document a line (as --format ecs)
+    #[arg(long)]
+    pub json: bool,
+    /// Form of the documents on standard output
+    #[arg(long, value_enum, conflicts_with = "json")]
+    pub format: Option<Format>,
+    /// How to watch
+    #[command(flatten)]
+    pub live: LiveArgs,
+}
+
+/// `tail`.
+#[derive(Debug, Args)]
+pub struct TailArgs {
+    /// Only events that this rule condition holds for
+    #[arg(value_name = "FILTER")]
+    pub filter: Vec<String>,
+    /// Show alerts of the rules, not events
+    #[arg(long)]
+    pub alerts: bool,
+    /// Rule files or directories for --alerts; without it the embedded rules
+    #[arg(short, long, value_name = "PATH", requires = "alerts")]
+    pub rules: Vec<PathBuf>,
+    /// Write Elastic Common Schema, one JSON document a line
+    #[arg(long)]
+    pub json: bool,
+    /// How to watch
+    #[command(flatten)]
+    pub live: LiveArgs,
+}
+
+/// `record`.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// The file to make; it must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Stop growing at this size in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = crate::limits::RECORDING_BYTES)]
+    pub limit: u64,
+    /// Configuration file, for the places of container runtimes
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How to watch
+    #[command(flatten)]
+    pub live: LiveArgs,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The recording
+    pub file: PathBuf,
+    /// Rule files or directories; without it the embedded rules
+    #[arg(short, long, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// Show events too, not only alerts
+    #[arg(long)]
+    pub events: bool,
+    /// Write Elastic Common Schema, one JSON document a line (as --format ecs)
+    #[arg(long)]
+    pub json: bool,
+    /// Form of the documents
+    #[arg(long, value_enum, conflicts_with = "json")]
+    pub format: Option<Format>,
+    /// Print how fast it went, on standard error
+    #[arg(long)]
+    pub stats: bool,
+}
+
+/// `rules`.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Say what is wrong with rule files
+    Check {
+        /// Files or directories; without them the embedded rules
+        paths: Vec<PathBuf>,
+    },
+    /// Run the tests that stand in rule files
+    Test {
+        /// Files or directories; without them the embedded rules
+        paths: Vec<PathBuf>,
+    },
+    /// List rules
+    List {
+        /// Files or directories; without them the embedded rules
+        paths: Vec<PathBuf>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the fields that conditions and outputs can use
+    Fields {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Take only hooks of one family
+    #[arg(long, value_enum, default_value_t = Hooks::Auto)]
+    pub hooks: Hooks,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A number with a unit: `90s`, `5m`, `1h`; without one it is seconds.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let (number, seconds) = match text.char_indices().last() {
+        Some((at, 's')) => (text.get(..at), 1),
+        Some((at, 'm')) => (text.get(..at), 60),
+        Some((at, 'h')) => (text.get(..at), 3600),
+        _ => (Some(text), 1),
+    };
+    let number: u64 = number
+        .and_then(|digits| digits.parse().ok())
+        .ok_or("write a whole number with s, m or h, such as 60s")?;
+    Ok(std::time::Duration::from_secs(number.saturating_mul(seconds)))
+}

@@ -1,0 +1,193 @@
+//! `runmon doctor`: what this host allows, what cannot be seen there, and how to mend it.
+#![expect(clippy::print_stdout, reason = "a report is what this command is for")]
+
+use std::{path::Path, process::ExitCode};
+
+use serde_json::{Value, json};
+
+use super::{Usage, choice, sender};
+use crate::{
+    bpf::{btf, hooks::HOOKS, object::{LoadOptions, Object, cgroup2_root}, planner},
+    cli::DoctorArgs,
+    config::Config,
+    metadata::cgroups,
+};
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    good: bool,
+    found: String,
+    cure: &'static str,
+}
+
+/// Looks at the host, tries every hook once, and says what came of it. Nothing stays attached.
+pub fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    let config = Config::load(None).map_err(|e| Usage(format!("{:#}", anyhow::Error::from(e))))?;
+    let findings = host(&config);
+    let plan = plan(args, &config);
+    if args.json {
+        println!("{}", as_json(&findings, &plan));
+    } else {
+        print(&findings, &plan);
+    }
+    let blind = plan.as_ref().map_or(true, |plan| plan.hooks.iter().any(|hook| hook.chosen.is_none()));
+    Ok(if blind { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn host(config: &Config) -> Vec<Finding> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let is = |path: &str| Path::new(path).exists();
+    let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let root = nix::unistd::geteuid().is_root();
+    let lockdown = read("/sys/kernel/security/lockdown");
+    let lsm = read("/sys/kernel/security/lsm");
+    let v2 = cgroup2_root();
+    let runtimes: Vec<String> =
+        config.runtime_roots.iter().filter(|root| root.state.exists()).map(|root| root.state.display().to_string()).collect();
+    vec![
+        Finding { what: "kernel", good: true, found: read("/proc/sys/kernel/osrelease"), cure: "" },
+        Finding { what: "root", good: root, found: yes_no(root), cure: "run it with sudo, or in a privileged container" },
+        Finding {
+            what: "kernel type information (BTF)",
+            good: is(btf::VMLINUX),
+            found: yes_no(is(btf::VMLINUX)),
+            cure: "runmon needs Linux 5.8 or later with CONFIG_DEBUG_INFO_BTF",
+        },
+        Finding {
+            what: "lockdown",
+            good: !lockdown.contains("[confidentiality]"),
+            found: if lockdown.is_empty() { "not shown".into() } else { lockdown.clone() },
+            cure: "in mode confidentiality no kernel memory can be read: boot with lockdown=integrity",
+        },
+        Finding {
+            what: "security modules",
+            good: true,
+            found: if lsm.is_empty() { "not shown (securityfs is not mounted)".into() } else { lsm },
+            cure: "",
+        },
+        Finding {
+            what: "cgroup v2",
+            good: v2.is_some(),
+            found: v2.map_or_else(|| "not mounted".into(), |path| path.display().to_string()),
+            cure: "mount it: mount -t cgroup2 none /sys/fs/cgroup; the fallback for connections needs it",
+        },
+        Finding {
+            what: "cgroup v1 hierarchy that names containers",
+            good: true,
+            found: cgroups::v1_controller().unwrap_or("none").to_owned(),
+            cure: "",
+        },
+        Finding {
+            what: "tracefs",
+            good: true,
+            found: if is("/sys/kernel/tracing/events") { "mounted" } else { "not mounted: there are no kprobe hooks" }.into(),
+            cure: "",
+        },
+        Finding {
+            what: "bpffs",
+            good: true,
+            found: if read("/proc/self/mounts").contains(" bpf ") { "mounted" } else { "not mounted: nothing can be pinned" }.into(),
+            cure: "",
+        },
+        Finding {
+            what: "container runtimes",
+            good: !runtimes.is_empty(),
+            found: if runtimes.is_empty() { "none found".into() } else { runtimes.join(", ") },
+            cure: "name their directories in runtime_roots, if there are containers here",
+        },
+    ]
+}
+
+fn plan(args: &DoctorArgs, config: &Config) -> Result<planner::Plan, String> {
+    let load = || -> Result<planner::Plan, crate::bpf::BpfError> {
+        let mut object = Object::load(&LoadOptions {
+            ring_bytes: 65_536,
+            kernel_log: false,
+            cgroup_v1_controller: cgroups::v1_controller(),
+        })?;
+        object.set_own_pids(&[std::process::id()])?;
+        let counters = object.take_counters()?;
+        let kinds: Vec<_> = HOOKS.iter().map(|hook| hook.kind).collect();
+        planner::attach(&mut object, &counters, &kinds, choice(args.hooks, config.hooks))
+    };
+    load().map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+}
+
+fn print(findings: &[Finding], plan: &Result<planner::Plan, String>) {
+    println!("Host {}", sender("").hostname);
+    for finding in findings {
+        let mark = if finding.good { "ok " } else { "BAD" };
+        println!("  {mark} {}: {}", finding.what, finding.found);
+        if !finding.good {
+            println!("      cure: {}", finding.cure);
+        }
+    }
+    println!("\nHooks");
+    match plan {
+        Err(why) => println!("  BAD none can be loaded: {why}"),
+        Ok(plan) => plan.hooks.iter().for_each(print_hook),
+    }
+}
+
+fn print_hook(hook: &planner::Planned) {
+    let kind = hook.kind.name();
+    match &hook.chosen {
+        None => println!("  BAD {kind}: not seen"),
+        Some(chosen) => {
+            let programs: Vec<String> = chosen
+                .programs
+                .iter()
+                .map(|(program, fired)| {
+                    let label = crate::bpf::hooks::attach_point(*program).label();
+                    match fired {
+                        Some(true) => format!("{label} (fires)"),
+                        Some(false) => format!("{label} (DID NOT FIRE)"),
+                        None => format!("{label} (attached)"),
+                    }
+                })
+                .collect();
+            println!("  ok  {kind}: {} [{}]", chosen.backend.name(), programs.join(", "));
+            for gap in &chosen.blind {
+                println!("        cannot see: {gap}");
+            }
+        }
+    }
+    for refusal in &hook.refused {
+        println!("        not {}: {}", refusal.backend.name(), refusal.why);
+    }
+}
+
+fn as_json(findings: &[Finding], plan: &Result<planner::Plan, String>) -> Value {
+    let host: Vec<Value> = findings
+        .iter()
+        .map(|f| json!({ "what": f.what, "good": f.good, "found": f.found, "cure": f.cure }))
+        .collect();
+    let hooks = match plan {
+        Err(why) => return json!({ "host": host, "hooks": [], "failure": why }),
+        Ok(plan) => plan.hooks.iter().map(hook_json).collect::<Vec<_>>(),
+    };
+    json!({ "host": host, "hooks": hooks })
+}
+
+fn hook_json(hook: &planner::Planned) -> Value {
+    let refused: Vec<Value> = hook
+        .refused
+        .iter()
+        .map(|refusal| json!({ "backend": refusal.backend.name(), "why": refusal.why }))
+        .collect();
+    let programs = |chosen: &planner::Chosen| -> Vec<Value> {
+        let one = |(program, fired): &(monitor_common::Program, Option<bool>)| {
+            let label = crate::bpf::hooks::attach_point(*program).label();
+            json!({ "program": program.name(), "attach": label, "fired": fired })
+        };
+        chosen.programs.iter().map(one).collect()
+    };
+    json!({
+        "kind": hook.kind.name(),
+        "backend": hook.chosen.as_ref().map(|chosen| chosen.backend.name()),
+        "programs": hook.chosen.as_ref().map(programs),
+        "blind": hook.chosen.as_ref().map(|chosen| &chosen.blind),
+        "refused": refused,
+    })
+}

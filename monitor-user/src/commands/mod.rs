@@ -1,0 +1,115 @@
+//! One file a subcommand.
+
+pub mod doctor;
+pub mod record;
+pub mod replay;
+pub mod rules;
+pub mod run;
+pub mod tail;
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context as _, bail};
+use monitor_common::RecordKind;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use crate::{
+    bpf::{hooks::Backend, planner::Choice},
+    cli::Hooks,
+    config::{Config, Format},
+    document::{Schema, Sender},
+    live::{Bell, LiveOptions},
+};
+
+/// A failure that is the caller's to mend: usage, configuration or rules. Exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// How to watch, of the configuration and the command line; the latter wins.
+fn live_options(config: &Config, args: &crate::cli::LiveArgs, kinds: Vec<RecordKind>) -> LiveOptions {
+    LiveOptions {
+        kinds,
+        choice: choice(args.hooks, config.hooks),
+        ring_bytes: config.ring_bytes,
+        kernel_log: args.kernel_log,
+        runtime_roots: config.runtime_roots.clone(),
+    }
+}
+
+fn choice(asked: Hooks, configured: Choice) -> Choice {
+    match asked {
+        Hooks::Auto => configured,
+        Hooks::Fentry => Choice::Only(Backend::Fentry),
+        Hooks::Fallback => Choice::Only(Backend::Fallback),
+    }
+}
+
+/// The schema that a format stands for on standard output.
+fn schema(format: Format) -> Schema {
+    use std::io::IsTerminal as _;
+    match format {
+        Format::Text => Schema::Text { colour: std::io::stdout().is_terminal() },
+        Format::Ecs => Schema::Ecs,
+        Format::Falco => Schema::Falco,
+    }
+}
+
+/// Who sends documents.
+fn sender(instance: &str) -> Sender {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    Sender {
+        hostname: read("/proc/sys/kernel/hostname"),
+        boot_id: read("/proc/sys/kernel/random/boot_id"),
+        instance: instance.to_owned(),
+    }
+}
+
+/// A bell that signals ring: SIGINT and SIGTERM stop, SIGHUP reloads.
+fn bell_of_signals() -> anyhow::Result<Bell> {
+    let bell = Bell::new().context("cannot make an eventfd")?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot watch signals")?;
+    let ringer = bell.clone();
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if signal == SIGHUP { ringer.reload() } else { ringer.stop() }
+            }
+        })
+        .context("cannot start a thread")?;
+    Ok(bell)
+}
+
+/// What watching needs and this process may lack, before the kernel's own, terser answer.
+fn check_host() -> anyhow::Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!(
+            "watching needs root\nhint: run it with sudo, or as a container with privileges; \
+             `runmon replay` and `runmon rules` need none"
+        );
+    }
+    if !Path::new(crate::bpf::btf::VMLINUX).exists() {
+        bail!(
+            "this kernel shows no type information (BTF) at {}\nhint: runmon needs Linux 5.8 or \
+             later, built with CONFIG_DEBUG_INFO_BTF; in a container, /sys must be that of the host",
+            crate::bpf::btf::VMLINUX
+        );
+    }
+    Ok(())
+}
+
+/// A line on standard error, for people.
+fn say(text: &str) {
+    use std::io::Write as _;
+    // Nobody may be there to read it.
+    drop(writeln!(std::io::stderr().lock(), "runmon: {text}"));
+}
+
+/// Reads and compiles rules; what is wrong with them is said, and is the caller's to mend.
+fn load_rules(paths: &[std::path::PathBuf]) -> anyhow::Result<Arc<crate::rules::Rules>> {
+    rules::load(paths).map(Arc::new)
+}

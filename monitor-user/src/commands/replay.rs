@@ -1,0 +1,97 @@
+//! `runmon replay`: a recording through the same line. Needs no root.
+
+use std::{io::Write as _, process::ExitCode, time::Instant};
+
+use super::{load_rules, say, schema};
+use crate::{
+    cli::ReplayArgs,
+    config::Format,
+    document::{Document, Schema, Sender},
+    enrich::Enricher,
+    limits,
+    line::{Line, LineStats, Outlet},
+    source::recording::Reader,
+};
+
+/// Puts a recording through the line and writes what comes of it.
+pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let rules = load_rules(&args.rules)?;
+    let mut reader = Reader::open(&args.file)?;
+    let preamble = reader.preamble.clone();
+    let format = if args.json { Format::Ecs } else { args.format.unwrap_or(Format::Text) };
+    let sender = Sender {
+        hostname: preamble.hostname,
+        boot_id: preamble.boot_id,
+        instance: String::new(),
+    };
+    let printer = Printer { schema: schema(format), sender, events: args.events, failed: None };
+    let table = limits::PROCESS_TABLE_BYTES;
+    let enricher = Enricher::new(table, preamble.clock_offset_ns, &preamble.env_keys);
+    let mut line = Line::new(enricher, rules, Vec::new(), printer);
+    let begun = Instant::now();
+    while let Some(input) = reader.next()? {
+        line.take(input);
+        // Containers were asked about when this was recorded; the answers are in it.
+        drop(line.take_lookups());
+        if let Some(error) = line.outlet().failed.take() {
+            return closed(error);
+        }
+    }
+    line.finish();
+    if reader.was_cut() {
+        say("the recording was cut in the middle of an entry: what came before it was replayed");
+    }
+    if args.stats {
+        report(&line.stats(), begun);
+    }
+    if line.stats().decode_errors > 0 {
+        say(&format!("{} records could not be decoded", line.stats().decode_errors));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A reader that has seen enough (`| head`) is no failure.
+fn closed(error: std::io::Error) -> anyhow::Result<ExitCode> {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(anyhow::Error::from(error).context("cannot write to standard output"))
+}
+
+fn report(stats: &LineStats, begun: Instant) {
+    let (seconds, events) = (begun.elapsed().as_secs_f64(), stats.events.iter().sum::<u64>());
+    say(&format!(
+        "{} records, {events} events, {} alerts in {seconds:.3} s: {:.0} events/s",
+        stats.records,
+        stats.alerts,
+        events as f64 / seconds
+    ));
+}
+
+/// Writes documents to standard output, in order.
+struct Printer {
+    schema: Schema,
+    sender: Sender,
+    events: bool,
+    failed: Option<std::io::Error>,
+}
+
+impl Outlet for Printer {
+    fn offer(&mut self, document: Document) {
+        if matches!(document, Document::Event(_)) && !self.events {
+            return;
+        }
+        let mut output = std::io::stdout().lock();
+        for line in self.schema.write(&document, &self.sender) {
+            let written = output.write_all(&line).and_then(|()| output.write_all(b"\n"));
+            if let Err(error) = written {
+                self.failed = Some(error);
+                return;
+            }
+        }
+    }
+
+    fn wants_events(&self) -> bool {
+        self.events
+    }
+}

@@ -1,0 +1,177 @@
+//! `runmon run`: the daemon. The start-up is a list; before changing the order, see that what each
+//! step needs still comes before it.
+
+use std::{process::ExitCode, sync::Arc, time::{Duration, Instant}};
+
+use anyhow::Context as _;
+
+use super::{Usage, bell_of_signals, check_host, live_options, load_rules, say, schema, sender};
+use crate::{
+    cli::RunArgs,
+    config::{Config, Format, SinkConfig, Target},
+    daemon::{Daemon, record_kinds},
+    document::Schema,
+    enrich::Enricher,
+    instance::{DEFAULT_NAME, Instance},
+    limits,
+    line::Line,
+    live::{Live, boottime_ns, clock_offset_ns},
+    sink::{Fanout, SinkOptions, file::FileSink, stdout},
+};
+
+/// How long sinks may take to empty their queues at the end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Watches until it is stopped.
+pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let begun = Instant::now();
+    let config = Config::load(args.config.as_deref()).map_err(|e| Usage(format!("{:#}", anyhow::Error::from(e))))?;
+    let paths = if args.rules.is_empty() { config.rules.clone() } else { args.rules.clone() };
+    let rules = load_rules(&paths)?;
+    check_host()?;
+    let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
+    let instance = register(&config, name)?;
+    let bell = bell_of_signals()?;
+    let kinds = record_kinds(rules.kinds());
+    let mut live = Live::start(&live_options(&config, &args.live, kinds), instance, bell)
+        .map_err(explain)?;
+    let fanout = open_sinks(&config, args, sender(name))?;
+    let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), &config.env_keys);
+    let canary = live.plan().canary_pids.clone();
+    let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
+    let line = Line::new(enricher, Arc::clone(&rules), canary, fanout);
+    let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
+    let end_ns = end(args.live.duration);
+    let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
+    daemon.reload_with(reloader(paths));
+    live.seed(&mut daemon)?;
+    announce(&live, enabled, begun);
+    live.run(&mut daemon)?;
+    daemon.finish(&live);
+    let sinks = daemon.into_line().into_outlet().finish(PATIENCE);
+    drop(live);
+    for sink in sinks.iter().filter(|sink| sink.dropped > 0) {
+        say(&format!("sink {} lost {} of {} documents", sink.name, sink.dropped, sink.offered));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// When a limited run ends, on the boot clock.
+pub(super) fn end(duration: Option<Duration>) -> Option<u64> {
+    let duration = u64::try_from(duration?.as_nanos()).ok()?;
+    Some(boottime_ns().saturating_add(duration))
+}
+
+/// Takes the instance's place.
+fn register(config: &Config, name: &str) -> anyhow::Result<Instance> {
+    Instance::register(&config.run_dir, name).map_err(|error| {
+        let taken = matches!(error, crate::instance::InstanceError::Taken { .. });
+        let hint = if taken { "\nhint: stop it first, or give this one a name: --instance NAME" } else { "" };
+        let error = anyhow::Error::from(error);
+        anyhow::anyhow!("{error:#}{hint}")
+    })
+}
+
+/// Says what an error of the kernel side means on this host, where that is known.
+pub(super) fn explain(error: crate::bpf::BpfError) -> anyhow::Error {
+    let text = format!("{:#}", anyhow::Error::from(error));
+    let hint = if text.contains("Operation not permitted") {
+        "\nhint: loading BPF programs needs CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN; \
+         see `runmon doctor`"
+    } else {
+        ""
+    };
+    anyhow::anyhow!("{text}{hint}")
+}
+
+fn reloader(paths: Vec<std::path::PathBuf>) -> crate::daemon::Reload {
+    Box::new(move || match load_rules(&paths) {
+        Ok(rules) => {
+            say(&format!("read the rules again: {} rules", rules.rules().len()));
+            Some(rules)
+        }
+        Err(error) => {
+            say(&format!("the old rules stay: {error:#}"));
+            None
+        }
+    })
+}
+
+fn announce(live: &Live, rules: usize, begun: Instant) {
+    let seen: Vec<String> = live
+        .plan()
+        .hooks
+        .iter()
+        .filter_map(|hook| Some(format!("{} ({})", hook.kind.name(), hook.chosen.as_ref()?.backend.name())))
+        .collect();
+    say(&format!(
+        "watching with {rules} rules, after {:.2} s: {}",
+        begun.elapsed().as_secs_f64(),
+        seen.join(", ")
+    ));
+    for hook in live.plan().hooks.iter().filter(|hook| hook.chosen.is_none()) {
+        let why: Vec<&str> = hook.refused.iter().map(|refusal| refusal.why.as_str()).collect();
+        say(&format!("{} is not seen: {}", hook.kind.name(), why.join("; ")));
+    }
+    // Nobody may have asked to be told.
+    drop(sd_notify::notify(false, &[sd_notify::NotifyState::Ready]));
+}
+
+fn open_sinks(config: &Config, args: &RunArgs, sender: crate::document::Sender) -> anyhow::Result<Fanout> {
+    let mut fanout = Fanout::new(sender);
+    let asked = if args.json { Some(Format::Ecs) } else { args.format };
+    if config.sinks.is_empty() {
+        let format = asked.unwrap_or(Format::Text);
+        fanout.add(options_of_stdout(schema(format)), stdout::run)?;
+    }
+    for sink in &config.sinks {
+        open_sink(&mut fanout, sink, asked)?;
+    }
+    Ok(fanout)
+}
+
+/// What standard output gets where no configuration says.
+fn options_of_stdout(schema: Schema) -> SinkOptions {
+    SinkOptions {
+        name: "stdout".to_owned(),
+        schema,
+        events: false,
+        heartbeats: true,
+        minimum: monitor_rules::Priority::Debug,
+        queue: limits::SINK_QUEUE,
+    }
+}
+
+fn open_sink(fanout: &mut Fanout, sink: &SinkConfig, asked: Option<Format>) -> anyhow::Result<()> {
+    let options = |schema: Schema| SinkOptions {
+        name: sink.name.clone(),
+        schema,
+        events: sink.events,
+        heartbeats: sink.heartbeats.unwrap_or(true),
+        minimum: sink.minimum,
+        queue: sink.queue,
+    };
+    let plain = |format: Format| match format {
+        Format::Text => Schema::Text { colour: false },
+        other => schema(other),
+    };
+    match &sink.target {
+        Target::Stdout => {
+            let format = asked.or(sink.format).unwrap_or(Format::Text);
+            fanout.add(options(schema(format)), stdout::run)?;
+        }
+        Target::File(file) => {
+            let open = FileSink::open(&sink.name, file.clone())
+                .context("hint: its directory must be there, and writable")?;
+            let schema = plain(sink.format.unwrap_or(Format::Ecs));
+            fanout.add(options(schema), move |intake| open.run(intake))?;
+        }
+        #[cfg(feature = "http")]
+        Target::Http(http) => {
+            let open = crate::sink::http::HttpSink::open(&sink.name, http.clone())?;
+            let schema = plain(sink.format.unwrap_or(Format::Falco));
+            fanout.add(options(schema), move |intake| open.run(intake))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! `runmon tail`: live events, one line each. It loads hooks of its own for just the kinds that
+//! the filter can match, so that no daemon is needed.
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use monitor_rules::{Condition, KindSet, Priority, RuleSet};
+
+use super::{Usage, bell_of_signals, check_host, live_options, load_rules, say, schema, sender};
+use crate::{
+    cli::TailArgs,
+    config::{Config, Format},
+    daemon::{CountedOutlet, Daemon, record_kinds},
+    document::{Document, heartbeat::SinkCounters},
+    enrich::Enricher,
+    event::{Action, Event},
+    instance::Instance,
+    limits,
+    line::{Line, Outlet},
+    live::{Live, clock_offset_ns},
+    rules::SCHEMA,
+    sink::{Fanout, SinkOptions, stdout},
+};
+
+/// Kinds that are shown without a filter: forks and exits would hide the rest.
+const SHOWN: [u8; 4] = [0, 3, 4, 5];
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Shows events until it is stopped.
+pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
+    let filter = compile(&args.filter.join(" "))?;
+    let (rules, kinds) = if args.alerts {
+        let rules = load_rules(&args.rules)?;
+        let kinds = rules.kinds();
+        (rules, kinds)
+    } else {
+        let shown = filter.as_ref().map_or(KindSet::of(&SHOWN), Condition::kinds);
+        (Arc::new(RuleSet::load(&SCHEMA, &[]).rules), shown)
+    };
+    check_host()?;
+    let config = Config::load(None).map_err(|e| Usage(format!("{:#}", anyhow::Error::from(e))))?;
+    let own = format!("tail-{}", std::process::id());
+    let name = args.live.instance.as_deref().unwrap_or(&own);
+    let instance = Instance::register(&config.run_dir, name)?;
+    let bell = bell_of_signals()?;
+    let options = live_options(&config, &args.live, record_kinds(kinds));
+    let mut live = Live::start(&options, instance, bell).map_err(super::run::explain)?;
+    let outlet = Filtered { filter, kinds, fanout: fanout(args, name)?, shown: 0 };
+    let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), &config.env_keys);
+    let line = Line::new(enricher, rules, live.plan().canary_pids.clone(), outlet);
+    let mut daemon = Daemon::new(line, 0, u64::MAX / 2, super::run::end(args.live.duration));
+    live.seed(&mut daemon)?;
+    say("watching; Ctrl-C ends it");
+    live.run(&mut daemon)?;
+    daemon.line().finish();
+    let state = daemon.state(&live, true);
+    let outlet = daemon.into_line().into_outlet();
+    let (shown, sinks) = (outlet.shown, outlet.fanout.finish(PATIENCE));
+    let unwritten: u64 = sinks.iter().map(|sink| sink.dropped).sum();
+    let seen: u64 = state.line.events.iter().sum();
+    say(&format!("{seen} events seen, {shown} shown, {} lost", state.lost() + unwritten));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compile(text: &str) -> Result<Option<Condition<Event>>, Usage> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    Condition::compile(&SCHEMA, "filter", text).map(Some).map_err(|diagnostics| {
+        let lines: Vec<String> = diagnostics.iter().map(monitor_rules::Diagnostic::one_line).collect();
+        Usage(format!("{}\nhint: `runmon rules fields` lists what a filter can ask", lines.join("\n")))
+    })
+}
+
+fn fanout(args: &TailArgs, name: &str) -> anyhow::Result<Fanout> {
+    let mut fanout = Fanout::new(sender(name));
+    let format = if args.json { Format::Ecs } else { Format::Text };
+    let options = SinkOptions {
+        name: "stdout".to_owned(),
+        schema: schema(format),
+        events: !args.alerts,
+        heartbeats: false,
+        minimum: Priority::Debug,
+        queue: limits::SINK_QUEUE,
+    };
+    fanout.add(options, stdout::run)?;
+    Ok(fanout)
+}
+
+/// Lets through what the filter holds for.
+struct Filtered {
+    filter: Option<Condition<Event>>,
+    kinds: KindSet,
+    fanout: Fanout,
+    shown: u64,
+}
+
+impl Filtered {
+    fn holds(&self, document: &Document) -> bool {
+        let event = match document {
+            Document::Event(event) => event,
+            Document::Alert(alert) | Document::Update(alert) => &alert.event,
+            Document::Heartbeat(_) => return false,
+        };
+        if !self.kinds.contains(Action::kind(&event.action)) {
+            return false;
+        }
+        self.filter.as_ref().is_none_or(|filter| filter.decide(event).fires)
+    }
+}
+
+impl Outlet for Filtered {
+    fn offer(&mut self, document: Document) {
+        if self.holds(&document) {
+            self.shown += 1;
+            self.fanout.offer(document);
+        }
+    }
+
+    fn wants_events(&self) -> bool {
+        self.fanout.wants_events()
+    }
+}
+
+impl CountedOutlet for Filtered {
+    fn sinks(&self) -> Vec<SinkCounters> {
+        self.fanout.counters()
+    }
+}
+

@@ -1,0 +1,342 @@
+//! The configuration file: text → [`RawConfig`] (what is written) → [`Config`] (valid).
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use monitor_rules::Priority;
+use serde::Deserialize;
+
+use crate::{
+    bpf::{hooks::Backend, planner::Choice},
+    limits,
+    metadata::RuntimeRoot,
+};
+
+/// The file that is read where none is named.
+pub const DEFAULT_PATH: &str = "/etc/runmon/config.toml";
+
+/// Why a configuration cannot be used. The daemon does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not TOML, or has a key that does not exist or a value of the wrong type.
+    #[error("{path}: {message}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        message: String,
+    },
+    /// A value makes no sense.
+    #[error("{path}: {key}: {what}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+}
+
+/// The file as it is written. Every key may be left out.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawConfig {
+    /// Rule files and directories; without this key the embedded stable rules.
+    pub rules: Vec<PathBuf>,
+    /// Where state is kept that outlives the daemon.
+    pub state_dir: Option<PathBuf>,
+    /// Where the daemon's locks and sockets are.
+    pub run_dir: Option<PathBuf>,
+    /// Size of the kernel's ring buffer, a power of two.
+    pub ring_bytes: Option<u32>,
+    /// Bytes that the process table may take.
+    pub process_table_bytes: Option<usize>,
+    /// Seconds between heartbeats.
+    pub heartbeat_seconds: Option<u64>,
+    /// `auto`, `fentry` or `fallback`.
+    pub hooks: Option<String>,
+    /// Environment variables that are kept; a final `*` stands for anything.
+    pub env_keys: Option<Vec<String>>,
+    /// Where container runtimes keep their state.
+    pub runtime_roots: Vec<RawRuntimeRoot>,
+    /// Where alerts go; without this key to standard output.
+    pub sinks: Vec<RawSink>,
+}
+
+/// A container runtime's places.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRuntimeRoot {
+    /// containerd's state directory.
+    pub state: PathBuf,
+    /// Its socket.
+    pub socket: PathBuf,
+}
+
+/// A sink.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawSink {
+    /// `stdout`, `file` or `http`.
+    pub kind: String,
+    /// Its name in counters; its kind if left out.
+    pub name: Option<String>,
+    /// `text`, `ecs` or `falco`.
+    pub format: Option<String>,
+    /// The least priority of alerts that it gets.
+    pub minimum_priority: Option<String>,
+    /// Whether it gets every event.
+    #[serde(default)]
+    pub events: bool,
+    /// Whether it gets heartbeats.
+    pub heartbeats: Option<bool>,
+    /// Documents that may wait for it.
+    pub queue: Option<usize>,
+    /// `file`: the file.
+    pub path: Option<PathBuf>,
+    /// `file`: size in bytes at which it is rotated.
+    pub rotate_bytes: Option<u64>,
+    /// `file`: older files that are kept.
+    pub keep: Option<u32>,
+    /// `http`: the receiver.
+    pub url: Option<String>,
+    /// `http`: headers, as `Name: value`.
+    #[serde(default)]
+    pub headers: Vec<String>,
+    /// `http`: seconds after which a document is given up.
+    pub give_up_seconds: Option<u64>,
+}
+
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Rule files and directories; empty: the embedded ones.
+    pub rules: Vec<PathBuf>,
+    /// Where state is kept.
+    pub state_dir: PathBuf,
+    /// Where locks and sockets are.
+    pub run_dir: PathBuf,
+    /// Size of the ring buffer.
+    pub ring_bytes: u32,
+    /// Bytes that the process table may take.
+    pub process_table_bytes: usize,
+    /// Time between heartbeats.
+    pub heartbeat: Duration,
+    /// Which hooks may be used.
+    pub hooks: Choice,
+    /// Environment variables that are kept.
+    pub env_keys: Vec<String>,
+    /// Where container runtimes keep their state.
+    pub runtime_roots: Vec<RuntimeRoot>,
+    /// Where alerts go; empty: standard output, in the form that the command line says.
+    pub sinks: Vec<SinkConfig>,
+}
+
+/// A sink that can be opened.
+#[derive(Clone, Debug)]
+pub struct SinkConfig {
+    /// Its name.
+    pub name: String,
+    /// The form of its documents; None: what suits the place.
+    pub format: Option<Format>,
+    /// The least priority of alerts that it gets.
+    pub minimum: Priority,
+    /// Whether it gets every event.
+    pub events: bool,
+    /// Whether it gets heartbeats; None: unless it is for people.
+    pub heartbeats: Option<bool>,
+    /// Documents that may wait for it.
+    pub queue: usize,
+    /// Where to.
+    pub target: Target,
+}
+
+/// The form of documents, as people name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Lines for people
+    Text,
+    /// Elastic Common Schema, one JSON document a line
+    Ecs,
+    /// Falco's JSON, one document a line
+    Falco,
+}
+
+/// Where a sink writes to.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(crate::sink::file::FileOptions),
+    /// An HTTP receiver.
+    #[cfg(feature = "http")]
+    Http(crate::sink::http::HttpOptions),
+}
+
+/// What is wrong with a key.
+struct Wrong {
+    key: String,
+    what: String,
+}
+
+impl Config {
+    /// Reads the named file, or the default one if it is there, or takes the defaults.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let default = Path::new(DEFAULT_PATH);
+        let path = match path {
+            Some(path) => path,
+            None if default.exists() => default,
+            None => return Self::parse("", default),
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Parses the text of a file.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        Self::validate(raw).map_err(|Wrong { key, what }| ConfigError::Value {
+            path: path.to_owned(),
+            key,
+            what,
+        })
+    }
+
+    fn validate(raw: RawConfig) -> Result<Self, Wrong> {
+        let roots: Vec<RuntimeRoot> = raw
+            .runtime_roots
+            .into_iter()
+            .map(|root| RuntimeRoot { state: root.state, socket: root.socket })
+            .collect();
+        Ok(Self {
+            rules: raw.rules,
+            state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
+            run_dir: raw.run_dir.unwrap_or_else(|| "/run/runmon".into()),
+            ring_bytes: ring_bytes(raw.ring_bytes.unwrap_or(limits::RING_BYTES))?,
+            process_table_bytes: raw.process_table_bytes.unwrap_or(limits::PROCESS_TABLE_BYTES),
+            heartbeat: heartbeat(raw.heartbeat_seconds.unwrap_or(limits::HEARTBEAT_SECONDS))?,
+            hooks: hooks(raw.hooks.as_deref().unwrap_or("auto"))?,
+            env_keys: raw
+                .env_keys
+                .unwrap_or_else(|| limits::ENV_KEYS.map(str::to_owned).to_vec()),
+            runtime_roots: if roots.is_empty() { vec![RuntimeRoot::containerd()] } else { roots },
+            sinks: sinks(raw.sinks)?,
+        })
+    }
+}
+
+fn wrong<T>(key: impl Into<String>, what: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong { key: key.into(), what: what.into() })
+}
+
+fn ring_bytes(bytes: u32) -> Result<u32, Wrong> {
+    if bytes.is_power_of_two() && (65_536..=1 << 30).contains(&bytes) {
+        return Ok(bytes);
+    }
+    wrong("ring_bytes", format!("{bytes} is no power of two between 65536 and 1073741824"))
+}
+
+fn heartbeat(seconds: u64) -> Result<Duration, Wrong> {
+    if (1..=86_400).contains(&seconds) {
+        return Ok(Duration::from_secs(seconds));
+    }
+    wrong("heartbeat_seconds", format!("{seconds} is not between 1 and 86400"))
+}
+
+fn hooks(name: &str) -> Result<Choice, Wrong> {
+    match name {
+        "auto" => Ok(Choice::Auto),
+        "fentry" => Ok(Choice::Only(Backend::Fentry)),
+        "fallback" => Ok(Choice::Only(Backend::Fallback)),
+        other => wrong("hooks", format!("`{other}` is none of auto, fentry, fallback")),
+    }
+}
+
+fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
+    let mut sinks: Vec<SinkConfig> = Vec::new();
+    for (index, sink) in raw.into_iter().enumerate() {
+        let at = |key: &str| format!("sinks[{index}].{key}");
+        let name = sink.name.clone().unwrap_or_else(|| sink.kind.clone());
+        if sinks.iter().any(|known| known.name == name) {
+            return wrong(at("name"), format!("two sinks are named `{name}`"));
+        }
+        sinks.push(SinkConfig {
+            format: sink.format.as_deref().map(|text| format(text, &at)).transpose()?,
+            minimum: priority(sink.minimum_priority.as_deref(), &at)?,
+            events: sink.events,
+            heartbeats: sink.heartbeats,
+            queue: sink.queue.unwrap_or(limits::SINK_QUEUE),
+            target: target(sink, &at)?,
+            name,
+        });
+    }
+    Ok(sinks)
+}
+
+fn format(text: &str, at: &dyn Fn(&str) -> String) -> Result<Format, Wrong> {
+    match text {
+        "text" => Ok(Format::Text),
+        "ecs" => Ok(Format::Ecs),
+        "falco" => Ok(Format::Falco),
+        other => wrong(at("format"), format!("`{other}` is none of text, ecs, falco")),
+    }
+}
+
+fn priority(text: Option<&str>, at: &dyn Fn(&str) -> String) -> Result<Priority, Wrong> {
+    let Some(text) = text else { return Ok(Priority::Debug) };
+    Priority::from_name(text).map_or_else(
+        || {
+            let names: Vec<_> = Priority::ALL.iter().map(|p| p.name().to_ascii_lowercase()).collect();
+            wrong(at("minimum_priority"), format!("`{text}` is none of {}", names.join(", ")))
+        },
+        Ok,
+    )
+}
+
+fn target(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
+    match sink.kind.as_str() {
+        "stdout" => Ok(Target::Stdout),
+        "file" => {
+            let Some(path) = sink.path else { return wrong(at("path"), "a file sink needs a path") };
+            Ok(Target::File(crate::sink::file::FileOptions {
+                path,
+                rotate_bytes: sink.rotate_bytes.unwrap_or(100 << 20),
+                keep: sink.keep.unwrap_or(5),
+            }))
+        }
+        #[cfg(feature = "http")]
+        "http" => http(sink, at),
+        other => wrong(at("kind"), format!("`{other}` is none of stdout, file, http")),
+    }
+}
+
+#[cfg(feature = "http")]
+fn http(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
+    let Some(url) = sink.url else { return wrong(at("url"), "an http sink needs a url") };
+    let mut headers = Vec::new();
+    for header in &sink.headers {
+        let Some((name, value)) = header.split_once(':') else {
+            return wrong(at("headers"), format!("`{header}` is not of the form `Name: value`"));
+        };
+        headers.push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+    let give_up = Duration::from_secs(sink.give_up_seconds.unwrap_or(600));
+    Ok(Target::Http(crate::sink::http::HttpOptions { url, headers, give_up }))
+}

@@ -1,0 +1,261 @@
+//! The daemon's consumer: the line, with heartbeats and reloads between its inputs.
+
+use std::sync::Arc;
+
+use monitor_common::{DropReason, RecordKind, counter};
+use monitor_rules::KindSet;
+
+use crate::{
+    bpf::counters::Reading,
+    document::{
+        Document, Heartbeat,
+        heartbeat::{HookState, KindCounters, Loss, SinkCounters},
+    },
+    enrich::container::Lookup,
+    limits::LOSSES_SHOWN,
+    line::{Input, Line, LineStats, Outlet},
+    live::{Consumer, Live, clock_offset_ns},
+    raw_event::CgroupKey,
+};
+
+/// Where documents go, with counters to tell of.
+pub trait CountedOutlet: Outlet {
+    /// The counters of every sink.
+    fn sinks(&self) -> Vec<SinkCounters>;
+}
+
+impl CountedOutlet for crate::sink::Fanout {
+    fn sinks(&self) -> Vec<SinkCounters> {
+        self.counters()
+    }
+}
+
+/// Called when the rules are to be read again: new rules, or None to keep the old ones.
+pub type Reload = Box<dyn FnMut() -> Option<Arc<crate::rules::Rules>>>;
+
+/// The line, and what happens by the clock.
+pub struct Daemon<O: Outlet> {
+    line: Line<O>,
+    rules: usize,
+    interval_ns: u64,
+    next_ns: u64,
+    sequence: u64,
+    end_ns: Option<u64>,
+    reload: Option<Reload>,
+}
+
+impl<O: CountedOutlet> Daemon<O> {
+    /// A daemon that sends a heartbeat every `interval_ns`, and ends at `end_ns` if that is set.
+    pub fn new(line: Line<O>, rules: usize, interval_ns: u64, end_ns: Option<u64>) -> Self {
+        Self { line, rules, interval_ns, next_ns: 0, sequence: 0, end_ns, reload: None }
+    }
+
+    /// Reads rules again with `reload` whenever it is asked for.
+    pub fn reload_with(&mut self, reload: Reload) {
+        self.reload = Some(reload);
+    }
+
+    /// Swaps the rules between two events. Hooks that new rules need are attached; a bad file
+    /// keeps the old set.
+    fn reload(&mut self, live: &mut Live) {
+        let Some(rules) = self.reload.as_mut().and_then(|reload| reload()) else { return };
+        if let Err(error) = live.add_kinds(&record_kinds(rules.kinds())) {
+            tracing::error!(%error, "hooks that the new rules need cannot be attached");
+        }
+        self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();
+        self.line.set_rules(rules);
+    }
+
+    /// Decides what still waits, and sends the last heartbeat.
+    pub fn finish(&mut self, live: &Live) {
+        self.line.finish();
+        self.heartbeat(live, true);
+    }
+
+    /// The line.
+    pub fn line(&mut self) -> &mut Line<O> {
+        &mut self.line
+    }
+
+    /// The line, for good.
+    pub fn into_line(self) -> Line<O> {
+        self.line
+    }
+
+    fn heartbeat(&mut self, live: &Live, last: bool) {
+        self.sequence += 1;
+        let heartbeat = self.state(live, last);
+        self.line.outlet().offer(Document::Heartbeat(Arc::new(heartbeat)));
+    }
+
+    /// The numbers of this moment.
+    pub fn state(&mut self, live: &Live, last: bool) -> Heartbeat {
+        // The line first: a record that is submitted meanwhile is then not missed, only not yet
+        // decoded.
+        let line = self.line.stats();
+        let mut heartbeat = Heartbeat {
+            sequence: self.sequence,
+            timestamp_ns: clock_offset_ns().saturating_add_unsigned(crate::live::boottime_ns()),
+            last,
+            decoded: decoded(&line),
+            line,
+            rules: self.rules,
+            sinks: self.line.outlet().sinks(),
+            hooks: hooks(live),
+            ..Heartbeat::default()
+        };
+        kernel(&mut heartbeat, live);
+        heartbeat.losses = self.losses(live);
+        heartbeat.tables = self.tables(live);
+        heartbeat
+    }
+
+    fn tables(&self, live: &Live) -> Vec<(&'static str, u64)> {
+        let enricher = self.line.enricher();
+        let (processes, registry) = (enricher.table_stats(), enricher.registry_stats());
+        vec![
+            ("processes", processes.entries as u64),
+            ("process_bytes", processes.bytes as u64),
+            ("process_misses", processes.misses),
+            ("processes_evicted", processes.evicted),
+            ("containers", registry.containers as u64),
+            ("cgroups", registry.cgroups as u64),
+            ("cgroups_refused", registry.refused),
+            ("lookups_refused", live.lookups_refused()),
+        ]
+    }
+
+    /// Losses by container, the greatest first.
+    fn losses(&self, live: &Live) -> Vec<Loss> {
+        let mut losses: Vec<(String, [u64; DropReason::COUNT])> = Vec::new();
+        for (cgroup, counts) in live.counters().losses() {
+            let container = self.line.enricher().container_id(CgroupKey { hierarchy: 0, id: cgroup });
+            match losses.iter_mut().find(|(known, _)| *known == container) {
+                Some((_, sums)) => {
+                    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+                }
+                None => losses.push((container, counts)),
+            }
+        }
+        losses.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.iter().sum::<u64>()));
+        losses.truncate(LOSSES_SHOWN);
+        let named = |counts: [u64; DropReason::COUNT]| {
+            DropReason::ALL.iter().map(|reason| reason.name()).zip(counts).collect()
+        };
+        losses
+            .into_iter()
+            .map(|(container, counts)| Loss { container, dropped: named(counts) })
+            .collect()
+    }
+}
+
+/// The kinds of record that carry the kinds of event of a set.
+#[must_use]
+pub fn record_kinds(events: KindSet) -> Vec<RecordKind> {
+    // In the order of `Action::KINDS`.
+    let kinds = [
+        RecordKind::Exec,
+        RecordKind::Fork,
+        RecordKind::Exit,
+        RecordKind::Connect,
+        RecordKind::Send,
+        RecordKind::FileOpen,
+    ];
+    let wanted = |(number, kind): (u8, RecordKind)| events.contains(number).then_some(kind);
+    (0..).zip(kinds).filter_map(wanted).collect()
+}
+
+/// Records of the kernel that came through, seeds left out.
+fn decoded(line: &LineStats) -> u64 {
+    line.records.saturating_sub(line.seeds + line.decode_errors)
+}
+
+fn kernel(heartbeat: &mut Heartbeat, live: &Live) {
+    let Ok(reading) = live.counters().read() else { return };
+    kernel_counters(heartbeat, &reading);
+    heartbeat.kernel.push(("recursion_misses", recursion_misses(live)));
+}
+
+/// Writes the kernel side's counters into a heartbeat.
+pub fn kernel_counters(heartbeat: &mut Heartbeat, reading: &Reading) {
+    for kind in RecordKind::ALL {
+        if kind == RecordKind::Task {
+            continue;
+        }
+        heartbeat.kinds.push(KindCounters {
+            kind: kind.name(),
+            attempted: reading.attempted(kind),
+            submitted: reading.submitted(kind),
+            collapsed: reading.collapsed(kind),
+            dropped: DropReason::ALL
+                .iter()
+                .map(|reason| (reason.name(), reading.dropped(kind, *reason)))
+                .collect(),
+        });
+    }
+    let own = monitor_common::Program::ALL.iter().map(|program| reading.own_acts(*program)).sum();
+    heartbeat.kernel = vec![
+        ("path_truncated", reading.value(counter::PATH_TRUNCATED)),
+        ("args_truncated", reading.value(counter::ARGS_TRUNCATED)),
+        ("loss_unattributed", reading.value(counter::LOSS_UNATTRIBUTED)),
+        ("pending_full", reading.value(counter::PENDING_FULL)),
+        ("repeats_full", reading.value(counter::REPEATS_FULL)),
+        ("own_acts", own),
+    ];
+}
+
+/// Runs that the kernel skipped: acts that no hook could count.
+fn recursion_misses(live: &Live) -> u64 {
+    let programs = live.plan().hooks.iter().filter_map(|hook| hook.chosen.as_ref());
+    let programs = programs.flat_map(|chosen| &chosen.programs);
+    programs.filter_map(|(program, _)| live.object().recursion_misses(*program)).sum()
+}
+
+/// Which hook each kind got.
+#[must_use]
+pub fn hooks(live: &Live) -> Vec<HookState> {
+    let state = |planned: &crate::bpf::planner::Planned| HookState {
+        kind: planned.kind.name(),
+        backend: planned.chosen.as_ref().map(|chosen| chosen.backend.name()),
+        programs: planned
+            .chosen
+            .iter()
+            .flat_map(|chosen| &chosen.programs)
+            .map(|(program, _)| crate::bpf::hooks::attach_point(*program).label())
+            .collect(),
+        blind: planned.chosen.as_ref().map_or_else(
+            || planned.refused.iter().map(|refusal| refusal.why.clone()).collect(),
+            |chosen| chosen.blind.clone(),
+        ),
+    };
+    live.plan().hooks.iter().map(state).collect()
+}
+
+impl<O: CountedOutlet> Consumer for Daemon<O> {
+    fn take(&mut self, input: Input<'_>) {
+        self.line.take(input);
+    }
+
+    fn take_lookups(&mut self) -> Vec<Lookup> {
+        self.line.take_lookups()
+    }
+
+    fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool {
+        self.line.expire(now_ns);
+        if live.wants_reload() {
+            self.reload(live);
+        }
+        if self.next_ns == 0 {
+            self.next_ns = now_ns + self.interval_ns;
+        }
+        if now_ns >= self.next_ns {
+            self.next_ns = now_ns + self.interval_ns;
+            self.heartbeat(live, false);
+        }
+        self.end_ns.is_none_or(|end| now_ns < end)
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.line.is_waiting() || self.end_ns.is_some()
+    }
+}

@@ -1,0 +1,113 @@
+//! The monitors of one host: each holds a lock under its name, and leaves the acts of the others
+//! out.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use nix::fcntl::{Flock, FlockArg};
+
+/// Name of the only daemon.
+pub const DEFAULT_NAME: &str = "default";
+
+/// Why the place of an instance could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// Another one has the name.
+    #[error("a runmon named `{name}` is already running{}", pid.map_or(String::new(), |pid| format!(" (pid {pid})")))]
+    Taken {
+        /// The name.
+        name: String,
+        /// Its pid.
+        pid: Option<u32>,
+    },
+    /// The directory or the lock cannot be made.
+    #[error("cannot use {path}")]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The name would be no file name.
+    #[error("`{name}` is no name for an instance: use letters, digits, `-` and `_`")]
+    Name {
+        /// The name.
+        name: String,
+    },
+}
+
+/// A held place. It is free again when this is dropped, or the process dies.
+pub struct Instance {
+    directory: PathBuf,
+    path: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl Instance {
+    /// Takes the place of an instance.
+    pub fn register(run_dir: &Path, name: &str) -> Result<Self, InstanceError> {
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if name.is_empty() || !name.chars().all(fine) {
+            return Err(InstanceError::Name { name: name.to_owned() });
+        }
+        let directory = run_dir.join("instances");
+        let unusable =
+            |path: &Path| { let path = path.to_owned(); move |source| InstanceError::Unusable { path, source } };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&directory)
+            .map_err(unusable(&directory))?;
+        let path = directory.join(format!("{name}.pid"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(unusable(&path))?;
+        let mut lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(file, _)| {
+            InstanceError::Taken { name: name.to_owned(), pid: read_pid(file) }
+        })?;
+        lock.set_len(0).map_err(unusable(&path))?;
+        writeln!(lock, "{}", std::process::id()).map_err(unusable(&path))?;
+        Ok(Self { directory, path, _lock: lock })
+    }
+
+    /// Pids of all instances on this host, this one first.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        let mut pids = vec![std::process::id()];
+        let Ok(entries) = fs::read_dir(&self.directory) else { return pids };
+        for entry in entries.flatten() {
+            let Ok(file) = File::open(entry.path()) else { continue };
+            // A lock that can be had is held by nobody: its instance is gone.
+            let held = match Flock::lock(file, FlockArg::LockSharedNonblock) {
+                Ok(_free) => None,
+                Err((file, _)) => read_pid(file),
+            };
+            pids.extend(held.filter(|pid| *pid != std::process::id()));
+        }
+        pids
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(path = %self.path.display(), %error, "the lock file stays");
+        }
+    }
+}
+
+fn read_pid(mut file: File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}

@@ -1,0 +1,90 @@
+//! The cgroups that were there before the monitor.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use crate::{limits::CGROUPS, raw_event::CgroupKey};
+
+/// v1 controllers whose hierarchy can name containers, best first.
+const CONTROLLERS: [&str; 4] = ["pids", "memory", "cpu", "freezer"];
+
+/// A mounted cgroup hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// Its number; 0 is v2.
+    pub number: u32,
+    /// Where it is mounted.
+    pub root: PathBuf,
+}
+
+/// The v1 controller that the kernel side looks at for processes that are in the v2 root.
+#[must_use]
+pub fn v1_controller() -> Option<&'static str> {
+    let mounted = fs::read_to_string("/proc/cgroups").ok()?;
+    CONTROLLERS.into_iter().find(|controller| {
+        mounted.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(controller) && words.next().is_some_and(|number| number != "0")
+        })
+    })
+}
+
+/// The hierarchies that cgroup ids can be of: v2, and that of the chosen v1 controller.
+#[must_use]
+pub fn hierarchies(controller: Option<&str>) -> Vec<Hierarchy> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let cgroups = fs::read_to_string("/proc/cgroups").unwrap_or_default();
+    let mut found = Vec::new();
+    for line in mounts.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [_, root, kind, options, ..] = words.as_slice() else { continue };
+        let number = match (*kind, controller) {
+            ("cgroup2", _) => Some(0),
+            ("cgroup", Some(name)) if options.split(',').any(|option| option == name) => {
+                hierarchy_number(&cgroups, name)
+            }
+            _ => None,
+        };
+        if let Some(number) = number
+            && !found.iter().any(|known: &Hierarchy| known.number == number)
+        {
+            found.push(Hierarchy { number, root: PathBuf::from(root) });
+        }
+    }
+    found
+}
+
+fn hierarchy_number(cgroups: &str, controller: &str) -> Option<u32> {
+    cgroups.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some(controller)).then(|| words.next()?.parse().ok())?
+    })
+}
+
+/// Calls `each` with every cgroup of a hierarchy, outer ones first.
+pub fn walk(hierarchy: &Hierarchy, each: &mut dyn FnMut(CgroupKey, &str)) -> io::Result<()> {
+    let mut waiting = vec![hierarchy.root.clone()];
+    let mut seen = 0;
+    while let Some(directory) = waiting.pop() {
+        seen += 1;
+        if seen > CGROUPS {
+            return Ok(());
+        }
+        // A cgroup can go while we walk.
+        let Ok(metadata) = fs::metadata(&directory) else { continue };
+        let key = CgroupKey { hierarchy: hierarchy.number, id: metadata.ino() };
+        each(key, &path_in(&hierarchy.root, &directory));
+        let Ok(entries) = fs::read_dir(&directory) else { continue };
+        let children = entries.flatten().filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir()));
+        waiting.extend(children.map(|entry| entry.path()));
+    }
+    Ok(())
+}
+
+fn path_in(root: &Path, directory: &Path) -> String {
+    let below = directory.strip_prefix(root).unwrap_or(directory);
+    format!("/{}", below.display())
+}

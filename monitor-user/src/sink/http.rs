@@ -1,0 +1,112 @@
+//! HTTP POST of one JSON document at a time. A document counts as delivered when the receiver has
+//! answered with 2xx; until then it is tried again, and those behind it wait.
+
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
+
+use super::{Intake, SinkError};
+
+/// First pause after a failed try; it doubles up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Where to, and how long a document is tried.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// The receiver, `http://…` or `https://…`.
+    pub url: String,
+    /// Headers besides the content type.
+    pub headers: Vec<(String, String)>,
+    /// After this time a document is given up, and counted as dropped.
+    pub give_up: Duration,
+}
+
+/// A ready HTTP sink.
+pub struct HttpSink {
+    options: HttpOptions,
+    agent: ureq::Agent,
+}
+
+/// What an answer means.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Taken,
+    /// The receiver will never take this document.
+    Refused(String),
+    /// Later, perhaps.
+    Later(String),
+}
+
+impl HttpSink {
+    /// Checks the address. The receiver need not be there yet.
+    pub fn open(name: &str, options: HttpOptions) -> Result<Self, SinkError> {
+        let known = ["http://", "https://"].iter().any(|scheme| options.url.starts_with(scheme));
+        if !known || options.url.parse::<ureq::http::Uri>().is_err() {
+            let what = format!("`{}` is no http:// or https:// address", options.url);
+            return Err(SinkError::Address { name: name.to_owned(), what });
+        }
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(ANSWER))
+            .http_status_as_error(false)
+            .build();
+        Ok(Self { options, agent: config.into() })
+    }
+
+    /// Sends until there are no more documents.
+    pub fn run(self, mut intake: Intake) {
+        while let Some(document) = intake.next() {
+            let bodies = intake.write(&document);
+            let delivered = bodies.iter().all(|body| self.deliver(body, &intake));
+            intake.done(delivered);
+        }
+    }
+
+    /// Tries until the receiver has it, refuses it, or the time is over.
+    fn deliver(&self, body: &[u8], intake: &Intake) -> bool {
+        let deadline = Instant::now() + self.options.give_up;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.post(body) {
+                Answer::Taken => return true,
+                Answer::Refused(why) => {
+                    tracing::error!(url = self.options.url, why, "an alert was refused");
+                    return false;
+                }
+                Answer::Later(why) => {
+                    tracing::warn!(url = self.options.url, why, "an alert could not be sent yet");
+                }
+            }
+            // When the monitor stops, what is still queued gets one more try, not minutes of them.
+            if intake.documents.is_closed() || Instant::now() + pause > deadline {
+                return false;
+            }
+            intake.stats.retries.fetch_add(1, Relaxed);
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    fn post(&self, body: &[u8]) -> Answer {
+        let mut request = self.agent.post(&self.options.url).header("content-type", "application/json");
+        for (name, value) in &self.options.headers {
+            request = request.header(name, value);
+        }
+        match request.send(body) {
+            Ok(response) => meaning(response.status().as_u16()),
+            Err(error) => Answer::Later(error.to_string()),
+        }
+    }
+}
+
+/// 4xx is the document's fault, except where the receiver asks for time or is set up wrongly.
+fn meaning(status: u16) -> Answer {
+    match status {
+        200..=299 => Answer::Taken,
+        401 | 403 | 404 | 408 | 425 | 429 => Answer::Later(format!("status {status}")),
+        400..=499 => Answer::Refused(format!("status {status}")),
+        _ => Answer::Later(format!("status {status}")),
+    }
+}

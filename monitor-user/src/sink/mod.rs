@@ -1,0 +1,239 @@
+//! Where documents go. Each sink has its own task and a bounded queue; a full queue drops, and
+//! counts. Nothing here ever makes the line wait.
+
+pub mod file;
+#[cfg(feature = "http")]
+pub mod http;
+pub mod stdout;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use monitor_rules::Priority;
+use tokio::sync::mpsc::{Receiver, Sender as Queue, channel, error::TrySendError};
+
+use crate::{
+    document::{Document, Schema, Sender, heartbeat::SinkCounters},
+    line::Outlet,
+};
+
+/// Why a sink could not be opened, or gave up.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// A file or directory cannot be used.
+    #[error("sink {name}: cannot open {path}")]
+    Open {
+        /// The sink.
+        name: String,
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The address of a network sink cannot be used.
+    #[error("sink {name}: {what}")]
+    Address {
+        /// The sink.
+        name: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The task of a sink cannot be started.
+    #[error("sink {name}: cannot start its task")]
+    Start {
+        /// The sink.
+        name: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What a sink wants, and how.
+#[derive(Clone, Debug)]
+pub struct SinkOptions {
+    /// Its name, unique.
+    pub name: String,
+    /// The form of its documents.
+    pub schema: Schema,
+    /// Whether it gets every event.
+    pub events: bool,
+    /// Whether it gets heartbeats.
+    pub heartbeats: bool,
+    /// The least priority of the alerts that it gets.
+    pub minimum: Priority,
+    /// Documents that may wait for it.
+    pub queue: usize,
+}
+
+/// Counters of a sink, shared between the line and the sink's task.
+#[derive(Debug, Default)]
+pub struct SinkStats {
+    pub(crate) offered: AtomicU64,
+    pub(crate) delivered: AtomicU64,
+    pub(crate) filtered: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) retries: AtomicU64,
+}
+
+/// What the task of a sink works with.
+pub struct Intake {
+    /// Documents, in order. It ends when the line does.
+    pub documents: Receiver<Document>,
+    /// Its counters.
+    pub stats: Arc<SinkStats>,
+    /// The form to write.
+    pub schema: Schema,
+    /// Who sends.
+    pub sender: Arc<Sender>,
+}
+
+struct Outgoing {
+    options: SinkOptions,
+    queue: Queue<Document>,
+    stats: Arc<SinkStats>,
+    task: JoinHandle<()>,
+}
+
+/// All sinks.
+pub struct Fanout {
+    sender: Arc<Sender>,
+    sinks: Vec<Outgoing>,
+}
+
+impl Fanout {
+    /// No sinks yet.
+    #[must_use]
+    pub fn new(sender: Sender) -> Self {
+        Self { sender: Arc::new(sender), sinks: Vec::new() }
+    }
+
+    /// Adds a sink whose task is `run`.
+    pub fn add(
+        &mut self,
+        options: SinkOptions,
+        run: impl FnOnce(Intake) + Send + 'static,
+    ) -> Result<(), SinkError> {
+        let (queue, documents) = channel(options.queue.max(1));
+        let stats = Arc::new(SinkStats::default());
+        let intake = Intake {
+            documents,
+            stats: Arc::clone(&stats),
+            schema: options.schema,
+            sender: Arc::clone(&self.sender),
+        };
+        let named = std::thread::Builder::new().name(format!("sink {}", options.name));
+        let task = named.spawn(move || run(intake)).map_err(|source| SinkError::Start {
+            name: options.name.clone(),
+            source,
+        })?;
+        self.sinks.push(Outgoing { options, queue, stats, task });
+        Ok(())
+    }
+
+    /// The counters of every sink.
+    #[must_use]
+    pub fn counters(&self) -> Vec<SinkCounters> {
+        self.sinks.iter().map(|sink| read(&sink.options.name, &sink.stats)).collect()
+    }
+
+    /// Ends the queues and waits for what is in them, at most `patience` in all. Returns the last
+    /// counters; what was still waiting then counts as dropped.
+    pub fn finish(self, patience: Duration) -> Vec<SinkCounters> {
+        let deadline = std::time::Instant::now() + patience;
+        let mut counters = Vec::new();
+        for Outgoing { options, queue, stats, task } in self.sinks {
+            drop(queue);
+            while !task.is_finished() && std::time::Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            let mut last = read(&options.name, &stats);
+            if !task.is_finished() {
+                last.dropped += last.queued();
+            }
+            counters.push(last);
+        }
+        counters
+    }
+}
+
+fn read(name: &str, stats: &SinkStats) -> SinkCounters {
+    // Offered last: a document on its way meanwhile is then queued, not delivered out of nothing.
+    let (delivered, filtered) = (stats.delivered.load(Relaxed), stats.filtered.load(Relaxed));
+    let (dropped, retries) = (stats.dropped.load(Relaxed), stats.retries.load(Relaxed));
+    SinkCounters {
+        name: name.to_owned(),
+        offered: stats.offered.load(Relaxed),
+        delivered,
+        filtered,
+        dropped,
+        retries,
+    }
+}
+
+impl Outlet for Fanout {
+    fn offer(&mut self, document: Document) {
+        for sink in &self.sinks {
+            sink.offer(&document);
+        }
+    }
+
+    fn wants_events(&self) -> bool {
+        self.sinks.iter().any(|sink| sink.options.events)
+    }
+}
+
+impl Outgoing {
+    fn offer(&self, document: &Document) {
+        self.stats.offered.fetch_add(1, Relaxed);
+        if !self.options.wants(document) {
+            self.stats.filtered.fetch_add(1, Relaxed);
+            return;
+        }
+        match self.queue.try_send(document.clone()) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
+                self.stats.dropped.fetch_add(1, Relaxed);
+            }
+        }
+    }
+}
+
+impl SinkOptions {
+    fn wants(&self, document: &Document) -> bool {
+        match document {
+            Document::Event(_) => self.events,
+            Document::Heartbeat(_) => self.heartbeats,
+            Document::Alert(alert) | Document::Update(alert) => {
+                // Priorities sort from the gravest.
+                alert.leader().is_some_and(|leader| leader.about.priority <= self.minimum)
+            }
+        }
+    }
+}
+
+impl Intake {
+    /// The next document; None when there will be no more. For tasks on a thread of their own.
+    pub fn next(&mut self) -> Option<Document> {
+        self.documents.blocking_recv()
+    }
+
+    /// The lines of a document.
+    #[must_use]
+    pub fn write(&self, document: &Document) -> Vec<Vec<u8>> {
+        self.schema.write(document, &self.sender)
+    }
+
+    /// Counts a document as delivered, or as lost.
+    pub fn done(&self, delivered: bool) {
+        let counter = if delivered { &self.stats.delivered } else { &self.stats.dropped };
+        counter.fetch_add(1, Relaxed);
+    }
+}

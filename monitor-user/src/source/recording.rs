@@ -1,0 +1,471 @@
+//! Recordings: everything that the line takes in, for later.
+//!
+//! A recording is a MessagePack stream: first a map, the [`Preamble`]; then entries, each an array
+//! of a tag and a binary. It is only ever appended to, and can be read up to wherever it was cut.
+//!
+//! | tag | binary |
+//! |---|---|
+//! | 0 | a record, as the kernel wrote it (environment variables that are not kept left out) |
+//! | 1 | a cgroup that was there at start: MessagePack of `[hierarchy, id, path]` |
+//! | 2 | facts about a container: MessagePack of a map |
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufReader, BufWriter, Read, Write},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    decode::rewrite,
+    enrich::container::ContainerFacts,
+    event::{Container, Fact, FactSource, Reason},
+    line::Input,
+    raw_event::CgroupKey,
+};
+
+/// What a preamble says of itself.
+const FORMAT: &str = "runmon recording";
+
+/// Version of the container format. Readers read this one and the one before.
+pub const VERSION: u32 = 1;
+
+/// Longest binary of an entry: a record and room to spare.
+const ENTRY_BYTES: u32 = 1 << 16;
+
+const RECORD: u8 = 0;
+const CGROUP: u8 = 1;
+const FACTS: u8 = 2;
+
+/// Why a recording cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The file cannot be opened or made.
+    #[error("cannot open the recording {path}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A write or read failed.
+    #[error("the recording {path} cannot be {act}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// `read` or `written`.
+        act: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It does not start as a recording does.
+    #[error("{path} is no runmon recording")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is of a version that this program does not read.
+    #[error("the recording {path} has {what} {found}, and this runmon reads {known}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Which version.
+        what: &'static str,
+        /// What it has.
+        found: u32,
+        /// What is read.
+        known: u32,
+    },
+    /// It was made on a machine of the other byte order.
+    #[error("the recording {path} was made on a {found}-endian machine")]
+    Endianness {
+        /// The file.
+        path: PathBuf,
+        /// Its byte order.
+        found: String,
+    },
+    /// An entry is none.
+    #[error("the recording {path} is damaged at entry {entry}, byte {at}: {what}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Number of the entry, from 1.
+        entry: u64,
+        /// Where it starts.
+        at: u64,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// What a recording says about where it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preamble {
+    format: String,
+    version: u32,
+    wire_version: u32,
+    /// `little` or `big`.
+    endianness: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// The host.
+    pub hostname: String,
+    /// Id of the boot.
+    pub boot_id: String,
+    /// Wall clock minus boot clock, nanoseconds.
+    pub clock_offset_ns: i64,
+    /// The hooks that were attached, as `kind=backend`.
+    pub hooks: Vec<String>,
+    /// Environment variables that were kept.
+    pub env_keys: Vec<String>,
+}
+
+impl Preamble {
+    /// A preamble of this version and machine.
+    #[must_use]
+    pub fn new(
+        host: &crate::document::Sender,
+        kernel: String,
+        clock_offset_ns: i64,
+        hooks: Vec<String>,
+        env_keys: Vec<String>,
+    ) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            wire_version: monitor_common::WIRE_VERSION,
+            endianness: endianness().to_owned(),
+            kernel,
+            hostname: host.hostname.clone(),
+            boot_id: host.boot_id.clone(),
+            clock_offset_ns,
+            hooks,
+            env_keys,
+        }
+    }
+}
+
+fn endianness() -> &'static str {
+    if cfg!(target_endian = "little") { "little" } else { "big" }
+}
+
+/// A recording being written.
+pub struct Writer {
+    path: PathBuf,
+    file: BufWriter<File>,
+    env_keys: Vec<Box<[u8]>>,
+    bytes: u64,
+    limit_bytes: u64,
+    skipped: u64,
+}
+
+impl Writer {
+    /// Starts a recording in a new file, readable by its owner only. It never grows over
+    /// `limit_bytes`.
+    pub fn create(path: &Path, preamble: &Preamble, limit_bytes: u64) -> Result<Self, RecordingError> {
+        let open = |source| RecordingError::Open { path: path.to_owned(), source };
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let mut writer = Self {
+            path: path.to_owned(),
+            file: BufWriter::with_capacity(1 << 18, file.map_err(open)?),
+            env_keys: preamble.env_keys.iter().map(|key| key.as_bytes().into()).collect(),
+            bytes: 0,
+            limit_bytes,
+            skipped: 0,
+        };
+        let head = rmp_serde::to_vec_named(preamble).map_err(|e| open(io::Error::other(e)))?;
+        writer.put(&head)?;
+        Ok(writer)
+    }
+
+    /// Appends what the line takes in. Inputs over the size limit are counted instead.
+    pub fn append(&mut self, input: &Input<'_>) -> Result<(), RecordingError> {
+        match input {
+            Input::Record(record) => {
+                let scrubbed = rewrite::with_selected_env(record, &self.env_keys);
+                self.entry(RECORD, scrubbed.as_deref().unwrap_or(record))
+            }
+            Input::Cgroup(key, path) => {
+                let packed = rmp_serde::to_vec(&(key.hierarchy, key.id, path));
+                self.packed(CGROUP, packed)
+            }
+            Input::Facts(facts) => self.packed(FACTS, rmp_serde::to_vec_named(&RawFacts::from(facts))),
+        }
+    }
+
+    fn packed(
+        &mut self,
+        tag: u8,
+        packed: Result<Vec<u8>, rmp_serde::encode::Error>,
+    ) -> Result<(), RecordingError> {
+        let packed = packed.map_err(|error| self.io("written", io::Error::other(error)))?;
+        self.entry(tag, &packed)
+    }
+
+    fn entry(&mut self, tag: u8, binary: &[u8]) -> Result<(), RecordingError> {
+        let Ok(length) = u32::try_from(binary.len()) else { return Ok(()) };
+        if self.bytes + u64::from(length) + 8 > self.limit_bytes {
+            self.skipped += 1;
+            return Ok(());
+        }
+        let [a, b, c, d] = length.to_be_bytes();
+        // An array of two: a small number, and a binary of 32 bits' length.
+        self.put(&[0x92, tag, 0xc6, a, b, c, d])?;
+        self.put(binary)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), RecordingError> {
+        self.bytes += bytes.len() as u64;
+        let written = self.file.write_all(bytes);
+        written.map_err(|source| self.io("written", source))
+    }
+
+    /// Writes what is still in memory.
+    pub fn flush(&mut self) -> Result<(), RecordingError> {
+        let flushed = self.file.flush();
+        flushed.map_err(|source| self.io("written", source))
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Inputs that found no room.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    fn io(&self, act: &'static str, source: io::Error) -> RecordingError {
+        RecordingError::Io { path: self.path.clone(), act, source }
+    }
+}
+
+/// A recording being read.
+pub struct Reader<R> {
+    path: PathBuf,
+    input: R,
+    /// What the recording says of itself.
+    pub preamble: Preamble,
+    entry: u64,
+    at: u64,
+    cut: bool,
+    buffer: Vec<u8>,
+}
+
+/// An input that was read; it borrows from its reader.
+pub type Entry<'r> = Input<'r>;
+
+impl Reader<BufReader<File>> {
+    /// Opens a recording.
+    pub fn open(path: &Path) -> Result<Self, RecordingError> {
+        let open = |source| RecordingError::Open { path: path.to_owned(), source };
+        let file = File::open(path).map_err(open)?;
+        Self::new(path, BufReader::with_capacity(1 << 18, file))
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads the preamble of a recording.
+    pub fn new(path: &Path, mut input: R) -> Result<Self, RecordingError> {
+        let foreign = || RecordingError::Foreign { path: path.to_owned() };
+        let mut counted = Counted { input: (&mut input).take(u64::from(ENTRY_BYTES)), bytes: 0 };
+        let preamble: Preamble = {
+            let mut deserializer = rmp_serde::Deserializer::new(&mut counted);
+            deserializer.set_max_depth(8);
+            Deserialize::deserialize(&mut deserializer).map_err(|_error| foreign())?
+        };
+        let at = counted.bytes;
+        if preamble.format != FORMAT {
+            return Err(foreign());
+        }
+        let version = |what, found, known| RecordingError::Version {
+            path: path.to_owned(),
+            what,
+            found,
+            known,
+        };
+        if preamble.version != VERSION {
+            return Err(version("format version", preamble.version, VERSION));
+        }
+        if preamble.wire_version != monitor_common::WIRE_VERSION {
+            let known = monitor_common::WIRE_VERSION;
+            return Err(version("wire version", preamble.wire_version, known));
+        }
+        if preamble.endianness != endianness() {
+            let found = preamble.endianness;
+            return Err(RecordingError::Endianness { path: path.to_owned(), found });
+        }
+        let path = path.to_owned();
+        Ok(Self { path, input, preamble, entry: 0, at, cut: false, buffer: Vec::new() })
+    }
+
+    /// The next input; None at the end, also where the recording was cut.
+    pub fn next(&mut self) -> Result<Option<Entry<'_>>, RecordingError> {
+        let start = self.at;
+        self.entry += 1;
+        let mut head = [0; 7];
+        match self.fill_head(&mut head)? {
+            0 => return Ok(None),
+            7 => {}
+            _ => return Ok(self.end_of_cut()),
+        }
+        let [array, tag, binary, a, b, c, d] = head;
+        let length = u32::from_be_bytes([a, b, c, d]);
+        if array != 0x92 || binary != 0xc6 {
+            return Err(self.damaged(start, "no entry starts here"));
+        }
+        if length > ENTRY_BYTES {
+            return Err(self.damaged(start, "an entry is longer than any can be"));
+        }
+        self.buffer.resize(length as usize, 0);
+        if let Err(error) = self.input.read_exact(&mut self.buffer) {
+            if error.kind() == io::ErrorKind::UnexpectedEof {
+                return Ok(self.end_of_cut());
+            }
+            return Err(RecordingError::Io { path: self.path.clone(), act: "read", source: error });
+        }
+        self.at += u64::from(length);
+        self.input_of(tag, start).map(Some)
+    }
+
+    fn input_of(&self, tag: u8, start: u64) -> Result<Entry<'_>, RecordingError> {
+        match tag {
+            RECORD => Ok(Input::Record(&self.buffer)),
+            CGROUP => {
+                let (hierarchy, id, path) = rmp_serde::from_slice::<(u32, u64, &str)>(&self.buffer)
+                    .map_err(|error| self.damaged(start, &error.to_string()))?;
+                Ok(Input::Cgroup(CgroupKey { hierarchy, id }, path))
+            }
+            FACTS => rmp_serde::from_slice::<RawFacts>(&self.buffer)
+                .map_err(|error| self.damaged(start, &error.to_string()))
+                .map(|facts| Input::Facts(facts.into())),
+            other => Err(self.damaged(start, &format!("entries of kind {other} are not known"))),
+        }
+    }
+
+    /// Reads as much of an entry's head as there is.
+    fn fill_head(&mut self, head: &mut [u8; 7]) -> Result<usize, RecordingError> {
+        let mut filled = 0;
+        while let Some(rest) = head.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.input.read(rest) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    return Err(RecordingError::Io { path: self.path.clone(), act: "read", source });
+                }
+            }
+        }
+        self.at += filled as u64;
+        Ok(filled)
+    }
+
+    fn end_of_cut(&mut self) -> Option<Entry<'_>> {
+        self.cut = true;
+        None
+    }
+
+    /// Whether the last entry was cut off.
+    #[must_use]
+    pub fn was_cut(&self) -> bool {
+        self.cut
+    }
+
+    fn damaged(&self, at: u64, what: &str) -> RecordingError {
+        RecordingError::Damaged {
+            path: self.path.clone(),
+            entry: self.entry,
+            at,
+            what: what.to_owned(),
+        }
+    }
+}
+
+struct Counted<R> {
+    input: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+/// Facts as they are written down: a value with its source, or the reason why there is none.
+#[derive(Serialize, Deserialize)]
+struct RawFacts {
+    cgroup_path: String,
+    id: Option<String>,
+    facts: Vec<(String, Option<String>, String)>,
+}
+
+const NAMES: [&str; 7] =
+    ["runtime", "name", "image", "image_digest", "pod_name", "pod_namespace", "pod_uid"];
+
+impl From<&ContainerFacts> for RawFacts {
+    fn from(facts: &ContainerFacts) -> Self {
+        let raw = |(name, fact): (&str, &Fact<Box<str>>)| match fact {
+            Fact::Known(value, source) => {
+                (name.to_owned(), Some(value.to_string()), source.name().to_owned())
+            }
+            Fact::Unknown(reason) => (name.to_owned(), None, reason.name().to_owned()),
+        };
+        let of = |c: &Container| {
+            let facts = [
+                &c.runtime,
+                &c.name,
+                &c.image,
+                &c.image_digest,
+                &c.pod_name,
+                &c.pod_namespace,
+                &c.pod_uid,
+            ];
+            NAMES.into_iter().zip(facts).map(raw).collect()
+        };
+        Self {
+            cgroup_path: facts.cgroup_path.to_string(),
+            id: facts.container.as_ref().map(|container| container.id.to_string()),
+            facts: facts.container.as_ref().map(of).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<RawFacts> for ContainerFacts {
+    fn from(raw: RawFacts) -> Self {
+        let fact = |name: &str| {
+            let found = raw.facts.iter().find(|(known, _, _)| known == name);
+            match found {
+                Some((_, Some(value), source)) => {
+                    let source = FactSource::from_name(source).unwrap_or(FactSource::Bundle);
+                    Fact::Known(value.as_str().into(), source)
+                }
+                Some((_, None, reason)) => {
+                    Fact::Unknown(Reason::from_name(reason).unwrap_or(Reason::NotInBundle))
+                }
+                None => Fact::Unknown(Reason::NotInBundle),
+            }
+        };
+        let container = raw.id.as_ref().map(|id| Container {
+            id: id.as_str().into(),
+            cgroup_path: raw.cgroup_path.as_str().into(),
+            runtime: fact("runtime"),
+            name: fact("name"),
+            image: fact("image"),
+            image_digest: fact("image_digest"),
+            pod_name: fact("pod_name"),
+            pod_namespace: fact("pod_namespace"),
+            pod_uid: fact("pod_uid"),
+        });
+        Self { cgroup_path: raw.cgroup_path.as_str().into(), container }
+    }
+}
