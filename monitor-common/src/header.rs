@@ -60,7 +60,7 @@ pub struct Header {
     pub start_ns: u64,
     /// Process id of the parent (`real_parent`).
     pub parent_pid: u32,
-    /// Process id in the innermost pid namespace.
+    /// Process id in the innermost pid namespace; 0 but in the records of a process's start.
     pub namespace_pid: u32,
     /// Start of the parent, nanoseconds since boot.
     pub parent_start_ns: u64,
@@ -89,7 +89,7 @@ pub struct Header {
     pub network_namespace: u32,
     /// User namespace of the credentials.
     pub user_namespace: u32,
-    /// Id of the session leader's process.
+    /// Process id of the session leader; 0 but in the records of a process's start.
     pub session_id: u32,
     /// Name of the thread that acted (`comm`), padded with zero bytes.
     pub comm: [u8; 16],

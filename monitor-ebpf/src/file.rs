@@ -4,38 +4,68 @@ use monitor_common::{FileFacts, Member, body::file_flags};
 
 use crate::{
     maps::{has, offset},
-    read::{Kptr, member, raw},
+    read::{Block, Kptr, raw},
 };
 
 const OVERLAYFS_MAGIC: u32 = 0x794c_7630;
+const TMPFS_MAGIC: u32 = 0x0102_1994;
+const HUGETLBFS_MAGIC: u32 = 0x9584_58f6;
 const MNT_INTERNAL: u32 = 0x4000;
 
-/// The inode of a `struct file`.
-#[inline(always)]
-pub(crate) fn inode<const TYPED: bool>(file: Kptr) -> Kptr {
-    member::<TYPED, _>(file, Member::FileInode)
+/// What a `struct file` says, by one read of its start.
+pub(crate) struct Opened {
+    /// The file.
+    pub(crate) file: Kptr,
+    /// Its inode.
+    pub(crate) inode: Kptr,
+    /// `f_mode`.
+    pub(crate) mode: u32,
+    /// `f_flags`.
+    pub(crate) open_flags: u32,
+    mount: Kptr,
 }
 
-/// Writes the facts of a `struct file`.
+impl Opened {
+    /// Reads it.
+    #[inline(always)]
+    pub(crate) fn read(file: Kptr) -> Self {
+        let block = Block::read(file);
+        let mode = block.member(file, Member::FileMode);
+        let open_flags = block.member(file, Member::FileFlags);
+        let inode = block.member(file, Member::FileInode);
+        let mount = offset(Member::FilePath) + offset(Member::PathMnt);
+        Self { file, inode, mode, open_flags, mount: raw(file.wrapping_add(mount)) }
+    }
+
+    /// Its `struct path`.
+    #[inline(always)]
+    pub(crate) fn path(&self) -> Kptr {
+        self.file.wrapping_add(offset(Member::FilePath))
+    }
+}
+
+/// Writes the facts of an open file: of its inode and its super block.
 #[inline(always)]
-pub(crate) fn describe<const TYPED: bool>(facts: &mut FileFacts, file: Kptr) {
-    let inode: Kptr = inode::<TYPED>(file);
-    let block: Kptr = member::<TYPED, _>(inode, Member::InodeSb);
-    facts.inode = member::<TYPED, _>(inode, Member::InodeIno);
-    facts.mode = u32::from(member::<TYPED, u16>(inode, Member::InodeMode));
-    facts.links = member::<TYPED, _>(inode, Member::InodeNlink);
-    facts.uid = member::<TYPED, _>(inode, Member::InodeUid);
-    facts.device = member::<TYPED, _>(block, Member::SbDev);
-    facts.magic = member::<TYPED, u64>(block, Member::SbMagic) as u32;
+pub(crate) fn describe(facts: &mut FileFacts, opened: &Opened) {
+    let inode = Block::read(opened.inode);
+    let block: Kptr = inode.member(opened.inode, Member::InodeSb);
+    facts.inode = inode.member(opened.inode, Member::InodeIno);
+    facts.mode = u32::from(inode.member::<u16>(opened.inode, Member::InodeMode));
+    facts.links = inode.member(opened.inode, Member::InodeNlink);
+    facts.uid = inode.member(opened.inode, Member::InodeUid);
+    let super_block = Block::read(block);
+    facts.device = super_block.member(block, Member::SbDev);
+    facts.magic = super_block.member::<u64>(block, Member::SbMagic) as u32;
     facts.flags = 0;
-    if facts.magic == OVERLAYFS_MAGIC && in_upper_layer(inode) {
+    if facts.magic == OVERLAYFS_MAGIC && in_upper_layer(opened.inode) {
         facts.flags |= file_flags::UPPER;
     }
-    let mount: Kptr =
-        raw(file.wrapping_add(offset(Member::FilePath) + offset(Member::PathMnt)));
-    let mount_flags: u32 = raw(mount.wrapping_add(offset(Member::VfsmountFlags)));
-    if mount_flags & MNT_INTERNAL != 0 {
-        facts.flags |= file_flags::INTERNAL_MOUNT;
+    // Only such mounts have these: their files never had a directory.
+    if facts.magic == TMPFS_MAGIC || facts.magic == HUGETLBFS_MAGIC {
+        let mount_flags: u32 = raw(opened.mount.wrapping_add(offset(Member::VfsmountFlags)));
+        if mount_flags & MNT_INTERNAL != 0 {
+            facts.flags |= file_flags::INTERNAL_MOUNT;
+        }
     }
 }
 

@@ -49,21 +49,21 @@ extern "C" fn rm_walk_path(slot: u32) -> u64 {
 
 #[inline(always)]
 fn walk(buffer: *mut Buffer, of: Kptr) -> bool {
-    let mut dentry: Kptr = read::raw(of.wrapping_add(offset(Member::PathDentry)));
-    let mut mount = container_mount(read::raw(of.wrapping_add(offset(Member::PathMnt))));
-    let mut root = mount_root(mount);
+    let [vfsmount, dentry] = both(of, Member::PathMnt, Member::PathDentry);
+    let mut dentry = dentry as Kptr;
+    let mut place = (vfsmount as Kptr).wrapping_sub(offset(Member::MountMnt));
+    let mut mount = Mount::read(place);
     set_position(buffer, PATH_BYTES as u64);
     let mut step = 0;
     while step < PATH_DEPTH {
         step += 1;
-        if dentry == root {
-            let parent: Kptr = read::raw(mount.wrapping_add(offset(Member::MountParent)));
-            if parent == mount || parent.is_null() {
+        if dentry == mount.root {
+            if mount.parent == place || mount.parent.is_null() {
                 return false;
             }
-            dentry = read::raw(mount.wrapping_add(offset(Member::MountMountpoint)));
-            mount = parent;
-            root = mount_root(mount);
+            dentry = mount.mountpoint;
+            place = mount.parent;
+            mount = Mount::read(place);
             continue;
         }
         let (parent, length, name) = entry(dentry);
@@ -79,6 +79,48 @@ fn walk(buffer: *mut Buffer, of: Kptr) -> bool {
         dentry = parent;
     }
     true
+}
+
+/// What the walk needs of a `struct mount`.
+struct Mount {
+    parent: Kptr,
+    mountpoint: Kptr,
+    root: Kptr,
+}
+
+impl Mount {
+    /// Parent, mount point and the embedded `vfsmount`, which starts with its root, follow one
+    /// another in every kernel so far, so that one read gets all three.
+    #[inline(always)]
+    fn read(mount: Kptr) -> Self {
+        let parent = offset(Member::MountParent);
+        let root = offset(Member::MountMnt) + offset(Member::VfsmountRoot);
+        if offset(Member::MountMountpoint) == parent + 8 && root == parent + 16 {
+            let [parent, mountpoint, root] = read::raw::<[u64; 3]>(mount.wrapping_add(parent));
+            return Self {
+                parent: parent as Kptr,
+                mountpoint: mountpoint as Kptr,
+                root: root as Kptr,
+            };
+        }
+        Self {
+            parent: read::raw(mount.wrapping_add(parent)),
+            mountpoint: read::raw(mount.wrapping_add(offset(Member::MountMountpoint))),
+            root: read::raw(mount.wrapping_add(root)),
+        }
+    }
+}
+
+/// Two pointers that mostly stand side by side.
+#[inline(always)]
+fn both(base: Kptr, first: Member, second: Member) -> [u64; 2] {
+    if offset(second) == offset(first) + 8 {
+        return read::raw(base.wrapping_add(offset(first)));
+    }
+    [
+        read::raw(base.wrapping_add(offset(first))),
+        read::raw(base.wrapping_add(offset(second))),
+    ]
 }
 
 /// The path that [`walk`] left in the buffer: where it starts, and its length.
@@ -134,16 +176,6 @@ fn prepend(buffer: *mut Buffer, length: u64, name: Kptr) -> bool {
     // SAFETY: `start + 1 + length` is at most PATH_BYTES + NAME_BYTES, the size of the buffer less
     // one; the verifier checks the same.
     unsafe { read::copy_kernel(bytes.add(start as usize + 1), length, name) }
-}
-
-#[inline(always)]
-fn container_mount(vfsmount: Kptr) -> Kptr {
-    vfsmount.wrapping_sub(offset(Member::MountMnt))
-}
-
-#[inline(always)]
-fn mount_root(mount: Kptr) -> Kptr {
-    read::raw(mount.wrapping_add(offset(Member::MountMnt) + offset(Member::VfsmountRoot)))
 }
 
 #[inline(always)]

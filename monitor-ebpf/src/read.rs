@@ -19,7 +19,37 @@ impl Plain for i64 {}
 impl Plain for Kptr {}
 impl Plain for [u8; 16] {}
 impl Plain for [u32; 2] {}
+impl Plain for [u64; 2] {}
 impl Plain for [u64; 3] {}
+impl Plain for Block {}
+
+/// The first bytes of a kernel struct, read with one call.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+pub(crate) struct Block([u8; BLOCK_BYTES]);
+
+/// Enough for what is asked of files, inodes and super blocks; the stack has 512 bytes in all.
+const BLOCK_BYTES: usize = 104;
+
+impl Block {
+    /// Reads the start of the struct at `base`.
+    #[inline(always)]
+    pub(crate) fn read(base: Kptr) -> Self {
+        raw(base)
+    }
+
+    /// A member of the struct; read by itself where it is not in the block.
+    #[inline(always)]
+    pub(crate) fn member<T: Plain>(&self, base: Kptr, member: Member) -> T {
+        let at = offset(member);
+        if at > BLOCK_BYTES - size_of::<T>() {
+            return raw(base.wrapping_add(at));
+        }
+        // SAFETY: the value lies within the block, and any bytes are a valid `Plain`; kernel
+        // structs keep their members aligned.
+        unsafe { (&raw const self.0).cast::<u8>().add(at).cast::<T>().read_volatile() }
+    }
+}
 
 /// Reads `base.member`; zero where the memory cannot be read.
 ///

@@ -53,11 +53,11 @@ pub(crate) fn cgroup<const TYPED: bool>(task: Kptr) -> (u64, u32) {
         return (id, 0);
     }
     let Some(index) = cgroup_v1_subsystem() else { return (id, 0) };
-    let state: Kptr = read::raw(set.wrapping_add(offset(Member::CssSetSubsys) + 8 * index));
-    let legacy: Kptr = read::raw(state.wrapping_add(offset(Member::CssCgroup)));
-    let root: Kptr = read::raw(legacy.wrapping_add(offset(Member::CgroupRoot)));
-    let hierarchy: u32 = read::raw(root.wrapping_add(offset(Member::CgroupRootHierarchyId)));
-    (cgroup_id::<false>(legacy), hierarchy)
+    let state: Kptr = read::at::<TYPED, _>(set, offset(Member::CssSetSubsys) + 8 * index);
+    let legacy: Kptr = member::<TYPED, _>(state, Member::CssCgroup);
+    let root: Kptr = member::<TYPED, _>(legacy, Member::CgroupRoot);
+    let hierarchy: u32 = member::<TYPED, _>(root, Member::CgroupRootHierarchyId);
+    (cgroup_id::<TYPED>(legacy), hierarchy)
 }
 
 /// kernfs id of a cgroup.
@@ -84,11 +84,11 @@ pub(crate) fn describe<const TYPED: bool>(header: &mut Header, task: Kptr) {
     header.pid = pid::<TYPED>(task);
     header.tid = tid::<TYPED>(task);
     header.start_ns = start::<TYPED>(task);
-    header.namespace_pid = namespace_pid::<TYPED>(task);
+    header.namespace_pid = 0;
+    header.session_id = 0;
     let parent: Kptr = member::<TYPED, _>(task, Member::TaskRealParent);
     header.parent_pid = pid::<TYPED>(parent);
     header.parent_start_ns = start::<TYPED>(parent);
-    header.session_id = session::<TYPED>(task);
     header.loginuid = u32::MAX;
     if has(Member::TaskLoginuid) {
         header.loginuid = member::<TYPED, _>(task, Member::TaskLoginuid);
@@ -98,6 +98,13 @@ pub(crate) fn describe<const TYPED: bool>(header: &mut Header, task: Kptr) {
     credentials::<TYPED>(header, task);
     namespaces::<TYPED>(header, task);
     header.comm = read::raw(task.wrapping_add(offset(Member::TaskComm)));
+}
+
+/// Writes the facts that stay the same for a process, which only the records of its start carry.
+#[inline(always)]
+pub(crate) fn identify<const TYPED: bool>(header: &mut Header, task: Kptr) {
+    header.namespace_pid = namespace_pid::<TYPED>(task);
+    header.session_id = session::<TYPED>(task);
 }
 
 #[inline(always)]

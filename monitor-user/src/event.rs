@@ -142,6 +142,8 @@ pub struct Process {
     pub parent: ProcessKey,
     /// Process id in its own pid namespace.
     pub namespace_pid: u32,
+    /// Process id of the session leader at its start.
+    pub session_id: u32,
     /// Full path of the executed file; None if it is not known.
     pub executable: Option<Box<[u8]>>,
     /// The executed file.

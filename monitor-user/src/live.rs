@@ -180,6 +180,7 @@ impl Live {
         for record in seed::complete(&self.object.walk_tasks()?) {
             consumer.take(Input::Record(&record));
         }
+        self.object.forget_types();
         Ok(())
     }
 

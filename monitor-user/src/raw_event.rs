@@ -90,11 +90,11 @@ pub struct Task {
     pub key: ProcessKey,
     /// Its thread id.
     pub tid: u32,
-    /// Process id in its own pid namespace.
+    /// Process id in its own pid namespace; 0 but at a process's start.
     pub namespace_pid: u32,
     /// The parent of its process, at the act.
     pub parent: ProcessKey,
-    /// Process id of the session leader.
+    /// Process id of the session leader; 0 but at a process's start.
     pub session_id: u32,
     /// Credentials at the act.
     pub credentials: Credentials,

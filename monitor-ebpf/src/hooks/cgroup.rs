@@ -2,6 +2,7 @@
 //! program starts.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_log_ebpf::debug;
 use monitor_common::{
     Cgroup, Member, Program, RecordKind,
     limits::{FIXED_BYTES, PATH_BYTES},
@@ -16,6 +17,7 @@ use crate::{
 /// `TP_PROTO(struct cgroup *cgrp, const char *path)`, Linux 4.15
 #[btf_tracepoint(function = "cgroup_mkdir")]
 fn rm_cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
+    debug!(&ctx, "a cgroup was made");
     send(RecordKind::CgroupMkdir, Program::CgroupMkdir, ctx.arg(0), ctx.arg(1))
 }
 

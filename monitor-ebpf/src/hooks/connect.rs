@@ -8,6 +8,7 @@ use aya_ebpf::{
     macros::{btf_tracepoint, cgroup_sock_addr, fexit},
     programs::{BtfTracePointContext, FExitContext, SockAddrContext},
 };
+use aya_log_ebpf::debug;
 use monitor_common::{
     DropReason, Header, Member, Program, RecordKind, Socket, counter,
     header::OUTCOME_UNKNOWN,
@@ -117,6 +118,7 @@ fn keep(record: &Record, socket_id: u64) {
 fn rm_sock_state(ctx: BtfTracePointContext) -> i32 {
     let sock: Kptr = ctx.arg(0);
     let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
+    debug!(&ctx, "socket state {} to {}", old, new);
     match (old, new) {
         (_, TCP_SYN_SENT) => begun(sock),
         (TCP_SYN_SENT, TCP_ESTABLISHED) => {

@@ -1,6 +1,7 @@
 //! `exec`: a program was started.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_log_ebpf::debug;
 use monitor_common::{
     DropReason, Image, Member, Program, RecordKind,
     body::{image_flags, stdio},
@@ -11,7 +12,8 @@ use monitor_common::{
 };
 
 use crate::{
-    count, file,
+    count,
+    file::{self, Opened},
     maps::{PATHS, has, offset},
     own,
     read::{self, Kptr, member, raw},
@@ -31,7 +33,9 @@ fn rm_exec(ctx: BtfTracePointContext) -> i32 {
     let (process, program): (Kptr, Kptr) = (ctx.arg(0), ctx.arg(2));
     let parent: Kptr = member::<true, _>(process, Member::TaskRealParent);
     own::is_own(Program::ProcessExec, task::pid::<true>(parent));
+    debug!(&ctx, "exec by pid {}", task::pid::<true>(process));
     record::send::<true>(RecordKind::Exec, Program::ProcessExec, process, |record| {
+        task::identify::<true>(record.header(), process);
         fill(record, process, program)
     });
     0
@@ -132,8 +136,8 @@ extern "C" fn rm_hash_args(slot: u32, start: u64, length: u64) -> u64 {
 
 #[inline(always)]
 fn describe_file(body: &mut Image, executed: Kptr) {
-    file::describe::<true>(&mut body.file, executed);
-    let inode: Kptr = file::inode::<true>(executed);
+    file::describe(&mut body.file, &Opened::read(executed));
+    let inode: Kptr = member::<true, _>(executed, Member::FileInode);
     body.size = member::<true, _>(inode, Member::InodeSize);
     body.mtime_ns = time(inode, Member::InodeMtimeSec, Member::InodeMtimeNsec);
     body.ctime_ns = time(inode, Member::InodeCtimeSec, Member::InodeCtimeNsec);
@@ -141,8 +145,8 @@ fn describe_file(body: &mut Image, executed: Kptr) {
 
 #[inline(always)]
 fn time(inode: Kptr, seconds: Member, nanoseconds: Member) -> i64 {
-    let seconds: i64 = raw(inode.wrapping_add(offset(seconds)));
-    let nanoseconds: u32 = raw(inode.wrapping_add(offset(nanoseconds)));
+    let seconds: i64 = member::<true, _>(inode, seconds);
+    let nanoseconds: u32 = member::<true, _>(inode, nanoseconds);
     seconds * 1_000_000_000 + i64::from(nanoseconds)
 }
 

@@ -14,7 +14,7 @@ use monitor_common::{
 };
 
 use crate::{
-    file,
+    file::{self, Opened},
     maps::{has, offset},
     own,
     read::{Kptr, member, raw},
@@ -55,7 +55,7 @@ fn rm_file_open(ctx: FExitContext) -> i32 {
         return 0;
     }
     record::send::<true>(RecordKind::FileOpen, Program::FileOpen, process, |record| {
-        opened_file::<true>(record, opened, open_flags)
+        opened_file(record, &Opened::read(opened), 0)
     });
     0
 }
@@ -103,20 +103,21 @@ fn for_writing(open_flags: u32) -> bool {
 
 /// The facts and the path of a file object.
 #[inline(always)]
-fn opened_file<const TYPED: bool>(
-    record: &Record,
-    opened: Kptr,
-    open_flags: u32,
-) -> Result<(), DropReason> {
+fn opened_file(record: &Record, opened: &Opened, asked: u32) -> Result<(), DropReason> {
     let body: &mut FileOpen = record.body();
-    file::describe::<TYPED>(&mut body.file, opened);
-    let mode: u32 = member::<TYPED, _>(opened, Member::FileMode);
-    body.open_flags = open_flags;
-    body.created = u32::from(mode & FMODE_CREATED != 0);
+    file::describe(&mut body.file, opened);
+    body.open_flags = opened.open_flags | asked;
+    body.created = u32::from(opened.mode & FMODE_CREATED != 0);
     body.cwd_len = 0;
-    let path = opened.wrapping_add(offset(Member::FilePath));
-    body.path_len = record.append_path::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(path);
+    body.path_len =
+        record.append_path::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(opened.path());
     Ok(())
+}
+
+/// Whether the file can be changed through this open, or was by it.
+#[inline(always)]
+fn is_change(opened: &Opened, asked: u32) -> bool {
+    opened.mode & (FMODE_WRITE | FMODE_CREATED) != 0 || (opened.open_flags | asked) & O_TRUNC != 0
 }
 
 /// A name that led to no file, and the directory that it starts from if it is relative.
@@ -167,18 +168,16 @@ fn sysexit(registers: Kptr, number: u64, result: i64) -> Option<()> {
     if result < 0 {
         return refused_call(process, &call, result);
     }
-    let opened = file_of(process, result as u64)?;
-    let open_flags: u32 = raw(opened.wrapping_add(offset(Member::FileFlags)));
-    let mode: u32 = raw(opened.wrapping_add(offset(Member::FileMode)));
-    let asked = open_flags | call.flags.unwrap_or(0);
-    if mode & (FMODE_WRITE | FMODE_CREATED) == 0 && asked & O_TRUNC == 0 {
+    let opened = Opened::read(file_of(process, result as u64)?);
+    let asked = call.flags.unwrap_or(0);
+    if !is_change(&opened, asked) {
         return None;
     }
     if own::is_own(Program::SysExitOpen, task::pid::<true>(process)) {
         return None;
     }
     record::send::<true>(RecordKind::FileOpen, Program::SysExitOpen, process, |record| {
-        opened_file::<false>(record, opened, asked)
+        opened_file(record, &opened, asked)
     });
     Some(())
 }
@@ -224,8 +223,8 @@ mod open_call {
     use monitor_common::Member;
 
     use crate::{
-        maps::{has, offset},
-        read::{self, Kptr, member, raw},
+        maps::has,
+        read::{self, Kptr, member},
     };
 
     const TS_COMPAT: u32 = 2;
@@ -290,7 +289,7 @@ mod open_call {
     #[inline(always)]
     fn is_compat(process: Kptr) -> bool {
         has(Member::TaskThreadInfoStatus)
-            && raw::<u32>(process.wrapping_add(offset(Member::TaskThreadInfoStatus))) & TS_COMPAT != 0
+            && member::<true, u32>(process, Member::TaskThreadInfoStatus) & TS_COMPAT != 0
     }
 
     /// First member of the `struct open_how` in user memory.
@@ -315,9 +314,8 @@ fn rm_uring_open(ctx: BtfTracePointContext) -> i32 {
     }
     let process = task::current::<true>();
     let Some(opened) = file_of(process, descriptor as u64) else { return 0 };
-    let open_flags: u32 = raw(opened.wrapping_add(offset(Member::FileFlags)));
-    let mode: u32 = raw(opened.wrapping_add(offset(Member::FileMode)));
-    if mode & (FMODE_WRITE | FMODE_CREATED) == 0 && open_flags & O_TRUNC == 0 {
+    let opened = Opened::read(opened);
+    if !is_change(&opened, 0) {
         return 0;
     }
     if own::is_own(Program::UringOpen, task::pid::<true>(process)) {
@@ -325,7 +323,7 @@ fn rm_uring_open(ctx: BtfTracePointContext) -> i32 {
     }
     record::send::<true>(RecordKind::FileOpen, Program::UringOpen, process, |record| {
         record.header().flags |= flags::IO_URING;
-        opened_file::<false>(record, opened, open_flags)
+        opened_file(record, &opened, 0)
     });
     0
 }

@@ -40,7 +40,9 @@ pub struct LoadOptions {
 /// The programs and maps in the kernel. All of it goes when this is dropped, or the process dies.
 pub struct Object {
     ebpf: Ebpf,
-    btf: Btf,
+    /// The kernel's types as the loader wants them. Many megabytes, so they are let go when the
+    /// hooks are attached and read again when one is added.
+    btf: Option<Btf>,
     cgroup2: Option<PathBuf>,
     links: HashMap<u32, Link>,
 }
@@ -65,8 +67,13 @@ impl Object {
             .cgroup_v1_controller
             .and_then(|name| types.enum_value("cgroup_subsys_id", &format!("{name}_cgrp_id")))
             .unwrap_or(settings::NO_V1);
-        let log_level = if options.kernel_log { 5_u8 } else { 0 };
-        let btf = Btf::from_sys_fs().map_err(|source| BpfError::Load(Box::new(source.into())))?;
+        let (log_level, verifier_log) = if options.kernel_log {
+            (5_u8, VerifierLogLevel::DEBUG)
+        } else {
+            (0, VerifierLogLevel::DISABLE)
+        };
+        drop(types);
+        let btf = read_btf()?;
         let ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .override_global(settings::OFFSETS, &offsets, true)
@@ -74,10 +81,10 @@ impl Object {
             .override_global(settings::CGROUP_V1_SUBSYSTEM, &subsystem, true)
             .override_global("AYA_LOG_LEVEL", &log_level, false)
             .map_max_entries(settings::RECORDS, options.ring_bytes)
-            .verifier_log_level(VerifierLogLevel::DISABLE)
+            .verifier_log_level(verifier_log)
             .load(OBJECT)
             .map_err(|source| BpfError::Load(Box::new(source)))?;
-        Ok(Self { ebpf, btf, cgroup2: cgroup2_root(), links: HashMap::new() })
+        Ok(Self { ebpf, btf: Some(btf), cgroup2: cgroup2_root(), links: HashMap::new() })
     }
 
     /// Loads and attaches a program. One that is already attached stays as it is.
@@ -93,6 +100,7 @@ impl Object {
             }
         };
         let Self { ebpf, btf, cgroup2, links } = self;
+        let btf = kernel_btf(btf)?;
         let entry = ebpf.program_mut(program.name()).ok_or(BpfError::Absent(program.name()))?;
         let unloaded = entry.fd().is_err();
         let link = match attach_point(program) {
@@ -164,7 +172,7 @@ impl Object {
             self.ebpf.program_mut(program.name()).ok_or(BpfError::Absent(program.name()))?;
         let entry: &mut Iter = entry.try_into().map_err(|e: aya::programs::ProgramError| refused(e.into()))?;
         if entry.fd().is_err() {
-            entry.load("task", &self.btf).map_err(|e| refused(e.into()))?;
+            entry.load("task", kernel_btf(&mut self.btf)?).map_err(|e| refused(e.into()))?;
         }
         let link = entry.attach().map_err(|e| refused(e.into()))?;
         let link = entry.take_link(link).map_err(|e| refused(e.into()))?;
@@ -172,6 +180,11 @@ impl Object {
         let mut file = link.into_file().map_err(|e| refused(e.into()))?;
         file.read_to_end(&mut records).map_err(|e| refused(e.into()))?;
         Ok(records)
+    }
+
+    /// Lets go of what only loading needs.
+    pub fn forget_types(&mut self) {
+        self.btf = None;
     }
 
     /// The ring buffer; it can be taken once.
@@ -238,6 +251,17 @@ impl Object {
     pub fn take_kernel_log(&mut self) -> Result<KernelLog, BpfError> {
         KernelLog::new(&mut self.ebpf)
     }
+}
+
+fn read_btf() -> Result<Btf, BpfError> {
+    Btf::from_sys_fs().map_err(|source| BpfError::Load(Box::new(source.into())))
+}
+
+fn kernel_btf(btf: &mut Option<Btf>) -> Result<&Btf, BpfError> {
+    Ok(match btf {
+        Some(btf) => btf,
+        none => none.insert(read_btf()?),
+    })
 }
 
 /// Where the cgroup v2 hierarchy is mounted, of the mounts that this process sees.

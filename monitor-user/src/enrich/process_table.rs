@@ -172,6 +172,7 @@ pub fn unknown_process(key: ProcessKey, parent: ProcessKey, namespace_pid: u32) 
         key,
         parent,
         namespace_pid,
+        session_id: 0,
         executable: None,
         file: crate::event::FileFacts::default(),
         size: 0,
