@@ -1,0 +1,237 @@
+//! `runmon rules`: reads rule files, says what is wrong with them, runs their tests, lists them.
+//!
+//! The only place that reads rule files; everything it knows of rules it asks of [`rules`].
+
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use monitor_rules::{
+    Diagnostic, Loaded, RuleFile, Severity,
+    limits::{FILE_BYTES_MAX, FILES_MAX},
+};
+
+use super::Usage;
+use crate::{
+    event::Event,
+    rules::{self, Rules, names::Names, testing::run_tests},
+};
+
+/// Folders within folders that are searched for rule files.
+const DEPTH_MAX: usize = 16;
+
+/// Exit code for rules that cannot be used.
+const BAD_RULES: u8 = 2;
+
+/// Says what is wrong with rule files; without paths with the embedded ones.
+///
+/// # Errors
+///
+/// A path that cannot be read, or an output that cannot be written.
+pub fn check(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let files = read(paths)?;
+    let loaded = compile(&files);
+    let mut found = loaded.diagnostics.clone();
+    // A macro that no rule uses is never compiled: its grammar is checked here.
+    let alone = files.iter().flat_map(|file| monitor_rules::parse_file(file.as_rule_file()));
+    for diagnostic in alone {
+        if !found.iter().any(|known| is_same(known, &diagnostic)) {
+            found.push(diagnostic);
+        }
+    }
+    let mut text = report::diagnostics(&found, look_of(&io::stdout()));
+    let errors = found.iter().filter(|d| d.severity() == Severity::Error).count();
+    text.push_str(&format!(
+        "{}, {}: {}, {}\n",
+        report::count(files.len(), "file"),
+        report::count(loaded.rules.rules().len(), "rule"),
+        report::count(errors, "error"),
+        report::count(found.len() - errors, "warning"),
+    ));
+    show(&text)?;
+    Ok(if errors > 0 { ExitCode::from(BAD_RULES) } else { ExitCode::SUCCESS })
+}
+
+/// Runs the tests that stand in rule files; without paths in the embedded ones.
+///
+/// # Errors
+///
+/// A path or a rule that cannot be used, or an output that cannot be written.
+pub fn test(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let rules = load(paths)?;
+    let reports = run_tests(&rules);
+    let failed = reports.iter().filter(|report| !report.passed()).count();
+    let mut text: String = reports.iter().map(report::test).collect();
+    text.push_str(&format!("{} passed, {failed} failed\n", reports.len() - failed));
+    let untested = rules.rules().iter().filter(|rule| rule.tests.is_empty()).count();
+    if untested > 0 {
+        text.push_str(&format!("{} without tests\n", report::count(untested, "rule")));
+    }
+    show(&text)?;
+    Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Lists rules; without paths the embedded ones.
+///
+/// # Errors
+///
+/// A path or a rule that cannot be used, or an output that cannot be written.
+pub fn list(paths: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {
+    let rules = load(paths)?;
+    show(&if json { report::rules_as_json(&rules) } else { report::rules_as_table(&rules) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lists the fields that conditions and outputs can use.
+///
+/// # Errors
+///
+/// An output that cannot be written.
+pub fn fields(json: bool) -> anyhow::Result<ExitCode> {
+    show(&if json { report::fields_as_json() } else { report::fields_as_table() })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads and compiles rules; without paths the embedded ones. Warnings and errors are shown on
+/// standard error.
+///
+/// # Errors
+///
+/// A path or a rule that cannot be used: the caller's to mend.
+pub fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {
+    let files = read(paths)?;
+    let loaded = compile(&files);
+    let text = report::diagnostics(&loaded.diagnostics, look_of(&io::stderr()));
+    // Nobody may be there to read it; the error below is told in any case.
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+    if loaded.has_errors() {
+        let errors = loaded.diagnostics.iter().filter(|d| d.severity() == Severity::Error).count();
+        let errors = report::count(errors, "error");
+        let cure = "`runmon rules check` shows them with their places";
+        return Err(Usage(format!("{errors} in the rules\nhint: {cure}")).into());
+    }
+    Ok(loaded.rules)
+}
+
+/// Lets rules speak of this host's users and groups by name. Only for live events: a recording may
+/// come from elsewhere.
+pub fn name_users_of_this_host() {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    rules::names::set_of_host(Names::parse(&read("/etc/passwd"), &read("/etc/group")));
+}
+
+/// A rule file that was read.
+struct Source {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl Source {
+    fn as_rule_file(&self) -> RuleFile<'_> {
+        RuleFile { name: &self.name, bytes: &self.bytes }
+    }
+}
+
+fn compile(files: &[Source]) -> Loaded<Event> {
+    rules::load(&files.iter().map(Source::as_rule_file).collect::<Vec<_>>())
+}
+
+/// The files that the paths stand for, in order; those of a directory by name.
+fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
+    if paths.is_empty() {
+        let owned =
+            |file: RuleFile<'_>| Source { name: file.name.to_owned(), bytes: file.bytes.to_vec() };
+        return Ok(rules::embedded().into_iter().map(owned).collect());
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        let before = files.len();
+        if path.is_dir() {
+            files_below(path, 0, &mut files)?;
+        } else {
+            files.push(path.clone());
+        }
+        if files.len() == before {
+            let text = format!(
+                "no rule files in {}\nhint: their names end in .yaml or .yml",
+                path.display()
+            );
+            return Err(Usage(text).into());
+        }
+    }
+    if files.len() > FILES_MAX {
+        let text = format!("{} rule files are more than {FILES_MAX}", files.len());
+        return Err(Usage(format!("{text}\nhint: join some of them")).into());
+    }
+    files.iter().map(|path| read_file(path)).collect()
+}
+
+/// Rule files at any depth. Hidden ones are left out: a mounted ConfigMap keeps its copies there.
+fn files_below(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    if depth > DEPTH_MAX {
+        let text = format!("{} is nested more than {DEPTH_MAX} deep", folder.display());
+        return Err(Usage(text).into());
+    }
+    let entries: io::Result<Vec<_>> = fs::read_dir(folder).and_then(Iterator::collect);
+    let mut entries = entries.map_err(|error| unreadable(folder, &error))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let sort = entry.file_type().map_err(|error| unreadable(&path, &error))?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if sort.is_dir() {
+            files_below(&path, depth + 1, files)?;
+        } else if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Reads no more than a rule file may have, and one byte, at which the loader says so.
+fn read_file(path: &Path) -> anyhow::Result<Source> {
+    let mut bytes = Vec::new();
+    let limit = FILE_BYTES_MAX as u64 + 1;
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(path, &error))?;
+    Ok(Source { name: path.display().to_string(), bytes })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Usage {
+    let cure = match error.kind() {
+        io::ErrorKind::NotFound => "check the path; without one the embedded rules are used",
+        io::ErrorKind::PermissionDenied => "let this user read it",
+        _ => "give a rule file or a directory of rule files",
+    };
+    Usage(format!("cannot read rules from {}: {error}\nhint: {cure}", path.display()))
+}
+
+fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
+    one.one_line() == other.one_line()
+}
+
+/// How diagnostics look there.
+fn look_of(stream: &impl io::IsTerminal) -> report::Look {
+    let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if stream.is_terminal() { report::Look::Drawn { colour } } else { report::Look::Lines }
+}
+
+/// Writes to standard output. A reader that has seen enough is no failure.
+fn show(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}

@@ -1,0 +1,149 @@
+use std::{fs, path::PathBuf};
+
+use super::*;
+use crate::rules::testing::run_tests;
+
+const GOOD: &str = "- rule: A rule\n  id: a\n  desc: d\n  condition: evt.type = execve and \
+                    (proc.name = x or not proc.args = y)\n  output: o\n  priority: info\n";
+
+/// A directory that goes away with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("runmon-rules-{}-{name}", std::process::id()));
+        for (file, text) in files {
+            let path = folder.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn paths(&self) -> Vec<PathBuf> {
+        vec![self.0.clone()]
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn of(text: &str) -> Loaded<Event> {
+    rules::load(&[RuleFile { name: "f.yaml", bytes: text.as_bytes() }])
+}
+
+#[test]
+fn a_directory_is_read_in_order_without_what_is_hidden() {
+    let folder = Folder::new(
+        "order",
+        &[
+            ("b.yaml", "b"),
+            ("a/z.yml", "a"),
+            ("a/notes.txt", "no"),
+            (".hidden/x.yaml", "no"),
+            ("c.yaml", "c"),
+        ],
+    );
+    let read = read(&folder.paths()).unwrap();
+    let bytes: Vec<&[u8]> = read.iter().map(|file| &*file.bytes).collect();
+    assert_eq!(bytes, [b"a", b"b", b"c"]);
+    assert!(read[0].name.ends_with("/a/z.yml"));
+}
+
+#[test]
+fn paths_that_cannot_be_read_say_so() {
+    let message = |paths: &[PathBuf]| match read(paths) {
+        Ok(_) => panic!("could be read"),
+        Err(error) => {
+            assert!(error.downcast_ref::<Usage>().is_some());
+            format!("{error:#}")
+        }
+    };
+    let missing = message(&["/nowhere/rules.yaml".into()]);
+    assert!(missing.starts_with("cannot read rules from /nowhere/rules.yaml: No such file"));
+    assert!(missing.contains("\nhint: "), "{missing}");
+    let folder = Folder::new("empty", &[("notes.txt", "")]);
+    assert!(message(&folder.paths()).starts_with("no rule files in "));
+}
+
+#[test]
+fn exit_codes() {
+    let good = Folder::new("good", &[("r.yaml", GOOD)]);
+    let broken = Folder::new("broken", &[("r.yaml", &GOOD.replace("proc.name", "proc.nme"))]);
+    let unused = format!("{GOOD}- macro: m\n  condition: evt.type = (\n");
+    let unused = Folder::new("unused", &[("r.yaml", &unused)]);
+    let tests = "  tests:\n  - {name: t, fires: true, event: {evt.type: procexit}}\n";
+    let failing = Folder::new("failing", &[("r.yaml", &format!("{GOOD}{tests}"))]);
+    let code = |result: anyhow::Result<ExitCode>| format!("{:?}", result.unwrap());
+    let [clean, failure, bad] =
+        [ExitCode::SUCCESS, ExitCode::FAILURE, ExitCode::from(2)].map(|code| format!("{code:?}"));
+    assert_eq!(code(check(&good.paths())), clean);
+    assert_eq!(code(check(&broken.paths())), bad);
+    assert_eq!(code(check(&unused.paths())), bad);
+    assert_eq!(code(check(&[])), clean);
+    assert_eq!(code(test(&good.paths())), clean);
+    assert_eq!(code(test(&failing.paths())), failure);
+    assert_eq!(code(test(&[])), clean);
+    assert!(test(&broken.paths()).unwrap_err().downcast_ref::<Usage>().is_some());
+    assert!(load(&broken.paths()).is_err() && load(&good.paths()).is_ok());
+}
+
+#[test]
+fn diagnostics_are_lines_or_drawn() {
+    let loaded = of(&GOOD.replace("proc.name", "proc.nme"));
+    let lines = report::diagnostics(&loaded.diagnostics, report::Look::Lines);
+    assert!(lines.starts_with("f.yaml:4:"), "{lines}");
+    assert_eq!(lines.lines().count(), 1);
+    let drawn = report::diagnostics(&loaded.diagnostics, report::Look::Drawn { colour: false });
+    assert_eq!(
+        drawn,
+        "error[unknown-field]: unknown field `proc.nme`\n \
+         --> f.yaml:4:37\n\
+         4 |   condition: evt.type = execve and (proc.nme = x or not proc.args = y)\n  \
+         |                                     ^^^^^^^^\n  \
+         = help: did you mean `proc.name`?\n\n"
+    );
+    let colour = report::diagnostics(&loaded.diagnostics, report::Look::Drawn { colour: true });
+    assert!(colour.contains('\x1b'));
+}
+
+#[test]
+fn a_failed_test_says_why() {
+    let tests = "  tests:\n  - name: one\n    fires: true\n    event: {evt.type: execve, \
+                 proc.name: sh, proc.args: y}\n  - name: two\n    fires: true\n    event: \
+                 {evt.type: execve, nope: 1}\n";
+    let loaded = of(&format!("{GOOD}{tests}"));
+    let shown: Vec<String> = run_tests(&loaded.rules).iter().map(report::test).collect();
+    assert_eq!(
+        shown[0],
+        "f.yaml:8: `A rule`, test `one`: expected to fire, was quiet\n  \
+           no  all of:\n    \
+             yes evt.type = execve   (is `exec`)\n    \
+             no  one of:\n      \
+               no  proc.name = x   (is `sh`)\n      \
+               no  not:\n        \
+                 yes proc.args = y   (is `y`)\n\n"
+    );
+    assert!(shown[1].contains("f.yaml:13:31: no event has a field `nope`"), "{}", shown[1]);
+}
+
+#[test]
+fn lists_have_every_rule_and_field() {
+    let loaded = of(GOOD);
+    assert_eq!(
+        report::rules_as_table(&loaded.rules),
+        "ID  PRIORITY       EVENTS  TACTICS  NAME\na   informational  exec             A rule\n"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&report::rules_as_json(&loaded.rules)).unwrap();
+    assert_eq!(json[0]["id"], "a");
+    assert_eq!(json[0]["events"], serde_json::json!(["exec"]));
+    assert_eq!(json[0]["fields"], serde_json::json!(["evt.type", "proc.args", "proc.name"]));
+    let json: serde_json::Value = serde_json::from_str(&report::fields_as_json()).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), crate::rules::SCHEMA.fields.len());
+    assert!(report::fields_as_table().contains("\nproc.aname[n]  "));
+}

@@ -1,0 +1,209 @@
+//! `evt.*`: the act, its time and its result.
+
+use monitor_rules::{Arg, Field, Type, Value};
+use nix::{errno::Errno, libc};
+
+use super::{number, one, socket};
+use crate::{
+    event::{Action, Event, FileAct, Outcome},
+    rules::schema::{ALL, EXEC, EXIT, FILE},
+};
+
+pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
+    one("evt.type", Type::Str, ALL, "The act, as the system call that usually leads to it.", kind),
+    one("evt.category", Type::Str, ALL, "`process`, `net` or `file`.", category),
+    one("evt.num", Type::Int, ALL, "Number of the event in its stream, from 1.", |event, _| {
+        number(event.id.sequence)
+    }),
+    one("evt.dir", Type::Str, ALL, "Always `<`: every event tells of a finished act.", |_, _| {
+        Value::str("<")
+    }),
+    one("evt.time", Type::Str, ALL, "Time of day, UTC, with nanoseconds.", |event, _| {
+        time(event, "%H:%M:%S.%9f")
+    }),
+    one("evt.time.iso8601", Type::Str, ALL, "Date and time, UTC, with nanoseconds.", |event, _| {
+        time(event, "%Y-%m-%dT%H:%M:%S.%9fZ")
+    }),
+    one("evt.rawtime", Type::Int, ALL, "Nanoseconds since 1970.", |event, _| {
+        Value::Int(event.timestamp_ns)
+    }),
+    one(
+        "evt.res",
+        Type::Str,
+        ALL,
+        "`SUCCESS`, or the name of the error; `SUCCESS` also where the act was only seen to be \
+         allowed.",
+        result,
+    ),
+    one(
+        "evt.rawres",
+        Type::Int,
+        ALL,
+        "0, or the number of the error, negative; 0 also where the act was only seen to be \
+         allowed.",
+        |event, _| Value::Int(raw_result(event)),
+    ),
+    one("evt.failed", Type::Bool, ALL, "The act ended with an error.", |event, _| {
+        Value::Bool(raw_result(event) < 0)
+    }),
+    one("evt.is_open_write", Type::Bool, FILE, "The open asks for writing.", |event, _| {
+        on_file(event, |act| Value::Bool(writes(act)))
+    }),
+    one(
+        "evt.is_open_read",
+        Type::Bool,
+        FILE,
+        "The open asks for reading; opens for reading alone are not observed.",
+        |event, _| on_file(event, |act| Value::Bool(reads(act))),
+    ),
+    one("evt.is_open_create", Type::Bool, FILE, "The open created the file.", |event, _| {
+        on_file(event, |act| Value::Bool(act.created))
+    }),
+    one(
+        "evt.is_open_exec",
+        Type::Bool,
+        FILE,
+        "The open created a file that may be executed.",
+        |event, _| {
+            let executable = |act: &FileAct| act.file.is_some_and(|file| file.mode & 0o111 != 0);
+            on_file(event, |act| Value::Bool(act.created && executable(act)))
+        },
+    ),
+    one("evt.args", Type::Str, ALL, "The arguments in one text.", arguments),
+    one("evt.arg.flags", Type::Str, FILE, "Flags of the open, with `|` between.", |event, _| {
+        on_file(event, |act| Value::owned(flags(act)))
+    }),
+    one(
+        "evt.arg.name",
+        Type::Str,
+        FILE,
+        "The name that was opened, as far as kept.",
+        |event, _| on_file(event, |act| Value::str(act.name.as_ref().unwrap_or(&act.path))),
+    ),
+    one("evt.arg.filename", Type::Str, EXEC, "The name that was executed.", |event, _| match event
+        .action
+    {
+        Action::Exec { .. } => Value::str(&event.process.filename),
+        _ => Value::Absent,
+    }),
+    one(
+        "evt.arg.status",
+        Type::Int,
+        EXIT,
+        "How the process ended, as `wait(2)` tells it.",
+        |event, _| match event.action {
+            Action::Exit { status } => Value::Int(status.into()),
+            _ => Value::Absent,
+        },
+    ),
+    one("evt.arg.ret", Type::Int, EXIT, "The exit code.", |event, _| match event.action {
+        Action::Exit { status } if status & 0x7f == 0 => Value::Int((status >> 8 & 0xff).into()),
+        _ => Value::Absent,
+    }),
+];
+
+/// Where a file was opened, what `of` says of it.
+pub(super) fn on_file<'e>(
+    event: &'e Event,
+    of: impl FnOnce(&'e FileAct) -> Value<'e>,
+) -> Value<'e> {
+    match &event.action {
+        Action::FileOpen(act) => of(act),
+        _ => Value::Absent,
+    }
+}
+
+/// The result in Falco's sense: below zero only for an error.
+pub(super) fn raw_result(event: &Event) -> i64 {
+    match event.outcome {
+        Outcome::Success | Outcome::Unknown => 0,
+        Outcome::Failure(errno) => -i64::from(errno.unsigned_abs()),
+    }
+}
+
+fn kind<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
+    Value::str(match event.action {
+        Action::Exec { .. } => "execve",
+        Action::Fork { .. } => "clone",
+        Action::Exit { .. } => "procexit",
+        Action::Connect(_) => "connect",
+        Action::Send(_) => "sendto",
+        Action::FileOpen(_) => "open",
+    })
+}
+
+fn category<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
+    Value::str(match event.action {
+        Action::Exec { .. } | Action::Fork { .. } | Action::Exit { .. } => "process",
+        Action::Connect(_) | Action::Send(_) => "net",
+        Action::FileOpen(_) => "file",
+    })
+}
+
+fn time(event: &Event, format: &str) -> Value<'static> {
+    match jiff::Timestamp::from_nanosecond(event.timestamp_ns.into()) {
+        Ok(time) => Value::owned(time.strftime(format).to_string()),
+        Err(_) => Value::Absent,
+    }
+}
+
+fn result<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
+    match event.outcome {
+        Outcome::Success | Outcome::Unknown => Value::str("SUCCESS"),
+        Outcome::Failure(errno) => {
+            Value::owned(format!("{:?}", Errno::from_raw(errno.saturating_abs())))
+        }
+    }
+}
+
+fn arguments<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
+    let text = match &event.action {
+        Action::Exec { .. } => [b"filename=", &*event.process.filename].concat(),
+        Action::Fork { child } => format!("child={}", child.pid).into_bytes(),
+        Action::Exit { status } => format!("status={status}").into_bytes(),
+        Action::Connect(act) | Action::Send(act) => [b"addr=", &*socket::tuple(act)].concat(),
+        Action::FileOpen(act) => {
+            let name = act.name.as_ref().unwrap_or(&act.path);
+            [b"name=", &**name, b" flags=", flags(act).as_bytes()].concat()
+        }
+    };
+    Value::owned(text)
+}
+
+fn access(act: &FileAct) -> u32 {
+    act.open_flags & libc::O_ACCMODE.unsigned_abs()
+}
+
+fn has(act: &FileAct, flag: libc::c_int) -> bool {
+    let flag = flag.unsigned_abs();
+    act.open_flags & flag == flag
+}
+
+fn writes(act: &FileAct) -> bool {
+    let cut_or_made = has(act, libc::O_TRUNC) || act.created;
+    access(act) != libc::O_RDONLY.unsigned_abs() || cut_or_made
+}
+
+fn reads(act: &FileAct) -> bool {
+    access(act) != libc::O_WRONLY.unsigned_abs()
+}
+
+fn flags(act: &FileAct) -> String {
+    let access = match access(act).cast_signed() {
+        libc::O_RDONLY => "O_RDONLY",
+        libc::O_WRONLY => "O_WRONLY",
+        _ => "O_RDWR",
+    };
+    let others = [
+        (libc::O_CREAT, "O_CREAT"),
+        (libc::O_EXCL, "O_EXCL"),
+        (libc::O_TRUNC, "O_TRUNC"),
+        (libc::O_APPEND, "O_APPEND"),
+        (libc::O_DIRECTORY, "O_DIRECTORY"),
+        (libc::O_NOFOLLOW, "O_NOFOLLOW"),
+        (libc::O_CLOEXEC, "O_CLOEXEC"),
+        (libc::O_TMPFILE, "O_TMPFILE"),
+    ];
+    let set = others.into_iter().filter(|(flag, _)| has(act, *flag)).map(|(_, name)| name);
+    std::iter::once(access).chain(set).collect::<Vec<_>>().join("|")
+}

@@ -1,0 +1,78 @@
+//! The fields of the schema, a file for each family, and what their getters share.
+
+pub(super) mod ancestors;
+pub(super) mod container;
+pub(super) mod descriptor;
+pub(super) mod event;
+pub(super) mod process;
+pub(super) mod program;
+pub(super) mod socket;
+pub(super) mod user;
+
+use std::borrow::Cow;
+
+use monitor_rules::{Arg, ArgRule, Field, Get, KindSet, Type, Unknown, Value, Visit};
+
+use crate::event::{Event, Fact, Reason};
+
+/// How a field with one value gets it.
+type GetOne = for<'e> fn(&'e Event, &Arg) -> Value<'e>;
+/// How a field with several values gets them.
+type GetAny = for<'e> fn(&'e Event, &Arg, &mut Visit<'_, 'e>);
+
+/// A field with one value.
+pub(super) const fn one(
+    name: &'static str,
+    ty: Type,
+    kinds: KindSet,
+    doc: &'static str,
+    get: GetOne,
+) -> Field<Event> {
+    Field { name, ty, arg: ArgRule::None, kinds, doc, get: Get::One(get) }
+}
+
+/// A field with alternatives.
+pub(super) const fn any(
+    name: &'static str,
+    (ty, arg): (Type, ArgRule),
+    kinds: KindSet,
+    doc: &'static str,
+    get: GetAny,
+) -> Field<Event> {
+    Field { name, ty, arg, kinds, doc, get: Get::Any(get) }
+}
+
+/// A value that will not be known.
+const fn never(reason: &'static str) -> Value<'static> {
+    Value::Unknown(Unknown::Never(reason))
+}
+
+/// A number as rules have it. None of ours reaches past the end.
+fn number(value: u64) -> Value<'static> {
+    Value::Int(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// A fact, or why it is not known.
+fn fact<'e>(fact: &'e Fact<Box<str>>) -> Value<'e> {
+    match fact {
+        Fact::Known(text, _) => Value::str(text.as_bytes()),
+        Fact::Unknown(Reason::Pending) => Value::Unknown(Unknown::Pending),
+        Fact::Unknown(Reason::NotApplicable) => Value::Absent,
+        Fact::Unknown(reason) => never(reason.name()),
+    }
+}
+
+/// Strings that each end in a zero byte, with spaces between. Copies only if there are several.
+fn spaced(strings: &[u8]) -> Value<'_> {
+    let strings = strings.strip_suffix(b"\0").unwrap_or(strings);
+    if !strings.contains(&0) {
+        return Value::Str(Cow::Borrowed(strings));
+    }
+    Value::owned(strings.iter().map(|b| if *b == 0 { b' ' } else { *b }).collect::<Vec<u8>>())
+}
+
+/// Device numbers in the one number that the kernel shows to programs.
+fn device_number(major: u32, minor: u32) -> Value<'static> {
+    let (major, minor) = (i64::from(major), i64::from(minor));
+    Value::Int((minor & 0xff) | (major << 8) | ((minor & !0xff) << 12))
+}

@@ -1,0 +1,301 @@
+//! `proc.*`: the process that acts, by name, arguments and place in the session.
+
+use std::ops::ControlFlow;
+
+use monitor_rules::{Arg, ArgRule, Field, Type, Value, Visit};
+
+use super::{any, device_number, never, number, one, spaced};
+use crate::{
+    event::{Event, Knowledge, Process, Stdio, base_name, comm_bytes},
+    limits::ENV_KEYS,
+    rules::schema::ALL,
+};
+
+pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
+    one("proc.name", Type::Str, ALL, "File name of the program.", |event, _| name(&event.process)),
+    one("proc.exepath", Type::Str, ALL, "Full path of the program.", |event, _| {
+        executable(&event.process)
+    }),
+    one("proc.exe", Type::Str, ALL, "First argument, as the caller chose it.", |event, _| {
+        first_argument(&event.process)
+    }),
+    one("proc.args", Type::Str, ALL, "Arguments after the first, with spaces.", |event, _| {
+        arguments(&event.process)
+    }),
+    one("proc.cmdline", Type::Str, ALL, "Name and arguments, with spaces.", |event, _| {
+        command_line(&event.process)
+    }),
+    one("proc.exeline", Type::Str, ALL, "All arguments, with spaces.", |event, _| {
+        of(&event.process, |process| spaced(&process.args))
+    }),
+    one("proc.nargs", Type::Int, ALL, "Number of arguments after the first.", |event, _| {
+        of(&event.process, argument_count)
+    }),
+    one(
+        "proc.cmdlenargs",
+        Type::Int,
+        ALL,
+        "Bytes of the arguments after the first.",
+        |event, _| {
+            of(&event.process, |process| {
+                let first = first_and_rest(process).0.len();
+                number(u64::from(process.args_total).saturating_sub(first as u64 + 1))
+            })
+        },
+    ),
+    one("proc.cwd", Type::Str, ALL, "Working directory at the start.", |event, _| {
+        of(&event.process, |process| known_path(&process.cwd))
+    }),
+    one(
+        "proc.tty",
+        Type::Int,
+        ALL,
+        "Device number of the controlling terminal at the start; 0 for none.",
+        |event, _| {
+            of(&event.process, |process| {
+                process.tty.map_or(Value::Int(0), |(major, minor)| device_number(major, minor))
+            })
+        },
+    ),
+    any(
+        "proc.env",
+        (Type::Str, ArgRule::OptionalKey),
+        ALL,
+        "Value of an environment variable at the start, of those that are kept; without a key all \
+         of them.",
+        environment,
+    ),
+    one(
+        "proc.script",
+        Type::Str,
+        ALL,
+        "Path of the script, where one was started directly; not a field of Falco's.",
+        |event, _| {
+            of(&event.process, |process| Value::or_absent(process.script.as_ref().map(Value::str)))
+        },
+    ),
+    one(
+        "proc.stdin_type",
+        Type::Str,
+        ALL,
+        "What the standard input was at the start: `file`, `pipe`, `tty`, `socket`, `character`, \
+         `other` or `none`; not a field of Falco's.",
+        |event, _| of(&event.process, stdin_type),
+    ),
+    one("proc.pid", Type::Int, ALL, "Process id.", |event, _| {
+        Value::Int(event.process.key.pid.into())
+    }),
+    one("proc.vpid", Type::Int, ALL, "Process id in its own pid namespace.", |event, _| {
+        Value::Int(event.process.namespace_pid.into())
+    }),
+    one("proc.ppid", Type::Int, ALL, "Process id of the parent.", |event, _| {
+        Value::Int(event.process.parent.pid.into())
+    }),
+    one("proc.sid", Type::Int, ALL, "Process id of the session leader.", |event, _| {
+        Value::Int(event.session_id.into())
+    }),
+    one("proc.sname", Type::Str, ALL, "File name of the session leader.", |event, _| {
+        let chain = std::iter::once(&event.process).chain(event.ancestors.iter());
+        let mut leaders = chain.filter(|process| process.key.pid == event.session_id);
+        match leaders.next() {
+            Some(leader) => name(leader),
+            None if event.session_id == 0 => Value::Absent,
+            None => never("gone"),
+        }
+    }),
+    one("proc.duration", Type::Int, ALL, "Age of the process, nanoseconds.", |event, _| {
+        number(event.boottime_ns.saturating_sub(event.process.key.start_ns))
+    }),
+    one("thread.tid", Type::Int, ALL, "Thread id.", |event, _| Value::Int(event.tid.into())),
+    one(
+        "thread.cap_effective",
+        Type::Str,
+        ALL,
+        "Effective capabilities at the start, with spaces.",
+        |event, _| of(&event.process, |process| capabilities(process.cap_effective)),
+    ),
+    one(
+        "thread.cap_permitted",
+        Type::Str,
+        ALL,
+        "Permitted capabilities at the start, with spaces.",
+        |event, _| of(&event.process, |process| capabilities(process.cap_permitted)),
+    ),
+];
+
+/// What `get` says of a process of which more than the act is known.
+pub(super) fn of<'e>(
+    process: &'e Process,
+    get: impl FnOnce(&'e Process) -> Value<'e>,
+) -> Value<'e> {
+    if process.knowledge == Knowledge::Gone { never("gone") } else { get(process) }
+}
+
+/// File name of the program. A kernel thread has none, and goes by its thread name.
+pub(super) fn name(process: &Process) -> Value<'_> {
+    match &process.executable {
+        Some(path) => Value::str(base_name(path)),
+        None => of(process, |process| Value::str(comm_bytes(&process.comm))),
+    }
+}
+
+/// Full path of the program.
+pub(super) fn executable(process: &Process) -> Value<'_> {
+    match &process.executable {
+        Some(path) => Value::str(path),
+        None => of(process, |_| Value::Absent),
+    }
+}
+
+/// First argument.
+pub(super) fn first_argument(process: &Process) -> Value<'_> {
+    of(process, |process| match &*process.args {
+        b"" => Value::Absent,
+        _ => Value::str(first_and_rest(process).0),
+    })
+}
+
+/// Name and arguments.
+pub(super) fn command_line(process: &Process) -> Value<'_> {
+    of(process, |process| {
+        let (Value::Str(name), Value::Str(rest)) = (name(process), arguments(process)) else {
+            return Value::Absent;
+        };
+        if rest.is_empty() {
+            return Value::Str(name);
+        }
+        Value::owned([&*name, b" ", &*rest].concat())
+    })
+}
+
+fn arguments(process: &Process) -> Value<'_> {
+    of(process, |process| spaced(first_and_rest(process).1))
+}
+
+fn first_and_rest(process: &Process) -> (&[u8], &[u8]) {
+    let end = process.args.iter().position(|byte| *byte == 0).unwrap_or(process.args.len());
+    let (first, rest) = process.args.split_at_checked(end).unwrap_or_default();
+    (first, rest.strip_prefix(b"\0").unwrap_or(rest))
+}
+
+fn argument_count(process: &Process) -> Value<'_> {
+    if process.args_total as usize > process.args.len() {
+        return never("truncated");
+    }
+    let count = process.args.split_inclusive(|byte| *byte == 0).count();
+    number(count.saturating_sub(1) as u64)
+}
+
+fn known_path(path: &[u8]) -> Value<'_> {
+    if path.is_empty() { Value::Absent } else { Value::str(path) }
+}
+
+fn environment<'e>(event: &'e Event, arg: &Arg, visit: &mut Visit<'_, 'e>) {
+    let process = &*event.process;
+    let mut found = false;
+    let Some(key) = arg.key() else {
+        return end(visit(of(process, |process| spaced(&process.env))));
+    };
+    for variable in process.env.split(|byte| *byte == 0) {
+        let at = variable.iter().position(|byte| *byte == b'=');
+        let Some((name, value)) = at.and_then(|at| variable.split_at_checked(at)) else { continue };
+        if !key.matches(name) {
+            continue;
+        }
+        found = true;
+        if visit(Value::str(value.strip_prefix(b"=").unwrap_or(value))).is_break() {
+            return;
+        }
+    }
+    if !found {
+        end(visit(of(process, |process| unset(process, key.text()))));
+    }
+}
+
+/// The last visit: whether to go on does not matter.
+fn end(flow: ControlFlow<()>) {
+    match flow {
+        ControlFlow::Continue(()) | ControlFlow::Break(()) => {}
+    }
+}
+
+/// What it means that a variable is not there.
+fn unset(process: &Process, key: &str) -> Value<'static> {
+    let kept = ENV_KEYS.iter().any(|kept| match kept.strip_suffix('*') {
+        Some(prefix) => key.starts_with(prefix),
+        None => key == *kept,
+    });
+    match (process.env_truncated, kept) {
+        (true, _) => never("truncated"),
+        (false, true) => Value::Absent,
+        (false, false) => never("not_kept"),
+    }
+}
+
+fn stdin_type(process: &Process) -> Value<'_> {
+    let [stdin, ..] = process.stdio;
+    Value::str(stdio_name(stdin))
+}
+
+/// How rules name what a standard stream is.
+pub(in crate::rules) fn stdio_name(stdio: Stdio) -> &'static str {
+    match stdio {
+        Stdio::None => "none",
+        Stdio::File => "file",
+        Stdio::Pipe => "pipe",
+        Stdio::Tty => "tty",
+        Stdio::Socket => "socket",
+        Stdio::Character => "character",
+        Stdio::Other => "other",
+    }
+}
+
+/// Names of the capabilities, by number.
+pub(in crate::rules) const CAPABILITIES: [&str; 41] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
+fn capabilities(set: u64) -> Value<'static> {
+    let held = CAPABILITIES.iter().enumerate().filter(|(bit, _)| set & (1 << bit) != 0);
+    Value::owned(held.map(|(_, name)| *name).collect::<Vec<_>>().join(" "))
+}

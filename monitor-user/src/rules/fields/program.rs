@@ -1,0 +1,94 @@
+//! `proc.is_exe_*` and `proc.exe_ino*`: the file that the process runs.
+
+use monitor_rules::{Field, Type, Value};
+
+use super::{number, one, process::of};
+use crate::{
+    event::{Event, FileFacts, Process},
+    rules::schema::ALL,
+};
+
+/// Magic number of overlayfs.
+const OVERLAYFS: u32 = 0x794c_7630;
+
+pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
+    one(
+        "proc.is_exe_from_memfd",
+        Type::Bool,
+        ALL,
+        "The program is a file in memory that never had a name.",
+        |event, _| on_program(event, |process, _| Value::Bool(is_memfd(process))),
+    ),
+    one(
+        "proc.is_exe_upper_layer",
+        Type::Bool,
+        ALL,
+        "The program is in the upper layer of an overlayfs: not as the image brought it.",
+        |event, _| on_program(event, |_, file| Value::Bool(file.upper_layer)),
+    ),
+    one(
+        "proc.is_exe_lower_layer",
+        Type::Bool,
+        ALL,
+        "The program is in a lower layer of an overlayfs.",
+        |event, _| {
+            on_program(event, |_, file| Value::Bool(file.magic == OVERLAYFS && !file.upper_layer))
+        },
+    ),
+    one(
+        "proc.is_exe_deleted",
+        Type::Bool,
+        ALL,
+        "The program has no name any more, and is no memfd; not a field of Falco's.",
+        |event, _| {
+            on_program(event, |process, file| Value::Bool(file.links == 0 && !is_memfd(process)))
+        },
+    ),
+    one("proc.exe_ino", Type::Int, ALL, "Inode number of the program.", |event, _| {
+        on_program(event, |_, file| number(file.inode))
+    }),
+    one(
+        "proc.exe_ino.ctime",
+        Type::Int,
+        ALL,
+        "Last change of the program's inode, nanoseconds since 1970.",
+        |event, _| on_program(event, |process, _| Value::Int(process.ctime_ns)),
+    ),
+    one(
+        "proc.exe_ino.mtime",
+        Type::Int,
+        ALL,
+        "Last change of the program's content, nanoseconds since 1970.",
+        |event, _| on_program(event, |process, _| Value::Int(process.mtime_ns)),
+    ),
+    one(
+        "proc.exe_ino.ctime_duration_proc_start",
+        Type::Int,
+        ALL,
+        "Nanoseconds from the last change of the program's inode to its start.",
+        |event, _| {
+            on_program(event, |process, _| {
+                let age = event.boottime_ns.saturating_sub(process.exec_ns);
+                let started = event.timestamp_ns.saturating_sub_unsigned(age);
+                Value::Int(started.saturating_sub(process.ctime_ns))
+            })
+        },
+    ),
+];
+
+/// What `get` says of the program; a kernel thread has none.
+fn on_program<'e>(
+    event: &'e Event,
+    get: impl FnOnce(&'e Process, &'e FileFacts) -> Value<'e>,
+) -> Value<'e> {
+    of(&event.process, |process| match process.file {
+        FileFacts { inode: 0, magic: 0, .. } => Value::Absent,
+        _ => get(process, &process.file),
+    })
+}
+
+/// Other mounts that only the kernel has hold programs too, such as the one it starts itself.
+fn is_memfd(process: &Process) -> bool {
+    let path = process.executable.as_deref().unwrap_or_default();
+    process.file.internal_mount && path.starts_with(b"/memfd:")
+}

@@ -1,0 +1,29 @@
+//! The rules: what they can speak of, the ones that runmon brings along, and their tests.
+//!
+//! Bytes of rule files come in, [`Rules`] and test reports go out. Nothing here reads a file or
+//! the clock: the commands bring the bytes.
+
+mod embedded;
+mod fields;
+pub mod names;
+pub mod schema;
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use embedded::embedded;
+use monitor_rules::{Loaded, RuleFile, RuleSet};
+pub use schema::SCHEMA;
+
+use crate::event::Event;
+
+/// Compiled rules.
+pub type Rules = RuleSet<Event>;
+
+/// Compiles rule files in order: later definitions replace or override earlier ones. Never fails;
+/// what could not be used is in the diagnostics.
+#[must_use]
+pub fn load(files: &[RuleFile<'_>]) -> Loaded<Event> {
+    RuleSet::load(&SCHEMA, files)
+}

@@ -1,0 +1,133 @@
+//! What rules can speak of: the table of fields and event types, under Falco's names.
+//!
+//! Each field answers from one event, by itself, without input or output. What an event does not
+//! have is absent; what is not known says why.
+
+use std::fmt::Write as _;
+
+use monitor_rules::{ArgRule, Field, Get, KindSet, Schema, Value};
+
+use super::{fields, types};
+use crate::event::{Action, Event};
+
+/// Every kind of event.
+pub(super) const ALL: KindSet = KindSet::first(Action::KINDS.len());
+/// A program was started.
+pub(super) const EXEC: KindSet = KindSet::of(&[0]);
+/// A process was created.
+pub(super) const FORK: KindSet = KindSet::of(&[1]);
+/// A process ended.
+pub(super) const EXIT: KindSet = KindSet::of(&[2]);
+/// A socket was connected.
+pub(super) const CONNECT: KindSet = KindSet::of(&[3]);
+/// A datagram left.
+pub(super) const SEND: KindSet = KindSet::of(&[4]);
+/// A file was opened.
+pub(super) const FILE: KindSet = KindSet::of(&[5]);
+/// Acts on sockets.
+pub(super) const SOCKET: KindSet = CONNECT.union(SEND);
+/// Acts on file descriptors.
+pub(super) const DESCRIPTOR: KindSet = SOCKET.union(FILE);
+
+/// Everything that rules can speak of.
+pub static SCHEMA: Schema<Event> = Schema {
+    fields: &FIELDS,
+    kinds: &Action::KINDS,
+    kind_of: |event| event.action.kind(),
+    type_field: "evt.type",
+    types: &types::TYPES,
+};
+
+/// The families of fields, in the order of the reference.
+const FAMILIES: [&[Field<Event>]; 8] = [
+    fields::event::FIELDS,
+    fields::process::FIELDS,
+    fields::program::FIELDS,
+    fields::ancestors::FIELDS,
+    fields::descriptor::FIELDS,
+    fields::socket::FIELDS,
+    fields::user::FIELDS,
+    fields::container::FIELDS,
+];
+
+static FIELDS: [Field<Event>; count()] = joined();
+
+const fn count() -> usize {
+    let mut count = 0;
+    let mut families: &[&[Field<Event>]] = &FAMILIES;
+    while let [family, rest @ ..] = families {
+        count += family.len();
+        families = rest;
+    }
+    count
+}
+
+/// One array of all families. The compiler runs it: `FIELDS` is part of the binary.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it, and would not compile")]
+const fn joined() -> [Field<Event>; count()] {
+    let mut all = [const { NO_FIELD }; count()];
+    let mut at = 0;
+    let mut families: &[&[Field<Event>]] = &FAMILIES;
+    while let [family, rest @ ..] = families {
+        let mut fields = *family;
+        while let [field, rest @ ..] = fields {
+            all[at] = same(field);
+            at += 1;
+            fields = rest;
+        }
+        families = rest;
+    }
+    all
+}
+
+const NO_FIELD: Field<Event> =
+    fields::one("", monitor_rules::Type::Bool, ALL, "", |_, _| Value::Absent);
+
+const fn same(field: &Field<Event>) -> Field<Event> {
+    Field {
+        name: field.name,
+        ty: field.ty,
+        arg: field.arg,
+        kinds: field.kinds,
+        doc: field.doc,
+        get: match field.get {
+            Get::One(get) => Get::One(get),
+            Get::Any(get) => Get::Any(get),
+            Get::Set(get) => Get::Set(get),
+        },
+    }
+}
+
+/// The name of a field with the argument that it takes: `proc.aname[n]`.
+#[must_use]
+pub fn written_name(field: &Field<Event>) -> String {
+    let arg = match field.arg {
+        ArgRule::None => "",
+        ArgRule::OptionalIndex | ArgRule::Index => "[n]",
+        ArgRule::OptionalKey | ArgRule::Key => "[key]",
+    };
+    format!("{}{arg}", field.name)
+}
+
+/// The names of the kinds in a set; `all` for all of them.
+#[must_use]
+pub fn kind_names(kinds: KindSet) -> Vec<&'static str> {
+    if kinds.intersection(ALL) == ALL {
+        return vec!["all"];
+    }
+    kinds.iter().filter_map(|kind| Action::KINDS.get(usize::from(kind)).copied()).collect()
+}
+
+/// The reference of all fields as a Markdown table.
+#[must_use]
+pub fn field_table_markdown() -> String {
+    let mut table =
+        String::from("| field | type | events | meaning |\n| --- | --- | --- | --- |\n");
+    for field in SCHEMA.fields {
+        let (name, kinds) = (written_name(field), kind_names(field.kinds).join(", "));
+        // Writing to a string cannot fail.
+        writeln!(table, "| `{name}` | {} | {kinds} | {} |", field.ty.name(), field.doc)
+            .unwrap_or_default();
+    }
+    table
+}

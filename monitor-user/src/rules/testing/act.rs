@@ -1,0 +1,127 @@
+//! What a test says of the act: its kind, result, file and socket.
+
+use monitor_rules::TestValue;
+use nix::{errno::Errno, libc};
+
+use super::{Set, assign, draft::Draft, value};
+use crate::{
+    event::{Action, Address, Outcome},
+    rules::SCHEMA,
+};
+
+/// The highest number of an error.
+const ERRNO_MAX: i32 = 133;
+
+/// The kind of event that a type stands for.
+pub(super) fn kind(value: &TestValue) -> Result<u8, String> {
+    let name = value::text(value)?;
+    let Some((_, kinds)) = SCHEMA.types.iter().find(|(known, _)| *known == name) else {
+        return Err(format!("`{name}` is no event type"));
+    };
+    kinds.iter().next().ok_or_else(|| format!("events of type `{name}` are not observed"))
+}
+
+pub(super) fn set(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
+    set_result(draft, name, value)
+        .or_else(|| set_file(draft, name, value))
+        .or_else(|| set_socket(draft, name, value))
+        .or_else(|| set_rest(draft, name, value))
+}
+
+fn set_result(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
+    let outcome = match name {
+        "evt.res" => value::text(value).and_then(|name| by_name(&name)),
+        "evt.rawres" => value::number::<i32>(value).map(|number| match number {
+            0.. => Outcome::Success,
+            errno => Outcome::Failure(errno.saturating_neg()),
+        }),
+        _ => return None,
+    };
+    Some(outcome.map(|outcome| draft.event.outcome = outcome))
+}
+
+fn by_name(name: &str) -> Result<Outcome, String> {
+    match name {
+        "SUCCESS" => return Ok(Outcome::Success),
+        "<unknown>" => return Ok(Outcome::Unknown),
+        _ => {}
+    }
+    let mut numbers = 1..=ERRNO_MAX;
+    let found = numbers.find(|number| format!("{:?}", Errno::from_raw(*number)) == name);
+    found.map(Outcome::Failure).ok_or_else(|| format!("`{name}` is neither SUCCESS nor an error"))
+}
+
+fn set_file(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
+    if !matches!(draft.event.action, Action::FileOpen(_)) {
+        let only_files = name.starts_with("evt.is_open") || name.starts_with("fs.path");
+        return only_files.then(|| Err("only a file that is opened has it".to_owned()));
+    }
+    let (act, facts) = (&mut draft.file, &mut draft.facts);
+    Some(match name {
+        "fd.name" | "fs.path.name" => assign(&mut act.path, value, value::bytes),
+        "fd.nameraw" | "fs.path.nameraw" => assign(&mut act.name, value, value::maybe_bytes),
+        "evt.is_open_write" => assign(&mut draft.writes, value, value::yes),
+        "evt.is_open_read" => assign(&mut draft.reads, value, value::yes),
+        "evt.is_open_create" => assign(&mut act.created, value, value::yes),
+        "fd.ino" => assign(&mut facts.inode, value, value::number),
+        "fd.is_upper_layer" => assign(&mut facts.upper_layer, value, value::yes),
+        "fd.is_block_device" => value::yes(value).map(|yes| {
+            facts.mode = if yes { libc::S_IFBLK | 0o660 } else { libc::S_IFREG | 0o644 };
+        }),
+        "fd.typechar" => value::text(value).and_then(|letter| match &*letter {
+            "f" => Ok(()),
+            "d" => {
+                facts.mode = libc::S_IFDIR | 0o755;
+                Ok(())
+            }
+            _ => Err("an opened file is `f` or `d`".to_owned()),
+        }),
+        _ => return None,
+    })
+}
+
+fn set_socket(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
+    if !matches!(draft.event.action, Action::Connect(_) | Action::Send(_)) {
+        let only_sockets = ["fd.ip", "fd.sip", "fd.rip", "fd.sport", "fd.rport", "fd.l4proto"];
+        return only_sockets.contains(&name).then(|| Err("only a socket has it".to_owned()));
+    }
+    Some(match name {
+        "fd.ip" | "fd.sip" | "fd.rip" | "fd.net" | "fd.snet" | "fd.rnet" => {
+            value::ip(value).map(|ip| draft.server.0 = ip)
+        }
+        "fd.port" | "fd.sport" | "fd.rport" => assign(&mut draft.server.1, value, value::number),
+        "fd.cip" | "fd.lip" | "fd.cnet" | "fd.lnet" => {
+            value::ip(value).map(|ip| draft.client.set_ip(ip))
+        }
+        "fd.cport" | "fd.lport" => value::number(value).map(|port| draft.client.set_port(port)),
+        "fd.name" => value::text(value).map(|path| {
+            let path = path.strip_prefix('@').map_or(path.clone(), |name| format!("\0{name}"));
+            draft.socket.destination = Address::Unix(path.into_bytes().into());
+        }),
+        "fd.l4proto" => value::text(value).and_then(|name| {
+            let (protocol, sort) = match &*name {
+                "tcp" => (libc::IPPROTO_TCP, libc::SOCK_STREAM),
+                "udp" => (libc::IPPROTO_UDP, libc::SOCK_DGRAM),
+                "icmp" => (libc::IPPROTO_ICMP, libc::SOCK_DGRAM),
+                "raw" => (libc::IPPROTO_RAW, libc::SOCK_RAW),
+                _ => return Err("a protocol is `tcp`, `udp`, `icmp` or `raw`".to_owned()),
+            };
+            draft.protocol = (small(protocol), small(sort));
+            Ok(())
+        }),
+        _ => return None,
+    })
+}
+
+/// Protocol numbers and socket types of ours are all small.
+fn small(number: i32) -> u16 {
+    u16::try_from(number).unwrap_or_default()
+}
+
+fn set_rest(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
+    match (name, &mut draft.event.action) {
+        ("evt.num", _) => Some(assign(&mut draft.event.id.sequence, value, value::number)),
+        ("evt.arg.status", Action::Exit { status }) => Some(assign(status, value, value::number)),
+        _ => None,
+    }
+}
