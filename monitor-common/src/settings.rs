@@ -5,6 +5,9 @@ pub const OFFSETS: &str = "OFFSETS";
 /// Global `DIRECT`, `u8`: 1 where typed kernel pointers may be followed directly, which needs
 /// `bpf_get_current_task_btf` (Linux 5.11).
 pub const DIRECT: &str = "DIRECT";
+/// Global `FLOOR`, `u8`: 1 makes every program return at once. What is left is the price of the
+/// attach points themselves, which benchmarks compare with.
+pub const FLOOR: &str = "FLOOR";
 /// Global `CGROUP_V1_SUBSYSTEM`, `u32`: index in `css_set.subsys` of the v1 controller whose
 /// hierarchy names the cgroup of processes that are in the v2 root; [`NO_V1`] for none.
 pub const CGROUP_V1_SUBSYSTEM: &str = "CGROUP_V1_SUBSYSTEM";

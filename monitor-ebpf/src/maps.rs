@@ -60,6 +60,10 @@ static OFFSETS: Global<[u32; Member::COUNT]> = Global::new([0; Member::COUNT]);
 #[unsafe(no_mangle)]
 static DIRECT: Global<u8> = Global::new(0);
 
+/// 1 where programs return at once, to measure the attach points alone.
+#[unsafe(no_mangle)]
+static FLOOR: Global<u8> = Global::new(0);
+
 /// Index of the v1 controller that names cgroups, or [`settings::NO_V1`].
 #[unsafe(no_mangle)]
 static CGROUP_V1_SUBSYSTEM: Global<u32> = Global::new(settings::NO_V1);
@@ -84,6 +88,12 @@ pub(crate) fn has(member: Member) -> bool {
 #[inline(always)]
 pub(crate) fn direct() -> bool {
     DIRECT.load() != 0
+}
+
+/// Whether programs return at once. The verifier drops whatever that rules out.
+#[inline(always)]
+pub(crate) fn floor() -> bool {
+    FLOOR.load() != 0
 }
 
 /// Index of the v1 controller that names cgroups, if there is one.

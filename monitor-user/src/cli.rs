@@ -61,6 +61,9 @@ pub struct LiveArgs {
     /// Join the kernel programs' own debug messages to the log
     #[arg(long)]
     pub kernel_log: bool,
+    /// Attach programs that do nothing, to measure what their attach points cost
+    #[arg(long, hide = true)]
+    pub bare_floor: bool,
     /// Stop after this time, such as 60s, 5m or 1h
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<std::time::Duration>,

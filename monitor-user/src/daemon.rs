@@ -9,7 +9,7 @@ use crate::{
     bpf::counters::Reading,
     document::{
         Document, Heartbeat,
-        heartbeat::{HookState, KindCounters, Loss, SinkCounters},
+        heartbeat::{HookState, KindCounters, Loss, ProgramState, SinkCounters},
     },
     enrich::container::Lookup,
     limits::LOSSES_SHOWN,
@@ -221,7 +221,10 @@ pub fn hooks(live: &Live) -> Vec<HookState> {
             .chosen
             .iter()
             .flat_map(|chosen| &chosen.programs)
-            .map(|(program, _)| crate::bpf::hooks::attach_point(*program).label())
+            .map(|(program, _)| ProgramState {
+                attach: crate::bpf::hooks::attach_point(*program).label(),
+                cost: live.object().run_stats(*program),
+            })
             .collect(),
         blind: planned.chosen.as_ref().map_or_else(
             || planned.refused.iter().map(|refusal| refusal.why.clone()).collect(),

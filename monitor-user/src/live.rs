@@ -76,6 +76,8 @@ pub struct LiveOptions {
     pub ring_bytes: u32,
     /// Whether the programs' own debug messages are wanted.
     pub kernel_log: bool,
+    /// Whether programs return at once, to measure their attach points alone.
+    pub floor: bool,
     /// Where runtimes keep their containers.
     pub runtime_roots: Vec<RuntimeRoot>,
 }
@@ -149,6 +151,7 @@ impl Live {
         let mut object = Object::load(&LoadOptions {
             ring_bytes: options.ring_bytes,
             kernel_log: options.kernel_log,
+            floor: options.floor,
             cgroup_v1_controller: controller,
         })?;
         object.set_own_pids(&instance.pids())?;

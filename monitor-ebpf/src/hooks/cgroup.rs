@@ -9,7 +9,7 @@ use monitor_common::{
 };
 
 use crate::{
-    maps::offset,
+    maps::{floor, offset},
     read::{Kptr, raw},
     record, task,
 };
@@ -17,6 +17,9 @@ use crate::{
 /// `TP_PROTO(struct cgroup *cgrp, const char *path)`, Linux 4.15
 #[btf_tracepoint(function = "cgroup_mkdir")]
 fn rm_cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     debug!(&ctx, "a cgroup was made");
     send(RecordKind::CgroupMkdir, Program::CgroupMkdir, ctx.arg(0), ctx.arg(1))
 }
@@ -24,6 +27,9 @@ fn rm_cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
 /// `TP_PROTO(struct cgroup *cgrp, const char *path)`, Linux 4.15
 #[btf_tracepoint(function = "cgroup_rmdir")]
 fn rm_cgroup_rmdir(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     send(RecordKind::CgroupRmdir, Program::CgroupRmdir, ctx.arg(0), ctx.arg(1))
 }
 

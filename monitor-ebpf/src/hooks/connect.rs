@@ -17,7 +17,7 @@ use monitor_common::{
 
 use crate::{
     count,
-    maps::{PENDING, SOCKET_RECORD_BYTES, offset},
+    maps::{PENDING, SOCKET_RECORD_BYTES, floor, offset},
     own,
     read::{Kptr, member, raw},
     record::{self, Record},
@@ -36,6 +36,9 @@ const SAME_ATTEMPT_NS: u64 = 1_000_000_000;
 /// Linux 2.6; the address is the kernel's copy.
 #[fexit(function = "security_socket_connect")]
 fn rm_connect(ctx: FExitContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let (sock, address): (Kptr, Kptr) = (ctx.arg(0), ctx.arg(1));
     let (length, refused): (i32, i32) = (ctx.arg(2), ctx.arg(3));
     let family: u16 = raw(address);
@@ -76,6 +79,9 @@ fn rm_connect6(ctx: SockAddrContext) -> i32 {
 
 #[inline(always)]
 fn cgroup_connect<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
+    if floor() {
+        return 1;
+    }
     let process = task::current::<false>();
     if own::is_own(program, task::pid::<false>(process)) {
         return 1;
@@ -116,6 +122,9 @@ fn keep(record: &Record, socket_id: u64) {
 /// `TP_PROTO(const struct sock *sk, const int oldstate, const int newstate)`, Linux 4.16
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn rm_sock_state(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let sock: Kptr = ctx.arg(0);
     let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
     debug!(&ctx, "socket state {} to {}", old, new);

@@ -14,7 +14,7 @@ use monitor_common::{
 use crate::{
     count,
     file::{self, Opened},
-    maps::{PATHS, has, offset},
+    maps::{PATHS, floor, has, offset},
     own,
     read::{self, Kptr, member, raw},
     record::{self, Record},
@@ -30,6 +30,9 @@ const BEFORE_ARGS: u64 = BEFORE_ENV + ENV_BYTES as u64;
 /// `TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)`, Linux 3.4
 #[btf_tracepoint(function = "sched_process_exec")]
 fn rm_exec(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let (process, program): (Kptr, Kptr) = (ctx.arg(0), ctx.arg(2));
     let parent: Kptr = member::<true, _>(process, Member::TaskRealParent);
     own::is_own(Program::ProcessExec, task::pid::<true>(parent));

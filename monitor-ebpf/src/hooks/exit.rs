@@ -4,6 +4,7 @@ use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use monitor_common::{Exit, Member, Program, RecordKind};
 
 use crate::{
+    maps::floor,
     own,
     read::{Kptr, member},
     record, task,
@@ -12,6 +13,9 @@ use crate::{
 /// `TP_PROTO(struct task_struct *p)`, Linux 2.6.24; `bool group_dead` was added in 6.16.
 #[btf_tracepoint(function = "sched_process_exit")]
 fn rm_exit(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let dying: Kptr = ctx.arg(0);
     let signal: Kptr = member::<true, _>(dying, Member::TaskSignal);
     // do_exit() has already counted this thread off, before the tracepoint.

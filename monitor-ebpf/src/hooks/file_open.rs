@@ -15,7 +15,7 @@ use monitor_common::{
 
 use crate::{
     file::{self, Opened},
-    maps::{has, offset},
+    maps::{floor, has, offset},
     own,
     read::{Kptr, member, raw},
     record::{self, Record},
@@ -39,6 +39,9 @@ const BEFORE_CWD: u64 = (FIXED_BYTES + PATH_BYTES) as u64;
 /// `int security_file_open(struct file *file)`, Linux 4.19
 #[fexit(function = "security_file_open")]
 fn rm_file_open(ctx: FExitContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let opened: Kptr = ctx.arg(0);
     let refused: i32 = ctx.arg(1);
     let mode: u32 = member::<true, _>(opened, Member::FileMode);
@@ -64,6 +67,9 @@ fn rm_file_open(ctx: FExitContext) -> i32 {
 /// Linux 2.6
 #[fexit(function = "do_filp_open")]
 fn rm_filp_open(ctx: FExitContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let result: i64 = ctx.arg(3);
     // EAGAIN: a ring tries first without waiting, and comes again.
     if !(-MAX_ERRNO..0).contains(&result) || result == -EAGAIN {
@@ -142,6 +148,9 @@ fn refused_file(
 /// `TP_PROTO(struct pt_regs *regs, long ret)`, Linux 2.6.32
 #[btf_tracepoint(function = "sys_exit")]
 fn rm_sysexit_open(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let registers: Kptr = ctx.arg(0);
     // Typed on every kernel that has this tracepoint with BTF.
     // SAFETY: the verifier knows `struct pt_regs` and checks the offset.
@@ -304,6 +313,9 @@ mod open_call {
 /// `TP_PROTO(struct io_ring_ctx *ctx, void *req, …)`, Linux 5.1; the request since 5.15
 #[btf_tracepoint(function = "io_uring_complete")]
 fn rm_uring_open(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let request: Kptr = ctx.arg(1);
     if !uring::is_open(request) {
         return 0;
@@ -333,6 +345,9 @@ fn rm_uring_open(ctx: BtfTracePointContext) -> i32 {
 /// Tells of the opens whose completion shows no file: into a registered slot, or silent.
 #[btf_tracepoint(function = "io_uring_submit_req")]
 fn rm_uring_submit(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let request: Kptr = ctx.arg(0);
     if !uring::is_open(request) || (uring::slot(request) == 0 && !uring::is_silent(request)) {
         return 0;

@@ -3,11 +3,14 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use monitor_common::{Fork, Program, RecordKind};
 
-use crate::{own, read::Kptr, record, task};
+use crate::{maps::floor, own, read::Kptr, record, task};
 
 /// `TP_PROTO(struct task_struct *parent, struct task_struct *child)`, Linux 2.6.24
 #[btf_tracepoint(function = "sched_process_fork")]
 fn rm_fork(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let (parent, child): (Kptr, Kptr) = (ctx.arg(0), ctx.arg(1));
     let child_pid = task::pid::<true>(child);
     if child_pid != task::tid::<true>(child) {

@@ -14,7 +14,7 @@ use monitor_common::{
 
 use crate::{
     count,
-    maps::{REPEATS, offset},
+    maps::{REPEATS, floor, offset},
     own,
     read::{Kptr, member, raw},
     record,
@@ -28,6 +28,9 @@ const MSG_FASTOPEN: u32 = 0x2000_0000;
 /// the address in the message is the kernel's copy.
 #[fexit(function = "security_socket_sendmsg")]
 fn rm_sendmsg(ctx: FExitContext) -> i32 {
+    if floor() {
+        return 0;
+    }
     let message: Kptr = ctx.arg(1);
     let address: Kptr = member::<true, _>(message, Member::MsghdrName);
     if address.is_null() {
@@ -96,6 +99,9 @@ fn rm_sendmsg6(ctx: SockAddrContext) -> i32 {
 
 #[inline(always)]
 fn cgroup_send<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
+    if floor() {
+        return 1;
+    }
     let process = task::current::<false>();
     let pid = task::pid::<false>(process);
     if own::is_own(program, pid) {

@@ -33,7 +33,9 @@ pub struct LoadOptions {
     pub ring_bytes: u32,
     /// Whether the programs' own debug messages are wanted.
     pub kernel_log: bool,
-    /// Index of the cgroup v1 controller that names containers, where there is one.
+    /// Whether programs return at once, to measure their attach points alone.
+    pub floor: bool,
+    /// The cgroup v1 controller that names containers, where there is one.
     pub cgroup_v1_controller: Option<&'static str>,
 }
 
@@ -45,6 +47,7 @@ pub struct Object {
     btf: Option<Btf>,
     cgroup2: Option<PathBuf>,
     links: HashMap<u32, Link>,
+    floor: bool,
 }
 
 /// An attached program, by the form of its link.
@@ -61,6 +64,7 @@ impl Object {
         let types = btf::KernelTypes::read(path)?;
         let offsets = types.offsets()?;
         // The helper that hands out the running task as a typed pointer: Linux 5.11.
+        let floor = u8::from(options.floor);
         let direct =
             u8::from(types.enum_value("bpf_func_id", "BPF_FUNC_get_current_task_btf").is_some());
         let subsystem = options
@@ -78,13 +82,14 @@ impl Object {
             .btf(Some(&btf))
             .override_global(settings::OFFSETS, &offsets, true)
             .override_global(settings::DIRECT, &direct, true)
+            .override_global(settings::FLOOR, &floor, true)
             .override_global(settings::CGROUP_V1_SUBSYSTEM, &subsystem, true)
             .override_global("AYA_LOG_LEVEL", &log_level, false)
             .map_max_entries(settings::RECORDS, options.ring_bytes)
             .verifier_log_level(verifier_log)
             .load(OBJECT)
             .map_err(|source| BpfError::Load(Box::new(source)))?;
-        Ok(Self { ebpf, btf: Some(btf), cgroup2: cgroup2_root(), links: HashMap::new() })
+        Ok(Self { ebpf, btf: Some(btf), cgroup2: cgroup2_root(), links: HashMap::new(), floor: options.floor })
     }
 
     /// Loads and attaches a program. One that is already attached stays as it is.
@@ -99,7 +104,7 @@ impl Object {
                 source: Box::new(source),
             }
         };
-        let Self { ebpf, btf, cgroup2, links } = self;
+        let Self { ebpf, btf, cgroup2, links, floor: _ } = self;
         let btf = kernel_btf(btf)?;
         let entry = ebpf.program_mut(program.name()).ok_or(BpfError::Absent(program.name()))?;
         let unloaded = entry.fd().is_err();
@@ -152,6 +157,12 @@ impl Object {
             _ => Ok(()),
         }
         .map_err(refused)
+    }
+
+    /// Whether programs return at once: then no canary can see them fire.
+    #[must_use]
+    pub fn is_floor(&self) -> bool {
+        self.floor
     }
 
     /// Whether a program is attached.

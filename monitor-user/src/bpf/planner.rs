@@ -161,6 +161,9 @@ fn attach_program(
     canary_pids: &mut Vec<u32>,
 ) -> Result<Option<bool>, BpfError> {
     object.attach(program)?;
+    if object.is_floor() {
+        return Ok(None);
+    }
     let before = counters.read()?.own_acts(program);
     match canary::act(program) {
         canary::Act::None => return Ok(None),

@@ -104,6 +104,7 @@ fn plan(args: &DoctorArgs, config: &Config) -> Result<planner::Plan, String> {
         let mut object = Object::load(&LoadOptions {
             ring_bytes: 65_536,
             kernel_log: false,
+            floor: false,
             cgroup_v1_controller: cgroups::v1_controller(),
         })?;
         object.set_own_pids(&[std::process::id()])?;

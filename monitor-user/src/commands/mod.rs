@@ -36,6 +36,7 @@ fn live_options(config: &Config, args: &crate::cli::LiveArgs, kinds: Vec<RecordK
         choice: choice(args.hooks, config.hooks),
         ring_bytes: config.ring_bytes,
         kernel_log: args.kernel_log,
+        floor: args.bare_floor,
         runtime_roots: config.runtime_roots.clone(),
     }
 }

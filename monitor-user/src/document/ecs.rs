@@ -437,11 +437,16 @@ fn sinks(heartbeat: &Heartbeat) -> Vec<Value> {
 fn hooks(heartbeat: &Heartbeat) -> Vec<Value> {
     let one = |hook: &super::heartbeat::HookState| {
         json!({
-            "kind": hook.kind, "backend": hook.backend, "programs": hook.programs,
-            "blind": hook.blind,
+            "kind": hook.kind, "backend": hook.backend, "blind": hook.blind,
+            "programs": hook.programs.iter().map(program).collect::<Vec<_>>(),
         })
     };
     heartbeat.hooks.iter().map(one).collect()
+}
+
+fn program(program: &super::heartbeat::ProgramState) -> Value {
+    let (runs, nanoseconds) = program.cost.unwrap_or_default();
+    json!({ "attach": program.attach, "runs": runs, "run_ns": nanoseconds })
 }
 
 /// Sets a member at the end of a path of objects, which are made where they are missing.

@@ -90,9 +90,19 @@ pub struct HookState {
     /// The backend that was taken; None: this kind is not seen.
     pub backend: Option<&'static str>,
     /// Its programs.
-    pub programs: Vec<String>,
+    pub programs: Vec<ProgramState>,
     /// What it cannot see.
     pub blind: Vec<String>,
+}
+
+/// A program that serves a hook.
+#[derive(Clone, Debug)]
+pub struct ProgramState {
+    /// Where it is attached.
+    pub attach: String,
+    /// How often it ran and how many nanoseconds that took, while the kernel's run-time statistics
+    /// were on (`kernel.bpf_stats_enabled`).
+    pub cost: Option<(u64, u64)>,
 }
 
 impl Heartbeat {
