@@ -638,6 +638,9 @@ fn shipped_rules_say_all_that_they_should() {
         assert!(count(monitor_rules::Expect::Fires) >= 2, "{}: too few firing tests", about.id);
         assert!(count(monitor_rules::Expect::Quiet) >= 2, "{}: too few quiet tests", about.id);
         assert!(rule.tests.iter().all(|test| !test.name.is_empty()), "{}: nameless", about.id);
+        let mut output = Vec::new();
+        rule.output.render(&of_type("execve"), &mut output);
+        assert!(!output.contains(&b'\n'), "{}: the output has several lines", about.id);
         assert!(!about.tactics.is_empty() && !about.techniques.is_empty(), "{}", about.id);
         assert!(!about.false_positives.is_empty() && !about.triage.is_empty(), "{}", about.id);
         let maturity = about.tags.iter().filter(|tag| tag.starts_with("maturity_")).count();
