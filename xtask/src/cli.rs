@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Setup(SetupArgs),
     /// Build target/release/runmon
     Build,
+    /// Make what is handed out: a static binary, a container image, checksums
+    Dist,
     /// Set up, build, then start `runmon run ARGS` (through sudo where the caller is not root)
     Run(RunArgs),
     /// fmt, clippy (host and BPF target), rustdoc, tidy: everything that needs no root

@@ -9,6 +9,7 @@ mod apt;
 mod build;
 mod check;
 mod cli;
+mod dist;
 mod e2e;
 mod kernels;
 mod process;
@@ -43,6 +44,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Setup(args) => setup::run(&workspace, &args)?,
         Command::Build => build::run(&workspace)?,
         Command::Run(args) => return build::exec(&workspace, &args.args),
+        Command::Dist => dist::run(&workspace)?,
         Command::Check => check::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
         Command::Test(args) => test::run(&workspace, &args)?,
