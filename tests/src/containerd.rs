@@ -45,14 +45,15 @@ impl Containerd {
         runtime
     }
 
-    /// Its socket, for a daemon that asks for images and labels.
-    pub fn socket(&self) -> PathBuf {
-        self.dir.join("sock")
+    /// The socket of one below `dir`, for a daemon that asks for images and labels.
+    pub(crate) fn socket_in(dir: &Path) -> PathBuf {
+        dir.join("sock")
     }
 
-    /// Its state directory: bundles are in `io.containerd.runtime.v2.task/<namespace>/<id>`.
-    pub fn state(&self) -> PathBuf {
-        self.dir.join("state")
+    /// The state directory of one below `dir`: bundles are in
+    /// `io.containerd.runtime.v2.task/<namespace>/<id>`.
+    pub(crate) fn state_in(dir: &Path) -> PathBuf {
+        dir.join("state")
     }
 
     /// Starts a container that runs `command`, or sleeps when there is none.
@@ -76,7 +77,7 @@ impl Containerd {
     /// Runs `ctr` on this runtime.
     pub fn ctr(&self, args: &[&str]) -> Output {
         let mut ctr = Command::new("ctr");
-        ctr.arg("--address").arg(self.socket()).args(args).stdin(Stdio::null());
+        ctr.arg("--address").arg(Self::socket_in(&self.dir)).args(args).stdin(Stdio::null());
         ctr.output().expect("start ctr")
     }
 
@@ -126,6 +127,11 @@ impl Container<'_> {
     /// Its id.
     pub fn id(&self) -> &str {
         &self.name
+    }
+
+    /// The digest of its image.
+    pub fn image_digest(&self) -> &str {
+        &self.runtime.image_digest
     }
 
     /// Its first process, as the host numbers it.

@@ -19,16 +19,49 @@ use crate::lab::program;
 use crate::laws::assert_laws;
 use crate::{leftovers, wait};
 
-/// How a daemon is to run.
-#[derive(Clone, Debug, Default)]
+/// How a daemon is to run. By default it raises an alert on every act, and tells all of it on its
+/// standard output.
+#[derive(Clone, Debug)]
 pub struct Options {
-    /// The rules, as the text of one rule file; the shipped ones when there is none.
+    /// The rules, as the text of one rule file; the embedded ones when there is none.
     pub rules: Option<String>,
-    /// More lines for the configuration file.
-    pub config: String,
+    /// More keys for the configuration file.
+    pub keys: String,
+    /// More sinks, as `[[sinks]]` tables.
+    pub sinks: String,
     /// More arguments for `runmon run`.
     pub args: Vec<String>,
+    /// Where daemons of this host register; a directory of its own when there is none.
+    pub run_dir: Option<PathBuf>,
+    /// The case makes it lose records.
+    pub may_lose: bool,
 }
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rules: Some(EVERY_ACT.to_owned()),
+            keys: String::new(),
+            sinks: String::new(),
+            args: Vec::new(),
+            run_dir: None,
+            may_lose: false,
+        }
+    }
+}
+
+/// A rule that every act matches.
+pub const EVERY_ACT: &str = "\
+- rule: Every act
+  id: every_act
+  desc: Whatever is seen.
+  condition: proc.name exists
+  output: an act of %proc.name
+  priority: INFO
+";
+
+/// Documents that may wait for the harness: other programs of the host act as well.
+const QUEUE: usize = 1 << 16;
 
 /// A running daemon, killed when it is dropped before `stop`.
 #[derive(Debug)]
@@ -38,16 +71,34 @@ pub struct Daemon {
     documents: Arc<Mutex<Vec<Value>>>,
     reader: Option<JoinHandle<()>>,
     programs: BTreeSet<u32>,
+    may_lose: bool,
+}
+
+/// What a daemon that has ended leaves.
+#[derive(Debug)]
+pub struct Ended {
+    /// Every document, oldest first.
+    pub documents: Vec<Value>,
+    /// What it said on standard error.
+    pub log: String,
+}
+
+impl Ended {
+    /// Its last words.
+    pub fn heartbeat(&self) -> &Value {
+        self.documents.iter().rev().find(|it| is_heartbeat(it)).expect("a heartbeat")
+    }
 }
 
 impl Daemon {
     /// Starts `runmon run` and waits until it says that it watches.
-    pub fn start(dir: &Path, options: &Options) -> Self {
+    pub(crate) fn start(dir: &Path, options: &Options, runtime: &Runtime) -> Self {
         let ready = UnixDatagram::bind(dir.join("ready")).expect("bind the readiness socket");
         ready.set_nonblocking(true).expect("a socket that does not wait");
         let stderr = File::create(dir.join("stderr")).expect("create the daemon's log");
-        let mut command = Command::new(program("RUNMON", Path::new("../../release/runmon")));
-        command.arg("run").arg("-c").arg(configuration(dir, options)).args(&options.args);
+        let mut command = Command::new(runmon());
+        let config = configuration(dir, options, runtime);
+        command.arg("run").arg("-c").arg(config).args(&options.args);
         command.env("NOTIFY_SOCKET", dir.join("ready")).env_remove("RUST_LOG");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = end_with_parent(&mut command).spawn().expect("start runmon");
@@ -55,7 +106,8 @@ impl Daemon {
         let stdout = child.stdout.take().expect("the daemon's stdout is a pipe");
         let reader = Some(read_documents(stdout, Arc::clone(&documents)));
         let programs = BTreeSet::new();
-        let mut daemon = Self { child, dir: dir.to_path_buf(), documents, reader, programs };
+        let (dir, may_lose) = (dir.to_path_buf(), options.may_lose);
+        let mut daemon = Self { child, dir, documents, reader, programs, may_lose };
         daemon.wait_until_ready(&ready);
         daemon.programs = leftovers::programs_of(daemon.pid());
         daemon
@@ -71,8 +123,20 @@ impl Daemon {
         self.documents.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for the first document of which this holds.
+    /// Waits for the first alert of which this holds, and then for what is pending in it.
     pub fn expect(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let alert = self.expect_document(what, |document| is_alert(document) && holds(document));
+        if alert["runmon"]["metadata"]["state"] != "pending" {
+            return alert;
+        }
+        let id = &alert["event"]["id"];
+        self.expect_document(&format!("{what}, complete"), |document| {
+            document["runmon"]["document"] == "update" && document["event"]["id"] == *id
+        })
+    }
+
+    /// Waits for the first document of which this holds.
+    pub fn expect_document(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let mut seen = 0;
         let found = wait::until_or(|| {
             let documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,30 +156,42 @@ impl Daemon {
     }
 
     /// Stops it as an operator would; asserts that it ends well, that its numbers add up, and that
-    /// nothing of it is left in the kernel. Returns every document.
-    pub fn stop(mut self) -> Vec<Value> {
+    /// nothing of it is left in the kernel.
+    pub fn stop(mut self) -> Ended {
         let status = self.signal(Signal::SIGTERM);
         assert!(status.success(), "the daemon ended with {status}\n{}", self.story());
         self.join();
         leftovers::expect_gone(&self.programs);
-        let documents = self.documents();
-        let heartbeat = documents.iter().rev().find(|document| is_heartbeat(document));
-        let heartbeat = heartbeat.unwrap_or_else(|| panic!("no heartbeat\n{}", self.story()));
-        assert_laws(heartbeat);
-        documents
+        let ended = Ended { documents: self.documents(), log: self.log() };
+        let heartbeats: Vec<&Value> =
+            ended.documents.iter().filter(|document| is_heartbeat(document)).collect();
+        assert!(!heartbeats.is_empty(), "no heartbeat\n{}", self.story());
+        assert_laws(&heartbeats, self.may_lose);
+        ended
     }
 
     /// Kills it without warning; asserts only that nothing of it is left in the kernel.
     pub fn kill(mut self) -> Vec<Value> {
         self.signal(Signal::SIGKILL);
         self.join();
+        assert!(!self.programs.is_empty(), "the daemon held no programs");
         leftovers::expect_gone(&self.programs);
         self.documents()
     }
 
-    fn signal(&mut self, signal: Signal) -> ExitStatus {
+    /// What it has said on standard error.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("stderr")).unwrap_or_default()
+    }
+
+    /// Sends it a signal.
+    pub fn notify(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
         kill(pid, signal).expect("signal the daemon");
+    }
+
+    fn signal(&mut self, signal: Signal) -> ExitStatus {
+        self.notify(signal);
         let status = wait::until_or(|| self.child.try_wait().expect("wait for the daemon"));
         status.unwrap_or_else(|| panic!("the daemon does not end on {signal}\n{}", self.story()))
     }
@@ -141,7 +217,7 @@ impl Daemon {
 
     /// What it wrote: for the reader of a failure.
     fn story(&self) -> String {
-        let log = fs::read_to_string(self.dir.join("stderr")).unwrap_or_default();
+        let log = self.log();
         let documents: Vec<String> = self.documents().iter().map(Value::to_string).collect();
         let first = documents.len().saturating_sub(STORY_DOCUMENTS);
         let last: Vec<&str> = documents.iter().skip(first).map(String::as_str).collect();
@@ -160,9 +236,28 @@ impl Drop for Daemon {
     }
 }
 
+/// The program under test.
+pub fn runmon() -> PathBuf {
+    program("RUNMON", Path::new("../../release/runmon"))
+}
+
 /// A heartbeat says so itself.
-fn is_heartbeat(document: &Value) -> bool {
-    document["event"]["action"] == "heartbeat"
+pub fn is_heartbeat(document: &Value) -> bool {
+    document["runmon"]["document"] == "heartbeat"
+}
+
+/// So does an alert; its updates are no alerts of their own.
+pub fn is_alert(document: &Value) -> bool {
+    document["runmon"]["document"] == "alert"
+}
+
+/// The places of the container runtime that daemons ask.
+#[derive(Clone, Debug)]
+pub(crate) struct Runtime {
+    /// Its state directory.
+    pub(crate) state: PathBuf,
+    /// Its socket.
+    pub(crate) socket: PathBuf,
 }
 
 fn read_documents(stdout: ChildStdout, documents: Arc<Mutex<Vec<Value>>>) -> JoinHandle<()> {
@@ -178,15 +273,25 @@ fn read_documents(stdout: ChildStdout, documents: Arc<Mutex<Vec<Value>>>) -> Joi
 }
 
 /// Writes the configuration: directories of its own, so that no other daemon is disturbed.
-fn configuration(dir: &Path, options: &Options) -> PathBuf {
-    let mut text = format!("state_dir = \"{0}/state\"\nrun_dir = \"{0}/run\"\n", dir.display());
+pub(crate) fn configuration(dir: &Path, options: &Options, runtime: &Runtime) -> PathBuf {
+    let run_dir = options.run_dir.clone().unwrap_or_else(|| dir.join("run"));
+    let mut keys = vec![
+        format!("state_dir = {:?}", dir.join("state")),
+        format!("run_dir = {run_dir:?}"),
+        options.keys.clone(),
+    ];
     if let Some(rules) = &options.rules {
         let path = dir.join("rules.yaml");
         fs::write(&path, rules).expect("write the rules");
-        text.push_str(&format!("rules = [\"{}\"]\n", path.display()));
+        keys.push(format!("rules = [{path:?}]"));
     }
-    text.push_str(&options.config);
+    keys.push(format!(
+        "[[runtime_roots]]\nstate = {:?}\nsocket = {:?}",
+        runtime.state, runtime.socket
+    ));
+    keys.push(format!("[[sinks]]\nkind = \"stdout\"\nformat = \"ecs\"\nqueue = {QUEUE}"));
+    keys.push(options.sinks.clone());
     let path = dir.join("config.toml");
-    fs::write(&path, text).expect("write the configuration");
+    fs::write(&path, keys.join("\n")).expect("write the configuration");
     path
 }

@@ -1,14 +1,15 @@
 //! What the cases share: a place for files, and one container runtime for all of them.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::containerd::Containerd;
-use crate::daemon::{Daemon, Options};
+use crate::daemon::{Daemon, Options, Runtime, configuration, runmon};
 use crate::triggers::Report;
 
 /// The place where cases run. What it made is gone when it is dropped.
@@ -17,6 +18,59 @@ pub struct Lab {
     dir: PathBuf,
     containerd: OnceLock<Containerd>,
     names: AtomicU32,
+}
+
+/// The family of hooks that a case runs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hooks {
+    /// The best that works.
+    Auto,
+    /// fentry and fexit.
+    Fentry,
+    /// Neither trampolines nor kprobes.
+    Fallback,
+}
+
+impl Hooks {
+    /// As the command line has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fentry => "fentry",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+/// What a case gets: the lab, and the hooks that its daemons are to use.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage<'a> {
+    /// The lab.
+    pub lab: &'a Lab,
+    /// The hooks.
+    pub hooks: Hooks,
+}
+
+impl std::ops::Deref for Stage<'_> {
+    type Target = Lab;
+
+    fn deref(&self) -> &Lab {
+        self.lab
+    }
+}
+
+impl Stage<'_> {
+    /// Starts a daemon and waits until it watches.
+    pub fn daemon(&self, options: Options) -> Daemon {
+        let args = ["--hooks", self.hooks.name()].map(str::to_owned);
+        let args = args.into_iter().chain(options.args).collect();
+        self.lab.start(&Options { args, ..options })
+    }
+
+    /// One that raises an alert on every act.
+    pub fn watch(&self) -> Daemon {
+        self.daemon(Options::default())
+    }
 }
 
 impl Default for Lab {
@@ -48,12 +102,31 @@ impl Lab {
 
     /// The container runtime, started when first asked for.
     pub fn containerd(&self) -> &Containerd {
-        self.containerd.get_or_init(|| Containerd::start(&self.dir.join("c")))
+        self.containerd.get_or_init(|| Containerd::start(&self.runtime_dir()))
     }
 
-    /// Starts a daemon and waits until it watches.
-    pub fn daemon(&self, options: Options) -> Daemon {
-        Daemon::start(&self.dir("daemon"), &options)
+    fn runtime_dir(&self) -> PathBuf {
+        self.dir.join("c")
+    }
+
+    fn start(&self, options: &Options) -> Daemon {
+        Daemon::start(&self.dir("daemon"), options, &self.runtime())
+    }
+
+    /// Writes a configuration, for a daemon that the case starts itself.
+    pub fn configuration(&self, options: &Options) -> PathBuf {
+        configuration(&self.dir("daemon"), options, &self.runtime())
+    }
+
+    fn runtime(&self) -> Runtime {
+        let dir = self.runtime_dir();
+        Runtime { state: Containerd::state_in(&dir), socket: Containerd::socket_in(&dir) }
+    }
+
+    /// Runs the program under test to its end.
+    pub fn runmon<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
+        let output = Command::new(runmon()).args(args).stdin(Stdio::null()).output();
+        Ran::from(output.expect("start runmon"))
     }
 
     /// Performs an act on the host.
@@ -70,6 +143,37 @@ impl Drop for Lab {
         if let Err(err) = fs::remove_dir_all(&self.dir) {
             eprintln!("warning: {} is left behind: {err}", self.dir.display());
         }
+    }
+}
+
+/// What a program that has ended left.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit code; none after a signal.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it said.
+    pub stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        Self { code: output.status.code(), stdout, stderr }
+    }
+}
+
+impl Ran {
+    /// Asserts the exit code, and that every word was said; no failure may be a panic.
+    pub fn assert(&self, code: i32, words: &[&str]) -> &Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(!self.stderr.contains("panicked"), "{self:#?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "nothing was said of `{word}`: {self:#?}");
+        }
+        self
     }
 }
 

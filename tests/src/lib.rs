@@ -17,5 +17,6 @@ pub mod image;
 pub mod lab;
 pub mod laws;
 pub mod leftovers;
+pub mod place;
 pub mod triggers;
 pub mod wait;

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use e2e::cases::{CASES, Case};
-use e2e::features;
-use e2e::lab::Lab;
+use e2e::features::{self, Feature};
+use e2e::lab::{Hooks, Lab, Stage};
 use libtest_mimic::{Arguments, Trial, run};
 
 fn main() -> ExitCode {
@@ -14,24 +14,45 @@ fn main() -> ExitCode {
     args.test_threads = Some(1);
     let lab = Arc::new(Lab::new());
     let missing = features::missing();
-    let trials = CASES.iter().map(|case| trial(case, &missing, &lab)).collect();
+    let trials =
+        CASES.iter().copied().flatten().flat_map(|case| trials(case, &missing, &lab)).collect();
     let conclusion = run(&args, trials);
     // The last owner: the container runtime and everything in it ends here, whatever panicked.
     drop(lab);
     conclusion.exit_code()
 }
 
-/// A case as libtest-mimic wants it; what this kernel lacks is shown in front of a skipped one.
-fn trial(case: &'static Case, missing: &[features::Feature], lab: &Arc<Lab>) -> Trial {
-    let lacking: Vec<String> = case
-        .needs
+/// A case as libtest-mimic wants it, once for each family of hooks that it is for.
+fn trials(case: &'static Case, missing: &[Feature], lab: &Arc<Lab>) -> Vec<Trial> {
+    match case.hooks {
+        [Hooks::Auto] => vec![trial(case, case.name.to_owned(), Hooks::Auto, missing, lab)],
+        all => all
+            .iter()
+            .map(|hooks| {
+                let name = format!("{}::{}", case.name, hooks.name());
+                trial(case, name, *hooks, missing, lab)
+            })
+            .collect(),
+    }
+}
+
+/// One of them; what this kernel lacks is shown in front of a skipped one.
+fn trial(
+    case: &'static Case,
+    name: String,
+    hooks: Hooks,
+    missing: &[Feature],
+    lab: &Arc<Lab>,
+) -> Trial {
+    let needs = case.needs_with(hooks);
+    let lacking: Vec<String> = needs
         .iter()
         .filter(|need| missing.contains(need))
         .map(|need| format!("no {need}"))
         .collect();
     let lab = Arc::clone(lab);
-    let trial = Trial::test(case.name, move || {
-        (case.run)(&lab);
+    let trial = Trial::test(name, move || {
+        (case.run)(&Stage { lab: &lab, hooks });
         Ok(())
     });
     if lacking.is_empty() {

@@ -1,30 +1,74 @@
-//! The cases, one file per kind of event, and those about the daemon as a whole.
+//! The cases, one file per subject: the kinds of event, ways to evade a monitor, and the daemon as
+//! a whole.
 //!
-//! A case is a function and a row in its file's table. It starts what it needs from the lab,
+//! A case is a function and a row in its file's table. It starts what it needs from the stage,
 //! performs acts, expects their documents, and stops the daemon, which asserts the laws.
 
+mod backends;
+mod command_line;
+mod containers;
+mod evasion;
+mod files;
 mod harness;
+mod lifecycle;
+mod network;
+mod processes;
+mod recording;
+mod sinks;
 mod smoke;
 
 use crate::features::Feature;
-use crate::lab::Lab;
+use crate::lab::{Hooks, Stage};
 
 /// One case.
 #[derive(Debug)]
 pub struct Case {
-    /// `kind::what_holds`.
+    /// `subject::what_holds`.
     pub name: &'static str,
     /// What the kernel must have for it.
     pub needs: &'static [Feature],
+    /// The families of hooks that it is run with.
+    pub hooks: &'static [Hooks],
     /// Panics where something does not hold.
-    pub run: fn(&Lab),
+    pub run: fn(&Stage<'_>),
 }
 
-/// Every case.
-pub const CASES: &[&Case] = &[
-    &harness::FEATURES_ARE_AS_IN_THE_TABLE,
-    &harness::EVERY_CASE_CAN_RUN_SOMEWHERE,
-    &harness::TRIGGERS_REPORT,
-    &smoke::CONTAINER_RUNS_TRIGGERS,
-    &smoke::DAEMON_STARTS_AND_STOPS,
+/// For a case about what hooks see: each family by itself.
+const EACH: &[Hooks] = &[Hooks::Fentry, Hooks::Fallback];
+
+/// For all other cases.
+const ANY: &[Hooks] = &[Hooks::Auto];
+
+impl Case {
+    /// A case that every kernel can run, with the hooks that the daemon takes.
+    const fn new(name: &'static str, run: fn(&Stage<'_>)) -> Self {
+        Self { name, needs: &[], hooks: ANY, run }
+    }
+
+    /// A case that is run with each family of hooks.
+    const fn each(name: &'static str, run: fn(&Stage<'_>)) -> Self {
+        Self { name, needs: &[], hooks: EACH, run }
+    }
+
+    /// What the kernel must have for it with these hooks.
+    pub fn needs_with(&self, hooks: Hooks) -> Vec<Feature> {
+        let trampoline = (hooks == Hooks::Fentry).then_some(Feature::Trampoline);
+        self.needs.iter().copied().chain(trampoline).collect()
+    }
+}
+
+/// Every case, by subject.
+pub const CASES: &[&[Case]] = &[
+    harness::CASES,
+    smoke::CASES,
+    processes::CASES,
+    network::CASES,
+    files::CASES,
+    containers::CASES,
+    evasion::CASES,
+    backends::CASES,
+    lifecycle::CASES,
+    command_line::CASES,
+    recording::CASES,
+    sinks::CASES,
 ];

@@ -1,0 +1,124 @@
+//! The families of hooks: which one was taken, and what it says that it cannot see.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Case, EACH};
+use crate::features::Feature;
+use crate::lab::{Hooks, Lab, Stage};
+use crate::place::Place;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("backends::smoke_doctor_takes_the_best", doctor_takes_the_best),
+    Case::new("backends::fallback_says_what_it_cannot_see", fallback_says_what_it_cannot_see),
+    Case::new("backends::fentry_alone_where_it_is_refused", fentry_alone),
+    Case {
+        name: "backends::links_of_a_refused_open",
+        needs: &[],
+        hooks: EACH,
+        run: links_of_a_refused_open,
+    },
+];
+
+/// By kind of record: the backend, and what it cannot see.
+fn doctor(lab: &Lab, hooks: Hooks) -> BTreeMap<String, (Option<String>, Vec<String>)> {
+    let ran = lab.runmon(["doctor", "--json", "--hooks", hooks.name()]);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("doctor --json prints JSON");
+    let hooks = report["hooks"].as_array().expect("doctor tells of hooks");
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let one = |hook: &Value| {
+        let blind = hook["blind"].as_array().into_iter().flatten().filter_map(text).collect();
+        (text(&hook["kind"]).expect("a hook has a kind"), (text(&hook["backend"]), blind))
+    };
+    hooks.iter().map(one).collect()
+}
+
+/// The kinds that have more than one way.
+const CHOICES: [&str; 3] = ["connect", "send", "file_open"];
+
+/// Every kind is seen on every kernel of the matrix; fentry where the kernel has it.
+fn doctor_takes_the_best(stage: &Stage<'_>) {
+    let best = if Feature::Trampoline.is_here() { Hooks::Fentry } else { Hooks::Fallback };
+    let found = doctor(stage.lab, Hooks::Auto);
+    for kind in ["exec", "fork", "exit", "cgroup_mkdir", "cgroup_rmdir"] {
+        let backend = found.get(kind).and_then(|(backend, _)| backend.as_deref());
+        assert_eq!(backend, Some("tracepoint"), "{kind}: {found:#?}");
+    }
+    for kind in CHOICES {
+        let backend = found.get(kind).and_then(|(backend, _)| backend.as_deref());
+        assert_eq!(backend, Some(best.name()), "{kind}: {found:#?}");
+    }
+}
+
+/// Nothing that it misses is left unsaid.
+fn fallback_says_what_it_cannot_see(stage: &Stage<'_>) {
+    let found = doctor(stage.lab, Hooks::Fallback);
+    for (kind, gap) in [
+        ("connect", "AF_UNIX"),
+        ("connect", "security module"),
+        ("send", "AF_UNIX"),
+        ("file_open", "refused open through io_uring is not seen"),
+        ("file_open", "read from user memory"),
+    ] {
+        let (backend, blind) = found.get(kind).expect("the kind is planned");
+        assert_eq!(backend.as_deref(), Some("fallback"), "{kind}");
+        assert!(blind.iter().any(|text| text.contains(gap)), "{kind}: no word of {gap}: {blind:?}");
+    }
+
+    // And so it is: these acts come to nothing, while later ones are told.
+    let stage = Stage { lab: stage.lab, hooks: Hooks::Fallback };
+    let daemon = stage.watch();
+    let place = Place::Host(stage.lab);
+    let absent = stage.dir("gap").join("no/such/file");
+    let absent = absent.to_str().expect("a plain path");
+    let unseen = place.trigger(&["open", absent, "--call", "io-uring"]);
+    assert_eq!(unseen.errno, libc::ENOENT);
+    let seen = place.trigger(&["open", absent]);
+    place.expect(&daemon, &seen, "file_open_write", |_| true);
+    daemon.expect_none("a refused open through io_uring", |it| {
+        place.is_by(&unseen, it) && it["file"]["path"] == absent
+    });
+    daemon.stop();
+}
+
+/// Where the kernel refuses trampolines, kinds that need one are said not to be seen, and the
+/// rest is watched.
+fn fentry_alone(stage: &Stage<'_>) {
+    let stage = Stage { lab: stage.lab, hooks: Hooks::Fentry };
+    let daemon = stage.watch();
+    let place = Place::Host(stage.lab);
+    let report = place.trigger(&["exec", "plain"]);
+    place.expect(&daemon, &report, "exec", |_| true);
+    let log = daemon.log();
+    let ended = daemon.stop();
+    let hooks = ended.heartbeat()["runmon"]["hooks"].as_array().cloned().unwrap_or_default();
+    for kind in CHOICES {
+        let hook = hooks.iter().find(|hook| hook["kind"] == kind).expect("it was asked for");
+        if Feature::Trampoline.is_here() {
+            assert_eq!(hook["backend"], "fentry", "{hook:#}");
+        } else {
+            assert!(hook["backend"].is_null(), "{hook:#}");
+            assert!(hook["blind"].as_array().is_some_and(|why| !why.is_empty()), "{hook:#}");
+            assert!(log.contains(&format!("{kind} is not seen")), "{log}");
+        }
+    }
+}
+
+/// What both say: a refused open is told under the name that was asked for.
+fn links_of_a_refused_open(stage: &Stage<'_>) {
+    let found = doctor(stage.lab, stage.hooks);
+    let (_, blind) = found.get("file_open").expect("opens are planned");
+    assert!(blind.iter().any(|text| text.contains("refused open")), "{blind:?}");
+    let daemon = stage.watch();
+    let place = Place::Host(stage.lab);
+    let dir = stage.dir("links");
+    let link = dir.join("link");
+    std::os::unix::fs::symlink(dir.join("no/such/file"), &link).expect("make a link");
+    let link = link.to_str().expect("a plain path");
+    let report = place.trigger(&["open", link]);
+    assert_eq!(report.errno, libc::ENOENT);
+    let alert = place.expect(&daemon, &report, "file_open_write", |_| true);
+    assert_eq!(alert["file"]["path"], link, "{alert:#}");
+    daemon.stop();
+}

@@ -1,0 +1,101 @@
+//! Who is who among containers.
+
+use std::collections::BTreeSet;
+
+use super::Case;
+use crate::image;
+use crate::lab::Stage;
+use crate::place::Place;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("containers::twenty_at_once", twenty_at_once),
+    Case::new("containers::one_that_lives_50_ms", short_lived),
+    Case::new("containers::older_ones_are_known", older_ones),
+    Case::new("containers::exec_sessions_belong_to_them", exec_sessions),
+];
+
+const TWENTY: usize = 20;
+
+/// Each act has its own container's id, name and image, also when twenty start together.
+fn twenty_at_once(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let runtime = stage.containerd();
+    let names: Vec<String> = (0..TWENTY).map(|_| stage.name("many")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(move || {
+                // Its exec tells its name, so that a mistake is seen.
+                let container = runtime.run(name, &[image::TRIGGER, "nap", "60000", name]);
+                let report = container.trigger(&["open", "/etc/hosts"]);
+                assert_eq!(report.errno, 0);
+            });
+        }
+    });
+    for name in &names {
+        let first = daemon.expect(&format!("the first exec of {name}"), |it| {
+            it["event"]["action"] == "exec" && it["process"]["args"][3] == name.as_str()
+        });
+        assert_eq!(first["container"]["id"], name.as_str(), "{first:#}");
+        assert_eq!(first["container"]["name"], name.as_str(), "{first:#}");
+        assert_eq!(first["container"]["image"]["name"], image::NAME, "{first:#}");
+        let write = daemon.expect(&format!("the write in {name}"), |it| {
+            it["event"]["action"] == "file_open_write"
+                && it["container"]["id"] == name.as_str()
+                && it["file"]["path"] == "/etc/hosts"
+        });
+        assert_eq!(write["process"]["name"], "trigger");
+    }
+    let ids: BTreeSet<String> = daemon
+        .documents()
+        .iter()
+        .filter(|it| it["process"]["args"][1] == "nap" && it["event"]["action"] == "exec")
+        .filter_map(|it| it["container"]["id"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(ids, names.into_iter().collect::<BTreeSet<_>>());
+    daemon.stop();
+}
+
+/// It is gone before anyone could ask about it.
+fn short_lived(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    for _ in 0..5 {
+        let name = stage.name("short");
+        let container = stage.containerd().run(&name, &[image::TRIGGER, "nap", "50"]);
+        let exec = daemon.expect("its only exec", |it| {
+            it["event"]["action"] == "exec"
+                && it["container"]["id"] == name.as_str()
+                && it["process"]["args"][1] == "nap"
+        });
+        Place::In(&container).assert_named_in(&exec);
+        daemon.expect("its end", |it| {
+            it["event"]["action"] == "exit" && it["container"]["id"] == name.as_str()
+        });
+    }
+    daemon.stop();
+}
+
+/// One that was there before the monitor.
+fn older_ones(stage: &Stage<'_>) {
+    let container = stage.containerd().run(&stage.name("old"), &[]);
+    let daemon = stage.watch();
+    let place = Place::In(&container);
+    let report = place.trigger(&["open", "/etc/hosts"]);
+    place.expect(&daemon, &report, "file_open_write", |_| true);
+    daemon.stop();
+}
+
+/// What is started in a running container from outside is its own.
+fn exec_sessions(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let container = stage.containerd().run(&stage.name("session"), &[]);
+    let place = Place::In(&container);
+    for _ in 0..3 {
+        let report = place.trigger(&["exec", "plain"]);
+        let alert = place.expect(&daemon, &report, "exec", |it| it["process"]["args"][1] == "nap");
+        assert_eq!(alert["process"]["executable"], image::TRIGGER);
+    }
+    // The host beside it stays the host.
+    let report = stage.trigger(&["exec", "plain"]);
+    Place::Host(stage.lab).expect(&daemon, &report, "exec", |_| true);
+    daemon.stop();
+}

@@ -1,0 +1,140 @@
+//! Ways to deceive a monitor: other names for a file, arguments that change meanwhile.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use serde_json::Value;
+
+use super::Case;
+use crate::daemon::is_alert;
+use crate::lab::Stage;
+use crate::laws::number;
+use crate::place::Place;
+
+pub(super) const CASES: &[Case] = &[
+    Case::each("evasion::other_names_of_a_file", other_names),
+    Case::each("evasion::other_names_of_a_file_in_a_container", other_names_in_a_container),
+    Case::each("evasion::path_is_rewritten_meanwhile", path_is_rewritten),
+    Case::each("evasion::address_is_rewritten_meanwhile", address_is_rewritten),
+    Case::each("evasion::namespaces_do_not_hide_the_container", namespaces),
+];
+
+/// Whatever name is used, device and inode are those of the file.
+fn other_names(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let place = Place::Host(stage.lab);
+    let dir = stage.dir("names");
+    let secret = dir.join("secret");
+    fs::write(&secret, "").expect("write a file");
+    let inode = fs::metadata(&secret).expect("the file is there").ino().to_string();
+    let (path, dir) = (secret.to_str().expect("plain"), dir.to_str().expect("plain"));
+    for alias in ["symlink", "hardlink", "bind", "chroot", "proc"] {
+        let report = place.trigger(&["open-through", alias, path, dir]);
+        assert_eq!(report.errno, 0, "{report}");
+        let is_it = |it: &Value| it["file"]["inode"] == inode;
+        let alert = place.expect(&daemon, &report, "file_open_write", is_it);
+        // Links, roots and descriptors lead to the one path; other names are as good as it.
+        let expected = match alias {
+            "hardlink" | "bind" => report.path.as_deref().expect("a report has the name"),
+            _ => path,
+        };
+        assert_eq!(alert["file"]["path"], expected, "{alias}: {alert:#}");
+        assert_eq!(alert["runmon"]["arguments_from"], "kernel_object");
+    }
+    daemon.stop();
+}
+
+fn other_names_in_a_container(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let container = stage.containerd().run(&stage.name("names"), &[]);
+    let place = Place::In(&container);
+    for alias in ["symlink", "hardlink", "proc"] {
+        let report = place.trigger(&["open-through", alias, "/etc/shadow", "/etc"]);
+        assert_eq!(report.errno, 0, "{report}");
+        let alert = place.expect(&daemon, &report, "file_open_write", |_| true);
+        let expected = if alias == "hardlink" { report.path.as_deref() } else { None };
+        assert_eq!(alert["file"]["path"], expected.unwrap_or("/etc/shadow"), "{alias}: {alert:#}");
+        let inode = alert["file"]["inode"].clone();
+        let root = format!("/proc/{}/root/etc/shadow", container.pid());
+        let really = fs::metadata(root).expect("the file is there").ino().to_string();
+        assert_eq!(inode, really, "{alias}");
+    }
+    daemon.stop();
+}
+
+/// As many descriptors of the one and of the other file as there really were; or the record says
+/// that it was read where it could have been changed.
+fn path_is_rewritten(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let place = Place::Host(stage.lab);
+    let dir = stage.dir("race");
+    let (meant, other) = (dir.join("meant"), dir.join("other"));
+    for path in [&meant, &other] {
+        fs::write(path, "").expect("write a file");
+    }
+    let (meant, other) = (meant.to_str().expect("plain"), other.to_str().expect("plain"));
+    let report = place.trigger(&["open-race", meant, other, "--rounds", "500"]);
+    place.expect(&daemon, &report, "exit", |_| true);
+    let documents = daemon.stop().documents;
+    let count = |path: &str| {
+        let opens = documents.iter().filter(|it| is_alert(it) && place.is_by(&report, it));
+        let opens = opens.filter(|it| it["file"]["path"] == path);
+        opens.filter(|it| it["runmon"]["arguments_from"] == "kernel_object").count() as u64
+    };
+    let really = |name: &str| report.numbers.get(name).copied().unwrap_or_default();
+    assert_eq!((count(meant), count(other)), (really("meant"), really("swapped")), "{report}");
+    assert!(really("swapped") > 0, "there was no race: {report}");
+}
+
+/// The same for the peers of sockets. Like connections may have been gathered in one document.
+fn address_is_rewritten(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let place = Place::Host(stage.lab);
+    let (meant, other) = ("127.0.0.1:1111", "127.0.0.2:2222");
+    let report = place.trigger(&["connect-race", meant, other, "--rounds", "500"]);
+    place.expect(&daemon, &report, "exit", |_| true);
+    let ended = daemon.stop();
+    let mut counts = std::collections::BTreeMap::<String, u64>::new();
+    for document in ended.documents.iter().filter(|it| is_alert(it) && place.is_by(&report, it)) {
+        if document["event"]["action"] == "connect" && document["event"]["outcome"] != "failure" {
+            let end = &document["destination"];
+            let name = format!("{}:{}", end["ip"].as_str().unwrap_or_default(), end["port"]);
+            let repeats = document["runmon"]["repeats"].as_u64().unwrap_or_default();
+            *counts.entry(name).or_default() += 1 + repeats;
+        }
+    }
+    let kinds = &ended.heartbeat()["runmon"]["kernel"]["kinds"]["connect"];
+    let collapsed = number(kinds, "collapsed");
+    let really = |name: &str| report.numbers.get(name).copied().unwrap_or_default();
+    assert!(really("swapped") > 0, "there was no race: {report}");
+    for (address, times) in [(meant, really("meant")), (other, really("swapped"))] {
+        let told = counts.get(address).copied().unwrap_or_default();
+        assert!(told <= times, "{address}: {told} times told, {times} times done");
+        assert!(told + collapsed >= times, "{address}: {told} of {times} times told");
+        assert!(times == 0 || told > 0, "{address} was never told");
+    }
+}
+
+/// A container's process that makes itself new namespaces stays the container's.
+fn namespaces(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let container = stage.containerd().run_with(&stage.name("ns"), &["--privileged"], &[]);
+    let output = container.exec(&[
+        "/bin/unshare",
+        "-m",
+        "-n",
+        "-p",
+        "-f",
+        "/bin/trigger",
+        "connect",
+        "udp",
+        "127.0.0.1:9",
+    ]);
+    let report = crate::lab::report(&output.stdout, &output.stderr);
+    let alert = daemon.expect("a connection from inner namespaces", |it| {
+        it["event"]["action"] == "connect" && it["container"]["id"] == container.id()
+    });
+    Place::In(&container).assert_named_in(&alert);
+    assert_eq!(alert["process"]["vpid"], report.pid);
+    daemon.stop();
+}

@@ -1,0 +1,276 @@
+//! Where alerts go, and what happens when they cannot.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Case;
+use crate::daemon::{Ended, Options, is_heartbeat};
+use crate::lab::Stage;
+use crate::laws::number;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("sinks::files_are_rotated", files_are_rotated),
+    Case::new("sinks::http_is_tried_until_it_is_taken", http_is_tried_again),
+    Case::new("sinks::http_receiver_that_is_down", http_receiver_is_down),
+    Case::new("sinks::priorities_are_filtered", priorities_are_filtered),
+    Case::new("sinks::events_are_there_for_the_asking", events_are_there),
+];
+
+/// Alerts on one program only, so that the host's own acts do not count.
+const ON_BUSYBOX: &str = "\
+- rule: Busybox
+  id: busybox
+  desc: A program that the case starts.
+  condition: evt.type = execve and proc.name = busybox and proc.cmdline contains e2e-sinks
+  output: busybox was started as %proc.cmdline
+  priority: NOTICE
+";
+
+/// Starts busybox so that an alert comes of it, which names `mark`.
+fn act(mark: &str) {
+    let word = format!("e2e-sinks-{mark}");
+    let status = std::process::Command::new("/bin/busybox").args(["true", &word]).status();
+    assert!(status.expect("start busybox").success());
+}
+
+fn sink<'a>(ended: &'a Ended, name: &str) -> &'a Value {
+    let sinks = ended.heartbeat()["runmon"]["sinks"].as_array().expect("sinks are told of");
+    sinks.iter().find(|sink| sink["name"] == name).expect("the sink is told of")
+}
+
+fn files_are_rotated(stage: &Stage<'_>) {
+    let dir = stage.dir("files");
+    let path = dir.join("alerts");
+    let sinks = format!(
+        "[[sinks]]\nkind = \"file\"\nformat = \"ecs\"\npath = {path:?}\nrotate_bytes = 20000\n\
+         keep = 2\nheartbeats = false"
+    );
+    let rules = Some(ON_BUSYBOX.to_owned());
+    let daemon = stage.daemon(Options { rules, sinks, ..Options::default() });
+    const ACTS: usize = 60;
+    for number in 0..ACTS {
+        act(&format!("{number}-"));
+    }
+    daemon.expect("the last act", |it| mark(it).ends_with("-59-"));
+    let ended = daemon.stop();
+    assert_eq!(number(sink(&ended, "file"), "dropped"), 0);
+    let mut names: Vec<String> = fs::read_dir(&dir)
+        .expect("read the directory")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["alerts", "alerts.1", "alerts.2"]);
+    // What is kept is whole lines, in order, and ends with the last.
+    let mut marks = Vec::new();
+    for name in names.iter().rev() {
+        let text = fs::read_to_string(dir.join(name)).expect("read a file of the sink");
+        assert!(text.len() <= 20_000, "{name} has {} bytes", text.len());
+        let alerts =
+            text.lines().map(|line| serde_json::from_str(line).expect("a document a line"));
+        marks.extend(alerts.map(|alert: Value| mark(&alert)));
+    }
+    let first = ACTS - marks.len();
+    let expected: Vec<String> =
+        (first..ACTS).map(|number| format!("e2e-sinks-{number}-")).collect();
+    assert_eq!(marks, expected);
+    let mode = fs::metadata(&path).expect("the file is there").permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+}
+
+fn mark(alert: &Value) -> String {
+    alert["process"]["args"][2].as_str().unwrap_or_default().to_owned()
+}
+
+/// An HTTP receiver that says `503` for a while, then takes what comes.
+struct Receiver {
+    address: String,
+    taken: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Receiver {
+    fn start(refusals: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind the receiver");
+        let address = listener.local_addr().expect("its address").to_string();
+        let taken: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let kept = Arc::clone(&taken);
+        let left = Arc::new(Mutex::new(refusals));
+        std::thread::spawn(move || {
+            // One thread a connection: a client may keep one open.
+            for stream in listener.incoming().flatten() {
+                let (kept, left) = (Arc::clone(&kept), Arc::clone(&left));
+                std::thread::spawn(move || serve(stream, &left, &kept));
+            }
+        });
+        Self { address, taken }
+    }
+
+    fn taken(&self) -> Vec<Value> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Answers requests until the client goes. None: it has gone.
+fn serve(stream: TcpStream, left: &Mutex<usize>, kept: &Mutex<Vec<Value>>) -> Option<()> {
+    let mut answers = stream.try_clone().ok()?;
+    let mut requests = BufReader::new(stream);
+    loop {
+        let mut length = 0;
+        let mut first = String::new();
+        requests.read_line(&mut first).ok().filter(|bytes| *bytes > 0)?;
+        assert!(first.starts_with("POST /alerts HTTP/1.1"), "{first}");
+        loop {
+            let mut line = String::new();
+            requests.read_line(&mut line).ok()?;
+            let line = line.trim().to_ascii_lowercase();
+            if let Some(text) = line.strip_prefix("content-length:") {
+                length = text.trim().parse::<usize>().ok()?;
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        requests.read_exact(&mut body).ok()?;
+        let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = if *left > 0 { "503 Service Unavailable" } else { "200 OK" };
+        if *left == 0 {
+            let document = serde_json::from_slice(&body).expect("a document a request");
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(document);
+        }
+        *left = left.saturating_sub(1);
+        write!(answers, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").ok()?;
+    }
+}
+
+fn http(address: &str, more: &str) -> String {
+    format!("[[sinks]]\nkind = \"http\"\nurl = \"http://{address}/alerts\"\n{more}")
+}
+
+/// The HTTP sink's counters in a heartbeat.
+fn of_http(heartbeat: &Value) -> Value {
+    let sinks = heartbeat["runmon"]["sinks"].as_array().cloned().unwrap_or_default();
+    sinks.into_iter().find(|sink| sink["name"] == "http").unwrap_or_default()
+}
+
+/// What was refused at first is not lost, nor what came behind it; retries are counted.
+fn http_is_tried_again(stage: &Stage<'_>) {
+    const ACTS: usize = 5;
+    let receiver = Receiver::start(2);
+    let daemon = stage.daemon(Options {
+        rules: Some(ON_BUSYBOX.to_owned()),
+        sinks: http(&receiver.address, "heartbeats = false"),
+        keys: "heartbeat_seconds = 1".to_owned(),
+        ..Options::default()
+    });
+    for number in 0..ACTS {
+        act(&number.to_string());
+    }
+    daemon.expect_document("a heartbeat that tells of every alert as delivered", |it| {
+        is_heartbeat(it) && of_http(it)["delivered"] == ACTS
+    });
+    let ended = daemon.stop();
+    let counters = sink(&ended, "http");
+    assert_eq!(number(counters, "delivered"), ACTS as u64, "{counters:#}");
+    assert_eq!(number(counters, "retries"), 2, "{counters:#}");
+    assert_eq!(number(counters, "dropped"), 0, "{counters:#}");
+    let taken = receiver.taken();
+    assert_eq!(taken.len(), ACTS, "each alert once: {taken:#?}");
+    for (number, document) in taken.iter().enumerate() {
+        // Falco's form, in order.
+        assert_eq!(document["rule"], "Busybox", "{document:#}");
+        assert_eq!(document["priority"], "Notice");
+        let output = document["output"].as_str().unwrap_or_default();
+        assert!(output.contains(&format!("e2e-sinks-{number}")), "{document:#}");
+        assert!(document["uuid"].is_string() && document["time"].is_string(), "{document:#}");
+    }
+}
+
+/// The queue is bounded, what finds no room is counted, and the end is not held up.
+fn http_receiver_is_down(stage: &Stage<'_>) {
+    const ACTS: u64 = 20;
+    const QUEUE: u64 = 4;
+    // Nobody listens where somebody did a moment ago.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind a port");
+    let address = listener.local_addr().expect("its address").to_string();
+    drop(listener);
+    let daemon = stage.daemon(Options {
+        rules: Some(ON_BUSYBOX.to_owned()),
+        sinks: http(&address, &format!("heartbeats = false\nqueue = {QUEUE}")),
+        keys: "heartbeat_seconds = 1".to_owned(),
+        ..Options::default()
+    });
+    for number in 0..ACTS {
+        act(&number.to_string());
+    }
+    let heartbeat = daemon.expect_document("a heartbeat that tells of the loss", |it| {
+        is_heartbeat(it) && of_http(it)["dropped"].as_u64() >= Some(ACTS - QUEUE - 1)
+    });
+    assert_eq!(of_http(&heartbeat)["delivered"], 0);
+    assert!(number(&of_http(&heartbeat), "queued") <= QUEUE + 1, "{heartbeat:#}");
+    let asked = Instant::now();
+    let ended = daemon.stop();
+    assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?} to end", asked.elapsed());
+    // Standard output beside it lost nothing.
+    assert_eq!(number(sink(&ended, "stdout"), "dropped"), 0);
+    let alerts = ended.documents.iter().filter(|it| crate::daemon::is_alert(it)).count();
+    assert_eq!(alerts as u64, ACTS);
+    assert!(ended.log.contains(&format!("lost {ACTS} of")), "{}", ended.log);
+}
+
+fn priorities_are_filtered(stage: &Stage<'_>) {
+    let path = stage.dir("filtered").join("alerts");
+    let sinks = format!(
+        "[[sinks]]\nkind = \"file\"\nformat = \"falco\"\npath = {path:?}\nheartbeats = false\n\
+         minimum_priority = \"warning\""
+    );
+    let rules = format!(
+        "{ON_BUSYBOX}{}",
+        ON_BUSYBOX
+            .replace("- rule: Busybox", "- rule: Grave")
+            .replace("id: busybox", "id: grave")
+            .replace("e2e-sinks", "e2e-sinks-grave")
+            .replace("NOTICE", "CRITICAL")
+    );
+    let daemon = stage.daemon(Options { rules: Some(rules), sinks, ..Options::default() });
+    act("plain");
+    act("grave");
+    let both = daemon.expect("the grave one", |it| mark(it).ends_with("grave"));
+    assert_eq!(both["rule"]["id"], "grave", "the highest priority leads: {both:#}");
+    assert_eq!(both["runmon"]["rules"].as_array().map(Vec::len), Some(2), "{both:#}");
+    let ended = daemon.stop();
+    let counters = sink(&ended, "file");
+    assert_eq!((number(counters, "delivered"), number(counters, "dropped")), (1, 0));
+    let text = fs::read_to_string(&path).expect("read the file");
+    assert!(text.contains("Grave") && !text.contains("e2e-sinks-plain"), "{text}");
+}
+
+/// A sink can have every event that is seen, alert or not.
+fn events_are_there(stage: &Stage<'_>) {
+    let path = stage.dir("events").join("events");
+    let sinks = format!(
+        "[[sinks]]\nkind = \"file\"\nformat = \"ecs\"\npath = {path:?}\nevents = true\n\
+         queue = 65536"
+    );
+    let rules = Some(ON_BUSYBOX.to_owned());
+    let daemon = stage.daemon(Options { rules, sinks, ..Options::default() });
+    let connect = stage.trigger(&["connect", "udp", "127.0.0.1:9"]);
+    act("later");
+    daemon.expect("the later act", |it| mark(it).ends_with("later"));
+    daemon.stop();
+    let text = fs::read_to_string(&path).expect("read the file");
+    let events: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("a document")).collect();
+    for action in ["exec", "connect", "exit"] {
+        let seen = events.iter().any(|it| {
+            it["event"]["kind"] == "event"
+                && it["event"]["action"] == action
+                && it["process"]["pid"] == connect.pid
+        });
+        assert!(seen, "a sink that wants events got no {action}");
+    }
+}
