@@ -25,6 +25,11 @@ pub(crate) enum Command {
     Setup(SetupArgs),
     /// Build target/release/runmon
     Build,
+    /// Measure what watching costs: ratios against nothing and against empty programs
+    Bench(BenchArgs),
+    /// One worker of a benchmark's load
+    #[command(hide = true)]
+    Load(LoadArgs),
     /// Make what is handed out: a static binary, a container image, checksums
     Dist,
     /// Set up, build, then start `runmon run ARGS` (through sudo where the caller is not root)
@@ -161,4 +166,21 @@ impl FromStr for GuestFile {
         }
         Ok(Self { host, guest })
     }
+}
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// How often each load runs under each mode
+    #[arg(long, default_value_t = 5)]
+    pub(crate) pairs: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct LoadArgs {
+    /// What to do
+    pub(crate) kind: String,
+    /// How often
+    pub(crate) count: usize,
+    /// Where
+    pub(crate) directory: PathBuf,
 }

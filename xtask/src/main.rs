@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "these are commands for a person: they talk on stdout")]
 
 mod apt;
+mod bench;
 mod build;
 mod check;
 mod cli;
@@ -44,6 +45,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Setup(args) => setup::run(&workspace, &args)?,
         Command::Build => build::run(&workspace)?,
         Command::Run(args) => return build::exec(&workspace, &args.args),
+        Command::Bench(args) => bench::run(&workspace, &args)?,
+        Command::Load(args) => bench::load::worker(&args.kind, args.count, &args.directory)?,
         Command::Dist => dist::run(&workspace)?,
         Command::Check => check::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,

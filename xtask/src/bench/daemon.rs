@@ -1,0 +1,188 @@
+//! The daemon under measurement: started with a mode, read from `/proc`, stopped by pid.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, SysconfVar, sysconf};
+use serde_json::Value;
+
+use super::Place;
+
+/// How the daemon runs while loads do.
+#[derive(Clone, Debug)]
+pub(crate) struct Mode {
+    /// Its name in the table.
+    pub(crate) name: &'static str,
+    rules: Option<PathBuf>,
+    floor: bool,
+    runs: bool,
+}
+
+impl Mode {
+    /// No daemon.
+    pub(crate) fn none() -> Self {
+        Self { name: "none", rules: None, floor: false, runs: false }
+    }
+
+    /// The daemon with its own rules.
+    pub(crate) fn shipped() -> Self {
+        Self { name: "shipped rules", rules: None, floor: false, runs: true }
+    }
+
+    /// The daemon with other rules.
+    pub(crate) fn new(name: &'static str, rules: &Path) -> Self {
+        Self { name, rules: Some(rules.to_owned()), floor: false, runs: true }
+    }
+
+    /// The same hooks, empty.
+    pub(crate) fn floor(self) -> Self {
+        Self { floor: true, ..self }
+    }
+
+    /// Starts the daemon and waits until it watches. None for no daemon.
+    pub(crate) fn start(&self, place: &Place) -> Result<Option<Daemon>> {
+        if !self.runs {
+            return Ok(None);
+        }
+        let mut command = Command::new(&place.runmon);
+        command.args(["run", "--json", "--instance", "bench"]);
+        if let Some(rules) = &self.rules {
+            command.arg("--rules").arg(rules);
+        }
+        if self.floor {
+            command.arg("--bare-floor");
+        }
+        Daemon::start(command).map(Some)
+    }
+}
+
+/// A running daemon.
+pub(crate) struct Daemon {
+    child: Child,
+    /// Its lines on standard output, read so that it never has to wait.
+    lines: JoinHandle<std::io::Result<Vec<u8>>>,
+    _errors: BufReader<ChildStderr>,
+}
+
+impl Daemon {
+    /// Starts `runmon record`.
+    pub(crate) fn record(place: &Place, to: &Path) -> Result<Self> {
+        let mut command = Command::new(&place.runmon);
+        command.args(["record", "--instance", "bench", "-o"]).arg(to);
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Result<Self> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start runmon")?;
+        let mut output = child.stdout.take().context("no standard output")?;
+        let lines = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            output.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let mut errors = BufReader::new(child.stderr.take().context("no standard error")?);
+        loop {
+            let mut line = String::new();
+            ensure!(errors.read_line(&mut line)? > 0, "runmon ended before it watched");
+            if line.contains("watching") || line.contains("recording") {
+                break;
+            }
+        }
+        Ok(Self { child, lines, _errors: errors })
+    }
+
+    /// CPU seconds that it took so far.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        let fields: Vec<&str> = after_name.split_whitespace().collect();
+        let ticks = |index: usize| -> Result<f64> {
+            Ok(fields.get(index).context("a short stat line")?.parse()?)
+        };
+        let per_second = sysconf(SysconfVar::CLK_TCK)?.unwrap_or(100) as f64;
+        Ok((ticks(11)? + ticks(12)?) / per_second)
+    }
+
+    /// Resident memory, and the part of it that is the ring (mapped twice), MiB.
+    pub(crate) fn memory(&self) -> Result<(f64, f64)> {
+        let maps = fs::read_to_string(format!("/proc/{}/smaps", self.child.id()))?;
+        let (mut all, mut ring, mut in_ring) = (0.0, 0.0, false);
+        for line in maps.lines() {
+            if let Some(kib) = line.strip_prefix("Rss:") {
+                let kib: f64 = kib.trim().trim_end_matches(" kB").parse()?;
+                all += kib;
+                ring += if in_ring { kib } else { 0.0 };
+            } else if line.split(' ').next().is_some_and(|word| word.contains('-')) {
+                in_ring = line.contains("bpf-map") || line.contains("bpf_ringbuf");
+            }
+        }
+        Ok((all / 1024.0, ring / 1024.0))
+    }
+
+    /// Stops it; returns its last heartbeat.
+    pub(crate) fn stop(self) -> Result<End> {
+        let bytes = self.end()?;
+        let last = bytes.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty());
+        let heartbeat = serde_json::from_slice(last.context("runmon wrote nothing")?)?;
+        Ok(End { heartbeat })
+    }
+
+    /// Stops it; what it wrote does not matter.
+    pub(crate) fn stop_quietly(self) -> Result<()> {
+        self.end().map(drop)
+    }
+
+    fn end(mut self) -> Result<Vec<u8>> {
+        let pid = Pid::from_raw(i32::try_from(self.child.id())?);
+        kill(pid, Signal::SIGTERM).context("cannot stop runmon")?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "runmon ended with {status}");
+        match self.lines.join() {
+            Ok(bytes) => Ok(bytes?),
+            Err(_) => anyhow::bail!("the reading thread panicked"),
+        }
+    }
+}
+
+/// The numbers that a daemon ended with.
+pub(crate) struct End {
+    heartbeat: Value,
+}
+
+impl End {
+    /// Records that were lost in the kernel.
+    pub(crate) fn lost(&self) -> u64 {
+        self.heartbeat["runmon"]["lost"].as_u64().unwrap_or(0)
+    }
+
+    /// Records that were submitted.
+    pub(crate) fn submitted(&self) -> u64 {
+        self.sum("submitted")
+    }
+
+    /// Acts that were only counted, as repeats.
+    pub(crate) fn collapsed(&self) -> u64 {
+        self.sum("collapsed")
+    }
+
+    /// Nanoseconds in all programs.
+    pub(crate) fn run_ns(&self) -> f64 {
+        let hooks = self.heartbeat["runmon"]["hooks"].as_array().into_iter().flatten();
+        let programs = hooks.filter_map(|hook| hook["programs"].as_array()).flatten();
+        programs.filter_map(|program| program["run_ns"].as_f64()).sum()
+    }
+
+    fn sum(&self, counter: &str) -> u64 {
+        let kinds = self.heartbeat["runmon"]["kernel"]["kinds"].as_object().into_iter().flatten();
+        kinds.filter_map(|(_, kind)| kind[counter].as_u64()).sum()
+    }
+}
