@@ -53,6 +53,8 @@ enum State {
     Candidate,
     /// A container.
     Container,
+    /// Not a container, but inside one: its processes are that one's.
+    Part,
     /// Not a container: its processes are the host's.
     Host,
 }
@@ -104,18 +106,27 @@ impl Registry {
             self.refused += 1;
             return None;
         }
-        let Some(named) = cgroup_path::container(path) else {
-            self.cgroups.insert(key, self.enclosing(path));
-            return None;
-        };
-        let known = self.by_path.get(named.path).copied().filter(|index| self.is_live(*index));
-        let index = known.or_else(|| self.enclosing(path)).or_else(|| self.enter(&named));
+        let named = cgroup_path::container(path);
+        let known = named.as_ref().and_then(|named| self.live(named.path));
+        let before = self.next;
+        let index = known.or_else(|| match &named {
+            // A container inside a container.
+            Some(named) if named.shape == Shape::Certain => {
+                self.enter(named).or_else(|| self.enclosing(path))
+            }
+            Some(named) => self.enclosing(path).or_else(|| self.enter(named)),
+            None => self.enclosing(path),
+        });
         self.cgroups.insert(key, index);
         if let Some(entry) = index.and_then(|index| self.containers.get_mut(&index)) {
             entry.cgroups += 1;
         }
-        let entered = index.and_then(|index| self.path_of(index)) == Some(named.path);
-        (entered && known.is_none()).then(|| Lookup { cgroup_path: named.path.into(), id: named.id.into() })
+        let entered = self.next != before;
+        let lookup = |named: cgroup_path::Named<'_>| Lookup {
+            cgroup_path: named.path.into(),
+            id: named.id.into(),
+        };
+        named.filter(|_| entered).map(lookup)
     }
 
     /// Forgets a cgroup. Its container is forgotten some containers after its last cgroup.
@@ -138,6 +149,8 @@ impl Registry {
 
     /// Takes in what the metadata task found. Returns whether it was about a known container.
     pub fn learn(&mut self, facts: ContainerFacts) -> bool {
+        let above = self.enclosing(&facts.cgroup_path).and_then(|index| self.containers.get(&index));
+        let above = above.map(|entry| Arc::clone(&entry.container));
         let Some(index) = self.by_path.get(&facts.cgroup_path) else { return false };
         let Some(entry) = self.containers.get_mut(index) else { return false };
         match facts.container {
@@ -146,8 +159,8 @@ impl Registry {
                 entry.state = State::Container;
             }
             None if entry.state == State::Candidate => {
-                entry.container = Arc::clone(&self.host);
-                entry.state = State::Host;
+                entry.state = if above.is_some() { State::Part } else { State::Host };
+                entry.container = above.unwrap_or_else(|| Arc::clone(&self.host));
             }
             // The path says that it is one; nothing else could be found about it.
             None => {}
@@ -159,6 +172,13 @@ impl Registry {
     #[must_use]
     pub fn of_cgroup(&self, key: CgroupKey) -> Option<ContainerIndex> {
         self.cgroups.get(&key).copied().flatten()
+    }
+
+    /// The container that the cgroup of this path names, as it is known now.
+    #[must_use]
+    pub fn at_path(&self, path: &str) -> Option<&Arc<Container>> {
+        let index = self.by_path.get(path)?;
+        self.containers.get(index).map(|entry| &entry.container)
     }
 
     /// A container as it is known now; None is the host, and so is one that was forgotten.
@@ -202,9 +222,10 @@ impl Registry {
         self.containers.get(&index).map(|entry| &*entry.path)
     }
 
-    /// Whether a container still has cgroups.
-    fn is_live(&self, index: ContainerIndex) -> bool {
-        self.containers.get(&index).is_some_and(|entry| entry.cgroups > 0)
+    /// The container that the cgroup of this path names, if it still has cgroups.
+    fn live(&self, path: &str) -> Option<ContainerIndex> {
+        let index = self.by_path.get(path).copied()?;
+        self.containers.get(&index).is_some_and(|entry| entry.cgroups > 0).then_some(index)
     }
 
     /// The innermost known container whose cgroup is above `path`.

@@ -101,8 +101,10 @@ impl Enricher {
 
     /// Gives an event that waited the facts that are known by now.
     pub fn refresh(&self, event: &mut Event) {
-        let index = self.processes.get(event.process.key).and_then(|entry| entry.container);
-        event.container = Arc::clone(self.containers.get(index));
+        // By the container, not by its process: that may have ended, or moved on.
+        if let Some(container) = self.containers.at_path(&event.container.cgroup_path) {
+            event.container = Arc::clone(container);
+        }
     }
 
     /// Id of the container that a cgroup belongs to; `host` for the host.
