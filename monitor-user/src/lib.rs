@@ -29,3 +29,7 @@ pub mod raw_event;
 pub mod rules;
 pub mod sink;
 pub mod source;
+
+#[cfg(test)]
+#[path = "../tests/records/mod.rs"]
+mod records;

@@ -279,3 +279,6 @@ impl<O: Outlet> Line<O> {
         &mut self.outlet
     }
 }
+
+#[cfg(test)]
+mod tests;

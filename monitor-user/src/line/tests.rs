@@ -1,0 +1,308 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    event::{Container, Fact, FactSource, Reason},
+    limits::PROCESS_TABLE_BYTES,
+    records::{self, Record, Who},
+    rules,
+};
+
+const PATH: &str = "/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// Fires on what is known at once.
+const SHELL: &str = "
+- rule: Shell
+  desc: d
+  condition: evt.type = execve and proc.name = sh
+  output: shell in %container.image.repository
+  priority: notice
+";
+
+/// Hangs on the image.
+const IMAGE: &str = "
+- rule: Image
+  desc: d
+  condition: evt.type = execve and proc.name = sh and container.image.repository = shop
+  output: shop's shell
+  priority: notice
+";
+
+/// Documents as text: `event`, or the form of an alert with its rules and whether it is complete.
+#[derive(Default)]
+struct Kept {
+    documents: Vec<Document>,
+    events: bool,
+}
+
+impl Outlet for Kept {
+    fn offer(&mut self, document: Document) {
+        self.documents.push(document);
+    }
+
+    fn wants_events(&self) -> bool {
+        self.events
+    }
+}
+
+impl Kept {
+    fn shown(&self) -> Vec<String> {
+        let alert = |form: &str, alert: &Alert| {
+            let names: Vec<&str> = alert.matched.iter().map(|m| &*m.about.name).collect();
+            let state = if alert.complete { "complete" } else { "pending" };
+            format!("{form} {} {} {state}", alert.id().sequence, names.join("+"))
+        };
+        let one = |document: &Document| match document {
+            Document::Event(event) => format!("event {}", event.id.sequence),
+            Document::Alert(found) => alert("alert", found),
+            Document::Update(found) => alert("update", found),
+            Document::Heartbeat(_) => "heartbeat".to_owned(),
+        };
+        self.documents.iter().map(one).collect()
+    }
+}
+
+struct Bench {
+    line: Line<Kept>,
+    sequence: u64,
+}
+
+impl Bench {
+    fn new(text: &str) -> Self {
+        Self::with(text, Vec::new(), false)
+    }
+
+    fn with(text: &str, own_pids: Vec<u32>, events: bool) -> Self {
+        let loaded =
+            rules::load(&[monitor_rules::RuleFile { name: "r.yaml", bytes: text.as_bytes() }]);
+        assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
+        let outlet = Kept { events, ..Kept::default() };
+        let enricher = Enricher::new(PROCESS_TABLE_BYTES, 0, &[]);
+        let mut line = Line::new(enricher, Arc::new(loaded.rules), own_pids, outlet);
+        line.take(Input::Cgroup(CgroupKey { hierarchy: 0, id: 50 }, PATH));
+        Self { line, sequence: 0 }
+    }
+
+    /// Takes a record in as the next one.
+    fn take(&mut self, record: Record) {
+        self.sequence += 1;
+        self.line.take(Input::Record(&record.numbered(self.sequence).bytes()));
+    }
+
+    /// A shell in the container, so long after the start.
+    fn shell(&mut self, after_ns: u64) {
+        self.take(records::exec(Who::new(9).in_cgroup(50), "/bin/sh", b"sh\0").after_ns(after_ns));
+    }
+
+    fn learn(&mut self, image: &str) {
+        self.facts(Fact::Known(image.into(), FactSource::Bundle));
+    }
+
+    fn facts(&mut self, image: Fact<Box<str>>) {
+        let container =
+            Container { id: "n1".into(), cgroup_path: PATH.into(), image, ..Container::host() };
+        self.line.take(Input::Facts(ContainerFacts {
+            cgroup_path: PATH.into(),
+            container: Some(container),
+        }));
+    }
+
+    fn shown(&self) -> Vec<String> {
+        self.line.outlet.shown()
+    }
+}
+
+#[test]
+fn an_event_waits_for_the_fact_that_its_rule_hangs_on() {
+    let mut bench = Bench::new(IMAGE);
+    bench.shell(0);
+    assert!(bench.line.is_waiting());
+    assert_eq!(bench.shown(), [""; 0]);
+    bench.learn("shop");
+    assert_eq!(bench.shown(), ["alert 1 Image complete"]);
+    let stats = bench.line.stats();
+    assert_eq!((stats.parked, stats.parked_expired, stats.alerts), (1, 0, 1));
+    assert!(!bench.line.is_waiting());
+}
+
+#[test]
+fn a_fact_can_also_say_no() {
+    let mut bench = Bench::with(IMAGE, Vec::new(), true);
+    bench.shell(0);
+    bench.learn("other");
+    assert_eq!(bench.shown(), ["event 1"]);
+    // From then on it is known, and nothing waits.
+    bench.shell(1);
+    assert_eq!((bench.shown().len(), bench.line.stats().parked), (2, 1));
+}
+
+#[test]
+fn waiting_ends_with_the_time_of_events() {
+    let mut bench = Bench::with(IMAGE, Vec::new(), true);
+    bench.shell(0);
+    let other = |after| records::write_to(Who::new(3), b"/x").after_ns(after);
+    bench.take(other(PARKED_NS - 1));
+    assert!(bench.line.is_waiting());
+    assert_eq!(bench.shown(), ["event 2"]);
+    bench.take(other(PARKED_NS));
+    assert_eq!(bench.shown(), ["event 2", "event 1", "event 3"]);
+    assert_eq!(bench.line.stats().parked_expired, 1);
+    // Facts that come later change nothing.
+    bench.learn("shop");
+    assert_eq!(bench.shown().len(), 3);
+}
+
+/// Undecided when time runs out: what the rule asks for is then false, so `!=` fires as Falco's
+/// would, and names what was not known.
+#[test]
+fn what_is_never_known_is_named() {
+    let mut bench = Bench::new(
+        "
+- rule: Not shop
+  desc: d
+  condition: evt.type = execve and not container.image.repository = shop
+  output: o
+  priority: notice
+",
+    );
+    bench.shell(0);
+    bench.line.expire(records::START_NS + PARKED_NS);
+    let Document::Alert(alert) = &bench.line.outlet.documents[0] else { panic!("no alert") };
+    assert_eq!(alert.matched[0].undecided, ["container.image.repository"]);
+    assert!(!alert.complete);
+}
+
+#[test]
+fn what_waited_is_decided_in_order() {
+    let mut bench = Bench::new(IMAGE);
+    (0..5).for_each(|at| bench.shell(at));
+    bench.learn("shop");
+    let expected: Vec<String> = (1..=5).map(|n| format!("alert {n} Image complete")).collect();
+    assert_eq!(bench.shown(), expected);
+}
+
+#[test]
+fn room_for_waiting_is_bounded() {
+    let mut bench = Bench::with(IMAGE, Vec::new(), true);
+    (0..PARKED).for_each(|_| bench.shell(0));
+    assert_eq!(bench.shown(), [""; 0]);
+    bench.shell(0);
+    assert_eq!(bench.shown(), ["event 1"]);
+    let stats = bench.line.stats();
+    assert_eq!((stats.parked, stats.parked_expired), (PARKED as u64 + 1, 1));
+    bench.line.finish();
+    assert_eq!(bench.shown().len(), PARKED + 1);
+    assert!(!bench.line.is_waiting());
+}
+
+#[test]
+fn an_alert_does_not_wait_and_is_updated_once() {
+    let mut bench = Bench::new(SHELL);
+    bench.shell(0);
+    assert_eq!(bench.shown(), ["alert 1 Shell pending"]);
+    bench.learn("shop");
+    assert_eq!(bench.shown(), ["alert 1 Shell pending", "update 1 Shell complete"]);
+    let Document::Update(update) = &bench.line.outlet.documents[1] else { panic!("no update") };
+    assert_eq!(update.matched[0].output, b"shell in shop");
+    bench.learn("shop");
+    assert_eq!(bench.shown().len(), 2);
+    let stats = bench.line.stats();
+    assert_eq!((stats.alerts, stats.incomplete, stats.updates, stats.parked), (1, 1, 1, 0));
+}
+
+#[test]
+fn facts_that_never_come_leave_the_alert_as_it_was() {
+    let mut bench = Bench::new(SHELL);
+    bench.shell(0);
+    bench.line.finish();
+    assert_eq!(bench.shown(), ["alert 1 Shell pending"]);
+    assert_eq!(bench.line.stats().parked_expired, 0);
+    let mut bench = Bench::new(SHELL);
+    bench.shell(0);
+    bench.facts(Fact::Unknown(Reason::NoAnswer));
+    assert_eq!(bench.shown(), ["alert 1 Shell pending", "update 1 Shell complete"]);
+}
+
+/// One rule matches at once, another hangs on a fact: the event waits, and both are in one alert.
+#[test]
+fn all_rules_of_an_event_are_in_one_alert() {
+    let mut bench = Bench::new(&format!("{SHELL}{IMAGE}"));
+    bench.shell(0);
+    assert_eq!(bench.shown(), [""; 0]);
+    bench.learn("shop");
+    assert_eq!(bench.shown(), ["alert 1 Shell+Image complete"]);
+}
+
+#[test]
+fn rules_can_change_between_two_events() {
+    let mut bench = Bench::new(SHELL);
+    bench.learn("shop");
+    bench.shell(0);
+    bench.line.set_rules(Arc::new(rules::load(&[]).rules));
+    bench.shell(1);
+    assert_eq!(bench.shown(), ["alert 1 Shell complete"]);
+}
+
+#[test]
+fn the_canary_is_left_out_until_it_ends() {
+    let mut bench = Bench::with(SHELL, vec![9], true);
+    let canary = Who::new(9);
+    bench.take(records::fork(Who::new(2), canary));
+    bench.take(records::exec(canary, "/bin/sh", b"sh\0"));
+    bench.take(records::exit(canary, 0));
+    assert_eq!((bench.shown(), bench.line.stats().own), (vec![], 3));
+    // Its number is given to another process later.
+    bench.take(records::exec(canary, "/bin/sh", b"sh\0"));
+    assert_eq!(bench.shown(), ["event 4", "alert 4 Shell complete"]);
+}
+
+#[test]
+fn what_is_no_record_is_counted() {
+    let mut bench = Bench::new(SHELL);
+    for bytes in [&b""[..], b"not a record", &[0; 200]] {
+        bench.line.take(Input::Record(bytes));
+    }
+    assert_eq!((bench.line.stats().records, bench.line.stats().decode_errors), (3, 3));
+}
+
+proptest! {
+    /// Every record is a seed, an event, a change of state or an error; and every event that is
+    /// wanted leaves once, whatever waited.
+    #[test]
+    fn nothing_is_lost(
+        acts in prop::collection::vec((0..11_u8, 1..6_u32, any::<bool>()), 0..60),
+        learned in prop::option::of(0..60_usize),
+    ) {
+        let mut bench = Bench::with(&format!("{SHELL}{IMAGE}"), Vec::new(), true);
+        let (mut states, mut broken) = (0, 0);
+        for (at, (what, pid, inside)) in acts.into_iter().enumerate() {
+            if Some(at) == learned {
+                bench.learn("shop");
+            }
+            let who = Who::new(pid).in_cgroup(if inside { 50 } else { 1 });
+            let record = match what {
+                0 => records::task(who, "/bin/x", b"x\0"),
+                1 => records::fork(who, who.child(pid + 1)),
+                2 => records::exit(who, 0),
+                3 => records::cgroup_mkdir((0, 100 + u64::from(pid)), "/a/b"),
+                4 => records::cgroup_rmdir((0, 100 + u64::from(pid)), "/a/b"),
+                5 => records::exit(who, 0).with(|header| header.kind = 99),
+                6 => records::write_to(who, b"/etc/passwd"),
+                7 => records::connect(who, records::tcp4([10, 0, 0, 1], 80), b""),
+                _ => records::exec(who, "/bin/sh", b"sh\0"),
+            };
+            states += u64::from(matches!(what, 3 | 4));
+            broken += u64::from(what == 5);
+            bench.take(record.after_ns(at as u64 * 20_000_000));
+        }
+        bench.line.finish();
+        let stats = bench.line.stats();
+        let events: u64 = stats.events.iter().sum();
+        prop_assert_eq!(stats.decode_errors, broken);
+        prop_assert_eq!(stats.records, stats.seeds + events + states + broken);
+        let left = bench.shown().iter().filter(|text| text.starts_with("event")).count();
+        prop_assert_eq!(left as u64, events);
+        let alerts = bench.shown().iter().filter(|text| text.starts_with("alert")).count();
+        prop_assert_eq!(alerts as u64, stats.alerts);
+    }
+}
