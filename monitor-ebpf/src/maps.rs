@@ -52,6 +52,11 @@ pub(crate) static PENDING: LruHashMap<u64, [u8; SOCKET_RECORD_BYTES]> =
 pub(crate) static REPEATS: LruHashMap<[u64; 4], [u64; 2]> =
     LruHashMap::with_max_entries(limits::SEND_REPEATS, 0);
 
+/// The datagram that was last seen on the CPU, as in `REPEATS`: key, when it was told of, repeats.
+/// A process that sends to one place asks here only.
+#[map]
+pub(crate) static LAST_SENT: PerCpuArray<[u64; 6]> = PerCpuArray::with_max_entries(1, 0);
+
 /// Offsets of kernel struct members, see [`Member`].
 #[unsafe(no_mangle)]
 static OFFSETS: Global<[u32; Member::COUNT]> = Global::new([0; Member::COUNT]);

@@ -14,7 +14,7 @@ use monitor_common::{
 
 use crate::{
     count,
-    maps::{REPEATS, floor, offset},
+    maps::{LAST_SENT, REPEATS, floor, offset},
     own,
     read::{Kptr, member, raw},
     record,
@@ -123,29 +123,64 @@ fn cgroup_send<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
 
 /// None if the same was told of less than a second ago (then it is counted); else how many
 /// repeats went untold since.
+///
+/// Two programs that race here may both tell, or miscount a repeat in the record; the counters are
+/// exact.
 #[inline(always)]
 fn is_repeat(pid: u32, family: u16, port: u16, to: &[u8; 16]) -> Option<u32> {
     let [high, low]: [u64; 2] = zerocopy::transmute!(*to);
     let key = [u64::from(pid), u64::from(family) << 16 | u64::from(port), high, low];
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_boot_ns() };
-    let Some(seen) = REPEATS.get_ptr_mut(key) else {
+    let last = LAST_SENT.get_ptr_mut(0)?;
+    // SAFETY: map memory of this CPU.
+    let [pid, peer, high, low, told, repeats] = unsafe { &mut *last };
+    if [*pid, *peer, *high, *low] == key && now.wrapping_sub(*told) < SEND_REPEAT_NS {
+        *repeats += 1;
+        count_repeat();
+        return None;
+    }
+    // What this CPU held goes back to where all CPUs look.
+    put_back([*pid, *peer, *high, *low], *repeats);
+    let (told_before, untold) = take(key);
+    let is_new = now.wrapping_sub(told_before) >= SEND_REPEAT_NS;
+    [*pid, *peer, *high, *low] = key;
+    *told = if is_new { now } else { told_before };
+    *repeats = u64::from(!is_new);
+    if is_new {
         if REPEATS.insert(key, [now, 0], 0).is_err() {
             count::add(counter::REPEATS_FULL);
         }
-        return Some(0);
-    };
-    // SAFETY: map memory. Two CPUs that race here may both tell, or miscount one repeat in
-    // `repeats`; the counter below is exact.
-    let [told, repeats] = unsafe { &mut *seen };
-    if now.wrapping_sub(*told) < SEND_REPEAT_NS {
-        *repeats += 1;
-        count::add(counter::attempted(RecordKind::Send));
-        count::add(counter::collapsed(RecordKind::Send));
-        return None;
+        return Some(untold as u32);
     }
-    let untold = *repeats as u32;
-    *told = now;
-    *repeats = 0;
-    Some(untold)
+    count_repeat();
+    None
+}
+
+#[inline(always)]
+fn count_repeat() {
+    count::add(counter::attempted(RecordKind::Send));
+    count::add(counter::collapsed(RecordKind::Send));
+}
+
+/// Adds repeats that were counted on this CPU to those of all.
+#[inline(always)]
+fn put_back(key: [u64; 4], repeats: u64) {
+    if repeats > 0
+        && let Some(seen) = REPEATS.get_ptr_mut(key)
+    {
+        // SAFETY: map memory.
+        let untold = unsafe { &raw mut (*seen)[1] };
+        // SAFETY: an aligned word of map memory.
+        unsafe { count::atomic_add(untold, repeats as i64) };
+    }
+}
+
+/// When the datagram was last told of on any CPU, and its repeats since.
+#[inline(always)]
+fn take(key: [u64; 4]) -> (u64, u64) {
+    let Some(seen) = REPEATS.get_ptr_mut(key) else { return (0, 0) };
+    // SAFETY: map memory.
+    let [told, untold] = unsafe { &mut *seen };
+    (*told, *untold)
 }

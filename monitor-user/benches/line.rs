@@ -1,0 +1,148 @@
+//! What each stage of the line takes for one record: `cargo bench -p monitor-user`.
+//!
+//! The records are made here, in the form that the kernel programs write: a mix of program starts,
+//! connections and file writes by a hundred processes.
+#![expect(clippy::print_stdout, reason = "a benchmark tells its result")]
+#![expect(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
+
+use std::{hint::black_box, sync::Arc, time::Instant};
+
+use monitor_common::{FileOpen, Fork, Header, Image, RecordKind, Socket};
+use runmon::{
+    alert::judge,
+    decode::decode,
+    document::Document,
+    enrich::{Enriched, Enricher},
+    line::{Input, Line, Outlet},
+    rules,
+};
+use zerocopy::{FromZeros as _, Immutable, IntoBytes};
+
+const PROCESSES: u32 = 100;
+const ROUNDS: usize = 2000;
+
+fn record(kind: RecordKind, pid: u32, body: &(impl IntoBytes + Immutable), sections: &[&[u8]]) -> Vec<u8> {
+    let mut header = Header::new_zeroed();
+    let length = size_of::<Header>()
+        + body.as_bytes().len()
+        + sections.iter().map(|section| section.len()).sum::<usize>();
+    header.len = u32::try_from(length).unwrap();
+    header.kind = kind as u16;
+    header.sequence = 1;
+    header.boottime_ns = 1_000_000_000;
+    (header.pid, header.tid) = (pid, pid);
+    header.start_ns = u64::from(pid) * 1000;
+    (header.parent_pid, header.parent_start_ns) = (1, 1);
+    header.cgroup_id = 1;
+    header.comm = *b"program\0\0\0\0\0\0\0\0\0";
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.extend_from_slice(body.as_bytes());
+    for section in sections {
+        bytes.extend_from_slice(section);
+    }
+    bytes
+}
+
+fn exec(pid: u32) -> Vec<u8> {
+    let (path, cwd, args): (&[u8], &[u8], &[u8]) =
+        (b"/usr/bin/program", b"/srv/app", b"program\0--flag\0value\0/srv/app/file\0");
+    let mut image = Image::new_zeroed();
+    image.path_len = u32::try_from(path.len()).unwrap();
+    image.filename_len = image.path_len;
+    image.cwd_len = u32::try_from(cwd.len()).unwrap();
+    image.args_len = u32::try_from(args.len()).unwrap();
+    image.args_total = image.args_len;
+    record(RecordKind::Exec, pid, &image, &[path, path, cwd, args])
+}
+
+fn open(pid: u32) -> Vec<u8> {
+    let path = b"/srv/app/data/some/file/that/is/written.txt";
+    let mut body = FileOpen::new_zeroed();
+    body.open_flags = 0x241;
+    (body.file.inode, body.file.mode, body.file.magic) = (77, 0o100_644, 0xef53);
+    body.path_len = u32::try_from(path.len()).unwrap();
+    record(RecordKind::FileOpen, pid, &body, &[path])
+}
+
+fn connect(pid: u32) -> Vec<u8> {
+    let mut body = Socket::new_zeroed();
+    (body.family, body.protocol, body.socket_type, body.destination_port) = (2, 6, 1, 443);
+    if let Some(address) = body.destination.first_chunk_mut::<4>() {
+        *address = [192, 0, 2, 7];
+    }
+    record(RecordKind::Connect, pid, &body, &[])
+}
+
+/// Half of them file writes, as on a real host; a fork before each exec.
+fn mix() -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    for pid in 100..100 + PROCESSES {
+        let mut child = Fork::new_zeroed();
+        (child.child_pid, child.child_start_ns) = (pid, u64::from(pid) * 1000);
+        records.push(record(RecordKind::Fork, 1, &child, &[]));
+        records.push(exec(pid));
+        records.push(connect(pid));
+        records.extend([open(pid), open(pid), open(pid)]);
+    }
+    records
+}
+
+/// Runs `round` over all records again and again; prints nanoseconds a record.
+fn time(name: &str, records: &[Vec<u8>], mut round: impl FnMut(&[u8])) {
+    for record in records {
+        round(record);
+    }
+    let begun = Instant::now();
+    for _ in 0..ROUNDS {
+        for record in records {
+            round(black_box(record));
+        }
+    }
+    let each = begun.elapsed().as_secs_f64() / (ROUNDS * records.len()) as f64;
+    println!("{name:<28}{:>8.0} ns a record{:>12.0} records/s", each * 1e9, 1.0 / each);
+}
+
+fn enricher() -> Enricher {
+    Enricher::new(64 << 20, 0, &["PATH".to_owned()])
+}
+
+struct Nowhere;
+
+impl Outlet for Nowhere {
+    fn offer(&mut self, document: Document) {
+        black_box(document);
+    }
+
+    fn wants_events(&self) -> bool {
+        false
+    }
+}
+
+fn main() {
+    let records = mix();
+    time("decode", &records, |record| {
+        black_box(decode(record).unwrap());
+    });
+    let mut state = enricher();
+    time("decode, enrich", &records, |record| {
+        black_box(state.enrich(decode(record).unwrap()));
+    });
+    let rules = Arc::new(rules::load(&rules::embedded()).rules);
+    let mut state = enricher();
+    let events: Vec<_> = records
+        .iter()
+        .filter_map(|record| match state.enrich(decode(record).unwrap()) {
+            Enriched::Event(event) => Some(event),
+            Enriched::State => None,
+        })
+        .collect();
+    let mut at = 0;
+    time("match, shipped rules", &records, |_record| {
+        at = (at + 1) % events.len();
+        if let Some(event) = events.get(at) {
+            black_box(judge(&rules, event));
+        }
+    });
+    let mut line = Line::new(enricher(), rules, Vec::new(), Nowhere);
+    time("the whole line", &records, |record| line.take(Input::Record(record)));
+}
