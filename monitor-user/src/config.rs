@@ -1,5 +1,10 @@
 //! The configuration file: text → [`RawConfig`] (what is written) → [`Config`] (valid).
 
+#[macro_use]
+mod keys;
+#[cfg(test)]
+mod tests;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -13,6 +18,7 @@ use crate::{
     limits,
     metadata::RuntimeRoot,
 };
+pub use keys::Key;
 
 /// The file that is read where none is named.
 pub const DEFAULT_PATH: &str = "/etc/runmon/config.toml";
@@ -49,74 +55,80 @@ pub enum ConfigError {
     },
 }
 
-/// The file as it is written. Every key may be left out.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawConfig {
-    /// Rule files and directories; without this key the embedded stable rules.
-    pub rules: Vec<PathBuf>,
-    /// Where state is kept that outlives the daemon.
-    pub state_dir: Option<PathBuf>,
-    /// Where the daemon's locks and sockets are.
-    pub run_dir: Option<PathBuf>,
-    /// Size of the kernel's ring buffer, a power of two.
-    pub ring_bytes: Option<u32>,
-    /// Bytes that the process table may take.
-    pub process_table_bytes: Option<usize>,
-    /// Seconds between heartbeats.
-    pub heartbeat_seconds: Option<u64>,
-    /// `auto`, `fentry` or `fallback`.
-    pub hooks: Option<String>,
-    /// Environment variables that are kept; a final `*` stands for anything.
-    pub env_keys: Option<Vec<String>>,
-    /// Where container runtimes keep their state.
-    pub runtime_roots: Vec<RawRuntimeRoot>,
-    /// Where alerts go; without this key to standard output.
-    pub sinks: Vec<RawSink>,
+keys! {
+    /// The file as it is written. Every key may be left out.
+    #[derive(Clone, Debug, Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct RawConfig {
+        /// Rule files and directories; without this key the embedded rules.
+        pub rules: Vec<PathBuf> = "[]",
+        /// Where state is kept that outlives the daemon.
+        pub state_dir: Option<PathBuf> = "\"/var/lib/runmon\"",
+        /// Where the daemon's locks and sockets are.
+        pub run_dir: Option<PathBuf> = "\"/run/runmon\"",
+        /// Size of the kernel's ring buffer in bytes, a power of two.
+        pub ring_bytes: Option<u32> = "8388608",
+        /// Bytes that the process table may take.
+        pub process_table_bytes: Option<usize> = "67108864",
+        /// Seconds between heartbeats.
+        pub heartbeat_seconds: Option<u64> = "30",
+        /// Which hooks may be used: `auto`, `fentry` or `fallback`.
+        pub hooks: Option<String> = "\"auto\"",
+        /// Environment variables that are kept; a final `*` stands for anything.
+        pub env_keys: Option<Vec<String>> = "[\"LD_*\", \"PATH\"]",
+        /// Where container runtimes keep their state; without this key containerd's usual place.
+        pub runtime_roots: Vec<RawRuntimeRoot> = "[]",
+        /// Where alerts go; without this key to standard output.
+        pub sinks: Vec<RawSink> = "[]",
+    }
 }
 
-/// A container runtime's places.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawRuntimeRoot {
-    /// containerd's state directory.
-    pub state: PathBuf,
-    /// Its socket.
-    pub socket: PathBuf,
+keys! {
+    /// A container runtime's places.
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct RawRuntimeRoot {
+        /// containerd's state directory, or one that is laid out alike.
+        pub state: PathBuf,
+        /// Its socket.
+        pub socket: PathBuf,
+    }
 }
 
-/// A sink.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawSink {
-    /// `stdout`, `file` or `http`.
-    pub kind: String,
-    /// Its name in counters; its kind if left out.
-    pub name: Option<String>,
-    /// `text`, `ecs` or `falco`.
-    pub format: Option<String>,
-    /// The least priority of alerts that it gets.
-    pub minimum_priority: Option<String>,
-    /// Whether it gets every event.
-    #[serde(default)]
-    pub events: bool,
-    /// Whether it gets heartbeats.
-    pub heartbeats: Option<bool>,
-    /// Documents that may wait for it.
-    pub queue: Option<usize>,
-    /// `file`: the file.
-    pub path: Option<PathBuf>,
-    /// `file`: size in bytes at which it is rotated.
-    pub rotate_bytes: Option<u64>,
-    /// `file`: older files that are kept.
-    pub keep: Option<u32>,
-    /// `http`: the receiver.
-    pub url: Option<String>,
-    /// `http`: headers, as `Name: value`.
-    #[serde(default)]
-    pub headers: Vec<String>,
-    /// `http`: seconds after which a document is given up.
-    pub give_up_seconds: Option<u64>,
+keys! {
+    /// A sink.
+    #[derive(Clone, Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct RawSink {
+        /// Where to: `stdout`, `file` or `http`.
+        pub kind: String,
+        /// Its name in counters; without this key its kind.
+        pub name: Option<String>,
+        /// Form of its documents: `text`, `ecs` or `falco`; without this key what suits its kind.
+        pub format: Option<String>,
+        /// The least priority of alerts that it gets.
+        pub minimum_priority: Option<String> = "\"debug\"",
+        /// Whether it gets every event, not only alerts.
+        #[serde(default)]
+        pub events: bool = "false",
+        /// Whether it gets heartbeats; as text they are shown only when something was lost.
+        pub heartbeats: Option<bool> = "true",
+        /// Documents that may wait for it; over it they are dropped, and counted.
+        pub queue: Option<usize> = "10000",
+        /// `file`: the file.
+        pub path: Option<PathBuf>,
+        /// `file`: size in bytes at which it is rotated.
+        pub rotate_bytes: Option<u64> = "104857600",
+        /// `file`: older files that are kept.
+        pub keep: Option<u32> = "5",
+        /// `http`: the receiver.
+        pub url: Option<String>,
+        /// `http`: headers, as `Name: value`.
+        #[serde(default)]
+        pub headers: Vec<String> = "[]",
+        /// `http`: seconds after which a document is given up.
+        pub give_up_seconds: Option<u64> = "600",
+    }
 }
 
 /// A configuration that can be used.

@@ -469,3 +469,6 @@ impl From<RawFacts> for ContainerFacts {
         Self { cgroup_path: raw.cgroup_path.as_str().into(), container }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! The keys of the configuration as data, so that their reference is made from what is parsed.
+
+/// A key of the configuration file.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+    /// What it is where it is left out, as TOML; None: see what it is for.
+    pub default: Option<&'static str>,
+}
+
+/// A struct of keys, each with one line of documentation and, behind `=`, its default.
+macro_rules! keys {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $(
+                #[doc = $doc:literal]
+                $(#[serde($serde:meta)])?
+                pub $key:ident: $ty:ty $(= $default:literal)?,
+            )*
+        }
+    ) => {
+        $(#[$meta])*
+        pub struct $name {
+            $(
+                #[doc = $doc]
+                $(#[serde($serde)])?
+                pub $key: $ty,
+            )*
+        }
+
+        impl $name {
+            /// Its keys, for the reference.
+            pub const KEYS: &[Key] = &[$(Key {
+                name: stringify!($key),
+                doc: $doc,
+                default: default!($($default)?),
+            }),*];
+        }
+    };
+}
+
+macro_rules! default {
+    () => {
+        None
+    };
+    ($default:literal) => {
+        Some($default)
+    };
+}

@@ -1,0 +1,189 @@
+use super::*;
+use crate::sink::{file::FileOptions, http::HttpOptions};
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("c.toml")).map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn good(text: &str) -> Config {
+    parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[track_caller]
+fn bad(text: &str, expected: &str) {
+    assert_eq!(parse(text).expect_err("was taken"), expected);
+}
+
+fn sink(text: &str) -> SinkConfig {
+    good(&format!("[[sinks]]\n{text}")).sinks.remove(0)
+}
+
+#[test]
+fn without_a_file_the_defaults() {
+    let config = good("");
+    assert!(config.rules.is_empty() && config.sinks.is_empty());
+    assert_eq!(config.state_dir, Path::new("/var/lib/runmon"));
+    assert_eq!(config.run_dir, Path::new("/run/runmon"));
+    assert_eq!(config.ring_bytes, limits::RING_BYTES);
+    assert_eq!(config.process_table_bytes, limits::PROCESS_TABLE_BYTES);
+    assert_eq!(config.heartbeat, Duration::from_secs(limits::HEARTBEAT_SECONDS));
+    assert_eq!(config.hooks, Choice::Auto);
+    assert_eq!(config.env_keys, limits::ENV_KEYS);
+    assert_eq!(config.runtime_roots, [RuntimeRoot::containerd()]);
+}
+
+#[test]
+fn every_key_is_taken() {
+    let config = good(
+        r#"
+        rules = ["/r", "/s"]
+        state_dir = "/state"
+        run_dir = "/run/x"
+        ring_bytes = 65536
+        process_table_bytes = 1000
+        heartbeat_seconds = 1
+        hooks = "fallback"
+        env_keys = []
+        [[runtime_roots]]
+        state = "/a"
+        socket = "/b"
+        "#,
+    );
+    assert_eq!(config.rules, [Path::new("/r"), Path::new("/s")]);
+    assert_eq!(config.state_dir, Path::new("/state"));
+    assert_eq!(config.run_dir, Path::new("/run/x"));
+    assert_eq!((config.ring_bytes, config.process_table_bytes), (65_536, 1000));
+    assert_eq!(config.heartbeat, Duration::from_secs(1));
+    assert_eq!(config.hooks, Choice::Only(Backend::Fallback));
+    assert_eq!(good("hooks = \"fentry\"").hooks, Choice::Only(Backend::Fentry));
+    assert!(config.env_keys.is_empty());
+    assert_eq!(config.runtime_roots, [RuntimeRoot { state: "/a".into(), socket: "/b".into() }]);
+}
+
+#[test]
+fn sinks_take_their_keys() {
+    let plain = sink("kind = \"stdout\"");
+    assert_eq!((&*plain.name, plain.format, plain.heartbeats), ("stdout", None, None));
+    assert_eq!((plain.minimum, plain.events), (Priority::Debug, false));
+    assert_eq!(plain.queue, limits::SINK_QUEUE);
+    assert!(matches!(plain.target, Target::Stdout));
+    let full = sink(
+        "kind = \"stdout\"\nname = \"n\"\nformat = \"falco\"\nminimum_priority = \"warning\"\n\
+         events = true\nheartbeats = false\nqueue = 3",
+    );
+    assert_eq!((&*full.name, full.format, full.queue), ("n", Some(Format::Falco), 3));
+    assert_eq!(
+        (full.minimum, full.events, full.heartbeats),
+        (Priority::Warning, true, Some(false))
+    );
+    let Target::File(file) = sink("kind = \"file\"\npath = \"/f\"\nrotate_bytes = 9\nkeep = 0").target
+    else {
+        panic!("no file")
+    };
+    let FileOptions { path, rotate_bytes, keep } = file;
+    assert_eq!((path.as_path(), rotate_bytes, keep), (Path::new("/f"), 9, 0));
+    let Target::Http(http) = sink(
+        "kind = \"http\"\nurl = \"http://h/\"\nheaders = [\"A: b:c\", \"D:e\"]\ngive_up_seconds = 5",
+    )
+    .target
+    else {
+        panic!("no http")
+    };
+    let HttpOptions { url, headers, give_up } = http;
+    assert_eq!((&*url, give_up), ("http://h/", Duration::from_secs(5)));
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(headers, [pair("A", "b:c"), pair("D", "e")]);
+}
+
+#[test]
+fn wrong_values_name_their_key_and_the_cure() {
+    bad("ring_bytes = 65537", "c.toml: ring_bytes: 65537 is no power of two between 65536 and 1073741824");
+    bad("ring_bytes = 32768", "c.toml: ring_bytes: 32768 is no power of two between 65536 and 1073741824");
+    bad("heartbeat_seconds = 0", "c.toml: heartbeat_seconds: 0 is not between 1 and 86400");
+    bad("heartbeat_seconds = 86401", "c.toml: heartbeat_seconds: 86401 is not between 1 and 86400");
+    bad("hooks = \"lsm\"", "c.toml: hooks: `lsm` is none of auto, fentry, fallback");
+    let of = |text: &str, expected: &str| bad(&format!("[[sinks]]\n{text}"), &format!("c.toml: sinks[0].{expected}"));
+    of("kind = \"kafka\"", "kind: `kafka` is none of stdout, file, http");
+    of("kind = \"stdout\"\nformat = \"xml\"", "format: `xml` is none of text, ecs, falco");
+    of(
+        "kind = \"stdout\"\nminimum_priority = \"high\"",
+        "minimum_priority: `high` is none of emergency, alert, critical, error, warning, notice, \
+         informational, debug",
+    );
+    of("kind = \"file\"", "path: a file sink needs a path");
+    of("kind = \"http\"", "url: an http sink needs a url");
+    of(
+        "kind = \"http\"\nurl = \"u\"\nheaders = [\"no colon\"]",
+        "headers: `no colon` is not of the form `Name: value`",
+    );
+    bad(
+        "[[sinks]]\nkind = \"stdout\"\n[[sinks]]\nkind = \"stdout\"",
+        "c.toml: sinks[1].name: two sinks are named `stdout`",
+    );
+}
+
+#[test]
+fn unknown_keys_are_placed_and_the_known_ones_told() {
+    let error = parse("run_dir = \"/x\"\nheartbeats = 3\n").expect_err("was taken");
+    assert!(error.starts_with("c.toml: TOML parse error at line 2, column 1\n"), "{error}");
+    assert!(error.contains("unknown field `heartbeats`, expected one of `rules`, "), "{error}");
+    assert!(error.contains("`heartbeat_seconds`"), "{error}");
+    let error = parse("[[sinks]]\nkind = \"file\"\npth = \"/x\"\n").expect_err("was taken");
+    assert!(error.contains("at line 3, column 1\n") && error.contains("`path`"), "{error}");
+    let error = parse("[[runtime_roots]]\nstate = \"/x\"\n").expect_err("was taken");
+    assert!(error.contains("missing field `socket`"), "{error}");
+    let error = parse("ring_bytes = \"big\"").expect_err("was taken");
+    assert!(error.contains("at line 1, column 14\n") && error.contains("invalid type"), "{error}");
+    assert!(parse("ring_bytes = -1").is_err() && parse("not toml").is_err());
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::load(Some(Path::new("/nowhere/c.toml"))).expect_err("was read");
+    assert_eq!(error.to_string(), "cannot read the configuration /nowhere/c.toml");
+}
+
+/// The example shows the defaults, and is a configuration that can be used.
+#[test]
+fn the_example_is_true() {
+    let example = include_str!("../../../deploy/config.example.toml");
+    let (shown, default) = (good(example), good(""));
+    assert_eq!(shown.rules, default.rules);
+    assert_eq!((&shown.state_dir, &shown.run_dir), (&default.state_dir, &default.run_dir));
+    assert_eq!(shown.ring_bytes, default.ring_bytes);
+    assert_eq!(shown.process_table_bytes, default.process_table_bytes);
+    assert_eq!((shown.heartbeat, shown.hooks), (default.heartbeat, default.hooks));
+    assert_eq!(shown.env_keys, default.env_keys);
+    assert_eq!(shown.runtime_roots, default.runtime_roots);
+    let kinds = ["kind = \"stdout\"", "kind = \"file\"\npath = \"/var/log/runmon.ndjson\"", "kind = \"http\"\nurl = \"http://127.0.0.1:2801/\"\nheaders = [\"X-Cluster: example\"]"];
+    assert_eq!(shown.sinks.len(), kinds.len());
+    for (shown, plain) in shown.sinks.iter().zip(kinds.map(sink)) {
+        assert_eq!(format!("{:?}", shown.target), format!("{:?}", plain.target));
+        assert_eq!((shown.minimum, shown.events), (plain.minimum, plain.events));
+        assert_eq!(shown.queue, plain.queue);
+    }
+    // The rest of it is comment; every key is named somewhere.
+    for key in RawConfig::KEYS.iter().chain(RawSink::KEYS) {
+        assert!(example.contains(&format!("{} =", key.name)) || example.contains(&format!("[[{}]]", key.name)), "{}", key.name);
+    }
+}
+
+/// What the reference says of a default is what leaving the key out does.
+#[test]
+fn the_defaults_of_the_reference_are_true() {
+    let same = |text: &str, plain: &str| {
+        assert_eq!(format!("{:?}", good(text)), format!("{:?}", good(plain)), "{text}");
+    };
+    for key in RawConfig::KEYS {
+        let default = key.default.unwrap();
+        same(&format!("{} = {default}", key.name), "");
+    }
+    let kinds = ["kind = \"file\"\npath = \"/f\"", "kind = \"http\"\nurl = \"u\""];
+    for plain in kinds.map(|kind| format!("[[sinks]]\n{kind}\n")) {
+        for key in RawSink::KEYS.iter().filter(|key| key.name != "heartbeats") {
+            let Some(default) = key.default else { continue };
+            same(&format!("{plain}{} = {default}\n", key.name), &plain);
+        }
+    }
+}
