@@ -82,8 +82,8 @@ pub fn attach(
     }
     if !kinds.is_empty() && plan.hooks.iter().all(|planned| planned.chosen.is_none()) {
         let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-        let why = plan.hooks.iter().flat_map(|hook| &hook.refused).map(|refusal| &refusal.why);
-        let why = why.last().cloned().unwrap_or_default();
+        let mut why = plan.hooks.iter().flat_map(|hook| &hook.refused).map(|refusal| &refusal.why);
+        let why = why.next_back().cloned().unwrap_or_default();
         return Err(BpfError::Blind { kinds: names.join(", "), why });
     }
     Ok(plan)

@@ -44,7 +44,7 @@ impl FileSink {
     /// counted; the next is tried again.
     pub fn run(mut self, mut intake: Intake) {
         let mut failing = false;
-        while let Some(document) = intake.next() {
+        while let Some(document) = intake.receive() {
             let written = self.write(&intake.write(&document));
             if let Err(error) = &written
                 && !failing

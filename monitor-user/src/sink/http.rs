@@ -57,7 +57,7 @@ impl HttpSink {
 
     /// Sends until there are no more documents.
     pub fn run(self, mut intake: Intake) {
-        while let Some(document) = intake.next() {
+        while let Some(document) = intake.receive() {
             let bodies = intake.write(&document);
             let delivered = bodies.iter().all(|body| self.deliver(body, &intake));
             intake.done(delivered);

@@ -221,7 +221,7 @@ impl SinkOptions {
 
 impl Intake {
     /// The next document; None when there will be no more. For tasks on a thread of their own.
-    pub fn next(&mut self) -> Option<Document> {
+    pub fn receive(&mut self) -> Option<Document> {
         self.documents.blocking_recv()
     }
 

@@ -8,7 +8,7 @@ use super::Intake;
 /// documents are dropped, and counted, and the monitor goes on.
 pub fn run(mut intake: Intake) {
     let mut broken = false;
-    while let Some(document) = intake.next() {
+    while let Some(document) = intake.receive() {
         let lines = intake.write(&document);
         let written = !broken && write(&lines).is_ok();
         if !written && !broken {

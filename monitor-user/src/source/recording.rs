@@ -307,6 +307,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// The next input; None at the end, also where the recording was cut.
+    #[expect(clippy::should_implement_trait, reason = "an iterator's item cannot borrow from it")]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, RecordingError> {
         let start = self.at;
         self.entry += 1;
