@@ -62,7 +62,8 @@ impl<E> Template<E> {
     ) -> Option<Self> {
         let mut parts = Vec::new();
         let mut complete = true;
-        let mut cursor = Cursor::new(text.as_str());
+        // A folded block of YAML ends in a line feed that nobody meant.
+        let mut cursor = Cursor::new(text.as_str().trim_end());
         let mut words = String::new();
         // A leading `*` asks for output even where a field is absent; that is always done.
         cursor.eat('*');

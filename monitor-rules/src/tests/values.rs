@@ -47,10 +47,29 @@ fn outputs() {
         ("100% %% %x %", "100% % %x %"),
         ("*%proc.name", "cat"),
         ("é %proc.name é", "é cat é"),
+        ("%proc.name  ", "cat"),
         ("", ""),
     ];
     for (output, expected) in cases {
         assert_eq!(render(output), expected, "{output}");
+    }
+}
+
+#[test]
+fn blocks_of_text_end_with_their_last_word() {
+    for (block, expected) in [
+        (">\n    is\n    %proc.name\n", "is cat"),
+        ("|\n    is\n      %proc.name\n\n", "is\n  cat"),
+        (">+\n    %proc.name\n\n", "cat"),
+    ] {
+        let rule = format!(
+            "- rule: r\n  desc: d\n  condition: evt.type = open\n  priority: info\n  output: {block}"
+        );
+        let loaded = toy::load(&[("f", &rule)]);
+        let mut out = Vec::new();
+        let event = toy::event(OPEN, &[("proc.name", Fact::Str("cat"))]);
+        loaded.rules.rules()[0].output.render(&event, &mut out);
+        assert_eq!(String::from_utf8_lossy(&out), expected, "{block}");
     }
 }
 
