@@ -29,6 +29,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let paths = if args.rules.is_empty() { config.rules.clone() } else { args.rules.clone() };
     let rules = load_rules(&paths)?;
     check_host()?;
+    super::rules::name_users_of_this_host();
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
     let instance = register(&config, name)?;
     let bell = bell_of_signals()?;

@@ -38,6 +38,7 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
         (Arc::new(RuleSet::load(&SCHEMA, &[]).rules), shown)
     };
     check_host()?;
+    super::rules::name_users_of_this_host();
     let config = Config::load(None).map_err(|e| Usage(format!("{:#}", anyhow::Error::from(e))))?;
     let own = format!("tail-{}", std::process::id());
     let name = args.live.instance.as_deref().unwrap_or(&own);
