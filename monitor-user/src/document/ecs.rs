@@ -199,8 +199,11 @@ fn about_observation(event: &Event, form: &str) -> Value {
         }
     }
     match &event.action {
-        Action::FileOpen(FileAct { name: Some(name), .. }) => {
-            set(&mut about, &["path_as_passed"], json!(lossless(name)));
+        Action::FileOpen(act) => {
+            set(&mut about, &["created"], json!(act.created));
+            if let Some(name) = &act.name {
+                set(&mut about, &["path_as_passed"], json!(lossless(name)));
+            }
         }
         Action::Connect(act) | Action::Send(act) if act.repeats > 0 => {
             set(&mut about, &["repeats"], json!(act.repeats));
@@ -329,7 +332,6 @@ fn file(act: &FileAct) -> Value {
         "name": lossless(base_name(&act.path)),
         "directory": directory(&act.path),
         "open_flags": act.open_flags,
-        "created": act.created,
         "access": match act.open_flags & O_ACCMODE { 0 => "read", 1 => "write", _ => "read_write" },
     });
     if let Some(facts) = &act.file {

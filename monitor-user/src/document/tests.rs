@@ -1,0 +1,277 @@
+//! The golden files are in `testdata/documents/`; `UPDATE_REFERENCE=1 cargo test` writes them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, LazyLock},
+};
+
+use serde_json::Value;
+
+use super::{
+    heartbeat::{HookState, KindCounters, Loss, ProgramState, SinkCounters},
+    *,
+};
+use crate::{
+    enrich::{Enricher, container::ContainerFacts},
+    event::{Container, Fact, FactSource, Reason},
+    line::{Input, Line, LineStats, Outlet},
+    document::printable::{command_line, lossless, strings, terminal},
+    records::{
+        golden,
+        story::{self, Part},
+    },
+    rules,
+};
+
+/// The fields of the Elastic Common Schema that we write, and those of ours that stand among them.
+const FIELDS: &str = include_str!("../../testdata/ecs_fields.txt");
+
+/// Says what every event says about itself, so that hostile bytes reach the texts of rules.
+const EVERYTHING: &str = "
+- rule: Anything in a container
+  id: anything
+  desc: Everything that happens in one container.
+  condition: evt.type in (execve, connect, sendto, open) and container.id != host
+  output: >
+    %proc.name did %evt.type on %fd.name as %proc.cmdline
+    in %container.image.repository
+  priority: warning
+  tags: [container, mitre_execution, T1059.004]
+";
+
+#[derive(Default)]
+struct Kept(Vec<Document>);
+
+impl Outlet for Kept {
+    fn offer(&mut self, document: Document) {
+        self.0.push(document);
+    }
+
+    fn wants_events(&self) -> bool {
+        true
+    }
+}
+
+fn sender() -> Sender {
+    Sender {
+        hostname: "node-1".to_owned(),
+        boot_id: "8f6f2a52-6a0b-4b0e-9d2e-2f1a3c4d5e6f".to_owned(),
+        instance: String::new(),
+    }
+}
+
+fn facts() -> ContainerFacts {
+    let known = |text: &str| Fact::Known(text.into(), FactSource::Bundle);
+    let container = Container {
+        id: story::CONTAINER.into(),
+        cgroup_path: story::CGROUP.into(),
+        runtime: known("containerd"),
+        name: known("shop"),
+        image: known("registry.example/shop:1.2"),
+        image_digest: Fact::Unknown(Reason::NoAnswer),
+        pod_name: known("shop-0"),
+        pod_namespace: known("default"),
+        pod_uid: known("0b5f9a1e-0000-4000-8000-000000000001"),
+    };
+    ContainerFacts { cgroup_path: story::CGROUP.into(), container: Some(container) }
+}
+
+/// A heartbeat in which every list has something.
+fn heartbeat(lost: u64) -> Heartbeat {
+    Heartbeat {
+        sequence: 3,
+        timestamp_ns: 1_700_000_030_000_000_000,
+        last: lost > 0,
+        kinds: vec![KindCounters {
+            kind: "exec",
+            attempted: 10 + lost,
+            submitted: 10,
+            collapsed: 0,
+            dropped: vec![("ring_full", lost), ("read_fault", 0)],
+        }],
+        kernel: vec![("own_acts", 2)],
+        losses: vec![Loss { container: "host".to_owned(), dropped: vec![("ring_full", lost)] }],
+        line: LineStats { records: 10, alerts: 1, ..LineStats::default() },
+        decoded: 10,
+        tables: vec![("processes", 4)],
+        sinks: vec![SinkCounters { name: "stdout".to_owned(), offered: 1, ..Default::default() }],
+        hooks: vec![HookState {
+            kind: "exec",
+            backend: Some("tracepoint"),
+            programs: vec![ProgramState {
+                attach: "tp_btf/sched_process_exec".to_owned(),
+                cost: Some((10, 9_000)),
+            }],
+            blind: vec!["nothing".to_owned()],
+        }],
+        rules: 26,
+    }
+}
+
+/// Everything that the story gives, twice with a heartbeat.
+static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
+    let mut files = rules::embedded();
+    files.push(monitor_rules::RuleFile { name: "all.yaml", bytes: EVERYTHING.as_bytes() });
+    let loaded = rules::load(&files);
+    assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
+    let keys = ["PATH".to_owned(), "LD_*".to_owned()];
+    let enricher = Enricher::new(1 << 20, 1_700_000_000_000_000_000, &keys);
+    let mut line = Line::new(enricher, Arc::new(loaded.rules), Vec::new(), Kept::default());
+    for part in story::parts() {
+        match part {
+            Part::Record(record) => line.take(Input::Record(&record.bytes())),
+            Part::Facts => line.take(Input::Facts(facts())),
+        }
+    }
+    line.finish();
+    assert_eq!(line.stats().decode_errors, 0);
+    let mut documents = line.into_outlet().0;
+    documents.extend([0, 7].map(|lost| Document::Heartbeat(Arc::new(heartbeat(lost)))));
+    documents
+});
+
+/// All documents in one form, one line each.
+fn lines(schema: Schema) -> Vec<Vec<u8>> {
+    DOCUMENTS.iter().flat_map(|document| schema.write(document, &sender())).collect()
+}
+
+#[track_caller]
+fn check(file: &str, schema: Schema) {
+    let mut text = lines(schema).join(&b'\n');
+    text.push(b'\n');
+    golden::compare(&format!("testdata/documents/{file}"), &text);
+}
+
+#[test]
+fn golden_files() {
+    check("ecs.ndjson", Schema::Ecs);
+    check("falco.ndjson", Schema::Falco);
+    check("text.txt", Schema::Text { colour: false });
+    check("colour.txt", Schema::Text { colour: true });
+}
+
+#[test]
+fn every_form_of_document_is_among_them() {
+    let forms: BTreeSet<&str> = DOCUMENTS
+        .iter()
+        .map(|document| match document {
+            Document::Event(_) => "event",
+            Document::Alert(_) => "alert",
+            Document::Update(_) => "update",
+            Document::Heartbeat(_) => "heartbeat",
+        })
+        .collect();
+    assert_eq!(forms.len(), 4);
+}
+
+#[test]
+fn json_is_one_line_and_parses() {
+    for schema in [Schema::Ecs, Schema::Falco] {
+        for line in lines(schema) {
+            let text = std::str::from_utf8(&line).unwrap();
+            assert!(!text.contains(|c: char| c < ' '), "a control character");
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert!(value.is_object());
+        }
+    }
+}
+
+#[test]
+fn nothing_in_a_text_moves_the_cursor() {
+    for line in lines(Schema::Text { colour: false }) {
+        let text = std::str::from_utf8(&line).unwrap();
+        let hostile = |c: &char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(c) || ('\u{2066}'..='\u{2069}').contains(c);
+        assert_eq!(text.chars().find(hostile), None, "{text}");
+    }
+    // In colour, only our own sequences.
+    for line in lines(Schema::Text { colour: true }) {
+        let text = std::str::from_utf8(&line).unwrap();
+        for after in text.split('\x1b').skip(1) {
+            let code = after.split('m').next().unwrap();
+            assert!(code.strip_prefix('[').is_some_and(|n| n.parse::<u8>().is_ok()), "{text}");
+        }
+        assert_eq!(text.chars().find(|c| c.is_control() && *c != '\x1b'), None, "{text}");
+    }
+}
+
+#[test]
+fn a_text_line_is_short_whatever_the_arguments() {
+    for line in lines(Schema::Text { colour: false }) {
+        assert!(line.len() < 20_000);
+    }
+    let events = DOCUMENTS.iter().filter(|document| matches!(document, Document::Event(_)));
+    for document in events {
+        let line = text::write(document, false).unwrap();
+        assert!(String::from_utf8_lossy(&line).chars().count() < 700);
+    }
+}
+
+/// Names of all members, joined by dots, with their types; members of lists count as the list's.
+fn fields(value: &Value, at: &str, found: &mut BTreeMap<String, &'static str>) {
+    let sort = match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let dot = if at.is_empty() { "" } else { "." };
+                fields(value, &format!("{at}{dot}{name}"), found);
+            }
+            return;
+        }
+        Value::Array(items) if !items.is_empty() => {
+            return items.iter().for_each(|item| fields(item, at, found));
+        }
+        Value::Array(_) | Value::Null => return,
+        Value::String(_) => "text",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "long",
+    };
+    let before = found.insert(at.to_owned(), sort);
+    assert!(before.is_none_or(|before| before == sort), "{at} is {before:?} and {sort}");
+}
+
+/// How a type of the schema is written in JSON.
+fn form(sort: &str) -> &str {
+    match sort {
+        "keyword" | "wildcard" | "match_only_text" | "ip" | "date" => "text",
+        other => other,
+    }
+}
+
+/// Every field is the schema's, of its type, is below `runmon.`, or is listed as one of ours.
+#[test]
+fn fields_are_those_of_the_schema() {
+    let mut found = BTreeMap::new();
+    for line in lines(Schema::Ecs) {
+        fields(&serde_json::from_slice(&line).unwrap(), "", &mut found);
+    }
+    found.retain(|name, _| !name.starts_with("runmon."));
+    let known = FIELDS.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let known: BTreeMap<String, &str> = known
+        .map(|line| line.trim_start_matches("+ ").split_once(' ').unwrap())
+        .map(|(name, sort)| (name.to_owned(), form(sort)))
+        .collect();
+    let strangers: Vec<_> = found.iter().filter(|(name, s)| known.get(*name) != Some(s)).collect();
+    assert!(strangers.is_empty(), "not so in ecs_fields.txt: {strangers:#?}");
+    let unused: Vec<_> = known.keys().filter(|name| !found.contains_key(*name)).collect();
+    assert!(unused.is_empty(), "in ecs_fields.txt, and never written: {unused:?}");
+}
+
+#[test]
+fn bytes_are_shown_without_loss_or_harm() {
+    assert_eq!(lossless(b"plain \x1b\n"), "plain \x1b\n");
+    assert_eq!(lossless(b"a\xffb\xc3"), "a\\xffb\\xc3");
+    assert_eq!(terminal("déjà vu".as_bytes()), "déjà vu");
+    assert_eq!(terminal(b"a\x1b[0m\n\xff"), "a\\x1b[0m\\x0a\\xff");
+    assert_eq!(terminal("\u{202e}x\u{9b}".as_bytes()), "\\xe2\\x80\\xaex\\xc2\\x9b");
+    assert_eq!(command_line(b"a\0b c\0"), b"a b c");
+    assert_eq!(command_line(b""), b"");
+    assert_eq!(strings(b"a\0\0b\0").collect::<Vec<_>>(), [&b"a"[..], b"", b"b"]);
+    assert_eq!(strings(b"").count(), 0);
+    assert_eq!(strings(b"cut").collect::<Vec<_>>(), [b"cut"]);
+}
+
+#[test]
+fn times_are_written_whole() {
+    assert_eq!(text::rfc3339(0), "1970-01-01T00:00:00.000000000Z");
+    assert_eq!(text::rfc3339(1_700_000_000_123_456_789), "2023-11-14T22:13:20.123456789Z");
+    assert!(!text::rfc3339(i64::MAX).is_empty() && !text::rfc3339(i64::MIN).is_empty());
+}

@@ -7,6 +7,9 @@
     reason = "each of the two includes it, and uses a part"
 )]
 
+pub mod golden;
+pub mod story;
+
 use monitor_common::{
     Cgroup, Exit, FileFacts, FileOpen, Fork, Header, Image, Program, RecordKind, Socket, body::stdio,
 };
