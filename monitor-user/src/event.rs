@@ -253,6 +253,13 @@ impl Container {
         &*self.id == Self::HOST
     }
 
+    /// Whether this is known to be a container. A cgroup's path alone may only suggest one; until
+    /// its bundle is found or not, its runtime is pending.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.runtime != Fact::Unknown(Reason::Pending)
+    }
+
     /// The id as people write it: its first twelve characters, where it is a long hexadecimal one.
     #[must_use]
     pub fn short_id(&self) -> &str {

@@ -1,6 +1,6 @@
 //! `container.*` and `k8s.*`: where the process runs.
 
-use monitor_rules::{Field, Type, Value};
+use monitor_rules::{Field, Type, Unknown, Value};
 
 use super::{fact, one};
 use crate::{
@@ -14,10 +14,10 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         Type::Str,
         ALL,
         "Id of the container, its first twelve characters; `host` on the host.",
-        |event, _| Value::str(event.container.short_id()),
+        |event, _| id(event, event.container.short_id()),
     ),
     one("container.full_id", Type::Str, ALL, "Full id of the container.", |event, _| {
-        Value::str(event.container.id.as_bytes())
+        id(event, &event.container.id)
     }),
     one("container.name", Type::Str, ALL, "Name of the container; `host` on the host.", {
         |event, _| match event.container.is_host() {
@@ -73,4 +73,9 @@ fn split(image: &str) -> (Option<&str>, Option<&str>) {
         Some((repository, tag)) if !tag.contains('/') => (Some(repository), Some(tag)),
         _ => (Some(name), None),
     }
+}
+
+/// An id, once it is certain that there is a container at all.
+fn id<'e>(event: &'e Event, id: &'e str) -> Value<'e> {
+    if event.container.is_certain() { Value::str(id) } else { Value::Unknown(Unknown::Pending) }
 }
