@@ -11,7 +11,7 @@ use crate::{
         Document, Heartbeat,
         heartbeat::{HookState, KindCounters, Loss, ProgramState, SinkCounters},
     },
-    enrich::container::Lookup,
+    enrich::{Enricher, container::Lookup},
     limits::LOSSES_SHOWN,
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, clock_offset_ns},
@@ -106,23 +106,8 @@ impl<O: CountedOutlet> Daemon<O> {
         };
         kernel(&mut heartbeat, live);
         heartbeat.losses = self.losses(live);
-        heartbeat.tables = self.tables(live);
+        heartbeat.tables = tables(self.line.enricher(), live.lookups_refused());
         heartbeat
-    }
-
-    fn tables(&self, live: &Live) -> Vec<(&'static str, u64)> {
-        let enricher = self.line.enricher();
-        let (processes, registry) = (enricher.table_stats(), enricher.registry_stats());
-        vec![
-            ("processes", processes.entries as u64),
-            ("process_bytes", processes.bytes as u64),
-            ("process_misses", processes.misses),
-            ("processes_evicted", processes.evicted),
-            ("containers", registry.containers as u64),
-            ("cgroups", registry.cgroups as u64),
-            ("cgroups_refused", registry.refused),
-            ("lookups_refused", live.lookups_refused()),
-        ]
     }
 
     /// Losses by container, the greatest first.
@@ -147,6 +132,22 @@ impl<O: CountedOutlet> Daemon<O> {
             .map(|(container, counts)| Loss { container, dropped: named(counts) })
             .collect()
     }
+}
+
+/// The state of the tables, by name.
+#[must_use]
+pub fn tables(enricher: &Enricher, lookups_refused: u64) -> Vec<(&'static str, u64)> {
+    let (processes, registry) = (enricher.table_stats(), enricher.registry_stats());
+    vec![
+        ("processes", processes.entries as u64),
+        ("process_bytes", processes.bytes as u64),
+        ("process_misses", processes.misses),
+        ("processes_evicted", processes.evicted),
+        ("containers", registry.containers as u64),
+        ("cgroups", registry.cgroups as u64),
+        ("cgroups_refused", registry.refused),
+        ("lookups_refused", lookups_refused),
+    ]
 }
 
 /// The kinds of record that carry the kinds of event of a set.

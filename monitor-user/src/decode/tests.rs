@@ -53,6 +53,16 @@ fn every_kind_becomes_its_body() {
     }
 }
 
+/// The wire, byte for byte: a change here is a new version of it. Also seeds for fuzzing.
+#[test]
+#[cfg(target_endian = "little")]
+fn records_keep_their_form() {
+    for (kind, record) in every_kind() {
+        let file = format!("testdata/records/{}.bin", kind.name());
+        records::golden::compare(&file, &record.bytes());
+    }
+}
+
 #[test]
 fn the_header_is_read_whole() {
     let who = Who { uid: 7, cgroup: (3, 55), ..Who::new(100) };
@@ -65,10 +75,7 @@ fn the_header_is_read_whole() {
     assert_eq!(event.id, EventId { stream: 4, sequence: 3 });
     assert_eq!(event.boottime_ns, records::START_NS + 5);
     assert_eq!(event.hook, "rm_exit");
-    assert_eq!(
-        (event.path_truncated, event.read_fault, event.io_uring),
-        (true, false, true)
-    );
+    assert_eq!((event.path_truncated, event.read_fault, event.io_uring), (true, false, true));
     let task = event.task;
     assert_eq!(task.key, ProcessKey { pid: 100, start_ns: 100_000 });
     assert_eq!(task.parent, ProcessKey { pid: 1, start_ns: 1_000 });
@@ -193,7 +200,10 @@ fn what_the_header_says_of_the_length_must_be_true() {
     let have = bytes.len();
     assert_eq!(refused(&bytes), DecodeError::Length { said: have - 1, have });
     assert_eq!(refused(&bytes[..have - 2]), DecodeError::Length { said: have - 1, have: have - 2 });
-    assert_eq!(refused(&bytes[..HEADER - 1]), DecodeError::Short { want: HEADER, have: HEADER - 1 });
+    assert_eq!(
+        refused(&bytes[..HEADER - 1]),
+        DecodeError::Short { want: HEADER, have: HEADER - 1 }
+    );
     assert_eq!(refused(&[]), DecodeError::Short { want: HEADER, have: 0 });
 }
 
@@ -208,7 +218,10 @@ fn a_record_cut_anywhere_is_an_error() {
             if length >= HEADER {
                 cut[..4].copy_from_slice(&u32::try_from(length).unwrap().to_ne_bytes());
                 let found = refused(&cut);
-                assert!(matches!(found, DecodeError::Short { .. }), "{kind:?} at {length}: {found}");
+                assert!(
+                    matches!(found, DecodeError::Short { .. }),
+                    "{kind:?} at {length}: {found}"
+                );
             }
         }
     }
@@ -261,7 +274,10 @@ fn arguments_of_procfs_replace_the_ones_of_the_record() {
     assert_eq!(event.origin, Origin::Procfs);
     let RawBody::Task(image) = event.body else { panic!("another kind") };
     assert_eq!((image.args, image.args_total), (&b"old\0-x\0"[..], 7));
-    assert_eq!((image.path, image.env, image.cwd), (&b"/bin/old"[..], &b"PATH=/bin\0"[..], &b"/w"[..]));
+    assert_eq!(
+        (image.path, image.env, image.cwd),
+        (&b"/bin/old"[..], &b"PATH=/bin\0"[..], &b"/w"[..])
+    );
     for (kind, other) in every_kind() {
         let is_image = matches!(kind, RecordKind::Task | RecordKind::Exec);
         assert_eq!(rewrite::with_arguments(&other.bytes(), b"x\0").is_some(), is_image);

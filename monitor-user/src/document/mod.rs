@@ -6,6 +6,7 @@
 pub mod ecs;
 pub mod falco;
 pub mod heartbeat;
+pub mod metrics;
 pub mod printable;
 pub mod text;
 #[cfg(test)]

@@ -12,15 +12,16 @@ use super::{
     *,
 };
 use crate::{
+    document::printable::{command_line, lossless, strings, terminal},
     enrich::{Enricher, container::ContainerFacts},
     event::{Container, Fact, FactSource, Reason},
     line::{Input, Line, LineStats, Outlet},
-    document::printable::{command_line, lossless, strings, terminal},
     records::{
         golden,
         story::{self, Part},
     },
     rules,
+    source::recording::{Preamble, Writer},
 };
 
 /// The fields of the Elastic Common Schema that we write, and those of ours that stand among them.
@@ -38,6 +39,13 @@ const EVERYTHING: &str = "
   priority: warning
   tags: [container, mitre_execution, T1059.004]
 ";
+
+/// Wall clock minus boot clock.
+const OFFSET_NS: i64 = 1_700_000_000_000_000_000;
+
+fn keys() -> Vec<String> {
+    vec!["PATH".to_owned(), "LD_*".to_owned()]
+}
 
 #[derive(Default)]
 struct Kept(Vec<Document>);
@@ -114,8 +122,7 @@ static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
     files.push(monitor_rules::RuleFile { name: "all.yaml", bytes: EVERYTHING.as_bytes() });
     let loaded = rules::load(&files);
     assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
-    let keys = ["PATH".to_owned(), "LD_*".to_owned()];
-    let enricher = Enricher::new(1 << 20, 1_700_000_000_000_000_000, &keys);
+    let enricher = Enricher::new(1 << 20, OFFSET_NS, &keys());
     let mut line = Line::new(enricher, Arc::new(loaded.rules), Vec::new(), Kept::default());
     for part in story::parts() {
         match part {
@@ -140,6 +147,25 @@ fn check(file: &str, schema: Schema) {
     let mut text = lines(schema).join(&b'\n');
     text.push(b'\n');
     golden::compare(&format!("testdata/documents/{file}"), &text);
+}
+
+/// The story as a recording, for the tests of `replay` and as a seed for fuzzing.
+#[test]
+fn the_story_is_recorded() {
+    let hooks = vec!["exec=tracepoint".to_owned()];
+    let preamble = Preamble::new(&sender(), "6.1.0".to_owned(), OFFSET_NS, hooks, keys());
+    let path = std::env::temp_dir().join(format!("runmon-story-{}.rec", std::process::id()));
+    let mut writer = Writer::create(&path, &preamble, u64::MAX).unwrap();
+    for part in story::parts() {
+        match part {
+            Part::Record(record) => writer.append(&Input::Record(&record.bytes())).unwrap(),
+            Part::Facts => writer.append(&Input::Facts(facts())).unwrap(),
+        }
+    }
+    writer.flush().unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    golden::compare("testdata/story.rec", &bytes);
 }
 
 #[test]
@@ -180,7 +206,11 @@ fn json_is_one_line_and_parses() {
 fn nothing_in_a_text_moves_the_cursor() {
     for line in lines(Schema::Text { colour: false }) {
         let text = std::str::from_utf8(&line).unwrap();
-        let hostile = |c: &char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(c) || ('\u{2066}'..='\u{2069}').contains(c);
+        let hostile = |c: &char| {
+            c.is_control()
+                || ('\u{202a}'..='\u{202e}').contains(c)
+                || ('\u{2066}'..='\u{2069}').contains(c)
+        };
         assert_eq!(text.chars().find(hostile), None, "{text}");
     }
     // In colour, only our own sequences.

@@ -3,11 +3,16 @@
 
 use std::{env, fs, path::Path};
 
+/// Whether files are written rather than compared with.
+pub(crate) fn updating() -> bool {
+    env::var_os("UPDATE_REFERENCE").is_some()
+}
+
 /// Compares with a file below the crate.
 #[track_caller]
-pub fn compare(file: &str, found: &[u8]) {
+pub(crate) fn compare(file: &str, found: &[u8]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    if env::var_os("UPDATE_REFERENCE").is_some() {
+    if updating() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, found).unwrap();
         return;

@@ -11,7 +11,8 @@ pub mod golden;
 pub mod story;
 
 use monitor_common::{
-    Cgroup, Exit, FileFacts, FileOpen, Fork, Header, Image, Program, RecordKind, Socket, body::stdio,
+    Cgroup, Exit, FileFacts, FileOpen, Fork, Header, Image, Program, RecordKind, Socket,
+    body::stdio,
 };
 use zerocopy::{FromZeros as _, IntoBytes as _};
 

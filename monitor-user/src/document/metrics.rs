@@ -1,0 +1,70 @@
+//! What the numbers of a heartbeat mean, for the reference.
+
+/// A number of the heartbeat: its place below `runmon.` in the document, and what it counts. `*`
+/// stands for a kind of record or event, or for a reason.
+pub const METRICS: &[(&str, &str)] = &[
+    ("lost", "Records that were lost in the kernel, of all kinds and for all reasons."),
+    ("rules", "Rules that are on."),
+    ("kernel.kinds.*.attempted", "Acts that a hook decided to tell of."),
+    ("kernel.kinds.*.submitted", "Records that went into the ring buffer."),
+    ("kernel.kinds.*.collapsed", "Repeats that were only counted."),
+    ("kernel.kinds.*.dropped.ring_full", "Records lost because the ring buffer had no room."),
+    (
+        "kernel.kinds.*.dropped.scratch_exhausted",
+        "Records lost because all scratch slots of the CPU were taken.",
+    ),
+    (
+        "kernel.kinds.*.dropped.read_fault",
+        "Records lost because a kernel object without which there is none could not be read.",
+    ),
+    ("kernel.losses.dropped.*", "Records of one container that were lost, by reason."),
+    ("kernel.counters.path_truncated", "Records with a path that was cut."),
+    ("kernel.counters.args_truncated", "Records with arguments or an environment that was cut."),
+    (
+        "kernel.counters.loss_unattributed",
+        "Losses whose cgroup found no room in the table of losses by cgroup.",
+    ),
+    (
+        "kernel.counters.pending_full",
+        "Connection attempts that could not be kept: their failure goes untold.",
+    ),
+    (
+        "kernel.counters.repeats_full",
+        "Datagrams that could not be remembered: their repeats are told of one by one.",
+    ),
+    ("kernel.counters.own_acts", "Acts of runmon itself that were left out."),
+    (
+        "kernel.counters.recursion_misses",
+        "Runs of programs that the kernel skipped because one was running already.",
+    ),
+    ("line.records", "Records that came in, those of processes found at start included."),
+    ("line.seeds", "Records of processes that ran before runmon."),
+    ("line.decode_errors", "Records that could not be decoded."),
+    ("line.decoded", "Records of the kernel's hooks that could be decoded."),
+    ("line.events.*", "Events, by kind."),
+    ("line.own", "Events of runmon's own canary, left out."),
+    ("line.alerts", "Alerts."),
+    ("line.incomplete", "Alerts that left before all facts about their container were there."),
+    ("line.updates", "Updates of such alerts."),
+    ("line.parked", "Events that waited for a fact that a rule hangs on."),
+    ("line.parked_expired", "Of these, the ones that were decided without it."),
+    ("tables.processes", "Processes that are known."),
+    ("tables.process_bytes", "Bytes that they take, approximately."),
+    ("tables.process_misses", "Acts of processes that were not known."),
+    ("tables.processes_evicted", "Processes that were forgotten for lack of room."),
+    ("tables.containers", "Containers that are known."),
+    ("tables.cgroups", "Cgroups that are known."),
+    (
+        "tables.cgroups_refused",
+        "Cgroups and containers that found no room; they count as the host's.",
+    ),
+    ("tables.lookups_refused", "Questions about containers that found no room."),
+    ("sinks.offered", "Documents that the sink was offered."),
+    ("sinks.delivered", "Documents that it wrote, or that its receiver acknowledged."),
+    ("sinks.filtered", "Documents that it does not want."),
+    ("sinks.dropped", "Documents that it lost, for lack of room or after the last try."),
+    ("sinks.retries", "Tries that failed."),
+    ("sinks.queued", "Documents that wait for it."),
+    ("hooks.programs.runs", "Runs of a program, while `kernel.bpf_stats_enabled` is set."),
+    ("hooks.programs.run_ns", "Nanoseconds that they took."),
+];

@@ -1,0 +1,112 @@
+//! Exit codes and messages: 0 clean, 1 run-time failure, 2 usage, configuration or rules.
+
+use crate::program::{Folder, run, run_as_nobody, testdata};
+
+#[track_caller]
+fn check(args: &[&str], code: i32, stderr: &str) {
+    let outcome = run(args);
+    assert_eq!(outcome.code, Some(code), "{args:?}: {}", outcome.stderr);
+    assert!(outcome.stderr.contains(stderr), "{args:?}: {}", outcome.stderr);
+    assert!(!outcome.stderr.contains("panicked"), "{args:?}: {}", outcome.stderr);
+}
+
+#[test]
+fn usage_is_2() {
+    check(&[], 2, "Usage: runmon");
+    check(&["--nope"], 2, "unexpected argument '--nope'");
+    check(&["wacth"], 2, "unrecognized subcommand 'wacth'");
+    check(&["replay"], 2, "<FILE>");
+    check(&["run", "--json", "--format", "text"], 2, "cannot be used with");
+    check(&["run", "--format", "xml"], 2, "[possible values: text, ecs, falco]");
+    check(&["record", "-o", "/x", "--for", "soon"], 2, "such as 60s");
+    check(&["tail", "--rules", "/x"], 2, "--alerts");
+    check(&["rules", "list", "--log", "a=b=c"], 2, "hint: error, warn, info, debug or trace");
+    check(&["tail", "proc.nme = x"], 2, "did you mean `proc.name`?");
+}
+
+#[test]
+fn help_and_version_are_clean() {
+    for args in [&["--help"][..], &["--version"], &["run", "--help"], &["rules", "check", "-h"]] {
+        let outcome = run(args);
+        assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{args:?}");
+        assert!(!outcome.stdout.is_empty());
+    }
+}
+
+#[test]
+fn bad_configurations_are_2() {
+    let folder = Folder::new("config");
+    check(&["run", "-c", "/nowhere/c.toml"], 2, "cannot read the configuration /nowhere/c.toml: ");
+    let unknown = folder.file("unknown.toml", b"rule = []\n");
+    check(&["run", "-c", &unknown], 2, "unknown.toml: TOML parse error at line 1, column 1");
+    let wrong = folder.file("wrong.toml", b"ring_bytes = 5\n");
+    check(&["record", "-o", "/x", "-c", &wrong], 2, "wrong.toml: ring_bytes: 5 is no power of two");
+    let binary = folder.file("binary.toml", b"\xff\xfe\0");
+    check(&["run", "-c", &binary], 2, "cannot read the configuration ");
+}
+
+#[test]
+fn bad_rules_are_2() {
+    let folder = Folder::new("rules");
+    let rule = b"- rule: R\n  desc: d\n  condition: proc.nme = x\n  output: o\n  priority: info\n";
+    let bad = folder.file("bad.yaml", rule);
+    let outcome = run(&["rules", "check", &bad]);
+    let stdout = String::from_utf8(outcome.stdout).unwrap();
+    assert_eq!(outcome.code, Some(2));
+    assert!(stdout.contains("bad.yaml:3:14: error[unknown-field]"), "{stdout}");
+    for args in [
+        &["rules", "test", &bad][..],
+        &["rules", "list", &bad],
+        &["replay", &testdata("story.rec"), "--rules", &bad],
+        &["run", "--rules", &bad],
+    ] {
+        check(args, 2, "bad.yaml:3:14: error[unknown-field]");
+    }
+    check(&["rules", "check", "/nowhere"], 2, "cannot read rules from /nowhere: ");
+    let binary = folder.file("binary.yaml", b"\0\xff\xfe");
+    assert_eq!(run(&["rules", "check", &binary]).code, Some(2));
+}
+
+#[test]
+fn embedded_rules_are_clean() {
+    let text = |args: &[&str]| {
+        let outcome = run(args);
+        assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{args:?}");
+        String::from_utf8(outcome.stdout).unwrap()
+    };
+    assert!(text(&["rules", "check"]).contains(" 0 errors, 0 warnings"));
+    assert!(text(&["rules", "test"]).contains(" passed, 0 failed"));
+    let listed: serde_json::Value =
+        serde_json::from_str(&text(&["rules", "list", "--json"])).unwrap();
+    let rules = listed.as_array().unwrap().len();
+    assert!(rules >= 12, "{rules}");
+    assert_eq!(text(&["rules", "list"]).lines().count(), rules + 1);
+    assert!(text(&["rules", "fields"]).contains("proc.aname[n]"));
+    let fields: serde_json::Value =
+        serde_json::from_str(&text(&["rules", "fields", "--json"])).unwrap();
+    assert!(fields.as_array().unwrap().len() > 50);
+}
+
+#[test]
+fn watching_without_root_says_so() {
+    for args in [&["run"][..], &["tail"], &["record", "-o", "/tmp/never-made.rec"]] {
+        let outcome = run_as_nobody(args);
+        assert_eq!(outcome.code, Some(1), "{args:?}: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.starts_with("runmon: watching needs root\nhint: "),
+            "{args:?}: {}",
+            outcome.stderr
+        );
+        assert!(outcome.stdout.is_empty());
+    }
+}
+
+#[test]
+fn doctor_needs_no_root_to_say_what_is_missing() {
+    let outcome = run_as_nobody(&["doctor", "--json"]);
+    assert_eq!(outcome.code, Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    let root = report["host"].as_array().unwrap().iter().find(|found| found["what"] == "root");
+    assert_eq!(root.unwrap()["good"], false);
+    assert!(report["failure"].is_string(), "{report}");
+}

@@ -1,0 +1,11 @@
+//! The program from outside, without root: its command line, replays and the generated reference.
+//!
+//! Golden files are in `testdata/`, the reference in `docs/`; `UPDATE_REFERENCE=1 cargo test` writes
+//! both.
+
+mod command_line;
+#[path = "../records/golden.rs"]
+mod golden;
+mod program;
+mod reference;
+mod replay;

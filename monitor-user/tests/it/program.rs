@@ -1,0 +1,75 @@
+//! Runs the program and holds what came of it.
+
+use std::{
+    fs,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// A user that is nobody.
+const NOBODY: u32 = 65_534;
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+pub(crate) fn run(args: &[&str]) -> Outcome {
+    finish(Command::new(env!("CARGO_BIN_EXE_runmon")).args(args))
+}
+
+/// Runs it as a user without rights, also where the tests run as root.
+pub(crate) fn run_as_nobody(args: &[&str]) -> Outcome {
+    if !fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
+        return run(args);
+    }
+    // Nobody may not reach into everybody's build directory.
+    let folder = Folder::new(&format!("nobody-{}", args.first().unwrap_or(&"")));
+    let copy = folder.0.join("runmon");
+    // Not by this process: what another thread starts meanwhile would hold the file open, and a
+    // file that is being written cannot be run.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_runmon")).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    finish(Command::new(copy).args(args).uid(NOBODY).gid(NOBODY).current_dir("/"))
+}
+
+fn finish(command: &mut Command) -> Outcome {
+    let command = command.env("NO_COLOR", "1").env_remove("RUST_LOG").stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    Outcome { code: output.status.code(), stdout: output.stdout, stderr }
+}
+
+/// A file of `testdata/`.
+pub(crate) fn testdata(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+    path.to_str().unwrap().to_owned()
+}
+
+/// A directory that goes away with the test.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("runmon-it-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// A file in it.
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}

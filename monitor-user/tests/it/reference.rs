@@ -1,0 +1,173 @@
+//! The reference in `docs/` is made from the code: no text in it is written twice.
+
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
+
+use clap::CommandFactory as _;
+use runmon::{
+    bpf::{
+        counters::Reading,
+        hooks::{Candidate, HOOKS, attach_point},
+    },
+    cli::Cli,
+    config::{Key, RawConfig, RawRuntimeRoot, RawSink},
+    daemon,
+    document::{
+        Document, Heartbeat, Schema, Sender,
+        heartbeat::{HookState, Loss, ProgramState, SinkCounters},
+        metrics::METRICS,
+    },
+    enrich::Enricher,
+    rules::schema,
+};
+use serde_json::Value;
+
+use crate::golden;
+
+const MADE: &str = "<!-- Made from the code: `UPDATE_REFERENCE=1 cargo test` writes it. -->\n";
+
+fn compare(file: &str, text: &str) {
+    golden::compare(&format!("../docs/{file}"), text.as_bytes());
+}
+
+#[test]
+fn the_command_line() {
+    let mut text = format!("# Command line\n\n{MADE}");
+    let mut cli = Cli::command().term_width(100);
+    cli.build();
+    describe(&cli, &mut text);
+    compare("cli.md", &text);
+}
+
+/// A command with its help, then the ones below it.
+fn describe(command: &clap::Command, text: &mut String) {
+    let name = command.get_bin_name().unwrap_or("runmon").to_owned();
+    let help = command.clone().term_width(100).render_long_help().to_string();
+    let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+    write!(text, "\n## `{name}`\n\n```text\n{}\n```\n", help.join("\n").trim_end()).unwrap();
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        if below.get_name() != "help" {
+            describe(below, text);
+        }
+    }
+}
+
+#[test]
+fn the_configuration() {
+    let mut text = format!(
+        "# Configuration\n\n{MADE}\n`/etc/runmon/config.toml`, or the file that `--config` names. \
+         Every key may be left out.\nAn example with all of them is `deploy/config.example.toml`.\n"
+    );
+    keys("Keys", RawConfig::KEYS, &mut text);
+    keys("`[[runtime_roots]]`", RawRuntimeRoot::KEYS, &mut text);
+    keys("`[[sinks]]`", RawSink::KEYS, &mut text);
+    compare("config.md", &text);
+}
+
+fn keys(title: &str, keys: &[Key], text: &mut String) {
+    write!(text, "\n## {title}\n\n| key | default | meaning |\n| --- | --- | --- |\n").unwrap();
+    for Key { name, doc, default } in keys {
+        let default = default.map_or(String::new(), |default| format!("`{default}`"));
+        writeln!(text, "| `{name}` | {default} | {} |", doc.trim()).unwrap();
+    }
+}
+
+#[test]
+fn the_fields() {
+    let text = format!(
+        "# Fields of rules\n\n{MADE}\nWhat conditions, outputs and filters can ask of an event.\n\n{}",
+        schema::field_table_markdown()
+    );
+    compare("fields.md", &text);
+}
+
+#[test]
+fn the_metrics() {
+    let mut text = format!(
+        "# Counters of a heartbeat\n\n{MADE}\nAll count since start and stand below `runmon.` in the \
+         heartbeat's document; `*` stands for a kind or a reason.\n\n| counter | meaning |\n| --- | --- |\n"
+    );
+    for (name, meaning) in METRICS {
+        writeln!(text, "| `{name}` | {meaning} |").unwrap();
+    }
+    compare("metrics.md", &text);
+}
+
+/// Every number of a heartbeat has a line in the reference, and no line is without its number.
+#[test]
+fn every_counter_is_described() {
+    let mut heartbeat = Heartbeat::default();
+    daemon::kernel_counters(&mut heartbeat, &Reading::default());
+    heartbeat.kernel.push(("recursion_misses", 0));
+    heartbeat.tables = daemon::tables(&Enricher::new(0, 0, &[]), 0);
+    heartbeat.sinks = vec![SinkCounters::default()];
+    heartbeat.losses = vec![Loss { container: "host".to_owned(), dropped: vec![("ring_full", 1)] }];
+    let program = ProgramState { attach: String::new(), cost: None };
+    heartbeat.hooks =
+        vec![HookState { kind: "exec", backend: None, programs: vec![program], blind: Vec::new() }];
+    let sender =
+        Sender { hostname: String::new(), boot_id: String::new(), instance: String::new() };
+    let written = Schema::Ecs.write(&Document::Heartbeat(heartbeat.into()), &sender).remove(0);
+    let document: Value = serde_json::from_slice(&written).unwrap();
+    let mut found = BTreeSet::new();
+    numbers(&document["runmon"], "", &mut found);
+    let known: BTreeSet<String> = METRICS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found, known);
+}
+
+fn numbers(value: &Value, at: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let any = ["kernel.kinds", "line.events", "kernel.losses.dropped"].contains(&at);
+                let name = if any { "*" } else { name };
+                let dot = if at.is_empty() { "" } else { "." };
+                numbers(value, &format!("{at}{dot}{name}"), found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| numbers(item, at, found)),
+        Value::Number(_) => {
+            found.insert(at.to_owned());
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn the_hooks() {
+    let mut text = format!(
+        "# Hooks\n\n{MADE}\nThe ways to see each kind of record, best first: the first that loads, \
+         attaches and fires is taken.\n`runmon doctor` says which ones this host allows.\n"
+    );
+    for hook in HOOKS {
+        write!(text, "\n## {}\n", hook.kind.name()).unwrap();
+        hook.candidates.iter().for_each(|candidate| way(candidate, &mut text));
+    }
+    compare("hooks.md", &text);
+}
+
+fn way(candidate: &Candidate, text: &mut String) {
+    let label = |program| format!("`{}`", attach_point(program).label());
+    let programs: Vec<String> = candidate.programs.iter().map(|program| label(*program)).collect();
+    write!(text, "\n- **{}**: {}\n", candidate.backend.name(), programs.join(", ")).unwrap();
+    for (program, gap) in candidate.optional {
+        writeln!(text, "  - with {}, which adds {gap}", label(*program)).unwrap();
+    }
+    for gap in candidate.blind {
+        writeln!(text, "  - cannot see: {gap}").unwrap();
+    }
+}
+
+/// No file is left over in `docs/`.
+#[test]
+fn nothing_else_is_there() {
+    if golden::updating() {
+        return;
+    }
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let mut found: Vec<String> = std::fs::read_dir(docs)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort();
+    assert_eq!(found, ["cli.md", "config.md", "fields.md", "hooks.md", "metrics.md"]);
+}

@@ -1,0 +1,65 @@
+//! Replays of the recording in `testdata/`.
+
+use std::fs;
+
+use crate::{
+    golden,
+    program::{Folder, Outcome, run, testdata},
+};
+
+fn replay(args: &[&str]) -> Outcome {
+    let story = testdata("story.rec");
+    run(&[&["replay", &story], args].concat())
+}
+
+#[test]
+fn alerts_are_the_golden_ones() {
+    for (form, file) in [("text", "text.txt"), ("ecs", "ecs.ndjson"), ("falco", "falco.ndjson")] {
+        let first = replay(&["--format", form]);
+        assert_eq!((first.code, &*first.stderr), (Some(0), ""), "{form}");
+        golden::compare(&format!("testdata/replay/{file}"), &first.stdout);
+        assert_eq!(replay(&["--format", form]).stdout, first.stdout, "{form}, again");
+    }
+    assert_eq!(replay(&["--json"]).stdout, replay(&["--format", "ecs"]).stdout);
+    assert_eq!(replay(&[]).stdout, replay(&["--format", "text"]).stdout);
+}
+
+#[test]
+fn events_are_shown_when_asked_for() {
+    let (plain, all) = (replay(&["--json"]).stdout, replay(&["--json", "--events"]).stdout);
+    let lines = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').count();
+    assert!(lines(&all) > lines(&plain));
+    let stats = replay(&["--stats"]).stderr;
+    assert!(stats.contains(" records, ") && stats.contains(" events/s"), "{stats}");
+}
+
+#[test]
+fn a_cut_recording_is_replayed_up_to_the_cut() {
+    let folder = Folder::new("cut");
+    let whole = fs::read(testdata("story.rec")).unwrap();
+    let cut = folder.file("cut.rec", &whole[..whole.len() - 10]);
+    let outcome = run(&["replay", &cut]);
+    assert_eq!(outcome.code, Some(0));
+    assert!(outcome.stderr.contains("was cut in the middle of an entry"), "{}", outcome.stderr);
+    assert_eq!(outcome.stdout, replay(&[]).stdout);
+}
+
+#[test]
+fn what_cannot_be_replayed_is_1() {
+    #[track_caller]
+    fn check(file: &str, stderr: &str) {
+        let outcome = run(&["replay", file]);
+        assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(stderr), "{}", outcome.stderr);
+    }
+    let folder = Folder::new("damaged");
+    check("/nowhere.rec", "cannot open the recording /nowhere.rec: No such file or directory");
+    check(&folder.file("empty.rec", b""), "empty.rec is no runmon recording");
+    check(&folder.file("foreign.rec", b"\x7fELF..."), "foreign.rec is no runmon recording");
+    check(folder.0.to_str().unwrap(), "");
+    let mut damaged = fs::read(testdata("story.rec")).unwrap();
+    let entry = [0x92, 0, 0xc6];
+    let last = damaged.windows(3).rposition(|part| part == entry).unwrap();
+    damaged[last] = 0;
+    check(&folder.file("damaged.rec", &damaged), "damaged.rec is damaged at entry ");
+}
