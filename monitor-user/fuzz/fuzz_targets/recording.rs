@@ -1,0 +1,49 @@
+//! Any bytes are a recording, a part of one or an error; what is read goes through the whole line.
+#![no_main]
+
+use std::{
+    path::Path,
+    sync::{Arc, LazyLock},
+};
+
+use libfuzzer_sys::fuzz_target;
+use runmon::{
+    document::{Document, Schema, Sender},
+    enrich::Enricher,
+    line::{Line, Outlet},
+    rules::{Rules, embedded, load},
+    source::recording::Reader,
+};
+
+static RULES: LazyLock<Arc<Rules>> = LazyLock::new(|| Arc::new(load(&embedded()).rules));
+
+/// Writes documents in every form, and throws them away.
+struct Writer(Sender);
+
+impl Outlet for Writer {
+    fn offer(&mut self, document: Document) {
+        for schema in [Schema::Ecs, Schema::Falco, Schema::Text { colour: true }] {
+            for line in schema.write(&document, &self.0) {
+                assert!(!line.contains(&b'\n'), "a document is one line");
+            }
+        }
+    }
+
+    fn wants_events(&self) -> bool {
+        true
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(mut reader) = Reader::new(Path::new("fuzz.rec"), bytes) else { return };
+    let preamble = reader.preamble.clone();
+    let sender =
+        Sender { hostname: preamble.hostname, boot_id: preamble.boot_id, instance: String::new() };
+    let enricher = Enricher::new(64 << 10, preamble.clock_offset_ns, &preamble.env_keys);
+    let mut line = Line::new(enricher, Arc::clone(&RULES), Vec::new(), Writer(sender));
+    while let Ok(Some(input)) = reader.next() {
+        line.take(input);
+        drop(line.take_lookups());
+    }
+    line.finish();
+});
