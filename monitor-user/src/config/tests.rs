@@ -77,7 +77,8 @@ fn sinks_take_their_keys() {
         (full.minimum, full.events, full.heartbeats),
         (Priority::Warning, true, Some(false))
     );
-    let Target::File(file) = sink("kind = \"file\"\npath = \"/f\"\nrotate_bytes = 9\nkeep = 0").target
+    let Target::File(file) =
+        sink("kind = \"file\"\npath = \"/f\"\nrotate_bytes = 9\nkeep = 0").target
     else {
         panic!("no file")
     };
@@ -98,12 +99,20 @@ fn sinks_take_their_keys() {
 
 #[test]
 fn wrong_values_name_their_key_and_the_cure() {
-    bad("ring_bytes = 65537", "c.toml: ring_bytes: 65537 is no power of two between 65536 and 1073741824");
-    bad("ring_bytes = 32768", "c.toml: ring_bytes: 32768 is no power of two between 65536 and 1073741824");
+    bad(
+        "ring_bytes = 65537",
+        "c.toml: ring_bytes: 65537 is no power of two between 65536 and 1073741824",
+    );
+    bad(
+        "ring_bytes = 32768",
+        "c.toml: ring_bytes: 32768 is no power of two between 65536 and 1073741824",
+    );
     bad("heartbeat_seconds = 0", "c.toml: heartbeat_seconds: 0 is not between 1 and 86400");
     bad("heartbeat_seconds = 86401", "c.toml: heartbeat_seconds: 86401 is not between 1 and 86400");
     bad("hooks = \"lsm\"", "c.toml: hooks: `lsm` is none of auto, fentry, fallback");
-    let of = |text: &str, expected: &str| bad(&format!("[[sinks]]\n{text}"), &format!("c.toml: sinks[0].{expected}"));
+    let of = |text: &str, expected: &str| {
+        bad(&format!("[[sinks]]\n{text}"), &format!("c.toml: sinks[0].{expected}"))
+    };
     of("kind = \"kafka\"", "kind: `kafka` is none of stdout, file, http");
     of("kind = \"stdout\"\nformat = \"xml\"", "format: `xml` is none of text, ecs, falco");
     of(
@@ -156,7 +165,11 @@ fn the_example_is_true() {
     assert_eq!((shown.heartbeat, shown.hooks), (default.heartbeat, default.hooks));
     assert_eq!(shown.env_keys, default.env_keys);
     assert_eq!(shown.runtime_roots, default.runtime_roots);
-    let kinds = ["kind = \"stdout\"", "kind = \"file\"\npath = \"/var/log/runmon.ndjson\"", "kind = \"http\"\nurl = \"http://127.0.0.1:2801/\"\nheaders = [\"X-Cluster: example\"]"];
+    let kinds = [
+        "kind = \"stdout\"",
+        "kind = \"file\"\npath = \"/var/log/runmon.ndjson\"",
+        "kind = \"http\"\nurl = \"http://127.0.0.1:2801/\"\nheaders = [\"X-Cluster: example\"]",
+    ];
     assert_eq!(shown.sinks.len(), kinds.len());
     for (shown, plain) in shown.sinks.iter().zip(kinds.map(sink)) {
         assert_eq!(format!("{:?}", shown.target), format!("{:?}", plain.target));
@@ -165,7 +178,12 @@ fn the_example_is_true() {
     }
     // The rest of it is comment; every key is named somewhere.
     for key in RawConfig::KEYS.iter().chain(RawSink::KEYS) {
-        assert!(example.contains(&format!("{} =", key.name)) || example.contains(&format!("[[{}]]", key.name)), "{}", key.name);
+        assert!(
+            example.contains(&format!("{} =", key.name))
+                || example.contains(&format!("[[{}]]", key.name)),
+            "{}",
+            key.name
+        );
     }
 }
 

@@ -59,12 +59,7 @@ impl Bench {
 
 fn container(id: &str, path: &str) -> Container {
     let known = |text: &str| Fact::Known(text.into(), FactSource::Bundle);
-    Container {
-        id: id.into(),
-        cgroup_path: path.into(),
-        name: known("shop"),
-        ..Container::host()
-    }
+    Container { id: id.into(), cgroup_path: path.into(), name: known("shop"), ..Container::host() }
 }
 
 fn executable(process: &Process) -> &str {
@@ -245,7 +240,9 @@ fn the_budget_is_kept_and_what_goes_is_counted() {
     bench.event(&records::exec(Who::new(5), "/d", b"d\0"));
     assert_eq!(bench.0.table_stats().evicted, 1);
     // The one that had ended went first, not the oldest.
-    let known = |bench: &mut Bench, pid| bench.event(&records::write_to(Who::new(pid), b"/")).process.knowledge;
+    let known = |bench: &mut Bench, pid| {
+        bench.event(&records::write_to(Who::new(pid), b"/")).process.knowledge
+    };
     assert_eq!(known(&mut bench, 1), Knowledge::Observed);
     bench.event(&records::exec(Who::new(6), "/d", b"d\0"));
     assert_eq!(known(&mut bench, 6), Knowledge::Observed);
@@ -479,7 +476,13 @@ fn names_become_paths() {
     #[track_caller]
     fn check(name: &[u8], cwd: &[u8], expected: &[u8]) {
         let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert_eq!(shown(&absolute(name, cwd)), shown(expected), "{} in {}", shown(name), shown(cwd));
+        assert_eq!(
+            shown(&absolute(name, cwd)),
+            shown(expected),
+            "{} in {}",
+            shown(name),
+            shown(cwd)
+        );
     }
     check(b"/etc/passwd", b"/tmp", b"/etc/passwd");
     check(b"passwd", b"/etc", b"/etc/passwd");
@@ -508,14 +511,16 @@ fn names_become_paths() {
 #[test]
 fn a_refused_open_keeps_the_name_as_it_was_passed() {
     let mut bench = Bench::new();
-    let refused = records::open(Who::new(1), Default::default(), b"../shadow", b"/etc/ssh").outcome(-13);
+    let refused =
+        records::open(Who::new(1), Default::default(), b"../shadow", b"/etc/ssh").outcome(-13);
     let event = bench.event(&refused);
     assert_eq!(event.outcome, Outcome::Failure(13));
     let Action::FileOpen(act) = event.action else { panic!("another kind") };
     assert_eq!(&*act.path, b"/etc/shadow");
     assert_eq!(act.name.as_deref(), Some(&b"../shadow"[..]));
     assert_eq!(act.file, None);
-    let Action::FileOpen(act) = bench.event(&records::write_to(Who::new(1), b"/a/../b")).action else {
+    let Action::FileOpen(act) = bench.event(&records::write_to(Who::new(1), b"/a/../b")).action
+    else {
         panic!("another kind")
     };
     // The kernel's own walk is taken as it is.

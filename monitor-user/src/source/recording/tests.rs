@@ -154,10 +154,7 @@ fn a_recording_is_never_overwritten() {
     let error = Writer::create(&place.0, &preamble(), u64::MAX).err().unwrap();
     assert!(matches!(&error, RecordingError::Open { source, .. }
         if source.kind() == io::ErrorKind::AlreadyExists));
-    assert!(matches!(
-        Reader::open(Path::new("/nowhere/x.rec")),
-        Err(RecordingError::Open { .. })
-    ));
+    assert!(matches!(Reader::open(Path::new("/nowhere/x.rec")), Err(RecordingError::Open { .. })));
 }
 
 #[test]
@@ -230,7 +227,8 @@ fn damage_is_placed() {
     let head = with(|_| ());
     let at = head.len();
     let entry = |bytes: &[u8]| [&head[..], bytes].concat();
-    let damaged = |what: &str| format!("the recording x.rec is damaged at entry 1, byte {at}: {what}");
+    let damaged =
+        |what: &str| format!("the recording x.rec is damaged at entry 1, byte {at}: {what}");
     refused(&entry(&[0x93, 0, 0xc6, 0, 0, 0, 0]), &damaged("no entry starts here"));
     refused(&entry(&[0x92, 0, 0xc4, 0, 0, 0, 0]), &damaged("no entry starts here"));
     refused(&entry(&[0x92, 9, 0xc6, 0, 0, 0, 0]), &damaged("entries of kind 9 are not known"));
