@@ -9,7 +9,6 @@ pub mod containerd;
 use std::{
     path::PathBuf,
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    thread::JoinHandle,
 };
 
 use crate::{
@@ -35,11 +34,10 @@ impl RuntimeRoot {
     }
 }
 
-/// The task, as the pipeline sees it.
+/// The task, as the line sees it. It ends when this is dropped.
 pub struct Metadata {
     questions: SyncSender<Lookup>,
     answers: Receiver<ContainerFacts>,
-    thread: Option<JoinHandle<()>>,
     refused: u64,
 }
 
@@ -49,7 +47,7 @@ impl Metadata {
         let (questions, asked) = sync_channel::<Lookup>(LOOKUPS);
         let (answer, answers) = sync_channel(LOOKUPS);
         let mut finder = Finder::new(roots);
-        let thread = std::thread::Builder::new().name("metadata".into()).spawn(move || {
+        std::thread::Builder::new().name("metadata".into()).spawn(move || {
             while let Ok(lookup) = asked.recv() {
                 if answer.send(finder.find(&lookup)).is_err() {
                     return; // the line is gone
@@ -57,7 +55,7 @@ impl Metadata {
                 wake();
             }
         })?;
-        Ok(Self { questions, answers, thread: Some(thread), refused: 0 })
+        Ok(Self { questions, answers, refused: 0 })
     }
 
     /// Asks; answers at once where there is no room.
@@ -80,18 +78,6 @@ impl Metadata {
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused
-    }
-
-    /// Ends the task.
-    pub fn stop(self) {
-        let Self { questions, answers, thread, refused: _ } = self;
-        drop(questions);
-        drop(answers);
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the metadata task ended by itself");
-        }
     }
 }
 
