@@ -7,6 +7,7 @@
 mod backends;
 mod command_line;
 mod containers;
+mod deployment;
 mod evasion;
 mod files;
 mod harness;
@@ -65,6 +66,7 @@ pub const CASES: &[&[Case]] = &[
     network::CASES,
     files::CASES,
     containers::CASES,
+    deployment::CASES,
     evasion::CASES,
     backends::CASES,
     lifecycle::CASES,
