@@ -111,3 +111,6 @@ fn read_pid(mut file: File) -> Option<u32> {
     file.read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

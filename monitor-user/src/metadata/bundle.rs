@@ -125,3 +125,6 @@ impl Bundle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
