@@ -2,6 +2,7 @@
 //!
 //! Golden files are in `testdata/`, the reference in `docs/`; `UPDATE_REFERENCE=1 cargo test` writes
 //! both.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod command_line;
 #[path = "../records/golden.rs"]
