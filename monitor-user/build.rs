@@ -13,7 +13,7 @@ const TOOLCHAIN: &str = "1.95.0";
 
 fn main() -> Result<()> {
     if std::env::var_os("CARGO_CFG_FUZZING").is_some() {
-        // Nothing is loaded while the parsers are fuzzed, and the flags for fuzzing are not for BPF.
+        // Nothing is loaded while parsers are fuzzed, and the flags for it are not for BPF.
         let object = Path::new(&std::env::var("OUT_DIR")?).join("monitor-ebpf");
         return Ok(std::fs::write(object, [])?);
     }

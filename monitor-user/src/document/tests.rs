@@ -17,6 +17,7 @@ use crate::{
     event::{Container, Fact, FactSource, Reason},
     line::{Input, Line, LineStats, Outlet},
     records::{
+        folder::Folder,
         golden,
         story::{self, Part},
     },
@@ -154,7 +155,8 @@ fn check(file: &str, schema: Schema) {
 fn the_story_is_recorded() {
     let hooks = vec!["exec=tracepoint".to_owned()];
     let preamble = Preamble::new(&sender(), "6.1.0".to_owned(), OFFSET_NS, hooks, keys());
-    let path = std::env::temp_dir().join(format!("runmon-story-{}.rec", std::process::id()));
+    let folder = Folder::new("story");
+    let path = folder.path().join("story.rec");
     let mut writer = Writer::create(&path, &preamble, u64::MAX).unwrap();
     for part in story::parts() {
         match part {
@@ -164,7 +166,6 @@ fn the_story_is_recorded() {
     }
     writer.flush().unwrap();
     let bytes = std::fs::read(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
     golden::compare("testdata/story.rec", &bytes);
 }
 

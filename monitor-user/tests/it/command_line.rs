@@ -1,6 +1,9 @@
 //! Exit codes and messages: 0 clean, 1 run-time failure, 2 usage, configuration or rules.
 
-use crate::program::{Folder, run, run_as_nobody, testdata};
+use crate::{
+    folder::Folder,
+    program::{run, run_as_nobody, testdata, write},
+};
 
 #[track_caller]
 fn check(args: &[&str], code: i32, stderr: &str) {
@@ -37,11 +40,11 @@ fn help_and_version_are_clean() {
 fn bad_configurations_are_2() {
     let folder = Folder::new("config");
     check(&["run", "-c", "/nowhere/c.toml"], 2, "cannot read the configuration /nowhere/c.toml: ");
-    let unknown = folder.file("unknown.toml", b"rule = []\n");
+    let unknown = write(&folder, "unknown.toml", b"rule = []\n");
     check(&["run", "-c", &unknown], 2, "unknown.toml: TOML parse error at line 1, column 1");
-    let wrong = folder.file("wrong.toml", b"ring_bytes = 5\n");
+    let wrong = write(&folder, "wrong.toml", b"ring_bytes = 5\n");
     check(&["record", "-o", "/x", "-c", &wrong], 2, "wrong.toml: ring_bytes: 5 is no power of two");
-    let binary = folder.file("binary.toml", b"\xff\xfe\0");
+    let binary = write(&folder, "binary.toml", b"\xff\xfe\0");
     check(&["run", "-c", &binary], 2, "cannot read the configuration ");
 }
 
@@ -49,7 +52,7 @@ fn bad_configurations_are_2() {
 fn bad_rules_are_2() {
     let folder = Folder::new("rules");
     let rule = b"- rule: R\n  desc: d\n  condition: proc.nme = x\n  output: o\n  priority: info\n";
-    let bad = folder.file("bad.yaml", rule);
+    let bad = write(&folder, "bad.yaml", rule);
     let outcome = run(&["rules", "check", &bad]);
     let stdout = String::from_utf8(outcome.stdout).unwrap();
     assert_eq!(outcome.code, Some(2));
@@ -63,7 +66,7 @@ fn bad_rules_are_2() {
         check(args, 2, "bad.yaml:3:14: error[unknown-field]");
     }
     check(&["rules", "check", "/nowhere"], 2, "cannot read rules from /nowhere: ");
-    let binary = folder.file("binary.yaml", b"\0\xff\xfe");
+    let binary = write(&folder, "binary.yaml", b"\0\xff\xfe");
     assert_eq!(run(&["rules", "check", &binary]).code, Some(2));
 }
 

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod command_line;
+#[path = "../records/folder.rs"]
+mod folder;
 #[path = "../records/golden.rs"]
 mod golden;
 mod program;

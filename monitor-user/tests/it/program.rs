@@ -3,9 +3,11 @@
 use std::{
     fs,
     os::unix::process::CommandExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
+
+use crate::folder::Folder;
 
 /// A user that is nobody.
 const NOBODY: u32 = 65_534;
@@ -29,7 +31,7 @@ pub(crate) fn run_as_nobody(args: &[&str]) -> Outcome {
     }
     // Nobody may not reach into everybody's build directory.
     let folder = Folder::new(&format!("nobody-{}", args.first().unwrap_or(&"")));
-    let copy = folder.0.join("runmon");
+    let copy = folder.path().join("runmon");
     // Not by this process: what another thread starts meanwhile would hold the file open, and a
     // file that is being written cannot be run.
     let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_runmon")).arg(&copy).status().unwrap();
@@ -50,26 +52,9 @@ pub(crate) fn testdata(name: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// A directory that goes away with the test.
-pub(crate) struct Folder(pub(crate) PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("runmon-it-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    /// A file in it.
-    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, bytes).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
+/// A file in a directory of its test.
+pub(crate) fn write(folder: &Folder, name: &str, bytes: &[u8]) -> String {
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
 }

@@ -3,8 +3,9 @@
 use std::fs;
 
 use crate::{
+    folder::Folder,
     golden,
-    program::{Folder, Outcome, run, testdata},
+    program::{Outcome, run, testdata, write},
 };
 
 fn replay(args: &[&str]) -> Outcome {
@@ -37,7 +38,7 @@ fn events_are_shown_when_asked_for() {
 fn a_cut_recording_is_replayed_up_to_the_cut() {
     let folder = Folder::new("cut");
     let whole = fs::read(testdata("story.rec")).unwrap();
-    let cut = folder.file("cut.rec", &whole[..whole.len() - 10]);
+    let cut = write(&folder, "cut.rec", &whole[..whole.len() - 10]);
     let outcome = run(&["replay", &cut]);
     assert_eq!(outcome.code, Some(0));
     assert!(outcome.stderr.contains("was cut in the middle of an entry"), "{}", outcome.stderr);
@@ -54,12 +55,12 @@ fn what_cannot_be_replayed_is_1() {
     }
     let folder = Folder::new("damaged");
     check("/nowhere.rec", "cannot open the recording /nowhere.rec: No such file or directory");
-    check(&folder.file("empty.rec", b""), "empty.rec is no runmon recording");
-    check(&folder.file("foreign.rec", b"\x7fELF..."), "foreign.rec is no runmon recording");
-    check(folder.0.to_str().unwrap(), "");
+    check(&write(&folder, "empty.rec", b""), "empty.rec is no runmon recording");
+    check(&write(&folder, "foreign.rec", b"\x7fELF..."), "foreign.rec is no runmon recording");
+    check(folder.path().to_str().unwrap(), "");
     let mut damaged = fs::read(testdata("story.rec")).unwrap();
     let entry = [0x92, 0, 0xc6];
     let last = damaged.windows(3).rposition(|part| part == entry).unwrap();
     damaged[last] = 0;
-    check(&folder.file("damaged.rec", &damaged), "damaged.rec is damaged at entry ");
+    check(&write(&folder, "damaged.rec", &damaged), "damaged.rec is damaged at entry ");
 }

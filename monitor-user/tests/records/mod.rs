@@ -7,6 +7,7 @@
     reason = "each of the two includes it, and uses a part"
 )]
 
+pub mod folder;
 pub mod golden;
 pub mod story;
 

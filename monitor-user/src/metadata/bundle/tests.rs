@@ -1,6 +1,5 @@
-use std::path::PathBuf;
-
 use super::*;
+use crate::records::folder::Folder;
 
 const CRI: &str = r#"{
   "annotations": {
@@ -14,26 +13,15 @@ const CRI: &str = r#"{
   "linux": {"cgroupsPath": "kubepods-burstable-pod1.slice:cri-containerd:c1"}
 }"#;
 
-/// A state directory that goes away with the test.
-struct State(PathBuf);
-
-impl State {
-    fn new(name: &str, bundles: &[(&str, &str, &str)]) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("runmon-bundle-{}-{name}", std::process::id()));
-        for (namespace, id, config) in bundles {
-            let bundle = path.join(TASKS).join(namespace).join(id);
-            fs::create_dir_all(&bundle).unwrap();
-            fs::write(bundle.join("config.json"), config).unwrap();
-        }
-        Self(path)
+/// A state directory with bundles.
+fn state(name: &str, bundles: &[(&str, &str, &str)]) -> Folder {
+    let folder = Folder::new(&format!("bundle-{name}"));
+    for (namespace, id, config) in bundles {
+        let bundle = folder.path().join(TASKS).join(namespace).join(id);
+        fs::create_dir_all(&bundle).unwrap();
+        fs::write(bundle.join("config.json"), config).unwrap();
     }
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
+    folder
 }
 
 fn lookup(path: &str, id: &str) -> Lookup {
@@ -46,9 +34,9 @@ fn known(fact: &Fact<Box<str>>) -> &str {
 
 #[test]
 fn a_pod_is_told_by_its_annotations() {
-    let state = State::new("cri", &[("k8s.io", "c1", CRI)]);
+    let state = state("cri", &[("k8s.io", "c1", CRI)]);
     let asked = lookup("/kubepods.slice/cri-containerd-c1.scope", "c1");
-    let bundle = find(&state.0, &asked).unwrap();
+    let bundle = find(state.path(), &asked).unwrap();
     assert_eq!(bundle.namespace, "k8s.io");
     let container = bundle.container(&asked);
     assert_eq!((known(&container.name), known(&container.runtime)), ("web", "containerd"));
@@ -61,18 +49,16 @@ fn a_pod_is_told_by_its_annotations() {
 
 #[test]
 fn the_sandbox_of_a_pod_is_named_so() {
-    let state =
-        State::new("sandbox", &[("k8s.io", "c1", &CRI.replace("\"container\"", "\"sandbox\""))]);
+    let state = state("sandbox", &[("k8s.io", "c1", &CRI.replace("\"container\"", "\"sandbox\""))]);
     let asked = lookup("/x/c1", "c1");
-    assert_eq!(known(&find(&state.0, &asked).unwrap().container(&asked).name), "POD");
+    assert_eq!(known(&find(state.path(), &asked).unwrap().container(&asked).name), "POD");
 }
 
 #[test]
 fn a_plain_container_is_in_no_pod() {
-    let state =
-        State::new("plain", &[("default", "n1", r#"{"linux":{"cgroupsPath":"/default/n1"}}"#)]);
+    let state = state("plain", &[("default", "n1", r#"{"linux":{"cgroupsPath":"/default/n1"}}"#)]);
     let asked = lookup("/default/n1", "n1");
-    let container = find(&state.0, &asked).unwrap().container(&asked);
+    let container = find(state.path(), &asked).unwrap().container(&asked);
     assert_eq!(known(&container.name), "n1");
     assert_eq!(container.pod_name, Fact::Unknown(Reason::NotApplicable));
     assert_eq!(container.image, Fact::Unknown(Reason::Pending));
@@ -83,19 +69,19 @@ fn a_plain_container_is_in_no_pod() {
 fn the_cgroup_tells_two_namesakes_apart() {
     let config = |path: &str| format!(r#"{{"linux":{{"cgroupsPath":"{path}"}}}}"#);
     let (one, other) = (config("/one/n1"), config("/other/n1"));
-    let state = State::new("namesakes", &[("one", "n1", &one), ("other", "n1", &other)]);
+    let state = state("namesakes", &[("one", "n1", &one), ("other", "n1", &other)]);
     for namespace in ["one", "other"] {
-        let bundle = find(&state.0, &lookup(&format!("/{namespace}/n1"), "n1")).unwrap();
+        let bundle = find(state.path(), &lookup(&format!("/{namespace}/n1"), "n1")).unwrap();
         assert_eq!(bundle.namespace, namespace);
     }
-    assert_eq!(find(&state.0, &lookup("/third/n1", "n1")), None);
+    assert_eq!(find(state.path(), &lookup("/third/n1", "n1")), None);
 }
 
 #[test]
 fn what_is_no_bundle_is_none() {
-    let state = State::new("none", &[("default", "broken", "{"), ("default", "number", "3")]);
+    let state = state("none", &[("default", "broken", "{"), ("default", "number", "3")]);
     for id in ["absent", "broken", "number"] {
-        assert_eq!(find(&state.0, &lookup("/default/x", id)), None, "{id}");
+        assert_eq!(find(state.path(), &lookup("/default/x", id)), None, "{id}");
     }
     assert_eq!(find(Path::new("/nowhere"), &lookup("/default/n1", "n1")), None);
 }
@@ -103,9 +89,9 @@ fn what_is_no_bundle_is_none() {
 /// An id comes from the path of a cgroup, which a container may choose.
 #[test]
 fn an_id_cannot_lead_elsewhere() {
-    let state = State::new("elsewhere", &[("default", "n1", "{}"), ("default/n1", "sub", "{}")]);
+    let state = state("elsewhere", &[("default", "n1", "{}"), ("default/n1", "sub", "{}")]);
     for id in ["", ".", "..", "../default/n1", "n1/sub", "/etc", ".hidden"] {
-        assert_eq!(find(&state.0, &lookup("/default/n1", id)), None, "{id}");
+        assert_eq!(find(state.path(), &lookup("/default/n1", id)), None, "{id}");
     }
-    assert!(find(&state.0, &lookup("/default/n1", "n1")).is_some());
+    assert!(find(state.path(), &lookup("/default/n1", "n1")).is_some());
 }

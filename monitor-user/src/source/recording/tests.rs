@@ -3,26 +3,20 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     document::Sender,
-    records::{self, ProgramStart, Who, every_kind},
+    records::{self, ProgramStart, Who, every_kind, folder::Folder},
 };
 
-/// A file that goes away with the test.
-struct Place(PathBuf);
+/// A place for a recording.
+struct Place(PathBuf, #[expect(dead_code, reason = "removes the file")] Folder);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("runmon-{}-{name}.rec", std::process::id()));
-        Self(path)
+        let folder = Folder::new(&format!("recording-{name}"));
+        Self(folder.path().join("x.rec"), folder)
     }
 
     fn bytes(&self) -> Vec<u8> {
         std::fs::read(&self.0).unwrap()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        drop(std::fs::remove_file(&self.0));
     }
 }
 
@@ -244,7 +238,6 @@ proptest! {
     #[test]
     fn flipped_bytes_are_no_surprise(at in any::<prop::sample::Index>(), flip in 1..=255_u8) {
         let place = Place::new(&format!("flip-{:?}", std::thread::current().id()));
-        drop(std::fs::remove_file(&place.0));
         write(&place, u64::MAX);
         let mut bytes = place.bytes();
         let at = at.index(bytes.len());
