@@ -85,7 +85,12 @@ pub fn digest(mut content: impl Read) -> io::Result<String> {
     Ok(Blob::new(bytes).digest)
 }
 
-fn add<W: io::Write>(tar: &mut Builder<W>, path: &str, mode: u32, content: &[u8]) -> io::Result<()> {
+fn add<W: io::Write>(
+    tar: &mut Builder<W>,
+    path: &str,
+    mode: u32,
+    content: &[u8],
+) -> io::Result<()> {
     let mut header = header(EntryType::Regular, mode, content.len() as u64);
     tar.append_data(&mut header, path, content)
 }

@@ -13,7 +13,9 @@ pub mod file_flags {
 }
 
 /// Identity and state of a file, from its inode and super block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct FileFacts {
     /// Inode number.
@@ -62,7 +64,9 @@ pub mod stdio {
 }
 
 /// The program that a process runs, at its start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Image {
     /// The file really executed (for a script: the interpreter).
@@ -107,7 +111,9 @@ pub struct Image {
 }
 
 /// A new process. The header is that of its parent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Fork {
     /// Start of the child, nanoseconds since boot.
@@ -119,7 +125,9 @@ pub struct Fork {
 }
 
 /// The end of a process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Exit {
     /// Status as `wait(2)` tells it.
@@ -129,7 +137,9 @@ pub struct Exit {
 }
 
 /// A connection or a datagram: one socket and a destination.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Socket {
     /// Source address; IPv4 uses the first four bytes. Zeros where none is bound yet.
@@ -159,7 +169,9 @@ pub struct Socket {
 }
 
 /// A file opened for writing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct FileOpen {
     /// The file; zeros where the open was refused before there was one.
@@ -175,7 +187,9 @@ pub struct FileOpen {
 }
 
 /// A cgroup that came or went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Cgroup {
     /// kernfs id.

@@ -7,16 +7,21 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod args;
+mod attempt;
 mod count;
 mod file;
 mod hooks;
 mod maps;
+mod open_call;
+mod opening;
 mod own;
 mod path;
 mod read;
 mod record;
 mod socket;
 mod task;
+mod uring;
 
 /// A reachable panic becomes an endless loop, which the verifier refuses to load.
 #[panic_handler]

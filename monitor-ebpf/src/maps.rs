@@ -16,7 +16,8 @@ pub(crate) static RECORDS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
 /// One array of counters a CPU, see [`counter`].
 #[map]
-pub(crate) static COUNTERS: PerCpuArray<[u64; counter::COUNT]> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static COUNTERS: PerCpuArray<[u64; counter::COUNT]> =
+    PerCpuArray::with_max_entries(1, 0);
 
 /// Losses by cgroup and reason. When it is full, a further cgroup's losses are counted in
 /// `LOSS_UNATTRIBUTED`.

@@ -117,10 +117,7 @@ fn both(base: Kptr, first: Member, second: Member) -> [u64; 2] {
     if offset(second) == offset(first) + 8 {
         return read::raw(base.wrapping_add(offset(first)));
     }
-    [
-        read::raw(base.wrapping_add(offset(first))),
-        read::raw(base.wrapping_add(offset(second))),
-    ]
+    [read::raw(base.wrapping_add(offset(first))), read::raw(base.wrapping_add(offset(second)))]
 }
 
 /// The path that [`walk`] left in the buffer: where it starts, and its length.

@@ -172,7 +172,11 @@ impl Record {
 
     /// Appends `length` bytes of kernel memory, at most `MAX`.
     #[inline(always)]
-    pub(crate) fn append_kernel<const BEFORE: u64, const MAX: u64>(&self, source: Kptr, length: u64) -> u32 {
+    pub(crate) fn append_kernel<const BEFORE: u64, const MAX: u64>(
+        &self,
+        source: Kptr,
+        length: u64,
+    ) -> u32 {
         let Some(end) = read::bounded(self.end(), BEFORE) else { return 0 };
         let length = read::at_most(length, MAX);
         // SAFETY: `end + length` is at most `BEFORE + MAX`, which callers keep within the slot;
@@ -213,7 +217,11 @@ impl Record {
 
     /// Appends `length` bytes of user memory, at most `MAX`.
     #[inline(always)]
-    pub(crate) fn append_user<const BEFORE: u64, const MAX: u64>(&self, source: u64, length: u64) -> u32 {
+    pub(crate) fn append_user<const BEFORE: u64, const MAX: u64>(
+        &self,
+        source: u64,
+        length: u64,
+    ) -> u32 {
         let Some(end) = read::bounded(self.end(), BEFORE) else { return 0 };
         let length = read::at_most(length, MAX);
         // SAFETY: as in `append_kernel`.

@@ -134,7 +134,6 @@ fn namespaces<const TYPED: bool>(header: &mut Header, task: Kptr) {
 fn session<const TYPED: bool>(task: Kptr) -> u32 {
     const PIDTYPE_SID: usize = 3;
     let signal: Kptr = member::<TYPED, _>(task, Member::TaskSignal);
-    let leader: Kptr =
-        read::raw(signal.wrapping_add(offset(Member::SignalPids) + 8 * PIDTYPE_SID));
+    let leader: Kptr = read::raw(signal.wrapping_add(offset(Member::SignalPids) + 8 * PIDTYPE_SID));
     read::raw(leader.wrapping_add(offset(Member::PidNumbers) + offset(Member::UpidNr)))
 }

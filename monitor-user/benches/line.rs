@@ -21,7 +21,12 @@ use zerocopy::{FromZeros as _, Immutable, IntoBytes};
 const PROCESSES: u32 = 100;
 const ROUNDS: usize = 2000;
 
-fn record(kind: RecordKind, pid: u32, body: &(impl IntoBytes + Immutable), sections: &[&[u8]]) -> Vec<u8> {
+fn record(
+    kind: RecordKind,
+    pid: u32,
+    body: &(impl IntoBytes + Immutable),
+    sections: &[&[u8]],
+) -> Vec<u8> {
     let mut header = Header::new_zeroed();
     let length = size_of::<Header>()
         + body.as_bytes().len()

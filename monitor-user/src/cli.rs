@@ -18,7 +18,8 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 clean, 1 run-time failure, 2 usage, configuration or rules.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 clean, 1 run-time failure, 2 usage, configuration or rules.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]

@@ -245,9 +245,7 @@ impl Config {
             process_table_bytes: raw.process_table_bytes.unwrap_or(limits::PROCESS_TABLE_BYTES),
             heartbeat: heartbeat(raw.heartbeat_seconds.unwrap_or(limits::HEARTBEAT_SECONDS))?,
             hooks: hooks(raw.hooks.as_deref().unwrap_or("auto"))?,
-            env_keys: raw
-                .env_keys
-                .unwrap_or_else(|| limits::ENV_KEYS.map(str::to_owned).to_vec()),
+            env_keys: raw.env_keys.unwrap_or_else(|| limits::ENV_KEYS.map(str::to_owned).to_vec()),
             runtime_roots: if roots.is_empty() { vec![RuntimeRoot::containerd()] } else { roots },
             sinks: sinks(raw.sinks)?,
         })
@@ -315,7 +313,8 @@ fn priority(text: Option<&str>, at: &dyn Fn(&str) -> String) -> Result<Priority,
     let Some(text) = text else { return Ok(Priority::Debug) };
     Priority::from_name(text).map_or_else(
         || {
-            let names: Vec<_> = Priority::ALL.iter().map(|p| p.name().to_ascii_lowercase()).collect();
+            let names: Vec<_> =
+                Priority::ALL.iter().map(|p| p.name().to_ascii_lowercase()).collect();
             wrong(at("minimum_priority"), format!("`{text}` is none of {}", names.join(", ")))
         },
         Ok,
@@ -326,7 +325,9 @@ fn target(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
     match sink.kind.as_str() {
         "stdout" => Ok(Target::Stdout),
         "file" => {
-            let Some(path) = sink.path else { return wrong(at("path"), "a file sink needs a path") };
+            let Some(path) = sink.path else {
+                return wrong(at("path"), "a file sink needs a path");
+            };
             Ok(Target::File(crate::sink::file::FileOptions {
                 path,
                 rotate_bytes: sink.rotate_bytes.unwrap_or(100 << 20),

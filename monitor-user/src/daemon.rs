@@ -114,7 +114,8 @@ impl<O: CountedOutlet> Daemon<O> {
     fn losses(&self, live: &Live) -> Vec<Loss> {
         let mut losses: Vec<(String, [u64; DropReason::COUNT])> = Vec::new();
         for (cgroup, counts) in live.counters().losses() {
-            let container = self.line.enricher().container_id(CgroupKey { hierarchy: 0, id: cgroup });
+            let container =
+                self.line.enricher().container_id(CgroupKey { hierarchy: 0, id: cgroup });
             match losses.iter_mut().find(|(known, _)| *known == container) {
                 Some((_, sums)) => {
                     sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);

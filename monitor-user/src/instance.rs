@@ -17,7 +17,7 @@ pub const DEFAULT_NAME: &str = "default";
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
     /// Another one has the name.
-    #[error("a runmon named `{name}` is already running{}", pid.map_or(String::new(), |pid| format!(" (pid {pid})")))]
+    #[error("a runmon named `{name}` is already running{}", in_brackets(*pid))]
     Taken {
         /// The name.
         name: String,
@@ -56,8 +56,10 @@ impl Instance {
             return Err(InstanceError::Name { name: name.to_owned() });
         }
         let directory = run_dir.join("instances");
-        let unusable =
-            |path: &Path| { let path = path.to_owned(); move |source| InstanceError::Unusable { path, source } };
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| InstanceError::Unusable { path, source }
+        };
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -72,9 +74,10 @@ impl Instance {
             .mode(0o600)
             .open(&path)
             .map_err(unusable(&path))?;
-        let mut lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(file, _)| {
-            InstanceError::Taken { name: name.to_owned(), pid: read_pid(file) }
-        })?;
+        let mut lock =
+            Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(file, _)| {
+                InstanceError::Taken { name: name.to_owned(), pid: read_pid(file) }
+            })?;
         lock.set_len(0).map_err(unusable(&path))?;
         writeln!(lock, "{}", std::process::id()).map_err(unusable(&path))?;
         Ok(Self { directory, path, _lock: lock })
@@ -104,6 +107,10 @@ impl Drop for Instance {
             tracing::debug!(path = %self.path.display(), %error, "the lock file stays");
         }
     }
+}
+
+fn in_brackets(pid: Option<u32>) -> String {
+    pid.map_or(String::new(), |pid| format!(" (pid {pid})"))
 }
 
 fn read_pid(mut file: File) -> Option<u32> {

@@ -1,8 +1,8 @@
 //! The runmon daemon and its commands.
 //!
 //! ```text
-//! kernel                 │ one thread, no locks                                   │ one task a sink
-//! hook ─ record ─ ring ─▶ source ─▶ decode ─▶ enrich ─▶ match ─▶ alert ─ queue ─▶ sink
+//! kernel                 | one thread, no locks                               | one task a sink
+//! hook, record, ring --> live --> decode --> enrich --> match --> alert --> sink
 //! ```
 //! bytes → [`raw_event::RawEvent`] → [`event::Event`] → [`alert::Alert`] → [`document`] → bytes:
 //! each form is built in one place, and nothing flows back.
@@ -10,12 +10,12 @@
 
 pub mod limits;
 
+pub mod alert;
 pub mod bpf;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod daemon;
-pub mod alert;
 pub mod decode;
 pub mod document;
 pub mod enrich;

@@ -167,7 +167,16 @@ impl Live {
         let ring = Some(ring);
         let choice = options.choice;
         Ok(Self {
-            object, ring, counters, plan, choice, metadata, controller, bell, instance, kernel_log,
+            object,
+            ring,
+            counters,
+            plan,
+            choice,
+            metadata,
+            controller,
+            bell,
+            instance,
+            kernel_log,
         })
     }
 

@@ -33,8 +33,9 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
 }
 
 fn init_log(level: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(level)
-        .map_err(|error| Usage(format!("--log {level}: {error}\nhint: error, warn, info, debug or trace")))?;
+    let filter = EnvFilter::try_new(level).map_err(|error| {
+        Usage(format!("--log {level}: {error}\nhint: error, warn, info, debug or trace"))
+    })?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     Ok(())
 }

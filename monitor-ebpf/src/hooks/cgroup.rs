@@ -40,8 +40,7 @@ fn send(kind: RecordKind, program: Program, cgroup: Kptr, path: Kptr) -> i32 {
         let body: &mut Cgroup = record.body();
         body.id = task::cgroup_id::<true>(cgroup);
         body.hierarchy = raw(root.wrapping_add(offset(Member::CgroupRootHierarchyId)));
-        body.path_len =
-            record.append_string::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(path);
+        body.path_len = record.append_string::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(path);
         Ok(())
     });
     0

@@ -10,22 +10,20 @@ use aya_ebpf::{
 };
 use aya_log_ebpf::debug;
 use monitor_common::{
-    DropReason, Header, Member, Program, RecordKind, Socket, counter,
-    header::OUTCOME_UNKNOWN,
+    DropReason, Header, Member, Program, RecordKind, Socket,
     limits::{FIXED_BYTES, UNIX_PATH_BYTES},
 };
 
 use crate::{
-    count,
+    attempt,
     maps::{PENDING, SOCKET_RECORD_BYTES, floor, offset},
     own,
     read::{Kptr, member, raw},
-    record::{self, Record},
-    socket::{self, AF_UNIX, IPPROTO_TCP},
+    record,
+    socket::{self, AF_UNIX},
     task,
 };
 
-const EINPROGRESS: i32 = 115;
 const TCP_ESTABLISHED: i32 = 1;
 const TCP_SYN_SENT: i32 = 2;
 const TCP_CLOSE: i32 = 7;
@@ -59,7 +57,7 @@ fn rm_connect(ctx: FExitContext) -> i32 {
             body.unix_len = record
                 .append_kernel::<{ FIXED_BYTES as u64 }, { UNIX_PATH_BYTES as u64 }>(path, length);
         }
-        attempt(record, body, refused);
+        attempt::begin(record, body, refused);
         Ok(())
     });
     0
@@ -89,34 +87,10 @@ fn cgroup_connect<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i3
     record::send::<false>(RecordKind::Connect, program, process, |record| {
         let body: &mut Socket = record.body();
         socket::from_context::<V6>(body, ctx);
-        attempt(record, body, 0);
+        attempt::begin(record, body, 0);
         Ok(())
     });
     1
-}
-
-/// Sets the outcome of an attempt and, for TCP, keeps it until its fate is known.
-#[inline(always)]
-pub(crate) fn attempt(record: &Record, body: &Socket, refused: i32) {
-    let header = record.header();
-    header.outcome = OUTCOME_UNKNOWN;
-    if refused != 0 {
-        header.outcome = refused;
-    } else if body.protocol == IPPROTO_TCP {
-        header.outcome = -EINPROGRESS;
-        keep(record, body.socket_id);
-    }
-}
-
-#[inline(always)]
-fn keep(record: &Record, socket_id: u64) {
-    record.finish();
-    // SAFETY: the fixed part of the record, within the slot.
-    let fixed = unsafe { &*record.bytes().cast::<[u8; SOCKET_RECORD_BYTES]>() };
-    // A full table forgets the oldest attempt: then its failure is not told of.
-    if PENDING.insert(socket_id, fixed, 0).is_err() {
-        count::add(counter::PENDING_FULL);
-    }
 }
 
 /// `TP_PROTO(const struct sock *sk, const int oldstate, const int newstate)`, Linux 4.16
@@ -162,7 +136,7 @@ fn begun(sock: Kptr) {
         let body: &mut Socket = record.body();
         socket::describe(body, sock);
         socket::describe_peer(body, sock);
-        attempt(record, body, 0);
+        attempt::begin(record, body, 0);
         Ok(())
     });
 }
@@ -173,23 +147,32 @@ fn failed(sock: Kptr) {
     let error: i32 = raw(sock.wrapping_add(offset(Member::SockErr)));
     let Some(kept) = PENDING.get_ptr(sock as u64) else { return };
     if error != 0 {
-        record::send::<true>(RecordKind::Connect, Program::SockState, task::current::<true>(), |record| {
-            let (stream, sequence, now) = {
+        record::send::<true>(
+            RecordKind::Connect,
+            Program::SockState,
+            task::current::<true>(),
+            |record| {
+                let (stream, sequence, now) = {
+                    let header = record.header();
+                    (header.stream, header.sequence, header.boottime_ns)
+                };
+                // SAFETY: the kept bytes are a header and a body; the slot has room for them.
+                unsafe {
+                    core::ptr::copy_nonoverlapping(
+                        kept.cast::<u8>(),
+                        record.bytes(),
+                        SOCKET_RECORD_BYTES,
+                    );
+                }
                 let header = record.header();
-                (header.stream, header.sequence, header.boottime_ns)
-            };
-            // SAFETY: the kept bytes are a header and a body without sections; the slot has room.
-            unsafe {
-                core::ptr::copy_nonoverlapping(kept.cast::<u8>(), record.bytes(), SOCKET_RECORD_BYTES);
-            }
-            let header = record.header();
-            (header.stream, header.sequence, header.boottime_ns) = (stream, sequence, now);
-            header.program = Program::SockState as u32;
-            header.outcome = -error;
-            let body: &mut Socket = record.body();
-            body.unix_len = 0;
-            Ok::<(), DropReason>(())
-        });
+                (header.stream, header.sequence, header.boottime_ns) = (stream, sequence, now);
+                header.program = Program::SockState as u32;
+                header.outcome = -error;
+                let body: &mut Socket = record.body();
+                body.unix_len = 0;
+                Ok::<(), DropReason>(())
+            },
+        );
     }
     let _gone = PENDING.remove(sock as u64);
 }

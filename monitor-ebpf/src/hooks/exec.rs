@@ -6,17 +6,15 @@ use monitor_common::{
     DropReason, Image, Member, Program, RecordKind,
     body::{image_flags, stdio},
     counter,
-    limits::{
-        ARGV_BYTES, ARGV_HASH_BYTES, CWD_BYTES, ENV_BYTES, FILENAME_BYTES, FIXED_BYTES, PATH_BYTES,
-    },
+    limits::{ARGV_BYTES, CWD_BYTES, ENV_BYTES, FILENAME_BYTES, FIXED_BYTES, PATH_BYTES},
 };
 
 use crate::{
-    count,
+    args, count,
     file::{self, Opened},
-    maps::{PATHS, floor, has, offset},
+    maps::{floor, has, offset},
     own,
-    read::{self, Kptr, member, raw},
+    read::{Kptr, member, raw},
     record::{self, Record},
     task,
 };
@@ -64,8 +62,7 @@ fn fill(record: &Record, process: Kptr, program: Kptr) -> Result<(), DropReason>
 
     let path = executed.wrapping_add(offset(Member::FilePath));
     body.path_len = record.append_path::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(path);
-    body.filename_len =
-        record.append_string::<BEFORE_FILENAME, { FILENAME_BYTES as u64 }>(name);
+    body.filename_len = record.append_string::<BEFORE_FILENAME, { FILENAME_BYTES as u64 }>(name);
     let fs: Kptr = member::<true, _>(process, Member::TaskFs);
     let cwd = fs.wrapping_add(offset(Member::FsPwd));
     body.cwd_len = record.append_path::<BEFORE_CWD, { CWD_BYTES as u64 }>(cwd);
@@ -92,49 +89,8 @@ fn memory(record: &Record, body: &mut Image, process: Kptr) {
     body.args_len = record.append_user::<BEFORE_ARGS, { ARGV_BYTES as u64 }>(start, length);
     if length > ARGV_BYTES as u64 {
         count::add(counter::ARGS_TRUNCATED);
-        body.args_hash = rm_hash_args(record.index(), start, length);
+        body.args_hash = args::rm_hash_args(record.index(), start, length);
     }
-}
-
-/// FNV-1a over the 64-bit words of the arguments, final zeros added: two long command lines that
-/// differ behind the recorded part are still told apart.
-///
-/// A global function: the verifier looks at it once, by itself.
-#[unsafe(no_mangle)]
-extern "C" fn rm_hash_args(slot: u32, start: u64, length: u64) -> u64 {
-    const CHUNK: usize = 4096;
-    /// Words a round: a round less is one that the verifier need not walk.
-    const UNROLL: usize = 32;
-    let Some(buffer) = PATHS.get_ptr_mut(slot) else { return 0 };
-    let bytes: *mut u8 = buffer.cast();
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut done = 0;
-    while done < ARGV_HASH_BYTES as u64 {
-        if done >= length {
-            break;
-        }
-        // A read of address 0 fails and leaves zeros: the last chunk is hashed with zeros behind it.
-        // SAFETY: the buffer is larger than a chunk and belongs to the claimed slot.
-        unsafe { read::copy_user(bytes, CHUNK as u64, 0) };
-        let part = read::at_most(length - done, CHUNK as u64);
-        // SAFETY: as above.
-        if !unsafe { read::copy_user(bytes, part, start + done) } {
-            break;
-        }
-        let mut word = 0;
-        while word < CHUNK / 8 {
-            let mut unrolled = 0;
-            while unrolled < UNROLL {
-                // SAFETY: a word within the chunk.
-                hash ^= unsafe { bytes.cast::<u64>().add(word + unrolled).read_volatile() };
-                hash = hash.wrapping_mul(0x0000_0100_0000_01b3);
-                unrolled += 1;
-            }
-            word += UNROLL;
-        }
-        done += CHUNK as u64;
-    }
-    hash
 }
 
 #[inline(always)]
@@ -160,8 +116,7 @@ fn describe_process(body: &mut Image, process: Kptr) {
     body.cap_effective = raw(cred.wrapping_add(offset(Member::CredCapEffective)));
     body.cap_permitted = raw(cred.wrapping_add(offset(Member::CredCapPermitted)));
     let flags: u64 = member::<true, _>(process, Member::TaskAtomicFlags);
-    body.image_flags =
-        if flags & PFA_NO_NEW_PRIVS == 0 { 0 } else { image_flags::NO_NEW_PRIVS };
+    body.image_flags = if flags & PFA_NO_NEW_PRIVS == 0 { 0 } else { image_flags::NO_NEW_PRIVS };
     body.seccomp = 0;
     if has(Member::TaskSeccompMode) {
         body.seccomp = member::<true, u32>(process, Member::TaskSeccompMode) as u8;

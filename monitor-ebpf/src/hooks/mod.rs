@@ -9,3 +9,4 @@ mod file_open;
 mod fork;
 mod send;
 mod task;
+mod uring_open;

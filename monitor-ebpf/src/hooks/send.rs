@@ -13,7 +13,7 @@ use monitor_common::{
 };
 
 use crate::{
-    count,
+    attempt, count,
     maps::{LAST_SENT, REPEATS, floor, offset},
     own,
     read::{Kptr, member, raw},
@@ -76,7 +76,7 @@ fn rm_sendmsg(ctx: FExitContext) -> i32 {
         socket::describe_address(body, address);
         body.repeats = repeats;
         if kind == RecordKind::Connect {
-            super::connect::attempt(record, body, refused);
+            attempt::begin(record, body, refused);
         } else {
             record.header().outcome = if refused == 0 { OUTCOME_UNKNOWN } else { refused };
         }

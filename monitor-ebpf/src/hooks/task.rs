@@ -59,7 +59,7 @@ fn fill(record: &Record, walked: Kptr) {
     }
     if !fs.is_null() {
         let cwd = fs.wrapping_add(offset(Member::FsPwd));
-        body.cwd_len = record
-            .append_path::<{ (FIXED_BYTES + PATH_BYTES) as u64 }, { CWD_BYTES as u64 }>(cwd);
+        body.cwd_len =
+            record.append_path::<{ (FIXED_BYTES + PATH_BYTES) as u64 }, { CWD_BYTES as u64 }>(cwd);
     }
 }

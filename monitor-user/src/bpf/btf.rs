@@ -68,7 +68,13 @@ impl KernelTypes {
             let kind = (info >> 24 & 0x1f) as u8;
             let entries = (info & 0xffff) as usize;
             names.push((kind, name));
-            types.push(Type { kind, bitfields: info >> 31 != 0, size_or_type, entries, at: at + 12 });
+            types.push(Type {
+                kind,
+                bitfields: info >> 31 != 0,
+                size_or_type,
+                entries,
+                at: at + 12,
+            });
             at += 12 + tail_bytes(kind, entries)?;
         }
         let mut known = Self { data, strings, types, by_name: HashMap::new() };
@@ -89,10 +95,7 @@ impl KernelTypes {
                 (Some(found), _) => found,
                 (None, Need::Maybe) => ABSENT,
                 (None, Need::Always) => {
-                    return Err(BpfError::Member {
-                        container: spec.container,
-                        member: spec.path,
-                    });
+                    return Err(BpfError::Member { container: spec.container, member: spec.path });
                 }
             };
         }

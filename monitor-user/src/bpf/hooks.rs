@@ -175,7 +175,7 @@ pub const HOOKS: &[Hook] = &[
                      are not resolved; a refused open through io_uring is not seen",
                     "an open whose file descriptor another thread replaces before the call returns \
                      is told of as the replacement",
-                    "opens that another kernel service makes for a process (mq_open, name_to_handle)",
+                    "opens that a kernel service makes for a process (mq_open)",
                 ],
             },
         ],

@@ -11,7 +11,9 @@ use std::{
 use aya::{
     Btf, Ebpf, EbpfLoader, VerifierLogLevel,
     maps::{Array, MapData},
-    programs::{BtfTracePoint, CgroupAttachMode, CgroupSockAddr, FExit, Iter, Program as AyaProgram},
+    programs::{
+        BtfTracePoint, CgroupAttachMode, CgroupSockAddr, FExit, Iter, Program as AyaProgram,
+    },
 };
 use monitor_common::{Program, limits, settings};
 
@@ -89,7 +91,13 @@ impl Object {
             .verifier_log_level(verifier_log)
             .load(OBJECT)
             .map_err(|source| BpfError::Load(Box::new(source)))?;
-        Ok(Self { ebpf, btf: Some(btf), cgroup2: cgroup2_root(), links: HashMap::new(), floor: options.floor })
+        Ok(Self {
+            ebpf,
+            btf: Some(btf),
+            cgroup2: cgroup2_root(),
+            links: HashMap::new(),
+            floor: options.floor,
+        })
     }
 
     /// Loads and attaches a program. One that is already attached stays as it is.
@@ -181,7 +189,8 @@ impl Object {
         };
         let entry =
             self.ebpf.program_mut(program.name()).ok_or(BpfError::Absent(program.name()))?;
-        let entry: &mut Iter = entry.try_into().map_err(|e: aya::programs::ProgramError| refused(e.into()))?;
+        let entry: &mut Iter =
+            entry.try_into().map_err(|e: aya::programs::ProgramError| refused(e.into()))?;
         if entry.fd().is_err() {
             entry.load("task", kernel_btf(&mut self.btf)?).map_err(|e| refused(e.into()))?;
         }

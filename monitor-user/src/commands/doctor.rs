@@ -7,7 +7,12 @@ use serde_json::{Value, json};
 
 use super::{Usage, choice, sender};
 use crate::{
-    bpf::{btf, hooks::HOOKS, object::{LoadOptions, Object, cgroup2_root}, planner},
+    bpf::{
+        btf,
+        hooks::HOOKS,
+        object::{LoadOptions, Object, cgroup2_root},
+        planner,
+    },
     cli::DoctorArgs,
     config::Config,
     metadata::cgroups,
@@ -31,71 +36,92 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     } else {
         print(&findings, &plan);
     }
-    let blind = plan.as_ref().map_or(true, |plan| plan.hooks.iter().any(|hook| hook.chosen.is_none()));
+    let blind =
+        plan.as_ref().map_or(true, |plan| plan.hooks.iter().any(|hook| hook.chosen.is_none()));
     Ok(if blind { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn host(config: &Config) -> Vec<Finding> {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-    let is = |path: &str| Path::new(path).exists();
-    let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let mut findings = privileges();
+    findings.extend(mounts());
+    let runtimes: Vec<String> = config
+        .runtime_roots
+        .iter()
+        .filter(|root| root.state.exists())
+        .map(|root| root.state.display().to_string())
+        .collect();
+    findings.push(Finding {
+        what: "container runtimes",
+        good: !runtimes.is_empty(),
+        found: if runtimes.is_empty() { "none found".into() } else { runtimes.join(", ") },
+        cure: "name their directories in runtime_roots, if there are containers here",
+    });
+    findings
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
+}
+
+fn yes_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+/// A fact that is neither good nor bad.
+fn fact(what: &'static str, found: impl Into<String>) -> Finding {
+    Finding { what, good: true, found: found.into(), cure: "" }
+}
+
+fn privileges() -> Vec<Finding> {
     let root = nix::unistd::geteuid().is_root();
+    let types = Path::new(btf::VMLINUX).exists();
     let lockdown = read("/sys/kernel/security/lockdown");
     let lsm = read("/sys/kernel/security/lsm");
-    let v2 = cgroup2_root();
-    let runtimes: Vec<String> =
-        config.runtime_roots.iter().filter(|root| root.state.exists()).map(|root| root.state.display().to_string()).collect();
+    let unseen = "not shown (securityfs is not mounted)";
     vec![
-        Finding { what: "kernel", good: true, found: read("/proc/sys/kernel/osrelease"), cure: "" },
-        Finding { what: "root", good: root, found: yes_no(root), cure: "run it with sudo, or in a privileged container" },
+        fact("kernel", read("/proc/sys/kernel/osrelease")),
+        Finding {
+            what: "root",
+            good: root,
+            found: yes_no(root),
+            cure: "run it with sudo, or in a privileged container",
+        },
         Finding {
             what: "kernel type information (BTF)",
-            good: is(btf::VMLINUX),
-            found: yes_no(is(btf::VMLINUX)),
+            good: types,
+            found: yes_no(types),
             cure: "runmon needs Linux 5.8 or later with CONFIG_DEBUG_INFO_BTF",
         },
         Finding {
             what: "lockdown",
             good: !lockdown.contains("[confidentiality]"),
-            found: if lockdown.is_empty() { "not shown".into() } else { lockdown.clone() },
-            cure: "in mode confidentiality no kernel memory can be read: boot with lockdown=integrity",
+            found: if lockdown.is_empty() { unseen.to_owned() } else { lockdown },
+            cure: "confidentiality hides kernel memory: boot with lockdown=integrity",
         },
-        Finding {
-            what: "security modules",
-            good: true,
-            found: if lsm.is_empty() { "not shown (securityfs is not mounted)".into() } else { lsm },
-            cure: "",
-        },
+        fact("security modules", if lsm.is_empty() { unseen.to_owned() } else { lsm }),
+    ]
+}
+
+fn mounts() -> Vec<Finding> {
+    let v2 = cgroup2_root();
+    let tracefs = Path::new("/sys/kernel/tracing/events").exists();
+    let bpffs = read("/proc/self/mounts").contains(" bpf ");
+    let told = |mounted: bool, without: &str| {
+        if mounted { "mounted".to_owned() } else { format!("not mounted: {without}") }
+    };
+    vec![
         Finding {
             what: "cgroup v2",
             good: v2.is_some(),
             found: v2.map_or_else(|| "not mounted".into(), |path| path.display().to_string()),
-            cure: "mount it: mount -t cgroup2 none /sys/fs/cgroup; the fallback for connections needs it",
+            cure: "mount -t cgroup2 none /sys/fs/cgroup: the fallback for connections needs it",
         },
-        Finding {
-            what: "cgroup v1 hierarchy that names containers",
-            good: true,
-            found: cgroups::v1_controller().unwrap_or("none").to_owned(),
-            cure: "",
-        },
-        Finding {
-            what: "tracefs",
-            good: true,
-            found: if is("/sys/kernel/tracing/events") { "mounted" } else { "not mounted: there are no kprobe hooks" }.into(),
-            cure: "",
-        },
-        Finding {
-            what: "bpffs",
-            good: true,
-            found: if read("/proc/self/mounts").contains(" bpf ") { "mounted" } else { "not mounted: nothing can be pinned" }.into(),
-            cure: "",
-        },
-        Finding {
-            what: "container runtimes",
-            good: !runtimes.is_empty(),
-            found: if runtimes.is_empty() { "none found".into() } else { runtimes.join(", ") },
-            cure: "name their directories in runtime_roots, if there are containers here",
-        },
+        fact(
+            "cgroup v1 hierarchy that names containers",
+            cgroups::v1_controller().unwrap_or("none"),
+        ),
+        fact("tracefs", told(tracefs, "there are no kprobe hooks")),
+        fact("bpffs", told(bpffs, "nothing can be pinned")),
     ]
 }
 

@@ -30,7 +30,11 @@ use crate::{
 pub struct Usage(pub String);
 
 /// How to watch, of the configuration and the command line; the latter wins.
-fn live_options(config: &Config, args: &crate::cli::LiveArgs, kinds: Vec<RecordKind>) -> LiveOptions {
+fn live_options(
+    config: &Config,
+    args: &crate::cli::LiveArgs,
+    kinds: Vec<RecordKind>,
+) -> LiveOptions {
     LiveOptions {
         kinds,
         choice: choice(args.hooks, config.hooks),
@@ -96,7 +100,7 @@ fn check_host() -> anyhow::Result<()> {
     if !Path::new(crate::bpf::btf::VMLINUX).exists() {
         bail!(
             "this kernel shows no type information (BTF) at {}\nhint: runmon needs Linux 5.8 or \
-             later, built with CONFIG_DEBUG_INFO_BTF; in a container, /sys must be that of the host",
+             later, built with CONFIG_DEBUG_INFO_BTF; in a container, /sys must be the host's",
             crate::bpf::btf::VMLINUX
         );
     }

@@ -33,7 +33,8 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     let mut live = Live::start(&live_options(&config, &args.live, kinds), instance, bell)
         .map_err(super::run::explain)?;
     let preamble = preamble(&config, name, &live);
-    let enricher = Enricher::new(config.process_table_bytes, preamble.clock_offset_ns, &config.env_keys);
+    let enricher =
+        Enricher::new(config.process_table_bytes, preamble.clock_offset_ns, &config.env_keys);
     let mut recorder = Recorder {
         writer: Writer::create(&args.output, &preamble, args.limit)?,
         enricher,
@@ -52,7 +53,9 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     }
     let lost = lost(&live);
     let (inputs, bytes) = (recorder.inputs, recorder.writer.bytes());
-    say(&format!("recorded {inputs} entries, {bytes} bytes; {lost} records were lost in the kernel"));
+    say(&format!(
+        "recorded {inputs} entries, {bytes} bytes; {lost} records were lost in the kernel"
+    ));
     if recorder.writer.skipped() > 0 {
         say(&format!(
             "{} more found no room: the file is limited to {} bytes (--limit)",

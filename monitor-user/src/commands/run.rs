@@ -1,7 +1,11 @@
 //! `runmon run`: the daemon. The start-up is a list; before changing the order, see that what each
 //! step needs still comes before it.
 
-use std::{process::ExitCode, sync::Arc, time::{Duration, Instant}};
+use std::{
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 
@@ -25,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Watches until it is stopped.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
-    let config = Config::load(args.config.as_deref()).map_err(|e| Usage(format!("{:#}", anyhow::Error::from(e))))?;
+    let config = Config::load(args.config.as_deref())
+        .map_err(|e| Usage(format!("{:#}", anyhow::Error::from(e))))?;
     let paths = if args.rules.is_empty() { config.rules.clone() } else { args.rules.clone() };
     let rules = load_rules(&paths)?;
     check_host()?;
@@ -34,8 +39,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let instance = register(&config, name)?;
     let bell = bell_of_signals()?;
     let kinds = record_kinds(rules.kinds());
-    let mut live = Live::start(&live_options(&config, &args.live, kinds), instance, bell)
-        .map_err(explain)?;
+    let mut live =
+        Live::start(&live_options(&config, &args.live, kinds), instance, bell).map_err(explain)?;
     let fanout = open_sinks(&config, args, sender(name))?;
     let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), &config.env_keys);
     let canary = live.plan().canary_pids.clone();
@@ -67,7 +72,11 @@ pub(super) fn end(duration: Option<Duration>) -> Option<u64> {
 fn register(config: &Config, name: &str) -> anyhow::Result<Instance> {
     Instance::register(&config.run_dir, name).map_err(|error| {
         let taken = matches!(error, crate::instance::InstanceError::Taken { .. });
-        let hint = if taken { "\nhint: stop it first, or give this one a name: --instance NAME" } else { "" };
+        let hint = if taken {
+            "\nhint: stop it first, or give this one a name: --instance NAME"
+        } else {
+            ""
+        };
         let error = anyhow::Error::from(error);
         anyhow::anyhow!("{error:#}{hint}")
     })
@@ -103,7 +112,9 @@ fn announce(live: &Live, rules: usize, begun: Instant) {
         .plan()
         .hooks
         .iter()
-        .filter_map(|hook| Some(format!("{} ({})", hook.kind.name(), hook.chosen.as_ref()?.backend.name())))
+        .filter_map(|hook| {
+            Some(format!("{} ({})", hook.kind.name(), hook.chosen.as_ref()?.backend.name()))
+        })
         .collect();
     say(&format!(
         "watching with {rules} rules, after {:.2} s: {}",
@@ -118,7 +129,11 @@ fn announce(live: &Live, rules: usize, begun: Instant) {
     drop(sd_notify::notify(false, &[sd_notify::NotifyState::Ready]));
 }
 
-fn open_sinks(config: &Config, args: &RunArgs, sender: crate::document::Sender) -> anyhow::Result<Fanout> {
+fn open_sinks(
+    config: &Config,
+    args: &RunArgs,
+    sender: crate::document::Sender,
+) -> anyhow::Result<Fanout> {
     let mut fanout = Fanout::new(sender);
     let asked = if args.json { Some(Format::Ecs) } else { args.format };
     if config.sinks.is_empty() {

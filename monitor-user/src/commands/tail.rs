@@ -68,8 +68,12 @@ fn compile(text: &str) -> Result<Option<Condition<Event>>, Usage> {
         return Ok(None);
     }
     Condition::compile(&SCHEMA, "filter", text).map(Some).map_err(|diagnostics| {
-        let lines: Vec<String> = diagnostics.iter().map(monitor_rules::Diagnostic::one_line).collect();
-        Usage(format!("{}\nhint: `runmon rules fields` lists what a filter can ask", lines.join("\n")))
+        let lines: Vec<String> =
+            diagnostics.iter().map(monitor_rules::Diagnostic::one_line).collect();
+        Usage(format!(
+            "{}\nhint: `runmon rules fields` lists what a filter can ask",
+            lines.join("\n")
+        ))
     })
 }
 
@@ -128,4 +132,3 @@ impl CountedOutlet for Filtered {
         self.fanout.counters()
     }
 }
-

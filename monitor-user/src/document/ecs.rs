@@ -47,11 +47,15 @@ fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
     set(&mut document, &["tags"], json!(about.tags));
     if !about.tactics.is_empty() || !about.techniques.is_empty() {
         let tactics: Vec<_> = about.tactics.iter().map(|tactic| tactic.id).collect();
-        set(&mut document, &["threat"], json!({
-            "framework": "MITRE ATT&CK",
-            "tactic": { "id": tactics },
-            "technique": { "id": about.techniques },
-        }));
+        set(
+            &mut document,
+            &["threat"],
+            json!({
+                "framework": "MITRE ATT&CK",
+                "tactic": { "id": tactics },
+                "technique": { "id": about.techniques },
+            }),
+        );
     }
     let rules: Vec<Value> = alert.matched.iter().map(rule).collect();
     set(&mut document, &["runmon", "rules"], json!(rules));
@@ -99,7 +103,7 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
         "@timestamp": rfc3339(event.timestamp_ns),
         "ecs": { "version": ECS_VERSION },
         "event": about_event(event, sender),
-        "host": { "hostname": sender.hostname, "name": sender.hostname, "boot": { "id": sender.boot_id } },
+        "host": host(sender),
         "process": process(&event.process, sender),
         "user": {
             "id": event.credentials.uid.to_string(),
@@ -109,10 +113,14 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
         "container": container(&event.container),
         "runmon": about_observation(event, form),
     });
-    set(&mut document, &["process", "thread"], json!({
-        "id": event.tid,
-        "name": lossless(comm_bytes(&event.comm)),
-    }));
+    set(
+        &mut document,
+        &["process", "thread"],
+        json!({
+            "id": event.tid,
+            "name": lossless(comm_bytes(&event.comm)),
+        }),
+    );
     set(&mut document, &["process", "session_leader"], json!({ "pid": event.session_id }));
     if let Some(uid) = event.credentials.loginuid {
         set(&mut document, &["user", "audit"], json!({ "id": uid.to_string() }));
@@ -121,11 +129,15 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
         set(&mut document, &["process", "parent"], process(parent, sender));
     }
     if let Some(name) = event.container.pod_name.known() {
-        set(&mut document, &["orchestrator"], json!({
-            "type": "kubernetes",
-            "namespace": event.container.pod_namespace.known(),
-            "resource": { "type": "pod", "name": name, "id": event.container.pod_uid.known() },
-        }));
+        set(
+            &mut document,
+            &["orchestrator"],
+            json!({
+                "type": "kubernetes",
+                "namespace": event.container.pod_namespace.known(),
+                "resource": { "type": "pod", "name": name, "id": event.container.pod_uid.known() },
+            }),
+        );
     }
     match &event.action {
         Action::Exec { .. } | Action::Fork { .. } | Action::Exit { .. } => {}
@@ -133,6 +145,11 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
         Action::FileOpen(act) => set(&mut document, &["file"], file(act)),
     }
     document
+}
+
+fn host(sender: &Sender) -> Value {
+    let name = &sender.hostname;
+    json!({ "hostname": name, "name": name, "boot": { "id": sender.boot_id } })
 }
 
 fn about_event(event: &Event, sender: &Sender) -> Value {
@@ -250,13 +267,17 @@ fn process(process: &Process, sender: &Sender) -> Value {
         return value;
     }
     if process.executable.is_some() {
-        set(&mut value, &["code_file"], json!({
-            "inode": process.file.inode.to_string(),
-            "device": format!("{}:{}", process.file.major, process.file.minor),
-            "upper_layer": process.file.upper_layer,
-            "memfd": is_memfd(process),
-            "deleted": process.file.links == 0,
-        }));
+        set(
+            &mut value,
+            &["code_file"],
+            json!({
+                "inode": process.file.inode.to_string(),
+                "device": format!("{}:{}", process.file.major, process.file.minor),
+                "upper_layer": process.file.upper_layer,
+                "memfd": is_memfd(process),
+                "deleted": process.file.links == 0,
+            }),
+        );
     }
     value
 }
@@ -308,9 +329,13 @@ fn socket(document: &mut Value, act: &SocketAct) {
         Address::Ip(ip, port) => {
             let kind = if ip.is_ipv4() { "ipv4" } else { "ipv6" };
             set(&mut network, &["type"], json!(kind));
-            set(document, &["destination"], json!({
-                "ip": ip.to_string(), "port": port, "address": ip.to_string(),
-            }));
+            set(
+                document,
+                &["destination"],
+                json!({
+                    "ip": ip.to_string(), "port": port, "address": ip.to_string(),
+                }),
+            );
         }
         Address::Unix(path) => {
             set(&mut network, &["transport"], json!("unix"));
@@ -318,9 +343,13 @@ fn socket(document: &mut Value, act: &SocketAct) {
         }
     }
     if let Some(source) = act.source {
-        set(document, &["source"], json!({
-            "ip": source.ip().to_canonical().to_string(), "port": source.port(),
-        }));
+        set(
+            document,
+            &["source"],
+            json!({
+                "ip": source.ip().to_canonical().to_string(), "port": source.port(),
+            }),
+        );
     }
     set(document, &["network"], network);
 }
@@ -395,7 +424,7 @@ fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
             "kind": "metric", "module": "runmon", "dataset": "runmon.heartbeat",
             "sequence": heartbeat.sequence,
         },
-        "host": { "hostname": sender.hostname, "name": sender.hostname, "boot": { "id": sender.boot_id } },
+        "host": host(sender),
         "runmon": {
             "document": "heartbeat",
             "last": heartbeat.last,

@@ -8,9 +8,9 @@ pub mod falco;
 pub mod heartbeat;
 pub mod metrics;
 pub mod printable;
-pub mod text;
 #[cfg(test)]
 mod tests;
+pub mod text;
 
 use std::sync::Arc;
 

@@ -23,14 +23,19 @@ pub fn terminal(bytes: &[u8]) -> Cow<'_, str> {
 
 /// Control characters, and the ones that turn the direction of writing.
 fn unsafe_to_show(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn escape(bytes: &[u8], also: impl Fn(char) -> bool) -> String {
     let mut text = String::with_capacity(bytes.len() + 8);
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if also(c) { push_escaped(&mut text, c.encode_utf8(&mut [0; 4]).as_bytes()) } else { text.push(c) }
+            if also(c) {
+                push_escaped(&mut text, c.encode_utf8(&mut [0; 4]).as_bytes())
+            } else {
+                text.push(c)
+            }
         }
         push_escaped(&mut text, chunk.invalid());
     }

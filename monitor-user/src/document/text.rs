@@ -53,7 +53,10 @@ fn of_event(event: &Event, paint: Paint) -> String {
         "{} {} {} {} {}{}",
         paint.with(DIM, &clock(event.timestamp_ns)),
         paint.with(CYAN, &format!("{:<14}", place(&event.container))),
-        paint.with(BLUE, &format!("{:<8}", Action::KINDS.get(usize::from(event.action.kind())).unwrap_or(&"?"))),
+        paint.with(
+            BLUE,
+            &format!("{:<8}", Action::KINDS.get(usize::from(event.action.kind())).unwrap_or(&"?"))
+        ),
         chain(event),
         act(event),
         outcome(event, paint),
@@ -63,7 +66,8 @@ fn of_event(event: &Event, paint: Paint) -> String {
 fn of_alert(alert: &Alert, paint: Paint) -> String {
     let Some(leader) = alert.leader() else { return String::new() };
     let (event, about) = (&alert.event, &leader.about);
-    let priority = paint.with(priority_colour(about.priority), &format!("{:<8}", short_priority(about.priority)));
+    let priority = paint
+        .with(priority_colour(about.priority), &format!("{:<8}", short_priority(about.priority)));
     let more = match alert.matched.len() {
         0 | 1 => String::new(),
         count => format!(" (+{} more)", count - 1),
@@ -163,7 +167,9 @@ pub fn destination(act: &SocketAct) -> String {
 
 fn outcome(event: &Event, paint: Paint) -> String {
     match event.outcome {
-        Outcome::Failure(nix::libc::EINPROGRESS) | Outcome::Success | Outcome::Unknown => String::new(),
+        Outcome::Failure(nix::libc::EINPROGRESS) | Outcome::Success | Outcome::Unknown => {
+            String::new()
+        }
         Outcome::Failure(errno) => format!(" {}", paint.with(RED, errno_name(errno).as_ref())),
     }
 }

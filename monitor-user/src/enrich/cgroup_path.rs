@@ -3,7 +3,8 @@
 //! | runtime | path |
 //! |---|---|
 //! | Docker | `/docker/<64 hex>`, `…/docker-<64 hex>.scope` |
-//! | containerd CRI | `/k8s.io/<64 hex>`, `/kubepods/…/pod<uid>/<64 hex>`, `…/cri-containerd-<64 hex>.scope` |
+//! | containerd CRI, cgroupfs | `/k8s.io/<64 hex>`, `/kubepods/…/pod<uid>/<64 hex>` |
+//! | containerd CRI, systemd | `…/cri-containerd-<64 hex>.scope` |
 //! | CRI-O | `…/crio-<64 hex>.scope` |
 //! | podman | `…/libpod-<64 hex>[.scope]` |
 //! | ctr and others | `/<namespace>/<any name>`: possible, the bundle decides |
@@ -101,7 +102,8 @@ fn pod_uid(above: &str) -> Option<String> {
     let name = component.strip_suffix(".slice").unwrap_or(component);
     let at = name.rfind("pod")?;
     let uid = name.get(at + 3..)?;
-    let plausible = uid.len() >= 32 && uid.bytes().all(|b| b.is_ascii_hexdigit() || b"-_".contains(&b));
+    let plausible =
+        uid.len() >= 32 && uid.bytes().all(|b| b.is_ascii_hexdigit() || b"-_".contains(&b));
     plausible.then(|| uid.replace('_', "-"))
 }
 
@@ -135,7 +137,8 @@ mod tests {
             Some((ID, None, Some(uid), Shape::Certain)),
         );
         check(
-            "/kubepods.slice/kubepods-pod8d4a8b5c_0000_1111_2222_333344445555.slice/cri-containerd-ID.scope",
+            "/kubepods.slice/kubepods-pod8d4a8b5c_0000_1111_2222_333344445555.slice/\
+             cri-containerd-ID.scope",
             Some((ID, Some("containerd"), Some(uid), Shape::Certain)),
         );
         check("/machine.slice/libpod-ID.scope", Some((ID, Some("podman"), None, Shape::Certain)));

@@ -149,7 +149,8 @@ impl Registry {
 
     /// Takes in what the metadata task found. Returns whether it was about a known container.
     pub fn learn(&mut self, facts: ContainerFacts) -> bool {
-        let above = self.enclosing(&facts.cgroup_path).and_then(|index| self.containers.get(&index));
+        let above =
+            self.enclosing(&facts.cgroup_path).and_then(|index| self.containers.get(&index));
         let above = above.map(|entry| Arc::clone(&entry.container));
         let Some(index) = self.by_path.get(&facts.cgroup_path) else { return false };
         let Some(entry) = self.containers.get_mut(index) else { return false };

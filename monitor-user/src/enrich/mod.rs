@@ -71,7 +71,9 @@ impl Enricher {
                 self.containers.remove_cgroup(cgroup.key);
                 return Enriched::State;
             }
-            RawBody::Exec(image) => Action::Exec { previous: self.exec(task, &image, raw.boottime_ns) },
+            RawBody::Exec(image) => {
+                Action::Exec { previous: self.exec(task, &image, raw.boottime_ns) }
+            }
             RawBody::Fork { child, namespace_pid } => {
                 self.fork(task, child, namespace_pid);
                 Action::Fork { child }

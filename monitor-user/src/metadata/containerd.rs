@@ -84,7 +84,10 @@ fn new_runtime() -> Option<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().ok()
 }
 
-async fn channel(channels: &mut HashMap<PathBuf, Channel>, socket: &Path) -> Result<Channel, Reason> {
+async fn channel(
+    channels: &mut HashMap<PathBuf, Channel>,
+    socket: &Path,
+) -> Result<Channel, Reason> {
     if let Some(channel) = channels.get(socket) {
         return Ok(channel.clone());
     }

@@ -43,7 +43,10 @@ pub struct Metadata {
 
 impl Metadata {
     /// Starts the task. `wake` is called after each answer.
-    pub fn start(roots: Vec<RuntimeRoot>, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(
+        roots: Vec<RuntimeRoot>,
+        wake: impl Fn() + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (questions, asked) = sync_channel::<Lookup>(LOOKUPS);
         let (answer, answers) = sync_channel(LOOKUPS);
         let mut finder = Finder::new(roots);

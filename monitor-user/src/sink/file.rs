@@ -30,11 +30,8 @@ pub struct FileSink {
 impl FileSink {
     /// Opens the file for appending, readable by its owner only.
     pub fn open(name: &str, options: FileOptions) -> Result<Self, SinkError> {
-        let refused = |source| SinkError::Open {
-            name: name.to_owned(),
-            path: options.path.clone(),
-            source,
-        };
+        let refused =
+            |source| SinkError::Open { name: name.to_owned(), path: options.path.clone(), source };
         let file = append(&options.path).map_err(refused)?;
         let bytes = file.metadata().map_err(refused)?.len();
         Ok(Self { options, file, bytes })
@@ -105,7 +102,8 @@ mod tests {
 
     #[test]
     fn rotates_and_keeps_what_fits() {
-        let directory = std::env::temp_dir().join(format!("runmon-file-sink-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("runmon-file-sink-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let path = directory.join("alerts");
         let options = FileOptions { path: path.clone(), rotate_bytes: 10, keep: 2 };

@@ -90,7 +90,8 @@ impl HttpSink {
     }
 
     fn post(&self, body: &[u8]) -> Answer {
-        let mut request = self.agent.post(&self.options.url).header("content-type", "application/json");
+        let mut request =
+            self.agent.post(&self.options.url).header("content-type", "application/json");
         for (name, value) in &self.options.headers {
             request = request.header(name, value);
         }

@@ -130,10 +130,9 @@ impl Fanout {
             sender: Arc::clone(&self.sender),
         };
         let named = std::thread::Builder::new().name(format!("sink {}", options.name));
-        let task = named.spawn(move || run(intake)).map_err(|source| SinkError::Start {
-            name: options.name.clone(),
-            source,
-        })?;
+        let task = named
+            .spawn(move || run(intake))
+            .map_err(|source| SinkError::Start { name: options.name.clone(), source })?;
         self.sinks.push(Outgoing { options, queue, stats, task });
         Ok(())
     }

@@ -41,8 +41,9 @@ fn once(place: &Place, loaded: bool) -> Result<Times> {
     let rules = place.rules(
         "latency.yaml",
         &format!(
-            "- rule: act\n  desc: an act\n  condition: evt.type = open and evt.is_open_write = true \
-             and fd.name startswith \"{}/\"\n  output: \"act=%fd.name\"\n  priority: NOTICE\n",
+            "- rule: act\n  desc: an act\n  priority: NOTICE\n  output: \"act=%fd.name\"\n  \
+             condition: evt.type = open and evt.is_open_write = true \
+             and fd.name startswith \"{}/\"\n",
             watched.display()
         ),
     )?;
@@ -63,7 +64,8 @@ fn once(place: &Place, loaded: bool) -> Result<Times> {
     let reader = std::thread::spawn(move || {
         for line in output.lines().map_while(std::result::Result::ok) {
             let now = Instant::now();
-            if let Some((_, path)) = line.rsplit_once('/') && seen.send((path.to_owned(), now)).is_err()
+            if let Some((_, path)) = line.rsplit_once('/')
+                && seen.send((path.to_owned(), now)).is_err()
             {
                 return;
             }

@@ -141,7 +141,8 @@ fn open_read(count: usize, directory: &Path) -> Result<()> {
 fn tcp(count: usize) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    let accept = std::thread::spawn(move || (0..count).try_for_each(|_| listener.accept().map(drop)));
+    let accept =
+        std::thread::spawn(move || (0..count).try_for_each(|_| listener.accept().map(drop)));
     for _ in 0..count {
         TcpStream::connect(address)?;
     }

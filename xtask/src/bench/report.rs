@@ -55,7 +55,8 @@ impl Row {
 
     fn median(&self, mode: &str, of: impl Fn(&Cost) -> f64) -> f64 {
         let cell = self.modes.iter().find(|cell| cell.name == mode);
-        let mut values: Vec<f64> = cell.into_iter().flat_map(|cell| cell.costs.iter().map(&of)).collect();
+        let mut values: Vec<f64> =
+            cell.into_iter().flat_map(|cell| cell.costs.iter().map(&of)).collect();
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
     }
@@ -102,8 +103,18 @@ impl Report {
         );
         println!(
             "{:<24}{:>10}{:>8}{:>8}{:>9}{:>9}{:>9}{:>10}{:>9}{:>9}{:>7}{:>9}",
-            "load", "none µs", "floor×", "runmon×", "/floor×", "nofile×", "shipped×", "BPF ns",
-            "seen", "repeats", "lost", "own CPU s"
+            "load",
+            "none µs",
+            "floor×",
+            "runmon×",
+            "/floor×",
+            "nofile×",
+            "shipped×",
+            "BPF ns",
+            "seen",
+            "repeats",
+            "lost",
+            "own CPU s"
         );
         for row in &self.rows {
             let acts = row.load.acts() as f64;
@@ -125,7 +136,7 @@ impl Report {
         }
         let (idle, latency) = (&self.idle, &self.latency);
         println!(
-            "\nstart to watching {:.2} s; idle {:.2} % of a core; memory {:.1} MiB and the ring {:.1} MiB",
+            "\nstart to watching {:.2} s; idle {:.2} % of a core; memory {:.1} MiB, ring {:.1} MiB",
             idle.start_seconds, idle.cpu_percent, idle.rss_mib, idle.ring_mib
         );
         println!(
@@ -140,7 +151,12 @@ impl Report {
             let costs: Vec<Value> = cell
                 .costs
                 .iter()
-                .map(|c| json!({ "wall_s": c.wall_seconds, "cpu_s": c.cpu_seconds, "daemon_s": c.daemon_seconds }))
+                .map(|c| {
+                    json!({
+                        "wall_s": c.wall_seconds, "cpu_s": c.cpu_seconds,
+                        "daemon_s": c.daemon_seconds,
+                    })
+                })
                 .collect();
             json!({ "mode": cell.name, "runs": costs, "lost": cell.lost })
         };

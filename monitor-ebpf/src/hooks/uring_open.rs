@@ -1,0 +1,80 @@
+//! `file_open` through `io_uring`, where no trampoline shows the file object.
+
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use monitor_common::{
+    Member, Program, RecordKind,
+    header::{OUTCOME_UNKNOWN, flags, origin},
+    limits::{FIXED_BYTES, PATH_BYTES},
+};
+
+use crate::{
+    file::Opened,
+    maps::{floor, offset},
+    opening::{file_of, for_writing, is_change, opened_file, refused_file},
+    own,
+    read::{Kptr, raw},
+    record, task, uring,
+};
+
+/// `TP_PROTO(struct io_ring_ctx *ctx, void *req, …)`, Linux 5.1; the request since 5.15
+#[btf_tracepoint(function = "io_uring_complete")]
+fn rm_uring_open(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
+    let request: Kptr = ctx.arg(1);
+    if !uring::is_open(request) {
+        return 0;
+    }
+    let descriptor: i32 = raw(request.wrapping_add(offset(Member::IoKiocbRes)));
+    if descriptor < 0 || uring::slot(request) != 0 {
+        return 0;
+    }
+    let process = task::current::<true>();
+    let Some(opened) = file_of(process, descriptor as u64) else { return 0 };
+    let opened = Opened::read(opened);
+    if !is_change(&opened, 0) {
+        return 0;
+    }
+    if own::is_own(Program::UringOpen, task::pid::<true>(process)) {
+        return 0;
+    }
+    record::send::<true>(RecordKind::FileOpen, Program::UringOpen, process, |record| {
+        record.header().flags |= flags::IO_URING;
+        opened_file(record, &opened, 0)
+    });
+    0
+}
+
+/// `TP_PROTO(struct io_kiocb *req)`, Linux 6.4 in this form
+///
+/// Tells of the opens whose completion shows no file: into a registered slot, or silent.
+#[btf_tracepoint(function = "io_uring_submit_req")]
+fn rm_uring_submit(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
+    let request: Kptr = ctx.arg(0);
+    if !uring::is_open(request) || (uring::slot(request) == 0 && !uring::is_silent(request)) {
+        return 0;
+    }
+    let open_flags = uring::open_flags(request);
+    if !for_writing(open_flags) {
+        return 0;
+    }
+    let process = task::current::<true>();
+    if own::is_own(Program::UringSubmit, task::pid::<true>(process)) {
+        return 0;
+    }
+    record::send::<true>(RecordKind::FileOpen, Program::UringSubmit, process, |record| {
+        let header = record.header();
+        header.origin = origin::KERNEL_COPY;
+        header.flags |= flags::IO_URING;
+        header.outcome = OUTCOME_UNKNOWN;
+        refused_file(record, process, open_flags, |record| {
+            let name = uring::name(request);
+            record.append_string::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(name)
+        })
+    });
+    0
+}

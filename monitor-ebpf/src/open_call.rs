@@ -1,0 +1,81 @@
+//! The calls that open a file, on x86-64: their numbers and where their arguments are.
+
+use monitor_common::Member;
+
+use crate::{
+    maps::has,
+    read::{self, Kptr, member},
+};
+
+const TS_COMPAT: u32 = 2;
+const O_CREAT_WRONLY_TRUNC: u32 = 0x241;
+
+/// An open as the process asked for it.
+pub(crate) struct Call {
+    /// Flags, where they are in a register.
+    pub(crate) flags: Option<u32>,
+    /// User address of the `struct open_how`, where they are there.
+    pub(crate) how: u64,
+    /// User address of the name; 0 for a handle.
+    pub(crate) name: u64,
+}
+
+/// Whether a call number is one of the family, in either of its two numberings.
+#[inline(always)]
+pub(crate) fn is_open(number: u64) -> bool {
+    matches!(number & 0xbfff_ffff, 2 | 85 | 257 | 304 | 437 | 5 | 8 | 295 | 342)
+}
+
+#[inline(always)]
+pub(crate) fn decode(registers: Kptr, number: u64, process: Kptr) -> Option<Call> {
+    let (first, second, third) = (
+        register(registers, Member::PtRegsArg0),
+        register(registers, Member::PtRegsArg1),
+        register(registers, Member::PtRegsArg2),
+    );
+    if is_compat(process) {
+        let first_compat = register(registers, Member::PtRegsCompatArg0) & 0xffff_ffff;
+        let second_compat = register(registers, Member::PtRegsCompatArg1) & 0xffff_ffff;
+        return match number {
+            5 => Some(call(second_compat as u32, first_compat)),
+            8 => Some(call(O_CREAT_WRONLY_TRUNC, first_compat)),
+            295 => Some(call(third as u32, second_compat)),
+            342 => Some(call(third as u32, 0)),
+            437 => Some(Call { flags: None, how: third & 0xffff_ffff, name: second_compat }),
+            _ => None,
+        };
+    }
+    // Bit 30 marks an x32 call, which has the numbers of the 64-bit ones.
+    match number & 0xbfff_ffff {
+        2 => Some(call(second as u32, first)),
+        85 => Some(call(O_CREAT_WRONLY_TRUNC, first)),
+        257 => Some(call(third as u32, second)),
+        304 => Some(call(third as u32, 0)),
+        437 => Some(Call { flags: None, how: third, name: second }),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn call(flags: u32, name: u64) -> Call {
+    Call { flags: Some(flags), how: 0, name }
+}
+
+#[inline(always)]
+fn register(registers: Kptr, which: Member) -> u64 {
+    member::<true, _>(registers, which)
+}
+
+#[inline(always)]
+fn is_compat(process: Kptr) -> bool {
+    has(Member::TaskThreadInfoStatus)
+        && member::<true, u32>(process, Member::TaskThreadInfoStatus) & TS_COMPAT != 0
+}
+
+/// First member of the `struct open_how` in user memory.
+#[inline(always)]
+pub(crate) fn user_flags(call: &Call) -> Option<u32> {
+    let mut flags = 0_u64;
+    // SAFETY: the destination is a local of eight bytes.
+    unsafe { read::copy_user((&raw mut flags).cast(), 8, call.how) }.then_some(flags as u32)
+}

@@ -1,0 +1,87 @@
+//! What the hooks of opens share: which opens change a file, and how an open is told of.
+
+use monitor_common::{
+    DropReason, FileFacts, FileOpen, Member,
+    limits::{CWD_BYTES, FIXED_BYTES, PATH_BYTES},
+};
+
+use crate::{
+    file::{self, Opened},
+    maps::offset,
+    read::{Kptr, member, raw},
+    record::Record,
+};
+
+const FMODE_WRITE: u32 = 0x2;
+const FMODE_CREATED: u32 = 0x10_0000;
+
+/// Reading, writing or both.
+pub(crate) const O_ACCMODE: u32 = 0x3;
+const O_CREAT: u32 = 0x40;
+const O_TRUNC: u32 = 0x200;
+const O_PATH: u32 = 0x20_0000;
+
+const BEFORE_CWD: u64 = (FIXED_BYTES + PATH_BYTES) as u64;
+
+/// Whether flags ask for a change: writing, creating or truncating.
+#[inline(always)]
+pub(crate) fn for_writing(open_flags: u32) -> bool {
+    open_flags & (O_ACCMODE | O_CREAT | O_TRUNC) != 0 && open_flags & O_PATH == 0
+}
+
+/// The facts and the path of a file object.
+#[inline(always)]
+pub(crate) fn opened_file(record: &Record, opened: &Opened, asked: u32) -> Result<(), DropReason> {
+    let body: &mut FileOpen = record.body();
+    file::describe(&mut body.file, opened);
+    body.open_flags = opened.open_flags | asked;
+    body.created = u32::from(opened.mode & FMODE_CREATED != 0);
+    body.cwd_len = 0;
+    body.path_len =
+        record.append_path::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(opened.path());
+    Ok(())
+}
+
+/// Whether the file can be changed through this open, or was by it.
+#[inline(always)]
+pub(crate) fn is_change(opened: &Opened, asked: u32) -> bool {
+    writes(opened.mode, opened.open_flags | asked)
+}
+
+/// Whether an open with this `f_mode` and these flags can change its file, or did.
+#[inline(always)]
+pub(crate) fn writes(mode: u32, open_flags: u32) -> bool {
+    mode & (FMODE_WRITE | FMODE_CREATED) != 0 || open_flags & O_TRUNC != 0
+}
+
+/// A name that led to no file, and the directory that it starts from if it is relative.
+#[inline(always)]
+pub(crate) fn refused_file(
+    record: &Record,
+    process: Kptr,
+    open_flags: u32,
+    append_name: impl FnOnce(&Record) -> u32,
+) -> Result<(), DropReason> {
+    let body: &mut FileOpen = record.body();
+    body.file = FileFacts::default();
+    body.open_flags = open_flags;
+    body.created = 0;
+    body.path_len = append_name(record);
+    let fs: Kptr = member::<true, _>(process, Member::TaskFs);
+    let cwd = fs.wrapping_add(offset(Member::FsPwd));
+    body.cwd_len = record.append_path::<BEFORE_CWD, { CWD_BYTES as u64 }>(cwd);
+    Ok(())
+}
+
+/// The file object behind a descriptor of the current task.
+#[inline(always)]
+pub(crate) fn file_of(process: Kptr, descriptor: u64) -> Option<Kptr> {
+    let files: Kptr = member::<true, _>(process, Member::TaskFiles);
+    let table: Kptr = member::<true, _>(files, Member::FilesFdt);
+    if descriptor >= u64::from(member::<true, u32>(table, Member::FdtableMaxFds)) {
+        return None;
+    }
+    let array: Kptr = raw(table.wrapping_add(offset(Member::FdtableFd)));
+    let opened: Kptr = raw(array.wrapping_add(8 * descriptor as usize));
+    if opened.is_null() { None } else { Some(opened) }
+}
