@@ -18,9 +18,10 @@ use crate::workspace::Workspace;
 /// What `cargo build` needs beside Rust.
 const BUILD_PACKAGES: &[&str] = &["gcc", "libc6-dev", "protobuf-compiler"];
 
-/// What the tests need: a container runtime, a user land for containers and machines, machines.
+/// What the tests need: a container runtime, a user land for containers and machines, machines, and
+/// a compiler for the fuzzer.
 const TEST_PACKAGES: &[&str] =
-    &["busybox-static", "containerd", "iproute2", "qemu-system-x86", "runc"];
+    &["busybox-static", "containerd", "g++", "iproute2", "qemu-system-x86", "runc"];
 
 /// One thing that set-up makes.
 struct Step<'a> {

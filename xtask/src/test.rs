@@ -1,6 +1,6 @@
 //! `cargo xtask test`: what the README promises and CI runs, from quick to slow.
 
-use std::fs;
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -9,7 +9,7 @@ use crate::cli::{E2eLocalArgs, E2eVmArgs, SetupArgs, TestArgs};
 use crate::process::run as start;
 use crate::progress::human;
 use crate::workspace::Workspace;
-use crate::{build, check, e2e, setup};
+use crate::{build, check, e2e, fuzz, setup};
 
 /// The cases of a smoke boot; the whole matrix is for `--full`.
 const SMOKE: &str = "smoke";
@@ -22,6 +22,7 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     part("cargo test", || start(workspace.cargo().args(["test", "--locked"])))?;
     part("build", || build::run(workspace).and_then(|()| e2e::build_tests(workspace)))?;
     part("rules", || rules(workspace))?;
+    part("fuzz", || fuzz::run(workspace))?;
     part("e2e local", || e2e::local(workspace, &E2eLocalArgs::default()))?;
     let filter = (!args.full).then(|| SMOKE.to_owned());
     part("e2e vm", || {
@@ -39,10 +40,13 @@ fn part(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     Ok(())
 }
 
-/// Each shipped rule against its own examples.
+/// Each shipped rule against its own examples: those in the binary, and the files.
 fn rules(workspace: &Workspace) -> Result<()> {
-    let rules = workspace.root.join("rules");
-    let any = fs::read_dir(&rules).with_context(|| format!("read {}", rules.display()))?.count();
-    println!("{any} entries in {}", rules.display());
-    start(std::process::Command::new(workspace.runmon()).args(["rules", "test"]).arg(&rules))
+    let test = || {
+        let mut test = Command::new(workspace.runmon());
+        test.args(["rules", "test"]);
+        test
+    };
+    start(&mut test())?;
+    start(test().arg(workspace.root.join("rules")))
 }

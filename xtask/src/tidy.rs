@@ -32,44 +32,57 @@ const BANS: &[Ban] = &[
     Ban {
         rule: "only bpf/ imports aya",
         within: &["monitor-user/src/", "monitor-rules/src/"],
-        except: &["monitor-user/src/bpf/", "monitor-user/src/bpf.rs"],
+        except: &["monitor-user/src/bpf/"],
         words: &["use aya", "aya::", "aya_obj::"],
     },
     Ban {
-        rule: "the wire ends at decode: only bpf/ and decode/ import monitor_common",
+        rule: "the wire ends at decode: behind it only what names kinds, counters, limits and the \
+               wire's version imports monitor_common",
         within: &["monitor-user/src/", "monitor-rules/src/"],
         except: &[
             "monitor-user/src/bpf/",
-            "monitor-user/src/bpf.rs",
+            "monitor-user/src/commands/",
+            "monitor-user/src/daemon.rs",
             "monitor-user/src/decode/",
-            "monitor-user/src/decode.rs",
+            "monitor-user/src/live.rs",
+            "monitor-user/src/source/",
         ],
         words: &["monitor_common"],
     },
     Ban {
-        rule: "the stages and the rule engine do no I/O: no tokio, std::fs, std::net, aya",
+        rule: "the stages and the rule engine do no input or output: no tokio, files, sockets, aya",
         within: &[
-            "monitor-user/src/decode",
-            "monitor-user/src/enrich",
-            "monitor-user/src/alert",
-            "monitor-user/src/event",
-            "monitor-user/src/raw_event",
+            "monitor-user/src/alert.rs",
+            "monitor-user/src/decode/",
+            "monitor-user/src/document/",
+            "monitor-user/src/enrich/",
+            "monitor-user/src/event.rs",
+            "monitor-user/src/line.rs",
+            "monitor-user/src/raw_event.rs",
+            "monitor-user/src/rules/",
             "monitor-rules/src/",
         ],
-        except: &["monitor-rules/src/main.rs"],
-        words: &["tokio::", "std::fs", "std::net::Tcp", "std::net::Udp", "aya::"],
+        except: &[],
+        words: &["tokio::", "std::fs", "std::net::Tcp", "std::net::Udp", "ToSocketAddrs", "aya::"],
     },
     Ban {
-        rule: "internal types are not Serialize: JSON is made in the document schemas",
+        rule: "internal types are not Serialize: documents are made in document/, and only a \
+               recording has a form of its own",
         within: &["monitor-user/src/", "monitor-rules/src/"],
-        except: &["monitor-user/src/document", "monitor-user/src/sink/schema"],
-        words: &["Serialize,", "Serialize)"],
+        except: &["monitor-user/src/source/recording.rs"],
+        words: &["Serialize,", "Serialize)", "Serialize}"],
     },
     Ban {
         rule: "state has one owner, queues have a bound: no locks, broadcast or unbounded queues",
         within: &["monitor-user/src/", "monitor-rules/src/"],
         except: &[],
-        words: &["Mutex<", "RwLock<", "broadcast::", "unbounded_channel", "mpsc::channel()"],
+        words: &["Mutex", "RwLock", "broadcast::", "unbounded_channel", "mpsc::channel("],
+    },
+    Ban {
+        rule: "standard output and error belong to the commands; everything else logs or returns",
+        within: &["monitor-user/src/", "monitor-rules/src/"],
+        except: &["monitor-user/src/commands/"],
+        words: &["print!(", "println!("],
     },
     Ban {
         rule: "no left-overs: finish it, or open an issue and say nothing here",
@@ -80,12 +93,8 @@ const BANS: &[Ban] = &[
 ];
 
 /// The longest file of a kind, in lines without its tests.
-const FILE_LIMITS: &[(&str, usize)] = &[
-    ("monitor-user/src/main.rs", 60),
-    ("monitor-user/src/pipeline.rs", 150),
-    ("monitor-ebpf/src/hooks/", 200),
-    ("", 500),
-];
+const FILE_LIMITS: &[(&str, usize)] =
+    &[("monitor-user/src/main.rs", 60), ("monitor-ebpf/src/hooks/", 200), ("", 500)];
 
 /// The longest line; rustfmt leaves strings and comments alone.
 const LINE_LIMIT: usize = 100;
