@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// A feature that cases may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,8 @@ impl Feature {
     /// Whether the running kernel has it: asked, not concluded from its version.
     pub fn is_here(self) -> bool {
         match self {
-            Self::Trampoline => can_load_tracing(),
+            // Asked once: Linux before 5.11 answers alike when too many programs are loaded.
+            Self::Trampoline => *TRACING.get_or_init(can_load_tracing),
             Self::Kprobe => Path::new("/sys/bus/event_source/devices/kprobe").exists(),
             Self::BpfLsm => {
                 let list = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
@@ -44,6 +46,8 @@ impl Feature {
         }
     }
 }
+
+static TRACING: OnceLock<bool> = OnceLock::new();
 
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

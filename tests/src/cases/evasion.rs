@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Case;
 use crate::daemon::is_alert;
+use crate::features::expected_here;
 use crate::lab::Stage;
 use crate::laws::number;
 use crate::place::Place;
@@ -83,7 +84,12 @@ fn path_is_rewritten(stage: &Stage<'_>) {
     };
     let really = |name: &str| report.numbers.get(name).copied().unwrap_or_default();
     assert_eq!((count(meant), count(other)), (really("meant"), really("swapped")), "{report}");
-    assert!(really("swapped") > 0, "there was no race: {report}");
+    assert_raced(really("swapped"));
+}
+
+/// That the arguments were changed at all. An emulator may run the two threads in turn, not at once.
+fn assert_raced(swapped: u64) {
+    assert!(swapped > 0 || expected_here().is_some(), "there was no race");
 }
 
 /// The same for the peers of sockets. Like connections may have been gathered in one document.
@@ -106,12 +112,14 @@ fn address_is_rewritten(stage: &Stage<'_>) {
     let kinds = &ended.heartbeat()["runmon"]["kernel"]["kinds"]["connect"];
     let collapsed = number(kinds, "collapsed");
     let really = |name: &str| report.numbers.get(name).copied().unwrap_or_default();
-    assert!(really("swapped") > 0, "there was no race: {report}");
-    for (address, times) in [(meant, really("meant")), (other, really("swapped"))] {
-        let told = counts.get(address).copied().unwrap_or_default();
-        assert!(told <= times, "{address}: {told} times told, {times} times done");
-        assert!(told + collapsed >= times, "{address}: {told} of {times} times told");
-        assert!(times == 0 || told > 0, "{address} was never told");
+    assert_raced(really("swapped"));
+    // The trigger counts a socket whose address is half of each as one that was meant.
+    let swapped = counts.get(other).copied().unwrap_or_default();
+    let meant = counts.values().sum::<u64>() - swapped;
+    for (told, times) in [(meant, really("meant")), (swapped, really("swapped"))] {
+        assert!(told <= times, "{told} times told, {times} times done: {counts:?} {report}");
+        assert!(told + collapsed >= times, "{told} of {times} times told: {counts:?} {report}");
+        assert!(times == 0 || told > 0, "never told: {counts:?} {report}");
     }
 }
 
