@@ -59,7 +59,7 @@ pub trait Consumer {
     fn take(&mut self, input: Input<'_>);
     /// Questions for the metadata task that came of it.
     fn take_lookups(&mut self) -> Vec<Lookup>;
-    /// Called every [`TICK`] while something happens, else every second. False ends the loop.
+    /// Called every `TICK` while something happens, else every second. False ends the loop.
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool;
     /// Whether something waits for time to pass.
     fn is_waiting(&self) -> bool;
