@@ -34,7 +34,8 @@ pub(crate) extern "C" fn rm_hash_args(slot: u32, start: u64, length: u64) -> u64
             let mut unrolled = 0;
             while unrolled < UNROLL {
                 // SAFETY: a word within the chunk.
-                hash ^= unsafe { bytes.cast::<u64>().add(word + unrolled).read_volatile() };
+                hash ^=
+                    unsafe { bytes.cast::<u64>().wrapping_add(word + unrolled).read_volatile() };
                 hash = hash.wrapping_mul(0x0000_0100_0000_01b3);
                 unrolled += 1;
             }

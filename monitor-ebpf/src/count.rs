@@ -24,9 +24,8 @@ pub(crate) unsafe fn atomic_add(word: *mut u64, value: i64) {
 #[inline(always)]
 pub(crate) fn add(index: usize) {
     if let Some(counters) = COUNTERS.get_ptr_mut(0) {
-        // SAFETY: `index` is a constant below the array's length.
-        let counter = unsafe { counters.cast::<u64>().add(index) };
-        // SAFETY: a counter in map memory.
+        let counter = counters.cast::<u64>().wrapping_add(index);
+        // SAFETY: `index` is a constant below the array's length: a counter in map memory.
         unsafe { atomic_add(counter, 1) };
     }
 }
@@ -36,14 +35,12 @@ pub(crate) fn add(index: usize) {
 pub(crate) fn dropped(kind: RecordKind, reason: DropReason, cgroup_id: u64) {
     add(counter::dropped(kind, reason));
     if let Some(losses) = LOSSES.get_ptr_mut(cgroup_id) {
-        // SAFETY: the array has a place for every reason.
-        let loss = unsafe { losses.cast::<u64>().add(reason as usize) };
-        // SAFETY: a counter in map memory.
+        let loss = losses.cast::<u64>().wrapping_add(reason as usize);
+        // SAFETY: the array has a place for every reason: a counter in map memory.
         unsafe { atomic_add(loss, 1) };
         return;
     }
-    let mut losses = [0; DropReason::COUNT];
-    losses[reason as usize] = 1;
+    let losses = DropReason::ALL.map(|each| u64::from(each as u32 == reason as u32));
     // BPF_NOEXIST: where another CPU was faster, its entry must not be overwritten.
     if LOSSES.insert(cgroup_id, losses, 1).is_err() {
         add(counter::LOSS_UNATTRIBUTED);

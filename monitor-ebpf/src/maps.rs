@@ -78,9 +78,10 @@ static CGROUP_V1_SUBSYSTEM: Global<u32> = Global::new(settings::NO_V1);
 /// does not have it. A constant to the verifier, which drops the branches it rules out.
 #[inline(always)]
 pub(crate) fn offset(member: Member) -> usize {
+    let offsets = (&raw const OFFSETS).cast::<u32>();
     // SAFETY: `Global` is a transparent cell around the array, and `member` is below its length;
     // the loader writes the array before the program is loaded and nobody afterwards.
-    let value = unsafe { (&raw const OFFSETS).cast::<u32>().add(member as usize).read_volatile() };
+    let value = unsafe { offsets.wrapping_add(member as usize).read_volatile() };
     value as usize
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Buffer {
 pub(crate) fn build(slot: u32, of: Kptr) -> Option<(*mut Buffer, bool)> {
     let buffer = PATHS.get_ptr_mut(slot)?;
     // SAFETY: the buffer belongs to a claimed slot.
-    unsafe { (&raw mut (*buffer).of).write_volatile(of as u64) };
+    unsafe { subject(buffer).write_volatile(of as u64) };
     let cut = rm_walk_path(slot) != 0;
     Some((buffer, cut))
 }
@@ -43,7 +43,7 @@ pub(crate) fn build(slot: u32, of: Kptr) -> Option<(*mut Buffer, bool)> {
 extern "C" fn rm_walk_path(slot: u32) -> u64 {
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return 1 };
     // SAFETY: the buffer belongs to a claimed slot.
-    let of = unsafe { (&raw const (*buffer).of).read_volatile() };
+    let of = unsafe { subject(buffer).read_volatile() };
     u64::from(walk(buffer, of as Kptr))
 }
 
@@ -124,10 +124,9 @@ fn both(base: Kptr, first: Member, second: Member) -> [u64; 2] {
 #[inline(always)]
 pub(crate) fn built(buffer: *mut Buffer) -> (Kptr, u64) {
     let position = read::at_most(position(buffer), PATH_BYTES as u64 - 1);
-    // SAFETY: `position` is within the bytes.
-    let start = unsafe { (&raw mut (*buffer).bytes).cast::<u8>().add(position as usize) };
+    let start = bytes(buffer).wrapping_add(position as usize);
     if self::position(buffer) >= PATH_BYTES as u64 {
-        // SAFETY: the last byte of the path area.
+        // SAFETY: the last byte of the path area, in a buffer of a claimed slot.
         unsafe { start.write(b'/') };
         return (start, 1);
     }
@@ -166,23 +165,40 @@ fn prepend(buffer: *mut Buffer, length: u64, name: Kptr) -> bool {
         return false;
     };
     set_position(buffer, start);
-    // SAFETY: only the address is taken.
-    let bytes = unsafe { (&raw mut (*buffer).bytes).cast::<u8>() };
+    let bytes = bytes(buffer);
     // SAFETY: `start` is below PATH_BYTES.
-    unsafe { bytes.add(start as usize).write(b'/') };
+    unsafe { bytes.wrapping_add(start as usize).write(b'/') };
     // SAFETY: `start + 1 + length` is at most PATH_BYTES + NAME_BYTES, the size of the buffer less
     // one; the verifier checks the same.
-    unsafe { read::copy_kernel(bytes.add(start as usize + 1), length, name) }
+    unsafe { read::copy_kernel(bytes.wrapping_add(start as usize + 1), length, name) }
 }
 
 #[inline(always)]
 fn position(buffer: *mut Buffer) -> u64 {
     // SAFETY: the buffer belongs to a claimed slot.
-    unsafe { (&raw const (*buffer).position).read_volatile() }
+    unsafe { cursor(buffer).read_volatile() }
 }
 
 #[inline(always)]
 fn set_position(buffer: *mut Buffer, position: u64) {
     // SAFETY: the buffer belongs to a claimed slot.
-    unsafe { (&raw mut (*buffer).position).write_volatile(position) }
+    unsafe { cursor(buffer).write_volatile(position) }
+}
+
+#[inline(always)]
+fn cursor(buffer: *mut Buffer) -> *mut u64 {
+    // SAFETY: only the address is taken.
+    unsafe { &raw mut (*buffer).position }
+}
+
+#[inline(always)]
+fn subject(buffer: *mut Buffer) -> *mut u64 {
+    // SAFETY: only the address is taken.
+    unsafe { &raw mut (*buffer).of }
+}
+
+#[inline(always)]
+fn bytes(buffer: *mut Buffer) -> *mut u8 {
+    // SAFETY: only the address is taken.
+    unsafe { (&raw mut (*buffer).bytes).cast() }
 }

@@ -47,7 +47,7 @@ impl Block {
         }
         // SAFETY: the value lies within the block, and any bytes are a valid `Plain`; kernel
         // structs keep their members aligned.
-        unsafe { (&raw const self.0).cast::<u8>().add(at).cast::<T>().read_volatile() }
+        unsafe { self.0.as_ptr().wrapping_add(at).cast::<T>().read_volatile() }
     }
 }
 

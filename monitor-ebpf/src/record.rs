@@ -69,8 +69,7 @@ impl Record {
         let mut index = 0;
         while index < SCRATCH_SLOTS {
             let slot = SCRATCH.get_ptr_mut(index)?;
-            // SAFETY: the slot is map memory.
-            let claims = unsafe { &raw mut (*slot).claims };
+            let claims = claims(slot);
             // SAFETY: an aligned word of map memory.
             unsafe { count::atomic_add(claims, 1) };
             // SAFETY: as above.
@@ -88,7 +87,7 @@ impl Record {
     #[inline(always)]
     pub(crate) fn release(&self) {
         // SAFETY: as in `claim`.
-        unsafe { count::atomic_add(&raw mut (*self.slot).claims, -1) };
+        unsafe { count::atomic_add(claims(self.slot), -1) };
     }
 
     /// Writes the header and places the end behind the fixed body.
@@ -123,7 +122,7 @@ impl Record {
     #[expect(clippy::mut_from_ref, reason = "the slot is ours alone, and map memory")]
     pub(crate) fn header(&self) -> &mut Header {
         // SAFETY: the slot is ours and larger than a header; any bytes are a valid header.
-        unsafe { &mut *(&raw mut (*self.slot).bytes).cast() }
+        unsafe { &mut *self.bytes().cast() }
     }
 
     /// The fixed body; its bytes are those of an earlier record until they are written.
@@ -132,7 +131,7 @@ impl Record {
     pub(crate) fn body<T: zerocopy::FromBytes>(&self) -> &mut T {
         // SAFETY: the slot is ours and has room for the largest body behind the header; any bytes
         // are a valid `T`.
-        unsafe { &mut *(&raw mut (*self.slot).bytes).cast::<u8>().add(size_of::<Header>()).cast() }
+        unsafe { &mut *self.bytes().wrapping_add(size_of::<Header>()).cast() }
     }
 
     /// The bytes of the record.
@@ -145,13 +144,13 @@ impl Record {
     #[inline(always)]
     fn end(&self) -> u64 {
         // SAFETY: the slot is ours; volatile, so that the compiler does not know the value.
-        unsafe { (&raw const (*self.slot).end).read_volatile() }
+        unsafe { end(self.slot).read_volatile() }
     }
 
     #[inline(always)]
-    fn set_end(&self, end: u64) {
+    fn set_end(&self, value: u64) {
         // SAFETY: the slot is ours.
-        unsafe { (&raw mut (*self.slot).end).write_volatile(end) }
+        unsafe { end(self.slot).write_volatile(value) }
     }
 
     /// Appends the path of a `struct path`. `BEFORE` is the most that earlier sections take.
@@ -181,7 +180,8 @@ impl Record {
         let length = read::at_most(length, MAX);
         // SAFETY: `end + length` is at most `BEFORE + MAX`, which callers keep within the slot;
         // the verifier checks the same.
-        let ok = unsafe { read::copy_kernel(self.bytes().add(end as usize), length, source) };
+        let ok =
+            unsafe { read::copy_kernel(self.bytes().wrapping_add(end as usize), length, source) };
         self.appended(end, length, ok)
     }
 
@@ -192,7 +192,7 @@ impl Record {
         // SAFETY: as in `append_kernel`.
         let read = unsafe {
             aya_ebpf::helpers::generated::bpf_probe_read_kernel_str(
-                self.bytes().add(end as usize).cast(),
+                self.bytes().wrapping_add(end as usize).cast(),
                 MAX as u32,
                 source.cast(),
             )
@@ -207,7 +207,7 @@ impl Record {
         // SAFETY: as in `append_kernel`.
         let read = unsafe {
             aya_ebpf::helpers::generated::bpf_probe_read_user_str(
-                self.bytes().add(end as usize).cast(),
+                self.bytes().wrapping_add(end as usize).cast(),
                 MAX as u32,
                 source as *const _,
             )
@@ -225,7 +225,8 @@ impl Record {
         let Some(end) = read::bounded(self.end(), BEFORE) else { return 0 };
         let length = read::at_most(length, MAX);
         // SAFETY: as in `append_kernel`.
-        let ok = unsafe { read::copy_user(self.bytes().add(end as usize), length, source) };
+        let ok =
+            unsafe { read::copy_user(self.bytes().wrapping_add(end as usize), length, source) };
         self.appended(end, length, ok)
     }
 
@@ -291,4 +292,16 @@ fn wakeup() -> u64 {
     // SAFETY: as above.
     unsafe { sleeps.write_volatile(0) };
     BPF_RB_FORCE_WAKEUP
+}
+
+#[inline(always)]
+fn claims(slot: *mut Slot) -> *mut u64 {
+    // SAFETY: only the address is taken.
+    unsafe { &raw mut (*slot).claims }
+}
+
+#[inline(always)]
+fn end(slot: *mut Slot) -> *mut u64 {
+    // SAFETY: only the address is taken.
+    unsafe { &raw mut (*slot).end }
 }

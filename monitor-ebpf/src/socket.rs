@@ -99,38 +99,45 @@ pub(crate) fn set_v4(address: &mut [u8; 16], value: u32) {
 /// Address and port (in network byte order) of a cgroup program's context.
 #[inline(always)]
 pub(crate) fn context_address<const V6: bool>(ctx: &SockAddrContext) -> ([u8; 16], u16) {
-    let context = ctx.sock_addr;
-    // SAFETY: the kernel hands over a valid context; each word is read by itself, as it demands.
-    let port = unsafe { (&raw const (*context).user_port).read_volatile() } as u16;
+    // SAFETY: the kernel hands over a valid context.
+    let context = unsafe { &*ctx.sock_addr };
+    let port = word(&raw const context.user_port) as u16;
     let mut address = [0; 16];
     if V6 {
-        let mut words = [0_u32; 4];
-        let from: *const u32 = unsafe { &raw const (*context).user_ip6 }.cast();
-        let mut index = 0;
-        while index < 4 {
-            // SAFETY: as above.
-            words[index] = unsafe { from.add(index).read_volatile() };
-            index += 1;
-        }
-        address = zerocopy::transmute!(words);
+        let words = (&raw const context.user_ip6).cast::<u32>();
+        address = zerocopy::transmute!([
+            word(words),
+            word(words.wrapping_add(1)),
+            word(words.wrapping_add(2)),
+            word(words.wrapping_add(3)),
+        ]);
     } else {
-        // SAFETY: as above.
-        set_v4(&mut address, unsafe { (&raw const (*context).user_ip4).read_volatile() });
+        set_v4(&mut address, word(&raw const context.user_ip4));
     }
     (address, port)
+}
+
+/// A word of a context. Each is read by itself, as the kernel demands.
+#[inline(always)]
+fn word(at: *const u32) -> u32 {
+    // SAFETY: a member of the context that the kernel handed over.
+    unsafe { at.read_volatile() }
 }
 
 /// Writes the socket and the address of a cgroup program's context.
 #[inline(always)]
 pub(crate) fn from_context<const V6: bool>(body: &mut Socket, ctx: &SockAddrContext) {
+    // SAFETY: the kernel hands over a valid context.
+    let context = unsafe { &*ctx.sock_addr };
+    // SAFETY: the union has no other member.
+    let sock = unsafe { context.__bindgen_anon_1.sk };
     // The context's socket is a typed pointer that must not be calculated with; through the
     // record's memory it becomes the plain address that it is.
-    // SAFETY: the kernel hands over a valid context.
-    let sock = unsafe { (*ctx.sock_addr).__bindgen_anon_1.sk };
+    let plain = &raw mut body.socket_id;
     // SAFETY: the body is record memory.
-    unsafe { (&raw mut body.socket_id).write_volatile(sock as u64) };
+    unsafe { plain.write_volatile(sock as u64) };
     // SAFETY: as above.
-    let sock = unsafe { (&raw const body.socket_id).read_volatile() } as Kptr;
+    let sock = unsafe { plain.read_volatile() } as Kptr;
     describe(body, sock);
     let (address, port) = context_address::<V6>(ctx);
     body.destination = address;

@@ -125,10 +125,10 @@ fn begun(sock: Kptr) {
     if let Some(kept) = PENDING.get_ptr(sock as u64) {
         let kept: *const Header = kept.cast();
         // SAFETY: the kept bytes start with a header; they are map memory.
-        let (owner, at) = unsafe { ((*kept).pid, (*kept).boottime_ns) };
+        let Header { pid: owner, boottime_ns: at, .. } = unsafe { &*kept };
         // SAFETY: a helper without arguments.
         let now = unsafe { aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns() };
-        if owner == pid && now - at < SAME_ATTEMPT_NS {
+        if *owner == pid && now.wrapping_sub(*at) < SAME_ATTEMPT_NS {
             return;
         }
     }

@@ -23,7 +23,7 @@ fn rm_task_iter(ctx: *mut c_void) -> i32 {
     // SAFETY: the context has the two members named above.
     let meta: *const *mut c_void = unsafe { ctx.cast::<Kptr>().read_volatile() }.cast();
     // SAFETY: as above.
-    let walked = unsafe { ctx.cast::<Kptr>().add(1).read_volatile() };
+    let walked = unsafe { ctx.cast::<Kptr>().wrapping_add(1).read_volatile() };
     if walked.is_null() || task::pid::<true>(walked) != task::tid::<true>(walked) {
         return 0;
     }

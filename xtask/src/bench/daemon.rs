@@ -161,7 +161,7 @@ pub(crate) struct End {
 impl End {
     /// Records that were lost in the kernel.
     pub(crate) fn lost(&self) -> u64 {
-        self.heartbeat["runmon"]["lost"].as_u64().unwrap_or(0)
+        self.at("/runmon/lost").and_then(Value::as_u64).unwrap_or(0)
     }
 
     /// Records that were submitted.
@@ -176,13 +176,17 @@ impl End {
 
     /// Nanoseconds in all programs.
     pub(crate) fn run_ns(&self) -> f64 {
-        let hooks = self.heartbeat["runmon"]["hooks"].as_array().into_iter().flatten();
-        let programs = hooks.filter_map(|hook| hook["programs"].as_array()).flatten();
-        programs.filter_map(|program| program["run_ns"].as_f64()).sum()
+        let hooks = self.at("/runmon/hooks").and_then(Value::as_array).into_iter().flatten();
+        let programs = hooks.filter_map(|hook| hook.get("programs")?.as_array()).flatten();
+        programs.filter_map(|program| program.get("run_ns")?.as_f64()).sum()
+    }
+
+    fn at(&self, pointer: &str) -> Option<&Value> {
+        self.heartbeat.pointer(pointer)
     }
 
     fn sum(&self, counter: &str) -> u64 {
-        let kinds = self.heartbeat["runmon"]["kernel"]["kinds"].as_object().into_iter().flatten();
-        kinds.filter_map(|(_, kind)| kind[counter].as_u64()).sum()
+        let kinds = self.at("/runmon/kernel/kinds").and_then(Value::as_object);
+        kinds.into_iter().flatten().filter_map(|(_, kind)| kind.get(counter)?.as_u64()).sum()
     }
 }
