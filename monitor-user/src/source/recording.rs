@@ -166,7 +166,11 @@ pub struct Writer {
 impl Writer {
     /// Starts a recording in a new file, readable by its owner only. It never grows over
     /// `limit_bytes`.
-    pub fn create(path: &Path, preamble: &Preamble, limit_bytes: u64) -> Result<Self, RecordingError> {
+    pub fn create(
+        path: &Path,
+        preamble: &Preamble,
+        limit_bytes: u64,
+    ) -> Result<Self, RecordingError> {
         let open = |source| RecordingError::Open { path: path.to_owned(), source };
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let mut writer = Self {
@@ -193,7 +197,9 @@ impl Writer {
                 let packed = rmp_serde::to_vec(&(key.hierarchy, key.id, path));
                 self.packed(CGROUP, packed)
             }
-            Input::Facts(facts) => self.packed(FACTS, rmp_serde::to_vec_named(&RawFacts::from(facts))),
+            Input::Facts(facts) => {
+                self.packed(FACTS, rmp_serde::to_vec_named(&RawFacts::from(facts)))
+            }
         }
     }
 
@@ -360,7 +366,11 @@ impl<R: Read> Reader<R> {
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
-                    return Err(RecordingError::Io { path: self.path.clone(), act: "read", source });
+                    return Err(RecordingError::Io {
+                        path: self.path.clone(),
+                        act: "read",
+                        source,
+                    });
                 }
             }
         }
