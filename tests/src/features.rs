@@ -64,12 +64,21 @@ pub fn missing() -> Vec<Feature> {
     FEATURES.iter().copied().filter(|feature| !feature.is_here()).collect()
 }
 
-/// The row of the running kernel, where it is one of the matrix.
-pub fn expected_here() -> Option<&'static [Feature]> {
+/// What the table says of the running kernel, where it is one of the matrix.
+pub fn expected_here() -> Option<Vec<Feature>> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     // The matrix names Debian's cloud kernels; another 6.12 need not be like theirs.
     let row = MATRIX.iter().find(|(start, _)| release.starts_with(start));
-    row.filter(|_| release.contains("-cloud-")).map(|(_, features)| *features)
+    let (_, features) = row.filter(|_| release.contains("-cloud-"))?;
+    let features = features.iter().copied();
+    Some(features.filter(|feature| *feature != Feature::BpfLsm || !is_lsm_off()).collect())
+}
+
+/// Whether the kernel was booted with a list of security modules that leaves BPF out.
+fn is_lsm_off() -> bool {
+    let line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    let list = line.split_whitespace().find_map(|word| word.strip_prefix("lsm="));
+    list.is_some_and(|list| !list.split(',').any(|name| name == "bpf"))
 }
 
 /// Tries to load a tracing program for a type that is no function. A kernel that has them complains

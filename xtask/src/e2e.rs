@@ -26,6 +26,9 @@ const MEMORY_MB: u32 = 2048;
 /// A guest that has not ended its cases by then hangs.
 const TIMEOUT: Duration = Duration::from_secs(1800);
 
+/// The cases of a smoke boot have this in their names.
+pub(crate) const SMOKE: &str = "smoke";
+
 /// Where the guest has our programs.
 const GUEST_BIN: &str = "/usr/local/bin";
 
@@ -63,12 +66,69 @@ pub(crate) fn local(workspace: &Workspace, args: &E2eLocalArgs) -> Result<()> {
     start(env.args(filter(args.filter.as_deref())).args(&args.args))
 }
 
+/// One boot of a guest.
+struct Boot {
+    kernel: &'static Kernel,
+    /// What is not as usual, for people.
+    unlike: &'static str,
+    append: &'static str,
+    bare: bool,
+    filter: Option<String>,
+}
+
 /// Runs the cases on each kernel that is asked for; says at the end on which they failed.
 pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs) -> Result<()> {
+    let files = guest_files(workspace)?;
+    let mut failed = Vec::new();
+    for boot in boots(args)? {
+        let name = format!("Linux {}{}", boot.kernel.version, boot.unlike);
+        println!("e2e: {name}");
+        let command = guest_command(boot.filter.as_deref(), &args.args);
+        let machine = Machine {
+            kernel: boot.kernel,
+            append: boot.append,
+            memory_mb: MEMORY_MB,
+            files: &files,
+            bare: boot.bare,
+            timeout: TIMEOUT,
+            command: &command,
+        };
+        if machine.run(workspace)? != 0 {
+            failed.push(name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("the end-to-end tests failed on {}", failed.join("; "));
+    }
+    Ok(())
+}
+
+/// Each kernel as Debian made it, and the newest one without what a host need not have.
+fn boots(args: &E2eVmArgs) -> Result<Vec<Boot>> {
     let kernels: Vec<&'static Kernel> = match args.kernels.as_slice() {
         [] => KERNELS.iter().collect(),
         names => names.iter().map(|name| Kernel::find(name)).collect::<Result<_>>()?,
     };
+    let plain = |kernel: &&'static Kernel| Boot {
+        kernel,
+        unlike: "",
+        append: "",
+        bare: false,
+        filter: args.filter.clone(),
+    };
+    let mut boots: Vec<Boot> = kernels.iter().map(plain).collect();
+    let newest = KERNELS.last().filter(|last| kernels.iter().any(|it| it.version == last.version));
+    boots.extend(newest.map(|kernel| Boot {
+        kernel,
+        unlike: " without BPF in lsm=, tracefs, securityfs and bpffs",
+        append: "lsm=lockdown,yama",
+        bare: true,
+        filter: Some(args.filter.clone().unwrap_or_else(|| SMOKE.to_owned())),
+    }));
+    Ok(boots)
+}
+
+fn guest_command(text: Option<&str>, args: &[String]) -> Vec<String> {
     let guest = |name: &str| Path::new(GUEST_BIN).join(name).display().to_string();
     let mut command = vec!["env".to_owned()];
     command.push(format!("RUNMON={}", guest("runmon")));
@@ -78,29 +138,9 @@ pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs) -> Result<()> {
         // The guest's console looks like a terminal to it; ours may be a log.
         command.extend(["--color", "never"].map(str::to_owned));
     }
-    command.extend(filter(args.filter.as_deref()));
-    command.extend(args.args.iter().cloned());
-    let files = guest_files(workspace)?;
-    let mut failed = Vec::new();
-    for kernel in kernels {
-        println!("e2e: Linux {}", kernel.version);
-        let machine = Machine {
-            kernel,
-            append: "",
-            memory_mb: MEMORY_MB,
-            files: &files,
-            bare: false,
-            timeout: TIMEOUT,
-            command: &command,
-        };
-        if machine.run(workspace)? != 0 {
-            failed.push(kernel.version);
-        }
-    }
-    if !failed.is_empty() {
-        bail!("the end-to-end tests failed on Linux {}", failed.join(", "));
-    }
-    Ok(())
+    command.extend(filter(text));
+    command.extend(args.iter().cloned());
+    command
 }
 
 fn guest_files(workspace: &Workspace) -> Result<Vec<GuestFile>> {

@@ -73,6 +73,8 @@ fn one(workspace: &Workspace, fuzz: &Path, target: &str) -> Result<()> {
     cargo.arg("--target-dir").arg(&build);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"));
     cargo.arg("--").arg(&corpus);
+    // Only read: inputs to begin with.
+    cargo.args(Some(fuzz.join("seeds").join(target)).filter(|seeds| seeds.is_dir()));
     cargo.arg(format!("-max_total_time={SECONDS}"));
     cargo.arg(format!("-artifact_prefix={}/", build.display()));
     cargo.args(["-max_len=65536", "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0"]);

@@ -11,9 +11,6 @@ use crate::progress::human;
 use crate::workspace::Workspace;
 use crate::{build, check, e2e, fuzz, setup};
 
-/// The cases of a smoke boot; the whole matrix is for `--full`.
-const SMOKE: &str = "smoke";
-
 /// Runs every part in turn and stops at the first that fails.
 pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     let started = Instant::now();
@@ -24,7 +21,8 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     part("rules", || rules(workspace))?;
     part("fuzz", || fuzz::run(workspace))?;
     part("e2e local", || e2e::local(workspace, &E2eLocalArgs::default()))?;
-    let filter = (!args.full).then(|| SMOKE.to_owned());
+    // The whole matrix is for `--full`.
+    let filter = (!args.full).then(|| e2e::SMOKE.to_owned());
     part("e2e vm", || {
         e2e::vm(workspace, &E2eVmArgs { kernels: Vec::new(), filter, args: Vec::new() })
     })?;
