@@ -87,7 +87,7 @@ fn path_is_rewritten(stage: &Stage<'_>) {
     assert_raced(really("swapped"));
 }
 
-/// That the arguments were changed at all. An emulator may run the two threads in turn, not at once.
+/// That the arguments were changed at all. An emulator may run the two threads in turn.
 fn assert_raced(swapped: u64) {
     assert!(swapped > 0 || expected_here().is_some(), "there was no race");
 }
