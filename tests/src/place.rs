@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::containerd::Container;
 use crate::daemon::Daemon;
+use crate::features::expected_here;
 use crate::image;
 use crate::lab::{Lab, trigger_path};
 use crate::triggers::Report;
@@ -84,10 +85,8 @@ impl Place<'_> {
             Self::Host(_) => assert!(container["image"].is_null(), "{container:#}"),
             Self::In(inside) => {
                 assert_eq!(container["name"], inside.id(), "{container:#}");
-                assert_eq!(container["image"]["name"], image::NAME, "{container:#}");
                 assert_eq!(container["runtime"], "containerd", "{container:#}");
-                let digest = inside.image_digest();
-                assert_eq!(container["image"]["hash"]["all"], digest, "{container:#}");
+                assert_image(container, inside.image_digest());
             }
         }
     }
@@ -98,4 +97,15 @@ impl Place<'_> {
             Self::In(container) => container.id(),
         }
     }
+}
+
+/// Asserts that a container's image is told of as it is. Emulated machines are slow: there the
+/// runtime may not have answered in time, if that is said.
+pub fn assert_image(container: &Value, digest: &str) {
+    let late = container["unknown_because"]["image.name"] == "no_answer";
+    if late && expected_here().is_some() {
+        return;
+    }
+    assert_eq!(container["image"]["name"], image::NAME, "{container:#}");
+    assert_eq!(container["image"]["hash"]["all"], digest, "{container:#}");
 }

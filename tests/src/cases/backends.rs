@@ -21,8 +21,11 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
+/// The backend of a kind of record, and what it cannot see.
+type Planned = (Option<String>, Vec<String>);
+
 /// By kind of record: the backend, and what it cannot see.
-fn doctor(lab: &Lab, hooks: Hooks) -> BTreeMap<String, (Option<String>, Vec<String>)> {
+pub(super) fn doctor(lab: &Lab, hooks: Hooks) -> BTreeMap<String, Planned> {
     let ran = lab.runmon(["doctor", "--json", "--hooks", hooks.name()]);
     let report: Value = serde_json::from_str(&ran.stdout).expect("doctor --json prints JSON");
     let hooks = report["hooks"].as_array().expect("doctor tells of hooks");

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Case;
-use crate::features::expected_here;
 use crate::image;
 use crate::lab::Stage;
-use crate::place::Place;
+use crate::place::{Place, assert_image};
 
 pub(super) const CASES: &[Case] = &[
     Case::new("containers::twenty_at_once", twenty_at_once),
@@ -38,7 +37,7 @@ fn twenty_at_once(stage: &Stage<'_>) {
         });
         assert_eq!(first["container"]["id"], name.as_str(), "{first:#}");
         assert_eq!(first["container"]["name"], name.as_str(), "{first:#}");
-        assert_image(&first["container"]);
+        assert_image(&first["container"], &runtime.image_digest);
         let write = daemon.expect(&format!("the write in {name}"), |it| {
             it["event"]["action"] == "file_open_write"
                 && it["container"]["id"] == name.as_str()
@@ -54,15 +53,6 @@ fn twenty_at_once(stage: &Stage<'_>) {
         .collect();
     assert_eq!(ids, names.into_iter().collect::<BTreeSet<_>>());
     daemon.stop();
-}
-
-/// Emulated machines are slow: there the runtime may not have answered in time, if that is said.
-fn assert_image(container: &serde_json::Value) {
-    let late = container["unknown_because"]["image.name"] == "no_answer";
-    if late && expected_here().is_some() {
-        return;
-    }
-    assert_eq!(container["image"]["name"], image::NAME, "{container:#}");
 }
 
 /// It is gone before anyone could ask about it.

@@ -52,6 +52,8 @@ impl Image {
         );
         image.add_text("/etc/group", 0o644, "root:x:0:\nnogroup:x:65534:\n");
         image.add_text("/etc/hosts", 0o644, "127.0.0.1 localhost\n::1 localhost\n");
+        // Container runtimes hand it on.
+        image.add_text("/etc/resolv.conf", 0o644, "");
         image.add_text("/etc/hostname", 0o644, "vm\n");
         Ok(image)
     }
