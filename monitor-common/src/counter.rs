@@ -66,6 +66,18 @@ pub const fn own_acts(program: Program) -> usize {
     AFTER_KINDS + program as usize
 }
 
+/// Key of a cgroup in the table of losses: ids repeat across hierarchies, and fit 56 bits.
+#[must_use]
+pub const fn loss_key(id: u64, hierarchy: u32) -> u64 {
+    id ^ ((hierarchy as u64) << 56)
+}
+
+/// Id and hierarchy of a [`loss_key`].
+#[must_use]
+pub const fn loss_cgroup(key: u64) -> (u64, u32) {
+    (key & ((1 << 56) - 1), (key >> 56) as u32)
+}
+
 /// Records with a path that was cut.
 pub const PATH_TRUNCATED: usize = AFTER_KINDS + Program::COUNT;
 /// Records with arguments or an environment that was cut.

@@ -32,9 +32,10 @@ pub(crate) fn add(index: usize) {
 
 /// Counts a lost record, in total and for its cgroup.
 #[inline(always)]
-pub(crate) fn dropped(kind: RecordKind, reason: DropReason, cgroup_id: u64) {
+pub(crate) fn dropped(kind: RecordKind, reason: DropReason, (id, hierarchy): (u64, u32)) {
     add(counter::dropped(kind, reason));
-    if let Some(losses) = LOSSES.get_ptr_mut(cgroup_id) {
+    let cgroup = counter::loss_key(id, hierarchy);
+    if let Some(losses) = LOSSES.get_ptr_mut(cgroup) {
         let loss = losses.cast::<u64>().wrapping_add(reason as usize);
         // SAFETY: the array has a place for every reason: a counter in map memory.
         unsafe { atomic_add(loss, 1) };
@@ -42,7 +43,7 @@ pub(crate) fn dropped(kind: RecordKind, reason: DropReason, cgroup_id: u64) {
     }
     let losses = DropReason::ALL.map(|each| u64::from(each as u32 == reason as u32));
     // BPF_NOEXIST: where another CPU was faster, its entry must not be overwritten.
-    if LOSSES.insert(cgroup_id, losses, 1).is_err() {
+    if LOSSES.insert(cgroup, losses, 1).is_err() {
         add(counter::LOSS_UNATTRIBUTED);
     }
 }

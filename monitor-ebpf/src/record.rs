@@ -49,12 +49,15 @@ pub(crate) fn send<const TYPED: bool>(
 ) {
     count::add(counter::attempted(kind));
     let Some(record) = Record::claim() else {
-        return count::dropped(kind, DropReason::ScratchExhausted, task::cgroup::<TYPED>(task).0);
+        return count::dropped(kind, DropReason::ScratchExhausted, task::cgroup::<TYPED>(task));
     };
     record.start::<TYPED>(kind, program, task);
     match fill(&record).and_then(|()| record.submit()) {
         Ok(()) => count::add(counter::submitted(kind)),
-        Err(reason) => count::dropped(kind, reason, record.header().cgroup_id),
+        Err(reason) => {
+            let header = record.header();
+            count::dropped(kind, reason, (header.cgroup_id, header.cgroup_hierarchy));
+        }
     }
     record.release();
 }
@@ -162,7 +165,12 @@ impl Record {
             self.header().flags |= monitor_common::header::flags::PATH_TRUNCATED;
             count::add(counter::PATH_TRUNCATED);
         }
-        let (source, length) = path::built(buffer);
+        let (mut source, mut length) = path::built(buffer);
+        if cut && length > 1 {
+            // What is left does not start at the root, and must not look as if it did.
+            source = source.wrapping_add(1);
+            length -= 1;
+        }
         if length > MAX {
             self.header().flags |= monitor_common::header::flags::PATH_TRUNCATED;
         }
@@ -266,15 +274,19 @@ impl Record {
     #[inline(always)]
     fn submit(&self) -> Result<(), DropReason> {
         let length = self.finish();
+        let wakeup = wakeup();
         // SAFETY: the slot has `RECORD_BYTES` bytes and `length` is at most that.
         let sent = unsafe {
             bpf_ringbuf_output(
                 (&raw const RECORDS).cast_mut().cast(),
                 self.bytes().cast(),
                 length,
-                wakeup(),
+                wakeup,
             )
         };
+        if wakeup == BPF_RB_NO_WAKEUP {
+            wake_late_sleeper();
+        }
         if sent == 0 { Ok(()) } else { Err(DropReason::RingFull) }
     }
 }
@@ -292,6 +304,17 @@ fn wakeup() -> u64 {
     // SAFETY: as above.
     unsafe { sleeps.write_volatile(0) };
     BPF_RB_FORCE_WAKEUP
+}
+
+/// Wakes a reader that fell asleep between the look at it and the record: with an entry that it
+/// never sees.
+#[inline(always)]
+fn wake_late_sleeper() {
+    if wakeup() == BPF_RB_FORCE_WAKEUP
+        && let Some(entry) = RECORDS.reserve::<u64>(0)
+    {
+        entry.discard(BPF_RB_FORCE_WAKEUP);
+    }
 }
 
 #[inline(always)]

@@ -8,6 +8,8 @@ use crate::{
     read::{Kptr, raw},
 };
 
+/// No family.
+pub(crate) const AF_UNSPEC: u16 = 0;
 /// Address families that are told of.
 pub(crate) const AF_UNIX: u16 = 1;
 /// IPv4.
@@ -61,10 +63,21 @@ pub(crate) fn describe_peer(body: &mut Socket, sock: Kptr) {
     }
 }
 
-/// Writes the peer of a kernel copy of a `struct sockaddr`. False if its family is not told of.
+/// Whether an address of `length` bytes holds what its family needs; false for families that are
+/// not told of.
 #[inline(always)]
-pub(crate) fn describe_address(body: &mut Socket, address: Kptr) -> bool {
-    let family: u16 = raw(address);
+pub(crate) fn is_whole(family: u16, length: i32) -> bool {
+    match family {
+        AF_UNIX => true,
+        AF_INET => length >= 16,
+        AF_INET6 => length >= 24,
+        _ => false,
+    }
+}
+
+/// Writes the peer of a kernel copy of a `struct sockaddr`.
+#[inline(always)]
+pub(crate) fn describe_address(body: &mut Socket, address: Kptr, family: u16) {
     match family {
         AF_INET => {
             body.destination_port = u16::from_be(raw(address.wrapping_add(2)));
@@ -74,11 +87,9 @@ pub(crate) fn describe_address(body: &mut Socket, address: Kptr) -> bool {
             body.destination_port = u16::from_be(raw(address.wrapping_add(2)));
             body.destination = raw(address.wrapping_add(8));
         }
-        AF_UNIX => {}
-        _ => return false,
+        _ => {}
     }
     body.family = family;
-    true
 }
 
 /// Where the path of a `struct sockaddr_un` of `length` bytes is, and how long it is.

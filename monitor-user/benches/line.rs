@@ -138,7 +138,7 @@ fn main() {
         .iter()
         .filter_map(|record| match state.enrich(decode(record).unwrap()) {
             Enriched::Event(event) => Some(event),
-            Enriched::State => None,
+            Enriched::State | Enriched::Repeat => None,
         })
         .collect();
     let mut at = 0;

@@ -113,9 +113,9 @@ impl<O: CountedOutlet> Daemon<O> {
     /// Losses by container, the greatest first.
     fn losses(&self, live: &Live) -> Vec<Loss> {
         let mut losses: Vec<(String, [u64; DropReason::COUNT])> = Vec::new();
-        for (cgroup, counts) in live.counters().losses() {
-            let container =
-                self.line.enricher().container_id(CgroupKey { hierarchy: 0, id: cgroup });
+        for (key, counts) in live.counters().losses() {
+            let (id, hierarchy) = counter::loss_cgroup(key);
+            let container = self.line.enricher().container_id(CgroupKey { hierarchy, id });
             match losses.iter_mut().find(|(known, _)| *known == container) {
                 Some((_, sums)) => {
                     sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);

@@ -4,6 +4,9 @@
 /// otherwise hold memory without end.
 pub const ANCESTORS: usize = 16;
 
+/// Bytes of an ancestor's arguments that an event carries.
+pub const ANCESTOR_ARGS_BYTES: usize = 1024;
+
 /// How long an ended process stays known: records about it may come after its end.
 pub const EXITED_LINGER_NS: u64 = 5_000_000_000;
 

@@ -13,7 +13,7 @@ use crate::{
         Enriched, Enricher,
         container::{ContainerFacts, Lookup},
     },
-    event::{Action, Event},
+    event::{Action, Event, ProcessKey},
     limits::{PARKED, PARKED_NS},
     raw_event::{CgroupKey, RawBody},
 };
@@ -48,6 +48,8 @@ pub struct LineStats {
     pub decode_errors: u64,
     /// Events that came of the rest, by kind.
     pub events: [u64; Action::KINDS.len()],
+    /// Records of an end that was told of before: two last threads can both be the last.
+    pub repeated: u64,
     /// Events of the monitor's own canary, left out.
     pub own: u64,
     /// Alerts.
@@ -74,6 +76,7 @@ pub struct Line<O> {
     rules: Arc<RuleSet<Event>>,
     waiting: VecDeque<(u64, Waiting)>,
     own_pids: Vec<u32>,
+    own_until_ns: u64,
     stats: LineStats,
     outlet: O,
 }
@@ -87,7 +90,13 @@ impl<O: Outlet> Line<O> {
         outlet: O,
     ) -> Self {
         let (waiting, stats) = (VecDeque::new(), LineStats::default());
-        Self { enricher, rules, waiting, own_pids, stats, outlet }
+        Self { enricher, rules, waiting, own_pids, own_until_ns: u64::MAX, stats, outlet }
+    }
+
+    /// Says when the last of the own pids was started, nanoseconds since boot: who has one of them
+    /// later is someone else.
+    pub fn own_until(&mut self, boottime_ns: u64) {
+        self.own_until_ns = boottime_ns;
     }
 
     /// Takes one input through all stages.
@@ -110,6 +119,7 @@ impl<O: Outlet> Line<O> {
         }
         match self.enricher.enrich(raw) {
             Enriched::State => {}
+            Enriched::Repeat => self.stats.repeated += 1,
             Enriched::Event(event) => self.event(event),
         }
     }
@@ -225,16 +235,18 @@ impl<O: Outlet> Line<O> {
     }
 
     fn is_own(&mut self, event: &Event) -> bool {
-        let pid = event.process.key.pid;
-        let child = match event.action {
-            Action::Fork { child } => child.pid,
-            _ => pid,
+        let actor = event.process.key;
+        let own = |key: &ProcessKey| {
+            key.start_ns <= self.own_until_ns && self.own_pids.contains(&key.pid)
         };
-        let own = self.own_pids.contains(&pid) || self.own_pids.contains(&child);
-        if own && matches!(event.action, Action::Exit { .. }) {
-            self.own_pids.retain(|known| *known != pid);
+        let is_own = match &event.action {
+            Action::Fork { child } => own(&actor) || own(child),
+            _ => own(&actor),
+        };
+        if is_own && matches!(event.action, Action::Exit { .. }) {
+            self.own_pids.retain(|known| *known != actor.pid);
         }
-        own
+        is_own
     }
 
     /// Decides everything that still waits: there will be no more facts.

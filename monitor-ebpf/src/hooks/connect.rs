@@ -40,7 +40,9 @@ fn rm_connect(ctx: FExitContext) -> i32 {
     let (sock, address): (Kptr, Kptr) = (ctx.arg(0), ctx.arg(1));
     let (length, refused): (i32, i32) = (ctx.arg(2), ctx.arg(3));
     let family: u16 = raw(address);
-    if !matches!(family, socket::AF_UNIX | socket::AF_INET | socket::AF_INET6) {
+    // With a shorter address than its family's the call fails, and what lies behind it is not part
+    // of the address.
+    if !socket::is_whole(family, length) {
         return 0;
     }
     let process = task::current::<true>();
@@ -51,7 +53,7 @@ fn rm_connect(ctx: FExitContext) -> i32 {
     record::send::<true>(RecordKind::Connect, Program::SocketConnect, process, |record| {
         let body: &mut Socket = record.body();
         socket::describe(body, sock);
-        socket::describe_address(body, address);
+        socket::describe_address(body, address, family);
         if family == AF_UNIX {
             let (path, length) = socket::unix_path(address, length);
             body.unix_len = record
@@ -170,6 +172,10 @@ fn failed(sock: Kptr) {
                 header.outcome = -error;
                 let body: &mut Socket = record.body();
                 body.unix_len = 0;
+                // The place may have been given to another attempt while it was copied.
+                if body.socket_id != sock as u64 {
+                    return Err(DropReason::ReadFault);
+                }
                 Ok::<(), DropReason>(())
             },
         );

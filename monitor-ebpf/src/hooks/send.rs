@@ -18,7 +18,7 @@ use crate::{
     own,
     read::{Kptr, member, raw},
     record,
-    socket::{self, AF_INET, AF_INET6, SOCK_STREAM},
+    socket::{self, AF_INET, AF_INET6, AF_UNSPEC, SOCK_STREAM},
     task,
 };
 
@@ -38,7 +38,11 @@ fn rm_sendmsg(ctx: FExitContext) -> i32 {
     }
     let sock: Kptr = ctx.arg(0);
     let sock: Kptr = member::<true, _>(sock, Member::SocketSk);
-    let family: u16 = raw(address);
+    let mut family: u16 = raw(address);
+    if family == AF_UNSPEC {
+        // UDP and raw sockets take it for the socket's own family.
+        family = raw(sock.wrapping_add(offset(Member::SockFamily)));
+    }
     if !matches!(family, AF_INET | AF_INET6) {
         return 0;
     }
@@ -73,7 +77,7 @@ fn rm_sendmsg(ctx: FExitContext) -> i32 {
     record::send::<true>(kind, Program::SocketSendmsg, process, |record| {
         let body: &mut Socket = record.body();
         socket::describe(body, sock);
-        socket::describe_address(body, address);
+        socket::describe_address(body, address, family);
         body.repeats = repeats;
         if kind == RecordKind::Connect {
             attempt::begin(record, body, refused);

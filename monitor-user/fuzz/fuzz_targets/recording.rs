@@ -38,7 +38,12 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(mut reader) = Reader::new(Path::new("fuzz.rec"), bytes) else { return };
     let preamble = reader.preamble.clone();
     let sender =
-        Sender { hostname: preamble.hostname, boot_id: preamble.boot_id, instance: String::new() };
+        Sender {
+        hostname: preamble.hostname,
+        boot_id: preamble.boot_id,
+        run_id: preamble.run_id,
+        instance: String::new(),
+    };
     let enricher = Enricher::new(64 << 10, preamble.clock_offset_ns, &preamble.env_keys);
     let mut line = Line::new(enricher, Arc::clone(&RULES), Vec::new(), Writer(sender));
     while let Ok(Some(input)) = reader.next() {

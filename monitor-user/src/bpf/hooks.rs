@@ -117,7 +117,10 @@ pub const HOOKS: &[Hook] = &[
                 backend: Backend::Fentry,
                 programs: &[Program::SocketConnect],
                 optional: &[(Program::SockState, "the failure of a TCP connection that was begun")],
-                blind: &["connections of families other than IPv4, IPv6 and AF_UNIX"],
+                blind: &[
+                    "connections of families other than IPv4, IPv6 and AF_UNIX",
+                    "the failure of a TCP connection that ends before it is begun (no route)",
+                ],
             },
             Candidate {
                 backend: Backend::Fallback,
@@ -127,6 +130,7 @@ pub const HOOKS: &[Hook] = &[
                     "connections to AF_UNIX sockets",
                     "connections of families other than IPv4 and IPv6",
                     "connections that a security module refuses before the address is looked at",
+                    "the failure of a TCP connection that ends before it is begun (no route)",
                 ],
             },
         ],
@@ -158,7 +162,11 @@ pub const HOOKS: &[Hook] = &[
                 backend: Backend::Fentry,
                 programs: &[Program::FileOpen],
                 optional: &[(Program::FilpOpen, "opens that are refused")],
-                blind: &["links in the name of a refused open are not resolved"],
+                blind: &[
+                    "links in the name of a refused open are not resolved",
+                    "an open that the file itself refuses (a FIFO without reader, a device without \
+                     driver) is told of twice: as done, then as failed",
+                ],
             },
             Candidate {
                 backend: Backend::Fallback,

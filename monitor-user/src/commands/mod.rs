@@ -69,6 +69,7 @@ fn sender(instance: &str) -> Sender {
     Sender {
         hostname: read("/proc/sys/kernel/hostname"),
         boot_id: read("/proc/sys/kernel/random/boot_id"),
+        run_id: format!("{:x}", crate::live::boottime_ns()),
         instance: instance.to_owned(),
     }
 }
@@ -89,12 +90,26 @@ fn bell_of_signals() -> anyhow::Result<Bell> {
     Ok(bell)
 }
 
+/// Whether pids here are those of the host. The first pid namespace has a fixed number,
+/// `PROC_PID_INIT_INO`.
+fn in_initial_pid_namespace() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    const INITIAL: u64 = 0xeffffffc;
+    std::fs::metadata("/proc/self/ns/pid").map_or(true, |namespace| namespace.ino() == INITIAL)
+}
+
 /// What watching needs and this process may lack, before the kernel's own, terser answer.
 fn check_host() -> anyhow::Result<()> {
     if !nix::unistd::geteuid().is_root() {
         bail!(
             "watching needs root\nhint: run it with sudo, or as a container with privileges; \
              `runmon replay` and `runmon rules` need none"
+        );
+    }
+    if !in_initial_pid_namespace() {
+        bail!(
+            "this process is in a pid namespace of its own, and the kernel tells of the host's pids\n\
+             hint: give the container the host's: hostPID: true in Kubernetes, --pid=host elsewhere"
         );
     }
     if !Path::new(crate::bpf::btf::VMLINUX).exists() {
@@ -105,6 +120,14 @@ fn check_host() -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Says which kinds of record have no hook, and why.
+fn say_unseen(live: &crate::live::Live) {
+    for hook in live.plan().hooks.iter().filter(|hook| hook.chosen.is_none()) {
+        let why: Vec<&str> = hook.refused.iter().map(|refusal| refusal.why.as_str()).collect();
+        say(&format!("{} is not seen: {}", hook.kind.name(), why.join("; ")));
+    }
 }
 
 /// A line on standard error, for people.

@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, process::ExitCode};
 
-use super::{Usage, bell_of_signals, check_host, live_options, say, sender};
+use super::{Usage, bell_of_signals, check_host, live_options, say, say_unseen, sender};
 use crate::{
     cli::RecordArgs,
     config::Config,
@@ -45,6 +45,7 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
         progress: std::io::stderr().is_terminal(),
     };
     live.seed(&mut recorder)?;
+    say_unseen(&live);
     say(&format!("recording to {}; Ctrl-C ends it", args.output.display()));
     live.run(&mut recorder)?;
     recorder.writer.flush()?;
@@ -103,7 +104,7 @@ impl Consumer for Recorder {
             self.failure = Some(error);
             return;
         }
-        self.inputs += 1;
+        self.inputs = self.writer.entries();
         match input {
             Input::Record(bytes) => {
                 if let Ok(raw) = crate::decode::decode(bytes) {

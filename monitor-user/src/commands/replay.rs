@@ -19,8 +19,12 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&args.file)?;
     let preamble = reader.preamble.clone();
     let format = if args.json { Format::Ecs } else { args.format.unwrap_or(Format::Text) };
-    let sender =
-        Sender { hostname: preamble.hostname, boot_id: preamble.boot_id, instance: String::new() };
+    let sender = Sender {
+        hostname: preamble.hostname,
+        boot_id: preamble.boot_id,
+        run_id: preamble.run_id,
+        instance: String::new(),
+    };
     let printer = Printer { schema: schema(format), sender, events: args.events, failed: None };
     let table = limits::PROCESS_TABLE_BYTES;
     let enricher = Enricher::new(table, preamble.clock_offset_ns, &preamble.env_keys);

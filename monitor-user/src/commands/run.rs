@@ -9,7 +9,9 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{Usage, bell_of_signals, check_host, live_options, load_rules, say, schema, sender};
+use super::{
+    Usage, bell_of_signals, check_host, live_options, load_rules, say, say_unseen, schema, sender,
+};
 use crate::{
     cli::RunArgs,
     config::{Config, Format, SinkConfig, Target},
@@ -37,15 +39,16 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     super::rules::name_users_of_this_host();
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
     let instance = register(&config, name)?;
+    let fanout = open_sinks(&config, args, sender(name))?;
     let bell = bell_of_signals()?;
     let kinds = record_kinds(rules.kinds());
     let mut live =
         Live::start(&live_options(&config, &args.live, kinds), instance, bell).map_err(explain)?;
-    let fanout = open_sinks(&config, args, sender(name))?;
     let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), &config.env_keys);
     let canary = live.plan().canary_pids.clone();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
-    let line = Line::new(enricher, Arc::clone(&rules), canary, fanout);
+    let mut line = Line::new(enricher, Arc::clone(&rules), canary, fanout);
+    line.own_until(boottime_ns());
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
     let end_ns = end(args.live.duration);
     let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
@@ -121,10 +124,7 @@ fn announce(live: &Live, rules: usize, begun: Instant) {
         begun.elapsed().as_secs_f64(),
         seen.join(", ")
     ));
-    for hook in live.plan().hooks.iter().filter(|hook| hook.chosen.is_none()) {
-        let why: Vec<&str> = hook.refused.iter().map(|refusal| refusal.why.as_str()).collect();
-        say(&format!("{} is not seen: {}", hook.kind.name(), why.join("; ")));
-    }
+    say_unseen(live);
     // Nobody may have asked to be told.
     drop(sd_notify::notify(false, &[sd_notify::NotifyState::Ready]));
 }
@@ -184,7 +184,8 @@ fn open_sink(fanout: &mut Fanout, sink: &SinkConfig, asked: Option<Format>) -> a
         }
         #[cfg(feature = "http")]
         Target::Http(http) => {
-            let open = crate::sink::http::HttpSink::open(&sink.name, http.clone())?;
+            let open = crate::sink::http::HttpSink::open(&sink.name, http.clone())
+                .map_err(|error| Usage(error.to_string()))?;
             let schema = plain(sink.format.unwrap_or(Format::Falco));
             fanout.add(options(schema), move |intake| open.run(intake))?;
         }

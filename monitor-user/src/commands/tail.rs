@@ -5,7 +5,9 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use monitor_rules::{Condition, KindSet, Priority, RuleSet};
 
-use super::{Usage, bell_of_signals, check_host, live_options, load_rules, say, schema, sender};
+use super::{
+    Usage, bell_of_signals, check_host, live_options, load_rules, say, say_unseen, schema, sender,
+};
 use crate::{
     cli::TailArgs,
     config::{Config, Format},
@@ -16,7 +18,7 @@ use crate::{
     instance::Instance,
     limits,
     line::{Line, Outlet},
-    live::{Live, clock_offset_ns},
+    live::{Live, boottime_ns, clock_offset_ns},
     rules::SCHEMA,
     sink::{Fanout, SinkOptions, stdout},
 };
@@ -48,9 +50,11 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let mut live = Live::start(&options, instance, bell).map_err(super::run::explain)?;
     let outlet = Filtered { filter, kinds, fanout: fanout(args, name)?, shown: 0 };
     let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), &config.env_keys);
-    let line = Line::new(enricher, rules, live.plan().canary_pids.clone(), outlet);
+    let mut line = Line::new(enricher, rules, live.plan().canary_pids.clone(), outlet);
+    line.own_until(boottime_ns());
     let mut daemon = Daemon::new(line, 0, u64::MAX / 2, super::run::end(args.live.duration));
     live.seed(&mut daemon)?;
+    say_unseen(&live);
     say("watching; Ctrl-C ends it");
     live.run(&mut daemon)?;
     daemon.line().finish();

@@ -54,6 +54,19 @@ pub fn with_selected_env(record: &[u8], keys: &[Box<[u8]>]) -> Option<Vec<u8>> {
     assemble(parts)
 }
 
+/// Whether a record may hold an environment: it does, or it cannot be told.
+#[must_use]
+pub fn may_hold_env(record: &[u8]) -> bool {
+    let kind =
+        Header::read_from_prefix(record).map(|(header, _)| RecordKind::try_from(header.kind));
+    match kind {
+        Ok(Ok(RecordKind::Task | RecordKind::Exec)) => {
+            parts(record).is_none_or(|parts| !parts.env.is_empty())
+        }
+        _ => false,
+    }
+}
+
 fn parts(record: &[u8]) -> Option<Parts<'_>> {
     let (header, body) = Header::read_from_prefix(record).ok()?;
     let kind = RecordKind::try_from(header.kind).ok()?;

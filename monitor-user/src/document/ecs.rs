@@ -420,7 +420,7 @@ fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
         "@timestamp": rfc3339(heartbeat.timestamp_ns),
         "ecs": { "version": ECS_VERSION },
         "event": {
-            "id": format!("{}-heartbeat-{}", sender.boot_id, heartbeat.sequence),
+            "id": format!("{}-heartbeat-{}", super::run(sender), heartbeat.sequence),
             "kind": "metric", "module": "runmon", "dataset": "runmon.heartbeat",
             "sequence": heartbeat.sequence,
         },
@@ -448,7 +448,7 @@ fn line(heartbeat: &Heartbeat) -> Value {
         .collect();
     json!({
         "records": line.records, "seeds": line.seeds, "decode_errors": line.decode_errors,
-        "decoded": heartbeat.decoded, "events": events, "own": line.own, "alerts": line.alerts,
+        "decoded": heartbeat.decoded, "events": events, "repeated": line.repeated, "own": line.own, "alerts": line.alerts,
         "incomplete": line.incomplete, "updates": line.updates, "parked": line.parked,
         "parked_expired": line.parked_expired,
     })

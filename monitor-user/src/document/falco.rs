@@ -53,7 +53,7 @@ fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
     let time = rfc3339(heartbeat.timestamp_ns);
     let lost = heartbeat.lost();
     json!({
-        "uuid": format!("{}-heartbeat-{}", sender.boot_id, heartbeat.sequence),
+        "uuid": format!("{}-heartbeat-{}", super::run(sender), heartbeat.sequence),
         "output": format!(
             "{time}: Informational runmon heartbeat {}: {} records, {lost} lost",
             heartbeat.sequence, heartbeat.line.records

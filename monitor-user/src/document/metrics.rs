@@ -42,6 +42,7 @@ pub const METRICS: &[(&str, &str)] = &[
     ("line.decode_errors", "Records that could not be decoded."),
     ("line.decoded", "Records of the kernel's hooks that could be decoded."),
     ("line.events.*", "Events, by kind."),
+    ("line.repeated", "Records of an end of a process that was told of before."),
     ("line.own", "Events of runmon's own canary, left out."),
     ("line.alerts", "Alerts."),
     ("line.incomplete", "Alerts that left before all facts about their container were there."),

@@ -36,8 +36,11 @@ pub enum Document {
 pub struct Sender {
     /// Name of the host.
     pub hostname: String,
-    /// Id of this boot: with it, event ids are unique for ever.
+    /// Id of this boot: with it, process ids are unique for ever.
     pub boot_id: String,
+    /// Id of this run: with it, and the boot's, event ids are unique for ever. The kernel side
+    /// numbers its records anew whenever it is loaded.
+    pub run_id: String,
     /// Name of the instance; empty for the only one.
     pub instance: String,
 }
@@ -69,10 +72,19 @@ impl Schema {
     }
 }
 
-/// An event id as text: boot, stream and number.
+/// An event id as text: boot, run, stream and number.
 #[must_use]
 pub fn event_id(sender: &Sender, id: crate::event::EventId) -> String {
-    format!("{}-{}-{}", sender.boot_id, id.stream, id.sequence)
+    format!("{}-{}-{}", run(sender), id.stream, id.sequence)
+}
+
+/// What ids of this run start with.
+#[must_use]
+pub fn run(sender: &Sender) -> String {
+    match sender.run_id.as_str() {
+        "" => sender.boot_id.clone(),
+        run => format!("{}-{run}", sender.boot_id),
+    }
 }
 
 /// A process id across pid reuse as text, unique for ever.

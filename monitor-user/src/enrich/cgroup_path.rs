@@ -77,7 +77,9 @@ fn certain<'p>(above: &str, last: &'p str) -> Option<(&'p str, Option<&'static s
     let runtime = match parent {
         "docker" => Some("docker"),
         "k8s.io" | "moby" => Some("containerd"),
-        _ => None,
+        _ if above.contains("/kubepods") => None,
+        // Anyone may give a directory such a name: its bundle decides.
+        _ => return None,
     };
     Some((last, runtime))
 }
@@ -144,5 +146,7 @@ mod tests {
         check("/machine.slice/libpod-ID.scope", Some((ID, Some("podman"), None, Shape::Certain)));
         check("/default/n1", Some(("n1", None, None, Shape::Possible)));
         check("/n1", None);
+        check("/anything/ID", Some((ID, None, None, Shape::Possible)));
+        check("/user.slice/user@1000.service/ID", None);
     }
 }

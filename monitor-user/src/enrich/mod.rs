@@ -28,6 +28,8 @@ pub enum Enriched {
     Event(Box<Event>),
     /// Only the state changed: a process that was found at start, or a cgroup.
     State,
+    /// It was told of before.
+    Repeat,
 }
 
 /// Adds who and where.
@@ -77,6 +79,10 @@ impl Enricher {
             RawBody::Fork { child, namespace_pid } => {
                 self.fork(task, child, namespace_pid);
                 Action::Fork { child }
+            }
+            // Two last threads can both find themselves the last.
+            RawBody::Exit { .. } if self.processes.get(task.key).is_some_and(|e| e.ended) => {
+                return Enriched::Repeat;
             }
             RawBody::Exit { status } => Action::Exit { status },
             RawBody::Connect(socket) => Action::Connect(socket_act(&socket)),
@@ -208,6 +214,7 @@ impl Enricher {
             ancestors,
             container: parent.container,
             cgroup: task.cgroup,
+            ended: false,
         };
         self.processes.insert(entry);
     }
@@ -222,6 +229,7 @@ impl Enricher {
             ancestors: self.processes.ancestors_of_child(task.parent),
             container: self.containers.of_cgroup(task.cgroup),
             cgroup: task.cgroup,
+            ended: false,
         };
         self.processes.insert(entry);
     }
@@ -250,7 +258,7 @@ impl Enricher {
             parent: task.parent,
             namespace_pid: task.namespace_pid,
             session_id: task.session_id,
-            executable: (!image.path.is_empty()).then(|| image.path.into()),
+            executable: (!image.path.is_empty()).then(|| rooted(image.path)),
             file: image.file,
             size: image.size,
             mtime_ns: image.mtime_ns,
@@ -262,7 +270,7 @@ impl Enricher {
             args_hash: (image.args_hash != 0).then_some(image.args_hash),
             env: self.selected_env(image.env),
             env_truncated: image.env_truncated,
-            cwd: image.cwd.into(),
+            cwd: rooted(image.cwd),
             tty: image.tty,
             stdio: image.stdio,
             cap_effective: image.cap_effective,
@@ -315,12 +323,21 @@ fn file_act(raw: &RawFileOpen<'_>, outcome: Outcome) -> FileAct {
     let reached = raw.file.inode != 0 || raw.file.magic != 0;
     let by_name = !reached && outcome != Outcome::Success;
     FileAct {
-        path: if by_name { absolute(raw.path, raw.cwd) } else { raw.path.into() },
+        path: if by_name { absolute(raw.path, raw.cwd) } else { rooted(raw.path) },
         name: by_name.then(|| raw.path.into()),
         file: reached.then_some(raw.file),
         open_flags: raw.open_flags,
         created: raw.created,
     }
+}
+
+/// A path that the kernel walked. One that was cut does not start at the root, and is marked so that
+/// it does not look as if it did.
+fn rooted(path: &[u8]) -> Box<[u8]> {
+    if path.is_empty() || path.starts_with(b"/") {
+        return path.into();
+    }
+    ["…/".as_bytes(), path].concat().into()
 }
 
 /// A name as a path from the root, as far as text alone can tell: `.` and `..` are worked out.

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     event::{Knowledge, Process, ProcessKey},
-    limits::{ANCESTORS, EXITED_LINGER_NS, PROCESS_OVERHEAD_BYTES},
+    limits::{ANCESTOR_ARGS_BYTES, ANCESTORS, EXITED_LINGER_NS, PROCESS_OVERHEAD_BYTES},
     raw_event::CgroupKey,
 };
 
@@ -27,6 +27,8 @@ pub struct Entry {
     pub container: Option<ContainerIndex>,
     /// The cgroup that it was last seen in.
     pub cgroup: CgroupKey,
+    /// Its end was told of.
+    pub ended: bool,
 }
 
 /// What happened to the table, for the counters.
@@ -102,6 +104,9 @@ impl ProcessTable {
 
     /// Marks a process as ended; records about it may still come for a while.
     pub fn exit(&mut self, key: ProcessKey, now_ns: u64) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.ended = true;
+        }
         self.exited.push_back((now_ns, key));
         while let Some((at, key)) = self.exited.front().copied() {
             if now_ns.saturating_sub(at) < EXITED_LINGER_NS {
@@ -117,7 +122,8 @@ impl ProcessTable {
     pub fn ancestors_of_child(&self, parent: ProcessKey) -> Arc<[Arc<Process>]> {
         let Some(entry) = self.entries.get(&parent) else { return Arc::clone(&self.no_ancestors) };
         let own = std::iter::once(&entry.process);
-        own.chain(entry.ancestors.iter()).take(ANCESTORS).cloned().collect()
+        let kept = own.chain(entry.ancestors.iter()).take(ANCESTORS);
+        kept.map(slim).collect()
     }
 
     /// What happened so far.
@@ -152,6 +158,18 @@ impl ProcessTable {
         self.bytes = self.bytes.saturating_sub(size(&entry.process));
         true
     }
+}
+
+/// A process as an ancestor: with the start of its arguments, and without an environment. Ancestors
+/// are held by every descendant and outlive their own place in the table.
+fn slim(process: &Arc<Process>) -> Arc<Process> {
+    if process.args.len() <= ANCESTOR_ARGS_BYTES && process.env.is_empty() {
+        return Arc::clone(process);
+    }
+    let mut slim = Process::clone(process);
+    slim.env = Box::default();
+    slim.args = slim.args.get(..ANCESTOR_ARGS_BYTES).unwrap_or(&slim.args).into();
+    Arc::new(slim)
 }
 
 /// Approximate bytes of a process and its place in the table.

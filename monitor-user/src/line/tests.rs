@@ -299,7 +299,7 @@ proptest! {
         let stats = bench.line.stats();
         let events: u64 = stats.events.iter().sum();
         prop_assert_eq!(stats.decode_errors, broken);
-        prop_assert_eq!(stats.records, stats.seeds + events + states + broken);
+        prop_assert_eq!(stats.records, stats.seeds + events + states + broken + stats.repeated);
         let left = bench.shown().iter().filter(|text| text.starts_with("event")).count();
         prop_assert_eq!(left as u64, events);
         let alerts = bench.shown().iter().filter(|text| text.starts_with("alert")).count();

@@ -85,10 +85,12 @@ impl Config {
     /// Whether this is the bundle of the container whose cgroup was asked about.
     fn names(&self, lookup: &Lookup) -> bool {
         let path = &self.linux.cgroups_path;
-        // The systemd driver writes `slice:prefix:id`, the other one the path itself.
-        path.is_empty()
-            || path.rsplit(':').next() == Some(&lookup.id)
-            || lookup.cgroup_path.ends_with(path.as_str())
+        // The systemd driver writes `slice:prefix:id`, and names the cgroup after the latter two;
+        // the other one writes the path itself.
+        if let [_slice, prefix, id] = path.split(':').collect::<Vec<_>>()[..] {
+            return lookup.cgroup_path.ends_with(&format!("/{prefix}-{id}.scope"));
+        }
+        *path == *lookup.cgroup_path
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions, rename},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -59,12 +59,26 @@ impl FileSink {
             bytes.extend_from_slice(line);
             bytes.push(b'\n');
         }
+        if !self.is_in_place() {
+            // Someone else moved or removed it: what comes now belongs into a new one.
+            self.file = append(&self.options.path)?;
+            self.bytes = self.file.metadata()?.len();
+        }
         if self.bytes > 0 && self.bytes + bytes.len() as u64 > self.options.rotate_bytes {
             self.rotate()?;
         }
         self.file.write_all(&bytes)?;
         self.bytes += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Whether the path still leads to the open file.
+    fn is_in_place(&self) -> bool {
+        let at_path = std::fs::metadata(&self.options.path);
+        match (at_path, self.file.metadata()) {
+            (Ok(path), Ok(open)) => (path.dev(), path.ino()) == (open.dev(), open.ino()),
+            _ => false,
+        }
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -116,6 +130,9 @@ mod tests {
         assert_eq!(read(numbered(&path, 1)), "third\n");
         assert_eq!(read(numbered(&path, 2)), "second\n");
         assert_eq!(read(numbered(&path, 3)), "");
+        std::fs::remove_file(&path).unwrap();
+        sink.write(&[b"fifth".to_vec()]).unwrap();
+        assert_eq!(read(path.clone()), "fifth\n", "a removed file is made again");
         std::fs::remove_dir_all(directory).unwrap();
     }
 }

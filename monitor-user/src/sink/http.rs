@@ -51,6 +51,9 @@ impl HttpSink {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(ANSWER))
             .http_status_as_error(false)
+            // A redirect is not an acknowledgement, and following one would turn POST into GET.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .build();
         Ok(Self { options, agent: config.into() })
     }

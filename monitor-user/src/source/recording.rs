@@ -116,6 +116,9 @@ pub struct Preamble {
     pub hostname: String,
     /// Id of the boot.
     pub boot_id: String,
+    /// Id of the run; event ids start with it.
+    #[serde(default)]
+    pub run_id: String,
     /// Wall clock minus boot clock, nanoseconds.
     pub clock_offset_ns: i64,
     /// The hooks that were attached, as `kind=backend`.
@@ -142,6 +145,7 @@ impl Preamble {
             kernel,
             hostname: host.hostname.clone(),
             boot_id: host.boot_id.clone(),
+            run_id: host.run_id.clone(),
             clock_offset_ns,
             hooks,
             env_keys,
@@ -160,7 +164,9 @@ pub struct Writer {
     env_keys: Vec<Box<[u8]>>,
     bytes: u64,
     limit_bytes: u64,
+    entries: u64,
     skipped: u64,
+    full: bool,
 }
 
 impl Writer {
@@ -179,7 +185,9 @@ impl Writer {
             env_keys: preamble.env_keys.iter().map(|key| key.as_bytes().into()).collect(),
             bytes: 0,
             limit_bytes,
+            entries: 0,
             skipped: 0,
+            full: false,
         };
         let head = rmp_serde::to_vec_named(preamble).map_err(|e| open(io::Error::other(e)))?;
         writer.put(&head)?;
@@ -190,8 +198,15 @@ impl Writer {
     pub fn append(&mut self, input: &Input<'_>) -> Result<(), RecordingError> {
         match input {
             Input::Record(record) => {
-                let scrubbed = rewrite::with_selected_env(record, &self.env_keys);
-                self.entry(RECORD, scrubbed.as_deref().unwrap_or(record))
+                match rewrite::with_selected_env(record, &self.env_keys) {
+                    Some(scrubbed) => self.entry(RECORD, &scrubbed),
+                    // What cannot be scrubbed is not written down.
+                    None if rewrite::may_hold_env(record) => {
+                        self.skipped += 1;
+                        Ok(())
+                    }
+                    None => self.entry(RECORD, record),
+                }
             }
             Input::Cgroup(key, path) => {
                 let packed = rmp_serde::to_vec(&(key.hierarchy, key.id, path));
@@ -214,11 +229,14 @@ impl Writer {
 
     fn entry(&mut self, tag: u8, binary: &[u8]) -> Result<(), RecordingError> {
         let Ok(length) = u32::try_from(binary.len()) else { return Ok(()) };
-        if self.bytes + u64::from(length) + 8 > self.limit_bytes {
+        // Once full it stays full: a recording with holes would tell a wrong story.
+        self.full |= self.bytes + u64::from(length) + 8 > self.limit_bytes;
+        if self.full {
             self.skipped += 1;
             return Ok(());
         }
         let [a, b, c, d] = length.to_be_bytes();
+        self.entries += 1;
         // An array of two: a small number, and a binary of 32 bits' length.
         self.put(&[0x92, tag, 0xc6, a, b, c, d])?;
         self.put(binary)
@@ -236,13 +254,19 @@ impl Writer {
         flushed.map_err(|source| self.io("written", source))
     }
 
+    /// Entries so far.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
     /// Bytes so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Inputs that found no room.
+    /// Inputs that were left out: for lack of room, or because they could not be scrubbed.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped

@@ -104,8 +104,12 @@ fn every_counter_is_described() {
     let program = ProgramState { attach: String::new(), cost: None };
     heartbeat.hooks =
         vec![HookState { kind: "exec", backend: None, programs: vec![program], blind: Vec::new() }];
-    let sender =
-        Sender { hostname: String::new(), boot_id: String::new(), instance: String::new() };
+    let sender = Sender {
+        hostname: String::new(),
+        boot_id: String::new(),
+        run_id: String::new(),
+        instance: String::new(),
+    };
     let written = Schema::Ecs.write(&Document::Heartbeat(heartbeat.into()), &sender).remove(0);
     let document: Value = serde_json::from_slice(&written).unwrap();
     let mut found = BTreeSet::new();

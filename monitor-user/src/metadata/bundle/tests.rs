@@ -50,7 +50,7 @@ fn a_pod_is_told_by_its_annotations() {
 #[test]
 fn the_sandbox_of_a_pod_is_named_so() {
     let state = state("sandbox", &[("k8s.io", "c1", &CRI.replace("\"container\"", "\"sandbox\""))]);
-    let asked = lookup("/x/c1", "c1");
+    let asked = lookup("/kubepods.slice/cri-containerd-c1.scope", "c1");
     assert_eq!(known(&find(state.path(), &asked).unwrap().container(&asked).name), "POD");
 }
 
@@ -89,7 +89,8 @@ fn what_is_no_bundle_is_none() {
 /// An id comes from the path of a cgroup, which a container may choose.
 #[test]
 fn an_id_cannot_lead_elsewhere() {
-    let state = state("elsewhere", &[("default", "n1", "{}"), ("default/n1", "sub", "{}")]);
+    let own = r#"{"linux":{"cgroupsPath":"/default/n1"}}"#;
+    let state = state("elsewhere", &[("default", "n1", own), ("default/n1", "sub", own)]);
     for id in ["", ".", "..", "../default/n1", "n1/sub", "/etc", ".hidden"] {
         assert_eq!(find(state.path(), &lookup("/default/n1", id)), None, "{id}");
     }

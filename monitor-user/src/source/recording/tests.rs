@@ -24,6 +24,7 @@ fn preamble() -> Preamble {
     let sender = Sender {
         hostname: "builder".to_owned(),
         boot_id: "boot".to_owned(),
+        run_id: String::new(),
         instance: String::new(),
     };
     let (hooks, keys) = (vec!["exec=tracepoint".to_owned()], vec!["PATH".to_owned()]);
