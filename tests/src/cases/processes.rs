@@ -192,7 +192,9 @@ fn older_processes(stage: &Stage<'_>) {
         .run(&stage.name("older"), &["/bin/sh", "-c", "while sleep 0.2; do : > /tmp/beat; done"]);
     let daemon = stage.watch();
     let alert = daemon.expect("a write of the older shell", |it| {
-        it["container"]["id"] == container.id() && it["file"]["path"] == "/tmp/beat"
+        it["container"]["id"] == container.id()
+            && it["file"]["path"] == "/tmp/beat"
+            && it["runmon"]["metadata"]["state"] == "complete"
     });
     Place::In(&container).assert_named_in(&alert);
     let process = &alert["process"];
