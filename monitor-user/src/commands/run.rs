@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use monitor_rules::KindSet;
 
 use super::{
     Usage, bell_of_signals, check_host, live_options, load_rules, say, say_unseen, schema, sender,
@@ -18,10 +19,12 @@ use crate::{
     daemon::{Daemon, record_kinds},
     document::Schema,
     enrich::Enricher,
+    event::Action,
     instance::{DEFAULT_NAME, Instance},
     limits,
     line::Line,
     live::{Live, boottime_ns, clock_offset_ns},
+    rules::Rules,
     sink::{Fanout, SinkOptions, file::FileSink, stdout},
 };
 
@@ -41,7 +44,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let instance = register(&config, name)?;
     let fanout = open_sinks(&config, args, sender(name))?;
     let bell = bell_of_signals()?;
-    let kinds = record_kinds(rules.kinds());
+    let kinds = record_kinds(wanted(&config, &rules));
     let mut live =
         Live::start(&live_options(&config, &args.live, kinds), instance, bell).map_err(explain)?;
     let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), &config.env_keys);
@@ -63,6 +66,14 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         say(&format!("sink {} lost {} of {} documents", sink.name, sink.dropped, sink.offered));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The kinds of event to see: those that a rule can match, or all where a sink wants them.
+fn wanted(config: &Config, rules: &Rules) -> KindSet {
+    if config.sinks.iter().any(|sink| sink.events) {
+        return KindSet::first(Action::KINDS.len());
+    }
+    rules.kinds()
 }
 
 /// When a limited run ends, on the boot clock.
