@@ -151,7 +151,14 @@ impl Container<'_> {
     /// Performs an act in it. Process ids in the report are those of its own namespace.
     pub fn trigger(&self, args: &[&str]) -> Report {
         let command: Vec<&str> = [image::TRIGGER].into_iter().chain(args.iter().copied()).collect();
-        let output = self.exec(&command);
+        let mut output = self.exec(&command);
+        // On a busy machine the runtime may end a session before it has passed its output on.
+        for _ in 1..TRIES {
+            if !output.stdout.is_empty() {
+                break;
+            }
+            output = self.exec(&command);
+        }
         report(&output.stdout, &output.stderr)
     }
 }
@@ -161,6 +168,9 @@ impl Drop for Container<'_> {
         remove(self.runtime, &self.name);
     }
 }
+
+/// How often an act is tried whose report does not come through.
+const TRIES: usize = 3;
 
 static NEXT_EXEC: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
