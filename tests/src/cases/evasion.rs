@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::Case;
 use crate::daemon::is_alert;
-use crate::features::expected_here;
 use crate::lab::Stage;
 use crate::laws::number;
 use crate::place::Place;
