@@ -108,8 +108,8 @@ fn check_host() -> anyhow::Result<()> {
     }
     if !in_initial_pid_namespace() {
         bail!(
-            "this process is in a pid namespace of its own, and the kernel tells of the host's pids\n\
-             hint: give the container the host's: hostPID: true in Kubernetes, --pid=host elsewhere"
+            "this process is in a pid namespace of its own; the kernel tells of the host's pids\n\
+             hint: give the container the host's: hostPID in Kubernetes, --pid=host elsewhere"
         );
     }
     if !Path::new(crate::bpf::btf::VMLINUX).exists() {

@@ -448,8 +448,9 @@ fn line(heartbeat: &Heartbeat) -> Value {
         .collect();
     json!({
         "records": line.records, "seeds": line.seeds, "decode_errors": line.decode_errors,
-        "decoded": heartbeat.decoded, "events": events, "repeated": line.repeated, "own": line.own, "alerts": line.alerts,
-        "incomplete": line.incomplete, "updates": line.updates, "parked": line.parked,
+        "decoded": heartbeat.decoded, "events": events, "repeated": line.repeated,
+        "own": line.own, "alerts": line.alerts, "incomplete": line.incomplete,
+        "updates": line.updates, "parked": line.parked,
         "parked_expired": line.parked_expired,
     })
 }

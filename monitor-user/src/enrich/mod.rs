@@ -331,8 +331,8 @@ fn file_act(raw: &RawFileOpen<'_>, outcome: Outcome) -> FileAct {
     }
 }
 
-/// A path that the kernel walked. One that was cut does not start at the root, and is marked so that
-/// it does not look as if it did.
+/// A path that the kernel walked. One that was cut does not start at the root, and is marked so
+/// that it does not look as if it did.
 fn rooted(path: &[u8]) -> Box<[u8]> {
     if path.is_empty() || path.starts_with(b"/") {
         return path.into();

@@ -9,6 +9,8 @@
 //! | 1 | a cgroup that was there at start: MessagePack of `[hierarchy, id, path]` |
 //! | 2 | facts about a container: MessagePack of a map |
 
+mod facts;
+
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufReader, BufWriter, Read, Write},
@@ -18,13 +20,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    decode::rewrite,
-    enrich::container::ContainerFacts,
-    event::{Container, Fact, FactSource, Reason},
-    line::Input,
-    raw_event::CgroupKey,
-};
+use facts::RawFacts;
+
+use crate::{decode::rewrite, line::Input, raw_event::CgroupKey};
 
 /// What a preamble says of itself.
 const FORMAT: &str = "runmon recording";
@@ -433,75 +431,6 @@ impl<R: Read> Read for Counted<R> {
         let count = self.input.read(buffer)?;
         self.bytes += count as u64;
         Ok(count)
-    }
-}
-
-/// Facts as they are written down: a value with its source, or the reason why there is none.
-#[derive(Serialize, Deserialize)]
-struct RawFacts {
-    cgroup_path: String,
-    id: Option<String>,
-    facts: Vec<(String, Option<String>, String)>,
-}
-
-const NAMES: [&str; 7] =
-    ["runtime", "name", "image", "image_digest", "pod_name", "pod_namespace", "pod_uid"];
-
-impl From<&ContainerFacts> for RawFacts {
-    fn from(facts: &ContainerFacts) -> Self {
-        let raw = |(name, fact): (&str, &Fact<Box<str>>)| match fact {
-            Fact::Known(value, source) => {
-                (name.to_owned(), Some(value.to_string()), source.name().to_owned())
-            }
-            Fact::Unknown(reason) => (name.to_owned(), None, reason.name().to_owned()),
-        };
-        let of = |c: &Container| {
-            let facts = [
-                &c.runtime,
-                &c.name,
-                &c.image,
-                &c.image_digest,
-                &c.pod_name,
-                &c.pod_namespace,
-                &c.pod_uid,
-            ];
-            NAMES.into_iter().zip(facts).map(raw).collect()
-        };
-        Self {
-            cgroup_path: facts.cgroup_path.to_string(),
-            id: facts.container.as_ref().map(|container| container.id.to_string()),
-            facts: facts.container.as_ref().map(of).unwrap_or_default(),
-        }
-    }
-}
-
-impl From<RawFacts> for ContainerFacts {
-    fn from(raw: RawFacts) -> Self {
-        let fact = |name: &str| {
-            let found = raw.facts.iter().find(|(known, _, _)| known == name);
-            match found {
-                Some((_, Some(value), source)) => {
-                    let source = FactSource::from_name(source).unwrap_or(FactSource::Bundle);
-                    Fact::Known(value.as_str().into(), source)
-                }
-                Some((_, None, reason)) => {
-                    Fact::Unknown(Reason::from_name(reason).unwrap_or(Reason::NotInBundle))
-                }
-                None => Fact::Unknown(Reason::NotInBundle),
-            }
-        };
-        let container = raw.id.as_ref().map(|id| Container {
-            id: id.as_str().into(),
-            cgroup_path: raw.cgroup_path.as_str().into(),
-            runtime: fact("runtime"),
-            name: fact("name"),
-            image: fact("image"),
-            image_digest: fact("image_digest"),
-            pod_name: fact("pod_name"),
-            pod_namespace: fact("pod_namespace"),
-            pod_uid: fact("pod_uid"),
-        });
-        Self { cgroup_path: raw.cgroup_path.as_str().into(), container }
     }
 }
 

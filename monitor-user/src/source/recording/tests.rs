@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     document::Sender,
+    enrich::container::ContainerFacts,
+    event::{Container, Fact, FactSource, Reason},
     records::{self, ProgramStart, Who, every_kind, folder::Folder},
 };
 
