@@ -4,15 +4,15 @@ use monitor_common::limits::ARGV_HASH_BYTES;
 
 use crate::{maps::PATHS, read};
 
+const CHUNK: usize = 4096;
+
 /// FNV-1a over the 64-bit words of the arguments, final zeros added: two long command lines that
 /// differ behind the recorded part are still told apart.
 ///
-/// A global function: the verifier looks at it once, by itself.
+/// Global functions: the verifier looks at each once, by itself.
+#[inline(never)]
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn rm_hash_args(slot: u32, start: u64, length: u64) -> u64 {
-    const CHUNK: usize = 4096;
-    /// Words a round: a round less is one that the verifier need not walk.
-    const UNROLL: usize = 32;
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return 0 };
     let bytes: *mut u8 = buffer.cast();
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -29,19 +29,30 @@ pub(crate) extern "C" fn rm_hash_args(slot: u32, start: u64, length: u64) -> u64
         if !unsafe { read::copy_user(bytes, part, start + done) } {
             break;
         }
-        let mut word = 0;
-        while word < CHUNK / 8 {
-            let mut unrolled = 0;
-            while unrolled < UNROLL {
-                // SAFETY: a word within the chunk.
-                hash ^=
-                    unsafe { bytes.cast::<u64>().wrapping_add(word + unrolled).read_volatile() };
-                hash = hash.wrapping_mul(0x0000_0100_0000_01b3);
-                unrolled += 1;
-            }
-            word += UNROLL;
-        }
+        hash = rm_hash_chunk(slot, hash);
         done += CHUNK as u64;
+    }
+    hash
+}
+
+/// Goes on with `hash` over a chunk in the buffer.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_hash_chunk(slot: u32, mut hash: u64) -> u64 {
+    /// Words a round: a round less is one that the verifier need not walk.
+    const UNROLL: usize = 32;
+    let Some(buffer) = PATHS.get_ptr_mut(slot) else { return hash };
+    let words: *mut u64 = buffer.cast();
+    let mut word = 0;
+    while word < CHUNK / 8 {
+        let mut unrolled = 0;
+        while unrolled < UNROLL {
+            // SAFETY: a word within the chunk, which lies in the buffer.
+            hash ^= unsafe { words.wrapping_add(word + unrolled).read_volatile() };
+            hash = hash.wrapping_mul(0x0000_0100_0000_01b3);
+            unrolled += 1;
+        }
+        word += UNROLL;
     }
     hash
 }

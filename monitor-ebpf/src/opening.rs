@@ -56,7 +56,7 @@ pub(crate) fn writes(mode: u32, open_flags: u32) -> bool {
 
 /// A name that led to no file, and the directory that it starts from if it is relative.
 #[inline(always)]
-pub(crate) fn refused_file(
+pub(crate) fn refused_file<const TYPED: bool>(
     record: &Record,
     process: Kptr,
     open_flags: u32,
@@ -67,7 +67,7 @@ pub(crate) fn refused_file(
     body.open_flags = open_flags;
     body.created = 0;
     body.path_len = append_name(record);
-    let fs: Kptr = member::<true, _>(process, Member::TaskFs);
+    let fs: Kptr = member::<TYPED, _>(process, Member::TaskFs);
     let cwd = fs.wrapping_add(offset(Member::FsPwd));
     body.cwd_len = record.append_path::<BEFORE_CWD, { CWD_BYTES as u64 }>(cwd);
     Ok(())
@@ -75,10 +75,10 @@ pub(crate) fn refused_file(
 
 /// The file object behind a descriptor of the current task.
 #[inline(always)]
-pub(crate) fn file_of(process: Kptr, descriptor: u64) -> Option<Kptr> {
-    let files: Kptr = member::<true, _>(process, Member::TaskFiles);
-    let table: Kptr = member::<true, _>(files, Member::FilesFdt);
-    if descriptor >= u64::from(member::<true, u32>(table, Member::FdtableMaxFds)) {
+pub(crate) fn file_of<const TYPED: bool>(process: Kptr, descriptor: u64) -> Option<Kptr> {
+    let files: Kptr = member::<TYPED, _>(process, Member::TaskFiles);
+    let table: Kptr = member::<TYPED, _>(files, Member::FilesFdt);
+    if descriptor >= u64::from(member::<TYPED, u32>(table, Member::FdtableMaxFds)) {
         return None;
     }
     let array: Kptr = raw(table.wrapping_add(offset(Member::FdtableFd)));

@@ -21,9 +21,11 @@ pub(crate) struct Buffer {
     /// First byte in use. In memory for the verifier's sake: as a local it would be followed
     /// exactly through every round and the walk would never verify.
     position: u64,
-    /// The `struct path` to walk. Handed over in memory, since a global function takes no typed
-    /// pointer.
-    of: u64,
+    /// The dentry that the walk is at. It stands in memory like the mount, since a global function
+    /// takes no pointers.
+    dentry: u64,
+    /// The `struct mount` that the dentry is on.
+    mount: u64,
     bytes: [u8; PATH_BYTES + NAME_BYTES + 1],
 }
 
@@ -32,34 +34,50 @@ pub(crate) struct Buffer {
 #[inline(always)]
 pub(crate) fn build(slot: u32, of: Kptr) -> Option<(*mut Buffer, bool)> {
     let buffer = PATHS.get_ptr_mut(slot)?;
-    // SAFETY: the buffer belongs to a claimed slot.
-    unsafe { subject(buffer).write_volatile(of as u64) };
-    let cut = rm_walk_path(slot) != 0;
-    Some((buffer, cut))
+    let [vfsmount, dentry] = both(of, Member::PathMnt, Member::PathDentry);
+    set(dentry_of(buffer), dentry);
+    set(mount_of(buffer), vfsmount.wrapping_sub(offset(Member::MountMnt) as u64));
+    set_position(buffer, PATH_BYTES as u64);
+    Some((buffer, rm_walk_path(slot) == CUT))
 }
 
-/// A global function: the verifier looks at it once, by itself, and not again at every call.
+/// What came of a part of the walk.
+const WHOLE: u64 = 0;
+const CUT: u64 = 1;
+const GOES_ON: u64 = 2;
+
+/// Directories that one part of the walk climbs: most paths end in the first or second.
+const PART_DEPTH: u32 = 8;
+
+/// Global functions: the verifier looks at each once, by itself. In two, so that it follows the
+/// steps of one part instead of all that there can be.
+#[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn rm_walk_path(slot: u32) -> u64 {
-    let Some(buffer) = PATHS.get_ptr_mut(slot) else { return 1 };
-    // SAFETY: the buffer belongs to a claimed slot.
-    let of = unsafe { subject(buffer).read_volatile() };
-    u64::from(walk(buffer, of as Kptr))
+    let mut part = 0;
+    while part < PATH_DEPTH / PART_DEPTH {
+        part += 1;
+        let end = rm_walk_part(slot);
+        if end != GOES_ON {
+            return end;
+        }
+    }
+    CUT
 }
 
-#[inline(always)]
-fn walk(buffer: *mut Buffer, of: Kptr) -> bool {
-    let [vfsmount, dentry] = both(of, Member::PathMnt, Member::PathDentry);
-    let mut dentry = dentry as Kptr;
-    let mut place = (vfsmount as Kptr).wrapping_sub(offset(Member::MountMnt));
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_walk_part(slot: u32) -> u64 {
+    let Some(buffer) = PATHS.get_ptr_mut(slot) else { return CUT };
+    let mut dentry = get(dentry_of(buffer)) as Kptr;
+    let mut place = get(mount_of(buffer)) as Kptr;
     let mut mount = Mount::read(place);
-    set_position(buffer, PATH_BYTES as u64);
     let mut step = 0;
-    while step < PATH_DEPTH {
+    while step < PART_DEPTH {
         step += 1;
         if dentry == mount.root {
             if mount.parent == place || mount.parent.is_null() {
-                return false;
+                return WHOLE;
             }
             dentry = mount.mountpoint;
             place = mount.parent;
@@ -71,14 +89,16 @@ fn walk(buffer: *mut Buffer, of: Kptr) -> bool {
             // A root that is no mount's root: a file that never had a directory (memfd), or a
             // tree that was unmounted.
             let own = position(buffer) == PATH_BYTES as u64;
-            return if own { !prepend(buffer, length, name) } else { true };
+            return if own && prepend(buffer, length, name) { WHOLE } else { CUT };
         }
         if !prepend(buffer, length, name) {
-            return true;
+            return CUT;
         }
         dentry = parent;
     }
-    true
+    set(dentry_of(buffer), dentry as u64);
+    set(mount_of(buffer), place as u64);
+    GOES_ON
 }
 
 /// What the walk needs of a `struct mount`.
@@ -120,7 +140,7 @@ fn both(base: Kptr, first: Member, second: Member) -> [u64; 2] {
     [read::raw(base.wrapping_add(offset(first))), read::raw(base.wrapping_add(offset(second)))]
 }
 
-/// The path that [`walk`] left in the buffer: where it starts, and its length.
+/// The path that the walk left in the buffer: where it starts, and its length.
 #[inline(always)]
 pub(crate) fn built(buffer: *mut Buffer) -> (Kptr, u64) {
     let position = read::at_most(position(buffer), PATH_BYTES as u64 - 1);
@@ -175,14 +195,24 @@ fn prepend(buffer: *mut Buffer, length: u64, name: Kptr) -> bool {
 
 #[inline(always)]
 fn position(buffer: *mut Buffer) -> u64 {
-    // SAFETY: the buffer belongs to a claimed slot.
-    unsafe { cursor(buffer).read_volatile() }
+    get(cursor(buffer))
 }
 
 #[inline(always)]
 fn set_position(buffer: *mut Buffer, position: u64) {
-    // SAFETY: the buffer belongs to a claimed slot.
-    unsafe { cursor(buffer).write_volatile(position) }
+    set(cursor(buffer), position);
+}
+
+#[inline(always)]
+fn get(word: *mut u64) -> u64 {
+    // SAFETY: a word of a buffer that belongs to a claimed slot.
+    unsafe { word.read_volatile() }
+}
+
+#[inline(always)]
+fn set(word: *mut u64, value: u64) {
+    // SAFETY: as in `get`.
+    unsafe { word.write_volatile(value) }
 }
 
 #[inline(always)]
@@ -192,9 +222,15 @@ fn cursor(buffer: *mut Buffer) -> *mut u64 {
 }
 
 #[inline(always)]
-fn subject(buffer: *mut Buffer) -> *mut u64 {
+fn dentry_of(buffer: *mut Buffer) -> *mut u64 {
     // SAFETY: only the address is taken.
-    unsafe { &raw mut (*buffer).of }
+    unsafe { &raw mut (*buffer).dentry }
+}
+
+#[inline(always)]
+fn mount_of(buffer: *mut Buffer) -> *mut u64 {
+    // SAFETY: only the address is taken.
+    unsafe { &raw mut (*buffer).mount }
 }
 
 #[inline(always)]

@@ -55,7 +55,8 @@ impl Block {
 ///
 /// `TYPED`: `base` came from the context or from another typed read, so that the verifier knows
 /// its struct. Such a read is one instruction instead of a helper call (where the kernel allows
-/// it, see [`direct`]), and a pointer read so is typed again.
+/// it, see [`direct`]), and a pointer read so is typed again. To verify each such pointer,
+/// newer kernels (6.18 does) search all their types by name: what runs seldom is not worth that.
 #[inline(always)]
 pub(crate) fn member<const TYPED: bool, T: Plain>(base: Kptr, member: Member) -> T {
     at::<TYPED, T>(base, offset(member))

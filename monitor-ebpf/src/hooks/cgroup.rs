@@ -35,10 +35,10 @@ fn rm_cgroup_rmdir(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn send(kind: RecordKind, program: Program, cgroup: Kptr, path: Kptr) -> i32 {
-    record::send::<true>(kind, program, task::current::<true>(), |record| {
+    record::send::<false>(kind, program, task::current::<false>(), |record| {
         let root: Kptr = raw(cgroup.wrapping_add(offset(Member::CgroupRoot)));
         let body: &mut Cgroup = record.body();
-        body.id = task::cgroup_id::<true>(cgroup);
+        body.id = task::cgroup_id::<false>(cgroup);
         body.hierarchy = raw(root.wrapping_add(offset(Member::CgroupRootHierarchyId)));
         body.path_len = record.append_string::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(path);
         Ok(())

@@ -81,7 +81,7 @@ fn rm_filp_open(ctx: FExitContext) -> i32 {
     record::send::<true>(RecordKind::FileOpen, Program::FilpOpen, process, |record| {
         record.header().origin = origin::KERNEL_COPY;
         record.header().outcome = result as i32;
-        refused_file(record, process, open_flags, |record| {
+        refused_file::<true>(record, process, open_flags, |record| {
             let name: Kptr = member::<true, _>(name, Member::FilenameName);
             record.append_string::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(name)
         })
@@ -127,7 +127,7 @@ fn sysexit(registers: Kptr, number: u64, result: i64) -> Option<()> {
     if result < 0 {
         return refused_call(process, &call, result);
     }
-    let opened = Opened::read(file_of(process, result as u64)?);
+    let opened = Opened::read(file_of::<true>(process, result as u64)?);
     let asked = call.flags.unwrap_or(0);
     if !is_change(&opened, asked) {
         return None;
@@ -157,7 +157,7 @@ fn refused_call(process: Kptr, call: &open_call::Call, result: i64) -> Option<()
     record::send::<true>(RecordKind::FileOpen, Program::SysExitOpen, process, |record| {
         record.header().origin = origin::USER_MEMORY;
         record.header().outcome = result as i32;
-        refused_file(record, process, open_flags, |record| {
+        refused_file::<true>(record, process, open_flags, |record| {
             record.append_user_string::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(call.name)
         })
     });

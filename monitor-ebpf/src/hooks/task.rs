@@ -24,12 +24,12 @@ fn rm_task_iter(ctx: *mut c_void) -> i32 {
     let meta: *const *mut c_void = unsafe { ctx.cast::<Kptr>().read_volatile() }.cast();
     // SAFETY: as above.
     let walked = unsafe { ctx.cast::<Kptr>().wrapping_add(1).read_volatile() };
-    if walked.is_null() || task::pid::<true>(walked) != task::tid::<true>(walked) {
+    if walked.is_null() || task::pid::<false>(walked) != task::tid::<false>(walked) {
         return 0;
     }
     let Some(record) = Record::claim() else { return 0 };
-    record.start::<true>(RecordKind::Task, Program::TaskIter, walked);
-    task::identify::<true>(record.header(), walked);
+    record.start::<false>(RecordKind::Task, Program::TaskIter, walked);
+    task::identify::<false>(record.header(), walked);
     fill(&record, walked);
     let length = record.finish();
     // SAFETY: `struct bpf_iter_meta` starts with the sequence file.
@@ -46,12 +46,12 @@ fn fill(record: &Record, walked: Kptr) {
     let body: &mut Image = record.body();
     // In place: a value on its way through the stack would take a quarter of it.
     zerocopy::FromZeros::zero(body);
-    let fs: Kptr = member::<true, _>(walked, Member::TaskFs);
-    let mm: Kptr = member::<true, _>(walked, Member::TaskMm);
+    let fs: Kptr = member::<false, _>(walked, Member::TaskFs);
+    let mm: Kptr = member::<false, _>(walked, Member::TaskMm);
     if mm.is_null() {
         return; // a kernel thread
     }
-    let executed: Kptr = member::<true, _>(mm, Member::MmExeFile);
+    let executed: Kptr = member::<false, _>(mm, Member::MmExeFile);
     if !executed.is_null() {
         file::describe(&mut body.file, &Opened::read(executed));
         let path = executed.wrapping_add(offset(Member::FilePath));

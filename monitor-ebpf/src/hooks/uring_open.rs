@@ -30,16 +30,16 @@ fn rm_uring_open(ctx: BtfTracePointContext) -> i32 {
     if descriptor < 0 || uring::slot(request) != 0 {
         return 0;
     }
-    let process = task::current::<true>();
-    let Some(opened) = file_of(process, descriptor as u64) else { return 0 };
+    let process = task::current::<false>();
+    let Some(opened) = file_of::<false>(process, descriptor as u64) else { return 0 };
     let opened = Opened::read(opened);
     if !is_change(&opened, 0) {
         return 0;
     }
-    if own::is_own(Program::UringOpen, task::pid::<true>(process)) {
+    if own::is_own(Program::UringOpen, task::pid::<false>(process)) {
         return 0;
     }
-    record::send::<true>(RecordKind::FileOpen, Program::UringOpen, process, |record| {
+    record::send::<false>(RecordKind::FileOpen, Program::UringOpen, process, |record| {
         record.header().flags |= flags::IO_URING;
         opened_file(record, &opened, 0)
     });
@@ -62,16 +62,16 @@ fn rm_uring_submit(ctx: BtfTracePointContext) -> i32 {
     if !for_writing(open_flags) {
         return 0;
     }
-    let process = task::current::<true>();
-    if own::is_own(Program::UringSubmit, task::pid::<true>(process)) {
+    let process = task::current::<false>();
+    if own::is_own(Program::UringSubmit, task::pid::<false>(process)) {
         return 0;
     }
-    record::send::<true>(RecordKind::FileOpen, Program::UringSubmit, process, |record| {
+    record::send::<false>(RecordKind::FileOpen, Program::UringSubmit, process, |record| {
         let header = record.header();
         header.origin = origin::KERNEL_COPY;
         header.flags |= flags::IO_URING;
         header.outcome = OUTCOME_UNKNOWN;
-        refused_file(record, process, open_flags, |record| {
+        refused_file::<false>(record, process, open_flags, |record| {
             let name = uring::name(request);
             record.append_string::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(name)
         })
