@@ -4,9 +4,9 @@
 /// names that are passed to it.
 pub const PATH_BYTES: usize = 4096;
 
-/// Directories that a path walk climbs before it gives up and marks the path as cut. Each step
-/// costs verifier time; real trees are far below this.
-pub const PATH_DEPTH: u32 = 64;
+/// Directories that a path walk climbs before it gives up and marks the path as cut: as many as a
+/// path of [`PATH_BYTES`] can have.
+pub const PATH_DEPTH: u32 = 2048;
 
 /// Longest working directory that is recorded.
 pub const CWD_BYTES: usize = 1024;

@@ -73,11 +73,7 @@ impl Object {
             .cgroup_v1_controller
             .and_then(|name| types.enum_value("cgroup_subsys_id", &format!("{name}_cgrp_id")))
             .unwrap_or(settings::NO_V1);
-        let (log_level, verifier_log) = if options.kernel_log {
-            (5_u8, VerifierLogLevel::DEBUG)
-        } else {
-            (0, VerifierLogLevel::DISABLE)
-        };
+        let log_level = if options.kernel_log { 5_u8 } else { 0 };
         drop(types);
         let btf = read_btf()?;
         let ebpf = EbpfLoader::new()
@@ -88,7 +84,9 @@ impl Object {
             .override_global(settings::CGROUP_V1_SUBSYSTEM, &subsystem, true)
             .override_global("AYA_LOG_LEVEL", &log_level, false)
             .map_max_entries(settings::RECORDS, options.ring_bytes)
-            .verifier_log_level(verifier_log)
+            // Asked for only after a refusal. Without it, older kernels then hide their reason
+            // behind EINVAL.
+            .verifier_log_level(VerifierLogLevel::DEBUG)
             .load(OBJECT)
             .map_err(|source| BpfError::Load(Box::new(source)))?;
         Ok(Self {

@@ -135,7 +135,10 @@ fn attach_candidate(
             Err(error) => {
                 detach(object, &attached)?;
                 let label = attach_point(*program).label();
-                return Ok(Err(format!("{label}: {}", root_cause(&error))));
+                // With the verifier's log, where there is one.
+                let why = format!("{label}: {}", root_cause(&error));
+                tracing::debug!("{label} cannot be used: {:#}", anyhow::Error::from(error));
+                return Ok(Err(why));
             }
         }
     }
