@@ -27,6 +27,8 @@ pub struct Decision {
     pub fires: bool,
     /// The fields that were asked for and not known.
     pub undecided: Vec<Undecided>,
+    /// The exception, by number, that keeps a rule quiet of which this is the decision.
+    pub excepted: Option<usize>,
 }
 
 impl<E> Condition<E> {
@@ -55,15 +57,19 @@ impl<E> Condition<E> {
         Self { node, schema, kinds }
     }
 
+    pub(crate) fn time_of(&self, event: &E) -> i64 {
+        (self.schema.time_of)(event)
+    }
+
+    pub(crate) fn node(&self) -> &Node<E> {
+        &self.node
+    }
+
     /// Whether the condition holds. `Unknown` if that hangs on a pending fact: wait and ask again,
     /// or decide.
     #[must_use]
     pub fn eval(&self, event: &E) -> Tri {
-        self.eval_kind(event, (self.schema.kind_of)(event))
-    }
-
-    pub(crate) fn eval_kind(&self, event: &E, kind: u8) -> Tri {
-        self.node.eval(event, kind, &mut Waiting)
+        self.node.eval(event, (self.schema.kind_of)(event), &mut Waiting)
     }
 
     /// Whether the condition holds when the waiting is over.
@@ -72,7 +78,7 @@ impl<E> Condition<E> {
         let mut watch = Final::default();
         let kind = (self.schema.kind_of)(event);
         let fires = self.node.eval(event, kind, &mut watch) == Tri::True;
-        Decision { fires, undecided: watch.undecided }
+        Decision { fires, undecided: watch.undecided, excepted: None }
     }
 
     /// Why the condition holds or not: every check with the values that it saw.

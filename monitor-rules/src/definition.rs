@@ -58,6 +58,9 @@ pub(crate) struct RuleDefinition {
     pub(crate) false_positives: Vec<String>,
     pub(crate) triage: Vec<String>,
     pub(crate) exceptions: Option<Vec<Exception>>,
+    pub(crate) mode: Option<At<String>>,
+    pub(crate) expected_rate: Option<At<String>>,
+    pub(crate) aggregate: Option<AggregateDefinition>,
     pub(crate) tests: Vec<RuleTest>,
     pub(crate) overrides: Overrides,
 }
@@ -80,12 +83,27 @@ pub(crate) struct Exception {
     pub(crate) rows: Vec<Vec<ExceptionValue>>,
     /// Whether `fields` was written as one word: then each value stands alone.
     pub(crate) single: bool,
+    pub(crate) owner: Option<String>,
+    pub(crate) reason: Option<String>,
+    /// A day or an instant, as written.
+    pub(crate) expires: Option<At<String>>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum ExceptionValue {
     One(At<String>),
     Many(Vec<At<String>>, Place),
+}
+
+/// What makes an alert of several events.
+#[derive(Clone, Debug)]
+pub(crate) struct AggregateDefinition {
+    pub(crate) place: Place,
+    pub(crate) count: Option<At<String>>,
+    pub(crate) distinct: Option<At<String>>,
+    pub(crate) sequence: Option<Vec<Text>>,
+    pub(crate) within: Option<At<String>>,
+    pub(crate) by: Vec<At<String>>,
 }
 
 /// What a rule's test expects.

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! ```
-//! use monitor_rules::{Arg, ArgRule, Field, Get, KindSet, RuleFile, RuleSet, Schema, Type, Value};
+//! use monitor_rules::{Arg, ArgRule, Field, Get, KindSet, RuleFile, RuleSet, Schema, Scratch, Type, Value};
 //!
 //! struct Event { name: String }
 //!
@@ -37,6 +37,7 @@
 //!     ],
 //!     kinds: &["exec"],
 //!     kind_of: |_| 0,
+//!     time_of: |_| 0,
 //!     type_field: "evt.type",
 //!     types: &[("execve", EXEC)],
 //! };
@@ -55,9 +56,9 @@
 //! assert!(!loaded.has_errors());
 //! let event = Event { name: "sh".to_owned() };
 //! let mut output = Vec::new();
-//! for found in loaded.rules.matches(&event) {
+//! loaded.rules.each_match(&event, &mut Scratch::default(), |found| {
 //!     found.rule.output.render(&event, &mut output);
-//! }
+//! });
 //! assert_eq!(output, b"shell sh");
 //! ```
 #![forbid(unsafe_code)]
@@ -88,6 +89,11 @@ mod compile;
 mod node;
 mod term;
 
+mod aggregate;
+mod matching;
+mod time;
+mod windows;
+
 mod base64;
 mod cidr;
 mod glob;
@@ -99,6 +105,7 @@ mod explain;
 
 mod attack;
 mod condition;
+mod exception;
 mod priority;
 mod rule;
 mod ruleset;
@@ -107,20 +114,24 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use aggregate::Aggregate;
 pub use attack::Tactic;
 pub use condition::{Condition, Decision};
 pub use definition::{Expect, RuleTest, TestField, TestValue};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use eval::{Tri, Undecided};
+pub use exception::RuleException;
 pub use explain::{Explained, Part};
 pub use kind::KindSet;
+pub use matching::Scratch;
 pub use priority::Priority;
-pub use rule::{About, Rule};
-pub use ruleset::{Loaded, Match, RuleSet};
+pub use rule::{About, Mode, Rate, Rule};
+pub use ruleset::{Loaded, Match, Outcome, RuleSet};
 pub use schema::{Arg, ArgRule, Field, Get, Key, Schema, Type};
 pub use source::RuleFile;
 pub use template::Template;
 pub use value::{Unknown, Value, Visit};
+pub use windows::{Gathered, Windows};
 
 /// Checks the form of a rule file without a schema: YAML, objects, keys and the grammar of each
 /// condition. Total for any bytes, which makes it the entry for fuzzing.

@@ -36,5 +36,17 @@ pub const REGEX_BYTES_MAX: usize = 1024 * 1024;
 /// Diagnostics that are kept; one more says how many were left out.
 pub const DIAGNOSTICS_MAX: usize = 500;
 
+/// Matches that one alert may be made of.
+pub const AGGREGATE_COUNT_MAX: usize = 10_000;
+
+/// Steps of a sequence.
+pub const AGGREGATE_STEPS_MAX: usize = 16;
+
+/// Keys that events are gathered for at once, of all rules together: about 10 MiB.
+pub const AGGREGATE_KEYS_MAX: usize = 50_000;
+
+/// Events that are remembered while they are gathered, of all rules together: 16 MiB.
+pub const AGGREGATE_ENTRIES_MAX: usize = 1_000_000;
+
 /// Kinds of event that a schema may have: a [`KindSet`](crate::KindSet) is one machine integer.
 pub const KINDS_MAX: usize = 128;

@@ -15,7 +15,8 @@ pub(crate) enum Node<E: 'static> {
     Macro(Arc<Macro<E>>),
     /// A check of the event's type: a set of kinds.
     Kinds(KindTest),
-    Leaf(Box<Leaf<E>>),
+    /// Shared with the graph in which equal checks are one.
+    Leaf(Arc<Leaf<E>>),
 }
 
 pub(crate) struct Macro<E: 'static> {
@@ -118,7 +119,8 @@ impl<E> Node<E> {
 }
 
 impl<E> Leaf<E> {
-    fn kinds(&self) -> KindSet {
+    /// The kinds for which the check can be true.
+    pub(crate) fn kinds(&self) -> KindSet {
         match &self.test {
             Test::Compare(_, right) => self.left.kinds().intersection(right.kinds()),
             Test::Exists | Test::Matches(_) | Test::AllMatch(_) => self.left.kinds(),

@@ -37,6 +37,11 @@ impl PathSet {
         self.plain_prefix_of(path) || self.globs.iter().any(|glob| is_glob_prefix(glob, path))
     }
 
+    /// The prefixes, if none of them is a glob.
+    pub(crate) fn plain_only(&self) -> Option<impl Iterator<Item = &[u8]>> {
+        self.globs.is_empty().then(|| self.plain.iter())
+    }
+
     fn plain_prefix_of(&self, path: &[u8]) -> bool {
         /// Up to here, comparing each prefix is faster than looking up each part of the path.
         const FEW: usize = 16;

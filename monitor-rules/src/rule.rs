@@ -2,18 +2,24 @@
 
 use std::collections::BTreeSet;
 
+use crate::aggregate::{self, Aggregate};
 use crate::attack::{self, Attack, Tactic};
 use crate::compile::Compiler;
-use crate::condition::Condition;
-use crate::definition::{At, RuleDefinition, RuleTest};
+use crate::condition::{Condition, Decision};
+use crate::definition::{At, Exception, RuleDefinition, RuleTest};
 use crate::diagnostic::{Code, Problem};
+use crate::eval::Tri;
+use crate::exception::RuleException;
+use crate::explain::{Explained, Part};
 use crate::kind::KindSet;
 use crate::node::Node;
 use crate::priority::Priority;
+use crate::ruleset::Outcome;
 use crate::schema::Schema;
 use crate::source::Place;
 use crate::suggest::did_you_mean;
 use crate::template::Template;
+use crate::time;
 
 /// What a rule says about itself.
 #[derive(Clone, Debug)]
@@ -40,10 +46,47 @@ pub struct About {
     pub false_positives: Vec<String>,
     /// What to look at when it fires.
     pub triage: Vec<String>,
+    /// How often it fires on a healthy host, as its author expects.
+    pub expected_rate: Option<Rate>,
     /// The file in which it first stands.
     pub file: String,
     /// The line there, from 1.
     pub line: usize,
+}
+
+/// A number of alerts in a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub count: u32,
+    /// In how long, nanoseconds.
+    pub per_ns: u64,
+}
+
+impl Rate {
+    /// Reads a rate such as `5/day`.
+    fn parse(text: &str) -> Option<Self> {
+        let (count, unit) = text.split_once('/')?;
+        Some(Self { count: count.trim().parse().ok()?, per_ns: time::unit_ns(unit.trim())? })
+    }
+
+    /// Whether that many in that time are more than the rate allows.
+    #[must_use]
+    pub fn is_exceeded(self, count: u64, in_ns: u64) -> bool {
+        // A short time is taken for a whole unit: one alert in the first second is no rate.
+        let units = u128::from(in_ns.max(self.per_ns));
+        u128::from(count) * u128::from(self.per_ns) > u128::from(self.count) * units
+    }
+}
+
+/// What comes of a match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// An alert.
+    #[default]
+    Alert,
+    /// Nothing: it is counted, to see how often the rule would fire.
+    Shadow,
 }
 
 /// A rule that is ready to match.
@@ -52,8 +95,14 @@ pub struct Rule<E: 'static> {
     pub about: About,
     /// Whether it is switched on. [`RuleSet`](crate::RuleSet) never matches one that is not.
     pub enabled: bool,
-    /// When it fires.
+    /// What comes of a match.
+    pub mode: Mode,
+    /// When it fires, exceptions left aside.
     pub condition: Condition<E>,
+    /// What keeps it quiet all the same.
+    pub exceptions: Vec<RuleException<E>>,
+    /// What must come together for an alert, if one event does not do.
+    pub aggregate: Option<Aggregate<E>>,
     /// What its alerts say.
     pub output: Template<E>,
     /// Its own tests.
@@ -71,8 +120,71 @@ impl<E> Rule<E> {
     #[must_use]
     pub fn fields(&self) -> BTreeSet<&'static str> {
         let mut all = self.condition.fields();
+        all.extend(self.exceptions.iter().flat_map(|exception| exception.condition.fields()));
+        if let Some(aggregate) = &self.aggregate {
+            aggregate.fields(&mut |name| all.extend([name]));
+        }
         self.output.fields(&mut |name| all.extend([name]));
         all
+    }
+
+    /// Whether the rule matches when the waiting is over: its condition holds, and no exception
+    /// does. `excepted` names the one that does.
+    #[must_use]
+    pub fn decide(&self, event: &E) -> Decision {
+        let mut decision = self.condition.decide(event);
+        if !decision.fires {
+            return decision;
+        }
+        for (number, exception) in self.active_exceptions(event) {
+            let quiet = exception.condition.decide(event);
+            if quiet.fires {
+                return Decision { fires: false, excepted: Some(number), ..decision };
+            }
+            decision.undecided.extend(quiet.undecided);
+        }
+        decision
+    }
+
+    /// Why the rule matches or not: every check with the values that it saw.
+    #[must_use]
+    pub fn explain(&self, event: &E) -> Explained {
+        let mut parts = vec![self.condition.explain(event)];
+        for (_, exception) in self.active_exceptions(event) {
+            let inner = exception.condition.explain(event);
+            let name = format!("exception `{}`", exception.name);
+            let named = Explained { truth: inner.truth, part: Part::Macro(name, Box::new(inner)) };
+            let truth = named.truth.not();
+            parts.push(Explained { truth, part: Part::Not(Box::new(named)) });
+        }
+        match parts.pop() {
+            Some(only) if parts.is_empty() => only,
+            last => {
+                parts.extend(last);
+                let truth = parts.iter().map(|part| part.truth).min().unwrap_or(Tri::True);
+                Explained { truth, part: Part::And(parts) }
+            }
+        }
+    }
+
+    /// What comes of a condition that holds or may hold, with the exceptions; `None` if the rule
+    /// does not match for sure.
+    pub(crate) fn with_exceptions(&self, truth: Tri, event: &E) -> Option<Outcome> {
+        let mut pending = truth == Tri::Unknown;
+        for (number, exception) in self.active_exceptions(event) {
+            match exception.condition.eval(event) {
+                Tri::True => return (truth == Tri::True).then_some(Outcome::Excepted(number)),
+                Tri::Unknown => pending = true,
+                Tri::False => {}
+            }
+        }
+        Some(if pending { Outcome::Pending } else { Outcome::Matches })
+    }
+
+    fn active_exceptions(&self, event: &E) -> impl Iterator<Item = (usize, &RuleException<E>)> {
+        let time_ns = if self.exceptions.is_empty() { 0 } else { self.condition.time_of(event) };
+        let all = self.exceptions.iter().enumerate();
+        all.filter(move |(_, exception)| exception.is_active(time_ns))
     }
 }
 
@@ -104,27 +216,106 @@ pub(crate) fn compile<E>(
         }
     }
     let about = about(definition, compiler);
+    let mode = mode(definition.mode.as_ref(), compiler);
+    let exceptions = exceptions(schema, definition, compiler);
+    let aggregate = match &definition.aggregate {
+        Some(aggregate) => aggregate::compile(schema, aggregate, compiler).map(Some),
+        None => Some(None),
+    };
     let output = required(definition.output.as_ref(), "output", name, compiler)
         .and_then(|text| Template::compile(schema, text, compiler.reports));
     let condition = Condition::new(schema, condition?);
-    let (about, output) = (about?, output?);
+    let (about, output, mode) = (about?, output?, mode?);
+    let (exceptions, aggregate) = (exceptions?, aggregate?);
     warn_of_kinds(schema, &condition, name, compiler);
     Some(Rule {
         about,
         enabled: definition.enabled.unwrap_or(true),
+        mode,
         condition,
+        exceptions,
+        aggregate,
         output,
         tests: definition.tests.clone(),
     })
 }
 
 fn condition<E>(definition: &RuleDefinition, compiler: &mut Compiler<'_, E>) -> Option<Node<E>> {
-    let text = required(definition.condition.as_ref(), "condition", &definition.name, compiler)?;
-    let node = compiler.condition(text)?;
-    match &definition.exceptions {
-        Some(exceptions) => compiler.with_exceptions(node, exceptions),
-        None => Some(node),
+    // The steps of a sequence say what events it is about.
+    let steps = definition.aggregate.as_ref().and_then(|aggregate| aggregate.sequence.as_ref());
+    if let (None, Some(steps)) = (&definition.condition, steps) {
+        let nodes: Vec<Option<_>> = steps.iter().map(|step| compiler.condition(step)).collect();
+        return nodes.into_iter().collect::<Option<Box<[_]>>>().map(Node::Or);
     }
+    let text = required(definition.condition.as_ref(), "condition", &definition.name, compiler)?;
+    compiler.condition(text)
+}
+
+/// All exceptions are compiled, also behind one that fails, so that all errors are seen.
+fn exceptions<E>(
+    schema: &'static Schema<E>,
+    definition: &RuleDefinition,
+    compiler: &mut Compiler<'_, E>,
+) -> Option<Vec<RuleException<E>>> {
+    let all = definition.exceptions.iter().flatten();
+    let all: Vec<Option<_>> = all.map(|one| exception(schema, one, compiler)).collect();
+    all.into_iter().collect()
+}
+
+fn exception<E>(
+    schema: &'static Schema<E>,
+    definition: &Exception,
+    compiler: &mut Compiler<'_, E>,
+) -> Option<RuleException<E>> {
+    let node = compiler.exception(definition);
+    let expires_ns = match &definition.expires {
+        None => None,
+        Some(text) => {
+            let end = time::end_of(&text.value);
+            if end.is_none() {
+                let message = format!("`{}` is no date", text.value);
+                let problem = Problem::new(Code::BadValue, message)
+                    .help("write a day such as `2030-01-31`, or an instant with its time zone");
+                compiler.reports.push(text.place, problem);
+            }
+            Some(end?)
+        }
+    };
+    Some(RuleException {
+        name: definition.name.value.clone(),
+        owner: definition.owner.clone(),
+        reason: definition.reason.clone(),
+        expires_ns,
+        condition: Condition::new(schema, node?),
+    })
+}
+
+fn mode<E>(word: Option<&At<String>>, compiler: &mut Compiler<'_, E>) -> Option<Mode> {
+    match word.map(|word| (word.value.as_str(), word.place)) {
+        None | Some(("alert", _)) => Some(Mode::Alert),
+        Some(("shadow", _)) => Some(Mode::Shadow),
+        Some((other, place)) => {
+            let problem = Problem::new(Code::BadValue, format!("unknown mode `{other}`"))
+                .help("a mode is `alert`, or `shadow`: matches are counted and not alerted");
+            compiler.reports.push(place, problem);
+            None
+        }
+    }
+}
+
+/// The expected rate; the outer `None` is a report.
+fn expected_rate<E>(
+    word: Option<&At<String>>,
+    compiler: &mut Compiler<'_, E>,
+) -> Option<Option<Rate>> {
+    let Some(word) = word else { return Some(None) };
+    let rate = Rate::parse(&word.value);
+    if rate.is_none() {
+        let problem = Problem::new(Code::BadValue, format!("`{}` is no rate", word.value))
+            .help("write a number of alerts in a time, such as `5/day` or `1/hour`");
+        compiler.reports.push(word.place, problem);
+    }
+    rate.map(Some)
 }
 
 fn required<'d, T, E>(
@@ -145,6 +336,7 @@ fn about<E>(definition: &RuleDefinition, compiler: &mut Compiler<'_, E>) -> Opti
     let desc = required(definition.desc.as_ref(), "desc", name, compiler);
     let priority = required(definition.priority.as_ref(), "priority", name, compiler)
         .and_then(|word| priority(word, compiler));
+    let expected_rate = expected_rate(definition.expected_rate.as_ref(), compiler);
     let tags: Vec<String> = definition.tags.iter().flatten().map(|tag| tag.value.clone()).collect();
     let (tactics, techniques) = attack(definition, compiler);
     let (line, _) = compiler.reports.sources.line_column(name.place);
@@ -161,6 +353,7 @@ fn about<E>(definition: &RuleDefinition, compiler: &mut Compiler<'_, E>) -> Opti
         references: definition.references.clone(),
         false_positives: definition.false_positives.clone(),
         triage: definition.triage.clone(),
+        expected_rate: expected_rate?,
         file: file.map(|source| source.name.to_string()).unwrap_or_default(),
         line,
     })

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use crate::compile::Compiler;
 use crate::diagnostic::{Code, Diagnostic, Problem, Reports, Severity};
 use crate::document;
-use crate::eval::Tri;
 use crate::kind::KindSet;
 use crate::library::Library;
+use crate::matching::{Matching, Scratch};
 use crate::rule::{self, Rule};
 use crate::schema::Schema;
 use crate::source::RuleFile;
@@ -16,16 +16,29 @@ use crate::source::RuleFile;
 pub struct RuleSet<E: 'static> {
     schema: &'static Schema<E>,
     rules: Vec<Rule<E>>,
-    /// For each kind, the enabled rules that can match it.
-    by_kind: Vec<Vec<usize>>,
+    /// The conditions of the enabled rules, arranged for speed.
+    matching: Matching<E>,
 }
 
-/// A rule that an event matches, or may match.
+/// What a rule says of an event that its condition holds for, or may hold for.
 pub struct Match<'s, E: 'static> {
     /// The rule.
     pub rule: &'s Rule<E>,
-    /// Whether that is still open: the rule hangs on a pending fact.
-    pub pending: bool,
+    /// Its number in [`RuleSet::rules`].
+    pub number: usize,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a rule whose condition holds, or may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It matches.
+    Matches,
+    /// That hangs on a pending fact: of the condition, or of an exception.
+    Pending,
+    /// This exception of it, by number, keeps it quiet.
+    Excepted(usize),
 }
 
 /// What came of loading rule files.
@@ -72,29 +85,35 @@ impl<E> RuleSet<E> {
     }
 
     fn new(schema: &'static Schema<E>, rules: Vec<Rule<E>>) -> Self {
-        let kinds = 0..u8::try_from(schema.kinds.len()).unwrap_or(u8::MAX);
-        let can_match = |kind: u8| {
-            let of_kind = |(_, rule): &(usize, &Rule<E>)| {
-                rule.enabled && rule.condition.kinds().contains(kind)
-            };
-            rules.iter().enumerate().filter(of_kind).map(|(at, _)| at).collect()
-        };
-        let by_kind = kinds.map(can_match).collect();
-        Self { schema, rules, by_kind }
+        let enabled = rules.iter().enumerate().filter(|(_, rule)| rule.enabled);
+        let conditions =
+            enabled.map(|(at, rule)| (at, rule.condition.kinds(), rule.condition.node()));
+        let matching = Matching::new(schema.kinds.len(), conditions);
+        Self { schema, rules, matching }
     }
 
-    /// The rules that the event matches or may match, in the order of the files.
-    pub fn matches<'s>(&'s self, event: &'s E) -> impl Iterator<Item = Match<'s, E>> {
+    /// Calls `found` with each rule that the event matches, may match, or would match but for an
+    /// exception, in the order of the files. Allocates nothing once `scratch` has been used.
+    pub fn each_match<'s>(
+        &'s self,
+        event: &E,
+        scratch: &mut Scratch,
+        mut found: impl FnMut(Match<'s, E>),
+    ) {
         let kind = (self.schema.kind_of)(event);
-        let candidates = self.by_kind.get(usize::from(kind)).map(Vec::as_slice).unwrap_or_default();
-        candidates.iter().filter_map(move |at| {
-            let rule = self.rules.get(*at)?;
-            match rule.condition.eval_kind(event, kind) {
-                Tri::False => None,
-                Tri::Unknown => Some(Match { rule, pending: true }),
-                Tri::True => Some(Match { rule, pending: false }),
+        self.matching.each(event, kind, scratch, |number, truth| {
+            let Some(rule) = self.rules.get(number) else { return };
+            if let Some(outcome) = rule.with_exceptions(truth, event) {
+                found(Match { rule, number, outcome });
             }
-        })
+        });
+    }
+
+    /// How the rules of a kind are found: the fields that are looked up, the rules that are tried
+    /// on every event, and all rules of the kind.
+    #[must_use]
+    pub fn plan(&self, kind: u8) -> (Vec<&'static str>, usize, usize) {
+        self.matching.plan(kind)
     }
 
     /// All rules, in the order of the files.

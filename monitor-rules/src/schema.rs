@@ -164,6 +164,9 @@ pub struct Schema<E: ?Sized + 'static> {
     pub kinds: &'static [&'static str],
     /// The kind of an event.
     pub kind_of: fn(&E) -> u8,
+    /// When an event was, nanoseconds since 1970: what expires, and what is gathered over a time,
+    /// goes by it.
+    pub time_of: fn(&E) -> i64,
     /// The field that names the event's type. Checks of it become sets of kinds when a rule is
     /// compiled; its getter is only asked for outputs.
     pub type_field: &'static str,

@@ -17,7 +17,15 @@ pub struct Template<E: 'static> {
 
 enum Part<E: 'static> {
     Words(Box<str>),
-    Field { field: &'static Field<E>, arg: Arg, shown: Box<str> },
+    Field(FieldUse<E>),
+}
+
+/// A field with its argument, as something else than a condition uses it.
+pub(crate) struct FieldUse<E: 'static> {
+    pub(crate) field: &'static Field<E>,
+    arg: Arg,
+    /// As written: `proc.aname[2]`.
+    pub(crate) shown: Box<str>,
 }
 
 impl<E> Template<E> {
@@ -27,7 +35,7 @@ impl<E> Template<E> {
         for part in &self.parts {
             match part {
                 Part::Words(words) => out.extend_from_slice(words.as_bytes()),
-                Part::Field { field, arg, .. } => render_field(field, arg, event, out),
+                Part::Field(field) => field.render(event, out),
             }
         }
     }
@@ -37,10 +45,10 @@ impl<E> Template<E> {
     pub fn values<'t>(&'t self, event: &'t E) -> impl Iterator<Item = (&'t str, Vec<u8>)> {
         self.parts.iter().filter_map(move |part| match part {
             Part::Words(_) => None,
-            Part::Field { field, arg, shown } => {
+            Part::Field(field) => {
                 let mut value = Vec::new();
-                render_field(field, arg, event, &mut value);
-                Some((&**shown, value))
+                field.render(event, &mut value);
+                Some((&*field.shown, value))
             }
         })
     }
@@ -48,8 +56,8 @@ impl<E> Template<E> {
     /// Calls `each` with every field.
     pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str)) {
         for part in &self.parts {
-            if let Part::Field { field, .. } = part {
-                each(field.name);
+            if let Part::Field(used) = part {
+                each(used.field.name);
             }
         }
     }
@@ -73,11 +81,11 @@ impl<E> Template<E> {
                 words.push(c);
             } else if cursor.eat('%') {
                 words.push('%');
-            } else if let Some(found) = field(schema, &mut cursor) {
+            } else if let Some(found) = FieldUse::parse(schema, &mut cursor) {
                 match found {
-                    Ok(part) => {
+                    Ok(field) => {
                         parts.push(Part::Words(std::mem::take(&mut words).into()));
-                        parts.push(part);
+                        parts.push(Part::Field(field));
                     }
                     Err((span, problem)) => {
                         reports.push(text.locate(span), problem);
@@ -94,52 +102,55 @@ impl<E> Template<E> {
     }
 }
 
-type Found<E> = Result<Part<E>, (Span, Problem)>;
+type Found<E> = Result<FieldUse<E>, (Span, Problem)>;
 
-/// The field behind a `%`, if there is one: a name with a dot.
-fn field<E>(schema: &'static Schema<E>, cursor: &mut Cursor<'_>) -> Option<Found<E>> {
-    let start = cursor.position();
-    let name = cursor.peek_name();
-    if !name.contains('.') {
-        return None;
-    }
-    cursor.advance(name.len());
-    let mut arg = None;
-    if cursor.peek() == Some('[') {
-        let rest = cursor.rest();
-        let Some(end) = rest.find(']') else {
-            let problem = Problem::new(Code::Syntax, "`[` is not closed");
-            let at = cursor.position();
-            return Some(Err((Span::new(at, at + 1), problem)));
-        };
-        let inner = rest.get(1..end).unwrap_or_default();
-        let inner_start = cursor.position() + 1;
-        let span = Span::new(inner_start, inner_start + inner.len());
-        arg = Some(Literal { text: inner.to_owned(), quoted: false, span });
-        cursor.advance(end + 1);
-    }
-    let shown = arg.as_ref().map_or(name.to_owned(), |arg| format!("{name}[{}]", arg.text));
-    let span = cursor.span_from(start);
-    Some(match look_up(schema, name, arg.as_ref()) {
-        Ok((field, arg)) => Ok(Part::Field { field, arg, shown: shown.into() }),
-        Err((true, problem)) => Err((arg.map_or(span, |arg| arg.span), problem)),
-        Err((false, problem)) => Err((span, problem)),
-    })
-}
-
-fn render_field<E>(field: &Field<E>, arg: &Arg, event: &E, out: &mut Vec<u8>) {
-    let mut first = true;
-    field.get.visit(event, arg, &mut |value| {
-        if value != Value::Absent {
-            if !first {
-                out.push(b',');
-            }
-            first = false;
-            value.write_to(out);
+impl<E> FieldUse<E> {
+    /// The field that the cursor stands on, if there is one: a name with a dot.
+    pub(crate) fn parse(schema: &'static Schema<E>, cursor: &mut Cursor<'_>) -> Option<Found<E>> {
+        let start = cursor.position();
+        let name = cursor.peek_name();
+        if !name.contains('.') {
+            return None;
         }
-        ControlFlow::Continue(())
-    });
-    if first {
-        Value::Absent.write_to(out);
+        cursor.advance(name.len());
+        let mut arg = None;
+        if cursor.peek() == Some('[') {
+            let rest = cursor.rest();
+            let Some(end) = rest.find(']') else {
+                let problem = Problem::new(Code::Syntax, "`[` is not closed");
+                let at = cursor.position();
+                return Some(Err((Span::new(at, at + 1), problem)));
+            };
+            let inner = rest.get(1..end).unwrap_or_default();
+            let inner_start = cursor.position() + 1;
+            let span = Span::new(inner_start, inner_start + inner.len());
+            arg = Some(Literal { text: inner.to_owned(), quoted: false, span });
+            cursor.advance(end + 1);
+        }
+        let shown = arg.as_ref().map_or(name.to_owned(), |arg| format!("{name}[{}]", arg.text));
+        let span = cursor.span_from(start);
+        Some(match look_up(schema, name, arg.as_ref()) {
+            Ok((field, arg)) => Ok(Self { field, arg, shown: shown.into() }),
+            Err((true, problem)) => Err((arg.map_or(span, |arg| arg.span), problem)),
+            Err((false, problem)) => Err((span, problem)),
+        })
+    }
+
+    /// Appends its values with commas between, or `<NA>`.
+    pub(crate) fn render(&self, event: &E, out: &mut Vec<u8>) {
+        let mut first = true;
+        self.field.get.visit(event, &self.arg, &mut |value| {
+            if value != Value::Absent {
+                if !first {
+                    out.push(b',');
+                }
+                first = false;
+                value.write_to(out);
+            }
+            ControlFlow::Continue(())
+        });
+        if first {
+            Value::Absent.write_to(out);
+        }
     }
 }

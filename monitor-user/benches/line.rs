@@ -9,10 +9,10 @@ use std::{hint::black_box, sync::Arc, time::Instant};
 
 use monitor_common::{FileOpen, Fork, Header, Image, RecordKind, Socket};
 use runmon::{
-    alert::judge,
     decode::decode,
     document::Document,
     enrich::{Enriched, Enricher},
+    judge::Judge,
     line::{Input, Line, Outlet},
     rules,
 };
@@ -142,10 +142,11 @@ fn main() {
         })
         .collect();
     let mut at = 0;
+    let mut judge = Judge::new(Arc::clone(&rules));
     time("match, shipped rules", &records, |_record| {
         at = (at + 1) % events.len();
         if let Some(event) = events.get(at) {
-            black_box(judge(&rules, event));
+            black_box(judge.judge(event));
         }
     });
     let mut line = Line::new(enricher(), rules, Vec::new(), Nowhere);

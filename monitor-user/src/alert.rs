@@ -1,10 +1,10 @@
-//! [`Event`] → [`Alert`]: which rules an event matches, and what they say of it.
+//! [`Alert`]: an event, and what the rules that match it say of it.
 //!
 //! All rules that match one event are in one alert; the highest priority leads.
 
 use std::sync::Arc;
 
-use monitor_rules::{About, Match, Rule, RuleSet};
+use monitor_rules::{About, Gathered, Rule};
 
 use crate::event::{Container, Event, EventId, Fact, Reason};
 
@@ -44,40 +44,8 @@ pub struct Matched {
     pub fields: Vec<(Box<str>, Vec<u8>)>,
     /// Fields that its condition asked for and that were not known.
     pub undecided: Vec<&'static str>,
-}
-
-/// What the rules say of an event.
-#[derive(Debug)]
-pub enum Verdict {
-    /// No rule matches.
-    Quiet,
-    /// A rule hangs on a fact that may still arrive.
-    Open,
-    /// These rules match.
-    Matched(Vec<Matched>),
-}
-
-/// Asks the rules. The common answer, `Quiet`, allocates nothing.
-#[must_use]
-pub fn judge(rules: &RuleSet<Event>, event: &Event) -> Verdict {
-    let mut matched = Vec::new();
-    for Match { rule, pending } in rules.matches(event) {
-        if pending {
-            return Verdict::Open;
-        }
-        matched.push(describe(rule, event));
-    }
-    if matched.is_empty() { Verdict::Quiet } else { Verdict::Matched(leader_first(matched)) }
-}
-
-/// Asks the rules when there is no more waiting: a comparison with what is not known is false.
-#[must_use]
-pub fn decide(rules: &RuleSet<Event>, event: &Event) -> Vec<Matched> {
-    let matched = rules
-        .matches(event)
-        .filter(|found| !found.pending || found.rule.condition.decide(event).fires)
-        .map(|found| describe(found.rule, event));
-    leader_first(matched.collect())
+    /// What came together, where the rule asks for several events.
+    pub gathered: Option<Gathered>,
 }
 
 /// Whether every fact about the container that may arrive has arrived.
@@ -95,15 +63,23 @@ pub fn is_complete(container: &Container) -> bool {
     !facts.into_iter().any(|fact| matches!(fact, Fact::Unknown(Reason::Pending)))
 }
 
-fn leader_first(mut matched: Vec<Matched>) -> Vec<Matched> {
+/// Puts the rule of the highest priority first.
+#[must_use]
+pub fn leader_first(mut matched: Vec<Matched>) -> Vec<Matched> {
     matched.sort_by_key(|rule| rule.about.priority);
     matched
 }
 
-fn describe(rule: &Rule<Event>, event: &Event) -> Matched {
+/// What a rule says of an event that it matches.
+#[must_use]
+pub fn describe(rule: &Rule<Event>, event: &Event, gathered: Option<Gathered>) -> Matched {
     let mut output = Vec::new();
     rule.output.render(event, &mut output);
+    if let Some(gathered) = &gathered {
+        let seconds = gathered.last_ns.saturating_sub(gathered.first_ns) as f64 / 1e9;
+        output.extend(format!(" [{} events in {seconds:.1} s]", gathered.count).into_bytes());
+    }
     let fields = rule.output.values(event).map(|(name, value)| (name.into(), value)).collect();
-    let undecided = rule.condition.decide(event).undecided.iter().map(|u| u.field).collect();
-    Matched { about: Arc::new(rule.about.clone()), output, fields, undecided }
+    let undecided = rule.decide(event).undecided.iter().map(|u| u.field).collect();
+    Matched { about: Arc::new(rule.about.clone()), output, fields, undecided, gathered }
 }

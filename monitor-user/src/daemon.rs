@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use monitor_common::{DropReason, RecordKind, counter};
-use monitor_rules::KindSet;
+use monitor_rules::{KindSet, Rule};
 
 use crate::{
     bpf::counters::Reading,
     document::{
         Document, Heartbeat,
-        heartbeat::{HookState, KindCounters, Loss, ProgramState, SinkCounters},
+        heartbeat::{HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters},
     },
     enrich::{Enricher, container::Lookup},
-    limits::LOSSES_SHOWN,
+    event::Event,
+    judge::{Judge, RuleTally},
+    limits::{LOSSES_SHOWN, RULES_SHOWN},
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, clock_offset_ns},
     raw_event::CgroupKey,
@@ -106,7 +108,9 @@ impl<O: CountedOutlet> Daemon<O> {
         };
         kernel(&mut heartbeat, live);
         heartbeat.losses = self.losses(live);
-        heartbeat.tables = tables(self.line.enricher(), live.lookups_refused());
+        let windows = self.line.judge().windows();
+        heartbeat.tables = tables(self.line.enricher(), windows, live.lookups_refused());
+        heartbeat.rule_states = rule_states(self.line.judge(), heartbeat.timestamp_ns);
         heartbeat
     }
 
@@ -137,7 +141,11 @@ impl<O: CountedOutlet> Daemon<O> {
 
 /// The state of the tables, by name.
 #[must_use]
-pub fn tables(enricher: &Enricher, lookups_refused: u64) -> Vec<(&'static str, u64)> {
+pub fn tables(
+    enricher: &Enricher,
+    (windows, windows_evicted): (u64, u64),
+    lookups_refused: u64,
+) -> Vec<(&'static str, u64)> {
     let (processes, registry) = (enricher.table_stats(), enricher.registry_stats());
     vec![
         ("processes", processes.entries as u64),
@@ -148,7 +156,32 @@ pub fn tables(enricher: &Enricher, lookups_refused: u64) -> Vec<(&'static str, u
         ("cgroups", registry.cgroups as u64),
         ("cgroups_refused", registry.refused),
         ("lookups_refused", lookups_refused),
+        ("windows", windows),
+        ("windows_evicted", windows_evicted),
     ]
+}
+
+/// What rules did, those with the most matches first.
+fn rule_states(judge: &Judge, now_ns: i64) -> Vec<RuleState> {
+    let judged_ns = judge.judged_ns();
+    let state = |(rule, tally): (&Rule<Event>, &RuleTally)| {
+        let expired = rule.exceptions.iter().filter(|exception| !exception.is_active(now_ns));
+        let rate = rule.about.expected_rate;
+        RuleState {
+            id: rule.about.id.clone(),
+            tally: tally.clone(),
+            noisy: rate.is_some_and(|rate| rate.is_exceeded(tally.alerts, judged_ns)),
+            off: judge.off_until(&rule.about.id, now_ns).is_some(),
+            expired: expired.map(|exception| exception.name.clone()).collect(),
+        }
+    };
+    let says_something = |state: &RuleState| {
+        state.tally != RuleTally::default() || state.off || !state.expired.is_empty()
+    };
+    let mut states: Vec<RuleState> = judge.tallies().map(state).filter(says_something).collect();
+    states.sort_by_key(|state| std::cmp::Reverse(state.tally.matches));
+    states.truncate(RULES_SHOWN);
+    states
 }
 
 /// The kinds of record that carry the kinds of event of a set.

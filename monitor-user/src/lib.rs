@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! kernel                 | one thread, no locks                               | one task a sink
-//! hook, record, ring --> live --> decode --> enrich --> match --> alert --> sink
+//! hook, record, ring --> live --> decode --> enrich --> judge --> alert --> sink
 //! ```
 //! bytes → [`raw_event::RawEvent`] → [`event::Event`] → [`alert::Alert`] → [`document`] → bytes:
 //! each form is built in one place, and nothing flows back.
@@ -22,6 +22,7 @@ pub mod enrich;
 pub mod env;
 pub mod event;
 pub mod instance;
+pub mod judge;
 pub mod line;
 pub mod live;
 pub mod metadata;

@@ -35,6 +35,12 @@ pub const PARKED: usize = 4_096;
 /// How long an event waits for a pending fact, nanoseconds.
 pub const PARKED_NS: u64 = 500_000_000;
 
+/// Rules whose state a heartbeat tells, those with the most matches first.
+pub const RULES_SHOWN: usize = 64;
+
+/// Rules that are switched off on the running daemon at once; one more is refused.
+pub const RULES_SWITCHED_OFF: usize = 256;
+
 /// Alerts that wait for one sink; over it they are dropped, and counted.
 pub const SINK_QUEUE: usize = 10_000;
 

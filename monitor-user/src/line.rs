@@ -3,10 +3,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use monitor_rules::RuleSet;
-
 use crate::{
-    alert::{self, Alert, Verdict},
+    alert::{self, Alert},
     decode::decode,
     document::Document,
     enrich::{
@@ -14,8 +12,10 @@ use crate::{
         container::{ContainerFacts, Lookup},
     },
     event::{Action, Event, ProcessKey},
+    judge::{Judge, Verdict},
     limits::{PARKED, PARKED_NS},
     raw_event::{CgroupKey, RawBody},
+    rules::Rules,
 };
 
 /// Where documents go.
@@ -73,7 +73,7 @@ enum Waiting {
 /// The line with its state.
 pub struct Line<O> {
     enricher: Enricher,
-    rules: Arc<RuleSet<Event>>,
+    judge: Judge,
     waiting: VecDeque<(u64, Waiting)>,
     own_pids: Vec<u32>,
     own_until_ns: u64,
@@ -83,14 +83,10 @@ pub struct Line<O> {
 
 impl<O: Outlet> Line<O> {
     /// A line that ends in `outlet`. Acts of `own_pids` (the canary's children) are left out.
-    pub fn new(
-        enricher: Enricher,
-        rules: Arc<RuleSet<Event>>,
-        own_pids: Vec<u32>,
-        outlet: O,
-    ) -> Self {
+    pub fn new(enricher: Enricher, rules: Arc<Rules>, own_pids: Vec<u32>, outlet: O) -> Self {
         let (waiting, stats) = (VecDeque::new(), LineStats::default());
-        Self { enricher, rules, waiting, own_pids, own_until_ns: u64::MAX, stats, outlet }
+        let judge = Judge::new(rules);
+        Self { enricher, judge, waiting, own_pids, own_until_ns: u64::MAX, stats, outlet }
     }
 
     /// Says when the last of the own pids was started, nanoseconds since boot: who has one of them
@@ -133,7 +129,7 @@ impl<O: Outlet> Line<O> {
             return;
         }
         self.expire(event.boottime_ns);
-        match alert::judge(&self.rules, &event) {
+        match self.judge.judge(&event) {
             Verdict::Quiet => self.pass(event),
             Verdict::Open => self.park(event.boottime_ns, Waiting::Event(event)),
             Verdict::Matched(matched) => self.alert(event, matched),
@@ -197,8 +193,10 @@ impl<O: Outlet> Line<O> {
     }
 
     fn settle(&mut self, event: Box<Event>) {
-        let matched = alert::decide(&self.rules, &event);
-        if matched.is_empty() { self.pass(event) } else { self.alert(event, matched) }
+        match self.judge.decide(&event) {
+            Verdict::Quiet | Verdict::Open => self.pass(event),
+            Verdict::Matched(matched) => self.alert(event, matched),
+        }
     }
 
     fn facts(&mut self, facts: ContainerFacts) {
@@ -225,7 +223,7 @@ impl<O: Outlet> Line<O> {
     fn update(&mut self, alert: &Alert) {
         let mut event = Event::clone(&alert.event);
         self.enricher.refresh(&mut event);
-        let matched = alert::decide(&self.rules, &event);
+        let matched = self.judge.again(&alert.matched, &event);
         if matched.is_empty() {
             return;
         }
@@ -262,8 +260,13 @@ impl<O: Outlet> Line<O> {
     }
 
     /// Changes the rules between two events.
-    pub fn set_rules(&mut self, rules: Arc<RuleSet<Event>>) {
-        self.rules = rules;
+    pub fn set_rules(&mut self, rules: Arc<Rules>) {
+        self.judge.set_rules(rules);
+    }
+
+    /// The rules and what they did.
+    pub fn judge(&mut self) -> &mut Judge {
+        &mut self.judge
     }
 
     /// What the metadata task must be asked now.

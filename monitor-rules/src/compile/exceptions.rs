@@ -1,4 +1,4 @@
-//! The exceptions of a rule: rows of values that keep it quiet, made into one negated condition.
+//! The exceptions of a rule: rows of values that keep it quiet, made into a condition.
 
 use crate::ast::{Literal, Op};
 use crate::definition::{At, Exception, ExceptionValue};
@@ -16,35 +16,9 @@ struct Column<'e> {
 }
 
 impl<E> Compiler<'_, E> {
-    /// `condition and not (one of the rows)`.
-    pub(crate) fn with_exceptions(
-        &mut self,
-        condition: Node<E>,
-        exceptions: &[Exception],
-    ) -> Option<Node<E>> {
-        let mut rows = Vec::new();
-        let mut complete = true;
-        for exception in exceptions {
-            match self.exception(exception) {
-                Some(nodes) => rows.extend(nodes),
-                None => complete = false,
-            }
-        }
-        if !complete {
-            return None;
-        }
-        if rows.is_empty() {
-            return Some(condition);
-        }
-        let quiet = Node::Not(Box::new(Node::Or(rows.into())));
-        Some(Node::And(Box::new([condition, quiet])))
-    }
-
-    fn exception(&mut self, exception: &Exception) -> Option<Vec<Node<E>>> {
+    /// What keeps a rule quiet: one of the rows. Without rows that is nothing.
+    pub(crate) fn exception(&mut self, exception: &Exception) -> Option<Node<E>> {
         let columns = self.columns(exception)?;
-        if exception.rows.is_empty() {
-            return Some(Vec::new());
-        }
         let rows = if let ([column], true) = (columns.as_slice(), exception.single)
             && column.op.takes_list()
         {
@@ -53,7 +27,8 @@ impl<E> Compiler<'_, E> {
             let rows = exception.rows.iter();
             rows.map(|row| self.row(&columns, row, exception)).collect::<Option<Vec<Text>>>()?
         };
-        rows.iter().map(|row| self.condition(row)).collect()
+        let nodes: Vec<Option<Node<E>>> = rows.iter().map(|row| self.condition(row)).collect();
+        nodes.into_iter().collect::<Option<Box<[_]>>>().map(Node::Or)
     }
 
     fn columns<'e>(&mut self, exception: &'e Exception) -> Option<Vec<Column<'e>>> {

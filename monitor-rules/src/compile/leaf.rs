@@ -1,5 +1,7 @@
 //! One comparison: which operators and values go with which type, and what they become.
 
+use std::sync::Arc;
+
 use crate::ast::{Check, Modifier, Op, Operand, Test as Written};
 use crate::cidr::Cidr;
 use crate::diagnostic::{Code, Problem};
@@ -57,7 +59,7 @@ impl<E> Compiler<'_, E> {
         let left = self.term(&check.left, text);
         let Written::Compare { op, op_span, modifier, right } = &check.test else {
             let leaf = Leaf { left: left?, test: Test::Exists, text: check.to_string().into() };
-            return Some(Node::Leaf(Box::new(leaf)));
+            return Some(Node::Leaf(Arc::new(leaf)));
         };
         let comparison = Comparison {
             op: *op,
@@ -74,7 +76,7 @@ impl<E> Compiler<'_, E> {
             let right = self.right_term(&left, &comparison, text)?;
             let test = Test::Compare(*op, right);
             let leaf = Leaf { left, test, text: check.to_string().into() };
-            return Some(Node::Leaf(Box::new(leaf)));
+            return Some(Node::Leaf(Arc::new(leaf)));
         }
         let words = match right {
             Operand::Literal(name) if op.takes_list() => self.named_list(name, text)?,
@@ -90,7 +92,7 @@ impl<E> Compiler<'_, E> {
         }
         let all = left.is_set() && *op == Op::In;
         let test = if all { Test::AllMatch(matcher) } else { Test::Matches(matcher) };
-        Some(Node::Leaf(Box::new(Leaf { left, test, text: check.to_string().into() })))
+        Some(Node::Leaf(Arc::new(Leaf { left, test, text: check.to_string().into() })))
     }
 
     fn check_operator(

@@ -115,6 +115,41 @@ impl<'a> Object<'a> {
         text
     }
 
+    /// A list of texts that know where their bytes stand.
+    pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<Text>> {
+        let (_, node) = self.take(key)?;
+        let Content::Sequence(items) = node.content else {
+            self.wrong_shape(key, "a list", &node);
+            return None;
+        };
+        let mut all = Vec::new();
+        for item in items {
+            match item.text(self.text) {
+                Some(text) => all.push(text),
+                None => self.wrong_shape(key, "a list of texts", &item),
+            }
+        }
+        Some(all)
+    }
+
+    /// A mapping, which is given to `read` and must be used up by it.
+    pub(super) fn object<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&mut Object<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let (_, node) = self.take(key)?;
+        let place = node.place;
+        let Content::Mapping(pairs) = node.content else {
+            self.wrong_shape(key, "a mapping", &node);
+            return None;
+        };
+        let mut object = self.nested(pairs, place);
+        let found = read(&mut object);
+        object.finish();
+        found
+    }
+
     pub(super) fn bool(&mut self, key: &'static str) -> Option<bool> {
         let (_, node) = self.take(key)?;
         let value = match &node.content {

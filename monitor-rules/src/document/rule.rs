@@ -1,7 +1,8 @@
 //! The keys of a rule, of its exceptions and of its tests.
 
 use crate::definition::{
-    Exception, ExceptionValue, Expect, RuleDefinition, RuleTest, TestField, TestValue,
+    AggregateDefinition, Exception, ExceptionValue, Expect, RuleDefinition, RuleTest, TestField,
+    TestValue,
 };
 use crate::diagnostic::{Code, Problem};
 use crate::yaml::{Content, Key, Node, Scalar};
@@ -9,8 +10,20 @@ use crate::yaml::{Content, Key, Node, Scalar};
 use super::object::Object;
 
 /// The parts of a rule that a later file may override.
-const OVERRIDABLE: [&str; 9] =
-    ["condition", "output", "desc", "tags", "exceptions", "priority", "enabled", "source", "tests"];
+const OVERRIDABLE: [&str; 12] = [
+    "condition",
+    "output",
+    "desc",
+    "tags",
+    "exceptions",
+    "priority",
+    "enabled",
+    "source",
+    "tests",
+    "mode",
+    "expected_rate",
+    "aggregate",
+];
 
 pub(super) fn read(object: &mut Object<'_>) -> Option<RuleDefinition> {
     let name = super::name(object, "rule")?;
@@ -34,6 +47,9 @@ pub(super) fn read(object: &mut Object<'_>) -> Option<RuleDefinition> {
         false_positives: plain(object.one_or_more("false_positives")),
         triage: plain(object.one_or_more("triage")),
         exceptions: object.objects("exceptions", read_exception),
+        mode: object.string("mode"),
+        expected_rate: object.string("expected_rate"),
+        aggregate: object.object("aggregate", read_aggregate),
         tests: object.objects("tests", read_test).unwrap_or_default(),
         overrides: object.overrides(&OVERRIDABLE, &["condition", "exceptions"])?,
     };
@@ -46,9 +62,12 @@ fn read_exception(object: &mut Object<'_>) -> Option<Exception> {
     let place = object.place();
     let Some(name) = object.string("name") else {
         object.report(place, Problem::new(Code::Shape, "the exception has no `name`"));
-        object.ignore(&["fields", "comps", "values"]);
+        object.ignore(&["fields", "comps", "values", "owner", "reason", "expires"]);
         return None;
     };
+    let owner = object.string("owner").map(|at| at.value);
+    let reason = object.string("reason").map(|at| at.value);
+    let expires = object.string("expires");
     let fields = object.take("fields");
     let single = matches!(&fields, Some((_, Node { content: Content::Scalar(_), .. })));
     let mut strings = |key, taken: Option<(_, Node)>| match taken {
@@ -69,7 +88,18 @@ fn read_exception(object: &mut Object<'_>) -> Option<Exception> {
         object.report(place, Problem::new(Code::Shape, message));
         return None;
     }
-    Some(Exception { name, fields, comps, rows, single })
+    Some(Exception { name, fields, comps, rows, single, owner, reason, expires })
+}
+
+fn read_aggregate(object: &mut Object<'_>) -> Option<AggregateDefinition> {
+    Some(AggregateDefinition {
+        place: object.place(),
+        count: object.string("count"),
+        distinct: object.string("distinct"),
+        sequence: object.texts("sequence"),
+        within: object.string("within"),
+        by: object.one_or_more("by"),
+    })
 }
 
 fn read_rows(object: &mut Object<'_>, node: Node, single: bool) -> Vec<Vec<ExceptionValue>> {

@@ -41,6 +41,9 @@ pub(super) fn rule(
     merge.value("priority", &mut earlier.priority, later.priority);
     merge.value("enabled", &mut earlier.enabled, later.enabled);
     merge.value("source", &mut earlier.source, later.source);
+    merge.value("mode", &mut earlier.mode, later.mode);
+    merge.value("expected_rate", &mut earlier.expected_rate, later.expected_rate);
+    merge.value("aggregate", &mut earlier.aggregate, later.aggregate);
     merge.exceptions(&mut earlier.exceptions, later.exceptions);
     let tests = (!later.tests.is_empty()).then_some(later.tests);
     let mut earlier_tests = Some(std::mem::take(&mut earlier.tests));
@@ -162,5 +165,8 @@ impl Exception {
             self.comps = later.comps;
         }
         self.rows.extend(later.rows);
+        self.owner = later.owner.or(self.owner.take());
+        self.reason = later.reason.or(self.reason.take());
+        self.expires = later.expires.or(self.expires.take());
     }
 }

@@ -1,11 +1,14 @@
 //! Tables of cases against a toy schema.
 
+mod aggregates;
 mod conditions;
 mod diagnostics;
+mod exceptions;
 mod files;
 mod grammar;
 mod kinds;
 mod metadata;
+mod reference;
 mod toy;
 mod unknowns;
 mod values;

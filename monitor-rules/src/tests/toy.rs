@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::{
-    Arg, ArgRule, Condition, Diagnostic, Field, Get, KindSet, Loaded, RuleFile, RuleSet, Schema,
-    Type, Unknown, Value, Visit,
+    Arg, ArgRule, Condition, Diagnostic, Field, Get, KindSet, Loaded, Outcome, RuleFile, RuleSet,
+    Schema, Scratch, Type, Unknown, Value, Visit,
 };
 
 pub(super) const EXEC: u8 = 0;
@@ -28,11 +28,12 @@ pub(super) enum Fact {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Toy {
     pub(super) kind: u8,
+    pub(super) time_ns: i64,
     facts: HashMap<&'static str, Vec<Fact>>,
 }
 
 pub(super) fn event(kind: u8, facts: &[(&'static str, Fact)]) -> Toy {
-    let mut toy = Toy { kind, facts: HashMap::new() };
+    let mut toy = Toy { kind, time_ns: 0, facts: HashMap::new() };
     for (name, fact) in facts {
         toy.facts.entry(name).or_default().push(fact.clone());
     }
@@ -142,6 +143,7 @@ static FIELDS: &[Field<Toy>] = &[
 pub(super) static SCHEMA: Schema<Toy> = Schema {
     fields: FIELDS,
     kinds: &["exec", "open", "connect"],
+    time_of: |toy| toy.time_ns,
     kind_of: |toy| toy.kind,
     type_field: "evt.type",
     types: &[
@@ -165,6 +167,15 @@ pub(super) fn load(files: &[(&str, &str)]) -> Loaded<Toy> {
     let files: Vec<RuleFile<'_>> =
         files.iter().map(|(name, text)| RuleFile { name, bytes: text.as_bytes() }).collect();
     RuleSet::load(&SCHEMA, &files)
+}
+
+/// What the rules say of an event, by name.
+pub(super) fn found(rules: &RuleSet<Toy>, event: &Toy) -> Vec<(String, Outcome)> {
+    let mut all = Vec::new();
+    rules.each_match(event, &mut Scratch::default(), |found| {
+        all.push((found.rule.about.name.clone(), found.outcome));
+    });
+    all
 }
 
 /// A rule file of one rule with this condition, plus whatever `more` holds.

@@ -78,6 +78,20 @@ fn rule(matched: &Matched) -> Value {
     if !about.references.is_empty() {
         set(&mut rule, &["reference"], json!(about.references));
     }
+    if let Some(gathered) = &matched.gathered {
+        let key: Map<String, Value> = gathered
+            .key
+            .iter()
+            .map(|(field, value)| (field.to_string(), json!(lossless(value))))
+            .collect();
+        let gathered = json!({
+            "count": gathered.count,
+            "first": rfc3339(gathered.first_ns),
+            "last": rfc3339(gathered.last_ns),
+            "by": key,
+        });
+        set(&mut rule, &["gathered"], gathered);
+    }
     if !matched.undecided.is_empty() {
         set(&mut rule, &["undecided"], json!(matched.undecided));
     }
@@ -435,6 +449,7 @@ fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
             "sinks": sinks(heartbeat),
             "hooks": hooks(heartbeat),
             "rules": heartbeat.rules,
+            "rule_states": heartbeat.rule_states.iter().map(rule_state).collect::<Vec<_>>(),
         },
     })
 }
@@ -452,6 +467,18 @@ fn line(heartbeat: &Heartbeat) -> Value {
         "own": line.own, "alerts": line.alerts, "incomplete": line.incomplete,
         "updates": line.updates, "parked": line.parked,
         "parked_expired": line.parked_expired,
+    })
+}
+
+fn rule_state(state: &super::heartbeat::RuleState) -> Value {
+    let tally = &state.tally;
+    let excepted = |(name, count): &(String, u64)| json!({ "name": name, "count": count });
+    json!({
+        "id": state.id, "matches": tally.matches, "alerts": tally.alerts,
+        "shadowed": tally.shadowed, "gathered": tally.gathered,
+        "switched_off": tally.switched_off, "noisy": state.noisy, "off": state.off,
+        "excepted": tally.excepted.iter().map(excepted).collect::<Vec<_>>(),
+        "expired_exceptions": state.expired,
     })
 }
 

@@ -2,7 +2,7 @@
 //! each interval, also when all numbers are zero, numbered without gaps: silence and blindness
 //! are told apart by it.
 
-use crate::line::LineStats;
+use crate::{judge::RuleTally, line::LineStats};
 
 /// The numbers of one interval's end, all since start.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,23 @@ pub struct Heartbeat {
     pub hooks: Vec<HookState>,
     /// Number of rules that are on.
     pub rules: usize,
+    /// What rules did, those that did most first; see [`crate::limits::RULES_SHOWN`].
+    pub rule_states: Vec<RuleState>,
+}
+
+/// What a rule did.
+#[derive(Clone, Debug, Default)]
+pub struct RuleState {
+    /// Id of the rule.
+    pub id: String,
+    /// Its counters.
+    pub tally: RuleTally,
+    /// It alerts more often than its author expects on a healthy host.
+    pub noisy: bool,
+    /// It is switched off for a time.
+    pub off: bool,
+    /// Exceptions that have ended: they keep nothing quiet any more.
+    pub expired: Vec<String>,
 }
 
 /// Counters of one kind of record, in the kernel.

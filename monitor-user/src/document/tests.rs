@@ -8,13 +8,14 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    heartbeat::{HookState, KindCounters, Loss, ProgramState, SinkCounters},
+    heartbeat::{HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters},
     *,
 };
 use crate::{
     document::printable::{command_line, lossless, strings, terminal},
     enrich::{Enricher, container::ContainerFacts},
     event::{Container, Fact, FactSource, Reason},
+    judge::RuleTally,
     line::{Input, Line, LineStats, Outlet},
     records::{
         folder::Folder,
@@ -115,6 +116,19 @@ fn heartbeat(lost: u64) -> Heartbeat {
             blind: vec!["nothing".to_owned()],
         }],
         rules: 26,
+        rule_states: vec![RuleState {
+            id: "run_shell".to_owned(),
+            tally: RuleTally {
+                matches: 3,
+                alerts: 2,
+                switched_off: 1,
+                excepted: vec![("cron".to_owned(), 4)],
+                ..RuleTally::default()
+            },
+            noisy: true,
+            off: true,
+            expired: vec!["old".to_owned()],
+        }],
     }
 }
 

@@ -34,6 +34,7 @@ pub static SCHEMA: Schema<Event> = Schema {
     fields: &FIELDS,
     kinds: &Action::KINDS,
     kind_of: |event| event.action.kind(),
+    time_of: |event| event.timestamp_ns,
     type_field: "evt.type",
     types: &types::TYPES,
 };

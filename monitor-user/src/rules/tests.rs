@@ -11,6 +11,7 @@ use super::{
 use crate::event::{
     Action, Address, Container, Event, Fact, FactSource, Knowledge, Outcome, Process, Reason,
 };
+use crate::judge::{Judge, Verdict};
 
 /// An event, by the fields that a rule's test would give.
 fn event(fields: &[(&str, TestValue)]) -> Event {
@@ -692,10 +693,11 @@ fn the_shipped_rules_can_be_changed_by_a_later_file() {
             ("container.image", text(image)),
         ])
     };
-    let fires = |event: &Event| loaded.rules.matches(event).count() > 0;
+    let mut judge = Judge::new(loaded.rules.into());
+    let mut fires = |event: &Event| matches!(judge.judge(event), Verdict::Matched(_));
     assert!(fires(&drift("registry.example/app:1")));
     assert!(!fires(&drift("registry.example/ci/builder:1")));
-    let off = loaded.rules.rules().iter().filter(|rule| !rule.enabled).count();
+    let off = judge.rules().rules().iter().filter(|rule| !rule.enabled).count();
     assert_eq!(off, 1);
 }
 

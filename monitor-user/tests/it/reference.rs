@@ -13,10 +13,11 @@ use runmon::{
     daemon,
     document::{
         Document, Heartbeat, Schema, Sender,
-        heartbeat::{HookState, Loss, ProgramState, SinkCounters},
+        heartbeat::{HookState, Loss, ProgramState, RuleState, SinkCounters},
         metrics::METRICS,
     },
     enrich::Enricher,
+    judge::RuleTally,
     rules::schema,
 };
 use serde_json::Value;
@@ -98,8 +99,10 @@ fn every_counter_is_described() {
     let mut heartbeat = Heartbeat::default();
     daemon::kernel_counters(&mut heartbeat, &Reading::default());
     heartbeat.kernel.push(("recursion_misses", 0));
-    heartbeat.tables = daemon::tables(&Enricher::new(0, 0, &[]), 0);
+    heartbeat.tables = daemon::tables(&Enricher::new(0, 0, &[]), (0, 0), 0);
     heartbeat.sinks = vec![SinkCounters::default()];
+    let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };
+    heartbeat.rule_states = vec![RuleState { tally, ..RuleState::default() }];
     heartbeat.losses = vec![Loss { container: "host".to_owned(), dropped: vec![("ring_full", 1)] }];
     let program = ProgramState { attach: String::new(), cost: None };
     heartbeat.hooks =

@@ -94,11 +94,11 @@ pub fn run_tests(rules: &Rules) -> Vec<TestReport> {
 }
 
 fn judge(rule: &monitor_rules::Rule<Event>, expect: Expect, event: &Event) -> TestOutcome {
-    let decision = rule.condition.decide(event);
+    let decision = rule.decide(event);
     if decision.fires == (expect == Expect::Fires) {
         return TestOutcome::Passed;
     }
-    TestOutcome::Failed { why: rule.condition.explain(event), undecided: decision.undecided }
+    TestOutcome::Failed { why: rule.explain(event), undecided: decision.undecided }
 }
 
 /// Makes the event that a test describes.

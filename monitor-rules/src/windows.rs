@@ -1,0 +1,160 @@
+//! The events that are being gathered for rules with an `aggregate`, by rule and key.
+//!
+//! Time is that of the events, so that a replay gathers alike. The state is bounded: what has
+//! waited longest goes first, and is counted.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::aggregate::{Aggregate, Goal};
+use crate::condition::Condition;
+use crate::limits::{AGGREGATE_ENTRIES_MAX, AGGREGATE_KEYS_MAX};
+
+/// What several events came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gathered {
+    /// How many events there were, the last one included.
+    pub count: u64,
+    /// When the first was, nanoseconds since 1970.
+    pub first_ns: i64,
+    /// When the last was.
+    pub last_ns: i64,
+    /// The fields that they were gathered by, with their values.
+    pub key: Vec<(Box<str>, Vec<u8>)>,
+}
+
+/// The state of all rules with an `aggregate`.
+#[derive(Debug, Default)]
+pub struct Windows {
+    open: HashMap<(usize, Box<[u8]>), Window, ahash::RandomState>,
+    /// Entries of all windows together.
+    entries: usize,
+    evicted: u64,
+}
+
+/// The events of one rule and key.
+#[derive(Debug, Default)]
+struct Window {
+    /// When each was, and what told it apart from the others: the hash of its value.
+    events: VecDeque<(i64, u64)>,
+    last_ns: i64,
+}
+
+impl Windows {
+    /// Takes in an event that the rule of this number matches. What it completes is returned, and
+    /// gathering starts anew.
+    pub fn take<E>(
+        &mut self,
+        rule: usize,
+        aggregate: &Aggregate<E>,
+        event: &E,
+        time_ns: i64,
+    ) -> Option<Gathered> {
+        let mut key = Vec::new();
+        for field in &aggregate.by {
+            field.render(event, &mut key);
+            key.push(0);
+        }
+        let slot = (rule, key.into_boxed_slice());
+        if !self.open.contains_key(&slot) {
+            self.make_room(time_ns);
+        }
+        let hasher = self.open.hasher().clone();
+        let window = self.open.entry(slot.clone()).or_default();
+        let before = window.events.len();
+        window.last_ns = window.last_ns.max(time_ns);
+        let oldest = time_ns.saturating_sub_unsigned(aggregate.within_ns);
+        let complete = match &aggregate.goal {
+            Goal::Count(count) => {
+                window.forget_before(oldest);
+                window.events.push_back((time_ns, 0));
+                window.events.len() >= *count
+            }
+            Goal::Distinct(field, count) => {
+                window.forget_before(oldest);
+                let mut value = Vec::new();
+                field.render(event, &mut value);
+                let hash = hasher.hash_one(&value);
+                window.events.retain(|(_, known)| *known != hash);
+                window.events.push_back((time_ns, hash));
+                window.events.len() >= *count
+            }
+            Goal::Sequence(steps) => window.step(steps, event, time_ns, oldest),
+        };
+        self.entries = (self.entries + window.events.len()).saturating_sub(before);
+        if !complete {
+            if window.events.is_empty() {
+                self.open.remove(&slot);
+            }
+            return None;
+        }
+        let window = self.open.remove(&slot)?;
+        self.entries = self.entries.saturating_sub(window.events.len());
+        let key = aggregate.by.iter().map(|field| {
+            let mut value = Vec::new();
+            field.render(event, &mut value);
+            (field.shown.clone(), value)
+        });
+        Some(Gathered {
+            count: window.events.len() as u64,
+            first_ns: window.events.iter().map(|(at, _)| *at).min().unwrap_or(time_ns),
+            last_ns: time_ns,
+            key: key.collect(),
+        })
+    }
+
+    /// Forgets everything: the numbers of rules have changed.
+    pub fn clear(&mut self) {
+        self.open.clear();
+        self.entries = 0;
+    }
+
+    /// Windows that are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Windows that went for lack of room.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Drops the eighth that was used longest ago, when there is no room.
+    fn make_room(&mut self, now_ns: i64) {
+        if self.open.len() < AGGREGATE_KEYS_MAX && self.entries < AGGREGATE_ENTRIES_MAX {
+            return;
+        }
+        let mut ages: Vec<i64> = self.open.values().map(|window| window.last_ns).collect();
+        let eighth = ages.len() / 8;
+        let (_, limit, _) = ages.select_nth_unstable(eighth);
+        let limit = (*limit).min(now_ns);
+        let before = self.open.len();
+        self.open.retain(|_, window| window.last_ns > limit);
+        self.entries = self.open.values().map(|window| window.events.len()).sum();
+        self.evicted += (before - self.open.len()) as u64;
+    }
+}
+
+impl Window {
+    fn forget_before(&mut self, oldest_ns: i64) {
+        self.events.retain(|(at, _)| *at > oldest_ns);
+    }
+
+    /// Goes a step on if the event is the next one. Whether it was the last.
+    fn step<E>(&mut self, steps: &[Condition<E>], event: &E, time_ns: i64, oldest_ns: i64) -> bool {
+        let holds = |at: usize| steps.get(at).is_some_and(|step| step.decide(event).fires);
+        if self.events.front().is_some_and(|(first, _)| *first <= oldest_ns) {
+            self.events.clear();
+        }
+        let done = self.events.len();
+        if holds(done) {
+            self.events.push_back((time_ns, 0));
+        } else if done == 1 && holds(0) {
+            // The same beginning again: the later one leaves more time.
+            self.events.clear();
+            self.events.push_back((time_ns, 0));
+        }
+        self.events.len() >= steps.len()
+    }
+}
