@@ -14,8 +14,18 @@ pub const CWD_BYTES: usize = 1024;
 /// Longest program name, as it was passed to `execve`, that is recorded.
 pub const FILENAME_BYTES: usize = 2048;
 
-/// Bytes of the environment that are looked at for the selected keys.
+/// Bytes of the environment that are recorded. Of a longer one the record has the variables that
+/// are asked for.
 pub const ENV_BYTES: usize = 8192;
+
+/// Environment variables that can be asked for by name where not all of them are recorded.
+pub const ENV_KEYS: usize = 16;
+
+/// Bytes of one variable of a long environment that are recorded.
+pub const ENV_VARIABLE_BYTES: usize = 2048;
+
+/// Variables of a long environment that are looked at.
+pub const ENV_VARIABLES: u32 = 16384;
 
 /// Bytes of the argument vector that are recorded.
 pub const ARGV_BYTES: usize = 16384;

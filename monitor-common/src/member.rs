@@ -66,6 +66,7 @@ members! {
     TaskExitCode = "task_struct" "exit_code" Always;
     TaskAtomicFlags = "task_struct" "atomic_flags" Always;
     TaskSeccompMode = "task_struct" "seccomp.mode" Maybe;
+    TaskSelfExecId = "task_struct" "self_exec_id" Maybe;
     TaskComm = "task_struct" "comm" Always;
     TaskThreadInfoStatus = "task_struct" "thread_info.status" Maybe;
     CredUid = "cred" "uid" Always;

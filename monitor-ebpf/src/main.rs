@@ -10,6 +10,7 @@
 mod args;
 mod attempt;
 mod count;
+mod env;
 mod file;
 mod hooks;
 mod maps;

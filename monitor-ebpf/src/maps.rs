@@ -29,6 +29,10 @@ pub(crate) static LOSSES: HashMap<u64, [u64; monitor_common::DropReason::COUNT]>
 #[map]
 pub(crate) static OWN_PIDS: Array<[u32; limits::SELF_PIDS]> = Array::with_max_entries(1, 0);
 
+/// Environment variables that are asked for, see [`settings::ENV_WANTED`].
+#[map]
+pub(crate) static ENV_WANTED: Array<[[u64; 2]; limits::ENV_KEYS]> = Array::with_max_entries(1, 0);
+
 /// 1 while the reader sleeps: the next record wakes it and clears this.
 #[map]
 pub(crate) static READER_SLEEPS: Array<u32> = Array::with_max_entries(1, 0);

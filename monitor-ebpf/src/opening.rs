@@ -29,6 +29,13 @@ pub(crate) fn for_writing(open_flags: u32) -> bool {
     open_flags & (O_ACCMODE | O_CREAT | O_TRUNC) != 0 && open_flags & O_PATH == 0
 }
 
+/// Whether an open with these flags that succeeded changed its file, or can: one that only may
+/// create does not change a file that was there.
+#[inline(always)]
+pub(crate) fn must_change(open_flags: u32) -> bool {
+    open_flags & (O_ACCMODE | O_TRUNC) != 0 && open_flags & O_PATH == 0
+}
+
 /// The facts and the path of a file object.
 #[inline(always)]
 pub(crate) fn opened_file(record: &Record, opened: &Opened, asked: u32) -> Result<(), DropReason> {

@@ -5,7 +5,7 @@ use aya_ebpf::helpers::generated::{
 };
 use monitor_common::{
     DropReason, Header, Program, RecordKind, counter,
-    limits::{RECORD_BYTES, SCRATCH_SLOTS},
+    limits::{CWD_BYTES, FILENAME_BYTES, FIXED_BYTES, PATH_BYTES, RECORD_BYTES, SCRATCH_SLOTS},
 };
 
 use crate::{
@@ -29,6 +29,8 @@ pub(crate) struct Slot {
     /// Where the next section goes. Kept in memory, not in a register: the verifier then takes
     /// it for any number, and the bound is checked where it is used.
     end: u64,
+    /// User memory that is still to be looked at: from, to.
+    rest: [u64; 2],
     bytes: [u8; RECORD_BYTES],
 }
 
@@ -62,7 +64,16 @@ pub(crate) fn send<const TYPED: bool>(
     record.release();
 }
 
+/// The most that sections before the environment of a program take.
+pub(crate) const BEFORE_ENV: u64 = (FIXED_BYTES + PATH_BYTES + FILENAME_BYTES + CWD_BYTES) as u64;
+
 impl Record {
+    /// The record in a slot that the caller's caller has claimed.
+    #[inline(always)]
+    pub(crate) fn of(slot: *mut Slot, index: u32) -> Self {
+        Self { slot, index }
+    }
+
     /// Takes a slot that no interrupted program is using.
     ///
     /// It is ours if we are its only claimant. Another program that comes between the addition
@@ -144,16 +155,37 @@ impl Record {
         unsafe { (&raw mut (*self.slot).bytes).cast() }
     }
 
+    /// Where the next section goes.
     #[inline(always)]
-    fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         // SAFETY: the slot is ours; volatile, so that the compiler does not know the value.
         unsafe { end(self.slot).read_volatile() }
     }
 
+    /// Says where the next section goes.
     #[inline(always)]
-    fn set_end(&self, value: u64) {
+    pub(crate) fn set_end(&self, value: u64) {
         // SAFETY: the slot is ours.
         unsafe { end(self.slot).write_volatile(value) }
+    }
+
+    /// User memory that is still to be looked at: from, to.
+    #[inline(always)]
+    pub(crate) fn rest(&self) -> (u64, u64) {
+        // SAFETY: the slot is ours; volatile, as in `end`.
+        let from = unsafe { rest(self.slot).read_volatile() };
+        // SAFETY: as above, the second of two words.
+        let to = unsafe { rest(self.slot).wrapping_add(1).read_volatile() };
+        (from, to)
+    }
+
+    /// Says what user memory is still to be looked at.
+    #[inline(always)]
+    pub(crate) fn set_rest(&self, from: u64, to: u64) {
+        // SAFETY: the slot is ours.
+        unsafe { rest(self.slot).write_volatile(from) };
+        // SAFETY: as above, the second of two words.
+        unsafe { rest(self.slot).wrapping_add(1).write_volatile(to) };
     }
 
     /// Appends the path of a `struct path`. `BEFORE` is the most that earlier sections take.
@@ -321,6 +353,12 @@ fn wake_late_sleeper() {
 fn claims(slot: *mut Slot) -> *mut u64 {
     // SAFETY: only the address is taken.
     unsafe { &raw mut (*slot).claims }
+}
+
+#[inline(always)]
+fn rest(slot: *mut Slot) -> *mut u64 {
+    // SAFETY: only the address is taken.
+    unsafe { (&raw mut (*slot).rest).cast() }
 }
 
 #[inline(always)]

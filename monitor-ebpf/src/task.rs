@@ -36,6 +36,14 @@ pub(crate) fn tid<const TYPED: bool>(task: Kptr) -> u32 {
     member::<TYPED, _>(task, Member::TaskPid)
 }
 
+/// Number of the program that the task runs, counted by its own execs; 0 where the kernel does not
+/// tell.
+#[inline(always)]
+pub(crate) fn exec_number<const TYPED: bool>(task: Kptr) -> u32 {
+    // 64 bits wide since 5.7; the lower half changes with each exec.
+    if has(Member::TaskSelfExecId) { member::<TYPED, _>(task, Member::TaskSelfExecId) } else { 0 }
+}
+
 /// Start of the task's process (its group leader), nanoseconds since boot.
 #[inline(always)]
 pub(crate) fn start<const TYPED: bool>(task: Kptr) -> u64 {

@@ -7,7 +7,7 @@ use crate::cursor::Cursor;
 use crate::definition::{AggregateDefinition, At};
 use crate::diagnostic::{Code, Problem};
 use crate::limits::{AGGREGATE_COUNT_MAX, AGGREGATE_STEPS_MAX};
-use crate::schema::Schema;
+use crate::schema::{Arg, Schema};
 use crate::template::FieldUse;
 use crate::time;
 
@@ -44,15 +44,13 @@ impl<E> Aggregate<E> {
         format!("{goal} within {} s{by}", self.within_ns as f64 / 1e9)
     }
 
-    /// Calls `each` with every field that is asked for beside the condition.
-    pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str)) {
-        self.by.iter().for_each(|field| each(field.field.name));
+    /// Calls `each` with every field that is asked for beside the condition, and its argument.
+    pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
+        self.by.iter().for_each(|field| each(field.field.name, &field.arg));
         match &self.goal {
             Goal::Count(_) => {}
-            Goal::Distinct(field, _) => each(field.field.name),
-            Goal::Sequence(steps) => {
-                steps.iter().flat_map(Condition::fields).for_each(each);
-            }
+            Goal::Distinct(field, _) => each(field.field.name, &field.arg),
+            Goal::Sequence(steps) => steps.iter().for_each(|step| step.visit_fields(each)),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::explain::Explained;
 use crate::kind::KindSet;
 use crate::library::Library;
 use crate::node::Node;
-use crate::schema::Schema;
+use crate::schema::{Arg, Schema};
 use crate::source::Place;
 use crate::text::Text;
 
@@ -96,11 +96,27 @@ impl<E> Condition<E> {
         self.kinds
     }
 
+    /// The words in brackets that the condition uses a field with: `A` of `proc.env[A]`.
+    #[must_use]
+    pub fn keys_of(&self, field: &str) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        self.visit_fields(&mut |name, arg| {
+            if name == field {
+                all.extend(arg.key().map(|key| key.text().to_owned()));
+            }
+        });
+        all
+    }
+
     /// The fields that the condition uses.
     #[must_use]
     pub fn fields(&self) -> BTreeSet<&'static str> {
         let mut all = BTreeSet::new();
-        self.node.fields(&mut |name| all.extend([name]));
+        self.visit_fields(&mut |name, _| all.extend([name]));
         all
+    }
+
+    pub(crate) fn visit_fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
+        self.node.fields(each);
     }
 }

@@ -1,4 +1,4 @@
-//! An exception of a rule, ready to match: what keeps the rule quiet, on whose word, and until when.
+//! An exception of a rule, ready to match: what keeps the rule quiet, on whose word, until when.
 
 use crate::condition::Condition;
 use crate::time;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::ast::Op;
 use crate::kind::KindSet;
 use crate::matcher::Matcher;
+use crate::schema::Arg;
 use crate::term::Term;
 
 pub(crate) enum Node<E: 'static> {
@@ -101,13 +102,13 @@ impl<E> Node<E> {
         }
     }
 
-    /// Calls `each` with every field in it, repeats included.
-    pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str)) {
+    /// Calls `each` with every field in it and its argument, repeats included.
+    pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
         match self {
             Self::And(nodes) | Self::Or(nodes) => nodes.iter().for_each(|node| node.fields(each)),
             Self::Not(node) => node.fields(each),
             Self::Macro(shared) => shared.node.fields(each),
-            Self::Kinds(test) => each(test.field),
+            Self::Kinds(test) => each(test.field, &Arg::None),
             Self::Leaf(leaf) => {
                 leaf.left.fields(each);
                 if let Test::Compare(_, right) = &leaf.test {

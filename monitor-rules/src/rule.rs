@@ -15,7 +15,7 @@ use crate::kind::KindSet;
 use crate::node::Node;
 use crate::priority::Priority;
 use crate::ruleset::Outcome;
-use crate::schema::Schema;
+use crate::schema::{Arg, Schema};
 use crate::source::Place;
 use crate::suggest::did_you_mean;
 use crate::template::Template;
@@ -119,13 +119,30 @@ impl<E> Rule<E> {
     /// The fields that its condition and its output use.
     #[must_use]
     pub fn fields(&self) -> BTreeSet<&'static str> {
-        let mut all = self.condition.fields();
-        all.extend(self.exceptions.iter().flat_map(|exception| exception.condition.fields()));
-        if let Some(aggregate) = &self.aggregate {
-            aggregate.fields(&mut |name| all.extend([name]));
-        }
-        self.output.fields(&mut |name| all.extend([name]));
+        let mut all = BTreeSet::new();
+        self.visit_fields(&mut |name, _| all.extend([name]));
         all
+    }
+
+    /// The words in brackets that the rule uses a field with: `A` of `proc.env[A]`.
+    #[must_use]
+    pub fn keys_of(&self, field: &str) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        self.visit_fields(&mut |name, arg| {
+            if name == field {
+                all.extend(arg.key().map(|key| key.text().to_owned()));
+            }
+        });
+        all
+    }
+
+    fn visit_fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
+        self.condition.visit_fields(each);
+        self.exceptions.iter().for_each(|exception| exception.condition.visit_fields(each));
+        if let Some(aggregate) = &self.aggregate {
+            aggregate.fields(each);
+        }
+        self.output.fields(each);
     }
 
     /// Whether the rule matches when the waiting is over: its condition holds, and no exception

@@ -23,7 +23,7 @@ enum Part<E: 'static> {
 /// A field with its argument, as something else than a condition uses it.
 pub(crate) struct FieldUse<E: 'static> {
     pub(crate) field: &'static Field<E>,
-    arg: Arg,
+    pub(crate) arg: Arg,
     /// As written: `proc.aname[2]`.
     pub(crate) shown: Box<str>,
 }
@@ -53,11 +53,11 @@ impl<E> Template<E> {
         })
     }
 
-    /// Calls `each` with every field.
-    pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str)) {
+    /// Calls `each` with every field and its argument.
+    pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
         for part in &self.parts {
             if let Part::Field(used) = part {
-                each(used.field.name);
+                each(used.field.name, &used.arg);
             }
         }
     }

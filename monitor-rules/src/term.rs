@@ -55,10 +55,10 @@ impl<E> Term<E> {
         }
     }
 
-    /// Calls `each` with every field in it.
-    pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str)) {
+    /// Calls `each` with every field in it and its argument.
+    pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
         match self {
-            Self::Field { field, .. } => each(field.name),
+            Self::Field { field, arg } => each(field.name, arg),
             Self::Call { args, .. } => args.iter().for_each(|arg| arg.fields(each)),
             Self::Values(_) => {}
         }
@@ -67,7 +67,7 @@ impl<E> Term<E> {
     /// The name to give when the value is not known: the first field.
     pub(crate) fn first_field(&self) -> &'static str {
         let mut first = "";
-        self.fields(&mut |name| {
+        self.fields(&mut |name, _| {
             if first.is_empty() {
                 first = name;
             }

@@ -12,6 +12,7 @@ use runmon::{
     decode::decode,
     document::Document,
     enrich::{Enriched, Enricher},
+    env::EnvKeys,
     judge::Judge,
     line::{Input, Line, Outlet},
     rules,
@@ -108,7 +109,7 @@ fn time(name: &str, records: &[Vec<u8>], mut round: impl FnMut(&[u8])) {
 }
 
 fn enricher() -> Enricher {
-    Enricher::new(64 << 20, 0, &["PATH".to_owned()])
+    Enricher::new(64 << 20, 0, EnvKeys::new(["PATH"]))
 }
 
 struct Nowhere;

@@ -12,6 +12,7 @@ use crate::{
         heartbeat::{HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters},
     },
     enrich::{Enricher, container::Lookup},
+    env::EnvKeys,
     event::Event,
     judge::{Judge, RuleTally},
     limits::{LOSSES_SHOWN, RULES_SHOWN},
@@ -43,7 +44,8 @@ pub struct Daemon<O: Outlet> {
     next_ns: u64,
     sequence: u64,
     end_ns: Option<u64>,
-    reload: Option<Reload>,
+    /// Environment variables that are kept whatever the rules, and where new rules come from.
+    reload: Option<(EnvKeys, Reload)>,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
@@ -52,15 +54,21 @@ impl<O: CountedOutlet> Daemon<O> {
         Self { line, rules, interval_ns, next_ns: 0, sequence: 0, end_ns, reload: None }
     }
 
-    /// Reads rules again with `reload` whenever it is asked for.
-    pub fn reload_with(&mut self, reload: Reload) {
-        self.reload = Some(reload);
+    /// Reads rules again with `reload` whenever it is asked for; `env_keys` are kept whatever they say.
+    pub fn reload_with(&mut self, env_keys: EnvKeys, reload: Reload) {
+        self.reload = Some((env_keys, reload));
     }
 
     /// Swaps the rules between two events. Hooks that new rules need are attached; a bad file
     /// keeps the old set.
     fn reload(&mut self, live: &mut Live) {
-        let Some(rules) = self.reload.as_mut().and_then(|reload| reload()) else { return };
+        let Some((env_keys, reload)) = &mut self.reload else { return };
+        let Some(rules) = reload() else { return };
+        let env_keys = env_keys.and(crate::rules::env_keys(&rules));
+        if let Err(error) = live.keep_env(&env_keys) {
+            tracing::error!(%error, "variables that the new rules need cannot be asked for");
+        }
+        self.line.keep_env(env_keys);
         if let Err(error) = live.add_kinds(&record_kinds(rules.kinds())) {
             tracing::error!(%error, "hooks that the new rules need cannot be attached");
         }

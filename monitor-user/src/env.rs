@@ -1,23 +1,85 @@
 //! Choosing environment variables: only the named ones are ever kept or written down.
 
-/// The `KEY=value` strings of `env` (each ends in a zero byte) whose key is among `keys`. A key
-/// that ends in `*` stands for all that start so.
-#[must_use]
-pub fn select(env: &[u8], keys: &[Box<[u8]>]) -> Vec<u8> {
-    let mut kept = Vec::new();
-    for variable in env.split_inclusive(|byte| *byte == 0) {
-        let key = variable.split(|byte| *byte == b'=').next().unwrap_or_default();
-        if keys.iter().any(|wanted| matches(wanted, key)) {
-            kept.extend_from_slice(variable);
-        }
-    }
-    kept
+use std::sync::Arc;
+
+use monitor_common::limits::ENV_KEYS;
+
+/// The environment variables that are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnvKeys {
+    /// Each a name, or a beginning of names that ends in `*`.
+    keys: Arc<[Box<str>]>,
 }
 
-fn matches(wanted: &[u8], key: &[u8]) -> bool {
-    match wanted {
-        [prefix @ .., b'*'] => key.starts_with(prefix),
-        exact => exact == key,
+impl EnvKeys {
+    /// The variables of these names.
+    pub fn new<T: AsRef<str>>(keys: impl IntoIterator<Item = T>) -> Self {
+        let mut all: Vec<Box<str>> = Vec::new();
+        for key in keys {
+            let key = key.as_ref();
+            if !all.iter().any(|known| **known == *key) {
+                all.push(key.into());
+            }
+        }
+        Self { keys: all.into() }
+    }
+
+    /// These and more.
+    #[must_use]
+    pub fn and<T: AsRef<str>>(&self, more: impl IntoIterator<Item = T>) -> Self {
+        let more: Vec<T> = more.into_iter().collect();
+        Self::new(self.keys.iter().map(AsRef::as_ref).chain(more.iter().map(AsRef::as_ref)))
+    }
+
+    /// Whether the variable of this name is kept. Of a beginning (`LD_*`), whether all are.
+    #[must_use]
+    pub fn keeps(&self, name: &str) -> bool {
+        self.keys.iter().any(|key| **key == *name || matches(key, name.as_bytes()))
+    }
+
+    /// The `KEY=value` strings of `env` (each ends in a zero byte) that are kept.
+    #[must_use]
+    pub fn select(&self, env: &[u8]) -> Vec<u8> {
+        let mut kept = Vec::new();
+        for variable in env.split_inclusive(|byte| *byte == 0) {
+            let name = variable.split(|byte| *byte == b'=').next().unwrap_or_default();
+            if self.keys.iter().any(|key| matches(key, name)) {
+                kept.extend_from_slice(variable);
+            }
+        }
+        kept
+    }
+
+    /// The names, as they were written.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.keys.iter().map(|key| key.to_string()).collect()
+    }
+
+    /// What the kernel looks for in an environment that it cannot record whole: first bytes, and
+    /// masks of the bytes that count. Keys that find no place are looked for in shorter ones only.
+    #[must_use]
+    pub fn patterns(&self) -> [[u64; 2]; ENV_KEYS] {
+        let mut places = [[0; 2]; ENV_KEYS];
+        for (place, key) in places.iter_mut().zip(self.keys.iter()) {
+            let start = match key.strip_suffix('*') {
+                Some(start) => start.to_owned(),
+                None => format!("{key}="),
+            };
+            let (mut bytes, mut mask) = ([0; 8], [0; 8]);
+            for ((to, counts), from) in bytes.iter_mut().zip(&mut mask).zip(start.bytes()) {
+                (*to, *counts) = (from, 0xff);
+            }
+            *place = [u64::from_ne_bytes(bytes), u64::from_ne_bytes(mask)];
+        }
+        places
+    }
+}
+
+fn matches(key: &str, name: &[u8]) -> bool {
+    match key.strip_suffix('*') {
+        Some(start) => name.starts_with(start.as_bytes()),
+        None => key.as_bytes() == name,
     }
 }
 
@@ -27,10 +89,27 @@ mod tests {
 
     #[test]
     fn keeps_only_what_is_named() {
-        let keys: Vec<Box<[u8]>> = vec![b"PATH".as_slice().into(), b"LD_*".as_slice().into()];
+        let keys = EnvKeys::new(["PATH", "LD_*"]);
         let env = b"HOME=/root\0PATH=/bin\0LD_PRELOAD=/x.so\0PATHX=1\0SECRET=PATH=\0";
-        assert_eq!(select(env, &keys), b"PATH=/bin\0LD_PRELOAD=/x.so\0");
-        assert_eq!(select(b"PATH=cut", &keys), b"PATH=cut");
-        assert_eq!(select(b"", &keys), b"");
+        assert_eq!(keys.select(env), b"PATH=/bin\0LD_PRELOAD=/x.so\0");
+        assert_eq!(keys.select(b"PATH=cut"), b"PATH=cut");
+        assert_eq!(keys.select(b""), b"");
+        for (name, kept) in
+            [("PATH", true), ("LD_AUDIT", true), ("LD_*", true), ("L*", false), ("PAT", false)]
+        {
+            assert_eq!(keys.keeps(name), kept, "{name}");
+        }
+        let more = keys.and(["GLIBC_TUNABLES", "PATH"]);
+        assert_eq!(more.names(), ["PATH", "LD_*", "GLIBC_TUNABLES"]);
+    }
+
+    #[test]
+    fn the_kernel_looks_for_first_bytes() {
+        let [path, loader, tunables, free, ..] =
+            EnvKeys::new(["PATH", "LD_*", "GLIBC_TUNABLES"]).patterns();
+        assert_eq!(path.map(u64::to_ne_bytes), [*b"PATH=\0\0\0", *b"\xff\xff\xff\xff\xff\0\0\0"]);
+        assert_eq!(loader.map(u64::to_ne_bytes), [*b"LD_\0\0\0\0\0", *b"\xff\xff\xff\0\0\0\0\0"]);
+        assert_eq!(tunables.map(u64::to_ne_bytes), [*b"GLIBC_TU", [0xff; 8]]);
+        assert_eq!(free, [0; 2]);
     }
 }

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use crate::env::EnvKeys;
 pub use crate::raw_event::{
     CgroupKey, Credentials, EventId, FileFacts, Namespaces, Origin, Outcome, ProcessKey, Stdio,
 };
@@ -166,6 +167,8 @@ pub struct Process {
     pub args_hash: Option<u64>,
     /// Selected environment, `KEY=value` strings that each end in a zero byte.
     pub env: Box<[u8]>,
+    /// Which variables were selected.
+    pub env_keys: EnvKeys,
     /// The environment was cut: what is not in `env` may have been set.
     pub env_truncated: bool,
     /// Working directory at its start.

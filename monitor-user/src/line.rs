@@ -11,6 +11,7 @@ use crate::{
         Enriched, Enricher,
         container::{ContainerFacts, Lookup},
     },
+    env::EnvKeys,
     event::{Action, Event, ProcessKey},
     judge::{Judge, Verdict},
     limits::{PARKED, PARKED_NS},
@@ -262,6 +263,11 @@ impl<O: Outlet> Line<O> {
     /// Changes the rules between two events.
     pub fn set_rules(&mut self, rules: Arc<Rules>) {
         self.judge.set_rules(rules);
+    }
+
+    /// Changes which environment variables are kept.
+    pub fn keep_env(&mut self, keys: EnvKeys) {
+        self.enricher.keep_env(keys);
     }
 
     /// The rules and what they did.

@@ -26,6 +26,7 @@ use crate::{
         ring::Ring,
     },
     enrich::container::Lookup,
+    env::EnvKeys,
     instance::Instance,
     line::Input,
     metadata::{Metadata, RuntimeRoot, cgroups},
@@ -80,6 +81,8 @@ pub struct LiveOptions {
     pub floor: bool,
     /// Where runtimes keep their containers.
     pub runtime_roots: Vec<RuntimeRoot>,
+    /// Environment variables that are kept.
+    pub env_keys: EnvKeys,
 }
 
 /// Ends the loop, or makes it look, from any thread.
@@ -155,6 +158,7 @@ impl Live {
             cgroup_v1_controller: controller,
         })?;
         object.set_own_pids(&instance.pids())?;
+        object.set_env_keys(&options.env_keys)?;
         let kernel_log = if options.kernel_log { Some(object.take_kernel_log()?) } else { None };
         let counters = object.take_counters()?;
         let ring = object.take_ring()?;
@@ -272,6 +276,11 @@ impl Live {
     fn refresh_own_pids(&mut self) -> Result<(), BpfError> {
         let pids = self.instance.pids();
         self.object.set_own_pids(&pids)
+    }
+
+    /// Changes which environment variables are looked for.
+    pub fn keep_env(&mut self, keys: &EnvKeys) -> Result<(), BpfError> {
+        self.object.set_env_keys(keys)
     }
 
     /// Attaches what further kinds need.

@@ -10,19 +10,18 @@ use monitor_common::{
 };
 
 use crate::{
-    args, count,
+    args, count, env,
     file::{self, Opened},
     maps::{floor, has, offset},
     own,
     read::{Kptr, member, raw},
-    record::{self, Record},
+    record::{self, BEFORE_ENV, Record},
     task,
 };
 
 const PFA_NO_NEW_PRIVS: u64 = 1;
 const BEFORE_FILENAME: u64 = (FIXED_BYTES + PATH_BYTES) as u64;
 const BEFORE_CWD: u64 = BEFORE_FILENAME + FILENAME_BYTES as u64;
-const BEFORE_ENV: u64 = BEFORE_CWD + CWD_BYTES as u64;
 const BEFORE_ARGS: u64 = BEFORE_ENV + ENV_BYTES as u64;
 
 /// `TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)`, Linux 3.4
@@ -77,8 +76,9 @@ fn memory(record: &Record, body: &mut Image, process: Kptr) {
     let mm: Kptr = member::<true, _>(process, Member::TaskMm);
     let start: u64 = member::<true, _>(mm, Member::MmEnvStart);
     let length = member::<true, u64>(mm, Member::MmEnvEnd).wrapping_sub(start);
-    body.env_len = record.append_user::<BEFORE_ENV, { ENV_BYTES as u64 }>(start, length);
-    if length > ENV_BYTES as u64 {
+    let (env_len, cut) = env::append(record, start, length);
+    body.env_len = env_len;
+    if cut {
         body.image_flags |= image_flags::ENV_TRUNCATED;
         count::add(counter::ARGS_TRUNCATED);
     }

@@ -17,7 +17,9 @@ use crate::{
     file::Opened,
     maps::{floor, has, offset},
     open_call,
-    opening::{O_ACCMODE, file_of, for_writing, is_change, opened_file, refused_file, writes},
+    opening::{
+        O_ACCMODE, file_of, for_writing, is_change, must_change, opened_file, refused_file, writes,
+    },
     own,
     read::{Kptr, member, raw},
     record, task,
@@ -124,31 +126,35 @@ fn sysexit(registers: Kptr, number: u64, result: i64) -> Option<()> {
     if !for_writing(known) || !(-MAX_ERRNO..=i64::from(i32::MAX)).contains(&result) {
         return None;
     }
-    if result < 0 {
-        return refused_call(process, &call, result);
+    if result >= 0
+        && let Some(file) = file_of::<true>(process, result as u64)
+    {
+        let opened = Opened::read(file);
+        let asked = call.flags.unwrap_or(0);
+        if is_change(&opened, asked) {
+            if own::is_own(Program::SysExitOpen, task::pid::<true>(process)) {
+                return None;
+            }
+            record::send::<true>(RecordKind::FileOpen, Program::SysExitOpen, process, |record| {
+                opened_file(record, &opened, asked)
+            });
+            return Some(());
+        }
     }
-    let opened = Opened::read(file_of::<true>(process, result as u64)?);
-    let asked = call.flags.unwrap_or(0);
-    if !is_change(&opened, asked) {
-        return None;
-    }
-    if own::is_own(Program::SysExitOpen, task::pid::<true>(process)) {
-        return None;
-    }
-    record::send::<true>(RecordKind::FileOpen, Program::SysExitOpen, process, |record| {
-        opened_file(record, &opened, asked)
-    });
-    Some(())
+    by_name(process, &call, result)
 }
 
+/// An open of which there is no file to look at: it was refused, or another thread closed or
+/// replaced the descriptor before the call returned.
 #[inline(always)]
-fn refused_call(process: Kptr, call: &open_call::Call, result: i64) -> Option<()> {
+fn by_name(process: Kptr, call: &open_call::Call, result: i64) -> Option<()> {
     // What openat2 asked for is in user memory only.
     let open_flags = match call.flags {
         Some(open_flags) => open_flags,
         None => open_call::user_flags(call)?,
     };
-    if !for_writing(open_flags) || call.name == 0 {
+    let is_told = if result < 0 { for_writing(open_flags) } else { must_change(open_flags) };
+    if !is_told || call.name == 0 {
         return None;
     }
     if own::is_own(Program::SysExitOpen, task::pid::<true>(process)) {
@@ -156,7 +162,7 @@ fn refused_call(process: Kptr, call: &open_call::Call, result: i64) -> Option<()
     }
     record::send::<true>(RecordKind::FileOpen, Program::SysExitOpen, process, |record| {
         record.header().origin = origin::USER_MEMORY;
-        record.header().outcome = result as i32;
+        record.header().outcome = if result < 0 { result as i32 } else { 0 };
         refused_file::<true>(record, process, open_flags, |record| {
             record.append_user_string::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(call.name)
         })

@@ -69,7 +69,7 @@ fn rm_sendmsg(ctx: FExitContext) -> i32 {
             socket::set_v4(&mut to, raw(address.wrapping_add(4)));
             to
         };
-        match is_repeat(pid, family, port, &to) {
+        match is_repeat::<true>(process, (family, port, refused != 0), &to) {
             Some(count) => repeats = count,
             None => return 0,
         }
@@ -112,7 +112,8 @@ fn cgroup_send<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
         return 1;
     }
     let (to, port) = socket::context_address::<V6>(ctx);
-    let Some(repeats) = is_repeat(pid, if V6 { AF_INET6 } else { AF_INET }, port, &to) else {
+    let family = if V6 { AF_INET6 } else { AF_INET };
+    let Some(repeats) = is_repeat::<false>(process, (family, port, false), &to) else {
         return 1;
     };
     record::send::<false>(RecordKind::Send, program, process, |record| {
@@ -128,27 +129,38 @@ fn cgroup_send<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
 /// None if the same was told of less than a second ago (then it is counted); else how many
 /// repeats went untold since.
 ///
+/// The same is: by the same program of the same process, to the same address, with the same result.
+///
 /// Two programs that race here may both tell, or miscount a repeat in the record; the counters are
 /// exact.
 #[inline(always)]
-fn is_repeat(pid: u32, family: u16, port: u16, to: &[u8; 16]) -> Option<u32> {
+fn is_repeat<const TYPED: bool>(
+    process: Kptr,
+    (family, port, refused): (u16, u16, bool),
+    to: &[u8; 16],
+) -> Option<u32> {
     let [high, low]: [u64; 2] = zerocopy::transmute!(*to);
-    let key = [u64::from(pid), u64::from(family) << 16 | u64::from(port), high, low];
+    let who = u64::from(task::pid::<TYPED>(process)) << 32
+        | u64::from(task::exec_number::<TYPED>(process));
+    // A pid that is taken anew within a second has another start.
+    let start = task::start::<TYPED>(process) << 32;
+    let peer = start | u64::from(refused) << 31 | u64::from(family) << 16 | u64::from(port);
+    let key = [who, peer, high, low];
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_boot_ns() };
     let last = LAST_SENT.get_ptr_mut(0)?;
     // SAFETY: map memory of this CPU.
-    let [pid, peer, high, low, told, repeats] = unsafe { &mut *last };
-    if [*pid, *peer, *high, *low] == key && now.wrapping_sub(*told) < SEND_REPEAT_NS {
+    let [held_by, peer, high, low, told, repeats] = unsafe { &mut *last };
+    if [*held_by, *peer, *high, *low] == key && now.wrapping_sub(*told) < SEND_REPEAT_NS {
         *repeats += 1;
         count_repeat();
         return None;
     }
     // What this CPU held goes back to where all CPUs look.
-    put_back([*pid, *peer, *high, *low], *repeats);
+    put_back([*held_by, *peer, *high, *low], *repeats);
     let (told_before, untold) = take(key);
     let is_new = now.wrapping_sub(told_before) >= SEND_REPEAT_NS;
-    [*pid, *peer, *high, *low] = key;
+    [*held_by, *peer, *high, *low] = key;
     *told = if is_new { now } else { told_before };
     *repeats = u64::from(!is_new);
     if is_new {

@@ -8,6 +8,7 @@ use std::{
 
 use libfuzzer_sys::fuzz_target;
 use runmon::{
+    env::EnvKeys,
     document::{Document, Schema, Sender},
     enrich::Enricher,
     line::{Line, Outlet},
@@ -44,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
         run_id: preamble.run_id,
         instance: String::new(),
     };
-    let enricher = Enricher::new(64 << 10, preamble.clock_offset_ns, &preamble.env_keys);
+    let enricher = Enricher::new(64 << 10, preamble.clock_offset_ns, EnvKeys::new(&preamble.env_keys));
     let mut line = Line::new(enricher, Arc::clone(&RULES), Vec::new(), Writer(sender));
     while let Ok(Some(input)) = reader.next() {
         line.take(input);

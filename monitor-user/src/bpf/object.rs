@@ -17,6 +17,8 @@ use aya::{
 };
 use monitor_common::{Program, limits, settings};
 
+use crate::env::EnvKeys;
+
 use super::{
     BpfError, btf,
     counters::Counters,
@@ -237,6 +239,16 @@ impl Object {
             *place = *pid;
         }
         own.set(0, places, 0).map_err(refused)
+    }
+
+    /// Says which variables are looked for in environments that are too long to be recorded.
+    pub fn set_env_keys(&mut self, keys: &EnvKeys) -> Result<(), BpfError> {
+        let name = settings::ENV_WANTED;
+        let refused = |source| BpfError::Map { name, source: Box::new(source) };
+        let map = self.ebpf.map_mut(name).ok_or(BpfError::Absent(name))?;
+        let mut wanted: Array<&mut MapData, [[u64; 2]; limits::ENV_KEYS]> =
+            Array::try_from(map).map_err(refused)?;
+        wanted.set(0, keys.patterns(), 0).map_err(refused)
     }
 
     /// Run count and total run time in nanoseconds of a program, where the kernel's run-time

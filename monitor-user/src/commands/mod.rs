@@ -21,6 +21,7 @@ use crate::{
     cli::Hooks,
     config::{Config, Format},
     document::{Schema, Sender},
+    env::EnvKeys,
     live::{Bell, LiveOptions},
 };
 
@@ -34,6 +35,7 @@ fn live_options(
     config: &Config,
     args: &crate::cli::LiveArgs,
     kinds: Vec<RecordKind>,
+    env_keys: EnvKeys,
 ) -> LiveOptions {
     LiveOptions {
         kinds,
@@ -42,6 +44,7 @@ fn live_options(
         kernel_log: args.kernel_log,
         floor: args.bare_floor,
         runtime_roots: config.runtime_roots.clone(),
+        env_keys,
     }
 }
 

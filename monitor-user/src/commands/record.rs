@@ -9,6 +9,7 @@ use crate::{
     daemon::hooks,
     document::heartbeat::Heartbeat,
     enrich::{Enricher, container::Lookup},
+    env::EnvKeys,
     instance::Instance,
     line::Input,
     live::{Consumer, Live, STATE_KINDS, clock_offset_ns},
@@ -30,11 +31,12 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     let kinds = monitor_common::RecordKind::ALL.into_iter();
     let kinds = kinds.filter(|kind| crate::bpf::hooks::hook(*kind).is_some());
     let kinds = kinds.filter(|kind| !STATE_KINDS.contains(kind)).collect();
-    let mut live = Live::start(&live_options(&config, &args.live, kinds), instance, bell)
-        .map_err(super::run::explain)?;
+    let env_keys = EnvKeys::new(&config.env_keys);
+    let mut live =
+        Live::start(&live_options(&config, &args.live, kinds, env_keys.clone()), instance, bell)
+            .map_err(super::run::explain)?;
     let preamble = preamble(&config, name, &live);
-    let enricher =
-        Enricher::new(config.process_table_bytes, preamble.clock_offset_ns, &config.env_keys);
+    let enricher = Enricher::new(config.process_table_bytes, preamble.clock_offset_ns, env_keys);
     let mut recorder = Recorder {
         writer: Writer::create(&args.output, &preamble, args.limit)?,
         enricher,

@@ -8,6 +8,7 @@ use crate::{
     config::Format,
     document::{Document, Schema, Sender},
     enrich::Enricher,
+    env::EnvKeys,
     limits,
     line::{Line, LineStats, Outlet},
     source::recording::Reader,
@@ -27,7 +28,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     };
     let printer = Printer { schema: schema(format), sender, events: args.events, failed: None };
     let table = limits::PROCESS_TABLE_BYTES;
-    let enricher = Enricher::new(table, preamble.clock_offset_ns, &preamble.env_keys);
+    let enricher = Enricher::new(table, preamble.clock_offset_ns, EnvKeys::new(&preamble.env_keys));
     let mut line = Line::new(enricher, rules, Vec::new(), printer);
     let begun = Instant::now();
     while let Some(input) = reader.next()? {

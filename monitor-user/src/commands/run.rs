@@ -19,6 +19,7 @@ use crate::{
     daemon::{Daemon, record_kinds},
     document::Schema,
     enrich::Enricher,
+    env::EnvKeys,
     event::Action,
     instance::{DEFAULT_NAME, Instance},
     limits,
@@ -45,9 +46,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let fanout = open_sinks(&config, args, sender(name))?;
     let bell = bell_of_signals()?;
     let kinds = record_kinds(wanted(&config, &rules));
+    let configured = EnvKeys::new(&config.env_keys);
+    let env_keys = configured.and(crate::rules::env_keys(&rules));
     let mut live =
-        Live::start(&live_options(&config, &args.live, kinds), instance, bell).map_err(explain)?;
-    let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), &config.env_keys);
+        Live::start(&live_options(&config, &args.live, kinds, env_keys.clone()), instance, bell)
+            .map_err(explain)?;
+    let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     let canary = live.plan().canary_pids.clone();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
     let mut line = Line::new(enricher, Arc::clone(&rules), canary, fanout);
@@ -55,7 +59,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
     let end_ns = end(args.live.duration);
     let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
-    daemon.reload_with(reloader(paths));
+    daemon.reload_with(configured, reloader(paths));
     live.seed(&mut daemon)?;
     announce(&live, enabled, begun);
     live.run(&mut daemon)?;

@@ -14,6 +14,7 @@ use crate::{
     daemon::{CountedOutlet, Daemon, record_kinds},
     document::{Document, heartbeat::SinkCounters},
     enrich::Enricher,
+    env::EnvKeys,
     event::{Action, Event},
     instance::Instance,
     limits,
@@ -46,10 +47,12 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let name = args.live.instance.as_deref().unwrap_or(&own);
     let instance = Instance::register(&config.run_dir, name)?;
     let bell = bell_of_signals()?;
-    let options = live_options(&config, &args.live, record_kinds(kinds));
+    let asked = filter.iter().flat_map(|filter| filter.keys_of("proc.env"));
+    let env_keys = EnvKeys::new(&config.env_keys).and(crate::rules::env_keys(&rules)).and(asked);
+    let options = live_options(&config, &args.live, record_kinds(kinds), env_keys.clone());
     let mut live = Live::start(&options, instance, bell).map_err(super::run::explain)?;
     let outlet = Filtered { filter, kinds, fanout: fanout(args, name)?, shown: 0 };
-    let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), &config.env_keys);
+    let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     let mut line = Line::new(enricher, rules, live.plan().canary_pids.clone(), outlet);
     line.own_until(boottime_ns());
     let mut daemon = Daemon::new(line, 0, u64::MAX / 2, super::run::end(args.live.duration));

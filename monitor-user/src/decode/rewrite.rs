@@ -44,12 +44,12 @@ pub fn with_arguments(record: &[u8], args: &[u8]) -> Option<Vec<u8>> {
 /// The record with only those variables in its environment that are named. None if there is
 /// nothing to leave out.
 #[must_use]
-pub fn with_selected_env(record: &[u8], keys: &[Box<[u8]>]) -> Option<Vec<u8>> {
+pub fn with_selected_env(record: &[u8], keys: &crate::env::EnvKeys) -> Option<Vec<u8>> {
     let mut parts = parts(record)?;
     if parts.env.is_empty() {
         return None;
     }
-    let kept = crate::env::select(parts.env, keys);
+    let kept = keys.select(parts.env);
     parts.env = &kept;
     assemble(parts)
 }

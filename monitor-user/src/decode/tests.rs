@@ -4,6 +4,7 @@ use monitor_common::{Header, Socket, header::OUTCOME_UNKNOWN};
 use proptest::prelude::*;
 
 use super::{rewrite, *};
+use crate::env::EnvKeys;
 use crate::records::{self, ProgramStart, Record, Who, every_kind};
 
 const HEADER: usize = size_of::<Header>();
@@ -27,8 +28,8 @@ fn socket_of(socket: Socket, unix: &[u8]) -> (String, Option<SocketAddr>) {
     (format!("{:?}", socket.destination), socket.source)
 }
 
-fn keys(names: &[&str]) -> Vec<Box<[u8]>> {
-    names.iter().map(|name| name.as_bytes().into()).collect()
+fn keys(names: &[&str]) -> EnvKeys {
+    EnvKeys::new(names)
 }
 
 #[test]
@@ -311,7 +312,7 @@ proptest! {
         let _either = decode(&bytes);
         rewrite::split(&bytes).for_each(drop);
         prop_assert!(rewrite::with_arguments(&bytes, b"x\0").is_none_or(|b| !b.is_empty()));
-        drop(rewrite::with_selected_env(&bytes, &[]));
+        drop(rewrite::with_selected_env(&bytes, &keys(&[])));
     }
 
     /// The same for what looks like a record: any body of any kind, of the right length.
@@ -326,7 +327,7 @@ proptest! {
         let length = u32::try_from(bytes.len()).unwrap();
         bytes[..4].copy_from_slice(&length.to_ne_bytes());
         let decoded = decode(&bytes).is_ok();
-        if let Some(rewritten) = rewrite::with_selected_env(&bytes, &[]) {
+        if let Some(rewritten) = rewrite::with_selected_env(&bytes, &keys(&[])) {
             prop_assert_eq!(decode(&rewritten).is_ok(), decoded);
         }
     }

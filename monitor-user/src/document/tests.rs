@@ -45,8 +45,8 @@ const EVERYTHING: &str = "
 /// Wall clock minus boot clock.
 const OFFSET_NS: i64 = 1_700_000_000_000_000_000;
 
-fn keys() -> Vec<String> {
-    vec!["PATH".to_owned(), "LD_*".to_owned()]
+fn keys() -> crate::env::EnvKeys {
+    crate::env::EnvKeys::new(["PATH", "LD_*"])
 }
 
 #[derive(Default)]
@@ -138,7 +138,7 @@ static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
     files.push(monitor_rules::RuleFile { name: "all.yaml", bytes: EVERYTHING.as_bytes() });
     let loaded = rules::load(&files);
     assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
-    let enricher = Enricher::new(1 << 20, OFFSET_NS, &keys());
+    let enricher = Enricher::new(1 << 20, OFFSET_NS, keys());
     let mut line = Line::new(enricher, Arc::new(loaded.rules), Vec::new(), Kept::default());
     for part in story::parts() {
         match part {
@@ -169,7 +169,7 @@ fn check(file: &str, schema: Schema) {
 #[test]
 fn the_story_is_recorded() {
     let hooks = vec!["exec=tracepoint".to_owned()];
-    let preamble = Preamble::new(&sender(), "6.1.0".to_owned(), OFFSET_NS, hooks, keys());
+    let preamble = Preamble::new(&sender(), "6.1.0".to_owned(), OFFSET_NS, hooks, keys().names());
     let folder = Folder::new("story");
     let path = folder.path().join("story.rec");
     let mut writer = Writer::create(&path, &preamble, u64::MAX).unwrap();

@@ -10,13 +10,12 @@ mod tests;
 use std::sync::Arc;
 
 use crate::{
+    env::EnvKeys,
     event::{
         Action, Address, Container, Event, FileAct, Knowledge, Process, ProcessKey, SocketAct,
         base_name,
     },
-    raw_event::{
-        CgroupKey, Outcome, RawAddress, RawBody, RawEvent, RawFileOpen, RawImage, RawSocket, Task,
-    },
+    raw_event::{CgroupKey, RawAddress, RawBody, RawEvent, RawFileOpen, RawImage, RawSocket, Task},
 };
 use container::{ContainerFacts, Lookup, Registry};
 use process_table::{Entry, ProcessTable, unknown_process};
@@ -38,8 +37,7 @@ pub struct Enricher {
     containers: Registry,
     /// Wall clock minus boot clock, nanoseconds.
     clock_offset_ns: i64,
-    /// Environment variables that are kept: a name, or a prefix that ends in `*`.
-    env_keys: Vec<Box<[u8]>>,
+    env_keys: EnvKeys,
     /// What the metadata task must be asked; emptied by the pipeline.
     lookups: Vec<Lookup>,
 }
@@ -47,14 +45,19 @@ pub struct Enricher {
 impl Enricher {
     /// A state that knows nothing.
     #[must_use]
-    pub fn new(budget_bytes: usize, clock_offset_ns: i64, env_keys: &[String]) -> Self {
+    pub fn new(budget_bytes: usize, clock_offset_ns: i64, env_keys: EnvKeys) -> Self {
         Self {
             processes: ProcessTable::new(budget_bytes),
             containers: Registry::default(),
             clock_offset_ns,
-            env_keys: env_keys.iter().map(|key| key.as_bytes().into()).collect(),
+            env_keys,
             lookups: Vec::new(),
         }
+    }
+
+    /// Changes which environment variables are kept of programs that start from now on.
+    pub fn keep_env(&mut self, keys: EnvKeys) {
+        self.env_keys = keys;
     }
 
     /// Takes a record in.
@@ -87,7 +90,7 @@ impl Enricher {
             RawBody::Exit { status } => Action::Exit { status },
             RawBody::Connect(socket) => Action::Connect(socket_act(&socket)),
             RawBody::Send(socket) => Action::Send(socket_act(&socket)),
-            RawBody::FileOpen(open) => Action::FileOpen(file_act(&open, raw.outcome)),
+            RawBody::FileOpen(open) => Action::FileOpen(file_act(&open)),
         };
         Enriched::Event(Box::new(self.event(&raw, action)))
     }
@@ -268,7 +271,8 @@ impl Enricher {
             args: image.args.into(),
             args_total: image.args_total,
             args_hash: (image.args_hash != 0).then_some(image.args_hash),
-            env: self.selected_env(image.env),
+            env: self.env_keys.select(image.env).into(),
+            env_keys: self.env_keys.clone(),
             env_truncated: image.env_truncated,
             cwd: rooted(image.cwd),
             tty: image.tty,
@@ -282,11 +286,6 @@ impl Enricher {
             exec_ns,
             knowledge: Knowledge::Observed,
         }
-    }
-
-    /// The environment variables that are kept.
-    fn selected_env(&self, env: &[u8]) -> Box<[u8]> {
-        crate::env::select(env, &self.env_keys).into()
     }
 }
 
@@ -319,9 +318,10 @@ fn unix_name(path: &[u8]) -> &[u8] {
     }
 }
 
-fn file_act(raw: &RawFileOpen<'_>, outcome: Outcome) -> FileAct {
+fn file_act(raw: &RawFileOpen<'_>) -> FileAct {
     let reached = raw.file.inode != 0 || raw.file.magic != 0;
-    let by_name = !reached && outcome != Outcome::Success;
+    // Refused before there was a file; or it was gone from its descriptor before it could be seen.
+    let by_name = !reached;
     FileAct {
         path: if by_name { absolute(raw.path, raw.cwd) } else { rooted(raw.path) },
         name: by_name.then(|| raw.path.into()),

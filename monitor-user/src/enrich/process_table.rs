@@ -202,6 +202,7 @@ pub fn unknown_process(key: ProcessKey, parent: ProcessKey, namespace_pid: u32) 
         args_total: 0,
         args_hash: None,
         env: Box::default(),
+        env_keys: crate::env::EnvKeys::default(),
         env_truncated: false,
         cwd: Box::default(),
         tty: None,

@@ -21,7 +21,7 @@ impl Bench {
     }
 
     fn with_budget(bytes: usize) -> Self {
-        Self(Enricher::new(bytes, 7, &["PATH".to_owned()]))
+        Self(Enricher::new(bytes, 7, crate::env::EnvKeys::new(["PATH"])))
     }
 
     fn state(&mut self, record: &Record) {

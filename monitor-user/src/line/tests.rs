@@ -77,7 +77,7 @@ impl Bench {
             rules::load(&[monitor_rules::RuleFile { name: "r.yaml", bytes: text.as_bytes() }]);
         assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
         let outlet = Kept { events, ..Kept::default() };
-        let enricher = Enricher::new(PROCESS_TABLE_BYTES, 0, &[]);
+        let enricher = Enricher::new(PROCESS_TABLE_BYTES, 0, crate::env::EnvKeys::default());
         let mut line = Line::new(enricher, Arc::new(loaded.rules), own_pids, outlet);
         line.take(Input::Cgroup(CgroupKey { hierarchy: 0, id: 50 }, PATH));
         Self { line, sequence: 0 }

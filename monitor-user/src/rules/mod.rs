@@ -21,6 +21,13 @@ use crate::event::Event;
 /// Compiled rules.
 pub type Rules = RuleSet<Event>;
 
+/// The environment variables that enabled rules ask for.
+#[must_use]
+pub fn env_keys(rules: &Rules) -> Vec<String> {
+    let enabled = rules.rules().iter().filter(|rule| rule.enabled);
+    enabled.flat_map(|rule| rule.keys_of("proc.env")).collect()
+}
+
 /// Compiles rule files in order: later definitions replace or override earlier ones. Never fails;
 /// what could not be used is in the diagnostics.
 #[must_use]

@@ -8,6 +8,7 @@ use super::{
     schema::{ALL, field_table_markdown, kind_names},
     testing::{self, TestOutcome},
 };
+use crate::env::EnvKeys;
 use crate::event::{
     Action, Address, Container, Event, Fact, FactSource, Knowledge, Outcome, Process, Reason,
 };
@@ -265,6 +266,8 @@ fn fields_of_the_environment() {
         condition.decide(event).undecided.iter().map(|u| u.why).collect()
     };
     // A variable that is kept and not there is not set; of others nobody knows.
+    assert_eq!(undecided(&event, "proc.env[LD_DEBUG] exists"), []);
+    change(&mut event, |process| process.env_keys = EnvKeys::new(["LD_*"]));
     assert_eq!(undecided(&event, "proc.env[LD_DEBUG] exists"), []);
     assert_eq!(undecided(&event, "proc.env[HOME] exists"), [Unknown::Never("not_kept")]);
     change(&mut event, |process| process.env_truncated = true);

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use facts::RawFacts;
 
-use crate::{decode::rewrite, line::Input, raw_event::CgroupKey};
+use crate::{decode::rewrite, env::EnvKeys, line::Input, raw_event::CgroupKey};
 
 /// What a preamble says of itself.
 const FORMAT: &str = "runmon recording";
@@ -159,7 +159,7 @@ fn endianness() -> &'static str {
 pub struct Writer {
     path: PathBuf,
     file: BufWriter<File>,
-    env_keys: Vec<Box<[u8]>>,
+    env_keys: EnvKeys,
     bytes: u64,
     limit_bytes: u64,
     entries: u64,
@@ -180,7 +180,7 @@ impl Writer {
         let mut writer = Self {
             path: path.to_owned(),
             file: BufWriter::with_capacity(1 << 18, file.map_err(open)?),
-            env_keys: preamble.env_keys.iter().map(|key| key.as_bytes().into()).collect(),
+            env_keys: EnvKeys::new(&preamble.env_keys),
             bytes: 0,
             limit_bytes,
             entries: 0,

@@ -7,7 +7,6 @@ use monitor_rules::{Arg, ArgRule, Field, Type, Value, Visit};
 use super::{any, device_number, never, number, one, spaced};
 use crate::{
     event::{Event, Knowledge, Process, Stdio, base_name, comm_bytes},
-    limits::ENV_KEYS,
     rules::schema::ALL,
 };
 
@@ -221,11 +220,7 @@ fn end(flow: ControlFlow<()>) {
 
 /// What it means that a variable is not there.
 fn unset(process: &Process, key: &str) -> Value<'static> {
-    let kept = ENV_KEYS.iter().any(|kept| match kept.strip_suffix('*') {
-        Some(prefix) => key.starts_with(prefix),
-        None => key == *kept,
-    });
-    match (process.env_truncated, kept) {
+    match (process.env_truncated, process.env_keys.keeps(key)) {
         (true, _) => never("truncated"),
         (false, true) => Value::Absent,
         (false, false) => never("not_kept"),

@@ -7,6 +7,7 @@ use std::{
 
 use nix::libc;
 
+use crate::env::EnvKeys;
 use crate::event::{
     Action, Address, Container, Credentials, Event, EventId, Fact, FactSource, FileAct, FileFacts,
     Knowledge, Namespaces, Origin, Outcome, Process, ProcessKey, SocketAct, Stdio,
@@ -272,6 +273,7 @@ fn process(pid: u32) -> Process {
         args: Box::default(),
         args_total: 0,
         args_hash: None,
+        env_keys: EnvKeys::new(["*"]),
         env: Box::default(),
         env_truncated: false,
         cwd: b"/".as_slice().into(),
