@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, net::SocketAddr, ops::ControlFlow, path::Path, 
 use monitor_rules::{Arg, Condition, Get, RuleFile, TestField, TestValue, Unknown, Value};
 
 use super::{
-    SCHEMA, embedded, load,
+    Rules, SCHEMA, embedded, load,
     names::Names,
     schema::{ALL, field_table_markdown, kind_names},
     testing::{self, TestOutcome},
@@ -321,6 +321,16 @@ fn fields_of_a_file() {
 }
 
 #[test]
+fn fields_of_a_program_that_is_made() {
+    let event = event(&[
+        ("evt.type", text("openat")),
+        ("fd.name", text("/tmp/x")),
+        ("evt.is_open_exec", TestValue::Bool(true)),
+    ]);
+    check(&event, &[("evt.is_open_create", "true"), ("evt.is_open_exec", "true")]);
+}
+
+#[test]
 fn fields_of_a_refused_open() {
     let event = event(&[
         ("evt.type", text("openat")),
@@ -635,7 +645,7 @@ fn shipped_rules_compile_without_remarks_and_pass_their_tests() {
 #[test]
 fn shipped_rules_say_all_that_they_should() {
     let loaded = load(&embedded());
-    assert!(loaded.rules.rules().len() >= 14);
+    assert!(loaded.rules.rules().len() >= 60);
     for rule in loaded.rules.rules() {
         let about = &rule.about;
         let count = |expect| rule.tests.iter().filter(|test| test.expect == expect).count();
@@ -649,6 +659,8 @@ fn shipped_rules_say_all_that_they_should() {
         assert!(!about.false_positives.is_empty() && !about.triage.is_empty(), "{}", about.id);
         let maturity = about.tags.iter().filter(|tag| tag.starts_with("maturity_")).count();
         assert_eq!(maturity, 1, "{}", about.id);
+        let stable = about.tags.iter().any(|tag| tag == "maturity_stable");
+        assert_eq!(rule.enabled, stable, "{}: only stable rules are on", about.id);
         // The file is named after the rule, and its folder after a tactic that it is about.
         let path = Path::new(&about.file);
         assert_eq!(path.file_stem().unwrap(), about.id.as_str());
@@ -700,8 +712,32 @@ fn the_shipped_rules_can_be_changed_by_a_later_file() {
     let mut fires = |event: &Event| matches!(judge.judge(event), Verdict::Matched(_));
     assert!(fires(&drift("registry.example/app:1")));
     assert!(!fires(&drift("registry.example/ci/builder:1")));
-    let off = judge.rules().rules().iter().filter(|rule| !rule.enabled).count();
-    assert_eq!(off, 1);
+    let off = |rules: &Rules| rules.rules().iter().filter(|rule| !rule.enabled).count();
+    assert_eq!(off(judge.rules()), off(&load(&embedded()).rules) + 1);
+}
+
+/// The third example tells a rule that is off what is usual, and switches it on.
+#[test]
+fn a_rule_that_is_off_can_be_switched_on() {
+    let readme = include_str!("../../../rules/README.md");
+    let example = readme.split("```yaml").nth(3).unwrap().split("```").next().unwrap();
+    let mut files = embedded();
+    files.push(RuleFile { name: "later.yaml", bytes: example.as_bytes() });
+    let loaded = load(&files);
+    let found: Vec<String> = loaded.diagnostics.iter().map(|d| d.one_line()).collect();
+    assert_eq!(found, Vec::<String>::new());
+    let asked = |image: &str| {
+        event(&[
+            ("evt.type", text("connect")),
+            ("fd.rip", text("10.32.0.1")),
+            ("proc.name", text("app")),
+            ("container.image", text(image)),
+        ])
+    };
+    let mut judge = Judge::new(loaded.rules.into());
+    let mut fires = |event: &Event| matches!(judge.judge(event), Verdict::Matched(_));
+    assert!(fires(&asked("registry.example/app:1")));
+    assert!(!fires(&asked("registry.example/operators/cache:1")));
 }
 
 #[test]

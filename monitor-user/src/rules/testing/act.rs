@@ -63,6 +63,10 @@ fn set_file(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
         "evt.is_open_write" => assign(&mut draft.writes, value, value::yes),
         "evt.is_open_read" => assign(&mut draft.reads, value, value::yes),
         "evt.is_open_create" => assign(&mut act.created, value, value::yes),
+        "evt.is_open_exec" => value::yes(value).map(|yes| {
+            act.created |= yes;
+            facts.mode = libc::S_IFREG | if yes { 0o755 } else { 0o644 };
+        }),
         "fd.ino" => assign(&mut facts.inode, value, value::number),
         "fd.is_upper_layer" => assign(&mut facts.upper_layer, value, value::yes),
         "fd.is_block_device" => value::yes(value).map(|yes| {
