@@ -1,9 +1,9 @@
-//! What an event must say of one field for a condition to hold: the constants that can be looked
-//! up instead of trying the condition.
+//! What an event must say for a condition to hold: values of a few fields, one of which it must
+//! have, that can be looked up instead of trying the condition.
 //!
 //! A guard may let too much through, never too little.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::ast::Op as Compare;
@@ -28,107 +28,157 @@ pub(super) enum Pattern {
     Part(Box<[u8]>),
 }
 
-/// Everything that a field's value may be, one of which it must be.
-pub(super) struct Guard<E: 'static> {
+/// Values of one field.
+pub(super) struct Values<E: 'static> {
     pub(super) field: &'static Field<E>,
-    pub(super) patterns: Rc<Vec<Pattern>>,
+    pub(super) patterns: Rc<[Pattern]>,
 }
 
-impl<E> Clone for Guard<E> {
+impl<E> Clone for Values<E> {
     fn clone(&self) -> Self {
         Self { field: self.field, patterns: Rc::clone(&self.patterns) }
     }
 }
 
-impl<E> Guard<E> {
-    /// How little the guard lets through, roughly: less is better.
-    fn width(&self) -> usize {
-        let each =
-            self.patterns.iter().map(|pattern| match pattern {
-                Pattern::Text(_) | Pattern::Number(_) => 1,
-                Pattern::Start(text) | Pattern::End(text) | Pattern::Part(text) => {
-                    if text.len() > 4 { 4 } else { 64 }
+/// An event must have one of the values of one of the fields.
+pub(super) struct Guard<E: 'static> {
+    pub(super) values: Vec<Values<E>>,
+    /// How little it rules out, roughly: less is better.
+    weight: Weight,
+}
+
+impl<E> Clone for Guard<E> {
+    fn clone(&self) -> Self {
+        Self { values: self.values.clone(), weight: self.weight }
+    }
+}
+
+/// The most rules that share a pattern, then how much the patterns let through. What nearly every
+/// rule asks for is what nearly every event has.
+type Weight = (usize, usize);
+
+/// Finds the guards of the rules of one kind.
+pub(super) struct Guards<'g, E: 'static> {
+    graph: &'g Graph<E>,
+    rules: usize,
+    /// How many rules ask for a value.
+    popularity: HashMap<(&'static str, Pattern), usize>,
+    known: HashMap<NodeId, Option<Guard<E>>>,
+}
+
+impl<'g, E> Guards<'g, E> {
+    pub(super) fn new(graph: &'g Graph<E>, roots: &[NodeId]) -> Self {
+        let mut popularity = HashMap::new();
+        for root in roots {
+            let mut seen = HashSet::new();
+            let mut asked = HashSet::new();
+            ask(graph, *root, &mut seen, &mut asked);
+            for value in asked {
+                *popularity.entry(value).or_default() += 1;
+            }
+        }
+        Self { graph, rules: roots.len(), popularity, known: HashMap::new() }
+    }
+
+    /// The best guard of a node, if it has one that rules anything out.
+    pub(super) fn of(&mut self, at: NodeId) -> Option<Guard<E>> {
+        if let Some(known) = self.known.get(&at) {
+            return known.clone();
+        }
+        let graph = self.graph;
+        let found = match graph.op(at) {
+            Some(Op::Leaf(leaf)) => self.of_leaf(leaf),
+            // Each term must hold: any of their guards serves.
+            Some(Op::And(terms)) => {
+                terms.iter().filter_map(|term| self.of(*term)).min_by_key(|guard| guard.weight)
+            }
+            // One term must hold: all of their guards together.
+            Some(Op::Or(terms)) => {
+                let each: Option<Vec<Guard<E>>> = terms.iter().map(|term| self.of(*term)).collect();
+                each.map(together)
+            }
+            Some(Op::Constant(_) | Op::Not(_)) | None => None,
+        };
+        self.known.insert(at, found.clone());
+        found
+    }
+
+    fn of_leaf(&self, leaf: &Leaf<E>) -> Option<Guard<E>> {
+        let values = values(leaf)?;
+        let name = values.field.name;
+        let asked = |pattern: &Pattern| {
+            self.popularity.get(&(name, pattern.clone())).copied().unwrap_or_default()
+        };
+        let most = values.patterns.iter().map(asked).max().unwrap_or_default();
+        let width = values.patterns.iter().map(width).sum();
+        // What most rules ask for rules out nothing.
+        let is_common = self.rules >= 4 && most * 2 > self.rules;
+        (!is_common).then(|| Guard { values: vec![values], weight: (most, width) })
+    }
+}
+
+fn together<E>(guards: Vec<Guard<E>>) -> Guard<E> {
+    let mut values: Vec<Values<E>> = Vec::new();
+    let mut weight = (0, 0);
+    for guard in guards {
+        weight = (weight.0.max(guard.weight.0), weight.1 + guard.weight.1);
+        for more in guard.values {
+            match values.iter_mut().find(|known| known.field.name == more.field.name) {
+                Some(known) => {
+                    let all = known.patterns.iter().chain(more.patterns.iter());
+                    known.patterns = all.cloned().collect();
                 }
-            });
-        each.sum()
-    }
-}
-
-/// The guards of a node, by field; none is no guard.
-pub(super) type Guards<E> = BTreeMap<&'static str, Guard<E>>;
-
-/// The guards of a node. `known` keeps those of shared nodes.
-pub(super) fn guards<E>(
-    graph: &Graph<E>,
-    at: NodeId,
-    known: &mut BTreeMap<NodeId, Rc<Guards<E>>>,
-) -> Rc<Guards<E>> {
-    if let Some(known) = known.get(&at) {
-        return Rc::clone(known);
-    }
-    let found = match graph.op(at) {
-        Some(Op::Leaf(leaf)) => of_leaf(leaf),
-        Some(Op::And(terms)) => of_all(graph, terms, known),
-        Some(Op::Or(terms)) => of_one(graph, terms, known),
-        Some(Op::Constant(_) | Op::Not(_)) | None => Guards::new(),
-    };
-    let found = Rc::new(found);
-    known.insert(at, Rc::clone(&found));
-    found
-}
-
-/// Each term must hold: of several guards over one field the narrowest serves.
-fn of_all<E>(
-    graph: &Graph<E>,
-    terms: &[NodeId],
-    known: &mut BTreeMap<NodeId, Rc<Guards<E>>>,
-) -> Guards<E> {
-    let mut all = Guards::new();
-    for term in terms {
-        for (name, guard) in guards(graph, *term, known).iter() {
-            let narrower = |other: &Guard<E>| guard.width() < other.width();
-            if all.get(name).is_none_or(narrower) {
-                all.insert(name, guard.clone());
+                None => values.push(more),
             }
         }
     }
-    all
+    Guard { values, weight }
 }
 
-/// Any term may hold: a field guards only if it guards every term.
-fn of_one<E>(
-    graph: &Graph<E>,
-    terms: &[NodeId],
-    known: &mut BTreeMap<NodeId, Rc<Guards<E>>>,
-) -> Guards<E> {
-    let Some((first, rest)) = terms.split_first() else { return Guards::new() };
-    let mut all = Guards::clone(&guards(graph, *first, known));
-    for term in rest {
-        let of_term = guards(graph, *term, known);
-        all.retain(|name, guard| match of_term.get(name) {
-            Some(more) => {
-                Rc::make_mut(&mut guard.patterns).extend(more.patterns.iter().cloned());
-                true
+fn width(pattern: &Pattern) -> usize {
+    match pattern {
+        Pattern::Text(_) | Pattern::Number(_) => 1,
+        Pattern::Start(text) | Pattern::End(text) | Pattern::Part(text) => {
+            if text.len() > 3 {
+                2
+            } else {
+                32
             }
-            None => false,
-        });
+        }
     }
-    all
 }
 
-fn of_leaf<E>(leaf: &Leaf<E>) -> Guards<E> {
-    let mut all = Guards::new();
-    if let Term::Field { field, arg: Arg::None } = &leaf.left
-        && matches!(field.get, Get::One(_))
-        && let Test::Matches(matcher) = &leaf.test
-        && let Some(patterns) = of_matcher(matcher)
-    {
-        all.insert(field.name, Guard { field, patterns: Rc::new(patterns) });
+/// The values that a condition asks for, wherever in it.
+fn ask<E>(
+    graph: &Graph<E>,
+    at: NodeId,
+    seen: &mut HashSet<NodeId>,
+    asked: &mut HashSet<(&'static str, Pattern)>,
+) {
+    if !seen.insert(at) {
+        return;
     }
-    all
+    match graph.op(at) {
+        Some(Op::And(terms) | Op::Or(terms)) => {
+            terms.iter().for_each(|term| ask(graph, *term, seen, asked));
+        }
+        Some(Op::Leaf(leaf)) => {
+            if let Some(Values { field, patterns }) = values(leaf) {
+                asked.extend(patterns.iter().map(|pattern| (field.name, pattern.clone())));
+            }
+        }
+        Some(Op::Constant(_) | Op::Not(_)) | None => {}
+    }
 }
 
-fn of_matcher(matcher: &Matcher) -> Option<Vec<Pattern>> {
+/// The values of which a check needs one.
+fn values<E>(leaf: &Leaf<E>) -> Option<Values<E>> {
+    let Term::Field { field, arg: Arg::None } = &leaf.left else { return None };
+    let (Get::One(_), Test::Matches(matcher)) = (&field.get, &leaf.test) else { return None };
+    Some(Values { field, patterns: patterns(matcher)?.into() })
+}
+
+fn patterns(matcher: &Matcher) -> Option<Vec<Pattern>> {
     let part = |text: &[u8]| (!text.is_empty()).then(|| Box::<[u8]>::from(text));
     match matcher {
         Matcher::Str(set) => Some(set.iter().map(|text| Pattern::Text(text.into())).collect()),
@@ -141,10 +191,10 @@ fn of_matcher(matcher: &Matcher) -> Option<Vec<Pattern>> {
             set.plain_only()?.map(|text| part(text).map(Pattern::Start)).collect()
         }
         Matcher::AnyOf(any) | Matcher::OneOf(any) => {
-            let each: Option<Vec<Vec<Pattern>>> = any.iter().map(of_matcher).collect();
+            let each: Option<Vec<Vec<Pattern>>> = any.iter().map(patterns).collect();
             each.map(|each| each.into_iter().flatten().collect())
         }
-        Matcher::AllOf(all) => all.iter().find_map(of_matcher),
+        Matcher::AllOf(all) => all.iter().find_map(patterns),
         Matcher::Bool(_)
         | Matcher::Int(..)
         | Matcher::Ip(_)

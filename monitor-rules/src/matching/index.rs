@@ -4,18 +4,17 @@
 //! checks that several rules share are done once for all of them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
 
 use crate::eval::Tri;
 use crate::matching::Memo;
 use crate::matching::graph::{Graph, NodeId};
-use crate::matching::guard::{Guard, Guards, Pattern, guards};
+use crate::matching::guard::{Guard, Guards, Values};
 use crate::matching::lookup::{Lookup, Place};
 use crate::schema::{Arg, Field, Get};
 use crate::value::{Unknown, Value};
 
-/// A field is asked for only if it rules out that many rules: to ask costs as much as to try a few.
-const GAIN_PER_FIELD: usize = 2;
+/// A field is asked for only if that many rules are found by it: to ask costs as much as to try one.
+const RULES_PER_FIELD: usize = 2;
 
 /// A check is done beforehand only if that many rules need it.
 const RULES_PER_GATE: usize = 3;
@@ -54,22 +53,18 @@ impl<E> Index<E> {
     /// Arranges the rules with these conditions; a rule is known by its place among them.
     pub(super) fn new(graph: &Graph<E>, roots: &[NodeId]) -> Self {
         let words = roots.len().div_ceil(64);
-        let mut known = BTreeMap::new();
-        let all: Vec<_> = roots.iter().map(|root| guards(graph, *root, &mut known)).collect();
-        let mut open: Vec<usize> = (0..roots.len()).collect();
-        let mut fields = Vec::new();
-        while let Some(name) = most_useful(&all, &open) {
-            let mut found: Vec<(Guard<E>, usize)> = Vec::new();
-            open.retain(|place| match all.get(*place).and_then(|guards| guards.get(name)) {
-                Some(guard) => {
-                    found.push((guard.clone(), *place));
-                    false
-                }
-                None => true,
-            });
-            fields.extend(ByField::new(&found, words));
+        let mut guards = Guards::new(graph, roots);
+        let mut found: Vec<Option<Guard<E>>> = roots.iter().map(|root| guards.of(*root)).collect();
+        drop_lonely_fields(&mut found);
+        let mut by_field: BTreeMap<&'static str, Vec<(Values<E>, usize)>> = BTreeMap::new();
+        for (place, guard) in found.iter().enumerate() {
+            for values in guard.iter().flat_map(|guard| &guard.values) {
+                by_field.entry(values.field.name).or_default().push((values.clone(), place));
+            }
         }
-        let always = mask(words, open.iter().copied());
+        let fields = by_field.values().filter_map(|found| ByField::new(found, words)).collect();
+        let open = found.iter().enumerate().filter(|(_, guard)| guard.is_none());
+        let always = mask(words, open.map(|(place, _)| place));
         Self { always, fields, gates: gates(graph, roots, words) }
     }
 
@@ -106,7 +101,7 @@ impl<E> Index<E> {
 }
 
 impl<E> ByField<E> {
-    fn new(found: &[(Guard<E>, usize)], words: usize) -> Option<Self> {
+    fn new(found: &[(Values<E>, usize)], words: usize) -> Option<Self> {
         let (first, _) = found.first()?;
         let place = |place: usize| Place::try_from(place).unwrap_or(Place::MAX);
         let patterns = found.iter().flat_map(|(guard, at)| {
@@ -135,36 +130,26 @@ impl<E> ByField<E> {
     }
 }
 
-/// How well rules can be found by a field.
-#[derive(Default)]
-struct Use<'g> {
-    rules: usize,
-    /// Rules by pattern: those with the same one are not told apart.
-    piles: HashMap<&'g Pattern, usize>,
-}
-
-impl Use<'_> {
-    /// The rules that a value rules out, in the worst case.
-    fn gain(&self) -> usize {
-        self.rules.saturating_sub(self.piles.values().copied().max().unwrap_or(0))
-    }
-}
-
-/// The field that rules out most of the open rules, if that is worth asking for.
-fn most_useful<E>(all: &[Rc<Guards<E>>], open: &[usize]) -> Option<&'static str> {
-    let mut uses: BTreeMap<&'static str, Use<'_>> = BTreeMap::new();
-    for guards in open.iter().filter_map(|place| all.get(*place)) {
-        for (name, guard) in guards.iter() {
-            let of_field = uses.entry(name).or_default();
-            of_field.rules += 1;
-            for pattern in guard.patterns.iter() {
-                *of_field.piles.entry(pattern).or_default() += 1;
-            }
+/// Takes guards away that ask for a field which hardly any other rule asks for: those rules are
+/// tried instead.
+fn drop_lonely_fields<E>(guards: &mut [Option<Guard<E>>]) {
+    loop {
+        let mut users: HashMap<&'static str, usize> = HashMap::new();
+        for values in guards.iter().flatten().flat_map(|guard| &guard.values) {
+            *users.entry(values.field.name).or_default() += 1;
         }
+        let is_lonely = |guard: &Guard<E>| {
+            let few = |values: &Values<E>| {
+                users.get(values.field.name).is_none_or(|users| *users < RULES_PER_FIELD)
+            };
+            guard.values.iter().any(few)
+        };
+        let Some(lonely) = guards.iter_mut().find(|guard| guard.as_ref().is_some_and(is_lonely))
+        else {
+            return;
+        };
+        *lonely = None;
     }
-    let gains = uses.into_iter().map(|(name, of_field)| (of_field.gain(), name));
-    let (gain, name) = gains.max_by_key(|(gain, _)| *gain)?;
-    (gain >= GAIN_PER_FIELD).then_some(name)
 }
 
 /// The checks that most rules need, the most needed first.
