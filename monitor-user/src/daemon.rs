@@ -163,6 +163,7 @@ pub fn tables(
         ("containers", registry.containers as u64),
         ("cgroups", registry.cgroups as u64),
         ("cgroups_refused", registry.refused),
+        ("cgroups_unseen", registry.unseen),
         ("lookups_refused", lookups_refused),
         ("windows", windows),
         ("windows_evicted", windows_evicted),

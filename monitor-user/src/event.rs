@@ -233,6 +233,26 @@ impl Container {
     /// The id of what is in no container.
     pub const HOST: &'static str = "host";
 
+    /// The id of a container of which only a cgroup is known.
+    pub const UNKNOWN: &'static str = "unknown";
+
+    /// A container of which nothing is known, for this reason.
+    #[must_use]
+    pub fn unknown(cgroup_path: &str, reason: Reason) -> Self {
+        let none = || Fact::Unknown(reason);
+        Self {
+            id: Self::UNKNOWN.into(),
+            cgroup_path: cgroup_path.into(),
+            runtime: none(),
+            name: none(),
+            image: none(),
+            image_digest: none(),
+            pod_name: none(),
+            pod_namespace: none(),
+            pod_uid: none(),
+        }
+    }
+
     /// The host.
     #[must_use]
     pub fn host() -> Self {
@@ -248,6 +268,12 @@ impl Container {
             pod_namespace: none(),
             pod_uid: none(),
         }
+    }
+
+    /// Whether only the number of its cgroup is known, and the path is being looked for.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        self.cgroup_path.starts_with('?')
     }
 
     /// Whether this is the host.

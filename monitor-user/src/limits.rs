@@ -17,14 +17,17 @@ pub const PROCESS_OVERHEAD_BYTES: usize = 800;
 /// Default budget of the process table in bytes; over it the oldest go.
 pub const PROCESS_TABLE_BYTES: usize = 64 << 20;
 
-/// Cgroups that are known at once; further ones are the host's, and counted.
+/// Cgroups that are known at once; what runs in further ones is in an unknown container, counted.
 pub const CGROUPS: usize = 65_536;
 
-/// Containers that are known at once; further ones are the host's, and counted.
+/// Containers that are known at once; further ones are unknown containers, counted.
 pub const CONTAINERS: usize = 16_384;
 
 /// Containers that stay known after their last cgroup is gone, for their last events.
 pub const GONE_CONTAINERS: usize = 256;
+
+/// Cgroups that went and whose container is remembered, to name those that lost records.
+pub const REMOVED_CGROUPS: usize = 4_096;
 
 /// Lookups that wait for the metadata task; over it they are answered `too_many`.
 pub const LOOKUPS: usize = 4_096;

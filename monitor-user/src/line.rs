@@ -100,7 +100,7 @@ impl<O: Outlet> Line<O> {
     pub fn take(&mut self, input: Input<'_>) {
         match input {
             Input::Record(bytes) => self.record(bytes),
-            Input::Cgroup(key, path) => self.enricher.add_cgroup(key, path),
+            Input::Cgroup(key, path) => self.cgroup(key, path),
             Input::Facts(facts) => self.facts(facts),
         }
     }
@@ -197,6 +197,35 @@ impl<O: Outlet> Line<O> {
         match self.judge.decide(&event) {
             Verdict::Quiet | Verdict::Open => self.pass(event),
             Verdict::Matched(matched) => self.alert(event, matched),
+        }
+    }
+
+    /// What waited to hear where its cgroup is may have more to wait for: its container's facts.
+    fn cgroup(&mut self, key: CgroupKey, path: &str) {
+        self.enricher.add_cgroup(key, path);
+        for _ in 0..self.waiting.len() {
+            let Some((at, waiting)) = self.waiting.pop_front() else { return };
+            match waiting {
+                Waiting::Event(mut event) if event.container.is_unseen() => {
+                    self.enricher.refresh(&mut event);
+                    if alert::is_complete(&event.container) {
+                        self.settle(event);
+                    } else {
+                        self.waiting.push_back((at, Waiting::Event(event)));
+                    }
+                }
+                Waiting::Update(mut alert) if alert.event.container.is_unseen() => {
+                    let mut event = Event::clone(&alert.event);
+                    self.enricher.refresh(&mut event);
+                    alert.event = Arc::new(event);
+                    if alert::is_complete(&alert.event.container) {
+                        self.update(&alert);
+                    } else {
+                        self.waiting.push_back((at, Waiting::Update(alert)));
+                    }
+                }
+                other => self.waiting.push_back((at, other)),
+            }
         }
     }
 

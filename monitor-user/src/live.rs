@@ -29,7 +29,7 @@ use crate::{
     env::EnvKeys,
     instance::Instance,
     line::Input,
-    metadata::{Metadata, RuntimeRoot, cgroups},
+    metadata::{Answer, Metadata, RuntimeRoot, cgroups},
     source::seed,
 };
 
@@ -166,8 +166,9 @@ impl Live {
         kinds.extend(options.kinds.iter().filter(|kind| !STATE_KINDS.contains(kind)));
         let plan = planner::attach(&mut object, &counters, &kinds, options.choice)?;
         let ringer = bell.clone();
-        let metadata = Metadata::start(options.runtime_roots.clone(), move || ringer.ring())
-            .map_err(|source| BpfError::Open { path: "/proc/self/task".into(), source })?;
+        let metadata =
+            Metadata::start(options.runtime_roots.clone(), controller, move || ringer.ring())
+                .map_err(|source| BpfError::Open { path: "/proc/self/task".into(), source })?;
         let ring = Some(ring);
         let choice = options.choice;
         Ok(Self {
@@ -268,8 +269,17 @@ impl Live {
                 consumer.take(Input::Facts(facts));
             }
         }
-        while let Some(facts) = self.metadata.answer() {
-            consumer.take(Input::Facts(facts));
+        while let Some(answer) = self.metadata.answer() {
+            match answer {
+                Answer::Facts(facts) => consumer.take(Input::Facts(facts)),
+                Answer::Cgroup(key, path) => consumer.take(Input::Cgroup(key, &path)),
+            }
+            // What was found may raise the next question.
+            for lookup in consumer.take_lookups() {
+                if let Some(facts) = self.metadata.ask(lookup) {
+                    consumer.take(Input::Facts(facts));
+                }
+            }
         }
     }
 

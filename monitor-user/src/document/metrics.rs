@@ -57,7 +57,11 @@ pub const METRICS: &[(&str, &str)] = &[
     ("tables.cgroups", "Cgroups that are known."),
     (
         "tables.cgroups_refused",
-        "Cgroups and containers that found no room; they count as the host's.",
+        "Cgroups and containers that found no room; what runs there is in an unknown container.",
+    ),
+    (
+        "tables.cgroups_unseen",
+        "Cgroups that no record told of, as where it was lost; they are looked for.",
     ),
     ("tables.lookups_refused", "Questions about containers that found no room."),
     ("tables.windows", "Keys for which rules with `aggregate` gather events now."),

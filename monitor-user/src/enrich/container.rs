@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     event::{Container, Fact, FactSource, Reason},
-    limits::{CGROUPS, CONTAINERS, GONE_CONTAINERS},
+    limits::{CGROUPS, CONTAINERS, GONE_CONTAINERS, REMOVED_CGROUPS},
     raw_event::CgroupKey,
 };
 
@@ -26,6 +26,9 @@ pub struct Lookup {
     pub cgroup_path: Box<str>,
     /// The id that the path suggests.
     pub id: Box<str>,
+    /// The kernel never told of this cgroup: its path must be found first. `cgroup_path` then only
+    /// stands for it.
+    pub unseen: Option<CgroupKey>,
 }
 
 /// The answer to a [`Lookup`]. It is also what a recording holds of containers.
@@ -45,7 +48,15 @@ struct Entry {
     state: State,
     /// Cgroups of it that are there now.
     cgroups: u32,
+    /// It stood for a cgroup that was never told of, and this is what that turned out to be.
+    found: Option<Option<ContainerIndex>>,
 }
+
+/// kernfs id of the root of a hierarchy, where only the host's processes are.
+const ROOT_ID: u64 = 1;
+
+/// The container of processes that found no room in the tables.
+const OVERFLOW: ContainerIndex = ContainerIndex::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -68,6 +79,17 @@ pub struct RegistryStats {
     pub cgroups: usize,
     /// Cgroups and containers that found no room.
     pub refused: u64,
+    /// Cgroups that the kernel never told of: a record was lost, or came late.
+    pub unseen: u64,
+}
+
+/// What came of entering a cgroup.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    /// What must be asked about its container, if anything.
+    pub lookup: Option<Lookup>,
+    /// Whoever is in the first is really in the second: that only stood for the cgroup.
+    pub moved: Option<(ContainerIndex, Option<ContainerIndex>)>,
 }
 
 /// All cgroups and containers that are known.
@@ -77,9 +99,14 @@ pub struct Registry {
     by_path: HashMap<Box<str>, ContainerIndex>,
     /// Containers without cgroups, oldest first: their last events may still be on the way.
     gone: VecDeque<ContainerIndex>,
+    /// Cgroups that went, oldest first, with the ids of their containers: losses may still be told
+    /// of them.
+    removed: VecDeque<(CgroupKey, Box<str>)>,
     next: ContainerIndex,
     host: Arc<Container>,
+    overflow: Arc<Container>,
     refused: u64,
+    unseen: u64,
 }
 
 impl Default for Registry {
@@ -89,22 +116,27 @@ impl Default for Registry {
             containers: HashMap::default(),
             by_path: HashMap::new(),
             gone: VecDeque::new(),
+            removed: VecDeque::new(),
             next: 0,
             host: Arc::new(Container::host()),
+            overflow: Arc::new(Container::unknown("", Reason::TooMany)),
             refused: 0,
+            unseen: 0,
         }
     }
 }
 
 impl Registry {
-    /// Enters a cgroup. Returns what must be asked about its container, if anything.
-    pub fn add_cgroup(&mut self, key: CgroupKey, path: &str) -> Option<Lookup> {
-        if self.cgroups.contains_key(&key) {
-            return None;
-        }
-        if self.cgroups.len() >= CGROUPS {
+    /// Enters a cgroup.
+    pub fn add_cgroup(&mut self, key: CgroupKey, path: &str) -> Added {
+        let placeholder = match self.cgroups.get(&key) {
+            Some(Some(index)) if self.is_placeholder(*index) => Some(*index),
+            Some(_) => return Added::default(),
+            None => None,
+        };
+        if placeholder.is_none() && self.cgroups.len() >= CGROUPS {
             self.refused += 1;
-            return None;
+            return Added::default();
         }
         let named = cgroup_path::container(path);
         let known = named.as_ref().and_then(|named| self.live(named.path));
@@ -118,6 +150,12 @@ impl Registry {
             None => self.enclosing(path),
         });
         self.cgroups.insert(key, index);
+        if let Some(entry) =
+            placeholder.and_then(|placeholder| self.containers.get_mut(&placeholder))
+        {
+            entry.found = Some(index);
+            self.gone.extend(placeholder);
+        }
         if let Some(entry) = index.and_then(|index| self.containers.get_mut(&index)) {
             entry.cgroups += 1;
         }
@@ -125,13 +163,20 @@ impl Registry {
         let lookup = |named: cgroup_path::Named<'_>| Lookup {
             cgroup_path: named.path.into(),
             id: named.id.into(),
+            unseen: None,
         };
-        named.filter(|_| entered).map(lookup)
+        let moved = placeholder.map(|placeholder| (placeholder, index));
+        Added { lookup: named.filter(|_| entered).map(lookup), moved }
     }
 
     /// Forgets a cgroup. Its container is forgotten some containers after its last cgroup.
     pub fn remove_cgroup(&mut self, key: CgroupKey) {
-        let Some(Some(index)) = self.cgroups.remove(&key) else { return };
+        let Some(index) = self.cgroups.remove(&key) else { return };
+        if self.removed.len() >= REMOVED_CGROUPS {
+            self.removed.pop_front();
+        }
+        self.removed.push_back((key, self.get(index).id.clone()));
+        let Some(index) = index else { return };
         let Some(entry) = self.containers.get_mut(&index) else { return };
         entry.cgroups = entry.cgroups.saturating_sub(1);
         if entry.cgroups > 0 {
@@ -169,35 +214,72 @@ impl Registry {
         true
     }
 
-    /// The container of a cgroup; None for the host.
+    /// The container of a cgroup; None for the host. Of a cgroup that was never told of it is
+    /// unknown, until the metadata task has answered the question that then comes along.
+    pub fn of_cgroup(&mut self, key: CgroupKey) -> (Option<ContainerIndex>, Option<Lookup>) {
+        if let Some(known) = self.cgroups.get(&key) {
+            return (*known, None);
+        }
+        if key.id == ROOT_ID {
+            return (None, None);
+        }
+        self.unseen += 1;
+        if self.cgroups.len() >= CGROUPS || self.containers.len() >= CONTAINERS {
+            self.refused += 1;
+            return (Some(OVERFLOW), None);
+        }
+        let path: Box<str> = format!("?{}:{}", key.hierarchy, key.id).into();
+        let container = Arc::new(Container::unknown(&path, Reason::Pending));
+        let id = container.id.clone();
+        let index = self.insert(container, path.clone(), State::Candidate, 1);
+        self.cgroups.insert(key, Some(index));
+        (Some(index), Some(Lookup { cgroup_path: path, id, unseen: Some(key) }))
+    }
+
+    /// Id of the container that a cgroup belongs to, or belonged to when it was removed.
     #[must_use]
-    pub fn of_cgroup(&self, key: CgroupKey) -> Option<ContainerIndex> {
-        self.cgroups.get(&key).copied().flatten()
+    pub fn id_of(&self, key: CgroupKey) -> &str {
+        if let Some(known) = self.cgroups.get(&key) {
+            return &self.get(*known).id;
+        }
+        let removed = self.removed.iter().rev().find(|(removed, _)| *removed == key);
+        removed.map_or(Container::UNKNOWN, |(_, id)| id)
     }
 
     /// The container that the cgroup of this path names, as it is known now.
     #[must_use]
     pub fn at_path(&self, path: &str) -> Option<&Arc<Container>> {
         let index = self.by_path.get(path)?;
-        self.containers.get(index).map(|entry| &entry.container)
+        Some(self.get(Some(*index)))
     }
 
     /// A container as it is known now; None is the host, and so is one that was forgotten.
     #[must_use]
     pub fn get(&self, index: Option<ContainerIndex>) -> &Arc<Container> {
-        index.and_then(|index| self.containers.get(&index)).map_or(&self.host, |e| &e.container)
+        match self.current(index) {
+            Some(OVERFLOW) => &self.overflow,
+            Some(index) => self.containers.get(&index).map_or(&self.host, |entry| &entry.container),
+            None => &self.host,
+        }
     }
 
-    /// Whether a container is only a guess so far.
-    #[must_use]
-    pub fn is_candidate(&self, index: ContainerIndex) -> bool {
-        self.containers.get(&index).is_some_and(|entry| entry.state == State::Candidate)
+    /// What a container turned out to be, if it only stood for a cgroup.
+    fn current(&self, index: Option<ContainerIndex>) -> Option<ContainerIndex> {
+        let entry = self.containers.get(&index?);
+        entry.and_then(|entry| entry.found).unwrap_or(index)
+    }
+
+    fn is_placeholder(&self, index: ContainerIndex) -> bool {
+        let entry = self.containers.get(&index);
+        entry.is_some_and(|entry| entry.path.starts_with('?') && entry.found.is_none())
     }
 
     /// Whether a cgroup turned out not to be a container.
     #[must_use]
     pub fn is_host(&self, index: ContainerIndex) -> bool {
-        self.containers.get(&index).is_none_or(|entry| entry.state == State::Host)
+        let Some(index) = self.current(Some(index)) else { return true };
+        let entry = self.containers.get(&index);
+        index != OVERFLOW && entry.is_none_or(|entry| entry.state == State::Host)
     }
 
     /// Whether `inner` runs inside `outer`: a container in a container.
@@ -216,11 +298,12 @@ impl Registry {
             containers: self.containers.values().filter(|e| e.state == State::Container).count(),
             cgroups: self.cgroups.len(),
             refused: self.refused,
+            unseen: self.unseen,
         }
     }
 
     fn path_of(&self, index: ContainerIndex) -> Option<&str> {
-        self.containers.get(&index).map(|entry| &*entry.path)
+        self.containers.get(&self.current(Some(index))?).map(|entry| &*entry.path)
     }
 
     /// The container that the cgroup of this path names, if it still has cgroups.
@@ -246,19 +329,28 @@ impl Registry {
     fn enter(&mut self, named: &cgroup_path::Named<'_>) -> Option<ContainerIndex> {
         if self.containers.len() >= CONTAINERS {
             self.refused += 1;
-            return None;
+            return Some(OVERFLOW);
         }
-        let index = self.next;
-        self.next = self.next.wrapping_add(1);
         let state = match named.shape {
             Shape::Certain => State::Container,
             Shape::Possible => State::Candidate,
         };
         let container = Arc::new(first_facts(named));
-        let path = named.path.into();
-        self.containers.insert(index, Entry { container, path, state, cgroups: 0 });
-        self.by_path.insert(named.path.into(), index);
-        Some(index)
+        Some(self.insert(container, named.path.into(), state, 0))
+    }
+
+    fn insert(
+        &mut self,
+        container: Arc<Container>,
+        path: Box<str>,
+        state: State,
+        cgroups: u32,
+    ) -> ContainerIndex {
+        let index = self.next;
+        self.next = self.next.wrapping_add(1) % OVERFLOW;
+        self.by_path.insert(path.clone(), index);
+        self.containers.insert(index, Entry { container, path, state, cgroups, found: None });
+        index
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     },
     raw_event::{CgroupKey, RawAddress, RawBody, RawEvent, RawFileOpen, RawImage, RawSocket, Task},
 };
-use container::{ContainerFacts, Lookup, Registry};
+use container::{ContainerFacts, ContainerIndex, Lookup, Registry};
 use process_table::{Entry, ProcessTable, unknown_process};
 
 /// What came of a record.
@@ -97,7 +97,11 @@ impl Enricher {
 
     /// Names a cgroup that was there before the monitor, or that the kernel told of.
     pub fn add_cgroup(&mut self, key: CgroupKey, path: &str) {
-        self.lookups.extend(self.containers.add_cgroup(key, path));
+        let added = self.containers.add_cgroup(key, path);
+        self.lookups.extend(added.lookup);
+        if let Some((from, to)) = added.moved {
+            self.processes.move_container(from, to);
+        }
     }
 
     /// Takes in what the metadata task found.
@@ -118,10 +122,10 @@ impl Enricher {
         }
     }
 
-    /// Id of the container that a cgroup belongs to; `host` for the host.
+    /// Id of the container that a cgroup belongs or belonged to; `host` for the host.
     #[must_use]
     pub fn container_id(&self, cgroup: CgroupKey) -> String {
-        self.containers.get(self.containers.of_cgroup(cgroup)).id.to_string()
+        self.containers.id_of(cgroup).to_owned()
     }
 
     /// State of the process table, for the counters.
@@ -230,7 +234,7 @@ impl Enricher {
         let entry = Entry {
             process: Arc::new(process),
             ancestors: self.processes.ancestors_of_child(task.parent),
-            container: self.containers.of_cgroup(task.cgroup),
+            container: self.container_of(task.cgroup),
             cgroup: task.cgroup,
             ended: false,
         };
@@ -240,18 +244,26 @@ impl Enricher {
     /// A process belongs to the container that it entered first: moving out of its cgroup does
     /// not change who it is, moving into one does, and so does a container inside its own.
     fn follow_cgroup(&mut self, task: &Task) {
-        let Some(entry) = self.processes.get_mut(task.key) else { return };
+        let Some(entry) = self.processes.get(task.key) else { return };
         if entry.cgroup == task.cgroup && entry.container.is_some() {
             return;
         }
+        let now = self.container_of(task.cgroup);
+        let Some(entry) = self.processes.get_mut(task.key) else { return };
         entry.cgroup = task.cgroup;
-        let Some(now) = self.containers.of_cgroup(task.cgroup) else { return };
+        let Some(now) = now else { return };
         let stays = entry.container.is_some_and(|own| {
             own != now && !self.containers.is_host(own) && !self.containers.is_nested(now, own)
         });
         if !stays {
             entry.container = Some(now);
         }
+    }
+
+    fn container_of(&mut self, cgroup: CgroupKey) -> Option<ContainerIndex> {
+        let (container, lookup) = self.containers.of_cgroup(cgroup);
+        self.lookups.extend(lookup);
+        container
     }
 
     fn image(&self, task: &Task, image: &RawImage<'_>, exec_ns: u64) -> Process {

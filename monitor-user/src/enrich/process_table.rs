@@ -86,6 +86,12 @@ impl ProcessTable {
         self.entries.get_mut(&key)
     }
 
+    /// Says of all processes in one container that they are in another. Walks the whole table.
+    pub fn move_container(&mut self, from: ContainerIndex, to: Option<ContainerIndex>) {
+        let inside = self.entries.values_mut().filter(|entry| entry.container == Some(from));
+        inside.for_each(|entry| entry.container = to);
+    }
+
     /// Counts a lookup that found nothing.
     pub fn count_miss(&mut self) {
         self.misses += 1;

@@ -452,31 +452,81 @@ fn ids_of_two_hierarchies_are_two_cgroups() {
     let who = Who::new(9);
     assert_eq!(bench.place(Who { cgroup: (0, 50), ..who }), ID);
     assert_eq!(bench.place(Who { cgroup: (4, 50), ..Who::new(10) }), OTHER);
-    assert_eq!(bench.place(Who { cgroup: (5, 50), ..Who::new(11) }), Container::HOST);
+    assert_eq!(bench.place(Who { cgroup: (5, 50), ..Who::new(11) }), Container::UNKNOWN);
 }
 
 #[test]
 fn the_registry_is_bounded_and_counts_what_finds_no_room() {
     let mut registry = Registry::default();
     let key = |id| CgroupKey { hierarchy: 0, id };
-    for id in 0..CONTAINERS as u64 {
-        assert!(registry.add_cgroup(key(id), &format!("/docker/{id:064x}")).is_some());
+    // 1 is a root.
+    for id in 2..CONTAINERS as u64 + 2 {
+        assert!(registry.add_cgroup(key(id), &format!("/docker/{id:064x}")).lookup.is_some());
     }
     assert_eq!(registry.stats().refused, 0);
-    assert_eq!(registry.add_cgroup(key(CONTAINERS as u64), &format!("/docker/{ID}")), None);
+    let more = CONTAINERS as u64 + 2;
+    assert_eq!(registry.add_cgroup(key(more), &format!("/docker/{ID}")).lookup, None);
+    // Not the host's: nobody knows whose.
+    let (unknown, lookup) = registry.of_cgroup(key(more));
+    assert_eq!((&*registry.get(unknown).id, lookup), (Container::UNKNOWN, None));
+    assert!(registry.get(unknown).is_certain() && !registry.is_host(unknown.unwrap()));
     assert_eq!((registry.stats().refused, registry.stats().containers), (1, CONTAINERS));
-    for id in CONTAINERS as u64 + 1..CGROUPS as u64 {
+    for id in more + 1..CGROUPS as u64 + 2 {
         registry.add_cgroup(key(id), "/");
     }
     assert_eq!((registry.stats().cgroups, registry.stats().refused), (CGROUPS, 1));
-    assert_eq!(registry.add_cgroup(key(u64::MAX), "/"), None);
+    registry.add_cgroup(key(u64::MAX), "/");
     assert_eq!((registry.stats().cgroups, registry.stats().refused), (CGROUPS, 2));
-    assert_eq!(registry.of_cgroup(key(u64::MAX)), None);
+    let (unknown, lookup) = registry.of_cgroup(key(u64::MAX));
+    assert_eq!((&*registry.get(unknown).id, lookup), (Container::UNKNOWN, None));
+    assert_eq!(registry.stats().refused, 3);
     // Room again.
     registry.remove_cgroup(key(u64::MAX - 1));
     registry.remove_cgroup(key(3));
     registry.add_cgroup(key(u64::MAX), "/");
-    assert_eq!(registry.stats().refused, 2);
+    assert_eq!(registry.stats().refused, 3);
+    assert_eq!(registry.of_cgroup(key(u64::MAX)), (None, None));
+}
+
+/// A record about a cgroup can be lost: then nobody may take what runs there for the host's.
+#[test]
+fn a_cgroup_that_was_never_told_of_is_looked_for() {
+    let mut bench = Bench::new();
+    let who = Who::new(9).in_cgroup(77);
+    let event = bench.event(&records::exec(who, "/bin/x", b"x\0"));
+    assert_eq!((&*event.container.id, event.container.is_certain()), (Container::UNKNOWN, false));
+    assert_eq!(
+        bench.0.take_lookups().iter().map(|it| it.unseen).collect::<Vec<_>>(),
+        [Some(CgroupKey { hierarchy: 0, id: 77 })]
+    );
+    // Asked once.
+    bench.event(&records::exec(who, "/bin/y", b"y\0"));
+    assert_eq!(bench.0.take_lookups(), []);
+    let path = format!("/docker/{ID}");
+    assert_eq!(bench.cgroup(77, &path).len(), 1);
+    let mut waited = Event::clone(&event);
+    bench.0.refresh(&mut waited);
+    assert_eq!(&*waited.container.id, ID);
+    assert_eq!(bench.place(who), ID);
+    // Another one turns out to be the host's, a third is gone before it was found.
+    let (host, gone) = (Who::new(10).in_cgroup(78), Who::new(11).in_cgroup(79));
+    assert_eq!(
+        (bench.place(host), bench.place(gone)),
+        (Container::UNKNOWN.into(), Container::UNKNOWN.into())
+    );
+    bench.cgroup(78, "/system.slice/ssh.service");
+    let facts = Container::unknown("?0:79", Reason::Gone);
+    bench.learn("?0:79", Some(facts));
+    assert_eq!(
+        (bench.place(host), bench.place(gone)),
+        (Container::HOST.into(), Container::UNKNOWN.into())
+    );
+    let event = bench.event(&records::exec(gone, "/bin/x", b"x\0"));
+    assert!(event.container.is_certain());
+    assert_eq!(bench.0.registry_stats().unseen, 3);
+    // Losses keep the name of the container after its cgroup is gone.
+    bench.state(&records::cgroup_rmdir((0, 77), &path));
+    assert_eq!(bench.0.container_id(CgroupKey { hierarchy: 0, id: 77 }), ID);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The cgroups that were there before the monitor.
 
 use std::{
+    collections::HashMap,
     fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use crate::{limits::CGROUPS, raw_event::CgroupKey};
@@ -82,6 +84,39 @@ pub fn walk(hierarchy: &Hierarchy, each: &mut dyn FnMut(CgroupKey, &str)) -> io:
         waiting.extend(children.map(|entry| entry.path()));
     }
     Ok(())
+}
+
+/// Cgroups by id, for those that the kernel's records did not tell of.
+pub struct CgroupTree {
+    controller: Option<&'static str>,
+    paths: HashMap<CgroupKey, String>,
+    walked: Option<Instant>,
+}
+
+/// One walk serves all questions of this time: where one record was lost, more were.
+const WALK_AGAIN: Duration = Duration::from_millis(100);
+
+impl CgroupTree {
+    /// A tree that was not walked yet.
+    #[must_use]
+    pub fn new(controller: Option<&'static str>) -> Self {
+        Self { controller, paths: HashMap::new(), walked: None }
+    }
+
+    /// The path of a cgroup; None if it is gone.
+    pub fn path(&mut self, key: CgroupKey) -> Option<String> {
+        if self.walked.is_none_or(|walked| walked.elapsed() > WALK_AGAIN) {
+            self.paths.clear();
+            for hierarchy in hierarchies(self.controller) {
+                let mut each = |key, path: &str| drop(self.paths.insert(key, path.to_owned()));
+                if let Err(error) = walk(&hierarchy, &mut each) {
+                    tracing::warn!(root = %hierarchy.root.display(), %error, "cannot walk cgroups");
+                }
+            }
+            self.walked = Some(Instant::now());
+        }
+        self.paths.get(&key).cloned()
+    }
 }
 
 fn path_in(root: &Path, directory: &Path) -> String {

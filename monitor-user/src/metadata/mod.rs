@@ -15,7 +15,9 @@ use crate::{
     enrich::container::{ContainerFacts, Lookup},
     event::{Container, Fact, Reason},
     limits::LOOKUPS,
+    raw_event::CgroupKey,
 };
+use cgroups::CgroupTree;
 
 /// A place where a runtime keeps its running containers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +36,19 @@ impl RuntimeRoot {
     }
 }
 
+/// What the task found out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// About a container.
+    Facts(ContainerFacts),
+    /// The path of a cgroup that was never told of.
+    Cgroup(CgroupKey, String),
+}
+
 /// The task, as the line sees it. It ends when this is dropped.
 pub struct Metadata {
     questions: SyncSender<Lookup>,
-    answers: Receiver<ContainerFacts>,
+    answers: Receiver<Answer>,
     refused: u64,
 }
 
@@ -45,11 +56,12 @@ impl Metadata {
     /// Starts the task. `wake` is called after each answer.
     pub fn start(
         roots: Vec<RuntimeRoot>,
+        controller: Option<&'static str>,
         wake: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
         let (questions, asked) = sync_channel::<Lookup>(LOOKUPS);
         let (answer, answers) = sync_channel(LOOKUPS);
-        let mut finder = Finder::new(roots);
+        let mut finder = Finder::new(roots, controller);
         std::thread::Builder::new().name("metadata".into()).spawn(move || {
             while let Ok(lookup) = asked.recv() {
                 if answer.send(finder.find(&lookup)).is_err() {
@@ -73,7 +85,7 @@ impl Metadata {
     }
 
     /// The next answer, if there is one.
-    pub fn answer(&self) -> Option<ContainerFacts> {
+    pub fn answer(&self) -> Option<Answer> {
         self.answers.try_recv().ok()
     }
 
@@ -86,38 +98,40 @@ impl Metadata {
 
 /// A container of which only the path is known.
 fn unknown(lookup: &Lookup, reason: Reason) -> ContainerFacts {
-    let none = || Fact::Unknown(reason);
-    let container = Container {
-        id: lookup.id.clone(),
-        cgroup_path: lookup.cgroup_path.clone(),
-        runtime: none(),
-        name: none(),
-        image: none(),
-        image_digest: none(),
-        pod_name: none(),
-        pod_namespace: none(),
-        pod_uid: none(),
-    };
+    let id = lookup.id.clone();
+    let container = Container { id, ..Container::unknown(&lookup.cgroup_path, reason) };
     ContainerFacts { cgroup_path: lookup.cgroup_path.clone(), container: Some(container) }
 }
 
 /// Looks where runtimes keep what they know.
 struct Finder {
     roots: Vec<RuntimeRoot>,
+    tree: CgroupTree,
     #[cfg(feature = "containerd")]
     containerd: containerd::Clients,
 }
 
 impl Finder {
-    fn new(roots: Vec<RuntimeRoot>) -> Self {
+    fn new(roots: Vec<RuntimeRoot>, controller: Option<&'static str>) -> Self {
         Self {
             roots,
+            tree: CgroupTree::new(controller),
             #[cfg(feature = "containerd")]
             containerd: containerd::Clients::default(),
         }
     }
 
-    fn find(&mut self, lookup: &Lookup) -> ContainerFacts {
+    fn find(&mut self, lookup: &Lookup) -> Answer {
+        match lookup.unseen {
+            None => Answer::Facts(self.facts(lookup)),
+            Some(key) => match self.tree.path(key) {
+                Some(path) => Answer::Cgroup(key, path),
+                None => Answer::Facts(unknown(lookup, Reason::Gone)),
+            },
+        }
+    }
+
+    fn facts(&mut self, lookup: &Lookup) -> ContainerFacts {
         for root in &self.roots {
             let Some(bundle) = bundle::find(&root.state, lookup) else { continue };
             let mut container = bundle.container(lookup);

@@ -25,7 +25,7 @@ fn state(name: &str, bundles: &[(&str, &str, &str)]) -> Folder {
 }
 
 fn lookup(path: &str, id: &str) -> Lookup {
-    Lookup { cgroup_path: path.into(), id: id.into() }
+    Lookup { cgroup_path: path.into(), id: id.into(), unseen: None }
 }
 
 fn known(fact: &Fact<Box<str>>) -> &str {
