@@ -288,7 +288,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
     }
 
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool {
-        self.line.expire(now_ns);
+        self.line.take(Input::Time(now_ns));
         if live.wants_reload() {
             self.reload(live);
         }

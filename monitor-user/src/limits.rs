@@ -35,6 +35,15 @@ pub const LOOKUPS: usize = 4_096;
 /// Events that wait for a pending fact; over it the oldest is decided as it is.
 pub const PARKED: usize = 4_096;
 
+/// Bytes that events which wait for a pending fact may take, as for [`PARKED`].
+pub const PARKED_BYTES: usize = 16 << 20;
+
+/// Alerts that wait for facts to be updated with; over it the oldest stands as it left, counted.
+pub const INCOMPLETE: usize = 1_024;
+
+/// How long an alert waits for facts to be updated with, nanoseconds.
+pub const INCOMPLETE_NS: u64 = 10_000_000_000;
+
 /// How long an event waits for a pending fact, nanoseconds.
 pub const PARKED_NS: u64 = 500_000_000;
 
@@ -58,6 +67,9 @@ pub const HEARTBEAT_SECONDS: u64 = 30;
 
 /// Containers whose losses a heartbeat names one by one, the greatest first.
 pub const LOSSES_SHOWN: usize = 32;
+
+/// Users, and groups, that a recording names.
+pub const RECORDED_NAMES: usize = 4096;
 
 /// Default size in bytes at which a recording stops growing.
 pub const RECORDING_BYTES: u64 = 1 << 30;

@@ -10,11 +10,12 @@ use crate::{
     enrich::{
         Enriched, Enricher,
         container::{ContainerFacts, Lookup},
+        process_table,
     },
     env::EnvKeys,
-    event::{Action, Event, ProcessKey},
+    event::{Action, Container, Event, ProcessKey},
     judge::{Judge, Verdict},
-    limits::{PARKED, PARKED_NS},
+    limits::{INCOMPLETE, INCOMPLETE_NS, PARKED, PARKED_BYTES, PARKED_NS},
     raw_event::{CgroupKey, RawBody},
     rules::Rules,
 };
@@ -36,6 +37,8 @@ pub enum Input<'a> {
     Cgroup(CgroupKey, &'a str),
     /// What the metadata task found.
     Facts(ContainerFacts),
+    /// A look at the clock, nanoseconds since boot: what has waited long enough is decided.
+    Time(u64),
 }
 
 /// What happened on the line, for the counters.
@@ -63,19 +66,19 @@ pub struct LineStats {
     pub parked: u64,
     /// Of these, the ones that were decided because time or room ran out.
     pub parked_expired: u64,
-}
-
-/// An event or an alert that waits for facts about its container.
-enum Waiting {
-    Event(Box<Event>),
-    Update(Alert),
+    /// Alerts whose facts did not come in time for an update: what they left with stands.
+    pub updates_expired: u64,
 }
 
 /// The line with its state.
 pub struct Line<O> {
     enricher: Enricher,
     judge: Judge,
-    waiting: VecDeque<(u64, Waiting)>,
+    /// Events that a rule cannot be decided for yet, since when.
+    parked: VecDeque<(u64, Box<Event>)>,
+    parked_bytes: usize,
+    /// Alerts that left with facts pending, since when.
+    incomplete: VecDeque<(u64, Alert)>,
     own_pids: Vec<u32>,
     own_until_ns: u64,
     stats: LineStats,
@@ -85,9 +88,17 @@ pub struct Line<O> {
 impl<O: Outlet> Line<O> {
     /// A line that ends in `outlet`. Acts of `own_pids` (the canary's children) are left out.
     pub fn new(enricher: Enricher, rules: Arc<Rules>, own_pids: Vec<u32>, outlet: O) -> Self {
-        let (waiting, stats) = (VecDeque::new(), LineStats::default());
-        let judge = Judge::new(rules);
-        Self { enricher, judge, waiting, own_pids, own_until_ns: u64::MAX, stats, outlet }
+        Self {
+            enricher,
+            judge: Judge::new(rules),
+            parked: VecDeque::new(),
+            parked_bytes: 0,
+            incomplete: VecDeque::new(),
+            own_pids,
+            own_until_ns: u64::MAX,
+            stats: LineStats::default(),
+            outlet,
+        }
     }
 
     /// Says when the last of the own pids was started, nanoseconds since boot: who has one of them
@@ -102,6 +113,7 @@ impl<O: Outlet> Line<O> {
             Input::Record(bytes) => self.record(bytes),
             Input::Cgroup(key, path) => self.cgroup(key, path),
             Input::Facts(facts) => self.facts(facts),
+            Input::Time(now_ns) => self.expire(now_ns),
         }
     }
 
@@ -132,7 +144,7 @@ impl<O: Outlet> Line<O> {
         self.expire(event.boottime_ns);
         match self.judge.judge(&event) {
             Verdict::Quiet => self.pass(event),
-            Verdict::Open => self.park(event.boottime_ns, Waiting::Event(event)),
+            Verdict::Open => self.park(event.boottime_ns, event),
             Verdict::Matched(matched) => self.alert(event, matched),
         }
     }
@@ -153,44 +165,51 @@ impl<O: Outlet> Line<O> {
         }
         if !complete {
             self.stats.incomplete += 1;
-            let waiting = Waiting::Update(alert.clone());
-            self.outlet.offer(Document::Alert(alert));
-            self.park(at, waiting);
-            return;
+            self.await_facts(at, alert.clone());
         }
         self.outlet.offer(Document::Alert(alert));
     }
 
-    fn park(&mut self, now_ns: u64, waiting: Waiting) {
-        if matches!(waiting, Waiting::Event(_)) {
-            self.stats.parked += 1;
+    fn park(&mut self, now_ns: u64, event: Box<Event>) {
+        self.stats.parked += 1;
+        let bytes = size(&event);
+        while self.parked.len() >= PARKED || self.parked_bytes + bytes > PARKED_BYTES {
+            if !self.release_oldest() {
+                break;
+            }
         }
-        if self.waiting.len() >= PARKED {
-            self.release_oldest();
-        }
-        self.waiting.push_back((now_ns, waiting));
+        self.parked_bytes += bytes;
+        self.parked.push_back((now_ns, event));
     }
 
-    /// Decides what has waited long enough. Time is that of the events, so that a replay decides
-    /// alike.
-    pub fn expire(&mut self, now_ns: u64) {
-        while let Some((at, _)) = self.waiting.front() {
-            if now_ns.saturating_sub(*at) < PARKED_NS {
-                return;
-            }
+    fn await_facts(&mut self, now_ns: u64, alert: Alert) {
+        if self.incomplete.len() >= INCOMPLETE {
+            self.incomplete.pop_front();
+            self.stats.updates_expired += 1;
+        }
+        self.incomplete.push_back((now_ns, alert));
+    }
+
+    /// Decides what has waited long enough. Time is that of the events, or a look at the clock that
+    /// is an input like them, so that a replay decides alike.
+    fn expire(&mut self, now_ns: u64) {
+        while self.parked.front().is_some_and(|(at, _)| now_ns.saturating_sub(*at) >= PARKED_NS) {
             self.release_oldest();
+        }
+        let late = |(at, _): &(u64, Alert)| now_ns.saturating_sub(*at) >= INCOMPLETE_NS;
+        while self.incomplete.front().is_some_and(late) {
+            self.incomplete.pop_front();
+            self.stats.updates_expired += 1;
         }
     }
 
-    fn release_oldest(&mut self) {
-        match self.waiting.pop_front() {
-            Some((_, Waiting::Event(event))) => {
-                self.stats.parked_expired += 1;
-                self.settle(event);
-            }
-            // Its facts never came; what it left with stands.
-            Some((_, Waiting::Update(_))) | None => {}
-        }
+    /// Decides the event that has waited longest; false if none waits.
+    fn release_oldest(&mut self) -> bool {
+        let Some((_, event)) = self.parked.pop_front() else { return false };
+        self.parked_bytes = self.parked_bytes.saturating_sub(size(&event));
+        self.stats.parked_expired += 1;
+        self.settle(event);
+        true
     }
 
     fn settle(&mut self, event: Box<Event>) {
@@ -200,66 +219,57 @@ impl<O: Outlet> Line<O> {
         }
     }
 
-    /// What waited to hear where its cgroup is may have more to wait for: its container's facts.
     fn cgroup(&mut self, key: CgroupKey, path: &str) {
         self.enricher.add_cgroup(key, path);
-        for _ in 0..self.waiting.len() {
-            let Some((at, waiting)) = self.waiting.pop_front() else { return };
-            match waiting {
-                Waiting::Event(mut event) if event.container.is_unseen() => {
-                    self.enricher.refresh(&mut event);
-                    if alert::is_complete(&event.container) {
-                        self.settle(event);
-                    } else {
-                        self.waiting.push_back((at, Waiting::Event(event)));
-                    }
-                }
-                Waiting::Update(mut alert) if alert.event.container.is_unseen() => {
-                    let mut event = Event::clone(&alert.event);
-                    self.enricher.refresh(&mut event);
-                    alert.event = Arc::new(event);
-                    if alert::is_complete(&alert.event.container) {
-                        self.update(&alert);
-                    } else {
-                        self.waiting.push_back((at, Waiting::Update(alert)));
-                    }
-                }
-                other => self.waiting.push_back((at, other)),
-            }
-        }
+        self.look_again(Container::is_unseen);
     }
 
     fn facts(&mut self, facts: ContainerFacts) {
         let path = facts.cgroup_path.clone();
-        if !self.enricher.learn(facts) {
-            return;
+        if self.enricher.learn(facts) {
+            self.look_again(|container| container.cgroup_path == path);
         }
-        for _ in 0..self.waiting.len() {
-            let Some((at, waiting)) = self.waiting.pop_front() else { return };
-            match waiting {
-                Waiting::Event(mut event) if event.container.cgroup_path == path => {
-                    self.enricher.refresh(&mut event);
+    }
+
+    /// Gives what waits in such a container the facts that are there now. What has more to wait for
+    /// goes on waiting.
+    fn look_again(&mut self, is_meant: impl Fn(&Container) -> bool) {
+        for _ in 0..self.parked.len() {
+            let Some((at, mut event)) = self.parked.pop_front() else { return };
+            if is_meant(&event.container) {
+                self.enricher.refresh(&mut event);
+                if alert::is_complete(&event.container) {
+                    self.parked_bytes = self.parked_bytes.saturating_sub(size(&event));
                     self.settle(event);
+                    continue;
                 }
-                Waiting::Update(alert) if alert.event.container.cgroup_path == path => {
-                    self.update(&alert);
-                }
-                other => self.waiting.push_back((at, other)),
             }
+            self.parked.push_back((at, event));
+        }
+        for _ in 0..self.incomplete.len() {
+            let Some((at, mut alert)) = self.incomplete.pop_front() else { return };
+            if is_meant(&alert.event.container) {
+                let mut event = Event::clone(&alert.event);
+                self.enricher.refresh(&mut event);
+                alert.event = Arc::new(event);
+                if alert::is_complete(&alert.event.container) {
+                    self.update(&alert);
+                    continue;
+                }
+            }
+            self.incomplete.push_back((at, alert));
         }
     }
 
     /// The same alert again, with the facts that it lacked.
     fn update(&mut self, alert: &Alert) {
-        let mut event = Event::clone(&alert.event);
-        self.enricher.refresh(&mut event);
-        let matched = self.judge.again(&alert.matched, &event);
+        let matched = self.judge.again(&alert.matched, &alert.event);
         if matched.is_empty() {
             return;
         }
         self.stats.updates += 1;
-        let complete = alert::is_complete(&event.container);
-        self.outlet.offer(Document::Update(Alert { event: Arc::new(event), matched, complete }));
+        let event = Arc::clone(&alert.event);
+        self.outlet.offer(Document::Update(Alert { event, matched, complete: true }));
     }
 
     fn is_own(&mut self, event: &Event) -> bool {
@@ -279,14 +289,14 @@ impl<O: Outlet> Line<O> {
 
     /// Decides everything that still waits: there will be no more facts.
     pub fn finish(&mut self) {
-        while !self.waiting.is_empty() {
-            self.release_oldest();
-        }
+        while self.release_oldest() {}
+        self.stats.updates_expired += self.incomplete.len() as u64;
+        self.incomplete.clear();
     }
 
     /// Whether something waits for facts.
     pub fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.parked.is_empty() || !self.incomplete.is_empty()
     }
 
     /// Changes the rules between two events.
@@ -328,6 +338,11 @@ impl<O: Outlet> Line<O> {
     pub fn outlet(&mut self) -> &mut O {
         &mut self.outlet
     }
+}
+
+/// Bytes of an event that waits, approximately.
+fn size(event: &Event) -> usize {
+    size_of::<Event>() + process_table::size(&event.process)
 }
 
 #[cfg(test)]

@@ -144,13 +144,14 @@ fn attach_candidate(
     }
     let mut blind: Vec<String> = candidate.blind.iter().map(|gap| (*gap).to_owned()).collect();
     for (program, gap) in candidate.optional {
+        let label = attach_point(*program).label();
         match attach_program(object, counters, *program, canary_pids) {
+            Ok(Some(false)) => {
+                detach(object, &[*program])?;
+                blind.push(format!("{gap} ({label} was attached, but did not fire)"));
+            }
             Ok(fired) => programs.push((*program, fired)),
-            Err(error) => blind.push(format!(
-                "{gap} ({}: {})",
-                attach_point(*program).label(),
-                root_cause(&error)
-            )),
+            Err(error) => blind.push(format!("{gap} ({label}: {})", root_cause(&error))),
         }
     }
     Ok(Ok(Chosen { backend: candidate.backend, programs, blind }))

@@ -11,8 +11,9 @@ use crate::{
     enrich::{Enricher, container::Lookup},
     env::EnvKeys,
     instance::Instance,
+    limits::RECORDED_NAMES,
     line::Input,
-    live::{Consumer, Live, STATE_KINDS, clock_offset_ns},
+    live::{Consumer, Live, STATE_KINDS, boottime_ns, clock_offset_ns},
     source::recording::{Preamble, RecordingError, Writer},
 };
 
@@ -44,12 +45,14 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
         failure: None,
         end_ns: super::run::end(args.live.duration),
         next_ns: 0,
+        lost: 0,
         progress: std::io::stderr().is_terminal(),
     };
     live.seed(&mut recorder)?;
     say_unseen(&live);
     say(&format!("recording to {}; Ctrl-C ends it", args.output.display()));
     live.run(&mut recorder)?;
+    recorder.note_lost(&live);
     recorder.writer.flush()?;
     if let Some(error) = recorder.failure {
         return Err(error.into());
@@ -76,7 +79,15 @@ fn preamble(config: &Config, name: &str, live: &Live) -> Preamble {
         .map(|hook| format!("{}={}", hook.kind, hook.backend.unwrap_or("none")))
         .collect();
     let env_keys = config.env_keys.clone();
-    Preamble::new(&sender(name), kernel.trim().to_owned(), clock_offset_ns(), hooks, env_keys)
+    let (users, groups) = super::rules::names_of_this_host().pairs(RECORDED_NAMES);
+    let sender = sender(name);
+    let kernel = kernel.trim().to_owned();
+    let mut preamble = Preamble::new(&sender, kernel, clock_offset_ns(), hooks, env_keys);
+    preamble.process_table_bytes = config.process_table_bytes as u64;
+    preamble.canary_pids.clone_from(&live.plan().canary_pids);
+    preamble.own_until_ns = boottime_ns();
+    (preamble.users, preamble.groups) = (users, groups);
+    preamble
 }
 
 fn lost(live: &Live) -> u64 {
@@ -94,7 +105,18 @@ struct Recorder {
     failure: Option<RecordingError>,
     end_ns: Option<u64>,
     next_ns: u64,
+    lost: u64,
     progress: bool,
+}
+
+impl Recorder {
+    fn note_lost(&mut self, live: &Live) {
+        let lost = lost(live);
+        if lost != self.lost && self.failure.is_none() {
+            self.lost = lost;
+            self.failure = self.writer.note_lost(lost).err();
+        }
+    }
 }
 
 impl Consumer for Recorder {
@@ -117,6 +139,8 @@ impl Consumer for Recorder {
             Input::Facts(facts) => {
                 self.enricher.learn(facts);
             }
+            // Nothing waits here.
+            Input::Time(_) => {}
         }
     }
 
@@ -124,7 +148,9 @@ impl Consumer for Recorder {
         self.enricher.take_lookups()
     }
 
-    fn tick(&mut self, now_ns: u64, _live: &mut Live) -> bool {
+    fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool {
+        self.take(Input::Time(now_ns));
+        self.note_lost(live);
         if now_ns >= self.next_ns {
             self.next_ns = now_ns + PROGRESS_NS;
             // So that a cut loses a second at most.

@@ -11,6 +11,7 @@ use crate::{
     env::EnvKeys,
     limits,
     line::{Line, LineStats, Outlet},
+    rules::names::{self, Names},
     source::recording::Reader,
 };
 
@@ -27,18 +28,30 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         instance: String::new(),
     };
     let printer = Printer { schema: schema(format), sender, events: args.events, failed: None };
-    let table = limits::PROCESS_TABLE_BYTES;
+    let table = match usize::try_from(preamble.process_table_bytes) {
+        Ok(0) | Err(_) => limits::PROCESS_TABLE_BYTES,
+        Ok(bytes) => bytes,
+    };
+    if !preamble.users.is_empty() {
+        names::set_of_host(Names::of_pairs(&preamble.users, &preamble.groups));
+    }
     let enricher = Enricher::new(table, preamble.clock_offset_ns, EnvKeys::new(&preamble.env_keys));
-    let mut line = Line::new(enricher, rules, Vec::new(), printer);
+    let mut line = Line::new(enricher, rules, preamble.canary_pids, printer);
+    line.own_until(preamble.own_until_ns);
     let begun = Instant::now();
-    while let Some(input) = reader.next()? {
-        line.take(input);
+    let damage = loop {
+        match reader.next() {
+            Ok(Some(input)) => line.take(input),
+            Ok(None) => break None,
+            // What was read before it is good.
+            Err(error) => break Some(error),
+        }
         // Containers were asked about when this was recorded; the answers are in it.
         drop(line.take_lookups());
         if let Some(error) = line.outlet().failed.take() {
             return closed(error);
         }
-    }
+    };
     line.finish();
     if reader.was_cut() {
         say("the recording was cut in the middle of an entry: what came before it was replayed");
@@ -49,7 +62,14 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     if line.stats().decode_errors > 0 {
         say(&format!("{} records could not be decoded", line.stats().decode_errors));
     }
-    Ok(ExitCode::SUCCESS)
+    if reader.lost() > 0 {
+        say(&format!("{} records were lost while this was recorded", reader.lost()));
+    }
+    match damage {
+        Some(error) => Err(anyhow::Error::from(error)
+            .context("what is before the damage was replayed, the rest cannot be trusted")),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// A reader that has seen enough (`| head`) is no failure.

@@ -124,8 +124,13 @@ pub fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {
 /// Lets rules speak of this host's users and groups by name. Only for live events: a recording may
 /// come from elsewhere.
 pub fn name_users_of_this_host() {
+    rules::names::set_of_host(names_of_this_host());
+}
+
+/// This host's users and groups by name.
+pub fn names_of_this_host() -> Names {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
-    rules::names::set_of_host(Names::parse(&read("/etc/passwd"), &read("/etc/group")));
+    Names::parse(&read("/etc/passwd"), &read("/etc/group"))
 }
 
 /// A rule file that was read.

@@ -466,7 +466,7 @@ fn line(heartbeat: &Heartbeat) -> Value {
         "decoded": heartbeat.decoded, "events": events, "repeated": line.repeated,
         "own": line.own, "alerts": line.alerts, "incomplete": line.incomplete,
         "updates": line.updates, "parked": line.parked,
-        "parked_expired": line.parked_expired,
+        "parked_expired": line.parked_expired, "updates_expired": line.updates_expired,
     })
 }
 

@@ -47,6 +47,7 @@ pub const METRICS: &[(&str, &str)] = &[
     ("line.alerts", "Alerts."),
     ("line.incomplete", "Alerts that left before all facts about their container were there."),
     ("line.updates", "Updates of such alerts."),
+    ("line.updates_expired", "Alerts whose facts came too late for an update, or not at all."),
     ("line.parked", "Events that waited for a fact that a rule hangs on."),
     ("line.parked_expired", "Of these, the ones that were decided without it."),
     ("tables.processes", "Processes that are known."),

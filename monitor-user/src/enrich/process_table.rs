@@ -179,7 +179,8 @@ fn slim(process: &Arc<Process>) -> Arc<Process> {
 }
 
 /// Approximate bytes of a process and its place in the table.
-fn size(process: &Process) -> usize {
+#[must_use]
+pub fn size(process: &Process) -> usize {
     PROCESS_OVERHEAD_BYTES
         + process.args.len()
         + process.env.len()

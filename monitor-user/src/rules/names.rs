@@ -23,6 +23,28 @@ impl Names {
         Self { users: table(passwd), groups: table(group) }
     }
 
+    /// Names by id, as [`Names::pairs`] tells them.
+    #[must_use]
+    pub fn of_pairs(users: &[(u32, String)], groups: &[(u32, String)]) -> Self {
+        let table = |pairs: &[(u32, String)]| {
+            pairs.iter().map(|(id, name)| (*id, name.as_str().into())).collect()
+        };
+        Self { users: table(users), groups: table(groups) }
+    }
+
+    /// Users and groups by id, lowest first, `limit` of each at most.
+    #[must_use]
+    pub fn pairs(&self, limit: usize) -> (Vec<(u32, String)>, Vec<(u32, String)>) {
+        let pairs = |table: &HashMap<u32, Box<str>>| {
+            let mut pairs: Vec<_> =
+                table.iter().map(|(id, name)| (*id, name.to_string())).collect();
+            pairs.sort_unstable();
+            pairs.truncate(limit);
+            pairs
+        };
+        (pairs(&self.users), pairs(&self.groups))
+    }
+
     /// The name of a user.
     #[must_use]
     pub fn user(&self, uid: u32) -> Option<&str> {

@@ -1,13 +1,16 @@
 //! Recordings: everything that the line takes in, for later.
 //!
 //! A recording is a MessagePack stream: first a map, the [`Preamble`]; then entries, each an array
-//! of a tag and a binary. It is only ever appended to, and can be read up to wherever it was cut.
+//! of a tag, a binary and a CRC-32 of both (version 1 had none). It is only ever appended to, and can
+//! be read up to wherever it was cut.
 //!
 //! | tag | binary |
 //! |---|---|
 //! | 0 | a record, as the kernel wrote it (environment variables that are not kept left out) |
-//! | 1 | a cgroup that was there at start: MessagePack of `[hierarchy, id, path]` |
+//! | 1 | a cgroup that was there at start, or was found later: MessagePack of `[hierarchy, id, path]` |
 //! | 2 | facts about a container: MessagePack of a map |
+//! | 3 | a look at the clock: nanoseconds since boot, 64 bits, big-endian |
+//! | 4 | records that the kernel lost so far: 64 bits, big-endian |
 
 mod facts;
 
@@ -28,14 +31,22 @@ use crate::{decode::rewrite, env::EnvKeys, line::Input, raw_event::CgroupKey};
 const FORMAT: &str = "runmon recording";
 
 /// Version of the container format. Readers read this one and the one before.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+
+/// The version before, which had no checksums.
+const UNCHECKED: u32 = 1;
 
 /// Longest binary of an entry: a record and room to spare.
 const ENTRY_BYTES: u32 = 1 << 16;
 
+/// Longest preamble.
+const PREAMBLE_BYTES: u64 = 1 << 20;
+
 const RECORD: u8 = 0;
 const CGROUP: u8 = 1;
 const FACTS: u8 = 2;
+const TIME: u8 = 3;
+const LOST: u8 = 4;
 
 /// Why a recording cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +134,21 @@ pub struct Preamble {
     pub hooks: Vec<String>,
     /// Environment variables that were kept.
     pub env_keys: Vec<String>,
+    /// Budget of the process table, bytes; 0 is the default one.
+    #[serde(default)]
+    pub process_table_bytes: u64,
+    /// Pids of the monitor's canary, whose acts are left out.
+    #[serde(default)]
+    pub canary_pids: Vec<u32>,
+    /// Until when they were the canary's, nanoseconds since boot.
+    #[serde(default)]
+    pub own_until_ns: u64,
+    /// Users of the host by id, as far as rules may ask for their names.
+    #[serde(default)]
+    pub users: Vec<(u32, String)>,
+    /// Groups of the host.
+    #[serde(default)]
+    pub groups: Vec<(u32, String)>,
 }
 
 impl Preamble {
@@ -147,6 +173,11 @@ impl Preamble {
             clock_offset_ns,
             hooks,
             env_keys,
+            process_table_bytes: 0,
+            canary_pids: Vec::new(),
+            own_until_ns: 0,
+            users: Vec::new(),
+            groups: Vec::new(),
         }
     }
 }
@@ -213,7 +244,13 @@ impl Writer {
             Input::Facts(facts) => {
                 self.packed(FACTS, rmp_serde::to_vec_named(&RawFacts::from(facts)))
             }
+            Input::Time(now_ns) => self.entry(TIME, &now_ns.to_be_bytes()),
         }
+    }
+
+    /// Notes how many records the kernel lost so far.
+    pub fn note_lost(&mut self, lost: u64) -> Result<(), RecordingError> {
+        self.entry(LOST, &lost.to_be_bytes())
     }
 
     fn packed(
@@ -228,16 +265,18 @@ impl Writer {
     fn entry(&mut self, tag: u8, binary: &[u8]) -> Result<(), RecordingError> {
         let Ok(length) = u32::try_from(binary.len()) else { return Ok(()) };
         // Once full it stays full: a recording with holes would tell a wrong story.
-        self.full |= self.bytes + u64::from(length) + 8 > self.limit_bytes;
+        self.full |= self.bytes + u64::from(length) + 12 > self.limit_bytes;
         if self.full {
             self.skipped += 1;
             return Ok(());
         }
         let [a, b, c, d] = length.to_be_bytes();
         self.entries += 1;
-        // An array of two: a small number, and a binary of 32 bits' length.
-        self.put(&[0x92, tag, 0xc6, a, b, c, d])?;
-        self.put(binary)
+        // An array of three: a small number, a binary of 32 bits' length, a number of 32 bits.
+        self.put(&[0x93, tag, 0xc6, a, b, c, d])?;
+        self.put(binary)?;
+        let [a, b, c, d] = checksum(tag, binary).to_be_bytes();
+        self.put(&[0xce, a, b, c, d])
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), RecordingError> {
@@ -275,6 +314,13 @@ impl Writer {
     }
 }
 
+fn checksum(tag: u8, binary: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&[tag]);
+    hasher.update(binary);
+    hasher.finalize()
+}
+
 /// A recording being read.
 pub struct Reader<R> {
     path: PathBuf,
@@ -284,6 +330,7 @@ pub struct Reader<R> {
     entry: u64,
     at: u64,
     cut: bool,
+    lost: u64,
     buffer: Vec<u8>,
 }
 
@@ -303,7 +350,7 @@ impl<R: Read> Reader<R> {
     /// Reads the preamble of a recording.
     pub fn new(path: &Path, mut input: R) -> Result<Self, RecordingError> {
         let foreign = || RecordingError::Foreign { path: path.to_owned() };
-        let mut counted = Counted { input: (&mut input).take(u64::from(ENTRY_BYTES)), bytes: 0 };
+        let mut counted = Counted { input: (&mut input).take(PREAMBLE_BYTES), bytes: 0 };
         let preamble: Preamble = {
             let mut deserializer = rmp_serde::Deserializer::new(&mut counted);
             deserializer.set_max_depth(8);
@@ -319,7 +366,7 @@ impl<R: Read> Reader<R> {
             found,
             known,
         };
-        if preamble.version != VERSION {
+        if ![UNCHECKED, VERSION].contains(&preamble.version) {
             return Err(version("format version", preamble.version, VERSION));
         }
         if preamble.wire_version != monitor_common::WIRE_VERSION {
@@ -331,13 +378,26 @@ impl<R: Read> Reader<R> {
             return Err(RecordingError::Endianness { path: path.to_owned(), found });
         }
         let path = path.to_owned();
-        Ok(Self { path, input, preamble, entry: 0, at, cut: false, buffer: Vec::new() })
+        Ok(Self { path, input, preamble, entry: 0, at, cut: false, lost: 0, buffer: Vec::new() })
     }
 
     /// The next input; None at the end, also where the recording was cut.
     #[expect(clippy::should_implement_trait, reason = "an iterator's item cannot borrow from it")]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, RecordingError> {
-        let start = self.at;
+        loop {
+            let start = self.at;
+            match self.read_entry(start)? {
+                None => return Ok(None),
+                Some(LOST) => {
+                    self.lost = number(&self.buffer).ok_or_else(|| self.damaged(start, "short"))?;
+                }
+                Some(tag) => return self.input_of(tag, start).map(Some),
+            }
+        }
+    }
+
+    /// Reads the next entry's binary; its tag, or None at the end.
+    fn read_entry(&mut self, start: u64) -> Result<Option<u8>, RecordingError> {
         self.entry += 1;
         let mut head = [0; 7];
         match self.fill_head(&mut head)? {
@@ -345,23 +405,33 @@ impl<R: Read> Reader<R> {
             7 => {}
             _ => return Ok(self.end_of_cut()),
         }
+        let checked = self.preamble.version != UNCHECKED;
         let [array, tag, binary, a, b, c, d] = head;
         let length = u32::from_be_bytes([a, b, c, d]);
-        if array != 0x92 || binary != 0xc6 {
+        if array != if checked { 0x93 } else { 0x92 } || binary != 0xc6 {
             return Err(self.damaged(start, "no entry starts here"));
         }
         if length > ENTRY_BYTES {
             return Err(self.damaged(start, "an entry is longer than any can be"));
         }
         self.buffer.resize(length as usize, 0);
-        if let Err(error) = self.input.read_exact(&mut self.buffer) {
+        let mut end = [0xce, 0, 0, 0, 0];
+        let read = self.input.read_exact(&mut self.buffer);
+        let read =
+            read.and_then(|()| if checked { self.input.read_exact(&mut end) } else { Ok(()) });
+        if let Err(error) = read {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 return Ok(self.end_of_cut());
             }
             return Err(RecordingError::Io { path: self.path.clone(), act: "read", source: error });
         }
-        self.at += u64::from(length);
-        self.input_of(tag, start).map(Some)
+        self.at += u64::from(length) + if checked { 5 } else { 0 };
+        let [number, a, b, c, d] = end;
+        let sum = u32::from_be_bytes([a, b, c, d]);
+        if checked && (number != 0xce || sum != checksum(tag, &self.buffer)) {
+            return Err(self.damaged(start, "its checksum is another"));
+        }
+        Ok(Some(tag))
     }
 
     fn input_of(&self, tag: u8, start: u64) -> Result<Entry<'_>, RecordingError> {
@@ -375,6 +445,10 @@ impl<R: Read> Reader<R> {
             FACTS => rmp_serde::from_slice::<RawFacts>(&self.buffer)
                 .map_err(|error| self.damaged(start, &error.to_string()))
                 .map(|facts| Input::Facts(facts.into())),
+            TIME => {
+                let now_ns = number(&self.buffer).ok_or_else(|| self.damaged(start, "short"))?;
+                Ok(Input::Time(now_ns))
+            }
             other => Err(self.damaged(start, &format!("entries of kind {other} are not known"))),
         }
     }
@@ -400,9 +474,15 @@ impl<R: Read> Reader<R> {
         Ok(filled)
     }
 
-    fn end_of_cut(&mut self) -> Option<Entry<'_>> {
+    fn end_of_cut(&mut self) -> Option<u8> {
         self.cut = true;
         None
+    }
+
+    /// Records that the kernel lost while this was recorded, as far as was read.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Whether the last entry was cut off.
@@ -419,6 +499,10 @@ impl<R: Read> Reader<R> {
             what: what.to_owned(),
         }
     }
+}
+
+fn number(binary: &[u8]) -> Option<u64> {
+    binary.try_into().map(u64::from_be_bytes).ok()
 }
 
 struct Counted<R> {

@@ -59,8 +59,17 @@ fn what_cannot_be_replayed_is_1() {
     check(&write(&folder, "foreign.rec", b"\x7fELF..."), "foreign.rec is no runmon recording");
     check(folder.path().to_str().unwrap(), "");
     let mut damaged = fs::read(testdata("story.rec")).unwrap();
-    let entry = [0x92, 0, 0xc6];
+    let entry = [0x93, 0, 0xc6];
     let last = damaged.windows(3).rposition(|part| part == entry).unwrap();
-    damaged[last] = 0;
+    damaged[last + 40] ^= 0xee;
     check(&write(&folder, "damaged.rec", &damaged), "damaged.rec is damaged at entry ");
+    // What was read before the damage was good, and is shown.
+    let before = run(&["replay", &write(&folder, "damaged.rec", &damaged)]).stdout;
+    assert!(!before.is_empty() && replay(&[]).stdout.starts_with(&before));
+}
+
+#[test]
+fn recordings_of_the_version_before_are_read() {
+    let old = run(&["replay", &testdata("story-version-1.rec")]);
+    assert_eq!((old.code, old.stdout), (Some(0), replay(&[]).stdout));
 }

@@ -18,11 +18,19 @@ pub(super) struct RawFacts {
 const NAMES: [&str; 7] =
     ["runtime", "name", "image", "image_digest", "pod_name", "pod_namespace", "pod_uid"];
 
+/// Longest value that is written down: nine of them fit an entry. Names and images are far shorter;
+/// a bundle could say anything.
+const VALUE_BYTES: usize = 4096;
+
+fn bounded(value: &str) -> String {
+    value.get(..value.floor_char_boundary(VALUE_BYTES)).unwrap_or_default().to_owned()
+}
+
 impl From<&ContainerFacts> for RawFacts {
     fn from(facts: &ContainerFacts) -> Self {
         let raw = |(name, fact): (&str, &Fact<Box<str>>)| match fact {
             Fact::Known(value, source) => {
-                (name.to_owned(), Some(value.to_string()), source.name().to_owned())
+                (name.to_owned(), Some(bounded(value)), source.name().to_owned())
             }
             Fact::Unknown(reason) => (name.to_owned(), None, reason.name().to_owned()),
         };
@@ -39,8 +47,8 @@ impl From<&ContainerFacts> for RawFacts {
             NAMES.into_iter().zip(facts).map(raw).collect()
         };
         Self {
-            cgroup_path: facts.cgroup_path.to_string(),
-            id: facts.container.as_ref().map(|container| container.id.to_string()),
+            cgroup_path: bounded(&facts.cgroup_path),
+            id: facts.container.as_ref().map(|container| bounded(&container.id)),
             facts: facts.container.as_ref().map(of).unwrap_or_default(),
         }
     }
