@@ -11,7 +11,9 @@
 //! ```
 //!
 //! ```
-//! use monitor_rules::{Arg, ArgRule, Field, Get, KindSet, RuleFile, RuleSet, Schema, Scratch, Type, Value};
+//! use monitor_rules::{
+//!     Arg, ArgRule, Field, Get, KindSet, RuleFile, RuleSet, Schema, Scratch, Type, Value,
+//! };
 //!
 //! struct Event { name: String }
 //!

@@ -54,7 +54,8 @@ impl<O: CountedOutlet> Daemon<O> {
         Self { line, rules, interval_ns, next_ns: 0, sequence: 0, end_ns, reload: None }
     }
 
-    /// Reads rules again with `reload` whenever it is asked for; `env_keys` are kept whatever they say.
+    /// Reads rules again with `reload` whenever it is asked for. `env_keys` are kept whatever the
+    /// rules say.
     pub fn reload_with(&mut self, env_keys: EnvKeys, reload: Reload) {
         self.reload = Some((env_keys, reload));
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use monitor_common::limits::ENV_KEYS;
-
 /// The environment variables that are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvKeys {
@@ -56,23 +54,12 @@ impl EnvKeys {
         self.keys.iter().map(|key| key.to_string()).collect()
     }
 
-    /// What the kernel looks for in an environment that it cannot record whole: first bytes, and
-    /// masks of the bytes that count. Keys that find no place are looked for in shorter ones only.
-    #[must_use]
-    pub fn patterns(&self) -> [[u64; 2]; ENV_KEYS] {
-        let mut places = [[0; 2]; ENV_KEYS];
-        for (place, key) in places.iter_mut().zip(self.keys.iter()) {
-            let start = match key.strip_suffix('*') {
-                Some(start) => start.to_owned(),
-                None => format!("{key}="),
-            };
-            let (mut bytes, mut mask) = ([0; 8], [0; 8]);
-            for ((to, counts), from) in bytes.iter_mut().zip(&mut mask).zip(start.bytes()) {
-                (*to, *counts) = (from, 0xff);
-            }
-            *place = [u64::from_ne_bytes(bytes), u64::from_ne_bytes(mask)];
-        }
-        places
+    /// What the variables that are kept start with: `PATH=`, `LD_`.
+    pub fn starts(&self) -> impl Iterator<Item = String> {
+        self.keys.iter().map(|key| match key.strip_suffix('*') {
+            Some(start) => start.to_owned(),
+            None => format!("{key}="),
+        })
     }
 }
 
@@ -101,15 +88,6 @@ mod tests {
         }
         let more = keys.and(["GLIBC_TUNABLES", "PATH"]);
         assert_eq!(more.names(), ["PATH", "LD_*", "GLIBC_TUNABLES"]);
-    }
-
-    #[test]
-    fn the_kernel_looks_for_first_bytes() {
-        let [path, loader, tunables, free, ..] =
-            EnvKeys::new(["PATH", "LD_*", "GLIBC_TUNABLES"]).patterns();
-        assert_eq!(path.map(u64::to_ne_bytes), [*b"PATH=\0\0\0", *b"\xff\xff\xff\xff\xff\0\0\0"]);
-        assert_eq!(loader.map(u64::to_ne_bytes), [*b"LD_\0\0\0\0\0", *b"\xff\xff\xff\0\0\0\0\0"]);
-        assert_eq!(tunables.map(u64::to_ne_bytes), [*b"GLIBC_TU", [0xff; 8]]);
-        assert_eq!(free, [0; 2]);
+        assert!(more.starts().eq(["PATH=", "LD_", "GLIBC_TUNABLES="]));
     }
 }

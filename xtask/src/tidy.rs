@@ -57,6 +57,7 @@ const BANS: &[Ban] = &[
             "monitor-user/src/document/",
             "monitor-user/src/enrich/",
             "monitor-user/src/event.rs",
+            "monitor-user/src/judge.rs",
             "monitor-user/src/line.rs",
             "monitor-user/src/raw_event.rs",
             "monitor-user/src/rules/",
@@ -72,6 +73,7 @@ const BANS: &[Ban] = &[
         except: &[
             "monitor-user/src/source/recording.rs",
             "monitor-user/src/source/recording/facts.rs",
+            "monitor-user/src/source/recording/preamble.rs",
         ],
         words: &["Serialize,", "Serialize)", "Serialize}"],
     },

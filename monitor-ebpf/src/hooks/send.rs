@@ -129,10 +129,8 @@ fn cgroup_send<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
 /// None if the same was told of less than a second ago (then it is counted); else how many
 /// repeats went untold since.
 ///
-/// The same is: by the same program of the same process, to the same address, with the same result.
-///
-/// Two programs that race here may both tell, or miscount a repeat in the record; the counters are
-/// exact.
+/// The same is: by one program of one process, to one address, with one result. Two programs that
+/// race here may both tell, or miscount a repeat in the record; the counters are exact.
 #[inline(always)]
 fn is_repeat<const TYPED: bool>(
     process: Kptr,
@@ -185,9 +183,8 @@ fn put_back(key: [u64; 4], repeats: u64) {
     if repeats > 0
         && let Some(seen) = REPEATS.get_ptr_mut(key)
     {
-        // SAFETY: map memory.
-        let untold = unsafe { &raw mut (*seen)[1] };
-        // SAFETY: an aligned word of map memory.
+        let untold = seen.cast::<u64>().wrapping_add(1);
+        // SAFETY: the second of two aligned words of map memory.
         unsafe { count::atomic_add(untold, repeats as i64) };
     }
 }

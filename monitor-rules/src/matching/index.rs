@@ -13,7 +13,7 @@ use crate::matching::lookup::{Lookup, Place};
 use crate::schema::{Arg, Field, Get};
 use crate::value::{Unknown, Value};
 
-/// A field is asked for only if that many rules are found by it: to ask costs as much as to try one.
+/// A field is asked for only if that many rules are found by it: asking costs as much as trying.
 const RULES_PER_FIELD: usize = 2;
 
 /// A check is done beforehand only if that many rules need it.

@@ -216,7 +216,7 @@ fn the_rule_set_says_what_the_reference_says() {
             let kind = dice.pick(&[EXEC, OPEN, CONNECT]);
             let facts = facts(&mut dice, kind);
             let event = toy::event(kind, &facts);
-            let mut found = vec![0; RULES];
+            let mut found = [0; RULES];
             // One scratch for all sets and events: nothing of another one may show.
             rules.each_match(&event, &mut scratch, |each| {
                 found[each.number] = if each.outcome == Outcome::Pending { 1 } else { 2 };

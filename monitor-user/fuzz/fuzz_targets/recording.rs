@@ -45,7 +45,8 @@ fuzz_target!(|bytes: &[u8]| {
         run_id: preamble.run_id,
         instance: String::new(),
     };
-    let enricher = Enricher::new(64 << 10, preamble.clock_offset_ns, EnvKeys::new(&preamble.env_keys));
+    let env_keys = EnvKeys::new(&preamble.env_keys);
+    let enricher = Enricher::new(64 << 10, preamble.clock_offset_ns, env_keys);
     let mut line = Line::new(enricher, Arc::clone(&RULES), Vec::new(), Writer(sender));
     while let Ok(Some(input)) = reader.next() {
         line.take(input);

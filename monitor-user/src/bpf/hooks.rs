@@ -181,9 +181,9 @@ pub const HOOKS: &[Hook] = &[
                 blind: &[
                     "the name of a refused open is read from user memory afterwards, and its links \
                      are not resolved; a refused open through io_uring is not seen",
-                    "an open whose file descriptor another thread closes before the call returns is \
-                     told of by its name, read from user memory afterwards; one that it replaces \
-                     by a file that is open for writing is told of as the replacement",
+                    "an open whose file descriptor another thread closes before the call returns \
+                     is told of by its name, read from user memory afterwards; one that it \
+                     replaces by a file that is open for writing, as the replacement",
                     "opens that a kernel service makes for a process (mq_open)",
                 ],
             },

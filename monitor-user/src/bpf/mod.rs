@@ -7,6 +7,7 @@
 pub mod btf;
 pub mod canary;
 pub mod counters;
+mod env_wanted;
 pub mod hooks;
 pub mod kernel_log;
 pub mod object;

@@ -248,7 +248,7 @@ impl Object {
         let map = self.ebpf.map_mut(name).ok_or(BpfError::Absent(name))?;
         let mut wanted: Array<&mut MapData, [[u64; 2]; limits::ENV_KEYS]> =
             Array::try_from(map).map_err(refused)?;
-        wanted.set(0, keys.patterns(), 0).map_err(refused)
+        wanted.set(0, super::env_wanted::patterns(keys), 0).map_err(refused)
     }
 
     /// Run count and total run time in nanoseconds of a program, where the kernel's run-time

@@ -103,7 +103,7 @@ shipped! {
     "privilege_escalation/launch_privileged_container.yaml",
     "privilege_escalation/mount_launched_in_privileged_container.yaml",
     "privilege_escalation/polkit_local_privilege_escalation_vulnerability_cve_2021_4034.yaml",
-    "privilege_escalation/potential_local_privilege_escalation_via_environment_variables_misuse.yaml",
+    "privilege_escalation/local_privilege_escalation_via_environment_variables.yaml",
     "privilege_escalation/raw_disk_written_from_container.yaml",
     "privilege_escalation/runtime_program_written_from_container.yaml",
     "privilege_escalation/runtime_socket_used_from_container.yaml",

@@ -8,6 +8,9 @@ use std::{collections::HashMap, sync::OnceLock};
 /// Users and groups that are kept; the rest of a file goes without names.
 const NAMES_MAX: usize = 65_536;
 
+/// Ids with their names.
+pub type Pairs = Vec<(u32, String)>;
+
 /// Names by id.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Names {
@@ -34,7 +37,7 @@ impl Names {
 
     /// Users and groups by id, lowest first, `limit` of each at most.
     #[must_use]
-    pub fn pairs(&self, limit: usize) -> (Vec<(u32, String)>, Vec<(u32, String)>) {
+    pub fn pairs(&self, limit: usize) -> (Pairs, Pairs) {
         let pairs = |table: &HashMap<u32, Box<str>>| {
             let mut pairs: Vec<_> =
                 table.iter().map(|(id, name)| (*id, name.to_string())).collect();

@@ -1,18 +1,19 @@
 //! Recordings: everything that the line takes in, for later.
 //!
 //! A recording is a MessagePack stream: first a map, the [`Preamble`]; then entries, each an array
-//! of a tag, a binary and a CRC-32 of both (version 1 had none). It is only ever appended to, and can
-//! be read up to wherever it was cut.
+//! of a tag, a binary and a CRC-32 of both (version 1 had none). It is only ever appended to, and
+//! can be read up to wherever it was cut.
 //!
 //! | tag | binary |
 //! |---|---|
 //! | 0 | a record, as the kernel wrote it (environment variables that are not kept left out) |
-//! | 1 | a cgroup that was there at start, or was found later: MessagePack of `[hierarchy, id, path]` |
+//! | 1 | a cgroup that was there at start or found later: MessagePack of `[hierarchy, id, path]` |
 //! | 2 | facts about a container: MessagePack of a map |
 //! | 3 | a look at the clock: nanoseconds since boot, 64 bits, big-endian |
 //! | 4 | records that the kernel lost so far: 64 bits, big-endian |
 
 mod facts;
+mod preamble;
 
 use std::{
     fs::{File, OpenOptions},
@@ -21,14 +22,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use facts::RawFacts;
+pub use preamble::Preamble;
+use preamble::{FORMAT, endianness};
 
 use crate::{decode::rewrite, env::EnvKeys, line::Input, raw_event::CgroupKey};
-
-/// What a preamble says of itself.
-const FORMAT: &str = "runmon recording";
 
 /// Version of the container format. Readers read this one and the one before.
 pub const VERSION: u32 = 2;
@@ -109,81 +109,6 @@ pub enum RecordingError {
         /// What is wrong.
         what: String,
     },
-}
-
-/// What a recording says about where it was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Preamble {
-    format: String,
-    version: u32,
-    wire_version: u32,
-    /// `little` or `big`.
-    endianness: String,
-    /// The kernel's release.
-    pub kernel: String,
-    /// The host.
-    pub hostname: String,
-    /// Id of the boot.
-    pub boot_id: String,
-    /// Id of the run; event ids start with it.
-    #[serde(default)]
-    pub run_id: String,
-    /// Wall clock minus boot clock, nanoseconds.
-    pub clock_offset_ns: i64,
-    /// The hooks that were attached, as `kind=backend`.
-    pub hooks: Vec<String>,
-    /// Environment variables that were kept.
-    pub env_keys: Vec<String>,
-    /// Budget of the process table, bytes; 0 is the default one.
-    #[serde(default)]
-    pub process_table_bytes: u64,
-    /// Pids of the monitor's canary, whose acts are left out.
-    #[serde(default)]
-    pub canary_pids: Vec<u32>,
-    /// Until when they were the canary's, nanoseconds since boot.
-    #[serde(default)]
-    pub own_until_ns: u64,
-    /// Users of the host by id, as far as rules may ask for their names.
-    #[serde(default)]
-    pub users: Vec<(u32, String)>,
-    /// Groups of the host.
-    #[serde(default)]
-    pub groups: Vec<(u32, String)>,
-}
-
-impl Preamble {
-    /// A preamble of this version and machine.
-    #[must_use]
-    pub fn new(
-        host: &crate::document::Sender,
-        kernel: String,
-        clock_offset_ns: i64,
-        hooks: Vec<String>,
-        env_keys: Vec<String>,
-    ) -> Self {
-        Self {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            wire_version: monitor_common::WIRE_VERSION,
-            endianness: endianness().to_owned(),
-            kernel,
-            hostname: host.hostname.clone(),
-            boot_id: host.boot_id.clone(),
-            run_id: host.run_id.clone(),
-            clock_offset_ns,
-            hooks,
-            env_keys,
-            process_table_bytes: 0,
-            canary_pids: Vec::new(),
-            own_until_ns: 0,
-            users: Vec::new(),
-            groups: Vec::new(),
-        }
-    }
-}
-
-fn endianness() -> &'static str {
-    if cfg!(target_endian = "little") { "little" } else { "big" }
 }
 
 /// A recording being written.

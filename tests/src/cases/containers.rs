@@ -1,10 +1,16 @@
 //! Who is who among containers.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
 
 use super::Case;
+use crate::daemon::Options;
 use crate::image;
-use crate::lab::Stage;
+use crate::lab::{Stage, trigger_path};
 use crate::place::{Place, assert_image};
 
 pub(super) const CASES: &[Case] = &[
@@ -12,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("containers::one_that_lives_50_ms", short_lived),
     Case::new("containers::older_ones_are_known", older_ones),
     Case::new("containers::exec_sessions_belong_to_them", exec_sessions),
+    Case::new("containers::one_whose_cgroup_was_not_told_of", lost_cgroup_record),
 ];
 
 const TWENTY: usize = 20;
@@ -82,6 +89,68 @@ fn older_ones(stage: &Stage<'_>) {
     let report = place.trigger(&["open", "/etc/hosts"]);
     place.expect(&daemon, &report, "file_open_write", |_| true);
     daemon.stop();
+}
+
+/// Programs that fill a small ring while nobody reads it.
+const FLOOD: usize = 150;
+
+/// The record about its cgroup was lost in a flood: what runs there is its own all the same.
+fn lost_cgroup_record(stage: &Stage<'_>) {
+    let keys = "ring_bytes = 65536\n".to_owned();
+    let daemon = stage.daemon(Options { keys, may_lose: true, ..Options::default() });
+    daemon.notify(Signal::SIGSTOP);
+    for _ in 0..FLOOD {
+        stage.trigger(&["nap", "0"]);
+    }
+    let id = "ab".repeat(32);
+    let cgroup = Cgroup::make(&format!("docker/{id}"));
+    daemon.notify(Signal::SIGCONT);
+    cgroup.run(&trigger_path(), &["nap", "0", "inside"]);
+    let alert = daemon.expect("what ran inside", |it| {
+        it["event"]["action"] == "exec" && it["process"]["args"][3] == "inside"
+    });
+    assert_eq!(alert["container"]["id"], id, "{alert:#}");
+    drop(cgroup);
+    let last = daemon.stop();
+    assert_eq!(last.heartbeat()["runmon"]["tables"]["cgroups_unseen"], 1);
+}
+
+/// A cgroup of our own in the v2 hierarchy; removed with its parents when dropped.
+struct Cgroup {
+    root: PathBuf,
+    path: PathBuf,
+}
+
+impl Cgroup {
+    fn make(path: &str) -> Self {
+        let mounts = fs::read_to_string("/proc/self/mounts").expect("read the mounts");
+        let root = mounts.lines().find_map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            (words.get(2) == Some(&"cgroup2")).then(|| PathBuf::from(words[1]))
+        });
+        let root = root.expect("a cgroup v2 hierarchy");
+        let path = root.join(path);
+        fs::create_dir_all(&path).expect("make a cgroup");
+        Self { root, path }
+    }
+
+    fn run(&self, program: &Path, args: &[&str]) {
+        let script = format!("echo $$ > {}/cgroup.procs; exec \"$0\" \"$@\"", self.path.display());
+        let mut shell = Command::new("sh");
+        let status = shell.arg("-c").arg(script).arg(program).args(args).stdout(Stdio::null());
+        assert!(status.status().expect("start a shell").success());
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        for path in self.path.ancestors().take_while(|path| *path != self.root) {
+            // A parent may have been there before, and have other children.
+            if fs::remove_dir(path).is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// What is started in a running container from outside is its own.

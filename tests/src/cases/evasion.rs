@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Case;
 use crate::daemon::is_alert;
@@ -15,7 +15,9 @@ pub(super) const CASES: &[Case] = &[
     Case::each("evasion::other_names_of_a_file", other_names),
     Case::each("evasion::other_names_of_a_file_in_a_container", other_names_in_a_container),
     Case::each("evasion::path_is_rewritten_meanwhile", path_is_rewritten),
+    Case::each("evasion::descriptor_is_closed_meanwhile", descriptor_is_closed),
     Case::each("evasion::address_is_rewritten_meanwhile", address_is_rewritten),
+    Case::new("evasion::deep_paths_and_long_environments_hide_nothing", deep_and_long),
     Case::each("evasion::namespaces_do_not_hide_the_container", namespaces),
 ];
 
@@ -84,6 +86,42 @@ fn path_is_rewritten(stage: &Stage<'_>) {
     let really = |name: &str| report.numbers.get(name).copied().unwrap_or_default();
     assert_eq!((count(meant), count(other)), (really("meant"), really("swapped")), "{report}");
     note_race(really("swapped"));
+}
+
+/// Every open is told of, by the file or by its name, whatever becomes of the descriptor.
+fn descriptor_is_closed(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let place = Place::Host(stage.lab);
+    let path = stage.dir("close").join("closed");
+    let path = path.to_str().expect("plain");
+    let report = place.trigger(&["close-race", path, "--rounds", "500"]);
+    place.expect(&daemon, &report, "exit", |_| true);
+    let documents = daemon.stop().documents;
+    let told = documents.iter().filter(|it| {
+        is_alert(it)
+            && place.is_by(&report, it)
+            && it["file"]["path"] == path
+            && it["event"]["outcome"] == "success"
+    });
+    // The trigger opens it once more to learn the number.
+    let opened = report.numbers.get("opened").copied().unwrap_or_default();
+    assert_eq!(told.count() as u64, opened + 1, "{report}");
+    note_race(report.numbers.get("closed").copied().unwrap_or_default());
+}
+
+/// A path that is longer than people make them, and a variable behind more environment than a
+/// record has room for.
+fn deep_and_long(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let place = Place::Host(stage.lab);
+    let dir = stage.dir("deep");
+    let report = place.trigger(&["exec", "deep", "--dir", dir.to_str().expect("plain")]);
+    let alert = place.expect(&daemon, &report, "exec", |it| it["process"]["args"][1] == "nap");
+    assert_eq!(alert["process"]["executable"], json!(report.path), "{alert:#}");
+    let report = place.trigger(&["exec", "long-environment"]);
+    let alert = place.expect(&daemon, &report, "exec", |it| it["process"]["args"][1] == "nap");
+    assert_eq!(alert["process"]["env_vars"], json!(["LD_TRIGGER=seen"]), "{alert:#}");
+    daemon.stop();
 }
 
 /// Says where the arguments never changed in time: a busy machine may run the two threads in turn.

@@ -35,6 +35,10 @@ pub enum How {
     LongArgs,
     /// A copy whose name is not UTF-8
     NotUtf8,
+    /// A copy below 300 directories
+    Deep,
+    /// With `LD_TRIGGER=seen` behind and before more environment than a record holds
+    LongEnvironment,
     /// By a thread that is not the process's first
     Thread,
     /// In a vfork child
@@ -45,6 +49,12 @@ pub enum How {
 
 /// One argument may have 128 KiB; two of this make 200 KiB.
 const LONG_ARG_BYTES: usize = 100 * 1024;
+
+/// Directories of a deep path.
+const DEPTH: usize = 300;
+
+/// Bytes of one variable; a record holds 8 KiB of an environment.
+const BALLAST_BYTES: usize = 6000;
 
 /// Starts `program`, or this one again to nap. Returns only where a child was made or on failure:
 /// the report of the others is written before, since they become the program.
@@ -67,6 +77,22 @@ pub fn start(
         How::Fresh => become_program(how, &copy(&program, dir, OsStr::new("fresh"))?, &args),
         How::NotUtf8 => {
             become_program(how, &copy(&program, dir, OsStr::from_bytes(b"\xff\xfe"))?, &args)
+        }
+        How::Deep => {
+            let dir = dir.join("d/".repeat(DEPTH));
+            fs::create_dir_all(&dir)?;
+            become_program(how, &copy(&program, &dir, OsStr::new("deep"))?, &args)
+        }
+        How::LongEnvironment => {
+            let ballast = |name: &str| c_string(format!("{name}={}", "x".repeat(BALLAST_BYTES)));
+            let few = (0..500).map(|at| c_string(format!("V{at}=v")));
+            let mut environment = vec![ballast("A")?, ballast("B")?];
+            environment.extend(few.collect::<io::Result<Vec<_>>>()?);
+            environment.extend([c_string("LD_TRIGGER=seen")?, ballast("C")?]);
+            let args = argv(&program, &args)?;
+            let report = announce(how, &program, &args)?;
+            let err = sys::execve_with(&c_string(&program)?, &args, &environment);
+            report.outcome(Err::<(), _>(err))
         }
         How::Deleted => deleted(&copy(&program, dir, OsStr::new("deleted"))?, &args),
         How::Memfd => memfd(&program, &args),

@@ -99,6 +99,14 @@ pub enum Act {
         #[arg(long, default_value_t = 2000)]
         rounds: u32,
     },
+    /// Open a file for writing while a thread closes the descriptor
+    CloseRace {
+        /// The file
+        path: PathBuf,
+        /// How often
+        #[arg(long, default_value_t = 2000)]
+        rounds: u32,
+    },
     /// Connect UDP sockets while a thread rewrites the address
     ConnectRace {
         /// The address that is meant
@@ -141,6 +149,7 @@ pub fn perform(act: &Act) -> io::Result<Report> {
         Act::OpenThrough { name, path, dir } => file::open_through(*name, path, dir),
         Act::Path { change, path, new } => file::change(*change, path, new.as_deref()),
         Act::OpenRace { path, other, rounds } => race::open(path, other, *rounds),
+        Act::CloseRace { path, rounds } => race::close(path, *rounds),
         Act::ConnectRace { address, other, rounds } => race::connect(*address, *other, *rounds),
         Act::Exec { how, dir, program, args } => exec::start(*how, dir, program.as_deref(), args),
         Act::Nap { args } => {

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, IntoRawFd as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -76,6 +76,33 @@ pub fn open(path: &Path, other: &Path, rounds: u32) -> io::Result<Report> {
         }
     });
     Ok(counted(Report::new("open-race").path(path), opened, swapped, failed))
+}
+
+/// Opens a file for writing again and again; counts how often that worked, and how often another
+/// thread had closed the descriptor before it came back.
+pub fn close(path: &Path, rounds: u32) -> io::Result<Report> {
+    let name = sys::c_string(path)?;
+    let stop = AtomicBool::new(false);
+    // The lowest free number is the one that each open gets.
+    let number = sys::open_for_writing(&name)?.into_raw_fd();
+    let (mut opened, mut closed) = (0, 0);
+    sys::close_number(number);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                sys::close_number(number);
+            }
+        });
+        for _ in 0..rounds {
+            if let Ok(file) = sys::open_for_writing(&name) {
+                opened += 1;
+                closed += u64::from(!sys::close_number(file.into_raw_fd()));
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let report = Report::new("close-race").path(path);
+    Ok(report.number("opened", opened).number("closed", closed))
 }
 
 /// Connects UDP sockets; counts which of the two addresses each one has as its peer.

@@ -71,6 +71,17 @@ pub(super) fn open_int80(path: &CStr, flags: i32, mode: u32) -> io::Result<Owned
     if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(owned(result)) }
 }
 
+/// open(2) for writing, of a file that may have to be made.
+pub(super) fn open_for_writing(path: &CStr) -> io::Result<OwnedFd> {
+    open(path, libc::O_WRONLY | libc::O_CREAT | libc::O_CLOEXEC, 0o644)
+}
+
+/// Closes whatever has this number; false if nothing has. Only for numbers that nothing else uses.
+pub(super) fn close_number(number: i32) -> bool {
+    // SAFETY: the call reads no memory; whose descriptor it is, is the caller's promise.
+    unsafe { libc::close(number) == 0 }
+}
+
 /// openat(2) from memory that another thread rewrites.
 ///
 /// # Safety
@@ -96,6 +107,14 @@ pub(super) fn execve(path: &CStr, args: &[CString]) -> io::Error {
     let pointers = pointers(args);
     // SAFETY: all strings end with NUL, the list ends with null, and all outlive the call.
     unsafe { libc::execve(path.as_ptr(), pointers.as_ptr(), environment()) };
+    io::Error::last_os_error()
+}
+
+/// Becomes another program, with another environment.
+pub(super) fn execve_with(path: &CStr, args: &[CString], environment: &[CString]) -> io::Error {
+    let (args, environment) = (pointers(args), pointers(environment));
+    // SAFETY: all strings end with NUL, both lists end with null, and all outlive the call.
+    unsafe { libc::execve(path.as_ptr(), args.as_ptr(), environment.as_ptr()) };
     io::Error::last_os_error()
 }
 
