@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Format;
+use crate::{
+    config::Format,
+    instance::{NAMES, is_name},
+};
 
 /// Watches what the containers and programs of this host really do, and raises alerts.
 #[derive(Debug, Parser)]
@@ -57,7 +60,7 @@ pub struct LiveArgs {
     #[arg(long, value_enum, default_value_t = Hooks::Auto)]
     pub hooks: Hooks,
     /// Name of this monitor, where several run on one host
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = instance)]
     pub instance: Option<String>,
     /// Join the kernel programs' own debug messages to the log
     #[arg(long)]
@@ -198,6 +201,10 @@ pub struct DoctorArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+fn instance(name: &str) -> Result<String, String> {
+    if is_name(name) { Ok(name.to_owned()) } else { Err(NAMES.to_owned()) }
 }
 
 /// A number with a unit: `90s`, `5m`, `1h`; without one it is seconds.

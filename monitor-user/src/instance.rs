@@ -13,6 +13,12 @@ use nix::fcntl::{Flock, FlockArg};
 /// Name of the only daemon.
 pub const DEFAULT_NAME: &str = "default";
 
+/// What a name may be.
+pub const NAMES: &str = "use letters, digits, `-` and `_`, at most 64";
+
+/// Longest name.
+const NAME_MAX: usize = 64;
+
 /// Why the place of an instance could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
@@ -34,7 +40,7 @@ pub enum InstanceError {
         source: io::Error,
     },
     /// The name would be no file name.
-    #[error("`{name}` is no name for an instance: use letters, digits, `-` and `_`")]
+    #[error("`{name}` is no name for an instance: {NAMES}")]
     Name {
         /// The name.
         name: String,
@@ -51,8 +57,7 @@ pub struct Instance {
 impl Instance {
     /// Takes the place of an instance.
     pub fn register(run_dir: &Path, name: &str) -> Result<Self, InstanceError> {
-        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        if name.is_empty() || !name.chars().all(fine) {
+        if !is_name(name) {
             return Err(InstanceError::Name { name: name.to_owned() });
         }
         let directory = run_dir.join("instances");
@@ -107,6 +112,13 @@ impl Drop for Instance {
             tracing::debug!(path = %self.path.display(), %error, "the lock file stays");
         }
     }
+}
+
+/// Whether an instance can be named so.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (1..=NAME_MAX).contains(&name.len()) && name.chars().all(fine)
 }
 
 fn in_brackets(pid: Option<u32>) -> String {

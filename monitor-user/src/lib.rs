@@ -25,6 +25,7 @@ pub mod instance;
 pub mod judge;
 pub mod line;
 pub mod live;
+pub mod logging;
 pub mod metadata;
 pub mod raw_event;
 pub mod rules;

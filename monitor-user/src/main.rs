@@ -6,13 +6,13 @@ use clap::Parser as _;
 use runmon::{
     cli::{Cli, Command, RulesCommand},
     commands::{self, Usage},
+    logging,
 };
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = init_log(&cli.log) {
-        return fail(&error);
+    if let Err(error) = logging::init(&cli.log) {
+        return fail(&error.into());
     }
     dispatch(&cli.command).unwrap_or_else(|error| fail(&error))
 }
@@ -30,14 +30,6 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Rules(RulesCommand::Fields { json }) => commands::rules::fields(*json),
         Command::CanaryChild => Ok(ExitCode::SUCCESS),
     }
-}
-
-fn init_log(level: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(level).map_err(|error| {
-        Usage(format!("--log {level}: {error}\nhint: error, warn, info, debug or trace"))
-    })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    Ok(())
 }
 
 /// Says what failed, once, and whose fault it is.

@@ -28,6 +28,28 @@ fn usage_is_2() {
 }
 
 #[test]
+fn bad_names_of_instances_are_2() {
+    let long = "x".repeat(65);
+    for name in ["", "..", "a/b", "a b", "ä", &long] {
+        for command in [&["run"][..], &["tail"], &["record", "-o", "/x"]] {
+            let args = [command, &["--instance", name]].concat();
+            check(&args, 2, "use letters, digits, `-` and `_`, at most 64");
+        }
+    }
+}
+
+#[test]
+fn bad_levels_of_the_log_are_2() {
+    for level in ["bogus", "warn,bogus", "runmon=bogus", ""] {
+        let hint = "hint: error, warn, info, debug or trace";
+        check(&["rules", "fields", "--log", level], 2, hint);
+    }
+    for level in ["off", "INFO", "warn,runmon=debug", "runmon::sink=trace"] {
+        check(&["rules", "fields", "--log", level], 0, "");
+    }
+}
+
+#[test]
 fn help_and_version_are_clean() {
     for args in [&["--help"][..], &["--version"], &["run", "--help"], &["rules", "check", "-h"]] {
         let outcome = run(args);
