@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::{
     bpf::{hooks::Backend, planner::Choice},
-    limits,
+    input, limits,
     metadata::RuntimeRoot,
 };
 pub use keys::Key;
@@ -198,6 +198,21 @@ pub enum Target {
     Http(crate::sink::http::HttpOptions),
 }
 
+impl ConfigError {
+    /// What to do about it; None where the error itself says.
+    #[must_use]
+    pub fn cure(&self) -> Option<&'static str> {
+        match self {
+            Self::Read { source, .. } => Some(input::cure(source)),
+            Self::Parse { .. } => Some(
+                "mend that line; deploy/config.example.toml shows every key, and each may be left \
+                 out",
+            ),
+            Self::Value { .. } => None,
+        }
+    }
+}
+
 /// What is wrong with a key.
 struct Wrong {
     key: String,
@@ -213,7 +228,7 @@ impl Config {
             None if default.exists() => default,
             None => return Self::parse("", default),
         };
-        let text = std::fs::read_to_string(path)
+        let text = input::read_text(path, limits::CONFIG_BYTES)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         Self::parse(&text, path)
     }

@@ -21,6 +21,7 @@ pub mod document;
 pub mod enrich;
 pub mod env;
 pub mod event;
+pub mod input;
 pub mod instance;
 pub mod judge;
 pub mod line;

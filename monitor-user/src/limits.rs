@@ -56,6 +56,9 @@ pub const RULES_SWITCHED_OFF: usize = 256;
 /// Alerts that wait for one sink; over it they are dropped, and counted.
 pub const SINK_QUEUE: usize = 10_000;
 
+/// Bytes of a configuration file; a larger one is refused.
+pub const CONFIG_BYTES: u64 = 1 << 20;
+
 /// Environment variables that are kept.
 pub const ENV_KEYS: [&str; 2] = ["LD_*", "PATH"];
 

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 
 use serde_json::{Value, json};
 
-use super::{Usage, choice, sender};
+use super::{choice, load_config, sender};
 use crate::{
     bpf::{
         btf,
@@ -28,7 +28,7 @@ struct Finding {
 
 /// Looks at the host, tries every hook once, and says what came of it. Nothing stays attached.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    let config = Config::load(None).map_err(|e| Usage(format!("{:#}", anyhow::Error::from(e))))?;
+    let config = load_config(None)?;
     let findings = host(&config);
     let plan = plan(args, &config);
     if args.json {

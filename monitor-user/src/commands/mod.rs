@@ -7,7 +7,7 @@ pub mod rules;
 pub mod run;
 pub mod tail;
 
-use std::{path::Path, sync::Arc};
+use std::{io::ErrorKind, path::Path, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use monitor_common::RecordKind;
@@ -23,12 +23,33 @@ use crate::{
     document::{Schema, Sender},
     env::EnvKeys,
     live::{Bell, LiveOptions},
+    source::recording::RecordingError,
 };
 
 /// A failure that is the caller's to mend: usage, configuration or rules. Exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
+
+/// Reads the configuration; what is wrong with it is the caller's to mend.
+fn load_config(path: Option<&Path>) -> anyhow::Result<Config> {
+    Config::load(path).map_err(|error| {
+        let hint = error.cure().map_or(String::new(), |cure| format!("\nhint: {cure}"));
+        Usage(format!("{:#}{hint}", anyhow::Error::from(error))).into()
+    })
+}
+
+/// Says what to do about a recording that cannot be opened.
+fn explain_recording(error: RecordingError) -> anyhow::Error {
+    let hint = match &error {
+        RecordingError::Open { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
+            "\nhint: a recording never replaces a file: name another one, or remove it".to_owned()
+        }
+        RecordingError::Open { source, .. } => format!("\nhint: {}", crate::input::cure(source)),
+        _ => String::new(),
+    };
+    anyhow::anyhow!("{:#}{hint}", anyhow::Error::from(error))
+}
 
 /// How to watch, of the configuration and the command line; the latter wins.
 fn live_options(

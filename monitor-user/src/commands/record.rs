@@ -2,7 +2,10 @@
 
 use std::{io::IsTerminal as _, process::ExitCode};
 
-use super::{Usage, bell_of_signals, check_host, live_options, say, say_unseen, sender};
+use super::{
+    bell_of_signals, check_host, explain_recording, live_options, load_config, say, say_unseen,
+    sender,
+};
 use crate::{
     cli::RecordArgs,
     config::Config,
@@ -22,8 +25,7 @@ const PROGRESS_NS: u64 = 1_000_000_000;
 
 /// Records until it is stopped.
 pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
-    let config = Config::load(args.config.as_deref())
-        .map_err(|e| Usage(format!("{:#}", anyhow::Error::from(e))))?;
+    let config = load_config(args.config.as_deref())?;
     check_host()?;
     let own = format!("record-{}", std::process::id());
     let name = args.live.instance.as_deref().unwrap_or(&own);
@@ -39,7 +41,7 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     let preamble = preamble(&config, name, &live);
     let enricher = Enricher::new(config.process_table_bytes, preamble.clock_offset_ns, env_keys);
     let mut recorder = Recorder {
-        writer: Writer::create(&args.output, &preamble, args.limit)?,
+        writer: Writer::create(&args.output, &preamble, args.limit).map_err(explain_recording)?,
         enricher,
         inputs: 0,
         failure: None,

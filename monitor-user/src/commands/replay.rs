@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode, time::Instant};
 
-use super::{load_rules, say, schema};
+use super::{explain_recording, load_rules, say, schema};
 use crate::{
     cli::ReplayArgs,
     config::Format,
@@ -18,7 +18,7 @@ use crate::{
 /// Puts a recording through the line and writes what comes of it.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let rules = load_rules(&args.rules)?;
-    let mut reader = Reader::open(&args.file)?;
+    let mut reader = Reader::open(&args.file).map_err(explain_recording)?;
     let preamble = reader.preamble.clone();
     let format = if args.json { Format::Ecs } else { args.format.unwrap_or(Format::Text) };
     let sender = Sender {

@@ -7,8 +7,8 @@ mod report;
 mod tests;
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _, Write as _},
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -205,11 +205,8 @@ fn files_below(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow:
 
 /// Reads no more than a rule file may have, and one byte, at which the loader says so.
 fn read_file(path: &Path) -> anyhow::Result<Source> {
-    let mut bytes = Vec::new();
     let limit = FILE_BYTES_MAX as u64 + 1;
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(path, &error))?;
+    let bytes = crate::input::read(path, limit).map_err(|error| unreadable(path, &error))?;
     Ok(Source { name: path.display().to_string(), bytes })
 }
 

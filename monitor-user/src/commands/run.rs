@@ -11,7 +11,8 @@ use anyhow::Context as _;
 use monitor_rules::KindSet;
 
 use super::{
-    Usage, bell_of_signals, check_host, live_options, load_rules, say, say_unseen, schema, sender,
+    Usage, bell_of_signals, check_host, live_options, load_config, load_rules, say, say_unseen,
+    schema, sender,
 };
 use crate::{
     cli::RunArgs,
@@ -35,8 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Watches until it is stopped.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
-    let config = Config::load(args.config.as_deref())
-        .map_err(|e| Usage(format!("{:#}", anyhow::Error::from(e))))?;
+    let config = load_config(args.config.as_deref())?;
     let paths = if args.rules.is_empty() { config.rules.clone() } else { args.rules.clone() };
     let rules = load_rules(&paths)?;
     check_host()?;

@@ -6,11 +6,12 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use monitor_rules::{Condition, KindSet, Priority, RuleSet};
 
 use super::{
-    Usage, bell_of_signals, check_host, live_options, load_rules, say, say_unseen, schema, sender,
+    Usage, bell_of_signals, check_host, live_options, load_config, load_rules, say, say_unseen,
+    schema, sender,
 };
 use crate::{
     cli::TailArgs,
-    config::{Config, Format},
+    config::Format,
     daemon::{CountedOutlet, Daemon, record_kinds},
     document::{Document, heartbeat::SinkCounters},
     enrich::Enricher,
@@ -42,7 +43,7 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     };
     check_host()?;
     super::rules::name_users_of_this_host();
-    let config = Config::load(None).map_err(|e| Usage(format!("{:#}", anyhow::Error::from(e))))?;
+    let config = load_config(None)?;
     let own = format!("tail-{}", std::process::id());
     let name = args.live.instance.as_deref().unwrap_or(&own);
     let instance = Instance::register(&config.run_dir, name)?;

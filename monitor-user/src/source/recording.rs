@@ -266,7 +266,7 @@ impl Reader<BufReader<File>> {
     /// Opens a recording.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let open = |source| RecordingError::Open { path: path.to_owned(), source };
-        let file = File::open(path).map_err(open)?;
+        let file = crate::input::open(path).map_err(open)?;
         Self::new(path, BufReader::with_capacity(1 << 18, file))
     }
 }

@@ -68,6 +68,9 @@ fn bad_configurations_are_2() {
     check(&["record", "-o", "/x", "-c", &wrong], 2, "wrong.toml: ring_bytes: 5 is no power of two");
     let binary = write(&folder, "binary.toml", b"\xff\xfe\0");
     check(&["run", "-c", &binary], 2, "cannot read the configuration ");
+    for path in ["/nowhere/c.toml", &unknown, &binary] {
+        check(&["run", "-c", path], 2, "\nhint: ");
+    }
 }
 
 #[test]

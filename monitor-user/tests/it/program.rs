@@ -5,6 +5,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use crate::folder::Folder;
@@ -22,6 +23,23 @@ pub(crate) struct Outcome {
 
 pub(crate) fn run(args: &[&str]) -> Outcome {
     finish(Command::new(env!("CARGO_BIN_EXE_runmon")).args(args))
+}
+
+/// Runs it, and ends it if it takes longer: then there is no exit code.
+pub(crate) fn run_within(limit: Duration, args: &[&str]) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runmon"));
+    let command = command.args(args).env("NO_COLOR", "1").env_remove("RUST_LOG");
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() && begun.elapsed() < limit {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // One that has ended is not there to be killed.
+    drop(child.kill());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    Outcome { code: output.status.code(), stdout: output.stdout, stderr }
 }
 
 /// Runs it as a user without rights, also where the tests run as root.
