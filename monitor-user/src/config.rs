@@ -2,10 +2,13 @@
 
 #[macro_use]
 mod keys;
+mod sinks;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    fmt::Display,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -115,6 +118,8 @@ keys! {
         pub heartbeats: Option<bool> = "true",
         /// Documents that may wait for it; over it they are dropped, and counted.
         pub queue: Option<usize> = "10000",
+        /// Bytes that these may take, approximately; over it they are dropped, and counted.
+        pub queue_bytes: Option<u64> = "33554432",
         /// `file`: the file.
         pub path: Option<PathBuf>,
         /// `file`: size in bytes at which it is rotated.
@@ -124,8 +129,7 @@ keys! {
         /// `http`: the receiver.
         pub url: Option<String>,
         /// `http`: headers, as `Name: value`.
-        #[serde(default)]
-        pub headers: Vec<String> = "[]",
+        pub headers: Option<Vec<String>> = "[]",
         /// `http`: seconds after which a document is given up.
         pub give_up_seconds: Option<u64> = "600",
     }
@@ -171,6 +175,8 @@ pub struct SinkConfig {
     pub heartbeats: Option<bool>,
     /// Documents that may wait for it.
     pub queue: usize,
+    /// Bytes that they may take.
+    pub queue_bytes: u64,
     /// Where to.
     pub target: Target,
 }
@@ -257,12 +263,20 @@ impl Config {
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             run_dir: raw.run_dir.unwrap_or_else(|| "/run/runmon".into()),
             ring_bytes: ring_bytes(raw.ring_bytes.unwrap_or(limits::RING_BYTES))?,
-            process_table_bytes: raw.process_table_bytes.unwrap_or(limits::PROCESS_TABLE_BYTES),
-            heartbeat: heartbeat(raw.heartbeat_seconds.unwrap_or(limits::HEARTBEAT_SECONDS))?,
+            process_table_bytes: within(
+                "process_table_bytes",
+                raw.process_table_bytes.unwrap_or(limits::PROCESS_TABLE_BYTES),
+                limits::PROCESS_TABLE_RANGE,
+            )?,
+            heartbeat: Duration::from_secs(within(
+                "heartbeat_seconds",
+                raw.heartbeat_seconds.unwrap_or(limits::HEARTBEAT_SECONDS),
+                limits::HEARTBEAT_RANGE,
+            )?),
             hooks: hooks(raw.hooks.as_deref().unwrap_or("auto"))?,
             env_keys: raw.env_keys.unwrap_or_else(|| limits::ENV_KEYS.map(str::to_owned).to_vec()),
             runtime_roots: if roots.is_empty() { vec![RuntimeRoot::containerd()] } else { roots },
-            sinks: sinks(raw.sinks)?,
+            sinks: sinks::sinks(raw.sinks)?,
         })
     }
 }
@@ -278,11 +292,16 @@ fn ring_bytes(bytes: u32) -> Result<u32, Wrong> {
     wrong("ring_bytes", format!("{bytes} is no power of two between 65536 and 1073741824"))
 }
 
-fn heartbeat(seconds: u64) -> Result<Duration, Wrong> {
-    if (1..=86_400).contains(&seconds) {
-        return Ok(Duration::from_secs(seconds));
+/// A number, if it is in its range.
+fn within<T>(key: impl Into<String>, number: T, range: RangeInclusive<T>) -> Result<T, Wrong>
+where
+    T: PartialOrd + Display,
+{
+    if range.contains(&number) {
+        return Ok(number);
     }
-    wrong("heartbeat_seconds", format!("{seconds} is not between 1 and 86400"))
+    let (least, most) = (range.start(), range.end());
+    wrong(key, format!("{number} is not between {least} and {most}"))
 }
 
 fn hooks(name: &str) -> Result<Choice, Wrong> {
@@ -292,79 +311,4 @@ fn hooks(name: &str) -> Result<Choice, Wrong> {
         "fallback" => Ok(Choice::Only(Backend::Fallback)),
         other => wrong("hooks", format!("`{other}` is none of auto, fentry, fallback")),
     }
-}
-
-fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
-    let mut sinks: Vec<SinkConfig> = Vec::new();
-    for (index, sink) in raw.into_iter().enumerate() {
-        let at = |key: &str| format!("sinks[{index}].{key}");
-        let name = sink.name.clone().unwrap_or_else(|| sink.kind.clone());
-        if sinks.iter().any(|known| known.name == name) {
-            return wrong(at("name"), format!("two sinks are named `{name}`"));
-        }
-        sinks.push(SinkConfig {
-            format: sink.format.as_deref().map(|text| format(text, &at)).transpose()?,
-            minimum: priority(sink.minimum_priority.as_deref(), &at)?,
-            events: sink.events,
-            heartbeats: sink.heartbeats,
-            queue: sink.queue.unwrap_or(limits::SINK_QUEUE),
-            target: target(sink, &at)?,
-            name,
-        });
-    }
-    Ok(sinks)
-}
-
-fn format(text: &str, at: &dyn Fn(&str) -> String) -> Result<Format, Wrong> {
-    match text {
-        "text" => Ok(Format::Text),
-        "ecs" => Ok(Format::Ecs),
-        "falco" => Ok(Format::Falco),
-        other => wrong(at("format"), format!("`{other}` is none of text, ecs, falco")),
-    }
-}
-
-fn priority(text: Option<&str>, at: &dyn Fn(&str) -> String) -> Result<Priority, Wrong> {
-    let Some(text) = text else { return Ok(Priority::Debug) };
-    Priority::from_name(text).map_or_else(
-        || {
-            let names: Vec<_> =
-                Priority::ALL.iter().map(|p| p.name().to_ascii_lowercase()).collect();
-            wrong(at("minimum_priority"), format!("`{text}` is none of {}", names.join(", ")))
-        },
-        Ok,
-    )
-}
-
-fn target(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
-    match sink.kind.as_str() {
-        "stdout" => Ok(Target::Stdout),
-        "file" => {
-            let Some(path) = sink.path else {
-                return wrong(at("path"), "a file sink needs a path");
-            };
-            Ok(Target::File(crate::sink::file::FileOptions {
-                path,
-                rotate_bytes: sink.rotate_bytes.unwrap_or(100 << 20),
-                keep: sink.keep.unwrap_or(5),
-            }))
-        }
-        #[cfg(feature = "http")]
-        "http" => http(sink, at),
-        other => wrong(at("kind"), format!("`{other}` is none of stdout, file, http")),
-    }
-}
-
-#[cfg(feature = "http")]
-fn http(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
-    let Some(url) = sink.url else { return wrong(at("url"), "an http sink needs a url") };
-    let mut headers = Vec::new();
-    for header in &sink.headers {
-        let Some((name, value)) = header.split_once(':') else {
-            return wrong(at("headers"), format!("`{header}` is not of the form `Name: value`"));
-        };
-        headers.push((name.trim().to_owned(), value.trim().to_owned()));
-    }
-    let give_up = Duration::from_secs(sink.give_up_seconds.unwrap_or(600));
-    Ok(Target::Http(crate::sink::http::HttpOptions { url, headers, give_up }))
 }

@@ -1,5 +1,7 @@
 //! Every bound of the user side, with its reason and what happens there.
 
+use std::ops::RangeInclusive;
+
 /// Ancestors that an event carries. Deeper trees are real only in fork chains, which would
 /// otherwise hold memory without end.
 pub const ANCESTORS: usize = 16;
@@ -16,6 +18,9 @@ pub const PROCESS_OVERHEAD_BYTES: usize = 800;
 
 /// Default budget of the process table in bytes; over it the oldest go.
 pub const PROCESS_TABLE_BYTES: usize = 64 << 20;
+
+/// What it may be: with less not even the processes of a small host are known.
+pub const PROCESS_TABLE_RANGE: RangeInclusive<usize> = 1 << 16..=1 << 38;
 
 /// Cgroups that are known at once; what runs in further ones is in an unknown container, counted.
 pub const CGROUPS: usize = 65_536;
@@ -56,6 +61,32 @@ pub const RULES_SWITCHED_OFF: usize = 256;
 /// Alerts that wait for one sink; over it they are dropped, and counted.
 pub const SINK_QUEUE: usize = 10_000;
 
+/// What that may be; the queue cannot hold more than a fraction of what a number can say.
+pub const SINK_QUEUE_RANGE: RangeInclusive<usize> = 1..=1_000_000;
+
+/// Bytes that they may take, approximately; over it they are dropped, and counted. Documents of
+/// long command lines would otherwise fill the memory long before the queue.
+pub const SINK_QUEUE_BYTES: u64 = 32 << 20;
+
+/// What that may be: a single document must find room.
+pub const SINK_QUEUE_BYTES_RANGE: RangeInclusive<u64> = 1 << 20..=1 << 36;
+
+/// Size in bytes at which a file of alerts is rotated, and what it may be.
+pub const ROTATE_BYTES: u64 = 100 << 20;
+/// See [`ROTATE_BYTES`].
+pub const ROTATE_BYTES_RANGE: RangeInclusive<u64> = 1..=1 << 50;
+
+/// Older files of alerts that are kept, and what it may be: each is renamed at a rotation.
+pub const KEEP: u32 = 5;
+/// See [`KEEP`].
+pub const KEEP_RANGE: RangeInclusive<u32> = 0..=1_000;
+
+/// Seconds after which a document that a receiver does not take is given up.
+pub const GIVE_UP_SECONDS: u64 = 600;
+
+/// What that may be: those behind it wait as long.
+pub const GIVE_UP_RANGE: RangeInclusive<u64> = 1..=604_800;
+
 /// Bytes of a configuration file; a larger one is refused.
 pub const CONFIG_BYTES: u64 = 1 << 20;
 
@@ -67,6 +98,9 @@ pub const RING_BYTES: u32 = 8 << 20;
 
 /// Seconds between heartbeats.
 pub const HEARTBEAT_SECONDS: u64 = 30;
+
+/// What that may be.
+pub const HEARTBEAT_RANGE: RangeInclusive<u64> = 1..=86_400;
 
 /// Containers whose losses a heartbeat names one by one, the greatest first.
 pub const LOSSES_SHOWN: usize = 32;

@@ -41,7 +41,7 @@ fn every_key_is_taken() {
         state_dir = "/state"
         run_dir = "/run/x"
         ring_bytes = 65536
-        process_table_bytes = 1000
+        process_table_bytes = 100000
         heartbeat_seconds = 1
         hooks = "fallback"
         env_keys = []
@@ -53,7 +53,7 @@ fn every_key_is_taken() {
     assert_eq!(config.rules, [Path::new("/r"), Path::new("/s")]);
     assert_eq!(config.state_dir, Path::new("/state"));
     assert_eq!(config.run_dir, Path::new("/run/x"));
-    assert_eq!((config.ring_bytes, config.process_table_bytes), (65_536, 1000));
+    assert_eq!((config.ring_bytes, config.process_table_bytes), (65_536, 100_000));
     assert_eq!(config.heartbeat, Duration::from_secs(1));
     assert_eq!(config.hooks, Choice::Only(Backend::Fallback));
     assert_eq!(good("hooks = \"fentry\"").hooks, Choice::Only(Backend::Fentry));
@@ -66,13 +66,14 @@ fn sinks_take_their_keys() {
     let plain = sink("kind = \"stdout\"");
     assert_eq!((&*plain.name, plain.format, plain.heartbeats), ("stdout", None, None));
     assert_eq!((plain.minimum, plain.events), (Priority::Debug, false));
-    assert_eq!(plain.queue, limits::SINK_QUEUE);
+    assert_eq!((plain.queue, plain.queue_bytes), (limits::SINK_QUEUE, limits::SINK_QUEUE_BYTES));
     assert!(matches!(plain.target, Target::Stdout));
     let full = sink(
         "kind = \"stdout\"\nname = \"n\"\nformat = \"falco\"\nminimum_priority = \"warning\"\n\
-         events = true\nheartbeats = false\nqueue = 3",
+         events = true\nheartbeats = false\nqueue = 3\nqueue_bytes = 2000000",
     );
-    assert_eq!((&*full.name, full.format, full.queue), ("n", Some(Format::Falco), 3));
+    assert_eq!((&*full.name, full.format), ("n", Some(Format::Falco)));
+    assert_eq!((full.queue, full.queue_bytes), (3, 2_000_000));
     assert_eq!(
         (full.minimum, full.events, full.heartbeats),
         (Priority::Warning, true, Some(false))
@@ -124,12 +125,57 @@ fn wrong_values_name_their_key_and_the_cure() {
     of("kind = \"http\"", "url: an http sink needs a url");
     of(
         "kind = \"http\"\nurl = \"u\"\nheaders = [\"no colon\"]",
-        "headers: `no colon` is not of the form `Name: value`",
+        "headers: \"no colon\" is not of the form `Name: value`",
     );
+    let header = |text: &str, expected: &str| {
+        let text = format!("kind = \"http\"\nurl = \"u\"\nheaders = [\"{text}\"]");
+        of(&text, &format!("headers: {expected}"));
+    };
+    let no_name =
+        |name: &str| format!("{name} is no name of a header: use letters, digits and `-`");
+    header(r"bad\nheader: x", &no_name(r#""bad\nheader""#));
+    header("two words: x", &no_name("\"two words\""));
+    header(": x", &no_name("\"\""));
+    header(r"A: x\ny", "the value of `A` may have no control characters");
+    header("Content-Length: 3", "`Content-Length` is set by runmon itself: leave it out");
     bad(
         "[[sinks]]\nkind = \"stdout\"\n[[sinks]]\nkind = \"stdout\"",
         "c.toml: sinks[1].name: two sinks are named `stdout`",
     );
+}
+
+#[test]
+fn keys_of_another_kind_are_unknown() {
+    let kinds = [
+        ("stdout", "kind = \"stdout\""),
+        ("file", "kind = \"file\"\npath = \"/f\""),
+        ("http", "kind = \"http\"\nurl = \"u\""),
+    ];
+    let keys = [
+        ("file", "path", "\"/f\""),
+        ("file", "rotate_bytes", "9"),
+        ("file", "keep", "1"),
+        ("http", "url", "\"u\""),
+        ("http", "headers", "[]"),
+        ("http", "give_up_seconds", "9"),
+    ];
+    for (kind, plain) in kinds {
+        for (owner, key, value) in keys.iter().filter(|(owner, ..)| *owner != kind) {
+            let what = "has no such key, one of kind";
+            bad(
+                &format!("[[sinks]]\n{plain}\n{key} = {value}"),
+                &format!("c.toml: sinks[0].{key}: a sink of kind {kind} {what} {owner} has"),
+            );
+        }
+    }
+    // Every key that the reference ascribes to a kind is among them.
+    let told = |owner: &str| format!(" `{owner}`: ");
+    let of_a_kind = RawSink::KEYS.iter().filter(|key| key.doc.starts_with(" `"));
+    let found: Vec<_> = of_a_kind.map(|key| (key.name, key.doc)).collect();
+    assert_eq!(found.len(), keys.len());
+    for ((owner, key, _), (name, doc)) in keys.iter().zip(found) {
+        assert!(*key == name && doc.starts_with(&told(owner)), "{name}");
+    }
 }
 
 #[test]
@@ -174,7 +220,7 @@ fn the_example_is_true() {
     for (shown, plain) in shown.sinks.iter().zip(kinds.map(sink)) {
         assert_eq!(format!("{:?}", shown.target), format!("{:?}", plain.target));
         assert_eq!((shown.minimum, shown.events), (plain.minimum, plain.events));
-        assert_eq!(shown.queue, plain.queue);
+        assert_eq!((shown.queue, shown.queue_bytes), (plain.queue, plain.queue_bytes));
     }
     // The rest of it is comment; every key is named somewhere.
     for key in RawConfig::KEYS.iter().chain(RawSink::KEYS) {
@@ -197,9 +243,11 @@ fn the_defaults_of_the_reference_are_true() {
         let default = key.default.unwrap();
         same(&format!("{} = {default}", key.name), "");
     }
-    let kinds = ["kind = \"file\"\npath = \"/f\"", "kind = \"http\"\nurl = \"u\""];
-    for plain in kinds.map(|kind| format!("[[sinks]]\n{kind}\n")) {
-        for key in RawSink::KEYS.iter().filter(|key| key.name != "heartbeats") {
+    for (kind, other, needs) in [("file", "http", "path = \"/f\""), ("http", "file", "url = \"u\"")]
+    {
+        let plain = format!("[[sinks]]\nkind = \"{kind}\"\n{needs}\n");
+        let not_here = |key: &Key| key.doc.starts_with(&format!(" `{other}`: "));
+        for key in RawSink::KEYS.iter().filter(|key| key.name != "heartbeats" && !not_here(key)) {
             let Some(default) = key.default else { continue };
             same(&format!("{plain}{} = {default}\n", key.name), &plain);
         }

@@ -24,6 +24,28 @@ pub struct HttpOptions {
     pub give_up: Duration,
 }
 
+/// Headers that say how the body is sent: a second one would contradict it.
+const OWN_HEADERS: [&str; 3] = ["content-length", "content-type", "transfer-encoding"];
+
+/// A header of the form `Name: value` that can be sent, or what is wrong with it.
+pub fn header(text: &str) -> Result<(String, String), String> {
+    let Some((name, value)) = text.split_once(':') else {
+        return Err(format!("{text:?} is not of the form `Name: value`"));
+    };
+    let (name, value) = (name.trim(), value.trim());
+    let is_token = ureq::http::HeaderName::from_bytes(name.as_bytes()).is_ok();
+    if !is_token {
+        return Err(format!("{name:?} is no name of a header: use letters, digits and `-`"));
+    }
+    if OWN_HEADERS.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        return Err(format!("`{name}` is set by runmon itself: leave it out"));
+    }
+    if ureq::http::HeaderValue::from_str(value).is_err() {
+        return Err(format!("the value of `{name}` may have no control characters"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 /// A ready HTTP sink.
 pub struct HttpSink {
     options: HttpOptions,

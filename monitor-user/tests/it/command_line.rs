@@ -73,6 +73,33 @@ fn bad_configurations_are_2() {
     }
 }
 
+/// No value of a configuration makes the daemon fail later.
+#[test]
+fn numbers_have_bounds() {
+    const MANY: &str = "9223372036854775807";
+    let folder = Folder::new("numbers");
+    let bad = |key: &str, text: &str| {
+        let file = write(&folder, "c.toml", text.as_bytes());
+        check(&["run", "--for", "1s", "-c", &file], 2, &format!("{key}: "));
+        check(&["run", "--for", "1s", "-c", &file], 2, " is not between ");
+    };
+    bad("process_table_bytes", "process_table_bytes = 0");
+    bad("process_table_bytes", &format!("process_table_bytes = {MANY}"));
+    bad("heartbeat_seconds", &format!("heartbeat_seconds = {MANY}"));
+    let sinks = [
+        ("kind = \"stdout\"", "queue"),
+        ("kind = \"stdout\"", "queue_bytes"),
+        ("kind = \"file\"\npath = \"/x\"", "rotate_bytes"),
+        ("kind = \"http\"\nurl = \"http://h/\"", "give_up_seconds"),
+    ];
+    for (sink, key) in sinks {
+        for number in [MANY, "0"] {
+            bad(&format!("sinks[0].{key}"), &format!("[[sinks]]\n{sink}\n{key} = {number}"));
+        }
+    }
+    bad("sinks[0].keep", "[[sinks]]\nkind = \"file\"\npath = \"/x\"\nkeep = 4294967295");
+}
+
 #[test]
 fn bad_rules_are_2() {
     let folder = Folder::new("rules");
