@@ -7,10 +7,19 @@ pub mod rules;
 pub mod run;
 pub mod tail;
 
-use std::{io::ErrorKind, path::Path, sync::Arc};
+use std::{
+    io::ErrorKind,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    sync::Arc,
+};
 
 use anyhow::{Context as _, bail};
 use monitor_common::RecordKind;
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
@@ -98,20 +107,76 @@ fn sender(instance: &str) -> Sender {
     }
 }
 
-/// A bell that signals ring: SIGINT and SIGTERM stop, SIGHUP reloads.
-fn bell_of_signals() -> anyhow::Result<Bell> {
+/// What SIGHUP means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hangup {
+    /// To a daemon: read the rules again.
+    Reloads,
+    /// To who works for a terminal: it was closed.
+    Stops,
+}
+
+/// A bell that signals ring: SIGINT and SIGTERM stop, SIGHUP does what is said.
+fn bell_of_signals(hangup: Hangup) -> anyhow::Result<Bell> {
     let bell = Bell::new().context("cannot make an eventfd")?;
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot watch signals")?;
+    let mut watched = vec![SIGINT, SIGTERM, SIGHUP];
+    // Under nohup it is to outlive its terminal.
+    if hangup == Hangup::Stops && is_ignored(SIGHUP) {
+        watched.retain(|signal| *signal != SIGHUP);
+    }
+    let mut signals = Signals::new(watched).context("cannot watch signals")?;
     let ringer = bell.clone();
+    let reloads = hangup == Hangup::Reloads;
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
             for signal in signals.forever() {
-                if signal == SIGHUP { ringer.reload() } else { ringer.stop() }
+                if signal == SIGHUP && reloads { ringer.reload() } else { ringer.stop() }
             }
         })
         .context("cannot start a thread")?;
     Ok(bell)
+}
+
+/// Whether this process ignores a signal, as `nohup` makes it.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}
+
+/// Rings the bell once nobody reads an output any more: the reader of a pipe has seen enough, or a
+/// terminal is gone. Without it that is noticed only at the next write, which may never come.
+fn stop_when_unread(output: impl AsFd, bell: &Bell) -> anyhow::Result<()> {
+    let output = output.as_fd().try_clone_to_owned().context("cannot use the output")?;
+    let ringer = bell.clone();
+    std::thread::Builder::new()
+        .name("output".into())
+        .spawn(move || {
+            if is_unread_at_last(&output) {
+                ringer.stop();
+            }
+        })
+        .context("cannot start a thread")?;
+    Ok(())
+}
+
+/// Waits until nobody reads an output. False if that cannot be told.
+fn is_unread_at_last(output: &OwnedFd) -> bool {
+    loop {
+        // Nothing is asked for: an error and a hang-up are told in any case.
+        let mut watched = [PollFd::new(output.as_fd(), PollFlags::empty())];
+        match poll(&mut watched, PollTimeout::NONE) {
+            Ok(_) => {
+                let [watched] = watched;
+                let told = watched.revents().unwrap_or(PollFlags::empty());
+                return told.intersects(PollFlags::POLLERR | PollFlags::POLLHUP);
+            }
+            Err(Errno::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
 }
 
 /// Whether pids here are those of the host. The first pid namespace has a fixed number,
@@ -164,4 +229,26 @@ fn say(text: &str) {
 /// Reads and compiles rules; what is wrong with them is said, and is the caller's to mend.
 fn load_rules(paths: &[std::path::PathBuf]) -> anyhow::Result<Arc<crate::rules::Rules>> {
     rules::load(paths).map(Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_that_nobody_reads_is_noticed() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let waiting = std::thread::spawn(move || is_unread_at_last(&OwnedFd::from(writer)));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(!waiting.is_finished());
+        drop(reader);
+        assert!(waiting.join().unwrap());
+    }
+
+    #[test]
+    fn ignored_signals_are_known() {
+        // The standard library ignores this one for every Rust program.
+        assert!(is_ignored(signal_hook::consts::SIGPIPE));
+        assert!(!is_ignored(signal_hook::consts::SIGCHLD));
+    }
 }

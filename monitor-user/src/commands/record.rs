@@ -3,8 +3,8 @@
 use std::{io::IsTerminal as _, process::ExitCode};
 
 use super::{
-    bell_of_signals, check_host, explain_recording, live_options, load_config, say, say_unseen,
-    sender,
+    Hangup, bell_of_signals, check_host, explain_recording, live_options, load_config, say,
+    say_unseen, sender, stop_when_unread,
 };
 use crate::{
     cli::RecordArgs,
@@ -30,7 +30,10 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     let own = format!("record-{}", std::process::id());
     let name = args.live.instance.as_deref().unwrap_or(&own);
     let instance = Instance::register(&config.run_dir, name)?;
-    let bell = bell_of_signals()?;
+    let bell = bell_of_signals(Hangup::Stops)?;
+    if std::io::stderr().is_terminal() {
+        stop_when_unread(std::io::stderr(), &bell)?;
+    }
     let kinds = monitor_common::RecordKind::ALL.into_iter();
     let kinds = kinds.filter(|kind| crate::bpf::hooks::hook(*kind).is_some());
     let kinds = kinds.filter(|kind| !STATE_KINDS.contains(kind)).collect();

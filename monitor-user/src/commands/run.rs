@@ -11,8 +11,8 @@ use anyhow::Context as _;
 use monitor_rules::KindSet;
 
 use super::{
-    Usage, bell_of_signals, check_host, live_options, load_config, load_rules, say, say_unseen,
-    schema, sender,
+    Hangup, Usage, bell_of_signals, check_host, live_options, load_config, load_rules, say,
+    say_unseen, schema, sender,
 };
 use crate::{
     cli::RunArgs,
@@ -44,7 +44,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
     let instance = register(&config, name)?;
     let fanout = open_sinks(&config, args, sender(name))?;
-    let bell = bell_of_signals()?;
+    let bell = bell_of_signals(Hangup::Reloads)?;
     let kinds = record_kinds(wanted(&config, &rules));
     let configured = EnvKeys::new(&config.env_keys);
     let env_keys = configured.and(crate::rules::env_keys(&rules));

@@ -6,8 +6,8 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use monitor_rules::{Condition, KindSet, Priority, RuleSet};
 
 use super::{
-    Usage, bell_of_signals, check_host, live_options, load_config, load_rules, say, say_unseen,
-    schema, sender,
+    Hangup, Usage, bell_of_signals, check_host, live_options, load_config, load_rules, say,
+    say_unseen, schema, sender, stop_when_unread,
 };
 use crate::{
     cli::TailArgs,
@@ -47,7 +47,8 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let own = format!("tail-{}", std::process::id());
     let name = args.live.instance.as_deref().unwrap_or(&own);
     let instance = Instance::register(&config.run_dir, name)?;
-    let bell = bell_of_signals()?;
+    let bell = bell_of_signals(Hangup::Stops)?;
+    stop_when_unread(std::io::stdout(), &bell)?;
     let asked = filter.iter().flat_map(|filter| filter.keys_of("proc.env"));
     let env_keys = EnvKeys::new(&config.env_keys).and(crate::rules::env_keys(&rules)).and(asked);
     let options = live_options(&config, &args.live, record_kinds(kinds), env_keys.clone());
