@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
 use monitor_rules::KindSet;
 
 use super::{
@@ -18,7 +17,7 @@ use crate::{
     cli::RunArgs,
     config::{Config, Format, SinkConfig, Target},
     daemon::{Daemon, record_kinds},
-    document::Schema,
+    document::{Schema, heartbeat::SinkCounters},
     enrich::Enricher,
     env::EnvKeys,
     event::Action,
@@ -27,7 +26,7 @@ use crate::{
     line::Line,
     live::{Live, boottime_ns, clock_offset_ns},
     rules::Rules,
-    sink::{Fanout, SinkOptions, file::FileSink, stdout},
+    sink::{Ended, Fanout, SinkError, SinkOptions, file::FileSink, stdout},
 };
 
 /// How long sinks may take to empty their queues at the end.
@@ -66,10 +65,21 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     daemon.finish(&live);
     let sinks = daemon.into_line().into_outlet().finish(PATIENCE);
     drop(live);
-    for sink in sinks.iter().filter(|sink| sink.dropped > 0) {
-        say(&format!("sink {} lost {} of {} documents", sink.name, sink.dropped, sink.offered));
+    Ok(end_of_sinks(&sinks))
+}
+
+/// Says what sinks lost. One whose task died is a failure of the monitor's own.
+fn end_of_sinks(sinks: &[Ended]) -> ExitCode {
+    for Ended { counters, died } in sinks {
+        if *died {
+            say(&format!("the task of sink {} failed: see the panic above", counters.name));
+        }
+        if counters.dropped > 0 {
+            let SinkCounters { name, dropped, offered, .. } = counters;
+            say(&format!("sink {name} lost {dropped} of {offered} documents"));
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    if sinks.iter().any(|sink| sink.died) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// The kinds of event to see: those that a rule can match, or all where a sink wants them.
@@ -170,7 +180,20 @@ fn options_of_stdout(schema: Schema) -> SinkOptions {
         heartbeats: true,
         minimum: monitor_rules::Priority::Debug,
         queue: limits::SINK_QUEUE,
+        queue_bytes: limits::SINK_QUEUE_BYTES,
     }
+}
+
+/// Says what to do about a file that alerts cannot go to.
+fn explain_sink(error: SinkError) -> anyhow::Error {
+    let is_usage = matches!(error, SinkError::NotRegular { .. });
+    let cure = if is_usage {
+        "name a regular file, or a path where there is nothing yet"
+    } else {
+        "its directory must be there, and writable"
+    };
+    let text = format!("{:#}\nhint: {cure}", anyhow::Error::from(error));
+    if is_usage { Usage(text).into() } else { anyhow::anyhow!(text) }
 }
 
 fn open_sink(fanout: &mut Fanout, sink: &SinkConfig, asked: Option<Format>) -> anyhow::Result<()> {
@@ -181,6 +204,7 @@ fn open_sink(fanout: &mut Fanout, sink: &SinkConfig, asked: Option<Format>) -> a
         heartbeats: sink.heartbeats.unwrap_or(true),
         minimum: sink.minimum,
         queue: sink.queue,
+        queue_bytes: sink.queue_bytes,
     };
     let plain = |format: Format| match format {
         Format::Text => Schema::Text { colour: false },
@@ -192,8 +216,7 @@ fn open_sink(fanout: &mut Fanout, sink: &SinkConfig, asked: Option<Format>) -> a
             fanout.add(options(schema(format)), stdout::run)?;
         }
         Target::File(file) => {
-            let open = FileSink::open(&sink.name, file.clone())
-                .context("hint: its directory must be there, and writable")?;
+            let open = FileSink::open(&sink.name, file.clone()).map_err(explain_sink)?;
             let schema = plain(sink.format.unwrap_or(Format::Ecs));
             fanout.add(options(schema), move |intake| open.run(intake))?;
         }
@@ -206,4 +229,43 @@ fn open_sink(fanout: &mut Fanout, sink: &SinkConfig, asked: Option<Format>) -> a
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::file::FileOptions;
+
+    fn open(path: &str) -> anyhow::Error {
+        let options = FileOptions { path: path.into(), rotate_bytes: 9, keep: 1 };
+        explain_sink(FileSink::open("f", options).err().unwrap())
+    }
+
+    #[test]
+    fn the_hint_comes_last() {
+        let error = open("/nowhere/alerts");
+        assert!(error.downcast_ref::<Usage>().is_none());
+        assert_eq!(
+            format!("{error:#}"),
+            "sink f: cannot open /nowhere/alerts: No such file or directory (os error 2)\n\
+             hint: its directory must be there, and writable"
+        );
+        let error = open("/dev/null");
+        assert!(error.downcast_ref::<Usage>().is_some());
+        assert_eq!(
+            format!("{error:#}"),
+            "sink f: cannot write alerts to /dev/null: it is a character device, not a regular \
+             file\nhint: name a regular file, or a path where there is nothing yet"
+        );
+    }
+
+    #[test]
+    fn a_sink_that_died_is_a_failure() {
+        let code = |died| {
+            let counters = SinkCounters { dropped: 1, offered: 2, ..SinkCounters::default() };
+            format!("{:?}", end_of_sinks(&[Ended { counters, died }]))
+        };
+        assert_eq!(code(false), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(code(true), format!("{:?}", ExitCode::FAILURE));
+    }
 }

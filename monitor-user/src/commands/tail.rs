@@ -66,10 +66,11 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let state = daemon.state(&live, true);
     let outlet = daemon.into_line().into_outlet();
     let (shown, sinks) = (outlet.shown, outlet.fanout.finish(PATIENCE));
-    let unwritten: u64 = sinks.iter().map(|sink| sink.dropped).sum();
+    let unwritten: u64 = sinks.iter().map(|sink| sink.counters.dropped).sum();
     let seen: u64 = state.line.events.iter().sum();
     say(&format!("{seen} events seen, {shown} shown, {} lost", state.lost() + unwritten));
-    Ok(ExitCode::SUCCESS)
+    let died = sinks.iter().any(|sink| sink.died);
+    Ok(if died { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn compile(text: &str) -> Result<Option<Condition<Event>>, Usage> {
@@ -96,6 +97,7 @@ fn fanout(args: &TailArgs, name: &str) -> anyhow::Result<Fanout> {
         heartbeats: false,
         minimum: Priority::Debug,
         queue: limits::SINK_QUEUE,
+        queue_bytes: limits::SINK_QUEUE_BYTES,
     };
     fanout.add(options, stdout::run)?;
     Ok(fanout)

@@ -2,12 +2,16 @@
 
 use std::{
     fs::{File, OpenOptions, rename},
-    io::{self, Write as _},
+    io,
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use super::{Intake, SinkError};
+use super::{
+    Intake, SinkError,
+    lines::{Unwritten, join, write_all},
+};
+use crate::input::{no_waiting, require_regular};
 
 /// Where and how much.
 #[derive(Clone, Debug)]
@@ -24,29 +28,34 @@ pub struct FileOptions {
 pub struct FileSink {
     options: FileOptions,
     file: File,
-    bytes: u64,
+    /// The last line in it was cut, and could not be taken out.
+    torn: bool,
 }
 
 impl FileSink {
     /// Opens the file for appending, readable by its owner only.
     pub fn open(name: &str, options: FileOptions) -> Result<Self, SinkError> {
-        let refused =
-            |source| SinkError::Open { name: name.to_owned(), path: options.path.clone(), source };
-        let file = append(&options.path).map_err(refused)?;
-        let bytes = file.metadata().map_err(refused)?.len();
-        Ok(Self { options, file, bytes })
+        let (name, path) = (name.to_owned(), options.path.clone());
+        match append(&options.path) {
+            Ok(file) => Ok(Self { options, file, torn: false }),
+            Err(source) if source.kind() == io::ErrorKind::InvalidInput => {
+                Err(SinkError::NotRegular { name, path, source })
+            }
+            Err(source) => Err(SinkError::Open { name, path, source }),
+        }
     }
 
     /// Writes until there are no more documents. One that cannot be written is dropped, and
     /// counted; the next is tried again.
     pub fn run(mut self, mut intake: Intake) {
         let mut failing = false;
-        while let Some(document) = intake.receive() {
-            let written = self.write(&intake.write(&document));
-            if let Err(error) = &written
-                && !failing
-            {
-                tracing::error!(path = %self.options.path.display(), %error, "cannot write alerts");
+        while let Some(lines) = intake.receive() {
+            let written = self.write(&lines);
+            let path = self.options.path.display();
+            match &written {
+                Err(error) if !failing => tracing::error!(%path, %error, "cannot write alerts"),
+                Ok(()) if failing => tracing::warn!(%path, "alerts can be written again"),
+                _ => {}
             }
             failing = written.is_err();
             intake.done(written.is_ok());
@@ -54,54 +63,86 @@ impl FileSink {
     }
 
     fn write(&mut self, lines: &[Vec<u8>]) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        for line in lines {
-            bytes.extend_from_slice(line);
-            bytes.push(b'\n');
-        }
-        if !self.is_in_place() {
+        let mut bytes = join(lines);
+        let mut length = match self.length_in_place() {
+            Some(length) => length,
             // Someone else moved or removed it: what comes now belongs into a new one.
-            self.file = append(&self.options.path)?;
-            self.bytes = self.file.metadata()?.len();
-        }
-        if self.bytes > 0 && self.bytes + bytes.len() as u64 > self.options.rotate_bytes {
+            None => self.renew()?,
+        };
+        if length > 0 && length.saturating_add(bytes.len() as u64) > self.options.rotate_bytes {
             self.rotate()?;
+            length = self.renew()?;
         }
-        self.file.write_all(&bytes)?;
-        self.bytes += bytes.len() as u64;
+        if self.torn {
+            bytes.insert(0, b'\n');
+        }
+        match write_all(&mut self.file, &bytes) {
+            Ok(()) => self.torn = false,
+            Err(Unwritten { written, error }) => {
+                // The part that was written goes again; where it cannot, its line is ended later.
+                self.torn |= written > 0 && self.file.set_len(length).is_err();
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
-    /// Whether the path still leads to the open file.
-    fn is_in_place(&self) -> bool {
-        let at_path = std::fs::metadata(&self.options.path);
-        match (at_path, self.file.metadata()) {
-            (Ok(path), Ok(open)) => (path.dev(), path.ino()) == (open.dev(), open.ino()),
-            _ => false,
-        }
+    /// Opens the path anew. Returns how long that file is.
+    fn renew(&mut self) -> io::Result<u64> {
+        self.file = append(&self.options.path)?;
+        self.torn = false;
+        Ok(self.file.metadata()?.len())
     }
 
-    fn rotate(&mut self) -> io::Result<()> {
+    /// How long the open file is, where the path still leads to it.
+    fn length_in_place(&self) -> Option<u64> {
+        let at_path = std::fs::metadata(&self.options.path).ok()?;
+        let open = self.file.metadata().ok()?;
+        let is_same = (at_path.dev(), at_path.ino()) == (open.dev(), open.ino());
+        is_same.then_some(open.len())
+    }
+
+    fn rotate(&self) -> io::Result<()> {
         let path = &self.options.path;
         for number in (1..self.options.keep).rev() {
             let (from, to) = (numbered(path, number), numbered(path, number + 1));
             if from.exists() {
-                rename(from, to)?;
+                rename_regular(&from, &to)?;
             }
         }
         if self.options.keep > 0 {
-            rename(path, numbered(path, 1))?;
+            rename_regular(path, &numbered(path, 1))
         } else {
-            std::fs::remove_file(path)?;
+            require_regular(std::fs::metadata(path)?.file_type())?;
+            std::fs::remove_file(path)
         }
-        self.file = append(path)?;
-        self.bytes = 0;
-        Ok(())
     }
 }
 
+/// Renames a file, and replaces one. Neither may be a device or anything else that is no file.
+fn rename_regular(from: &Path, to: &Path) -> io::Result<()> {
+    require_regular(std::fs::metadata(from)?.file_type())?;
+    match std::fs::metadata(to) {
+        Ok(there) => require_regular(there.file_type())?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    rename(from, to)
+}
+
+/// Opens a regular file, or makes one. Never waits, as an open of a FIFO would.
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    match std::fs::metadata(path) {
+        Ok(there) => require_regular(there.file_type())?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600).custom_flags(no_waiting());
+    let file = options.open(path)?;
+    // It may have been replaced meanwhile.
+    require_regular(file.metadata()?.file_type())?;
+    Ok(file)
 }
 
 fn numbered(path: &Path, number: u32) -> PathBuf {
@@ -111,28 +152,4 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rotates_and_keeps_what_fits() {
-        let directory =
-            std::env::temp_dir().join(format!("runmon-file-sink-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let path = directory.join("alerts");
-        let options = FileOptions { path: path.clone(), rotate_bytes: 10, keep: 2 };
-        let mut sink = FileSink::open("test", options).unwrap();
-        for text in ["first", "second", "third", "fourth"] {
-            sink.write(&[text.as_bytes().to_vec()]).unwrap();
-        }
-        let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
-        assert_eq!(read(path.clone()), "fourth\n");
-        assert_eq!(read(numbered(&path, 1)), "third\n");
-        assert_eq!(read(numbered(&path, 2)), "second\n");
-        assert_eq!(read(numbered(&path, 3)), "");
-        std::fs::remove_file(&path).unwrap();
-        sink.write(&[b"fifth".to_vec()]).unwrap();
-        assert_eq!(read(path.clone()), "fifth\n", "a removed file is made again");
-        std::fs::remove_dir_all(directory).unwrap();
-    }
-}
+mod tests;

@@ -6,7 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod outage;
+#[cfg(test)]
+mod tests;
+
 use super::{Intake, SinkError};
+use outage::Outage;
 
 /// First pause after a failed try; it doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -80,36 +85,45 @@ impl HttpSink {
         Ok(Self { options, agent: config.into() })
     }
 
-    /// Sends until there are no more documents.
+    /// Sends until there are no more documents. When the monitor stops, what waits is still sent,
+    /// up to the first failure: time is short then, and what follows would fail alike.
     pub fn run(self, mut intake: Intake) {
-        while let Some(document) = intake.receive() {
-            let bodies = intake.write(&document);
-            let delivered = bodies.iter().all(|body| self.deliver(body, &intake));
+        let mut outage = Outage::new(self.options.url.clone());
+        let mut over = false;
+        while let Some(bodies) = intake.receive() {
+            let mut delivered = !over;
+            for body in &bodies {
+                delivered = delivered && self.deliver(body, &intake, &mut outage);
+            }
+            over |= !delivered && intake.is_ending() && outage.is_on();
             intake.done(delivered);
         }
     }
 
     /// Tries until the receiver has it, refuses it, or the time is over.
-    fn deliver(&self, body: &[u8], intake: &Intake) -> bool {
-        let deadline = Instant::now() + self.options.give_up;
+    fn deliver(&self, body: &[u8], intake: &Intake, outage: &mut Outage) -> bool {
+        let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
+            let last = intake.is_ending();
             match self.post(body) {
-                Answer::Taken => return true,
+                Answer::Taken => {
+                    outage.end(intake.waiting());
+                    return true;
+                }
                 Answer::Refused(why) => {
-                    tracing::error!(url = self.options.url, why, "an alert was refused");
+                    outage.refused(&why);
                     return false;
                 }
-                Answer::Later(why) => {
-                    tracing::warn!(url = self.options.url, why, "an alert could not be sent yet");
-                }
+                Answer::Later(why) => outage.failed(&why),
             }
-            // When the monitor stops, what is still queued gets one more try, not minutes of them.
-            if intake.documents.is_closed() || Instant::now() + pause > deadline {
+            if last || begun.elapsed() + pause > self.options.give_up {
+                outage.gave_up();
                 return false;
             }
             intake.stats.retries.fetch_add(1, Relaxed);
-            std::thread::sleep(pause);
+            // What the monitor's end cuts short is followed by one more try.
+            intake.rest(pause);
             pause = (pause * 2).min(LAST_PAUSE);
         }
     }

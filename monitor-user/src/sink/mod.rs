@@ -1,10 +1,14 @@
 //! Where documents go. Each sink has its own task and a bounded queue; a full queue drops, and
 //! counts. Nothing here ever makes the line wait.
 
+mod estimate;
 pub mod file;
 #[cfg(feature = "http")]
 pub mod http;
+mod lines;
 pub mod stdout;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{
@@ -16,7 +20,7 @@ use std::{
 };
 
 use monitor_rules::Priority;
-use tokio::sync::mpsc::{Receiver, Sender as Queue, channel, error::TrySendError};
+use tokio::sync::mpsc::{Receiver, Sender as Queue, channel};
 
 use crate::{
     document::{Document, Schema, Sender, heartbeat::SinkCounters},
@@ -34,6 +38,17 @@ pub enum SinkError {
         /// The file.
         path: std::path::PathBuf,
         /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The path leads to something that is no file, and that must not be renamed.
+    #[error("sink {name}: cannot write alerts to {path}")]
+    NotRegular {
+        /// The sink.
+        name: String,
+        /// What the path is.
+        path: std::path::PathBuf,
+        /// What it leads to.
         #[source]
         source: std::io::Error,
     },
@@ -71,6 +86,8 @@ pub struct SinkOptions {
     pub minimum: Priority,
     /// Documents that may wait for it.
     pub queue: usize,
+    /// Bytes that these may take, approximately.
+    pub queue_bytes: u64,
 }
 
 /// Counters of a sink, shared between the line and the sink's task.
@@ -81,12 +98,14 @@ pub struct SinkStats {
     pub(crate) filtered: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) retries: AtomicU64,
+    /// Bytes of the documents that wait.
+    waiting_bytes: AtomicU64,
 }
 
 /// What the task of a sink works with.
 pub struct Intake {
-    /// Documents, in order. It ends when the line does.
-    pub documents: Receiver<Document>,
+    /// Documents with their bytes, in order. It ends when the line does.
+    documents: Receiver<(Document, u64)>,
     /// Its counters.
     pub stats: Arc<SinkStats>,
     /// The form to write.
@@ -97,9 +116,18 @@ pub struct Intake {
 
 struct Outgoing {
     options: SinkOptions,
-    queue: Queue<Document>,
+    queue: Queue<(Document, u64)>,
     stats: Arc<SinkStats>,
     task: JoinHandle<()>,
+}
+
+/// What came of a sink.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its last counters.
+    pub counters: SinkCounters,
+    /// Its task ended by a panic.
+    pub died: bool,
 }
 
 /// All sinks.
@@ -143,23 +171,24 @@ impl Fanout {
         self.sinks.iter().map(|sink| read(&sink.options.name, &sink.stats)).collect()
     }
 
-    /// Ends the queues and waits for what is in them, at most `patience` in all. Returns the last
-    /// counters; what was still waiting then counts as dropped.
-    pub fn finish(self, patience: Duration) -> Vec<SinkCounters> {
+    /// Ends the queues and waits for what is in them, at most `patience` in all. Returns what came
+    /// of each; what was still waiting then counts as dropped.
+    pub fn finish(self, patience: Duration) -> Vec<Ended> {
         let deadline = std::time::Instant::now() + patience;
-        let mut counters = Vec::new();
-        for Outgoing { options, queue, stats, task } in self.sinks {
-            drop(queue);
+        // All first, so that none is told late because of another one.
+        let ending: Vec<_> = self.sinks.into_iter().map(Outgoing::end).collect();
+        let mut ended = Vec::new();
+        for (name, stats, task) in ending {
             while !task.is_finished() && std::time::Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(2));
             }
-            let mut last = read(&options.name, &stats);
-            if !task.is_finished() {
-                last.dropped += last.queued();
-            }
-            counters.push(last);
+            let died = task.is_finished() && task.join().is_err();
+            let mut counters = read(&name, &stats);
+            // Nobody will take it any more: it is out of time, or its task is gone.
+            counters.dropped += counters.queued();
+            ended.push(Ended { counters, died });
         }
-        counters
+        ended
     }
 }
 
@@ -196,12 +225,21 @@ impl Outgoing {
             self.stats.filtered.fetch_add(1, Relaxed);
             return;
         }
-        match self.queue.try_send(document.clone()) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
-                self.stats.dropped.fetch_add(1, Relaxed);
-            }
+        let bytes = estimate::bytes(document);
+        let waiting = self.stats.waiting_bytes.fetch_add(bytes, Relaxed);
+        let fits = waiting.saturating_add(bytes) <= self.options.queue_bytes;
+        if !fits || self.queue.try_send((document.clone(), bytes)).is_err() {
+            self.stats.waiting_bytes.fetch_sub(bytes, Relaxed);
+            self.stats.dropped.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Ends the queue. What is left is its task.
+    fn end(self) -> (String, Arc<SinkStats>, JoinHandle<()>) {
+        drop(self.queue);
+        // It may rest between two tries.
+        self.task.thread().unpark();
+        (self.options.name, self.stats, self.task)
     }
 }
 
@@ -219,15 +257,40 @@ impl SinkOptions {
 }
 
 impl Intake {
-    /// The next document; None when there will be no more. For tasks on a thread of their own.
-    pub fn receive(&mut self) -> Option<Document> {
-        self.documents.blocking_recv()
+    /// The lines of the next document; None when there will be no more. What the form has no lines
+    /// for counts as filtered. For tasks on a thread of their own.
+    pub fn receive(&mut self) -> Option<Vec<Vec<u8>>> {
+        loop {
+            let (document, bytes) = self.documents.blocking_recv()?;
+            self.stats.waiting_bytes.fetch_sub(bytes, Relaxed);
+            let lines = self.schema.write(&document, &self.sender);
+            if !lines.is_empty() {
+                return Some(lines);
+            }
+            self.stats.filtered.fetch_add(1, Relaxed);
+        }
     }
 
-    /// The lines of a document.
+    /// Documents that wait.
     #[must_use]
-    pub fn write(&self, document: &Document) -> Vec<Vec<u8>> {
-        self.schema.write(document, &self.sender)
+    pub fn waiting(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// Whether the monitor stops: what waits is all that there will be, and time is short.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.documents.is_closed()
+    }
+
+    /// Rests, until the monitor stops at the latest.
+    pub fn rest(&self, time: Duration) {
+        let begun = std::time::Instant::now();
+        // Who parks may be woken for no reason.
+        while !self.is_ending() {
+            let Some(left) = time.checked_sub(begun.elapsed()) else { return };
+            std::thread::park_timeout(left);
+        }
     }
 
     /// Counts a document as delivered, or as lost.

@@ -1,32 +1,53 @@
 //! Standard output: one line a document.
 
-use std::io::{self, Write as _};
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::fd::AsFd as _,
+};
 
-use super::Intake;
+use super::{Intake, lines::Lines};
 
 /// Writes until there are no more documents. Whatever reads the output may go away: then
 /// documents are dropped, and counted, and the monitor goes on.
-pub fn run(mut intake: Intake) {
-    let mut broken = false;
-    while let Some(document) = intake.receive() {
-        let lines = intake.write(&document);
-        let written = !broken && write(&lines).is_ok();
-        if !written && !broken {
-            tracing::error!("standard output is closed: what goes there is dropped from now on");
-            broken = true;
+pub fn run(intake: Intake) {
+    // Not through the library's buffer: what failed would stay in it and come out later.
+    match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(output) => run_on(intake, File::from(output)),
+        Err(error) => {
+            tracing::error!(%error, "standard output cannot be used");
+            drop_all(intake);
         }
-        intake.done(written);
     }
 }
 
-/// One write a document, so that lines of several writers do not mix.
-fn write(lines: &[Vec<u8>]) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    for line in lines {
-        bytes.extend_from_slice(line);
-        bytes.push(b'\n');
+/// Only a reader that is gone is gone for good. What fails otherwise may go well the next time.
+pub(super) fn run_on(mut intake: Intake, output: impl Write) {
+    let mut output = Lines::new(output);
+    let mut failing = false;
+    while let Some(lines) = intake.receive() {
+        let written = output.write(&lines);
+        intake.done(written.is_ok());
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                tracing::error!("standard output is closed: what goes there is dropped now");
+                return drop_all(intake);
+            }
+            Err(error) if !failing => {
+                tracing::error!(%error, "cannot write to standard output");
+                failing = true;
+            }
+            Ok(()) if failing => {
+                tracing::warn!("standard output can be written again");
+                failing = false;
+            }
+            _ => {}
+        }
     }
-    let mut output = io::stdout().lock();
-    output.write_all(&bytes)?;
-    output.flush()
+}
+
+fn drop_all(mut intake: Intake) {
+    while intake.receive().is_some() {
+        intake.done(false);
+    }
 }

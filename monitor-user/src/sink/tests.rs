@@ -1,0 +1,176 @@
+use std::{
+    io::{self, Write},
+    sync::Mutex,
+};
+
+use super::*;
+use crate::{
+    decode::decode,
+    document::Heartbeat,
+    enrich::{Enriched, Enricher},
+    env::EnvKeys,
+    records::{ProgramStart, Who},
+};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn sender() -> Sender {
+    let text = String::new;
+    Sender { hostname: text(), boot_id: text(), run_id: text(), instance: text() }
+}
+
+pub(super) fn fanout() -> Fanout {
+    Fanout::new(sender())
+}
+
+pub(super) fn options(schema: Schema) -> SinkOptions {
+    SinkOptions {
+        name: "test".to_owned(),
+        schema,
+        events: true,
+        heartbeats: true,
+        minimum: Priority::Debug,
+        queue: 1000,
+        queue_bytes: 1 << 20,
+    }
+}
+
+pub(super) fn heartbeat(sequence: u64) -> Document {
+    Document::Heartbeat(Arc::new(Heartbeat { sequence, ..Heartbeat::default() }))
+}
+
+pub(super) fn finish(fanout: Fanout) -> Ended {
+    fanout.finish(PATIENCE).remove(0)
+}
+
+/// The law of every sink, once it has ended.
+#[track_caller]
+pub(super) fn counts(ended: &Ended, delivered: u64, filtered: u64, dropped: u64) {
+    let SinkCounters { offered, delivered: d, filtered: f, dropped: lost, .. } = ended.counters;
+    assert_eq!((d, f, lost), (delivered, filtered, dropped), "{ended:?}");
+    assert_eq!(offered, d + f + lost);
+}
+
+fn take_all(mut intake: Intake) {
+    while intake.receive().is_some() {
+        intake.done(true);
+    }
+}
+
+#[test]
+fn what_has_no_lines_is_filtered() {
+    let mut fanout = fanout();
+    fanout.add(options(Schema::Text { colour: false }), take_all).unwrap();
+    // Nothing was lost: people are shown nothing.
+    (1..=3).for_each(|number| fanout.offer(heartbeat(number)));
+    counts(&finish(fanout), 0, 3, 0);
+}
+
+#[test]
+fn the_queue_has_a_bound_in_bytes() {
+    let mut fanout = fanout();
+    let one = estimate::bytes(&heartbeat(1));
+    let (go, gone) = std::sync::mpsc::sync_channel::<()>(0);
+    let few = SinkOptions { queue_bytes: 3 * one, ..options(Schema::Ecs) };
+    fanout
+        .add(few, move |intake| {
+            // It ends when the other side goes.
+            gone.recv().unwrap_err();
+            take_all(intake);
+        })
+        .unwrap();
+    (1..=5).for_each(|number| fanout.offer(heartbeat(number)));
+    assert_eq!(fanout.counters()[0].dropped, 2);
+    drop(go);
+    while fanout.counters()[0].queued() > 0 {
+        std::thread::yield_now();
+    }
+    // There is room again.
+    fanout.offer(heartbeat(6));
+    counts(&finish(fanout), 4, 0, 2);
+}
+
+#[test]
+fn long_command_lines_are_what_fills_it() {
+    let bytes = |args: &[u8]| {
+        let record = ProgramStart::new("/bin/x", args).exec(Who::new(10)).bytes();
+        let mut enricher = Enricher::new(1 << 20, 0, EnvKeys::default());
+        let Enriched::Event(event) = enricher.enrich(decode(&record).unwrap()) else { panic!() };
+        estimate::bytes(&Document::Event(event.into()))
+    };
+    let (short, long) = (bytes(b"x\0"), bytes(&[b'x'; 16_384]));
+    assert!(short < 4096 && long - short > 16_000, "{short} {long}");
+}
+
+#[test]
+fn a_task_that_died_loses_what_waited() {
+    let mut fanout = fanout();
+    fanout
+        .add(options(Schema::Ecs), |mut intake: Intake| {
+            intake.receive().unwrap();
+            panic!("this sink is broken");
+        })
+        .unwrap();
+    (1..=3).for_each(|number| fanout.offer(heartbeat(number)));
+    let ended = finish(fanout);
+    assert!(ended.died);
+    counts(&ended, 0, 0, 3);
+}
+
+/// Takes, or fails, as it is told; then takes everything.
+#[derive(Clone)]
+struct Moody {
+    moods: Arc<Mutex<Vec<io::Result<usize>>>>,
+    taken: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Moody {
+    fn new(moods: Vec<io::Result<usize>>) -> Self {
+        Self { moods: Arc::new(Mutex::new(moods)), taken: Arc::default() }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.taken.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Moody {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut moods = self.moods.lock().unwrap();
+        let count = if moods.is_empty() { bytes.len() } else { moods.remove(0)? };
+        self.taken.lock().unwrap().extend(&bytes[..count.min(bytes.len())]);
+        Ok(count.min(bytes.len()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_line_that_was_cut_is_ended_before_the_next() {
+    let full = || Err(io::ErrorKind::StorageFull.into());
+    let output = Moody::new(vec![Ok(2), full(), full(), Ok(1), full()]);
+    let mut lines = lines::Lines::new(output.clone());
+    let mut put = |text: &str| lines.write(&[text.as_bytes().to_vec()]).is_ok();
+    assert_eq!(["first", "second", "third", "fourth"].map(&mut put), [false, false, false, true]);
+    assert_eq!(output.text(), "fi\nfourth\n");
+}
+
+#[test]
+fn only_a_closed_output_is_closed_for_good() {
+    let run = |error: io::ErrorKind| {
+        let output = Moody::new(vec![Err(error.into())]);
+        let mut fanout = fanout();
+        let on = output.clone();
+        fanout.add(options(Schema::Ecs), move |intake| stdout::run_on(intake, on)).unwrap();
+        (1..=3).for_each(|number| fanout.offer(heartbeat(number)));
+        (finish(fanout), output.text().lines().count())
+    };
+    let (ended, lines) = run(io::ErrorKind::StorageFull);
+    counts(&ended, 2, 0, 1);
+    assert_eq!(lines, 2);
+    let (ended, lines) = run(io::ErrorKind::BrokenPipe);
+    counts(&ended, 0, 0, 3);
+    assert_eq!(lines, 0);
+}
