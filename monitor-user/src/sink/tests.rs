@@ -119,17 +119,17 @@ fn a_task_that_died_loses_what_waited() {
 
 /// Takes, or fails, as it is told; then takes everything.
 #[derive(Clone)]
-struct Moody {
+pub(super) struct Moody {
     moods: Arc<Mutex<Vec<io::Result<usize>>>>,
     taken: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Moody {
-    fn new(moods: Vec<io::Result<usize>>) -> Self {
+    pub(super) fn new(moods: Vec<io::Result<usize>>) -> Self {
         Self { moods: Arc::new(Mutex::new(moods)), taken: Arc::default() }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.taken.lock().unwrap().clone()).unwrap()
     }
 }

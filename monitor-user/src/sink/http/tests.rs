@@ -11,23 +11,23 @@ use super::*;
 use crate::{
     document::Schema,
     line::Outlet as _,
-    sink::tests::{counts, fanout, finish, heartbeat, options},
+    sink::tests::{Moody, counts, fanout, finish, heartbeat, options},
 };
 
-/// Answers every request with 200, each on a connection of its own, and counts them.
-fn serve(listener: TcpListener) -> Arc<AtomicUsize> {
+/// Answers every request alike, each on a connection of its own, and counts them.
+fn serve(listener: TcpListener, status: &'static str) -> Arc<AtomicUsize> {
     let taken = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&taken);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            answer(&stream);
             counter.fetch_add(1, SeqCst);
+            answer(&stream, status);
         }
     });
     taken
 }
 
-fn answer(mut stream: &TcpStream) {
+fn answer(mut stream: &TcpStream, status: &str) {
     let mut request = BufReader::new(stream);
     let (mut line, mut length) = (String::new(), 0);
     while line != "\r\n" {
@@ -38,8 +38,8 @@ fn answer(mut stream: &TcpStream) {
         }
     }
     request.read_exact(&mut vec![0; length]).unwrap();
-    let close = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    stream.write_all(close.as_bytes()).unwrap();
+    let rest = "connection: close\r\ncontent-length: 0\r\n\r\n";
+    write!(stream, "HTTP/1.1 {status}\r\n{rest}").unwrap();
 }
 
 fn unused_port() -> u16 {
@@ -68,7 +68,7 @@ fn at_the_end_a_receiver_that_came_back_gets_what_waits() {
     let port = unused_port();
     let fanout = with_sink(port);
     wait_for_retries(&fanout, 5);
-    let taken = serve(TcpListener::bind(("127.0.0.1", port)).unwrap());
+    let taken = serve(TcpListener::bind(("127.0.0.1", port)).unwrap(), "200 OK");
     let begun = Instant::now();
     counts(&finish(fanout), 20, 0, 0);
     assert_eq!(taken.load(SeqCst), 20);
@@ -77,12 +77,16 @@ fn at_the_end_a_receiver_that_came_back_gets_what_waits() {
 
 #[test]
 fn at_the_end_the_first_failure_is_the_last() {
-    let fanout = with_sink(unused_port());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = serve(listener, "503 Service Unavailable");
+    let fanout = with_sink(port);
     wait_for_retries(&fanout, 4);
     let begun = Instant::now();
     let ended = finish(fanout);
     counts(&ended, 0, 0, 20);
-    assert_eq!(ended.counters.retries, 4);
+    // Four that failed before, and the one at the end.
+    assert_eq!((ended.counters.retries, asked.load(SeqCst)), (4, 5));
     assert!(begun.elapsed() < Duration::from_secs(1), "it took {:?}", begun.elapsed());
 }
 
@@ -95,4 +99,53 @@ fn answers_mean() {
         assert_eq!(answer == Answer::Taken, taken, "{status}");
         assert_eq!(matches!(answer, Answer::Refused(_)), refused, "{status}");
     }
+}
+
+/// What is logged meanwhile, a line each.
+fn logged(acts: impl FnOnce(&mut Outage)) -> Vec<String> {
+    let log = Moody::new(Vec::new());
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .finish();
+    let acts = || acts(&mut Outage::new("u".to_owned()));
+    tracing::subscriber::with_default(subscriber, acts);
+    log.text().lines().map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn changes_are_logged_and_not_tries() {
+    let lines = logged(|outage| {
+        outage.end(3);
+        (0..9).for_each(|_| outage.failed("status 503"));
+        outage.gave_up();
+        outage.failed("status 503");
+        outage.gave_up();
+        outage.end(3);
+        outage.end(2);
+        outage.failed("no route");
+    });
+    assert_eq!(
+        lines,
+        [
+            r#"WARN alerts cannot be sent; they are tried again url="u" why="status 503""#,
+            r#"ERROR an alert was given up; others may follow url="u" tries=9"#,
+            r#"WARN the receiver answers again url="u" tries=10 given_up=2 waiting=3"#,
+            r#"WARN alerts cannot be sent; they are tried again url="u" why="no route""#,
+        ]
+    );
+    let lines = logged(|outage| {
+        (0..9).for_each(|_| outage.refused("status 400"));
+        outage.end(0);
+    });
+    assert_eq!(
+        lines,
+        [
+            r#"ERROR an alert was refused; others may follow url="u" why="status 400""#,
+            r#"WARN alerts are taken again url="u" refused=9"#,
+        ]
+    );
 }
