@@ -99,7 +99,7 @@ fn fanout(args: &TailArgs, name: &str) -> anyhow::Result<Fanout> {
         queue: limits::SINK_QUEUE,
         queue_bytes: limits::SINK_QUEUE_BYTES,
     };
-    fanout.add(options, stdout::run)?;
+    fanout.add(options, stdout::run_for_reader)?;
     Ok(fanout)
 }
 

@@ -163,7 +163,7 @@ fn only_a_closed_output_is_closed_for_good() {
         let output = Moody::new(vec![Err(error.into())]);
         let mut fanout = fanout();
         let on = output.clone();
-        fanout.add(options(Schema::Ecs), move |intake| stdout::run_on(intake, on)).unwrap();
+        fanout.add(options(Schema::Ecs), move |intake| stdout::run_on(intake, on, || {})).unwrap();
         (1..=3).for_each(|number| fanout.offer(heartbeat(number)));
         (finish(fanout), output.text().lines().count())
     };
