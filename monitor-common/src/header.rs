@@ -46,8 +46,9 @@ pub struct Header {
     pub stream: u32,
     /// A [`crate::Program`]: which program made the record.
     pub program: u32,
-    /// Number of the record in its stream, from 1. A number is taken also by a record that is
-    /// then dropped, so that a gap is a loss.
+    /// Number of the record in its stream, from 1. A number is taken also by a record that finds no
+    /// room in the ring, so that a gap is a loss; one that finds no scratch slot takes none, and is
+    /// counted only. The walk of processes at start takes numbers too.
     pub sequence: u64,
     /// Nanoseconds since boot, suspend included (`CLOCK_BOOTTIME`).
     pub boottime_ns: u64,

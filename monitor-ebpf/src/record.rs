@@ -205,6 +205,7 @@ impl Record {
         }
         if length > MAX {
             self.header().flags |= monitor_common::header::flags::PATH_TRUNCATED;
+            count::add(counter::PATH_TRUNCATED);
         }
         self.append_kernel::<BEFORE, MAX>(source, length)
     }

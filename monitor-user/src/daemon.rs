@@ -44,6 +44,8 @@ pub struct Daemon<O: Outlet> {
     next_ns: u64,
     sequence: u64,
     end_ns: Option<u64>,
+    /// Kinds of event that are wanted whatever the rules.
+    kinds: KindSet,
     /// Environment variables that are kept whatever the rules, and where new rules come from.
     reload: Option<(EnvKeys, Reload)>,
 }
@@ -51,12 +53,22 @@ pub struct Daemon<O: Outlet> {
 impl<O: CountedOutlet> Daemon<O> {
     /// A daemon that sends a heartbeat every `interval_ns`, and ends at `end_ns` if that is set.
     pub fn new(line: Line<O>, rules: usize, interval_ns: u64, end_ns: Option<u64>) -> Self {
-        Self { line, rules, interval_ns, next_ns: 0, sequence: 0, end_ns, reload: None }
+        Self {
+            line,
+            rules,
+            interval_ns,
+            next_ns: 0,
+            sequence: 0,
+            end_ns,
+            kinds: KindSet::EMPTY,
+            reload: None,
+        }
     }
 
-    /// Reads rules again with `reload` whenever it is asked for. `env_keys` are kept whatever the
-    /// rules say.
-    pub fn reload_with(&mut self, env_keys: EnvKeys, reload: Reload) {
+    /// Reads rules again with `reload` whenever it is asked for. `kinds` are seen and
+    /// `env_keys` kept whatever the rules say.
+    pub fn reload_with(&mut self, kinds: KindSet, env_keys: EnvKeys, reload: Reload) {
+        self.kinds = kinds;
         self.reload = Some((env_keys, reload));
     }
 
@@ -70,7 +82,8 @@ impl<O: CountedOutlet> Daemon<O> {
             tracing::error!(%error, "variables that the new rules need cannot be asked for");
         }
         self.line.keep_env(env_keys);
-        if let Err(error) = live.add_kinds(&record_kinds(rules.kinds())) {
+        let kinds = rules.kinds().union(self.kinds);
+        if let Err(error) = live.set_kinds(&record_kinds(kinds)) {
             tracing::error!(%error, "hooks that the new rules need cannot be attached");
         }
         self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use monitor_common::RecordKind;
+use monitor_common::{Program, RecordKind};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::eventfd::{EfdFlags, EventFd},
@@ -22,7 +22,7 @@ use crate::{
         counters::Counters,
         kernel_log::KernelLog,
         object::{LoadOptions, Object},
-        planner::{self, Choice, Plan},
+        planner::{self, Choice, Plan, Planned},
         ring::Ring,
     },
     enrich::container::Lookup,
@@ -254,7 +254,7 @@ impl Live {
     }
 
     fn stop(&mut self, ring: &mut Ring, consumer: &mut impl Consumer) -> Result<(), BpfError> {
-        for program in monitor_common::Program::ALL {
+        for program in Program::ALL {
             self.object.detach(program)?;
         }
         while drain(ring, consumer) > 0 {}
@@ -293,8 +293,20 @@ impl Live {
         self.object.set_env_keys(keys)
     }
 
-    /// Attaches what further kinds need.
-    pub fn add_kinds(&mut self, kinds: &[RecordKind]) -> Result<(), BpfError> {
+    /// Attaches what further kinds need, and lets go what none of these kinds and no state needs.
+    pub fn set_kinds(&mut self, kinds: &[RecordKind]) -> Result<(), BpfError> {
+        let is_needed = |kind: &RecordKind| kinds.contains(kind) || STATE_KINDS.contains(kind);
+        let (stays, goes): (Vec<Planned>, Vec<Planned>) =
+            self.plan.hooks.drain(..).partition(|hook| is_needed(&hook.kind));
+        self.plan.hooks = stays;
+        let programs = |hooks: &[Planned]| -> Vec<Program> {
+            let chosen = hooks.iter().filter_map(|hook| hook.chosen.as_ref());
+            chosen.flat_map(|chosen| &chosen.programs).map(|(program, _)| *program).collect()
+        };
+        let shared = programs(&self.plan.hooks);
+        for program in programs(&goes).iter().filter(|program| !shared.contains(program)) {
+            self.object.detach(*program)?;
+        }
         let known = |kind: &RecordKind| self.plan.hooks.iter().any(|hook| hook.kind == *kind);
         let new: Vec<RecordKind> = kinds.iter().copied().filter(|kind| !known(kind)).collect();
         let plan = planner::attach(&mut self.object, &self.counters, &new, self.choice)?;

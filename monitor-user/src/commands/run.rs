@@ -58,7 +58,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
     let end_ns = end(args.live.duration);
     let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
-    daemon.reload_with(configured, reloader(paths));
+    daemon.reload_with(always(&config), configured, reloader(paths));
     live.seed(&mut daemon)?;
     announce(&live, enabled, begun);
     live.run(&mut daemon)?;
@@ -84,10 +84,13 @@ fn end_of_sinks(sinks: &[Ended]) -> ExitCode {
 
 /// The kinds of event to see: those that a rule can match, or all where a sink wants them.
 fn wanted(config: &Config, rules: &Rules) -> KindSet {
-    if config.sinks.iter().any(|sink| sink.events) {
-        return KindSet::first(Action::KINDS.len());
-    }
-    rules.kinds()
+    always(config).union(rules.kinds())
+}
+
+/// The kinds of event to see whatever the rules: all, where a sink wants them.
+fn always(config: &Config) -> KindSet {
+    let wants_events = config.sinks.iter().any(|sink| sink.events);
+    KindSet::first(if wants_events { Action::KINDS.len() } else { 0 })
 }
 
 /// When a limited run ends, on the boot clock.

@@ -3,7 +3,7 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use monitor_rules::{Condition, KindSet, Priority, RuleSet};
+use monitor_rules::{Condition, KindSet, Priority, RuleFile, RuleSet};
 
 use super::{
     Hangup, Usage, bell_of_signals, check_host, live_options, load_config, load_rules, say,
@@ -16,12 +16,12 @@ use crate::{
     document::{Document, heartbeat::SinkCounters},
     enrich::Enricher,
     env::EnvKeys,
-    event::{Action, Event},
+    event::Event,
     instance::Instance,
     limits,
     line::{Line, Outlet},
     live::{Live, boottime_ns, clock_offset_ns},
-    rules::SCHEMA,
+    rules::{Rules, SCHEMA},
     sink::{Fanout, SinkOptions, stdout},
 };
 
@@ -39,7 +39,7 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
         (rules, kinds)
     } else {
         let shown = filter.as_ref().map_or(KindSet::of(&SHOWN), Condition::kinds);
-        (Arc::new(RuleSet::load(&SCHEMA, &[]).rules), shown)
+        (Arc::new(as_rule(&args.filter.join(" "))), shown)
     };
     check_host()?;
     super::rules::name_users_of_this_host();
@@ -53,7 +53,8 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let env_keys = EnvKeys::new(&config.env_keys).and(crate::rules::env_keys(&rules)).and(asked);
     let options = live_options(&config, &args.live, record_kinds(kinds), env_keys.clone());
     let mut live = Live::start(&options, instance, bell).map_err(super::run::explain)?;
-    let outlet = Filtered { filter, kinds, fanout: fanout(args, name)?, shown: 0 };
+    let outlet =
+        Filtered { filter, kinds, alerts: args.alerts, fanout: fanout(args, name)?, shown: 0 };
     let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     let mut line = Line::new(enricher, rules, live.plan().canary_pids.clone(), outlet);
     line.own_until(boottime_ns());
@@ -87,6 +88,20 @@ fn compile(text: &str) -> Result<Option<Condition<Event>>, Usage> {
     })
 }
 
+/// The filter as a rule that every event it holds for matches: so that one that hangs on a fact
+/// which is still looked for, such as the name of a container that just started, waits for it.
+fn as_rule(filter: &str) -> Rules {
+    // A string of JSON is one of YAML.
+    let condition = serde_json::Value::from(filter);
+    let text = format!(
+        "- rule: filter\n  desc: filter\n  condition: {condition}\n  output: filter\n  \
+         priority: debug\n"
+    );
+    let file = RuleFile { name: "filter", bytes: text.as_bytes() };
+    let files = if filter.trim().is_empty() { &[][..] } else { &[file][..] };
+    RuleSet::load(&SCHEMA, files).rules
+}
+
 fn fanout(args: &TailArgs, name: &str) -> anyhow::Result<Fanout> {
     let mut fanout = Fanout::new(sender(name));
     let format = if args.json { Format::Ecs } else { Format::Text };
@@ -107,34 +122,44 @@ fn fanout(args: &TailArgs, name: &str) -> anyhow::Result<Fanout> {
 struct Filtered {
     filter: Option<Condition<Event>>,
     kinds: KindSet,
+    /// Alerts are shown, and not the events that match the filter as a rule.
+    alerts: bool,
     fanout: Fanout,
     shown: u64,
 }
 
 impl Filtered {
-    fn holds(&self, document: &Document) -> bool {
-        let event = match document {
-            Document::Event(event) => event,
-            Document::Alert(alert) | Document::Update(alert) => &alert.event,
-            Document::Heartbeat(_) => return false,
-        };
-        if !self.kinds.contains(Action::kind(&event.action)) {
-            return false;
+    /// What is shown of a document.
+    fn shown_of(&self, document: Document) -> Option<Document> {
+        match document {
+            Document::Heartbeat(_) => None,
+            // No filter: everything of these kinds.
+            Document::Event(event) => {
+                self.kinds.contains(event.action.kind()).then_some(Document::Event(event))
+            }
+            // It matched the filter, as a rule.
+            Document::Alert(alert) if !self.alerts => Some(Document::Event(alert.event)),
+            Document::Update(_) if !self.alerts => None,
+            Document::Alert(alert) => self.holds(&alert.event).then_some(Document::Alert(alert)),
+            Document::Update(alert) => self.holds(&alert.event).then_some(Document::Update(alert)),
         }
+    }
+
+    fn holds(&self, event: &Event) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.decide(event).fires)
     }
 }
 
 impl Outlet for Filtered {
     fn offer(&mut self, document: Document) {
-        if self.holds(&document) {
+        if let Some(document) = self.shown_of(document) {
             self.shown += 1;
             self.fanout.offer(document);
         }
     }
 
     fn wants_events(&self) -> bool {
-        self.fanout.wants_events()
+        !self.alerts && self.filter.is_none()
     }
 }
 

@@ -26,11 +26,13 @@ pub const METRICS: &[(&str, &str)] = &[
     ),
     (
         "kernel.counters.pending_full",
-        "Connection attempts that could not be kept: their failure goes untold.",
+        "Connection attempts that could not be kept: their failure goes untold. (Where 16384 are \
+         under way the oldest is forgotten for a new one, which is not counted.)",
     ),
     (
         "kernel.counters.repeats_full",
-        "Datagrams that could not be remembered: their repeats are told of one by one.",
+        "Datagrams that could not be remembered: their repeats are told of one by one. (Where \
+         16384 are remembered the oldest is forgotten for a new one: its next is told of anew.)",
     ),
     ("kernel.counters.own_acts", "Acts of runmon itself that were left out."),
     (

@@ -82,7 +82,7 @@ fn of_alert(alert: &Alert, paint: Paint) -> String {
         "{} {priority} {} {}{}: {}",
         paint.with(DIM, &clock(event.timestamp_ns)),
         paint.with(CYAN, &format!("{place}{image}")),
-        paint.with(BOLD, &about.name),
+        paint.with(BOLD, &terminal(about.name.as_bytes())),
         paint.with(DIM, &more),
         terminal(&leader.output),
     )

@@ -694,7 +694,7 @@ fn every_rule_file_is_embedded() {
 #[test]
 fn the_shipped_rules_can_be_changed_by_a_later_file() {
     let readme = include_str!("../../../rules/README.md");
-    let example = readme.split("```yaml").nth(2).unwrap().split("```").next().unwrap();
+    let example = readme.split("```yaml").nth(4).unwrap().split("```").next().unwrap();
     let mut files = embedded();
     files.push(RuleFile { name: "later.yaml", bytes: example.as_bytes() });
     let loaded = load(&files);
@@ -720,7 +720,7 @@ fn the_shipped_rules_can_be_changed_by_a_later_file() {
 #[test]
 fn a_rule_that_is_off_can_be_switched_on() {
     let readme = include_str!("../../../rules/README.md");
-    let example = readme.split("```yaml").nth(3).unwrap().split("```").next().unwrap();
+    let example = readme.split("```yaml").nth(5).unwrap().split("```").next().unwrap();
     let mut files = embedded();
     files.push(RuleFile { name: "later.yaml", bytes: example.as_bytes() });
     let loaded = load(&files);
@@ -738,6 +738,19 @@ fn a_rule_that_is_off_can_be_switched_on() {
     let mut fires = |event: &Event| matches!(judge.judge(event), Verdict::Matched(_));
     assert!(fires(&asked("registry.example/app:1")));
     assert!(!fires(&asked("registry.example/operators/cache:1")));
+}
+
+/// The other examples that are whole: a sequence, and an exception that ends.
+#[test]
+fn the_other_examples_load() {
+    let readme = include_str!("../../../rules/README.md");
+    for at in [2, 6] {
+        let example = readme.split("```yaml").nth(at).unwrap().split("```").next().unwrap();
+        let mut files = embedded();
+        files.push(RuleFile { name: "later.yaml", bytes: example.as_bytes() });
+        let found: Vec<String> = load(&files).diagnostics.iter().map(|d| d.one_line()).collect();
+        assert_eq!(found, Vec::<String>::new(), "example {at}");
+    }
 }
 
 #[test]

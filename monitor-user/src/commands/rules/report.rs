@@ -194,7 +194,7 @@ pub(super) fn rules_as_table(rules: &Rules) -> String {
             about.priority.name().to_ascii_lowercase(),
             kind_names(rule.kinds()).join(","),
             tactics.join(","),
-            format!("{}{off}", about.name),
+            format!("{}{off}", terminal(about.name.as_bytes())),
         ]
     };
     table(std::iter::once(head).chain(rules.rules().iter().map(row)).collect())
