@@ -125,7 +125,7 @@ fn bad_usage(stage: &Stage<'_>) {
     stage.runmon(["--version"]).assert(0, &[]);
     let config = stage.configuration(&Options::default());
     let config = config.to_str().expect("plain");
-    stage.runmon(["run", "-c", config, "--instance", "../x", "--for", "1s"]).assert(1, &["../x"]);
+    stage.runmon(["run", "-c", config, "--instance", "../x", "--for", "1s"]).assert(2, &["../x"]);
 }
 
 /// Without a daemon and without rules.

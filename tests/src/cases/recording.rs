@@ -1,5 +1,6 @@
 //! What is recorded, and played again.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -7,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use super::Case;
-use crate::daemon::{EVERY_ACT, Options, runmon};
+use crate::daemon::{EVERY_ACT, Options, is_alert, runmon};
 use crate::lab::{Ran, Stage};
 use crate::place::Place;
 
@@ -68,7 +69,7 @@ fn replay_tells_the_same(stage: &Stage<'_>) {
             told.push(place.expect(&daemon, &report, action, |_| true));
         }
     }
-    daemon.stop();
+    let live = acts_in(&daemon.stop().documents, container.id());
     recorder.end().assert(0, &["recorded", "0 records were lost"]);
     let mode = std::os::unix::fs::PermissionsExt::mode(
         &fs::metadata(&file).expect("the recording is there").permissions(),
@@ -89,8 +90,22 @@ fn replay_tells_the_same(stage: &Stage<'_>) {
     for alert in &told {
         assert_told_alike(&documents, alert);
     }
+    // Nothing more than what was told live either.
+    assert_eq!(acts_in(&documents, container.id()), live);
     let text = as_nobody(stage, &file);
     assert_eq!(text, first, "replay needs no root");
+}
+
+/// Alerts on what was done in a container, without what differs from one monitor to the next.
+fn acts_in(documents: &[Value], container: &str) -> BTreeSet<String> {
+    let alerts = documents.iter().filter(|it| is_alert(it) && it["container"]["id"] == container);
+    alerts
+        .map(|it| {
+            let process = &it["process"];
+            let act = [&it["event"]["action"], &it["file"]["path"], &it["destination"]];
+            format!("{act:?} {} {}", process["entity_id"], process["args"])
+        })
+        .collect()
 }
 
 /// The recorder has hooks of its own and so numbers of its own: an act is found by who did what.
