@@ -23,7 +23,7 @@ pub const LOSSES: &str = "LOSSES";
 /// Map: pids of monitors, whose own acts are left out.
 pub const OWN_PIDS: &str = "OWN_PIDS";
 /// Map: first bytes of the environment variables that are asked for, and masks of the bytes that
-/// count; a mask of 0 is a free place.
+/// count. A place with no bytes and a full mask is free, one with an empty mask asks for all.
 pub const ENV_WANTED: &str = "ENV_WANTED";
 /// Map: 1 while the reader sleeps and wants to be woken by the next record.
 pub const READER_SLEEPS: &str = "READER_SLEEPS";

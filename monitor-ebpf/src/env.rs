@@ -14,6 +14,11 @@ const DONE: u64 = 0;
 const CUT: u64 = 1;
 const GOES_ON: u64 = 2;
 
+/// Seen: the last read ended within a variable.
+const IN_THE_MIDDLE: u64 = 1;
+/// Seen: a variable that is asked for was cut.
+const CUT_ONE: u64 = 2;
+
 /// Variables that one part of the search looks at.
 const PART: u32 = 16;
 
@@ -25,12 +30,14 @@ pub(crate) fn append(record: &Record, start: u64, length: u64) -> (u32, bool) {
     }
     let before = record.end();
     record.set_rest(start, start + length);
+    record.set_seen(0);
     let mut part = 0;
     while part < ENV_VARIABLES / PART {
         part += 1;
         let end = rm_env_part(record.index());
         if end != GOES_ON {
-            return ((record.end() - before) as u32, end == CUT);
+            let cut = end == CUT || record.seen() & CUT_ONE != 0;
+            return ((record.end() - before) as u32, cut);
         }
     }
     ((record.end() - before) as u32, true)
@@ -62,13 +69,19 @@ extern "C" fn rm_env_part(slot: u32) -> u64 {
         }
         let length = read::at_most(read as u64, ENV_VARIABLE_BYTES as u64);
         // One that is longer goes on behind the zero that was written in place of its next byte.
-        let went_on = u64::from(length == ENV_VARIABLE_BYTES as u64);
-        record.set_rest(at + length - went_on, stop);
+        let goes_on = u64::from(length == ENV_VARIABLE_BYTES as u64);
+        record.set_rest(at + length - goes_on, stop);
+        let seen = record.seen();
+        record.set_seen(seen & CUT_ONE | goes_on);
+        if seen & IN_THE_MIDDLE != 0 {
+            continue; // the rest of a variable, whatever it looks like
+        }
         // SAFETY: eight bytes of the slot; what lies behind a shorter variable does not match,
         // for its final zero is no part of a key.
         let first = unsafe { place.cast::<u64>().read_unaligned() };
         if is_wanted(first, wanted) {
             record.set_end(end + length);
+            record.set_seen(record.seen() | goes_on << 1);
         }
     }
     GOES_ON
@@ -78,7 +91,7 @@ extern "C" fn rm_env_part(slot: u32) -> u64 {
 #[inline(always)]
 fn is_wanted(first: u64, wanted: &[[u64; 2]; ENV_KEYS]) -> bool {
     for [key, mask] in wanted {
-        if *mask != 0 && first & mask == *key {
+        if first & mask == *key {
             return true;
         }
     }

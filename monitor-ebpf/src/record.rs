@@ -29,8 +29,8 @@ pub(crate) struct Slot {
     /// Where the next section goes. Kept in memory, not in a register: the verifier then takes
     /// it for any number, and the bound is checked where it is used.
     end: u64,
-    /// User memory that is still to be looked at: from, to.
-    rest: [u64; 2],
+    /// User memory that is still to be looked at: from, to; and what was seen on the way.
+    rest: [u64; 3],
     bytes: [u8; RECORD_BYTES],
 }
 
@@ -177,6 +177,20 @@ impl Record {
         // SAFETY: as above, the second of two words.
         let to = unsafe { rest(self.slot).wrapping_add(1).read_volatile() };
         (from, to)
+    }
+
+    /// What was seen on the way through user memory.
+    #[inline(always)]
+    pub(crate) fn seen(&self) -> u64 {
+        // SAFETY: the slot is ours; volatile, as in `end`; the third of three words.
+        unsafe { rest(self.slot).wrapping_add(2).read_volatile() }
+    }
+
+    /// Says what was seen on the way through user memory.
+    #[inline(always)]
+    pub(crate) fn set_seen(&self, seen: u64) {
+        // SAFETY: as in `seen`.
+        unsafe { rest(self.slot).wrapping_add(2).write_volatile(seen) }
     }
 
     /// Says what user memory is still to be looked at.

@@ -44,6 +44,15 @@ impl<E> Aggregate<E> {
         format!("{goal} within {} s{by}", self.within_ns as f64 / 1e9)
     }
 
+    /// Whether a value that events are gathered by may still arrive.
+    pub(crate) fn is_pending(&self, event: &E) -> bool {
+        let distinct = match &self.goal {
+            Goal::Distinct(field, _) => Some(field),
+            Goal::Count(_) | Goal::Sequence(_) => None,
+        };
+        self.by.iter().chain(distinct).any(|field| field.is_pending(event))
+    }
+
     /// Calls `each` with every field that is asked for beside the condition, and its argument.
     pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
         self.by.iter().for_each(|field| each(field.field.name, &field.arg));

@@ -187,7 +187,9 @@ impl<E> Rule<E> {
     /// What comes of a condition that holds or may hold, with the exceptions; `None` if the rule
     /// does not match for sure.
     pub(crate) fn with_exceptions(&self, truth: Tri, event: &E) -> Option<Outcome> {
-        let mut pending = truth == Tri::Unknown;
+        let aggregate = self.aggregate.as_ref();
+        let mut pending =
+            truth == Tri::Unknown || aggregate.is_some_and(|aggregate| aggregate.is_pending(event));
         for (number, exception) in self.active_exceptions(event) {
             match exception.condition.eval(event) {
                 Tri::True => return (truth == Tri::True).then_some(Outcome::Excepted(number)),

@@ -8,7 +8,7 @@ use crate::cursor::Cursor;
 use crate::diagnostic::{Code, Problem, Reports};
 use crate::schema::{Arg, Field, Schema};
 use crate::text::{Span, Text};
-use crate::value::Value;
+use crate::value::{Unknown, Value};
 
 /// A compiled output text.
 pub struct Template<E: 'static> {
@@ -134,6 +134,16 @@ impl<E> FieldUse<E> {
             Err((true, problem)) => Err((arg.map_or(span, |arg| arg.span), problem)),
             Err((false, problem)) => Err((span, problem)),
         })
+    }
+
+    /// Whether one of its values may still arrive.
+    pub(crate) fn is_pending(&self, event: &E) -> bool {
+        let mut pending = false;
+        self.field.get.visit(event, &self.arg, &mut |value| {
+            pending |= value == Value::Unknown(Unknown::Pending);
+            ControlFlow::Continue(())
+        });
+        pending
     }
 
     /// Appends its values with commas between, or `<NA>`.

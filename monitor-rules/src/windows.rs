@@ -37,6 +37,9 @@ struct Window {
     /// When each was, and what told it apart from the others: the hash of its value.
     events: VecDeque<(i64, u64)>,
     last_ns: i64,
+    within_ns: u64,
+    /// For a sequence, by step: when the latest way to get there began.
+    starts: Vec<Option<i64>>,
 }
 
 impl Windows {
@@ -55,13 +58,14 @@ impl Windows {
             key.push(0);
         }
         let slot = (rule, key.into_boxed_slice());
-        if !self.open.contains_key(&slot) {
+        if self.entries >= AGGREGATE_ENTRIES_MAX || !self.open.contains_key(&slot) {
             self.make_room(time_ns);
         }
         let hasher = self.open.hasher().clone();
         let window = self.open.entry(slot.clone()).or_default();
         let before = window.events.len();
         window.last_ns = window.last_ns.max(time_ns);
+        window.within_ns = aggregate.within_ns;
         let oldest = time_ns.saturating_sub_unsigned(aggregate.within_ns);
         let complete = match &aggregate.goal {
             Goal::Count(count) => {
@@ -120,19 +124,32 @@ impl Windows {
         self.evicted
     }
 
-    /// Drops the eighth that was used longest ago, when there is no room.
+    /// Drops what is over, and, if there is still no room, the eighth that was used longest ago.
     fn make_room(&mut self, now_ns: i64) {
-        if self.open.len() < AGGREGATE_KEYS_MAX && self.entries < AGGREGATE_ENTRIES_MAX {
+        if self.has_room() {
+            return;
+        }
+        self.open
+            .retain(|_, window| window.last_ns > now_ns.saturating_sub_unsigned(window.within_ns));
+        self.count_entries();
+        if self.has_room() || self.open.is_empty() {
             return;
         }
         let mut ages: Vec<i64> = self.open.values().map(|window| window.last_ns).collect();
         let eighth = ages.len() / 8;
-        let (_, limit, _) = ages.select_nth_unstable(eighth);
-        let limit = (*limit).min(now_ns);
+        let limit = *ages.select_nth_unstable(eighth).1;
         let before = self.open.len();
         self.open.retain(|_, window| window.last_ns > limit);
-        self.entries = self.open.values().map(|window| window.events.len()).sum();
+        self.count_entries();
         self.evicted += (before - self.open.len()) as u64;
+    }
+
+    fn has_room(&self) -> bool {
+        self.open.len() < AGGREGATE_KEYS_MAX && self.entries < AGGREGATE_ENTRIES_MAX
+    }
+
+    fn count_entries(&mut self) {
+        self.entries = self.open.values().map(|window| window.events.len()).sum();
     }
 }
 
@@ -141,20 +158,28 @@ impl Window {
         self.events.retain(|(at, _)| *at > oldest_ns);
     }
 
-    /// Goes a step on if the event is the next one. Whether it was the last.
+    /// Goes on with every way through the steps that the event goes on with. Whether one of them is
+    /// through: then its steps are the events.
     fn step<E>(&mut self, steps: &[Condition<E>], event: &E, time_ns: i64, oldest_ns: i64) -> bool {
+        self.starts.resize(steps.len(), None);
         let holds = |at: usize| steps.get(at).is_some_and(|step| step.decide(event).fires);
-        if self.events.front().is_some_and(|(first, _)| *first <= oldest_ns) {
-            self.events.clear();
+        // The last first: an event is one step of a way, not two.
+        for at in (0..steps.len()).rev().filter(|at| holds(*at)) {
+            let before = match at.checked_sub(1) {
+                Some(before) => self.starts.get(before).copied().flatten(),
+                None => Some(time_ns),
+            };
+            let in_time = before.filter(|start| *start > oldest_ns);
+            if let (Some(start), Some(place)) = (in_time, self.starts.get_mut(at)) {
+                *place = Some(start);
+            }
         }
-        let done = self.events.len();
-        if holds(done) {
-            self.events.push_back((time_ns, 0));
-        } else if done == 1 && holds(0) {
-            // The same beginning again: the later one leaves more time.
-            self.events.clear();
-            self.events.push_back((time_ns, 0));
+        let through = self.starts.last().copied().flatten();
+        // As many entries as steps were done, for the count of what is gathered.
+        self.events = self.starts.iter().flatten().map(|start| (*start, 0)).collect();
+        if let Some(start) = through {
+            self.events = steps.iter().map(|_| (start, 0)).collect();
         }
-        self.events.len() >= steps.len()
+        through.is_some()
     }
 }

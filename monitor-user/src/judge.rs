@@ -77,6 +77,8 @@ impl Judge {
 
     /// Asks the rules. The common answer, `Quiet`, allocates nothing.
     pub fn judge(&mut self, event: &Event) -> Verdict {
+        self.first_ns.get_or_insert(event.timestamp_ns);
+        self.last_ns = self.last_ns.max(event.timestamp_ns);
         let rules = Arc::clone(&self.rules);
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut found: Vec<(&Rule<Event>, usize, Outcome)> = Vec::new();
@@ -122,8 +124,6 @@ impl Judge {
     }
 
     fn verdict(&mut self, event: &Event, found: Vec<(&Rule<Event>, usize, Outcome)>) -> Verdict {
-        self.first_ns.get_or_insert(event.timestamp_ns);
-        self.last_ns = self.last_ns.max(event.timestamp_ns);
         let mut matched = Vec::new();
         for (rule, number, outcome) in found {
             matched.extend(self.settle(event, rule, number, outcome));

@@ -93,6 +93,9 @@ pub const CONFIG_BYTES: u64 = 1 << 20;
 /// Environment variables that are kept.
 pub const ENV_KEYS: [&str; 2] = ["LD_*", "PATH"];
 
+/// Bytes of one variable that are kept of an environment too long to be recorded whole.
+pub const ENV_VARIABLE_BYTES: usize = 2_048;
+
 /// Default size of the ring buffer in bytes.
 pub const RING_BYTES: u32 = 8 << 20;
 

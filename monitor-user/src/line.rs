@@ -342,7 +342,12 @@ impl<O: Outlet> Line<O> {
 
 /// Bytes of an event that waits, approximately.
 fn size(event: &Event) -> usize {
-    size_of::<Event>() + process_table::size(&event.process)
+    let held = match &event.action {
+        Action::Exec { previous } => previous.as_ref().map_or(0, |it| process_table::size(it)),
+        Action::FileOpen(act) => act.path.len() + act.name.as_ref().map_or(0, |name| name.len()),
+        Action::Fork { .. } | Action::Exit { .. } | Action::Connect(_) | Action::Send(_) => 0,
+    };
+    size_of::<Event>() + process_table::size(&event.process) + held
 }
 
 #[cfg(test)]

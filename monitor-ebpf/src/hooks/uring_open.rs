@@ -16,7 +16,8 @@ use crate::{
     record, task, uring,
 };
 
-/// `TP_PROTO(struct io_ring_ctx *ctx, void *req, …)`, Linux 5.1; the request since 5.15
+/// `TP_PROTO(struct io_ring_ctx *ctx, void *req, …)`, Linux 5.1; the loader sees that the kernel
+/// hands over the request, as 6.1 does and 5.10 does not
 #[btf_tracepoint(function = "io_uring_complete")]
 fn rm_uring_open(ctx: BtfTracePointContext) -> i32 {
     if floor() {

@@ -89,6 +89,9 @@ fn one_after_another() {
     assert_eq!(fired(&loaded, &[run(0, "curl"), to(1), run(2, "sh")]), [false, false, true]);
     assert_eq!(fired(&loaded, &[to(0), run(1, "sh"), run(2, "curl")]), [false; 3]);
     assert_eq!(fired(&loaded, &[run(0, "curl"), to(1), run(20, "sh")]), [false; 3]);
+    // What was done long before does not keep the sequence from being seen.
+    let stale = [run(0, "curl"), to(1), run(9, "curl"), to(10), run(11, "sh")];
+    assert_eq!(fired(&loaded, &stale), [false, false, false, false, true]);
     let again = [run(0, "curl"), run(8, "curl"), to(12), run(13, "sh")];
     assert_eq!(fired(&loaded, &again), [false, false, false, true]);
 }

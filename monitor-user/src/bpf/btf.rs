@@ -12,10 +12,16 @@ use super::BpfError;
 pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 const MAGIC: u16 = 0xeb9f;
+const KIND_POINTER: u8 = 2;
 const KIND_STRUCT: u8 = 4;
 const KIND_UNION: u8 = 5;
 const KIND_ENUM: u8 = 6;
+const KIND_TYPEDEF: u8 = 8;
 const KIND_FUNC: u8 = 12;
+const KIND_FUNC_PROTO: u8 = 13;
+
+/// What the names of the types of tracepoints start with.
+const TRACEPOINT: &str = "btf_trace_";
 
 /// How deep a member may be nested in anonymous structs and typedefs.
 const NESTING: u32 = 16;
@@ -79,8 +85,10 @@ impl KernelTypes {
         }
         let mut known = Self { data, strings, types, by_name: HashMap::new() };
         for (index, (kind, name)) in names.into_iter().enumerate() {
-            if matches!(kind, KIND_STRUCT | KIND_ENUM | KIND_FUNC) && name != 0 {
-                let key = (kind, known.string(name)?.to_vec());
+            let text = known.string(name)?;
+            let tracepoint = kind == KIND_TYPEDEF && text.starts_with(TRACEPOINT.as_bytes());
+            if (tracepoint || matches!(kind, KIND_STRUCT | KIND_ENUM | KIND_FUNC)) && name != 0 {
+                let key = (kind, text.to_vec());
                 known.by_name.entry(key).or_insert(u32::try_from(index).ok()? + 1);
             }
         }
@@ -124,6 +132,24 @@ impl KernelTypes {
     #[must_use]
     pub fn has_function(&self, name: &str) -> bool {
         self.by_name.contains_key(&(KIND_FUNC, name.into()))
+    }
+
+    /// Whether a tracepoint hands its programs a pointer as this argument, from 0.
+    #[must_use]
+    pub fn tracepoint_has_pointer(&self, name: &str, argument: usize) -> bool {
+        let pointer = || {
+            let named = (KIND_TYPEDEF, format!("{TRACEPOINT}{name}").into_bytes());
+            let to_function = self.kind(self.resolve(*self.by_name.get(&named)?)?)?;
+            let function = self.kind(self.resolve(to_function.size_or_type)?)?;
+            // The first parameter is the tracepoint's own.
+            let parameter = argument + 1;
+            if function.kind != KIND_FUNC_PROTO || parameter >= function.entries {
+                return None;
+            }
+            let of = word(&self.data, function.at + 8 * parameter + 4)?;
+            Some(self.kind(self.resolve(of)?)?.kind == KIND_POINTER)
+        };
+        pointer().unwrap_or(false)
     }
 
     /// Value of an enum's variant.

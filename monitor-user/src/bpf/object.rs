@@ -52,6 +52,8 @@ pub struct Object {
     cgroup2: Option<PathBuf>,
     links: HashMap<u32, Link>,
     floor: bool,
+    /// Whether `io_uring_complete` tells of the request, and not only of what the user called it.
+    completes_requests: bool,
 }
 
 /// An attached program, by the form of its link.
@@ -76,6 +78,7 @@ impl Object {
             .and_then(|name| types.enum_value("cgroup_subsys_id", &format!("{name}_cgrp_id")))
             .unwrap_or(settings::NO_V1);
         let log_level = if options.kernel_log { 5_u8 } else { 0 };
+        let completes_requests = types.tracepoint_has_pointer("io_uring_complete", 1);
         drop(types);
         let btf = read_btf()?;
         let ebpf = EbpfLoader::new()
@@ -97,6 +100,7 @@ impl Object {
             cgroup2: cgroup2_root(),
             links: HashMap::new(),
             floor: options.floor,
+            completes_requests,
         })
     }
 
@@ -112,7 +116,11 @@ impl Object {
                 source: Box::new(source),
             }
         };
-        let Self { ebpf, btf, cgroup2, links, floor: _ } = self;
+        if program == Program::UringOpen && !self.completes_requests {
+            let source = "this kernel's tracepoint does not say which request it completes".into();
+            return Err(BpfError::Program { program, act: "used", source });
+        }
+        let Self { ebpf, btf, cgroup2, links, floor: _, completes_requests: _ } = self;
         let btf = kernel_btf(btf)?;
         let entry = ebpf.program_mut(program.name()).ok_or(BpfError::Absent(program.name()))?;
         let unloaded = entry.fd().is_err();

@@ -107,6 +107,8 @@ pub struct Registry {
     overflow: Arc<Container>,
     refused: u64,
     unseen: u64,
+    /// Cgroups that were looked for and not found, and whose end may never be told of.
+    not_found: u64,
 }
 
 impl Default for Registry {
@@ -122,6 +124,7 @@ impl Default for Registry {
             overflow: Arc::new(Container::unknown("", Reason::TooMany)),
             refused: 0,
             unseen: 0,
+            not_found: 0,
         }
     }
 }
@@ -154,7 +157,9 @@ impl Registry {
             placeholder.and_then(|placeholder| self.containers.get_mut(&placeholder))
         {
             entry.found = Some(index);
-            self.gone.extend(placeholder);
+        }
+        if let Some(placeholder) = placeholder {
+            self.is_gone(placeholder);
         }
         if let Some(entry) = index.and_then(|index| self.containers.get_mut(&index)) {
             entry.cgroups += 1;
@@ -179,16 +184,21 @@ impl Registry {
         let Some(index) = index else { return };
         let Some(entry) = self.containers.get_mut(&index) else { return };
         entry.cgroups = entry.cgroups.saturating_sub(1);
-        if entry.cgroups > 0 {
-            return;
+        if entry.cgroups == 0 {
+            self.is_gone(index);
         }
+    }
+
+    /// Forgets a container some containers later.
+    fn is_gone(&mut self, index: ContainerIndex) {
         self.gone.push_back(index);
-        if self.gone.len() > GONE_CONTAINERS
-            && let Some(oldest) = self.gone.pop_front()
-            && let Some(entry) = self.containers.remove(&oldest)
-            && self.by_path.get(&entry.path) == Some(&oldest)
-        {
-            self.by_path.remove(&entry.path);
+        while self.gone.len() > GONE_CONTAINERS {
+            let Some(oldest) = self.gone.pop_front() else { return };
+            if let Some(entry) = self.containers.remove(&oldest)
+                && self.by_path.get(&entry.path) == Some(&oldest)
+            {
+                self.by_path.remove(&entry.path);
+            }
         }
     }
 
@@ -197,8 +207,9 @@ impl Registry {
         let above =
             self.enclosing(&facts.cgroup_path).and_then(|index| self.containers.get(&index));
         let above = above.map(|entry| Arc::clone(&entry.container));
-        let Some(index) = self.by_path.get(&facts.cgroup_path) else { return false };
-        let Some(entry) = self.containers.get_mut(index) else { return false };
+        let Some(index) = self.by_path.get(&facts.cgroup_path).copied() else { return false };
+        self.not_found += u64::from(self.is_placeholder(index));
+        let Some(entry) = self.containers.get_mut(&index) else { return false };
         match facts.container {
             Some(container) => {
                 entry.container = Arc::new(container);
@@ -224,7 +235,7 @@ impl Registry {
             return (None, None);
         }
         self.unseen += 1;
-        if self.cgroups.len() >= CGROUPS || self.containers.len() >= CONTAINERS {
+        if self.cgroups.len() >= CGROUPS || !self.has_room() {
             self.refused += 1;
             return (Some(OVERFLOW), None);
         }
@@ -272,6 +283,12 @@ impl Registry {
     fn is_placeholder(&self, index: ContainerIndex) -> bool {
         let entry = self.containers.get(&index);
         entry.is_some_and(|entry| entry.path.starts_with('?') && entry.found.is_none())
+    }
+
+    /// Whether a container only says that nothing is known.
+    #[must_use]
+    pub fn is_unknown(&self, index: ContainerIndex) -> bool {
+        index == OVERFLOW || &*self.get(Some(index)).id == Container::UNKNOWN
     }
 
     /// Whether a cgroup turned out not to be a container.
@@ -327,7 +344,7 @@ impl Registry {
     }
 
     fn enter(&mut self, named: &cgroup_path::Named<'_>) -> Option<ContainerIndex> {
-        if self.containers.len() >= CONTAINERS {
+        if !self.has_room() {
             self.refused += 1;
             return Some(OVERFLOW);
         }
@@ -337,6 +354,21 @@ impl Registry {
         };
         let container = Arc::new(first_facts(named));
         Some(self.insert(container, named.path.into(), state, 0))
+    }
+
+    /// Whether there is room for a container, if need be that of cgroups that were never found.
+    fn has_room(&mut self) -> bool {
+        if self.containers.len() < CONTAINERS {
+            return true;
+        }
+        if std::mem::take(&mut self.not_found) > 0 {
+            let is_unknown = |entry: &Entry| &*entry.container.id == Container::UNKNOWN;
+            self.containers.retain(|_, entry| !is_unknown(entry));
+            let containers = &self.containers;
+            self.by_path.retain(|_, index| containers.contains_key(index));
+            self.cgroups.retain(|_, of| of.is_none_or(|index| containers.contains_key(&index)));
+        }
+        self.containers.len() < CONTAINERS
     }
 
     fn insert(

@@ -245,7 +245,8 @@ impl Enricher {
     /// not change who it is, moving into one does, and so does a container inside its own.
     fn follow_cgroup(&mut self, task: &Task) {
         let Some(entry) = self.processes.get(task.key) else { return };
-        if entry.cgroup == task.cgroup && entry.container.is_some() {
+        let is_known = |own| !self.containers.is_unknown(own);
+        if entry.cgroup == task.cgroup && entry.container.is_some_and(is_known) {
             return;
         }
         let now = self.container_of(task.cgroup);
@@ -253,7 +254,10 @@ impl Enricher {
         entry.cgroup = task.cgroup;
         let Some(now) = now else { return };
         let stays = entry.container.is_some_and(|own| {
-            own != now && !self.containers.is_host(own) && !self.containers.is_nested(now, own)
+            own != now
+                && !self.containers.is_unknown(own)
+                && !self.containers.is_host(own)
+                && !self.containers.is_nested(now, own)
         });
         if !stays {
             entry.container = Some(now);

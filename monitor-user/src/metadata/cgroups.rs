@@ -5,7 +5,6 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 use crate::{limits::CGROUPS, raw_event::CgroupKey};
@@ -89,23 +88,21 @@ pub fn walk(hierarchy: &Hierarchy, each: &mut dyn FnMut(CgroupKey, &str)) -> io:
 /// Cgroups by id, for those that the kernel's records did not tell of.
 pub struct CgroupTree {
     controller: Option<&'static str>,
+    /// Those of the last walk: where one record was lost, more were.
     paths: HashMap<CgroupKey, String>,
-    walked: Option<Instant>,
 }
-
-/// One walk serves all questions of this time: where one record was lost, more were.
-const WALK_AGAIN: Duration = Duration::from_millis(100);
 
 impl CgroupTree {
     /// A tree that was not walked yet.
     #[must_use]
     pub fn new(controller: Option<&'static str>) -> Self {
-        Self { controller, paths: HashMap::new(), walked: None }
+        Self { controller, paths: HashMap::new() }
     }
 
     /// The path of a cgroup; None if it is gone.
     pub fn path(&mut self, key: CgroupKey) -> Option<String> {
-        if self.walked.is_none_or(|walked| walked.elapsed() > WALK_AGAIN) {
+        // It may be younger than the last walk.
+        if !self.paths.contains_key(&key) {
             self.paths.clear();
             for hierarchy in hierarchies(self.controller) {
                 let mut each = |key, path: &str| drop(self.paths.insert(key, path.to_owned()));
@@ -113,7 +110,6 @@ impl CgroupTree {
                     tracing::warn!(root = %hierarchy.root.display(), %error, "cannot walk cgroups");
                 }
             }
-            self.walked = Some(Instant::now());
         }
         self.paths.get(&key).cloned()
     }

@@ -7,6 +7,7 @@ use monitor_rules::{Arg, ArgRule, Field, Type, Value, Visit};
 use super::{any, device_number, never, number, one, spaced};
 use crate::{
     event::{Event, Knowledge, Process, Stdio, base_name, comm_bytes},
+    limits::ENV_VARIABLE_BYTES,
     rules::schema::ALL,
 };
 
@@ -203,6 +204,13 @@ fn environment<'e>(event: &'e Event, arg: &Arg, visit: &mut Visit<'_, 'e>) {
         }
         found = true;
         if visit(Value::str(value.strip_prefix(b"=").unwrap_or(value))).is_break() {
+            return;
+        }
+        // Its end may be missing: then what it does not show is not known.
+        if process.env_truncated
+            && variable.len() + 1 >= ENV_VARIABLE_BYTES
+            && visit(never("truncated")).is_break()
+        {
             return;
         }
     }
