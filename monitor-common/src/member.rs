@@ -139,6 +139,7 @@ members! {
     VfsmountRoot = "vfsmount" "mnt_root" Always;
     VfsmountFlags = "vfsmount" "mnt_flags" Always;
     MountMnt = "mount" "mnt" Always;
+    MountMntNs = "mount" "mnt_ns" Always;
     MountParent = "mount" "mnt_parent" Always;
     MountMountpoint = "mount" "mnt_mountpoint" Always;
     OvlInodeUpper = "ovl_inode" "__upperdentry" Maybe;

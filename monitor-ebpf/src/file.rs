@@ -11,6 +11,9 @@ const OVERLAYFS_MAGIC: u32 = 0x794c_7630;
 const TMPFS_MAGIC: u32 = 0x0102_1994;
 const HUGETLBFS_MAGIC: u32 = 0x9584_58f6;
 const MNT_INTERNAL: u32 = 0x4000;
+const MQUEUE_MAGIC: u64 = 0x1980_0202;
+/// What stands in place of the namespace of a mount that is in none: `ERR_PTR(-EINVAL)`.
+const MNT_NS_INTERNAL: u64 = -22_i64 as u64;
 
 /// What a `struct file` says, by one read of its start.
 pub(crate) struct Opened {
@@ -35,6 +38,22 @@ impl Opened {
         let inode = block.member(file, Member::FileInode);
         let mount = offset(Member::FilePath) + offset(Member::PathMnt);
         Self { file, inode, mode, open_flags, mount: raw(file.wrapping_add(mount)) }
+    }
+
+    /// Whether a file system opened it for itself, through a mount that only it has: overlayfs does,
+    /// to copy a file up. What a process opened without a name in its tree is no such file: a memfd
+    /// (which has no directory) and a message queue.
+    #[inline(always)]
+    pub(crate) fn is_file_systems_own(&self) -> bool {
+        let mount = self.mount.wrapping_sub(offset(Member::MountMnt));
+        if raw::<u64>(mount.wrapping_add(offset(Member::MountMntNs))) != MNT_NS_INTERNAL {
+            return false;
+        }
+        let dentry: Kptr = raw(self.path().wrapping_add(offset(Member::PathDentry)));
+        let parent: Kptr = raw(dentry.wrapping_add(offset(Member::DentryParent)));
+        let block: Kptr = raw(self.inode.wrapping_add(offset(Member::InodeSb)));
+        let magic: u64 = raw(block.wrapping_add(offset(Member::SbMagic)));
+        parent != dentry && magic != MQUEUE_MAGIC
     }
 
     /// Its `struct path`.

@@ -52,8 +52,12 @@ fn rm_file_open(ctx: FExitContext) -> i32 {
     if own::is_own(Program::FileOpen, task::pid::<true>(process)) {
         return 0;
     }
+    let opened = Opened::read(opened);
+    if opened.is_file_systems_own() {
+        return 0;
+    }
     record::send::<true>(RecordKind::FileOpen, Program::FileOpen, process, |record| {
-        opened_file(record, &Opened::read(opened), 0)
+        opened_file(record, &opened, 0)
     });
     0
 }
