@@ -40,9 +40,9 @@ impl Opened {
         Self { file, inode, mode, open_flags, mount: raw(file.wrapping_add(mount)) }
     }
 
-    /// Whether a file system opened it for itself, through a mount that only it has: overlayfs does,
-    /// to copy a file up. What a process opened without a name in its tree is no such file: a memfd
-    /// (which has no directory) and a message queue.
+    /// Whether a file system opened it for itself, through a mount that only it has: overlayfs
+    /// does, to copy a file up. What a process opened without a name in its tree is no such file:
+    /// a memfd (which has no directory) and a message queue.
     #[inline(always)]
     pub(crate) fn is_file_systems_own(&self) -> bool {
         let mount = self.mount.wrapping_sub(offset(Member::MountMnt));
