@@ -2,11 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use runmon::decode::{decode, rewrite};
+use runmon::{
+    decode::{decode, rewrite},
+    env::EnvKeys,
+};
 
 fuzz_target!(|bytes: &[u8]| {
     let decoded = decode(bytes);
-    let keys: [Box<[u8]>; 2] = [b"LD_*".as_slice().into(), b"PATH".as_slice().into()];
+    let keys = EnvKeys::new(["LD_*", "PATH"]);
     for rewritten in
         [rewrite::with_selected_env(bytes, &keys), rewrite::with_arguments(bytes, b"sh\0-c\0id\0")]
             .into_iter()

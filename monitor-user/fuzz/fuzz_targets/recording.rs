@@ -8,9 +8,9 @@ use std::{
 
 use libfuzzer_sys::fuzz_target;
 use runmon::{
-    env::EnvKeys,
     document::{Document, Schema, Sender},
     enrich::Enricher,
+    env::EnvKeys,
     line::{Line, Outlet},
     rules::{Rules, embedded, load},
     source::recording::Reader,
@@ -38,8 +38,7 @@ impl Outlet for Writer {
 fuzz_target!(|bytes: &[u8]| {
     let Ok(mut reader) = Reader::new(Path::new("fuzz.rec"), bytes) else { return };
     let preamble = reader.preamble.clone();
-    let sender =
-        Sender {
+    let sender = Sender {
         hostname: preamble.hostname,
         boot_id: preamble.boot_id,
         run_id: preamble.run_id,
