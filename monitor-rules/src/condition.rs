@@ -99,24 +99,37 @@ impl<E> Condition<E> {
     /// The words in brackets that the condition uses a field with: `A` of `proc.env[A]`.
     #[must_use]
     pub fn keys_of(&self, field: &str) -> BTreeSet<String> {
-        let mut all = BTreeSet::new();
-        self.visit_fields(&mut |name, arg| {
-            if name == field {
-                all.extend(arg.key().map(|key| key.text().to_owned()));
-            }
-        });
-        all
+        keys_of(field, |each| self.visit_fields(each))
     }
 
     /// The fields that the condition uses.
     #[must_use]
     pub fn fields(&self) -> BTreeSet<&'static str> {
-        let mut all = BTreeSet::new();
-        self.visit_fields(&mut |name, _| all.extend([name]));
-        all
+        fields(|each| self.visit_fields(each))
     }
 
     pub(crate) fn visit_fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
         self.node.fields(each);
     }
+}
+
+/// Sees a field, and the word in brackets behind it.
+type Each<'a> = &'a mut dyn FnMut(&'static str, &Arg);
+
+/// The fields that `visit` passes.
+pub(crate) fn fields(visit: impl FnOnce(Each<'_>)) -> BTreeSet<&'static str> {
+    let mut all = BTreeSet::new();
+    visit(&mut |name, _| all.extend([name]));
+    all
+}
+
+/// The words in brackets that `visit` passes a field with.
+pub(crate) fn keys_of(field: &str, visit: impl FnOnce(Each<'_>)) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    visit(&mut |name, arg| {
+        if name == field {
+            all.extend(arg.key().map(|key| key.text().to_owned()));
+        }
+    });
+    all
 }

@@ -1,11 +1,12 @@
 //! A rule that is ready to match.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::aggregate::{self, Aggregate};
 use crate::attack::{self, Attack, Tactic};
 use crate::compile::Compiler;
-use crate::condition::{Condition, Decision};
+use crate::condition::{self, Condition, Decision};
 use crate::definition::{At, Exception, RuleDefinition, RuleTest};
 use crate::diagnostic::{Code, Problem};
 use crate::eval::Tri;
@@ -92,7 +93,7 @@ pub enum Mode {
 /// A rule that is ready to match.
 pub struct Rule<E: 'static> {
     /// What the rule says about itself.
-    pub about: About,
+    pub about: Arc<About>,
     /// Whether it is switched on. [`RuleSet`](crate::RuleSet) never matches one that is not.
     pub enabled: bool,
     /// What comes of a match.
@@ -119,21 +120,13 @@ impl<E> Rule<E> {
     /// The fields that its condition and its output use.
     #[must_use]
     pub fn fields(&self) -> BTreeSet<&'static str> {
-        let mut all = BTreeSet::new();
-        self.visit_fields(&mut |name, _| all.extend([name]));
-        all
+        condition::fields(|each| self.visit_fields(each))
     }
 
     /// The words in brackets that the rule uses a field with: `A` of `proc.env[A]`.
     #[must_use]
     pub fn keys_of(&self, field: &str) -> BTreeSet<String> {
-        let mut all = BTreeSet::new();
-        self.visit_fields(&mut |name, arg| {
-            if name == field {
-                all.extend(arg.key().map(|key| key.text().to_owned()));
-            }
-        });
-        all
+        condition::keys_of(field, |each| self.visit_fields(each))
     }
 
     fn visit_fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
@@ -350,7 +343,7 @@ fn required<'d, T, E>(
     part
 }
 
-fn about<E>(definition: &RuleDefinition, compiler: &mut Compiler<'_, E>) -> Option<About> {
+fn about<E>(definition: &RuleDefinition, compiler: &mut Compiler<'_, E>) -> Option<Arc<About>> {
     let name = &definition.name;
     let desc = required(definition.desc.as_ref(), "desc", name, compiler);
     let priority = required(definition.priority.as_ref(), "priority", name, compiler)
@@ -360,7 +353,7 @@ fn about<E>(definition: &RuleDefinition, compiler: &mut Compiler<'_, E>) -> Opti
     let (tactics, techniques) = attack(definition, compiler);
     let (line, _) = compiler.reports.sources.line_column(name.place);
     let file = compiler.reports.sources.get(name.place.source);
-    Some(About {
+    Some(Arc::new(About {
         name: name.value.clone(),
         id: definition.id.as_ref().map_or_else(|| slug(&name.value), |id| id.value.clone()),
         version: definition.version.as_ref().map(|version| version.value.clone()),
@@ -375,7 +368,7 @@ fn about<E>(definition: &RuleDefinition, compiler: &mut Compiler<'_, E>) -> Opti
         expected_rate: expected_rate?,
         file: file.map(|source| source.name.to_string()).unwrap_or_default(),
         line,
-    })
+    }))
 }
 
 fn priority<E>(word: &At<String>, compiler: &mut Compiler<'_, E>) -> Option<Priority> {

@@ -81,5 +81,5 @@ pub fn describe(rule: &Rule<Event>, event: &Event, gathered: Option<Gathered>) -
     }
     let fields = rule.output.values(event).map(|(name, value)| (name.into(), value)).collect();
     let undecided = rule.decide(event).undecided.iter().map(|u| u.field).collect();
-    Matched { about: Arc::new(rule.about.clone()), output, fields, undecided, gathered }
+    Matched { about: Arc::clone(&rule.about), output, fields, undecided, gathered }
 }

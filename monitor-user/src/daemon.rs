@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use monitor_common::{DropReason, RecordKind, counter};
-use monitor_rules::{KindSet, Rule};
+use monitor_common::{DropReason, Program, RecordKind, counter};
+use monitor_rules::{KindSet, Priority, Rule};
 
 use crate::{
     bpf::counters::Reading,
     document::{
-        Document, Heartbeat,
+        Document, Finding, Heartbeat, finding,
         heartbeat::{HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters},
     },
     enrich::{Enricher, container::Lookup},
@@ -17,8 +17,10 @@ use crate::{
     judge::{Judge, RuleTally},
     limits::{LOSSES_SHOWN, RULES_SHOWN},
     line::{Input, Line, LineStats, Outlet},
-    live::{Consumer, Live, clock_offset_ns},
+    live::{Consumer, Live, boottime_ns, clock_offset_ns},
     raw_event::CgroupKey,
+    reload::Reloader,
+    rules::Rules,
 };
 
 /// Where documents go, with counters to tell of.
@@ -33,9 +35,6 @@ impl CountedOutlet for crate::sink::Fanout {
     }
 }
 
-/// Called when the rules are to be read again: new rules, or None to keep the old ones.
-pub type Reload = Box<dyn FnMut() -> Option<Arc<crate::rules::Rules>>>;
-
 /// The line, and what happens by the clock.
 pub struct Daemon<O: Outlet> {
     line: Line<O>,
@@ -47,7 +46,8 @@ pub struct Daemon<O: Outlet> {
     /// Kinds of event that are wanted whatever the rules.
     kinds: KindSet,
     /// Environment variables that are kept whatever the rules, and where new rules come from.
-    reload: Option<(EnvKeys, Reload)>,
+    reload: Option<(EnvKeys, Reloader)>,
+    findings: u64,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
@@ -62,32 +62,58 @@ impl<O: CountedOutlet> Daemon<O> {
             end_ns,
             kinds: KindSet::EMPTY,
             reload: None,
+            findings: 0,
         }
     }
 
-    /// Reads rules again with `reload` whenever it is asked for. `kinds` are seen and
+    /// Reads rules again with `reload` whenever the bell asks for it. `kinds` are seen and
     /// `env_keys` kept whatever the rules say.
-    pub fn reload_with(&mut self, kinds: KindSet, env_keys: EnvKeys, reload: Reload) {
+    pub fn reload_with(&mut self, kinds: KindSet, env_keys: EnvKeys, reload: Reloader) {
         self.kinds = kinds;
         self.reload = Some((env_keys, reload));
     }
 
-    /// Swaps the rules between two events. Hooks that new rules need are attached; a bad file
-    /// keeps the old set.
+    /// Begins to read the rules again if that is asked for, and takes them once they are read.
     fn reload(&mut self, live: &mut Live) {
-        let Some((env_keys, reload)) = &mut self.reload else { return };
-        let Some(rules) = reload() else { return };
-        let env_keys = env_keys.and(crate::rules::env_keys(&rules));
+        let Some((_, reloader)) = &mut self.reload else { return };
+        let asked = if live.wants_reload() { reloader.ask() } else { Ok(()) };
+        let read = reloader.take();
+        if let Err(error) = asked {
+            self.find(finding::RULES_REFUSED, format!("the old rules stay: {error}"));
+        }
+        match read {
+            None => {}
+            Some(Ok(rules)) => self.set_rules(rules, live),
+            Some(Err(why)) => {
+                tracing::error!("the old rules stay: {why}");
+                self.find(finding::RULES_REFUSED, format!("the old rules stay: {why}"));
+            }
+        }
+    }
+
+    /// Swaps the rules between two events, and attaches the hooks that the new ones need.
+    fn set_rules(&mut self, rules: Arc<Rules>, live: &mut Live) {
+        let Some((configured, _)) = &self.reload else { return };
+        let env_keys = configured.and(crate::rules::env_keys(&rules));
         if let Err(error) = live.keep_env(&env_keys) {
-            tracing::error!(%error, "variables that the new rules need cannot be asked for");
+            let error = anyhow::Error::from(error);
+            self.find(finding::HOOKS_REFUSED, format!("variables are not asked for: {error:#}"));
         }
         self.line.keep_env(env_keys);
-        let kinds = rules.kinds().union(self.kinds);
-        if let Err(error) = live.set_kinds(&record_kinds(kinds)) {
-            tracing::error!(%error, "hooks that the new rules need cannot be attached");
+        if let Err(error) = live.set_kinds(&record_kinds(rules.kinds().union(self.kinds))) {
+            self.find(finding::HOOKS_REFUSED, format!("{:#}", anyhow::Error::from(error)));
         }
+        tracing::info!(rules = rules.rules().len(), "the rules were read again");
         self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();
         self.line.set_rules(rules);
+    }
+
+    /// Tells of something that is wrong with the monitor itself.
+    fn find(&mut self, name: &'static str, text: String) {
+        self.findings += 1;
+        let (sequence, timestamp_ns) = (self.findings, now_ns());
+        let finding = Finding { sequence, timestamp_ns, name, priority: Priority::Error, text };
+        self.line.outlet().offer(Document::Finding(Arc::new(finding)));
     }
 
     /// Decides what still waits, and sends the last heartbeat.
@@ -119,7 +145,7 @@ impl<O: CountedOutlet> Daemon<O> {
         let line = self.line.stats();
         let mut heartbeat = Heartbeat {
             sequence: self.sequence,
-            timestamp_ns: clock_offset_ns().saturating_add_unsigned(crate::live::boottime_ns()),
+            timestamp_ns: now_ns(),
             last,
             decoded: decoded(&line),
             line,
@@ -159,6 +185,11 @@ impl<O: CountedOutlet> Daemon<O> {
             .map(|(container, counts)| Loss { container, dropped: named(counts) })
             .collect()
     }
+}
+
+/// Nanoseconds since 1970.
+fn now_ns() -> i64 {
+    clock_offset_ns().saturating_add_unsigned(boottime_ns())
 }
 
 /// The state of the tables, by name.
@@ -251,7 +282,7 @@ pub fn kernel_counters(heartbeat: &mut Heartbeat, reading: &Reading) {
                 .collect(),
         });
     }
-    let own = monitor_common::Program::ALL.iter().map(|program| reading.own_acts(*program)).sum();
+    let own = Program::ALL.iter().map(|program| reading.own_acts(*program)).sum();
     heartbeat.kernel = vec![
         ("path_truncated", reading.value(counter::PATH_TRUNCATED)),
         ("args_truncated", reading.value(counter::ARGS_TRUNCATED)),
@@ -262,11 +293,10 @@ pub fn kernel_counters(heartbeat: &mut Heartbeat, reading: &Reading) {
     ];
 }
 
-/// Runs that the kernel skipped: acts that no hook could count.
+/// Runs that the kernel skipped: acts that no hook could count. Of every program: not each belongs
+/// to a kind.
 fn recursion_misses(live: &Live) -> u64 {
-    let programs = live.plan().hooks.iter().filter_map(|hook| hook.chosen.as_ref());
-    let programs = programs.flat_map(|chosen| &chosen.programs);
-    programs.filter_map(|(program, _)| live.object().recursion_misses(*program)).sum()
+    Program::ALL.iter().filter_map(|program| live.object().recursion_misses(*program)).sum()
 }
 
 /// Which hook each kind got.
@@ -303,9 +333,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
 
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool {
         self.line.take(Input::Time(now_ns));
-        if live.wants_reload() {
-            self.reload(live);
-        }
+        self.reload(live);
         if self.next_ns == 0 {
             self.next_ns = now_ns + self.interval_ns;
         }

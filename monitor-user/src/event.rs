@@ -256,18 +256,7 @@ impl Container {
     /// The host.
     #[must_use]
     pub fn host() -> Self {
-        let none = || Fact::Unknown(Reason::NotApplicable);
-        Self {
-            id: Self::HOST.into(),
-            cgroup_path: "".into(),
-            runtime: none(),
-            name: none(),
-            image: none(),
-            image_digest: none(),
-            pod_name: none(),
-            pod_namespace: none(),
-            pod_uid: none(),
-        }
+        Self { id: Self::HOST.into(), ..Self::unknown("", Reason::NotApplicable) }
     }
 
     /// Whether only the number of its cgroup is known, and the path is being looked for.

@@ -29,6 +29,7 @@ pub mod live;
 pub mod logging;
 pub mod metadata;
 pub mod raw_event;
+pub mod reload;
 pub mod rules;
 pub mod sink;
 pub mod source;

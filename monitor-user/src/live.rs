@@ -22,7 +22,7 @@ use crate::{
         counters::Counters,
         kernel_log::KernelLog,
         object::{LoadOptions, Object},
-        planner::{self, Choice, Plan, Planned},
+        planner::{Choice, Plan},
         ring::Ring,
     },
     enrich::container::Lookup,
@@ -164,7 +164,9 @@ impl Live {
         let ring = object.take_ring()?;
         let mut kinds = STATE_KINDS.to_vec();
         kinds.extend(options.kinds.iter().filter(|kind| !STATE_KINDS.contains(kind)));
-        let plan = planner::attach(&mut object, &counters, &kinds, options.choice)?;
+        let mut plan = Plan::default();
+        plan.attach(&mut object, &counters, &kinds, options.choice)?;
+        plan.require_sight()?;
         let ringer = bell.clone();
         let metadata =
             Metadata::start(options.runtime_roots.clone(), controller, move || ringer.ring())
@@ -294,25 +296,22 @@ impl Live {
     }
 
     /// Attaches what further kinds need, and lets go what none of these kinds and no state needs.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that could not be done; the rest is done all the same. A kind that no hook
+    /// sees is none: the plan says so.
     pub fn set_kinds(&mut self, kinds: &[RecordKind]) -> Result<(), BpfError> {
-        let is_needed = |kind: &RecordKind| kinds.contains(kind) || STATE_KINDS.contains(kind);
-        let (stays, goes): (Vec<Planned>, Vec<Planned>) =
-            self.plan.hooks.drain(..).partition(|hook| is_needed(&hook.kind));
-        self.plan.hooks = stays;
-        let programs = |hooks: &[Planned]| -> Vec<Program> {
-            let chosen = hooks.iter().filter_map(|hook| hook.chosen.as_ref());
-            chosen.flat_map(|chosen| &chosen.programs).map(|(program, _)| *program).collect()
-        };
-        let shared = programs(&self.plan.hooks);
-        for program in programs(&goes).iter().filter(|program| !shared.contains(program)) {
-            self.object.detach(*program)?;
+        let unneeded =
+            self.plan.take_unneeded(|kind| kinds.contains(&kind) || STATE_KINDS.contains(&kind));
+        let mut detached = Ok(());
+        for program in unneeded {
+            detached = detached.and(self.object.detach(program));
         }
         let known = |kind: &RecordKind| self.plan.hooks.iter().any(|hook| hook.kind == *kind);
         let new: Vec<RecordKind> = kinds.iter().copied().filter(|kind| !known(kind)).collect();
-        let plan = planner::attach(&mut self.object, &self.counters, &new, self.choice)?;
-        self.plan.hooks.extend(plan.hooks);
-        self.plan.canary_pids.extend(plan.canary_pids);
-        Ok(())
+        let attached = self.plan.attach(&mut self.object, &self.counters, &new, self.choice);
+        detached.and(attached)
     }
 
     /// Which hook each kind got.

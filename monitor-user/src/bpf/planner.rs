@@ -68,25 +68,55 @@ impl Choice {
     }
 }
 
-/// Attaches hooks for `kinds`. A kind without a hook is no error unless no kind has one.
-pub fn attach(
-    object: &mut Object,
-    counters: &Counters,
-    kinds: &[RecordKind],
-    choice: Choice,
-) -> Result<Plan, BpfError> {
-    let mut plan = Plan::default();
-    for kind in kinds {
-        let planned = attach_kind(object, counters, *kind, choice, &mut plan.canary_pids)?;
-        plan.hooks.push(planned);
+impl Plan {
+    /// Attaches hooks for further kinds. A kind without one is in the plan too, with the reasons.
+    ///
+    /// # Errors
+    ///
+    /// The kernel side's own counters or programs cannot be used. The kinds before are in the plan.
+    pub fn attach(
+        &mut self,
+        object: &mut Object,
+        counters: &Counters,
+        kinds: &[RecordKind],
+        choice: Choice,
+    ) -> Result<(), BpfError> {
+        for kind in kinds {
+            let planned = attach_kind(object, counters, *kind, choice, &mut self.canary_pids)?;
+            self.hooks.push(planned);
+        }
+        Ok(())
     }
-    if !kinds.is_empty() && plan.hooks.iter().all(|planned| planned.chosen.is_none()) {
-        let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-        let mut why = plan.hooks.iter().flat_map(|hook| &hook.refused).map(|refusal| &refusal.why);
+
+    /// Asks that at least one kind has a hook: to watch without one is to say that nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// No kind has one.
+    pub fn require_sight(&self) -> Result<(), BpfError> {
+        if self.hooks.iter().any(|planned| planned.chosen.is_some()) {
+            return Ok(());
+        }
+        let names: Vec<_> = self.hooks.iter().map(|planned| planned.kind.name()).collect();
+        let mut why = self.hooks.iter().flat_map(|hook| &hook.refused).map(|refusal| &refusal.why);
         let why = why.next_back().cloned().unwrap_or_default();
-        return Err(BpfError::Blind { kinds: names.join(", "), why });
+        Err(BpfError::Blind { kinds: names.join(", "), why })
     }
-    Ok(plan)
+
+    /// Takes the hooks of kinds out of the plan that are not needed. Returns the programs that no
+    /// other kind shares: they are to be detached.
+    pub fn take_unneeded(&mut self, is_needed: impl Fn(RecordKind) -> bool) -> Vec<Program> {
+        let (stays, goes): (Vec<Planned>, Vec<Planned>) =
+            self.hooks.drain(..).partition(|hook| is_needed(hook.kind));
+        self.hooks = stays;
+        let shared = programs(&self.hooks);
+        programs(&goes).into_iter().filter(|program| !shared.contains(program)).collect()
+    }
+}
+
+fn programs(hooks: &[Planned]) -> Vec<Program> {
+    let chosen = hooks.iter().filter_map(|hook| hook.chosen.as_ref());
+    chosen.flat_map(|chosen| &chosen.programs).map(|(program, _)| *program).collect()
 }
 
 fn attach_kind(

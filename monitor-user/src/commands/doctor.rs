@@ -136,7 +136,10 @@ fn plan(args: &DoctorArgs, config: &Config) -> Result<planner::Plan, String> {
         object.set_own_pids(&[std::process::id()])?;
         let counters = object.take_counters()?;
         let kinds: Vec<_> = HOOKS.iter().map(|hook| hook.kind).collect();
-        planner::attach(&mut object, &counters, &kinds, choice(args.hooks, config.hooks))
+        let mut plan = planner::Plan::default();
+        plan.attach(&mut object, &counters, &kinds, choice(args.hooks, config.hooks))?;
+        plan.require_sight()?;
+        Ok(plan)
     };
     load().map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }

@@ -24,7 +24,8 @@ use crate::{
     instance::{DEFAULT_NAME, Instance},
     limits,
     line::Line,
-    live::{Live, boottime_ns, clock_offset_ns},
+    live::{Bell, Live, boottime_ns, clock_offset_ns},
+    reload::Reloader,
     rules::Rules,
     sink::{Ended, Fanout, SinkError, SinkOptions, file::FileSink, stdout},
 };
@@ -47,9 +48,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let kinds = record_kinds(wanted(&config, &rules));
     let configured = EnvKeys::new(&config.env_keys);
     let env_keys = configured.and(crate::rules::env_keys(&rules));
-    let mut live =
-        Live::start(&live_options(&config, &args.live, kinds, env_keys.clone()), instance, bell)
-            .map_err(explain)?;
+    let mut live = Live::start(
+        &live_options(&config, &args.live, kinds, env_keys.clone()),
+        instance,
+        bell.clone(),
+    )
+    .map_err(explain)?;
     let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     let canary = live.plan().canary_pids.clone();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
@@ -58,7 +62,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
     let end_ns = end(args.live.duration);
     let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
-    daemon.reload_with(always(&config), configured, reloader(paths));
+    daemon.reload_with(always(&config), configured, reloader(paths, bell));
     live.seed(&mut daemon)?;
     announce(&live, enabled, begun);
     live.run(&mut daemon)?;
@@ -125,17 +129,13 @@ pub(super) fn explain(error: crate::bpf::BpfError) -> anyhow::Error {
     anyhow::anyhow!("{text}{hint}")
 }
 
-fn reloader(paths: Vec<std::path::PathBuf>) -> crate::daemon::Reload {
-    Box::new(move || match load_rules(&paths) {
-        Ok(rules) => {
-            say(&format!("read the rules again: {} rules", rules.rules().len()));
-            Some(rules)
-        }
-        Err(error) => {
-            say(&format!("the old rules stay: {error:#}"));
-            None
-        }
-    })
+fn reloader(paths: Vec<std::path::PathBuf>, bell: Bell) -> Reloader {
+    let read = move || {
+        let rules = load_rules(&paths).map_err(|error| format!("{error:#}"))?;
+        say(&format!("read the rules again: {} rules", rules.rules().len()));
+        Ok(rules)
+    };
+    Reloader::new(bell, Arc::new(read))
 }
 
 fn announce(live: &Live, rules: usize, begun: Instant) {

@@ -132,7 +132,7 @@ impl Filtered {
     /// What is shown of a document.
     fn shown_of(&self, document: Document) -> Option<Document> {
         match document {
-            Document::Heartbeat(_) => None,
+            Document::Heartbeat(_) | Document::Finding(_) => None,
             // No filter: everything of these kinds.
             Document::Event(event) => {
                 self.kinds.contains(event.action.kind()).then_some(Document::Event(event))

@@ -6,7 +6,7 @@ use monitor_rules::Priority;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Document, Sender, entity_id, event_id,
+    Document, Finding, Sender, entity_id, event_id,
     printable::{command_line, lossless, strings},
     text::rfc3339,
 };
@@ -32,6 +32,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<u8> {
         Document::Alert(alert) => of_alert(alert, sender, "alert"),
         Document::Update(alert) => of_alert(alert, sender, "update"),
         Document::Heartbeat(heartbeat) => heartbeat::of(heartbeat, sender),
+        Document::Finding(finding) => of_finding(finding, sender),
     };
     value.to_string().into_bytes()
 }
@@ -64,6 +65,24 @@ fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
     let state = if alert.complete { "complete" } else { "pending" };
     set(&mut document, &["runmon", "metadata", "state"], json!(state));
     document
+}
+
+fn of_finding(finding: &Finding, sender: &Sender) -> Value {
+    let id = format!("{}-finding-{}", super::run(sender), finding.sequence);
+    json!({
+        "@timestamp": rfc3339(finding.timestamp_ns),
+        "ecs": { "version": ECS_VERSION },
+        "event": {
+            "id": id, "kind": "alert", "module": "runmon", "dataset": "runmon.finding",
+            "sequence": finding.sequence, "severity": severity(finding.priority),
+            "reason": finding.text,
+        },
+        "message": finding.text,
+        "log": { "level": finding.priority.name().to_ascii_lowercase() },
+        "rule": { "name": finding.name, "priority": finding.priority.name() },
+        "host": host(sender),
+        "runmon": { "document": "finding" },
+    })
 }
 
 fn rule(matched: &Matched) -> Value {

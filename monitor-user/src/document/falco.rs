@@ -3,7 +3,7 @@
 use monitor_rules::Priority;
 use serde_json::{Map, Value, json};
 
-use super::{Document, Heartbeat, Sender, event_id, printable::lossless};
+use super::{Document, Finding, Heartbeat, Sender, event_id, printable::lossless};
 use crate::{alert::Alert, document::text::rfc3339};
 
 /// Writes a document. An event that no rule matched has no form here.
@@ -13,6 +13,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
         Document::Event(_) => Vec::new(),
         Document::Alert(alert) | Document::Update(alert) => alerts(alert, sender),
         Document::Heartbeat(heartbeat) => vec![of_heartbeat(heartbeat, sender)],
+        Document::Finding(finding) => vec![of_finding(finding, sender)],
     };
     values.iter().map(|value| value.to_string().into_bytes()).collect()
 }
@@ -69,6 +70,21 @@ fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
         },
         "source": "internal",
         "tags": ["runmon_heartbeat"],
+        "hostname": sender.hostname,
+    })
+}
+
+fn of_finding(finding: &Finding, sender: &Sender) -> Value {
+    let (time, priority) = (rfc3339(finding.timestamp_ns), priority_name(finding.priority));
+    json!({
+        "uuid": format!("{}-finding-{}", super::run(sender), finding.sequence),
+        "output": format!("{time}: {priority} {}: {}", finding.name, finding.text),
+        "priority": priority,
+        "rule": finding.name,
+        "time": time,
+        "output_fields": { "runmon.finding": finding.sequence },
+        "source": "internal",
+        "tags": ["runmon_finding"],
         "hostname": sender.hostname,
     })
 }

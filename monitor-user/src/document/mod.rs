@@ -5,6 +5,7 @@
 
 pub mod ecs;
 pub mod falco;
+pub mod finding;
 pub mod heartbeat;
 pub mod metrics;
 pub mod printable;
@@ -14,6 +15,7 @@ pub mod text;
 
 use std::sync::Arc;
 
+pub use finding::Finding;
 pub use heartbeat::Heartbeat;
 
 use crate::{alert::Alert, event::Event};
@@ -29,6 +31,8 @@ pub enum Document {
     Update(Alert),
     /// State of the monitor: what it sees, and what it lost.
     Heartbeat(Arc<Heartbeat>),
+    /// What is wrong with the monitor itself.
+    Finding(Arc<Finding>),
 }
 
 /// What every document says about its sender.

@@ -150,6 +150,13 @@ static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
     assert_eq!(line.stats().decode_errors, 0);
     let mut documents = line.into_outlet().0;
     documents.extend([0, 7].map(|lost| Document::Heartbeat(Arc::new(heartbeat(lost)))));
+    documents.push(Document::Finding(Arc::new(Finding {
+        sequence: 3,
+        timestamp_ns: 1_700_000_000_000_000_000,
+        name: finding::RULES_REFUSED,
+        priority: monitor_rules::Priority::Error,
+        text: "the old rules stay: 2 errors in \"a.yaml\"".to_owned(),
+    })));
     documents
 });
 
@@ -201,9 +208,10 @@ fn every_form_of_document_is_among_them() {
             Document::Alert(_) => "alert",
             Document::Update(_) => "update",
             Document::Heartbeat(_) => "heartbeat",
+            Document::Finding(_) => "finding",
         })
         .collect();
-    assert_eq!(forms.len(), 4);
+    assert_eq!(forms.len(), 5);
 }
 
 #[test]

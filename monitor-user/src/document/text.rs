@@ -3,7 +3,7 @@
 use monitor_rules::Priority;
 
 use super::{
-    Document, Heartbeat,
+    Document, Finding, Heartbeat,
     printable::{command_line, terminal},
 };
 use crate::{
@@ -35,6 +35,7 @@ pub fn write(document: &Document, colour: bool) -> Option<Vec<u8>> {
         Document::Alert(alert) => of_alert(alert, paint),
         Document::Update(_) => return None,
         Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat, paint)?,
+        Document::Finding(finding) => of_finding(finding, paint),
     };
     Some(line.into_bytes())
 }
@@ -66,8 +67,7 @@ fn of_event(event: &Event, paint: Paint) -> String {
 fn of_alert(alert: &Alert, paint: Paint) -> String {
     let Some(leader) = alert.leader() else { return String::new() };
     let (event, about) = (&alert.event, &leader.about);
-    let priority = paint
-        .with(priority_colour(about.priority), &format!("{:<8}", short_priority(about.priority)));
+    let priority = priority(about.priority, paint);
     let more = match alert.matched.len() {
         0 | 1 => String::new(),
         count => format!(" (+{} more)", count - 1),
@@ -97,6 +97,21 @@ fn of_heartbeat(heartbeat: &Heartbeat, paint: Paint) -> Option<String> {
             paint.with(RED, &format!("{lost} records were lost in the kernel since start")),
         )
     })
+}
+
+fn of_finding(finding: &Finding, paint: Paint) -> String {
+    format!(
+        "{} {} {} {}: {}",
+        paint.with(DIM, &clock(finding.timestamp_ns)),
+        priority(finding.priority, paint),
+        paint.with(CYAN, "runmon"),
+        paint.with(BOLD, finding.name),
+        terminal(finding.text.as_bytes()),
+    )
+}
+
+fn priority(priority: Priority, paint: Paint) -> String {
+    paint.with(priority_colour(priority), &format!("{:<8}", short_priority(priority)))
 }
 
 fn place(container: &Container) -> String {

@@ -57,6 +57,7 @@ impl Kept {
             Document::Alert(found) => alert("alert", found),
             Document::Update(found) => alert("update", found),
             Document::Heartbeat(_) => "heartbeat".to_owned(),
+            Document::Finding(_) => "finding".to_owned(),
         };
         self.documents.iter().map(one).collect()
     }

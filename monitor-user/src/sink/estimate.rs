@@ -22,6 +22,7 @@ pub(super) fn bytes(document: &Document) -> u64 {
         Document::Event(event) => of_event(event),
         Document::Alert(alert) | Document::Update(alert) => of_alert(alert),
         Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat),
+        Document::Finding(finding) => PART + finding.text.len(),
     };
     bytes as u64
 }
@@ -54,7 +55,10 @@ fn of_alert(alert: &Alert) -> usize {
     let of_matched = |matched: &Matched| {
         let fields: usize =
             matched.fields.iter().map(|(name, value)| PART / 2 + name.len() + value.len()).sum();
-        PART + matched.output.len() + fields
+        let gathered = matched.gathered.as_ref().map_or(0, |gathered| {
+            gathered.key.iter().map(|(field, value)| PART / 2 + field.len() + value.len()).sum()
+        });
+        PART + matched.output.len() + fields + gathered
     };
     of_event(&alert.event) + alert.matched.iter().map(of_matched).sum::<usize>()
 }

@@ -1,4 +1,5 @@
-//! A file, one line a document, rotated by size: `path`, `path.1` (newest) … `path.N`.
+//! A file, one line a document, rotated by size: `path`, `path.1` (newest) … `path.N`. Where that
+//! cannot be done, the file grows on, to [`GROWTH_MAX`] times its size.
 
 use std::{
     fs::{File, OpenOptions, rename},
@@ -12,6 +13,10 @@ use super::{
     lines::{Unwritten, join, write_all},
 };
 use crate::input::{no_waiting, require_regular};
+
+/// Times the size for rotation that a file may have while it cannot be rotated. What comes then is
+/// dropped: a full disk harms more than this sink.
+pub const GROWTH_MAX: u64 = 8;
 
 /// Where and how much.
 #[derive(Clone, Debug)]
@@ -30,6 +35,8 @@ pub struct FileSink {
     file: File,
     /// The last line in it was cut, and could not be taken out.
     torn: bool,
+    /// The last rotation failed, and that was logged.
+    unrotated: bool,
 }
 
 impl FileSink {
@@ -37,7 +44,7 @@ impl FileSink {
     pub fn open(name: &str, options: FileOptions) -> Result<Self, SinkError> {
         let (name, path) = (name.to_owned(), options.path.clone());
         match append(&options.path) {
-            Ok(file) => Ok(Self { options, file, torn: false }),
+            Ok(file) => Ok(Self { options, file, torn: false, unrotated: false }),
             Err(source) if source.kind() == io::ErrorKind::InvalidInput => {
                 Err(SinkError::NotRegular { name, path, source })
             }
@@ -69,9 +76,18 @@ impl FileSink {
             // Someone else moved or removed it: what comes now belongs into a new one.
             None => self.renew()?,
         };
-        if length > 0 && length.saturating_add(bytes.len() as u64) > self.options.rotate_bytes {
-            self.rotate()?;
-            length = self.renew()?;
+        let next = length.saturating_add(bytes.len() as u64);
+        if length > 0 && next > self.options.rotate_bytes {
+            match self.rotate() {
+                Ok(()) => {
+                    length = self.renew()?;
+                    self.unrotated = false;
+                }
+                Err(error) if next > self.options.rotate_bytes.saturating_mul(GROWTH_MAX) => {
+                    return Err(error);
+                }
+                Err(error) => self.grow_on(&error),
+            }
         }
         if self.torn {
             bytes.insert(0, b'\n');
@@ -85,6 +101,15 @@ impl FileSink {
             }
         }
         Ok(())
+    }
+
+    /// Says once that the file cannot be rotated.
+    fn grow_on(&mut self, error: &io::Error) {
+        if !self.unrotated {
+            let path = self.options.path.display();
+            tracing::error!(%path, %error, "cannot rotate the file of alerts: it grows on");
+        }
+        self.unrotated = true;
     }
 
     /// Opens the path anew. Returns how long that file is.

@@ -248,6 +248,7 @@ impl SinkOptions {
         match document {
             Document::Event(_) => self.events,
             Document::Heartbeat(_) => self.heartbeats,
+            Document::Finding(finding) => finding.priority <= self.minimum,
             Document::Alert(alert) | Document::Update(alert) => {
                 // Priorities sort from the gravest.
                 alert.leader().is_some_and(|leader| leader.about.priority <= self.minimum)

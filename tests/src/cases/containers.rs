@@ -32,7 +32,7 @@ fn twenty_at_once(stage: &Stage<'_>) {
         for name in &names {
             scope.spawn(move || {
                 // Its exec tells its name, so that a mistake is seen.
-                let container = runtime.run(name, &[image::TRIGGER, "nap", "60000", name]);
+                let container = runtime.run(name, &[image::TRIGGER, "nap", "600000", name]);
                 let report = container.trigger(&["open", "/etc/hosts"]);
                 assert_eq!(report.errno, 0);
             });

@@ -137,6 +137,9 @@ fn rules_are_read_again(stage: &Stage<'_>) {
     crate::wait::until("the daemon to refuse bad rules", || {
         daemon.log().contains("the old rules stay").then_some(())
     });
+    daemon.expect_document("a finding", |it| {
+        it["runmon"]["document"] == "finding" && it["rule"]["name"] == "Rules cannot be reloaded"
+    });
     let before = daemon.documents().iter().filter(|it| is_alert(it)).count();
     act();
     crate::wait::until("the first rule to match again", || {

@@ -153,6 +153,25 @@ impl Daemon {
     }
 }
 
+/// The time that one program took.
+#[derive(Clone, Debug)]
+pub(crate) struct ProgramTime {
+    /// What it is attached to.
+    pub(crate) attach: String,
+    /// Nanoseconds.
+    pub(crate) run_ns: f64,
+    /// Runs.
+    pub(crate) runs: f64,
+}
+
+impl ProgramTime {
+    fn of(program: &Value) -> Option<Self> {
+        let number = |name: &str| program.get(name).and_then(Value::as_f64);
+        let attach = program.get("attach")?.as_str()?.to_owned();
+        Some(Self { attach, run_ns: number("run_ns")?, runs: number("runs")? })
+    }
+}
+
 /// The numbers that a daemon ended with.
 pub(crate) struct End {
     heartbeat: Value,
@@ -174,11 +193,15 @@ impl End {
         self.sum("collapsed")
     }
 
-    /// Nanoseconds in all programs.
-    pub(crate) fn run_ns(&self) -> f64 {
+    /// What each program took, by what it is attached to.
+    pub(crate) fn programs(&self) -> Vec<ProgramTime> {
         let hooks = self.at("/runmon/hooks").and_then(Value::as_array).into_iter().flatten();
         let programs = hooks.filter_map(|hook| hook.get("programs")?.as_array()).flatten();
-        programs.filter_map(|program| program.get("run_ns")?.as_f64()).sum()
+        let mut times: Vec<ProgramTime> = programs.filter_map(ProgramTime::of).collect();
+        // Kinds share programs.
+        times.sort_by(|one, other| one.attach.cmp(&other.attach));
+        times.dedup_by(|one, other| one.attach == other.attach);
+        times
     }
 
     fn at(&self, pointer: &str) -> Option<&Value> {

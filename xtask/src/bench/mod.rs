@@ -149,7 +149,7 @@ fn bpf_time(place: &Place, mode: &Mode, report: &mut Report) -> Result<()> {
         let Some(daemon) = mode.start(place)? else { return Ok(()) };
         load::run(&place.directory, row.load)?;
         let end = daemon.stop()?;
-        row.bpf_ns = end.run_ns() / row.load.acts() as f64;
+        row.programs = end.programs();
         row.seen = end.submitted();
         row.collapsed = end.collapsed();
         row.lost_here = end.lost();

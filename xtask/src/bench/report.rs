@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::daemon::Mode;
+use super::daemon::{Mode, ProgramTime};
 use super::latency::Latency;
 use super::load::{Cost, Load};
 
@@ -12,8 +12,8 @@ pub(crate) struct Row {
     /// The load.
     pub(crate) load: &'static Load,
     modes: Vec<Cell>,
-    /// BPF nanoseconds an act.
-    pub(crate) bpf_ns: f64,
+    /// What each of our programs took in one run.
+    pub(crate) programs: Vec<ProgramTime>,
     /// Records of one run.
     pub(crate) seen: u64,
     /// Repeats of one run that were only counted.
@@ -33,7 +33,7 @@ impl Row {
     pub(crate) fn new(load: &'static Load, modes: &[Mode]) -> Self {
         let cell = |mode: &Mode| Cell { name: mode.name, costs: Vec::new(), lost: 0 };
         let modes = modes.iter().map(cell).collect();
-        Self { load, modes, bpf_ns: 0.0, seen: 0, collapsed: 0, lost_here: 0 }
+        Self { load, modes, programs: Vec::new(), seen: 0, collapsed: 0, lost_here: 0 }
     }
 
     pub(crate) fn add(&mut self, mode: usize, cost: Cost) {
@@ -47,6 +47,15 @@ impl Row {
         if let Some(cell) = self.modes.get_mut(mode) {
             cell.lost += lost;
         }
+    }
+
+    /// Nanoseconds in our programs an act.
+    fn bpf_ns(&self) -> f64 {
+        self.programs.iter().map(|program| program.run_ns).sum::<f64>() / self.acts()
+    }
+
+    fn acts(&self) -> f64 {
+        self.load.acts() as f64
     }
 
     fn cpu(&self, mode: &str) -> f64 {
@@ -117,23 +126,23 @@ impl Report {
             "own CPU s"
         );
         for row in &self.rows {
-            let acts = row.load.acts() as f64;
             println!(
                 "{:<24}{:>10.2}{:>8.2}{:>8.2}{:>9.2}{:>9.2}{:>9.2}{:>10.0}{:>9}{:>9}{:>7}{:>9.2}",
                 row.load.name,
-                row.cpu("none") / acts * 1e6,
+                row.cpu("none") / row.acts() * 1e6,
                 row.ratio("floor", "none"),
                 row.ratio("runmon", "none"),
                 row.ratio("runmon", "floor"),
                 row.ratio("no file rule", "none"),
                 row.ratio("shipped rules", "none"),
-                row.bpf_ns,
+                row.bpf_ns(),
                 row.seen,
                 row.collapsed,
                 row.lost_here,
                 row.median("runmon", |cost| cost.daemon_seconds),
             );
         }
+        self.print_programs();
         let (idle, latency) = (&self.idle, &self.latency);
         println!(
             "\nstart to watching {:.2} s; idle {:.2} % of a core; memory {:.1} MiB, ring {:.1} MiB",
@@ -144,6 +153,30 @@ impl Report {
             latency.idle.p50_ms, latency.idle.p99_ms, latency.loaded.p50_ms, latency.loaded.p99_ms
         );
         println!("user side alone: {}", self.throughput.line);
+    }
+
+    /// Where the BPF time goes: an act such as an exec runs the hooks of other acts too, as its
+    /// loader opens files and every system call passes the hooks of all of them.
+    fn print_programs(&self) {
+        println!(
+            "\n{:<24}{:<40}{:>10}{:>10}{:>11}",
+            "load", "program", "ns/act", "ns/run", "runs/act"
+        );
+        for row in &self.rows {
+            let mut programs: Vec<&ProgramTime> = row.programs.iter().collect();
+            programs.sort_by(|one, other| other.run_ns.total_cmp(&one.run_ns));
+            let all: f64 = programs.iter().map(|program| program.run_ns).sum();
+            for program in programs.iter().filter(|program| program.run_ns > all / 50.0) {
+                println!(
+                    "{:<24}{:<40}{:>10.0}{:>10.0}{:>11.2}",
+                    row.load.name,
+                    program.attach,
+                    program.run_ns / row.acts(),
+                    program.run_ns / program.runs,
+                    program.runs / row.acts(),
+                );
+            }
+        }
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -160,9 +193,15 @@ impl Report {
                 .collect();
             json!({ "mode": cell.name, "runs": costs, "lost": cell.lost })
         };
+        let program = |program: &ProgramTime| {
+            json!({
+                "attach": program.attach, "run_ns": program.run_ns, "runs": program.runs,
+            })
+        };
         let row = |row: &Row| {
             json!({
-                "load": row.load.name, "acts": row.load.acts(), "bpf_ns": row.bpf_ns,
+                "load": row.load.name, "acts": row.load.acts(), "bpf_ns": row.bpf_ns(),
+                "programs": row.programs.iter().map(program).collect::<Vec<_>>(),
                 "seen": row.seen, "repeats": row.collapsed, "lost": row.lost_here,
                 "modes": row.modes.iter().map(cell).collect::<Vec<_>>(),
             })

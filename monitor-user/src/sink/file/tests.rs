@@ -66,10 +66,16 @@ fn what_took_the_place_of_a_file_stays() {
     put(&mut sink, "first").unwrap();
     // In the way of a rotation.
     mkfifo(&numbered(&path, 1), Mode::S_IRWXU).unwrap();
-    assert!(put(&mut sink, "second").is_err());
+    put(&mut sink, "second").unwrap();
     assert!(fs::metadata(numbered(&path, 1)).unwrap().file_type().is_fifo());
-    assert_eq!(read(&path), "first\n");
+    assert_eq!(read(&path), "first\nsecond\n", "it grows on");
+    assert!(put(&mut sink, &"long ".repeat(4)).is_err(), "but not for ever");
     fs::remove_file(numbered(&path, 1)).unwrap();
+    put(&mut sink, "later").unwrap();
+    assert_eq!(
+        (read(&path), read(numbered(&path, 1))),
+        ("later\n".into(), "first\nsecond\n".into())
+    );
     // In the place of the file itself.
     fs::remove_file(&path).unwrap();
     mkfifo(&path, Mode::S_IRWXU).unwrap();

@@ -1,0 +1,24 @@
+//! [`Finding`]: what is wrong without an event to show for it, such as rules that cannot be read.
+
+use monitor_rules::Priority;
+
+/// A finding about the monitor itself. It goes where alerts go: who reads those must know when they
+/// may be silent for another reason than quiet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Number of the finding in this run, from 1.
+    pub sequence: u64,
+    /// When, nanoseconds since 1970.
+    pub timestamp_ns: i64,
+    /// What is found, always in the same words: it stands where the name of a rule does.
+    pub name: &'static str,
+    /// How much it matters.
+    pub priority: Priority,
+    /// What exactly, for people.
+    pub text: String,
+}
+
+/// The name of the finding that new rules cannot be used.
+pub const RULES_REFUSED: &str = "Rules cannot be reloaded";
+/// The name of the finding that hooks which new rules need cannot be attached.
+pub const HOOKS_REFUSED: &str = "Hooks for new rules cannot be attached";
