@@ -18,6 +18,7 @@ use crate::{
     limits::{LOSSES_SHOWN, RULES_SHOWN},
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, boottime_ns, clock_offset_ns},
+    logging::say,
     raw_event::CgroupKey,
     reload::Reloader,
     rules::Rules,
@@ -85,8 +86,9 @@ impl<O: CountedOutlet> Daemon<O> {
             None => {}
             Some(Ok(rules)) => self.set_rules(rules, live),
             Some(Err(why)) => {
-                tracing::error!("the old rules stay: {why}");
-                self.find(finding::RULES_REFUSED, format!("the old rules stay: {why}"));
+                let text = format!("the old rules stay: {why}");
+                say(&text);
+                self.find(finding::RULES_REFUSED, text);
             }
         }
     }
@@ -103,9 +105,9 @@ impl<O: CountedOutlet> Daemon<O> {
         if let Err(error) = live.set_kinds(&record_kinds(rules.kinds().union(self.kinds))) {
             self.find(finding::HOOKS_REFUSED, format!("{:#}", anyhow::Error::from(error)));
         }
-        tracing::info!(rules = rules.rules().len(), "the rules were read again");
         self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();
-        self.line.set_rules(rules);
+        self.line.set_rules(Arc::clone(&rules));
+        say(&format!("read the rules again: {} rules", rules.rules().len()));
     }
 
     /// Tells of something that is wrong with the monitor itself.

@@ -1,6 +1,10 @@
-//! The log on standard error: which messages, and with colours or without.
+//! Standard error: what is said to people in any case, and the log: which messages, and with
+//! colours or without.
 
-use std::{ffi::OsStr, io::IsTerminal as _};
+use std::{
+    ffi::OsStr,
+    io::{IsTerminal as _, Write as _},
+};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
@@ -19,6 +23,12 @@ pub fn init(level: &str) -> Result<(), Usage> {
         .with_writer(std::io::stderr)
         .init();
     Ok(())
+}
+
+/// A line for people, whatever is logged.
+pub fn say(text: &str) {
+    // Nobody may be there to read it.
+    drop(writeln!(std::io::stderr().lock(), "runmon: {text}"));
 }
 
 /// A word alone must be a level. The filter would take any other for the name of a part of the

@@ -32,6 +32,7 @@ use crate::{
     document::{Schema, Sender},
     env::EnvKeys,
     live::{Bell, LiveOptions},
+    logging::say,
     source::recording::RecordingError,
 };
 
@@ -217,13 +218,6 @@ fn say_unseen(live: &crate::live::Live) {
         let why: Vec<&str> = hook.refused.iter().map(|refusal| refusal.why.as_str()).collect();
         say(&format!("{} is not seen: {}", hook.kind.name(), why.join("; ")));
     }
-}
-
-/// A line on standard error, for people.
-fn say(text: &str) {
-    use std::io::Write as _;
-    // Nobody may be there to read it.
-    drop(writeln!(std::io::stderr().lock(), "runmon: {text}"));
 }
 
 /// Reads and compiles rules; what is wrong with them is said, and is the caller's to mend.

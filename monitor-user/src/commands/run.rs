@@ -130,11 +130,7 @@ pub(super) fn explain(error: crate::bpf::BpfError) -> anyhow::Error {
 }
 
 fn reloader(paths: Vec<std::path::PathBuf>, bell: Bell) -> Reloader {
-    let read = move || {
-        let rules = load_rules(&paths).map_err(|error| format!("{error:#}"))?;
-        say(&format!("read the rules again: {} rules", rules.rules().len()));
-        Ok(rules)
-    };
+    let read = move || load_rules(&paths).map_err(|error| format!("{error:#}"));
     Reloader::new(bell, Arc::new(read))
 }
 
