@@ -122,6 +122,11 @@ impl<E> RuleSet<E> {
         &self.rules
     }
 
+    /// Lets go of what only running the rules' tests needs: most of the text of a rule file.
+    pub fn forget_tests(&mut self) {
+        self.rules.iter_mut().for_each(|rule| rule.tests = Vec::new());
+    }
+
     /// The kinds of event that the enabled rules need to see.
     #[must_use]
     pub fn kinds(&self) -> KindSet {

@@ -196,10 +196,12 @@ impl Live {
             }
         }
         self.ask(consumer);
-        for record in seed::complete(&self.object.walk_tasks()?) {
+        let records = self.object.walk_tasks()?;
+        // Before the process table is filled, which then takes that room.
+        self.object.forget_types();
+        for record in seed::complete(&records) {
             consumer.take(Input::Record(&record));
         }
-        self.object.forget_types();
         Ok(())
     }
 

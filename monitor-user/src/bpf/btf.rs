@@ -2,7 +2,12 @@
 //!
 //! The format is that of the kernel's Documentation/bpf/btf.rst. Only what offsets need is read.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    fs::File,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io::Read as _,
+    path::Path,
+};
 
 use monitor_common::member::{ABSENT, MEMBERS, Member, MemberSpec, Need};
 
@@ -38,31 +43,37 @@ struct Type {
 }
 
 /// The types of the running kernel.
-pub struct KernelTypes {
-    data: Vec<u8>,
+pub struct KernelTypes<'d> {
+    data: &'d [u8],
     strings: usize,
     types: Vec<Type>,
-    by_name: HashMap<(u8, Vec<u8>), u32>,
+    /// Hash of kind and name, and number of the type; by hash. In one piece, which is given back
+    /// whole: sixty thousand names would leave the heap in shreds.
+    by_name: Vec<(u64, u32)>,
 }
 
-impl KernelTypes {
-    /// Reads the types that the running kernel shows.
-    pub fn read(path: &Path) -> Result<Self, BpfError> {
-        let data = std::fs::read(path)
-            .map_err(|source| BpfError::Btf { path: path.to_owned(), source })?;
-        Self::parse(data).ok_or(BpfError::BtfFormat {
-            path: path.to_owned(),
-            what: "it is cut, or of another byte order",
-        })
-    }
+/// Room that is asked for to read the types into: address space, of which only what is written to
+/// takes memory. From 32 MiB on, the C library gives a block back to the kernel when it is freed,
+/// and goes on to do so with lesser ones; a block of five keeps that much unused on the heap ever
+/// after (mallopt(3), `M_MMAP_THRESHOLD`).
+const ROOM: usize = 33 << 20;
 
+/// Reads the types that the running kernel shows.
+pub fn read(path: &Path) -> Result<Vec<u8>, BpfError> {
+    let refused = |source| BpfError::Btf { path: path.to_owned(), source };
+    let mut data = Vec::with_capacity(ROOM);
+    File::open(path).and_then(|mut file| file.read_to_end(&mut data)).map_err(refused)?;
+    Ok(data)
+}
+
+impl<'d> KernelTypes<'d> {
     /// Parses BTF data; None where it is cut or malformed.
     #[must_use]
-    pub fn parse(data: Vec<u8>) -> Option<Self> {
+    pub fn parse(data: &'d [u8]) -> Option<Self> {
         if u16::from_ne_bytes(data.get(0..2)?.try_into().ok()?) != MAGIC {
             return None;
         }
-        let word = |at| word(&data, at);
+        let word = |at| word(data, at);
         let header = word(4)? as usize;
         let mut at = header.checked_add(word(8)? as usize)?;
         let end = at.checked_add(word(12)? as usize)?;
@@ -83,16 +94,32 @@ impl KernelTypes {
             });
             at += 12 + tail_bytes(kind, entries)?;
         }
-        let mut known = Self { data, strings, types, by_name: HashMap::new() };
+        let mut known = Self { data, strings, types, by_name: Vec::with_capacity(names.len()) };
         for (index, (kind, name)) in names.into_iter().enumerate() {
             let text = known.string(name)?;
             let tracepoint = kind == KIND_TYPEDEF && text.starts_with(TRACEPOINT.as_bytes());
             if (tracepoint || matches!(kind, KIND_STRUCT | KIND_ENUM | KIND_FUNC)) && name != 0 {
-                let key = (kind, text.to_vec());
-                known.by_name.entry(key).or_insert(u32::try_from(index).ok()? + 1);
+                let hash = hash(kind, text);
+                known.by_name.push((hash, u32::try_from(index).ok()? + 1));
             }
         }
+        known.by_name.sort_unstable();
         Some(known)
+    }
+
+    /// The first type of that kind and name.
+    fn named(&self, kind: u8, name: &[u8]) -> Option<u32> {
+        let hash = hash(kind, name);
+        let first = self.by_name.partition_point(|(known, _)| *known < hash);
+        let same = self.by_name.get(first..)?.iter().take_while(|(known, _)| *known == hash);
+        same.map(|(_, id)| *id).find(|id| self.is_named(*id, kind, name))
+    }
+
+    fn is_named(&self, id: u32, kind: u8, name: &[u8]) -> bool {
+        let Some(found) = self.kind(id).filter(|found| found.kind == kind) else { return false };
+        // The name stands first of the three words before the members.
+        let written = found.at.checked_sub(12).and_then(|at| word(self.data, at));
+        written.and_then(|at| self.string(at)) == Some(name)
     }
 
     /// The offset of every member that the programs read, for the global `OFFSETS`.
@@ -131,22 +158,23 @@ impl KernelTypes {
     /// Whether the kernel has a function of that name.
     #[must_use]
     pub fn has_function(&self, name: &str) -> bool {
-        self.by_name.contains_key(&(KIND_FUNC, name.into()))
+        self.named(KIND_FUNC, name.as_bytes()).is_some()
     }
 
     /// Whether a tracepoint hands its programs a pointer as this argument, from 0.
     #[must_use]
     pub fn tracepoint_has_pointer(&self, name: &str, argument: usize) -> bool {
         let pointer = || {
-            let named = (KIND_TYPEDEF, format!("{TRACEPOINT}{name}").into_bytes());
-            let to_function = self.kind(self.resolve(*self.by_name.get(&named)?)?)?;
+            let name = format!("{TRACEPOINT}{name}");
+            let typedef = self.named(KIND_TYPEDEF, name.as_bytes())?;
+            let to_function = self.kind(self.resolve(typedef)?)?;
             let function = self.kind(self.resolve(to_function.size_or_type)?)?;
             // The first parameter is the tracepoint's own.
             let parameter = argument + 1;
             if function.kind != KIND_FUNC_PROTO || parameter >= function.entries {
                 return None;
             }
-            let of = word(&self.data, function.at + 8 * parameter + 4)?;
+            let of = word(self.data, function.at + 8 * parameter + 4)?;
             Some(self.kind(self.resolve(of)?)?.kind == KIND_POINTER)
         };
         pointer().unwrap_or(false)
@@ -155,21 +183,21 @@ impl KernelTypes {
     /// Value of an enum's variant.
     #[must_use]
     pub fn enum_value(&self, name: &str, variant: &str) -> Option<u32> {
-        let found = self.kind(*self.by_name.get(&(KIND_ENUM, name.into()))?)?;
+        let found = self.kind(self.named(KIND_ENUM, name.as_bytes())?)?;
         (0..found.entries).find_map(|index| {
             let at = found.at + 8 * index;
-            let named = self.string(word(&self.data, at)?)? == variant.as_bytes();
-            if named { word(&self.data, at + 4) } else { None }
+            let named = self.string(word(self.data, at)?)? == variant.as_bytes();
+            if named { word(self.data, at + 4) } else { None }
         })
     }
 
     fn size(&self, container: &str) -> Option<u32> {
-        let id = *self.by_name.get(&(KIND_STRUCT, container.into()))?;
+        let id = self.named(KIND_STRUCT, container.as_bytes())?;
         Some(self.kind(id)?.size_or_type)
     }
 
     fn offset(&self, spec: &MemberSpec) -> Option<u32> {
-        let container = *self.by_name.get(&(KIND_STRUCT, spec.container.into()))?;
+        let container = self.named(KIND_STRUCT, spec.container.as_bytes())?;
         spec.path.split('|').find_map(|spelling| {
             let (mut id, mut total) = (container, 0);
             for name in spelling.split('.') {
@@ -189,8 +217,8 @@ impl KernelTypes {
         }
         (0..found.entries).find_map(|index| {
             let at = found.at + 12 * index;
-            let (member, of) = (word(&self.data, at)?, word(&self.data, at + 4)?);
-            let mut bits = word(&self.data, at + 8)?;
+            let (member, of) = (word(self.data, at)?, word(self.data, at + 4)?);
+            let mut bits = word(self.data, at + 8)?;
             if found.bitfields {
                 bits &= 0x00ff_ffff;
             }
@@ -233,6 +261,12 @@ fn tail_bytes(kind: u8, entries: usize) -> Option<usize> {
         2 | 7..=12 | 16 | 18 => 0,
         _ => return None,
     })
+}
+
+fn hash(kind: u8, name: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (kind, name).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn word(data: &[u8], at: usize) -> Option<u32> {

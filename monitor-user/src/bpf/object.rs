@@ -67,7 +67,11 @@ impl Object {
     /// Makes the maps; loads no program yet.
     pub fn load(options: &LoadOptions) -> Result<Self, BpfError> {
         let path = Path::new(btf::VMLINUX);
-        let types = btf::KernelTypes::read(path)?;
+        let data = btf::read(path)?;
+        let types = btf::KernelTypes::parse(&data).ok_or_else(|| BpfError::BtfFormat {
+            path: path.to_owned(),
+            what: "it is cut, or of another byte order",
+        })?;
         let offsets = types.offsets()?;
         // The helper that hands out the running task as a typed pointer: Linux 5.11.
         let floor = u8::from(options.floor);
@@ -80,7 +84,8 @@ impl Object {
         let log_level = if options.kernel_log { 5_u8 } else { 0 };
         let completes_requests = types.tracepoint_has_pointer("io_uring_complete", 1);
         drop(types);
-        let btf = read_btf()?;
+        let btf = parse_btf(&data)?;
+        drop(data);
         let ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .override_global(settings::OFFSETS, &offsets, true)
@@ -291,14 +296,15 @@ impl Object {
     }
 }
 
-fn read_btf() -> Result<Btf, BpfError> {
-    Btf::from_sys_fs().map_err(|source| BpfError::Load(Box::new(source.into())))
+fn parse_btf(data: &[u8]) -> Result<Btf, BpfError> {
+    Btf::parse(data, aya::Endianness::default())
+        .map_err(|source| BpfError::Load(Box::new(source.into())))
 }
 
 fn kernel_btf(btf: &mut Option<Btf>) -> Result<&Btf, BpfError> {
     Ok(match btf {
         Some(btf) => btf,
-        none => none.insert(read_btf()?),
+        none => none.insert(parse_btf(&btf::read(Path::new(btf::VMLINUX))?)?),
     })
 }
 

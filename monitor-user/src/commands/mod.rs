@@ -220,9 +220,12 @@ fn say_unseen(live: &crate::live::Live) {
     }
 }
 
-/// Reads and compiles rules; what is wrong with them is said, and is the caller's to mend.
+/// Reads and compiles rules to match events with; what is wrong with them is said, and is the
+/// caller's to mend.
 fn load_rules(paths: &[std::path::PathBuf]) -> anyhow::Result<Arc<crate::rules::Rules>> {
-    rules::load(paths).map(Arc::new)
+    let mut rules = rules::load(paths)?;
+    rules.forget_tests();
+    Ok(Arc::new(rules))
 }
 
 #[cfg(test)]
