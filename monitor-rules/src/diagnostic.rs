@@ -81,6 +81,10 @@ codes! {
     AllKinds = "all-kinds", Warning;
     /// An event type that exists but is never observed.
     UnobservedEventType = "unobserved-event-type", Warning;
+    /// A field that exists but has no value in any event.
+    UnobservedField = "unobserved-field", Warning;
+    /// A field that tells less here than its name says.
+    PartlyObserved = "partly-observed", Warning;
     /// `!=` on a field with several values.
     AmbiguousNotEqual = "ambiguous-not-equal", Warning;
     /// A word in a list that looks like the name of a list.

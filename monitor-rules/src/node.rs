@@ -102,6 +102,20 @@ impl<E> Node<E> {
         }
     }
 
+    /// Calls `each` with every check that no event that is observed can make true.
+    pub(crate) fn unobserved(&self, each: &mut dyn FnMut(&str)) {
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => {
+                nodes.iter().for_each(|node| node.unobserved(each));
+            }
+            Self::Not(node) => node.unobserved(each),
+            Self::Macro(shared) => shared.node.unobserved(each),
+            Self::Kinds(test) if test.kinds.is_empty() => each(&test.text),
+            Self::Leaf(leaf) if leaf.kinds().is_empty() => each(&leaf.text),
+            Self::Kinds(_) | Self::Leaf(_) => {}
+        }
+    }
+
     /// Calls `each` with every field in it and its argument, repeats included.
     pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
         match self {

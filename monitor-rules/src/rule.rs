@@ -421,12 +421,17 @@ fn warn_of_kinds<E>(
 ) {
     let place: Place = name.place;
     if condition.kinds().is_empty() {
-        let message = format!("rule `{}` can never match", name.value);
-        let problem = Problem::new(Code::NeverMatches, message).help(format!(
-            "no kind of event has the `{}` and all the fields that it asks for",
-            schema.type_field
-        ));
-        compiler.reports.push(place, problem);
+        let mut unseen = BTreeSet::new();
+        condition.node().unobserved(&mut |check| unseen.extend([format!("`{check}`")]));
+        let why = if unseen.is_empty() {
+            let of = schema.type_field;
+            format!("no kind of event has the `{of}` and all the fields that it asks for")
+        } else {
+            let checks: Vec<String> = unseen.into_iter().collect();
+            format!("nothing that is observed can make this true: {}", checks.join(", "))
+        };
+        let message = format!("rule `{}` can never fire here: {why}", name.value);
+        compiler.reports.push(place, Problem::new(Code::NeverMatches, message));
     } else if condition.kinds() == schema.all_kinds() {
         let message = format!("rule `{}` is tried on events of every kind", name.value);
         let problem = Problem::new(Code::AllKinds, message)

@@ -148,7 +148,8 @@ pub struct Field<E: ?Sized + 'static> {
     /// The argument that it takes.
     pub arg: ArgRule,
     /// The kinds of event in which it can have a value. For every other kind it must answer
-    /// [`Value::Absent`]: rules are not even tried there.
+    /// [`Value::Absent`]: rules are not even tried there. Empty for a field that is known, and
+    /// that no event has: rules that use it load, with a warning.
     pub kinds: KindSet,
     /// One sentence for the reference.
     pub doc: &'static str,
@@ -173,6 +174,9 @@ pub struct Schema<E: ?Sized + 'static> {
     /// What [`Schema::type_field`] may be compared with, and the kinds that this stands for: none
     /// for a type that exists but is not observed.
     pub types: &'static [(&'static str, KindSet)],
+    /// Fields that tell less than their names say, with what they leave out: rules that use one
+    /// load, with a warning.
+    pub partly: &'static [(&'static str, &'static str)],
 }
 
 impl<E: ?Sized> Schema<E> {
@@ -197,9 +201,9 @@ impl<E: ?Sized> Schema<E> {
             if !field.name.contains('.') {
                 found.push(format!("field `{}` has no dot", field.name));
             }
-            if field.kinds.intersection(self.all_kinds()).is_empty() {
-                found.push(format!("field `{}` has no kinds", field.name));
-            }
+        }
+        for (name, _) in self.partly.iter().filter(|(name, _)| !seen.contains_key(name)) {
+            found.push(format!("`{name}`, which tells only a part, is not a field"));
         }
         if !seen.contains_key(self.type_field) {
             found.push(format!("type field `{}` is not a field", self.type_field));

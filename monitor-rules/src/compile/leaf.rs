@@ -183,7 +183,7 @@ impl<E> Compiler<'_, E> {
             other => (other, false),
         };
         if matches!(op, Op::Eq | Op::Ne | Op::In | Op::Intersects) {
-            self.check_types(words)?;
+            self.check_types(op, words)?;
         }
         let fits =
             self.schema.types.iter().filter(|(name, _)| matcher.matches_bytes(name.as_bytes()));
@@ -191,7 +191,7 @@ impl<E> Compiler<'_, E> {
         Some(if negated { kinds.complement() } else { kinds })
     }
 
-    fn check_types(&mut self, words: &[Word]) -> Option<()> {
+    fn check_types(&mut self, op: Op, words: &[Word]) -> Option<()> {
         let types = self.schema.types;
         let mut all_known = true;
         for word in words {
@@ -203,13 +203,14 @@ impl<E> Compiler<'_, E> {
                 all_known = false;
             }
         }
-        let observed =
-            |word: &Word| types.iter().any(|(name, kinds)| *name == word.text && !kinds.is_empty());
-        if let [first, ..] = words
-            && all_known
-            && !words.iter().any(observed)
+        let is_unobserved =
+            |word: &&Word| types.iter().any(|(name, kinds)| *name == word.text && kinds.is_empty());
+        let unobserved: Vec<&Word> = words.iter().filter(is_unobserved).collect();
+        if let [first, ..] = *unobserved
+            && op != Op::Ne
         {
-            let message = format!("events of type `{}` are not observed", first.text);
+            let names: Vec<String> = unobserved.iter().map(|w| format!("`{}`", w.text)).collect();
+            let message = format!("events of type {} are not observed", names.join(", "));
             self.reports.push(first.place, Problem::new(Code::UnobservedEventType, message));
         }
         all_known.then_some(())

@@ -26,7 +26,12 @@ impl<E> Compiler<'_, E> {
 
     fn field(&mut self, reference: &FieldRef, text: &Text) -> Option<Term<E>> {
         match look_up(self.schema, &reference.name, reference.arg.as_ref()) {
-            Ok((field, arg)) => Some(Term::Field { field, arg }),
+            Ok((field, arg)) => {
+                if let Some(problem) = self.seen_less(field) {
+                    self.report(text, reference.span, problem);
+                }
+                Some(Term::Field { field, arg })
+            }
             Err((at_arg, problem)) => {
                 let arg_span = reference.arg.as_ref().map(|arg| arg.span);
                 let span = if at_arg { arg_span.unwrap_or(reference.span) } else { reference.span };
@@ -34,6 +39,19 @@ impl<E> Compiler<'_, E> {
                 None
             }
         }
+    }
+
+    /// What a field leaves unseen that a rule may be about.
+    fn seen_less(&self, field: &Field<E>) -> Option<Problem> {
+        let name = field.name;
+        if field.kinds.is_empty() {
+            let message = format!("no event has `{name}`: what is compared with it never holds");
+            let why = Some(field.doc.to_owned()).filter(|doc| !doc.is_empty());
+            return Some(Problem::new(Code::UnobservedField, message).maybe_help(why));
+        }
+        let (_, left_out) = self.schema.partly.iter().find(|(partly, _)| *partly == name)?;
+        let message = format!("`{name}` tells only a part: {left_out}");
+        Some(Problem::new(Code::PartlyObserved, message))
     }
 
     fn call(&mut self, call: &Call, text: &Text) -> Option<Term<E>> {

@@ -314,8 +314,8 @@ fn warnings() {
     check(
         "evt.type = execve and fd.name = x",
         "",
-        &["f:1:9: warning[never-matches]: rule `r` can never match; no kind of event has the \
-           `evt.type` and all the fields that it asks for"],
+        &["f:1:9: warning[never-matches]: rule `r` can never fire here: no kind of event has \
+           the `evt.type` and all the fields that it asks for"],
     );
     check(
         "proc.name = x",
@@ -327,12 +327,36 @@ fn warnings() {
         "evt.type = brk",
         "",
         &[
-            "f:1:9: warning[never-matches]: rule `r` can never match; no kind of event has the \
-             `evt.type` and all the fields that it asks for",
+            "f:1:9: warning[never-matches]: rule `r` can never fire here: nothing that is \
+             observed can make this true: `evt.type = brk`",
             "f:3:25: warning[unobserved-event-type]: events of type `brk` are not observed",
         ],
     );
-    check("evt.type in (brk, open)", "", &[]);
+    check(
+        "evt.type in (brk, open)",
+        "",
+        &["f:3:27: warning[unobserved-event-type]: events of type `brk` are not observed"],
+    );
+    check("evt.type != brk and evt.type = open", "", &[]);
+    check(
+        "evt.type = open and (fd.unseen = x or fd.part = y)",
+        "",
+        &[
+            "f:3:35: warning[unobserved-field]: no event has `fd.unseen`: what is compared with \
+             it never holds",
+            "f:3:52: warning[partly-observed]: `fd.part` tells only a part: the other part",
+        ],
+    );
+    check(
+        "evt.type = open and fd.unseen = x",
+        "",
+        &[
+            "f:1:9: warning[never-matches]: rule `r` can never fire here: nothing that is \
+             observed can make this true: `fd.unseen = x`",
+            "f:3:34: warning[unobserved-field]: no event has `fd.unseen`: what is compared with \
+             it never holds",
+        ],
+    );
     check(
         "evt.type = open and proc.aname != x",
         "",

@@ -110,6 +110,8 @@ static FIELDS: &[Field<Toy>] = &[
     one!("fd.path", Str, KindSet::of(&[OPEN])),
     one!("fd.ip", Ip, KindSet::of(&[CONNECT])),
     one!("fd.port", Int, KindSet::of(&[CONNECT])),
+    one!("fd.unseen", Str, KindSet::EMPTY),
+    one!("fd.part", Str, KindSet::of(&[OPEN])),
     Field {
         name: "proc.aname",
         ty: Type::Str,
@@ -154,6 +156,7 @@ pub(super) static SCHEMA: Schema<Toy> = Schema {
         ("connect", KindSet::of(&[CONNECT])),
         ("brk", KindSet::EMPTY),
     ],
+    partly: &[("fd.part", "the other part")],
 };
 
 pub(super) fn compile(text: &str) -> Condition<Toy> {

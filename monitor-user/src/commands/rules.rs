@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::Context as _;
 use monitor_rules::{
-    Diagnostic, Loaded, RuleFile, Severity,
+    Code, Diagnostic, Loaded, RuleFile, Severity,
     limits::{FILE_BYTES_MAX, FILES_MAX},
 };
 
@@ -56,6 +56,10 @@ pub fn check(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
         report::count(errors, "error"),
         report::count(found.len() - errors, "warning"),
     ));
+    let silent = found.iter().filter(|d| d.code == Code::NeverMatches).count();
+    if silent > 0 {
+        text.push_str(&format!("{} can never fire here\n", report::count(silent, "rule")));
+    }
     show(&text)?;
     Ok(if errors > 0 { ExitCode::from(BAD_RULES) } else { ExitCode::SUCCESS })
 }

@@ -37,10 +37,14 @@ pub static SCHEMA: Schema<Event> = Schema {
     time_of: |event| event.timestamp_ns,
     type_field: "evt.type",
     types: &types::TYPES,
+    partly: PARTLY,
 };
 
+/// Fields that tell less than the name says.
+const PARTLY: &[(&str, &str)] = &[("evt.is_open_read", "opens for reading alone are not observed")];
+
 /// The families of fields, in the order of the reference.
-const FAMILIES: [&[Field<Event>]; 8] = [
+const FAMILIES: [&[Field<Event>]; 9] = [
     fields::event::FIELDS,
     fields::process::FIELDS,
     fields::program::FIELDS,
@@ -49,6 +53,7 @@ const FAMILIES: [&[Field<Event>]; 8] = [
     fields::socket::FIELDS,
     fields::user::FIELDS,
     fields::container::FIELDS,
+    fields::unobserved::FIELDS,
 ];
 
 static FIELDS: [Field<Event>; count()] = joined();
@@ -116,15 +121,28 @@ pub fn kind_names(kinds: KindSet) -> Vec<&'static str> {
     if kinds.intersection(ALL) == ALL {
         return vec!["all"];
     }
+    if kinds.is_empty() {
+        return vec!["none"];
+    }
     kinds.iter().filter_map(|kind| Action::KINDS.get(usize::from(kind)).copied()).collect()
 }
 
-/// The reference of all fields as a Markdown table.
+/// The reference of all fields as Markdown tables: those that events have, and the others.
 #[must_use]
 pub fn field_table_markdown() -> String {
+    let (seen, unseen): (Vec<_>, Vec<_>) =
+        SCHEMA.fields.iter().partition(|field| !field.kinds.is_empty());
+    format!(
+        "{}\n## Known, and in no event\n\nRule files that use them load, with a warning.\n\n{}",
+        table(&seen),
+        table(&unseen)
+    )
+}
+
+fn table(fields: &[&Field<Event>]) -> String {
     let mut table =
         String::from("| field | type | events | meaning |\n| --- | --- | --- | --- |\n");
-    for field in SCHEMA.fields {
+    for field in fields {
         let (name, kinds) = (written_name(field), kind_names(field.kinds).join(", "));
         // Writing to a string cannot fail.
         writeln!(table, "| `{name}` | {} | {kinds} | {} |", field.ty.name(), field.doc)

@@ -7,6 +7,7 @@ pub(super) mod event;
 pub(super) mod process;
 pub(super) mod program;
 pub(super) mod socket;
+pub(super) mod unobserved;
 pub(super) mod user;
 
 use std::borrow::Cow;
