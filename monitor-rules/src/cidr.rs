@@ -1,37 +1,123 @@
-//! Blocks of IP addresses.
+//! Blocks of IP addresses, and sets of them.
 
 use std::net::IpAddr;
 
-/// An address with the number of bits that count: all of them for a single address.
+/// A block of addresses: all from the first to the last. A single address is a block of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cidr {
-    base: IpAddr,
-    bits: u8,
+pub(crate) enum Cidr {
+    V4(u32, u32),
+    V6(u128, u128),
 }
 
 impl Cidr {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (ip, bits) = match text.split_once('/') {
-            Some((ip, bits)) => (ip, Some(bits.parse::<u8>().ok()?)),
+            Some((ip, bits)) => (ip, Some(bits.parse::<u32>().ok()?)),
             None => (text, None),
         };
-        let base = ip.parse::<IpAddr>().ok()?;
-        let width = if base.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(width);
-        (bits <= width).then_some(Self { base, bits })
+        match ip.parse::<IpAddr>().ok()? {
+            IpAddr::V4(ip) => {
+                // The bits that do not count; all of them where the block is everything.
+                let free = 32_u32.checked_sub(bits.unwrap_or(32))?;
+                let rest = u32::MAX.checked_shr(32 - free).unwrap_or(0);
+                let first = ip.to_bits() & !rest;
+                Some(Self::V4(first, first | rest))
+            }
+            IpAddr::V6(ip) => {
+                let free = 128_u32.checked_sub(bits.unwrap_or(128))?;
+                let rest = u128::MAX.checked_shr(128 - free).unwrap_or(0);
+                let first = ip.to_bits() & !rest;
+                Some(Self::V6(first, first | rest))
+            }
+        }
+    }
+}
+
+/// Addresses, as ranges in ascending order of which no two touch: a look-up is a binary search.
+#[derive(Debug, Default)]
+pub(crate) struct IpSet {
+    v4: Box<[(u32, u32)]>,
+    v6: Box<[(u128, u128)]>,
+}
+
+impl IpSet {
+    pub(crate) fn new(blocks: &[Cidr]) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for block in blocks {
+            match *block {
+                Cidr::V4(first, last) => v4.push((first, last)),
+                Cidr::V6(first, last) => v6.push((first, last)),
+            }
+        }
+        Self { v4: joined(v4), v6: joined(v6) }
     }
 
-    pub(crate) fn contains(self, ip: IpAddr) -> bool {
-        match (self.base, ip) {
-            (IpAddr::V4(base), IpAddr::V4(ip)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
-                (base.to_bits() ^ ip.to_bits()) & mask == 0
-            }
-            (IpAddr::V6(base), IpAddr::V6(ip)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
-                (base.to_bits() ^ ip.to_bits()) & mask == 0
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+    pub(crate) fn contains(&self, ip: IpAddr) -> bool {
+        match ip {
+            IpAddr::V4(ip) => is_within(&self.v4, ip.to_bits()),
+            IpAddr::V6(ip) => is_within(&self.v6, ip.to_bits()),
+        }
+    }
+}
+
+/// Sorts ranges, and joins those that overlap.
+fn joined<T: Copy + Ord>(mut ranges: Vec<(T, T)>) -> Box<[(T, T)]> {
+    ranges.sort_unstable();
+    let mut joined: Vec<(T, T)> = Vec::with_capacity(ranges.len());
+    for (first, last) in ranges {
+        match joined.last_mut() {
+            Some((_, end)) if first <= *end => *end = last.max(*end),
+            _ => joined.push((first, last)),
+        }
+    }
+    joined.into()
+}
+
+fn is_within<T: Copy + Ord>(ranges: &[(T, T)], address: T) -> bool {
+    let behind = ranges.partition_point(|(first, _)| *first <= address);
+    let candidate = behind.checked_sub(1).and_then(|at| ranges.get(at));
+    candidate.is_some_and(|(_, last)| address <= *last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(blocks: &[&str]) -> IpSet {
+        IpSet::new(&blocks.iter().map(|text| Cidr::parse(text).unwrap()).collect::<Vec<_>>())
+    }
+
+    fn holds(set: &IpSet, address: &str) -> bool {
+        set.contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn blocks_hold_their_ends_and_no_more() {
+        let set = set(&["10.1.2.3/8", "192.0.2.7", "198.51.100.0/31", "2001:db8::5/64", "::1"]);
+        for inside in ["10.0.0.0", "10.255.255.255", "192.0.2.7", "198.51.100.1"] {
+            assert!(holds(&set, inside), "{inside}");
+        }
+        for outside in ["9.255.255.255", "11.0.0.0", "192.0.2.6", "192.0.2.8", "198.51.100.2"] {
+            assert!(!holds(&set, outside), "{outside}");
+        }
+        assert!(holds(&set, "2001:db8::ffff:ffff:ffff:ffff") && holds(&set, "::1"));
+        assert!(!holds(&set, "2001:db8:0:1::") && !holds(&set, "::2"));
+    }
+
+    #[test]
+    fn blocks_overlap_as_they_like() {
+        let set = set(&["10.0.0.0/24", "10.0.0.0/8", "10.0.0.64/26", "10.0.1.1", "11.0.0.0/8"]);
+        assert_eq!(set.v4.len(), 2);
+        assert!(holds(&set, "10.200.0.1") && holds(&set, "11.0.0.1") && !holds(&set, "12.0.0.0"));
+        let all = super::tests::set(&["0.0.0.0/0", "::/0"]);
+        assert!(holds(&all, "255.255.255.255") && holds(&all, "0.0.0.0") && holds(&all, "ffff::"));
+        assert!(!set.contains("::".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_block() {
+        for text in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "a", "10.0.0.1/", "10.0.0.1/-1"] {
+            assert_eq!(Cidr::parse(text), None, "{text}");
         }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct At<T> {
 pub(crate) struct ListDefinition {
     pub(crate) name: At<String>,
     pub(crate) items: Option<Vec<At<String>>>,
+    /// The file that its values stand in, in place of `items`.
+    pub(crate) file: Option<At<String>>,
     pub(crate) overrides: Overrides,
 }
 

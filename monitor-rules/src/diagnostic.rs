@@ -59,6 +59,8 @@ codes! {
     FieldArgument = "field-argument", Error;
     /// A value or an operator that does not fit the type of the field.
     TypeMismatch = "type-mismatch", Error;
+    /// A file of values that cannot be read.
+    ValuesFile = "values-file", Error;
     /// A macro that is not defined.
     UnknownMacro = "unknown-macro", Error;
     /// A list that is not defined.

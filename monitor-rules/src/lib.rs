@@ -42,6 +42,7 @@
 //!     time_of: |_| 0,
 //!     type_field: "evt.type",
 //!     types: &[("execve", EXEC)],
+//!     partly: &[],
 //! };
 //!
 //! let file = RuleFile {
@@ -79,6 +80,7 @@ mod text;
 
 mod definition;
 mod document;
+mod indicators;
 mod library;
 mod yaml;
 
@@ -124,6 +126,7 @@ pub use diagnostic::{Code, Diagnostic, Severity};
 pub use eval::{Tri, Undecided};
 pub use exception::RuleException;
 pub use explain::{Explained, Part};
+pub use indicators::ReadValues;
 pub use kind::KindSet;
 pub use matching::Scratch;
 pub use priority::Priority;

@@ -27,8 +27,11 @@ pub const CONDITION_DEPTH_MAX: usize = 64;
 /// grow as powers of two; this bounds the cost of one evaluation.
 pub const CONDITION_TERMS_MAX: usize = 50_000;
 
-/// Values of one list after the lists that it names are expanded.
-pub const LIST_ITEMS_MAX: usize = 100_000;
+/// Values of one list after the lists that it names are expanded: about 100 MiB of texts.
+pub const LIST_ITEMS_MAX: usize = 1_000_000;
+
+/// Bytes of a file of values.
+pub const INDICATOR_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Bytes that one compiled `regex` or `glob` may take.
 pub const REGEX_BYTES_MAX: usize = 1024 * 1024;

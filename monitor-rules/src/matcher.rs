@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 use regex::bytes::Regex;
 
 use crate::ast::Op;
-use crate::cidr::Cidr;
+use crate::cidr::IpSet;
 use crate::path_set::PathSet;
 use crate::value::Value;
 
@@ -17,7 +17,7 @@ pub(crate) enum Matcher {
     Bool(Box<[bool]>),
     Int(Op, i64),
     IntIn(Box<[i64]>),
-    Ip(Box<[Cidr]>),
+    Ip(Box<IpSet>),
     Str(StrSet),
     Contains(Box<Finder<'static>>),
     StartsWith(Box<[u8]>),
@@ -40,7 +40,7 @@ impl Matcher {
             (Self::Bool(all), Value::Bool(yes)) => all.contains(yes),
             (Self::Int(op, right), Value::Int(left)) => compare(*op, left, right),
             (Self::IntIn(all), Value::Int(number)) => all.binary_search(number).is_ok(),
-            (Self::Ip(all), Value::Ip(ip)) => all.iter().any(|cidr| cidr.contains(*ip)),
+            (Self::Ip(all), Value::Ip(ip)) => all.contains(*ip),
             (_, Value::Str(text)) => self.matches_bytes(text),
             _ => false,
         }

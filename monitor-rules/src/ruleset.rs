@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::compile::Compiler;
 use crate::diagnostic::{Code, Diagnostic, Problem, Reports, Severity};
 use crate::document;
+use crate::indicators::{self, ReadValues};
 use crate::kind::KindSet;
 use crate::library::Library;
 use crate::matching::{Matching, Scratch};
@@ -62,8 +63,20 @@ impl<E> RuleSet<E> {
     /// what could not be used is in the diagnostics.
     #[must_use]
     pub fn load(schema: &'static Schema<E>, files: &[RuleFile<'_>]) -> Loaded<E> {
+        Self::load_with(schema, files, &|_, _| Err("files of values are not read here".to_owned()))
+    }
+
+    /// Loads rule files that may have lists whose values stand in files of their own; `read` gets
+    /// those.
+    #[must_use]
+    pub fn load_with(
+        schema: &'static Schema<E>,
+        files: &[RuleFile<'_>],
+        read: ReadValues<'_>,
+    ) -> Loaded<E> {
         let mut reports = Reports::default();
-        let definitions = document::read_files(files, &mut reports);
+        let mut definitions = document::read_files(files, &mut reports);
+        indicators::fill(&mut definitions, read, &mut reports);
         let library = Library::gather(definitions, &mut reports);
         let mut compiler = Compiler::new(schema, &library, &mut reports);
         let mut rules = Vec::new();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ast::{Check, Modifier, Op, Operand, Test as Written};
-use crate::cidr::Cidr;
+use crate::cidr::{Cidr, IpSet};
 use crate::diagnostic::{Code, Problem};
 use crate::glob;
 use crate::kind::KindSet;
@@ -242,7 +242,9 @@ fn one(ty: Type, op: Op, words: &[Word]) -> Made {
     }
     match ty {
         Type::Bool => typed(words, parse_bool).map(Matcher::Bool),
-        Type::Ip => typed(words, Cidr::parse).map(Matcher::Ip),
+        Type::Ip => {
+            typed(words, Cidr::parse).map(|blocks| Matcher::Ip(Box::new(IpSet::new(&blocks))))
+        }
         Type::Int => {
             let mut numbers = typed(words, parse_int)?;
             match (op, &*numbers) {

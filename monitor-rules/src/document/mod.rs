@@ -112,8 +112,14 @@ fn read_macro(object: &mut Object<'_>) -> Option<MacroDefinition> {
 fn read_list(object: &mut Object<'_>) -> Option<ListDefinition> {
     let name = name(object, "list")?;
     let items = object.strings("items");
+    let file = object.string("file");
+    if let (Some(_), Some(file)) = (&items, &file) {
+        let problem = Problem::new(Code::Shape, "a list has `items` or a `file`, not both");
+        object.report(file.place, problem.help("make two lists, and name one among the other's"));
+        return None;
+    }
     let overrides = object.overrides(&["items"], &["items"])?;
-    Some(ListDefinition { name, items, overrides })
+    Some(ListDefinition { name, items, file, overrides })
 }
 
 /// The name of an object; an empty one is no name.

@@ -6,6 +6,7 @@ mod diagnostics;
 mod exceptions;
 mod files;
 mod grammar;
+mod indicators;
 mod kinds;
 mod metadata;
 mod reference;

@@ -16,7 +16,7 @@ use std::{
 use anyhow::Context as _;
 use monitor_rules::{
     Code, Diagnostic, Loaded, RuleFile, Severity,
-    limits::{FILE_BYTES_MAX, FILES_MAX},
+    limits::{FILE_BYTES_MAX, FILES_MAX, INDICATOR_BYTES_MAX},
 };
 
 use super::Usage;
@@ -150,7 +150,15 @@ impl Source {
 }
 
 fn compile(files: &[Source]) -> Loaded<Event> {
-    rules::load(&files.iter().map(Source::as_rule_file).collect::<Vec<_>>())
+    let files: Vec<RuleFile<'_>> = files.iter().map(Source::as_rule_file).collect();
+    rules::load_with(&files, &read_values)
+}
+
+/// Reads the file that a list's values stand in. Its path is relative to the rule file's folder.
+fn read_values(rule_file: &str, path: &str) -> Result<String, String> {
+    let folder = Path::new(rule_file).parent().unwrap_or(Path::new(""));
+    crate::input::read_text(&folder.join(path), INDICATOR_BYTES_MAX as u64)
+        .map_err(|error| error.to_string())
 }
 
 /// The files that the paths stand for, in order; those of a directory by name.

@@ -13,7 +13,7 @@ mod tests;
 mod types;
 
 pub use embedded::embedded;
-use monitor_rules::{Loaded, RuleFile, RuleSet};
+use monitor_rules::{Loaded, ReadValues, RuleFile, RuleSet};
 pub use schema::SCHEMA;
 
 use crate::event::Event;
@@ -33,4 +33,10 @@ pub fn env_keys(rules: &Rules) -> Vec<String> {
 #[must_use]
 pub fn load(files: &[RuleFile<'_>]) -> Loaded<Event> {
     RuleSet::load(&SCHEMA, files)
+}
+
+/// The same; `read` gets the values of lists that stand in files of their own.
+#[must_use]
+pub fn load_with(files: &[RuleFile<'_>], read: ReadValues<'_>) -> Loaded<Event> {
+    RuleSet::load_with(&SCHEMA, files, read)
 }
