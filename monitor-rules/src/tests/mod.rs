@@ -9,6 +9,6 @@ mod grammar;
 mod kinds;
 mod metadata;
 mod reference;
-mod toy;
+pub(crate) mod toy;
 mod unknowns;
 mod values;
