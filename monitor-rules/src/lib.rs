@@ -115,6 +115,8 @@ mod rule;
 mod ruleset;
 mod template;
 
+pub mod sigma;
+
 #[cfg(test)]
 mod tests;
 

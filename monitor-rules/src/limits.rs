@@ -13,6 +13,9 @@ pub const YAML_DEPTH_MAX: usize = 32;
 /// aliases cannot fill the memory.
 pub const YAML_NODES_MAX: usize = 500_000;
 
+/// Bytes of texts in one file that aliases repeat, for the same reason.
+pub const YAML_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Rules, macros and lists of one rule set, each.
 pub const DEFINITIONS_MAX: usize = 20_000;
 

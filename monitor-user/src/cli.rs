@@ -190,6 +190,41 @@ pub enum RulesCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Make rules of those of another system
+    #[command(subcommand)]
+    Import(ImportCommand),
+}
+
+/// `rules import`.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Make rules of Sigma's for Linux
+    ///
+    /// A rule is carried whole or not at all. What was left out is told on standard error, each
+    /// with its reason, and a last line counts both.
+    #[command(after_help = IMPORT_EXIT_CODES)]
+    Sigma(ImportArgs),
+}
+
+const IMPORT_EXIT_CODES: &str = "\
+Exit codes: 0 rules were written, though some may have been left out; 1 run-time failure; 2 usage,
+no rule could be carried, or with --strict one could not. With 2 nothing is written.";
+
+/// What is imported, and where to.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Files, or directories in which all .yml and .yaml files are read
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The file to make, instead of writing to standard output; it must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long, requires = "output")]
+    pub force: bool,
+    /// Write nothing unless every rule can be carried
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `doctor`.

@@ -90,6 +90,13 @@ pub const GIVE_UP_RANGE: RangeInclusive<u64> = 1..=604_800;
 /// Bytes of a configuration file; a larger one is refused.
 pub const CONFIG_BYTES: u64 = 1 << 20;
 
+/// Files of another system's rules that one import reads; the public collections have a few
+/// thousand.
+pub const IMPORT_FILES: usize = 16_384;
+
+/// Bytes that these may have together; more are refused, since they are held at once.
+pub const IMPORT_BYTES: usize = 64 << 20;
+
 /// Environment variables that are kept.
 pub const ENV_KEYS: [&str; 2] = ["LD_*", "PATH"];
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use runmon::{
-    cli::{Cli, Command, RulesCommand},
+    cli::{Cli, Command, ImportCommand, RulesCommand},
     commands::{self, Usage},
     logging,
 };
@@ -28,6 +28,9 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Rules(RulesCommand::Test { paths }) => commands::rules::test(paths),
         Command::Rules(RulesCommand::List { paths, json }) => commands::rules::list(paths, *json),
         Command::Rules(RulesCommand::Fields { json }) => commands::rules::fields(*json),
+        Command::Rules(RulesCommand::Import(ImportCommand::Sigma(args))) => {
+            commands::rules::import::sigma(args)
+        }
         Command::CanaryChild => Ok(ExitCode::SUCCESS),
     }
 }

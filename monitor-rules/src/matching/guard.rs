@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use crate::ast::Op as Compare;
+use crate::ast::{Function, Op as Compare};
 use crate::matcher::Matcher;
 use crate::matching::graph::{Graph, NodeId, Op};
 use crate::node::{Leaf, Test};
@@ -28,15 +28,26 @@ pub(super) enum Pattern {
     Part(Box<[u8]>),
 }
 
+/// What is looked up: a field, or its text in lower case.
+pub(super) type Key = (&'static str, bool);
+
 /// Values of one field.
 pub(super) struct Values<E: 'static> {
     pub(super) field: &'static Field<E>,
+    /// Of its text in lower case.
+    pub(super) lower: bool,
     pub(super) patterns: Rc<[Pattern]>,
 }
 
 impl<E> Clone for Values<E> {
     fn clone(&self) -> Self {
-        Self { field: self.field, patterns: Rc::clone(&self.patterns) }
+        Self { field: self.field, lower: self.lower, patterns: Rc::clone(&self.patterns) }
+    }
+}
+
+impl<E> Values<E> {
+    pub(super) fn key(&self) -> Key {
+        (self.field.name, self.lower)
     }
 }
 
@@ -62,7 +73,7 @@ pub(super) struct Guards<'g, E: 'static> {
     graph: &'g Graph<E>,
     rules: usize,
     /// How many rules ask for a value.
-    popularity: HashMap<(&'static str, Pattern), usize>,
+    popularity: HashMap<(Key, Pattern), usize>,
     known: HashMap<NodeId, Option<Guard<E>>>,
 }
 
@@ -105,9 +116,9 @@ impl<'g, E> Guards<'g, E> {
 
     fn of_leaf(&self, leaf: &Leaf<E>) -> Option<Guard<E>> {
         let values = values(leaf)?;
-        let name = values.field.name;
+        let key = values.key();
         let asked = |pattern: &Pattern| {
-            self.popularity.get(&(name, pattern.clone())).copied().unwrap_or_default()
+            self.popularity.get(&(key, pattern.clone())).copied().unwrap_or_default()
         };
         let most = values.patterns.iter().map(asked).max().unwrap_or_default();
         let width = values.patterns.iter().map(width).sum();
@@ -123,7 +134,7 @@ fn together<E>(guards: Vec<Guard<E>>) -> Guard<E> {
     for guard in guards {
         weight = (weight.0.max(guard.weight.0), weight.1 + guard.weight.1);
         for more in guard.values {
-            match values.iter_mut().find(|known| known.field.name == more.field.name) {
+            match values.iter_mut().find(|known| known.key() == more.key()) {
                 Some(known) => {
                     let all = known.patterns.iter().chain(more.patterns.iter());
                     known.patterns = all.cloned().collect();
@@ -153,7 +164,7 @@ fn ask<E>(
     graph: &Graph<E>,
     at: NodeId,
     seen: &mut HashSet<NodeId>,
-    asked: &mut HashSet<(&'static str, Pattern)>,
+    asked: &mut HashSet<(Key, Pattern)>,
 ) {
     if !seen.insert(at) {
         return;
@@ -163,8 +174,9 @@ fn ask<E>(
             terms.iter().for_each(|term| ask(graph, *term, seen, asked));
         }
         Some(Op::Leaf(leaf)) => {
-            if let Some(Values { field, patterns }) = values(leaf) {
-                asked.extend(patterns.iter().map(|pattern| (field.name, pattern.clone())));
+            if let Some(values) = values(leaf) {
+                let key = values.key();
+                asked.extend(values.patterns.iter().map(|pattern| (key, pattern.clone())));
             }
         }
         Some(Op::Constant(_) | Op::Not(_)) | None => {}
@@ -173,9 +185,13 @@ fn ask<E>(
 
 /// The values of which a check needs one.
 fn values<E>(leaf: &Leaf<E>) -> Option<Values<E>> {
-    let Term::Field { field, arg: Arg::None } = &leaf.left else { return None };
+    let (term, lower) = match &leaf.left {
+        Term::Call { function: Function::ToLower, args } => (args.first()?, true),
+        term => (term, false),
+    };
+    let Term::Field { field, arg: Arg::None } = term else { return None };
     let (Get::One(_), Test::Matches(matcher)) = (&field.get, &leaf.test) else { return None };
-    Some(Values { field, patterns: patterns(matcher)?.into() })
+    Some(Values { field, lower, patterns: patterns(matcher)?.into() })
 }
 
 fn patterns(matcher: &Matcher) -> Option<Vec<Pattern>> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::eval::Tri;
 use crate::matching::Memo;
 use crate::matching::graph::{Graph, NodeId};
-use crate::matching::guard::{Guard, Guards, Values};
+use crate::matching::guard::{Guard, Guards, Key, Values};
 use crate::matching::lookup::{Lookup, Place};
 use crate::schema::{Arg, Field, Get};
 use crate::value::{Unknown, Value};
@@ -37,6 +37,7 @@ pub(super) struct Index<E: 'static> {
 /// Rules that are found by the value of a field.
 struct ByField<E: 'static> {
     field: &'static Field<E>,
+    lower: bool,
     lookup: Lookup,
     /// All of them: for a value that is pending.
     all: Box<[u64]>,
@@ -56,10 +57,10 @@ impl<E> Index<E> {
         let mut guards = Guards::new(graph, roots);
         let mut found: Vec<Option<Guard<E>>> = roots.iter().map(|root| guards.of(*root)).collect();
         drop_lonely_fields(&mut found);
-        let mut by_field: BTreeMap<&'static str, Vec<(Values<E>, usize)>> = BTreeMap::new();
+        let mut by_field: BTreeMap<Key, Vec<(Values<E>, usize)>> = BTreeMap::new();
         for (place, guard) in found.iter().enumerate() {
             for values in guard.iter().flat_map(|guard| &guard.values) {
-                by_field.entry(values.field.name).or_default().push((values.clone(), place));
+                by_field.entry(values.key()).or_default().push((values.clone(), place));
             }
         }
         let fields = by_field.values().filter_map(|found| ByField::new(found, words)).collect();
@@ -108,7 +109,8 @@ impl<E> ByField<E> {
             guard.patterns.iter().map(move |pattern| (pattern, place(*at)))
         });
         let all = mask(words, found.iter().map(|(_, at)| *at));
-        Some(Self { field: first.field, lookup: Lookup::new(patterns), all })
+        let (field, lower) = (first.field, first.lower);
+        Some(Self { field, lower, lookup: Lookup::new(patterns), all })
     }
 
     fn find(&self, event: &E, bits: &mut [u64]) {
@@ -119,6 +121,9 @@ impl<E> ByField<E> {
             }
         };
         match get(event, &Arg::None) {
+            Value::Str(text) if self.lower => {
+                self.lookup.text(&text.to_ascii_lowercase(), &mut hit);
+            }
             Value::Str(text) => self.lookup.text(&text, &mut hit),
             Value::Int(number) => self.lookup.number(number, &mut hit),
             Value::Unknown(Unknown::Pending) => {
@@ -134,13 +139,13 @@ impl<E> ByField<E> {
 /// tried instead.
 fn drop_lonely_fields<E>(guards: &mut [Option<Guard<E>>]) {
     loop {
-        let mut users: HashMap<&'static str, usize> = HashMap::new();
+        let mut users: HashMap<Key, usize> = HashMap::new();
         for values in guards.iter().flatten().flat_map(|guard| &guard.values) {
-            *users.entry(values.field.name).or_default() += 1;
+            *users.entry(values.key()).or_default() += 1;
         }
         let is_lonely = |guard: &Guard<E>| {
             let few = |values: &Values<E>| {
-                users.get(values.field.name).is_none_or(|users| *users < RULES_PER_FIELD)
+                users.get(&values.key()).is_none_or(|users| *users < RULES_PER_FIELD)
             };
             guard.values.iter().any(few)
         };

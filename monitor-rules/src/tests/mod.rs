@@ -10,6 +10,6 @@ mod indicators;
 mod kinds;
 mod metadata;
 mod reference;
-mod toy;
+pub(crate) mod toy;
 mod unknowns;
 mod values;

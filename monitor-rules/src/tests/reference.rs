@@ -11,7 +11,7 @@ const SETS: u64 = 1000;
 const RULES: usize = 10;
 const EVENTS: usize = 10;
 
-const TEXTS: [&str; 8] = ["a", "ab", "/a", "/a/b", "/ab", "b/a", "/", "abc"];
+const TEXTS: [&str; 9] = ["a", "ab", "/a", "/a/b", "/ab", "b/a", "/", "abc", "/A"];
 const NUMBERS: [i64; 4] = [0, 1, 7, 443];
 
 /// A condition, as the reference sees it.
@@ -22,6 +22,8 @@ enum Wish {
     No(Box<Wish>),
     Type(&'static str),
     Text(&'static str, &'static str, Vec<&'static str>),
+    /// As before, of the text in lower case.
+    Lower(&'static str, &'static str, Vec<&'static str>),
     Number(&'static str, &'static str, i64),
     Exists(&'static str),
 }
@@ -66,7 +68,11 @@ fn wish(dice: &mut Dice, depth: usize) -> Wish {
             // `!=` over several values is a trap that the compiler warns of; it is left out.
             let fields = if op == "!=" { &TEXT_FIELDS[..5] } else { &TEXT_FIELDS[..] };
             let field = dice.pick(fields);
-            Wish::Text(field, op, (0..count).map(|_| dice.pick(&TEXTS)).collect())
+            let texts = (0..count).map(|_| dice.pick(&TEXTS)).collect();
+            if dice.roll(3) == 0 {
+                return Wish::Lower(field, op, texts);
+            }
+            Wish::Text(field, op, texts)
         }
         6 | 7 => Wish::All(some(dice)),
         8 | 9 => Wish::Any(some(dice)),
@@ -98,6 +104,11 @@ fn write(wish: &Wish, out: &mut String) {
             write!(out, "{field} {op} ({})", texts.join(", ")).unwrap();
         }
         Wish::Text(field, op, texts) => write!(out, "{field} {op} {}", texts[0]).unwrap(),
+        Wish::Lower(field, op, texts) => {
+            let list = format!("({})", texts.join(", "));
+            let right = if matches!(*op, "in" | "pmatch") { &*list } else { texts[0] };
+            write!(out, "tolower({field}) {op} {right}").unwrap();
+        }
     }
 }
 
@@ -155,6 +166,13 @@ fn truth(wish: &Wish, kind: u8, facts: &Facts) -> Truth {
         Wish::Exists(field) => of_values(facts, field, |_| true),
         Wish::Text(field, op, right) => of_values(facts, field, |fact| match fact {
             Fact::Str(left) => right.iter().any(|right| text_fits(left, op, right)),
+            _ => false,
+        }),
+        Wish::Lower(field, op, right) => of_values(facts, field, |fact| match fact {
+            Fact::Str(left) => {
+                let left = left.to_ascii_lowercase();
+                right.iter().any(|right| text_fits(&left, op, right))
+            }
             _ => false,
         }),
     }
@@ -265,4 +283,9 @@ fn rules_are_indexed() {
     assert!(names(&event("/dir17", "c")).is_empty());
     let pending = toy::event(OPEN, &[("fd.name", Fact::Pending), ("container.id", Fact::Str("c"))]);
     assert_eq!(names(&pending).len(), 300);
+    // Text that is compared in lower case is found so.
+    let lower = toy::load(&[("f", &file.replace("fd.name", "tolower(fd.name)"))]).rules;
+    assert_eq!(lower.plan(OPEN), (vec!["fd.name"], 0, 300));
+    assert_eq!(toy::found(&lower, &event("/DIR17/x", "c")).len(), 1);
+    assert_eq!(toy::found(&lower, &pending).len(), 300);
 }

@@ -8,13 +8,13 @@ use crate::{
     Schema, Scratch, Type, Unknown, Value, Visit,
 };
 
-pub(super) const EXEC: u8 = 0;
-pub(super) const OPEN: u8 = 1;
-pub(super) const CONNECT: u8 = 2;
+pub(crate) const EXEC: u8 = 0;
+pub(crate) const OPEN: u8 = 1;
+pub(crate) const CONNECT: u8 = 2;
 
 /// A value that a test writes down.
 #[derive(Clone, Debug)]
-pub(super) enum Fact {
+pub(crate) enum Fact {
     Str(&'static str),
     Bytes(&'static [u8]),
     Int(i64),
@@ -26,13 +26,13 @@ pub(super) enum Fact {
 
 /// An event.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Toy {
-    pub(super) kind: u8,
-    pub(super) time_ns: i64,
+pub(crate) struct Toy {
+    pub(crate) kind: u8,
+    pub(crate) time_ns: i64,
     facts: HashMap<&'static str, Vec<Fact>>,
 }
 
-pub(super) fn event(kind: u8, facts: &[(&'static str, Fact)]) -> Toy {
+pub(crate) fn event(kind: u8, facts: &[(&'static str, Fact)]) -> Toy {
     let mut toy = Toy { kind, time_ns: 0, facts: HashMap::new() };
     for (name, fact) in facts {
         toy.facts.entry(name).or_default().push(fact.clone());
@@ -142,7 +142,7 @@ static FIELDS: &[Field<Toy>] = &[
     },
 ];
 
-pub(super) static SCHEMA: Schema<Toy> = Schema {
+pub(crate) static SCHEMA: Schema<Toy> = Schema {
     fields: FIELDS,
     kinds: &["exec", "open", "connect"],
     time_of: |toy| toy.time_ns,
@@ -159,21 +159,21 @@ pub(super) static SCHEMA: Schema<Toy> = Schema {
     partly: &[("fd.part", "the other part")],
 };
 
-pub(super) fn compile(text: &str) -> Condition<Toy> {
+pub(crate) fn compile(text: &str) -> Condition<Toy> {
     match Condition::compile(&SCHEMA, "test", text) {
         Ok(condition) => condition,
         Err(found) => panic!("{text}: {:#?}", lines(&found)),
     }
 }
 
-pub(super) fn load(files: &[(&str, &str)]) -> Loaded<Toy> {
+pub(crate) fn load(files: &[(&str, &str)]) -> Loaded<Toy> {
     let files: Vec<RuleFile<'_>> =
         files.iter().map(|(name, text)| RuleFile { name, bytes: text.as_bytes() }).collect();
     RuleSet::load(&SCHEMA, &files)
 }
 
 /// What the rules say of an event, by name.
-pub(super) fn found(rules: &RuleSet<Toy>, event: &Toy) -> Vec<(String, Outcome)> {
+pub(crate) fn found(rules: &RuleSet<Toy>, event: &Toy) -> Vec<(String, Outcome)> {
     let mut all = Vec::new();
     rules.each_match(event, &mut Scratch::default(), |found| {
         all.push((found.rule.about.name.clone(), found.outcome));
@@ -182,14 +182,14 @@ pub(super) fn found(rules: &RuleSet<Toy>, event: &Toy) -> Vec<(String, Outcome)>
 }
 
 /// A rule file of one rule with this condition, plus whatever `more` holds.
-pub(super) fn load_condition(condition: &str, more: &str) -> Loaded<Toy> {
+pub(crate) fn load_condition(condition: &str, more: &str) -> Loaded<Toy> {
     let rule = format!(
         "- rule: r\n  desc: d\n  condition: {condition}\n  output: o\n  priority: info\n{more}"
     );
     load(&[("f", &rule)])
 }
 
-pub(super) fn lines(found: &[Diagnostic]) -> Vec<String> {
+pub(crate) fn lines(found: &[Diagnostic]) -> Vec<String> {
     found.iter().map(Diagnostic::one_line).collect()
 }
 

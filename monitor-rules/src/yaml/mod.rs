@@ -2,12 +2,12 @@
 
 mod scalar;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as YamlSpan};
 
 use crate::diagnostic::{Code, Problem};
-use crate::limits::{YAML_DEPTH_MAX, YAML_NODES_MAX};
+use crate::limits::{YAML_BYTES_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX};
 use crate::source::Place;
 use crate::text::Text;
 
@@ -58,12 +58,15 @@ impl Node {
         }
     }
 
-    fn count(&self) -> usize {
+    /// Nodes in it, and bytes of their texts.
+    fn size(&self) -> (usize, usize) {
+        let sum = |(a, b): (usize, usize), (c, d): (usize, usize)| (a + c, b + d);
         match &self.content {
-            Content::Scalar(_) => 1,
-            Content::Sequence(items) => items.iter().map(Self::count).sum::<usize>() + 1,
+            Content::Scalar(scalar) => (1, scalar.value.len()),
+            Content::Sequence(items) => items.iter().map(Self::size).fold((1, 0), sum),
             Content::Mapping(pairs) => {
-                pairs.iter().map(|(_, node)| node.count() + 1).sum::<usize>() + 1
+                let pairs = pairs.iter().map(|(key, node)| sum((1, key.name.len()), node.size()));
+                pairs.fold((1, 0), sum)
             }
         }
     }
@@ -79,6 +82,7 @@ pub(crate) fn read(text: &str, source: u32) -> (Vec<Node>, Option<Failure>) {
         source,
         anchors: HashMap::new(),
         nodes: 0,
+        copied: 0,
         open: Vec::new(),
         documents: Vec::new(),
     };
@@ -130,7 +134,15 @@ struct Open {
 
 enum Items {
     Sequence(Vec<Node>),
-    Mapping(Vec<(Key, Node)>, Option<Key>),
+    Mapping(Pairs),
+}
+
+#[derive(Default)]
+struct Pairs {
+    pairs: Vec<(Key, Node)>,
+    names: HashSet<String>,
+    /// A key of which the value comes next.
+    pending: Option<Key>,
 }
 
 struct Reader {
@@ -138,6 +150,8 @@ struct Reader {
     source: u32,
     anchors: HashMap<usize, Node>,
     nodes: usize,
+    /// Bytes of texts that aliases repeated.
+    copied: usize,
     open: Vec<Open>,
     documents: Vec<Node>,
 }
@@ -152,10 +166,13 @@ impl Reader {
                 self.add(Node { place, content }, anchor)
             }
             Event::Alias(anchor) => {
-                let Some(mut node) = self.anchors.get(&anchor).cloned() else {
+                let Some(node) = self.anchors.get(&anchor) else {
                     return Err((place, Problem::new(Code::Yaml, "alias of an open anchor")));
                 };
-                self.count(node.count(), place)?;
+                let (nodes, bytes) = node.size();
+                let mut node = node.clone();
+                self.count(nodes, place)?;
+                self.count_copied(bytes, place)?;
                 if !matches!(node.content, Content::Scalar(_)) {
                     node.place = place;
                 }
@@ -165,7 +182,7 @@ impl Reader {
                 self.open(place, anchor, Items::Sequence(Vec::new()))
             }
             Event::MappingStart(anchor, _) => {
-                self.open(place, anchor, Items::Mapping(Vec::new(), None))
+                self.open(place, anchor, Items::Mapping(Pairs::default()))
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(place),
             Event::Nothing
@@ -191,12 +208,23 @@ impl Reader {
         Ok(())
     }
 
+    fn count_copied(&mut self, more: usize, place: Place) -> Result<(), Failure> {
+        self.copied = self.copied.saturating_add(more);
+        if self.copied > YAML_BYTES_MAX {
+            let message = format!("YAML aliases repeat more than {YAML_BYTES_MAX} bytes");
+            return Err((place, Problem::new(Code::Limit, message)));
+        }
+        Ok(())
+    }
+
     fn open(&mut self, place: Place, anchor: usize, items: Items) -> Result<(), Failure> {
         if self.open.len() >= YAML_DEPTH_MAX {
             let message = format!("YAML is nested deeper than {YAML_DEPTH_MAX} levels");
             return Err((place, Problem::new(Code::Limit, message)));
         }
-        if let Some(Open { items: Items::Mapping(_, None), .. }) = self.open.last() {
+        if let Some(Open { items: Items::Mapping(Pairs { pending: None, .. }), .. }) =
+            self.open.last()
+        {
             return Err((place, Problem::new(Code::Shape, "a key must be a plain word")));
         }
         self.open.push(Open { place, anchor, items });
@@ -208,7 +236,7 @@ impl Reader {
         place.end = end.end.max(place.start);
         let content = match items {
             Items::Sequence(items) => Content::Sequence(items),
-            Items::Mapping(pairs, _) => Content::Mapping(pairs),
+            Items::Mapping(pairs) => Content::Mapping(pairs.pairs),
         };
         self.add(Node { place, content }, anchor)
     }
@@ -221,9 +249,9 @@ impl Reader {
         match self.open.last_mut().map(|open| &mut open.items) {
             None => self.documents.push(node),
             Some(Items::Sequence(items)) => items.push(node),
-            Some(Items::Mapping(pairs, pending)) => match pending.take() {
-                Some(key) => pairs.push((key, node)),
-                None => *pending = Some(new_key(node, pairs)?),
+            Some(Items::Mapping(pairs)) => match pairs.pending.take() {
+                Some(key) => pairs.pairs.push((key, node)),
+                None => pairs.pending = Some(new_key(node, &mut pairs.names)?),
             },
         }
         Ok(())
@@ -241,11 +269,11 @@ impl Reader {
     }
 }
 
-fn new_key(node: Node, known: &[(Key, Node)]) -> Result<Key, Failure> {
+fn new_key(node: Node, known: &mut HashSet<String>) -> Result<Key, Failure> {
     let Content::Scalar(scalar) = node.content else {
         return Err((node.place, Problem::new(Code::Shape, "a key must be a plain word")));
     };
-    if known.iter().any(|(key, _)| key.name == scalar.value) {
+    if !known.insert(scalar.value.clone()) {
         let message = format!("key `{}` is there twice", scalar.value);
         return Err((node.place, Problem::new(Code::Yaml, message)));
     }

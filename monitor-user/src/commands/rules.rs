@@ -1,7 +1,9 @@
-//! `runmon rules`: reads rule files, says what is wrong with them, runs their tests, lists them.
+//! `runmon rules`: reads rule files, says what is wrong with them, runs their tests, lists them,
+//! and makes them of those of other systems.
 //!
 //! The only place that reads rule files; everything it knows of rules it asks of [`rules`].
 
+pub mod import;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -168,6 +170,11 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
             |file: RuleFile<'_>| Source { name: file.name.to_owned(), bytes: file.bytes.to_vec() };
         return Ok(rules::embedded().into_iter().map(owned).collect());
     }
+    find(paths, FILES_MAX)?.iter().map(|path| read_file(path)).collect()
+}
+
+/// The files that the paths name, in order, no more than `most`.
+fn find(paths: &[PathBuf], most: usize) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         let before = files.len();
@@ -184,11 +191,11 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
             return Err(Usage(text).into());
         }
     }
-    if files.len() > FILES_MAX {
-        let text = format!("{} rule files are more than {FILES_MAX}", files.len());
+    if files.len() > most {
+        let text = format!("{} rule files are more than {most}", files.len());
         return Err(Usage(format!("{text}\nhint: join some of them")).into());
     }
-    files.iter().map(|path| read_file(path)).collect()
+    Ok(files)
 }
 
 /// Rule files at any depth. Hidden ones are left out: a mounted ConfigMap keeps its copies there.

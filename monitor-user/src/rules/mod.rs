@@ -7,6 +7,7 @@ mod embedded;
 mod fields;
 pub mod names;
 pub mod schema;
+pub mod sigma;
 pub mod testing;
 #[cfg(test)]
 mod tests;

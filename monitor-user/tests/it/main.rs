@@ -9,6 +9,7 @@ mod command_line;
 mod folder;
 #[path = "../records/golden.rs"]
 mod golden;
+mod import;
 mod input;
 mod program;
 mod reference;

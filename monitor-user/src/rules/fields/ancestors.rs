@@ -26,6 +26,13 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("proc.pcmdline", Type::Str, ALL, "Name and arguments of the parent.", |event, _| {
         at(event, 1, process::command_line)
     }),
+    one(
+        "proc.pexeline",
+        Type::Str,
+        ALL,
+        "All arguments of the parent, with spaces; not a field of Falco's.",
+        |event, _| at(event, 1, process::all_arguments),
+    ),
     any(
         "proc.aname",
         NAMES,

@@ -26,7 +26,7 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         command_line(&event.process)
     }),
     one("proc.exeline", Type::Str, ALL, "All arguments, with spaces.", |event, _| {
-        of(&event.process, |process| spaced(&process.args))
+        all_arguments(&event.process)
     }),
     one("proc.nargs", Type::Int, ALL, "Number of arguments after the first.", |event, _| {
         of(&event.process, argument_count)
@@ -166,6 +166,11 @@ pub(super) fn command_line(process: &Process) -> Value<'_> {
         }
         Value::owned([&*name, b" ", &*rest].concat())
     })
+}
+
+/// All arguments.
+pub(super) fn all_arguments(process: &Process) -> Value<'_> {
+    of(process, |process| spaced(&process.args))
 }
 
 fn arguments(process: &Process) -> Value<'_> {
