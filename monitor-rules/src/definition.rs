@@ -117,17 +117,40 @@ pub enum Expect {
     Quiet,
 }
 
-/// A test that stands in a rule. The crate that owns the events builds one from
-/// [`RuleTest::event`].
+/// A test that stands in a rule. The crate that owns the events builds them from
+/// [`RuleTest::acts`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleTest {
     /// What the test is about.
     pub name: String,
     /// What is expected.
     pub expect: Expect,
-    /// The event: dotted names with values, in the order of the file.
-    pub event: Vec<TestField>,
+    /// What happens.
+    pub acts: TestActs,
     /// The line of the test, from 1.
+    pub line: usize,
+}
+
+/// What happens in a test.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TestActs {
+    /// One event: whether the rule's condition and exceptions let it pass. What the rule gathers
+    /// is not looked at.
+    Event(TestEvent),
+    /// Events one after another, of which a rule that gathers makes what it makes of them.
+    Events(Vec<TestEvent>),
+    /// The events of a recording: its path, relative to the rule file.
+    Recording(String),
+}
+
+/// An event of a test.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TestEvent {
+    /// Dotted names with values, in the order of the file.
+    pub fields: Vec<TestField>,
+    /// How long after the one before, nanoseconds.
+    pub after_ns: u64,
+    /// The line, from 1.
     pub line: usize,
 }
 

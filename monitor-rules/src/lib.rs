@@ -123,7 +123,7 @@ mod tests;
 pub use aggregate::Aggregate;
 pub use attack::Tactic;
 pub use condition::{Condition, Decision};
-pub use definition::{Expect, RuleTest, TestField, TestValue};
+pub use definition::{Expect, RuleTest, TestActs, TestEvent, TestField, TestValue};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use eval::{Tri, Undecided};
 pub use exception::RuleException;

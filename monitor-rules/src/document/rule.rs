@@ -1,10 +1,11 @@
 //! The keys of a rule, of its exceptions and of its tests.
 
 use crate::definition::{
-    AggregateDefinition, Exception, ExceptionValue, Expect, RuleDefinition, RuleTest, TestField,
-    TestValue,
+    AggregateDefinition, Exception, ExceptionValue, Expect, RuleDefinition, RuleTest, TestActs,
+    TestEvent, TestField, TestValue,
 };
 use crate::diagnostic::{Code, Problem};
+use crate::time;
 use crate::yaml::{Content, Key, Node, Scalar};
 
 use super::object::Object;
@@ -151,26 +152,73 @@ fn read_test(object: &mut Object<'_>) -> Option<RuleTest> {
             None
         }
     });
-    let mut event = Vec::new();
-    match object.take("event") {
-        Some((_, node)) => match node.content {
-            Content::Mapping(pairs) => read_event(object, pairs, "", &mut event),
-            Content::Scalar(_) | Content::Sequence(_) => {
-                object.report(node.place, Problem::new(Code::Shape, "`event` must be a mapping"));
-            }
-        },
-        None => object.report(place, Problem::new(Code::Shape, "the test has no `event`")),
-    }
+    let acts = read_acts(object);
     let Some(expect) = fires.or(expect) else {
         let problem = Problem::new(Code::Shape, "the test does not say what is expected")
             .help("write `fires: true` or `fires: false`");
         object.report(place, problem);
         return None;
     };
-    Some(RuleTest { name: name.unwrap_or_default(), expect, event, line })
+    Some(RuleTest { name: name.unwrap_or_default(), expect, acts: acts?, line })
 }
 
-fn read_event(
+/// What happens in a test: exactly one of the three ways to say it.
+fn read_acts(object: &mut Object<'_>) -> Option<TestActs> {
+    let (event, events) = (object.take("event"), object.take("events"));
+    let recording = object.string("recording");
+    match (event, events, recording) {
+        (Some((_, node)), None, None) => read_event(object, "event", node).map(TestActs::Event),
+        (None, Some((_, node)), None) => {
+            let Content::Sequence(items) = node.content else {
+                let problem = Problem::new(Code::Shape, "`events` must be a list of mappings");
+                object.report(node.place, problem);
+                return None;
+            };
+            let read = |item| read_event(object, "each of `events`", item);
+            items.into_iter().map(read).collect::<Option<Vec<_>>>().map(TestActs::Events)
+        }
+        (None, None, Some(path)) => Some(TestActs::Recording(path.value)),
+        (None, None, None) => {
+            let problem = Problem::new(Code::Shape, "the test has no `event`")
+                .help("describe one `event`, several `events`, or name a `recording`");
+            object.report(object.place(), problem);
+            None
+        }
+        _ => {
+            let message = "a test has one of `event`, `events` and `recording`";
+            object.report(object.place(), Problem::new(Code::Shape, message));
+            None
+        }
+    }
+}
+
+fn read_event(object: &mut Object<'_>, what: &str, node: Node) -> Option<TestEvent> {
+    let (line, _) = object.line_column(node.place);
+    let Content::Mapping(mut pairs) = node.content else {
+        object.report(node.place, Problem::new(Code::Shape, format!("{what} must be a mapping")));
+        return None;
+    };
+    let after = pairs.iter().position(|(key, _)| key.name == "after");
+    let after_ns = match after.map(|at| pairs.remove(at)) {
+        Some((_, node)) => read_after(object, node)?,
+        None => 0,
+    };
+    let mut fields = Vec::new();
+    read_fields(object, pairs, "", &mut fields);
+    Some(TestEvent { fields, after_ns, line })
+}
+
+fn read_after(object: &mut Object<'_>, node: Node) -> Option<u64> {
+    let text = object.as_string("after", node)?;
+    let after = time::span(&text.value);
+    if after.is_none() {
+        let problem = Problem::new(Code::BadValue, "`after` must be a time such as `10s`");
+        object.report(text.place, problem);
+    }
+    after
+}
+
+fn read_fields(
     object: &mut Object<'_>,
     pairs: Vec<(Key, Node)>,
     prefix: &str,
@@ -179,7 +227,7 @@ fn read_event(
     for (key, node) in pairs {
         let name = if prefix.is_empty() { key.name } else { format!("{prefix}.{}", key.name) };
         if let Content::Mapping(inner) = node.content {
-            read_event(object, inner, &name, event);
+            read_fields(object, inner, &name, event);
             continue;
         }
         let (line, column) = object.line_column(key.place);

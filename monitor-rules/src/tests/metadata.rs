@@ -1,7 +1,7 @@
 //! What a rule says about itself, and its tests.
 
 use super::toy;
-use crate::{Expect, Priority, TestField, TestValue};
+use crate::{Expect, Priority, RuleTest, TestActs, TestField, TestValue};
 
 const RULE: &str = "\
 - rule: Read sensitive file (untrusted)
@@ -73,9 +73,31 @@ fn tests_of_a_rule() {
         field("proc.aname", TestValue::List(vec![text("sh"), text("init")]), 56),
         field("fd.name", text("7"), 80),
     ];
-    assert_eq!(fires.event, expected);
-    let values: Vec<&TestValue> = quiet.event.iter().map(|field| &field.value).collect();
+    let fields = |test: &RuleTest| match &test.acts {
+        TestActs::Event(event) => event.fields.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(fields(fires), expected);
+    let quiet = fields(quiet);
+    let values: Vec<&TestValue> = quiet.iter().map(|field| &field.value).collect();
     assert_eq!(values, [&text("open"), &TestValue::Bool(true), &TestValue::Null]);
+}
+
+#[test]
+fn tests_of_several_events_and_of_recordings() {
+    let rule = RULE.split("  tests:").next().unwrap();
+    let tests = "  tests:\n  - fires: true\n    events:\n      - {evt.type: open}\n      \
+                 - {after: 2m, evt.type: connect, fd: {port: 7}}\n  \
+                 - fires: false\n    recording: quiet/boot.rec\n";
+    let loaded = toy::load(&[("f", &format!("{rule}{tests}"))]);
+    assert_eq!(toy::lines(&loaded.diagnostics), Vec::<String>::new());
+    let [several, recorded] = loaded.rules.rules()[0].tests.as_slice() else { panic!("two tests") };
+    let TestActs::Events(events) = &several.acts else { panic!("{several:?}") };
+    let [first, second] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((first.after_ns, first.line, first.fields.len()), (0, 19, 1));
+    assert_eq!((second.after_ns, second.line), (120_000_000_000, 20));
+    assert_eq!(second.fields[1].name, "fd.port");
+    assert_eq!(recorded.acts, TestActs::Recording("quiet/boot.rec".to_owned()));
 }
 
 #[test]
@@ -91,7 +113,16 @@ fn tests_that_say_too_little() {
     );
     assert_eq!(
         with("  - name: n\n    fires: true\n"),
-        ["f:17:5: error[shape]: the test has no `event`"]
+        ["f:17:5: error[shape]: the test has no `event`; describe one `event`, several `events`, \
+          or name a `recording`"]
+    );
+    assert_eq!(
+        with("  - fires: true\n    event: {}\n    recording: a.rec\n"),
+        ["f:17:5: error[shape]: a test has one of `event`, `events` and `recording`"]
+    );
+    assert_eq!(
+        with("  - fires: true\n    events: [{after: soon}]\n"),
+        ["f:18:22: error[bad-value]: `after` must be a time such as `10s`"]
     );
     assert_eq!(
         with("  - expect: maybe\n    fires: true\n    event: {}\n"),
