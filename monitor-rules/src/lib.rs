@@ -121,7 +121,7 @@ pub mod sigma;
 mod tests;
 
 pub use aggregate::Aggregate;
-pub use attack::Tactic;
+pub use attack::{Tactic, technique_id};
 pub use condition::{Condition, Decision};
 pub use definition::{Expect, RuleTest, TestField, TestValue};
 pub use diagnostic::{Code, Diagnostic, Severity};
@@ -136,6 +136,7 @@ pub use rule::{About, Mode, Rate, Rule};
 pub use ruleset::{Loaded, Match, Outcome, RuleSet};
 pub use schema::{Arg, ArgRule, Field, Get, Key, Schema, Type};
 pub use source::RuleFile;
+pub use suggest::nearest;
 pub use template::Template;
 pub use value::{Unknown, Value, Visit};
 pub use windows::{Gathered, Windows};

@@ -1,5 +1,7 @@
 //! The command line, and nothing else.
 
+mod rules;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -8,6 +10,7 @@ use crate::{
     config::Format,
     instance::{NAMES, is_name},
 };
+pub use rules::{RulesFilterArgs, RulesListArgs};
 
 /// Watches what the containers and programs of this host really do, and raises alerts.
 #[derive(Debug, Parser)]
@@ -177,13 +180,7 @@ pub enum RulesCommand {
         paths: Vec<PathBuf>,
     },
     /// List rules
-    List {
-        /// Files or directories; without them the embedded rules
-        paths: Vec<PathBuf>,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    List(RulesListArgs),
     /// List the fields that conditions and outputs can use
     Fields {
         /// As JSON

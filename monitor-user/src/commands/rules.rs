@@ -4,6 +4,9 @@
 //! The only place that reads rule files; everything it knows of rules it asks of [`rules`].
 
 pub mod import;
+mod filter;
+mod list;
+mod navigator;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -23,6 +26,7 @@ use monitor_rules::{
 
 use super::Usage;
 use crate::{
+    cli::{ImportCommand, RulesCommand},
     event::Event,
     rules::{self, Rules, names::Names, testing::run_tests},
 };
@@ -32,6 +36,21 @@ const DEPTH_MAX: usize = 16;
 
 /// Exit code for rules that cannot be used.
 const BAD_RULES: u8 = 2;
+
+/// Does what a subcommand of `rules` says.
+///
+/// # Errors
+///
+/// A path or a rule that cannot be used, or an output that cannot be written.
+pub fn run(command: &RulesCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        RulesCommand::Check { paths } => check(paths),
+        RulesCommand::Test { paths } => test(paths),
+        RulesCommand::List(args) => list::run(args),
+        RulesCommand::Fields { json } => fields(*json),
+        RulesCommand::Import(ImportCommand::Sigma(args)) => import::sigma(args),
+    }
+}
 
 /// Says what is wrong with rule files; without paths with the embedded ones.
 ///
@@ -83,17 +102,6 @@ pub fn test(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     }
     show(&text)?;
     Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// Lists rules; without paths the embedded ones.
-///
-/// # Errors
-///
-/// A path or a rule that cannot be used, or an output that cannot be written.
-pub fn list(paths: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {
-    let rules = load(paths)?;
-    show(&if json { report::rules_as_json(&rules) } else { report::rules_as_table(&rules) })?;
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Lists the fields that conditions and outputs can use.

@@ -2,7 +2,7 @@
 
 use miette::Diagnostic as _;
 use monitor_rules::{
-    Diagnostic, Expect, Explained, Part, Rule, Severity, Tri, Undecided, Unknown, Value,
+    Diagnostic, Expect, Explained, Part, Severity, Tri, Undecided, Unknown, Value,
 };
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::{
     document::printable::terminal,
     event::Event,
     rules::{
-        Rules, SCHEMA,
+        SCHEMA,
         schema::{kind_names, written_name},
         testing::{TestOutcome, TestReport},
     },
@@ -183,50 +183,6 @@ fn saw(values: &[Value<'_>]) -> String {
     format!("is {}", shown.collect::<Vec<_>>().join(", "))
 }
 
-pub(super) fn rules_as_table(rules: &Rules) -> String {
-    let head = ["ID", "PRIORITY", "EVENTS", "TACTICS", "NAME"].map(str::to_owned);
-    let row = |rule: &Rule<Event>| {
-        let about = &rule.about;
-        let tactics: Vec<&str> = about.tactics.iter().map(|tactic| tactic.name).collect();
-        let off = if rule.enabled { "" } else { " (off)" };
-        [
-            about.id.clone(),
-            about.priority.name().to_ascii_lowercase(),
-            kind_names(rule.kinds()).join(","),
-            tactics.join(","),
-            format!("{}{off}", terminal(about.name.as_bytes())),
-        ]
-    };
-    table(std::iter::once(head).chain(rules.rules().iter().map(row)).collect())
-}
-
-pub(super) fn rules_as_json(rules: &Rules) -> String {
-    let one = |rule: &Rule<Event>| {
-        let about = &rule.about;
-        let tactics: Vec<&str> = about.tactics.iter().map(|tactic| tactic.id).collect();
-        json!({
-            "id": about.id,
-            "name": about.name,
-            "version": about.version,
-            "description": about.desc,
-            "priority": about.priority.name().to_ascii_lowercase(),
-            "enabled": rule.enabled,
-            "events": kind_names(rule.kinds()),
-            "fields": rule.fields(),
-            "tactics": tactics,
-            "techniques": about.techniques,
-            "tags": about.tags,
-            "references": about.references,
-            "false_positives": about.false_positives,
-            "triage": about.triage,
-            "tests": rule.tests.len(),
-            "file": about.file,
-            "line": about.line,
-        })
-    };
-    lines(&json!(rules.rules().iter().map(one).collect::<Vec<_>>()))
-}
-
 pub(super) fn fields_as_table() -> String {
     let head = ["FIELD", "TYPE", "EVENTS", "MEANING"].map(str::to_owned);
     let rows = SCHEMA.fields.iter().map(|field| {
@@ -249,12 +205,13 @@ pub(super) fn fields_as_json() -> String {
     lines(&json!(SCHEMA.fields.iter().map(one).collect::<Vec<_>>()))
 }
 
-fn lines(value: &serde_json::Value) -> String {
+/// JSON for people: indented, with a line feed.
+pub(super) fn lines(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }
 
 /// Columns, each as wide as its widest entry; the last one is not filled up.
-fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
+pub(super) fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
     let mut widths = [0; N];
     for row in &rows {
         for (width, entry) in widths.iter_mut().zip(row) {

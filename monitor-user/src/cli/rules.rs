@@ -1,0 +1,48 @@
+//! The arguments of `runmon rules`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// `rules list`.
+#[derive(Debug, Default, Args)]
+pub struct RulesListArgs {
+    /// Files or directories; without them the embedded rules
+    pub paths: Vec<PathBuf>,
+    /// Which rules
+    #[command(flatten)]
+    pub only: RulesFilterArgs,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// As a layer for the ATT&CK Navigator: each technique with the rules that find it
+    #[arg(long, conflicts_with = "json")]
+    pub navigator: bool,
+}
+
+/// Which rules `rules list` shows: those that pass all options that are given. An option that is
+/// given several times, or with commas, lets any of its values through.
+#[derive(Debug, Default, Args)]
+pub struct RulesFilterArgs {
+    /// Only rules with this tag
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub tag: Vec<String>,
+    /// Only rules for this ATT&CK tactic, by name or id
+    #[arg(long, value_name = "TACTIC", value_delimiter = ',')]
+    pub tactic: Vec<String>,
+    /// Only rules for this ATT&CK technique, by id; T1059 stands for its sub-techniques too
+    #[arg(long, value_name = "TECHNIQUE", value_delimiter = ',')]
+    pub technique: Vec<String>,
+    /// Only rules that see this kind of event, such as exec
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<String>,
+    /// Only rules of this priority or a more urgent one
+    #[arg(long, value_name = "PRIORITY")]
+    pub priority: Option<String>,
+    /// Only rules that are on
+    #[arg(long)]
+    pub enabled: bool,
+    /// Only rules that are off
+    #[arg(long, conflicts_with = "enabled")]
+    pub disabled: bool,
+}
