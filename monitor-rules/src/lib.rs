@@ -106,6 +106,7 @@ mod path_set;
 
 mod eval;
 mod explain;
+mod outline;
 
 mod attack;
 mod condition;
@@ -124,13 +125,14 @@ pub use aggregate::Aggregate;
 pub use attack::{Tactic, technique_id};
 pub use condition::{Condition, Decision};
 pub use definition::{Expect, RuleTest, TestField, TestValue};
-pub use diagnostic::{Code, Diagnostic, Severity};
+pub use diagnostic::{Code, Diagnostic, Severity, Subject};
 pub use eval::{Tri, Undecided};
 pub use exception::RuleException;
 pub use explain::{Explained, Part};
 pub use indicators::ReadValues;
 pub use kind::KindSet;
-pub use matching::Scratch;
+pub use matching::{Doubt, Finding, Scratch};
+pub use outline::Outline;
 pub use priority::Priority;
 pub use rule::{About, Mode, Rate, Rule};
 pub use ruleset::{Loaded, Match, Outcome, RuleSet};

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use crate::compile::Compiler;
-use crate::diagnostic::{Code, Diagnostic, Problem, Reports, Severity};
+use crate::diagnostic::{Code, Diagnostic, Problem, Reports, Severity, Subject};
 use crate::document;
 use crate::indicators::{self, ReadValues};
 use crate::kind::KindSet;
 use crate::library::Library;
-use crate::matching::{Matching, Scratch};
+use crate::matching::{Finding, Matching, Scratch};
 use crate::rule::{self, Rule};
 use crate::schema::Schema;
 use crate::source::RuleFile;
@@ -82,6 +82,7 @@ impl<E> RuleSet<E> {
         let mut rules = Vec::new();
         let mut ids: HashMap<String, String> = HashMap::new();
         for definition in &library.rules {
+            compiler.reports.subject = Some(Subject::Rule(definition.name.value.as_str().into()));
             let Some(rule) = rule::compile(schema, definition, &mut compiler) else { continue };
             let (id, name) = (rule.about.id.clone(), rule.about.name.clone());
             if let Some(other) = ids.get(&id) {
@@ -127,6 +128,13 @@ impl<E> RuleSet<E> {
     #[must_use]
     pub fn plan(&self, kind: u8) -> (Vec<&'static str>, usize, usize) {
         self.matching.plan(kind)
+    }
+
+    /// How a rule, by number, is found for each kind of event that it can match; none for one that
+    /// is off.
+    #[must_use]
+    pub fn findings(&self, number: usize) -> Vec<Finding> {
+        self.matching.findings(number)
     }
 
     /// All rules, in the order of the files.

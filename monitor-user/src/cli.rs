@@ -10,7 +10,7 @@ use crate::{
     config::Format,
     instance::{NAMES, is_name},
 };
-pub use rules::{RulesFilterArgs, RulesListArgs};
+pub use rules::{RulesExplainArgs, RulesFilterArgs, RulesListArgs};
 
 /// Watches what the containers and programs of this host really do, and raises alerts.
 #[derive(Debug, Parser)]
@@ -181,6 +181,8 @@ pub enum RulesCommand {
     },
     /// List rules
     List(RulesListArgs),
+    /// Show what a rule looks for, how it is found, and why it may never fire
+    Explain(RulesExplainArgs),
     /// List the fields that conditions and outputs can use
     Fields {
         /// As JSON

@@ -5,16 +5,23 @@
 //! values of the event, the rules that can match at all. What both leave open is evaluated in full,
 //! so that the answer is the one that each rule's own condition would give.
 
+mod doubt;
 mod graph;
 mod guard;
 mod index;
 mod lookup;
+mod plan;
 
 use crate::eval::Tri;
 use crate::kind::KindSet;
 use crate::matching::graph::{Graph, GraphBuilder, NodeId};
 use crate::matching::index::Index;
 use crate::node::Node;
+
+pub use doubt::Doubt;
+pub(crate) use doubt::doubts;
+pub(crate) use graph::leaf_cost;
+pub use plan::Finding;
 
 /// What matching one event needs beside the rules. Made once, used for every event.
 #[derive(Debug, Default)]

@@ -46,3 +46,16 @@ pub struct RulesFilterArgs {
     #[arg(long, conflicts_with = "enabled")]
     pub disabled: bool,
 }
+
+/// `rules explain`.
+#[derive(Debug, Default, Args)]
+pub struct RulesExplainArgs {
+    /// Name or id of the rule
+    pub name: String,
+    /// Rule files or directories; without it the embedded rules
+    #[arg(short, long, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}

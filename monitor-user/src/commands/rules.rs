@@ -3,8 +3,9 @@
 //!
 //! The only place that reads rule files; everything it knows of rules it asks of [`rules`].
 
-pub mod import;
+mod explain;
 mod filter;
+pub mod import;
 mod list;
 mod navigator;
 mod report;
@@ -20,8 +21,9 @@ use std::{
 
 use anyhow::Context as _;
 use monitor_rules::{
-    Code, Diagnostic, Loaded, RuleFile, Severity,
+    Code, Diagnostic, Loaded, Rule, RuleFile, Severity,
     limits::{FILE_BYTES_MAX, FILES_MAX, INDICATOR_BYTES_MAX},
+    nearest,
 };
 
 use super::Usage;
@@ -47,6 +49,7 @@ pub fn run(command: &RulesCommand) -> anyhow::Result<ExitCode> {
         RulesCommand::Check { paths } => check(paths),
         RulesCommand::Test { paths } => test(paths),
         RulesCommand::List(args) => list::run(args),
+        RulesCommand::Explain(args) => explain::run(args),
         RulesCommand::Fields { json } => fields(*json),
         RulesCommand::Import(ImportCommand::Sigma(args)) => import::sigma(args),
     }
@@ -121,18 +124,47 @@ pub fn fields(json: bool) -> anyhow::Result<ExitCode> {
 ///
 /// A path or a rule that cannot be used: the caller's to mend.
 pub fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {
-    let files = read(paths)?;
-    let loaded = compile(&files);
-    let text = report::diagnostics(&loaded.diagnostics, look_of(&io::stderr()));
-    // Nobody may be there to read it; the error below is told in any case.
-    drop(io::stderr().lock().write_all(text.as_bytes()));
-    if loaded.has_errors() {
-        let errors = loaded.diagnostics.iter().filter(|d| d.severity() == Severity::Error).count();
-        let errors = report::count(errors, "error");
-        let cure = "`runmon rules check` shows them with their places";
-        return Err(Usage(format!("{errors} in the rules\nhint: {cure}")).into());
-    }
+    let loaded = compile(&read(paths)?);
+    show_diagnostics(&loaded);
+    refuse_errors(&loaded)?;
     Ok(loaded.rules)
+}
+
+/// Shows what was found in rule files on standard error.
+fn show_diagnostics(loaded: &Loaded<Event>) {
+    let text = report::diagnostics(&loaded.diagnostics, look_of(&io::stderr()));
+    // Nobody may be there to read it; errors are told in any case.
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
+fn refuse_errors(loaded: &Loaded<Event>) -> Result<(), Usage> {
+    let errors = loaded.diagnostics.iter().filter(|d| d.severity() == Severity::Error).count();
+    if errors == 0 {
+        return Ok(());
+    }
+    let errors = report::count(errors, "error");
+    let cure = "`runmon rules check` shows them with their places";
+    Err(Usage(format!("{errors} in the rules\nhint: {cure}")))
+}
+
+/// The rule of that name or id; the nearest one is suggested.
+fn rule_named<'r>(rules: &'r Rules, name: &str) -> Result<(usize, &'r Rule<Event>), Usage> {
+    let all = rules.rules();
+    let mut numbered = all.iter().enumerate();
+    let found = numbered.find(|(_, rule)| rule.about.id == name || rule.about.name == name);
+    found.ok_or_else(|| {
+        let words = |rule: &'r Rule<Event>| [rule.about.name.as_str(), rule.about.id.as_str()];
+        let part = name.to_lowercase();
+        let near = nearest(name, all.iter().flat_map(words)).or_else(|| {
+            let mut names = all.iter().map(|rule| rule.about.name.as_str());
+            names.find(|known| !part.is_empty() && known.to_lowercase().contains(&part))
+        });
+        let hint = near.map_or_else(
+            || "`runmon rules list` shows all".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        Usage(format!("no rule has the name or id `{name}`\nhint: {hint}"))
+    })
 }
 
 /// Lets rules speak of this host's users and groups by name. Only for live events: a recording may

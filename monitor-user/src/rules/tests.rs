@@ -5,7 +5,7 @@ use monitor_rules::{Arg, Condition, Get, RuleFile, TestField, TestValue, Unknown
 use super::{
     Rules, SCHEMA, embedded, load,
     names::Names,
-    schema::ALL,
+    schema::{ALL, PUT_TOGETHER},
     testing::{self, TestOutcome},
 };
 use crate::env::EnvKeys;
@@ -119,6 +119,35 @@ fn fields_have_values_only_in_their_kinds() {
             assert!(value == "-" || value.is_empty(), "{} on {name}: {value}", field.name);
         }
     }
+}
+
+/// Values that are made anew are the ones that cost; the table of them is complete.
+#[test]
+fn fields_that_are_put_together_are_known() {
+    let mut found = BTreeSet::new();
+    let socket = [("evt.type", text("connect")), ("fd.name", text("/run/x.sock"))];
+    let mut program = of_type("execve");
+    change(&mut program, |process| {
+        process.args = b"sh\0-c\0x\0".as_slice().into();
+        process.args_total = 8;
+        process.env = b"A=1\0B=2\0".as_slice().into();
+        process.cap_effective = 3;
+        process.cap_permitted = 3;
+        process.tty = Some((4, 1));
+    });
+    let named = [("evt.type", text("execve")), ("container.id", text("0123456789abcdef"))];
+    let events =
+        [program, of_type("open"), of_type("sendto"), of_type("procexit"), of_type("fork")];
+    for event in events.into_iter().chain([event(&socket), event(&named)]) {
+        for field in SCHEMA.fields {
+            if let Get::One(get) = field.get
+                && let Value::Str(std::borrow::Cow::Owned(_)) = get(&event, &Arg::None)
+            {
+                found.insert(field.name);
+            }
+        }
+    }
+    assert_eq!(found, BTreeSet::from_iter(PUT_TOGETHER.iter().copied()));
 }
 
 #[test]

@@ -70,3 +70,54 @@ fn a_filter_without_rules_says_so() {
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.stderr.ends_with("hint: did you mean `persistence`?\n"), "{}", wrong.stderr);
 }
+
+#[test]
+fn explanations_are_the_golden_ones() {
+    for (name, file) in [
+        ("web_shell", "explain.txt"),
+        ("Many connections", "explain_shadow.txt"),
+        ("download_and_run", "explain_off.txt"),
+        ("Swallowed", "explain_swallowed.txt"),
+    ] {
+        let told = text(&run(&["rules", "explain", name, "-r", RULES]));
+        golden::compare(&format!("testdata/rules/{file}"), told.as_bytes());
+    }
+    let told = text(&run(&["rules", "explain", "web_shell", "--json", "-r", RULES]));
+    golden::compare("testdata/rules/explain.json", told.as_bytes());
+}
+
+#[test]
+fn what_the_compiler_warns_of_is_told() {
+    let told = text(&run(&["rules", "explain", "Never", "-r", "testdata/rules/never.yaml"]));
+    let doubt = "rule `Never` can never fire here: no kind of event has the `evt.type`";
+    assert!(told.contains(doubt), "{told}");
+}
+
+#[test]
+fn every_shipped_rule_can_be_explained() {
+    let all = json(&run(&["rules", "list", "--json"]));
+    let off = all.as_array().unwrap().iter().filter(|rule| rule["enabled"] == false);
+    let on = all.as_array().unwrap().iter().filter(|rule| rule["enabled"] == true);
+    for rule in on.take(10).chain(off.take(3)) {
+        let told = run(&["rules", "explain", rule["id"].as_str().unwrap(), "--json"]);
+        let story = json(&told);
+        assert_eq!((told.code, &story["name"]), (Some(0), &rule["name"]));
+        let doubts = story["doubts"].as_array().unwrap().len();
+        assert_eq!(doubts == 0, rule["enabled"] == true, "{story:#}");
+    }
+}
+
+#[test]
+fn an_unknown_rule_suggests_the_nearest() {
+    for (name, hint) in [
+        ("Terminal shel in container", "did you mean `Terminal shell in container`?"),
+        ("terminal_shell_in_contaner", "did you mean `terminal_shell_in_container`?"),
+        ("shell in container", "did you mean `Terminal shell in container`?"),
+        ("zzz", "`runmon rules list` shows all"),
+    ] {
+        let outcome = run(&["rules", "explain", name]);
+        assert_eq!(outcome.code, Some(2));
+        let expected = format!("runmon: no rule has the name or id `{name}`\nhint: {hint}\n");
+        assert_eq!(outcome.stderr, expected);
+    }
+}
