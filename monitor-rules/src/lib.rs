@@ -163,3 +163,19 @@ pub fn parse_file(file: RuleFile<'_>) -> Vec<Diagnostic> {
     }
     reports.finish()
 }
+
+/// Reads a file that describes one event as a rule's test does: the fields of the event, or a test
+/// with them below `event`. Total for any bytes.
+///
+/// # Errors
+///
+/// Everything because of which the file describes no event.
+pub fn parse_event(file: RuleFile<'_>) -> Result<RuleTest, Vec<Diagnostic>> {
+    let mut reports = diagnostic::Reports::default();
+    let event = document::read_event(file, &mut reports);
+    let found = reports.finish();
+    match event {
+        Some(event) if found.is_empty() => Ok(event),
+        _ => Err(found),
+    }
+}

@@ -182,6 +182,12 @@ pub enum RulesCommand {
     /// List rules
     List(RulesListArgs),
     /// Show what a rule looks for, how it is found, and why it may never fire
+    ///
+    /// With an event: what the rules make of it, check by check. For example:
+    ///   runmon rules explain 'Terminal shell in container'
+    ///   runmon rules explain --event event.yaml
+    ///   runmon rules explain 'Terminal shell in container' --recording x.rec --number 7
+    #[command(verbatim_doc_comment)]
     Explain(RulesExplainArgs),
     /// List the fields that conditions and outputs can use
     Fields {

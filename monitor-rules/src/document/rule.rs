@@ -170,7 +170,7 @@ fn read_test(object: &mut Object<'_>) -> Option<RuleTest> {
     Some(RuleTest { name: name.unwrap_or_default(), expect, event, line })
 }
 
-fn read_event(
+pub(super) fn read_event(
     object: &mut Object<'_>,
     pairs: Vec<(Key, Node)>,
     prefix: &str,

@@ -51,10 +51,21 @@ pub struct RulesFilterArgs {
 #[derive(Debug, Default, Args)]
 pub struct RulesExplainArgs {
     /// Name or id of the rule
-    pub name: String,
+    #[arg(required_unless_present_any = ["event", "recording"])]
+    pub name: Option<String>,
     /// Rule files or directories; without it the embedded rules
     #[arg(short, long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
+    /// Say what the rule makes of the event in this file, which is described as in a rule's test;
+    /// without a NAME, what all rules make of it
+    #[arg(long, value_name = "FILE")]
+    pub event: Option<PathBuf>,
+    /// The same of an event in this recording
+    #[arg(long, value_name = "FILE", conflicts_with = "event", requires = "number")]
+    pub recording: Option<PathBuf>,
+    /// Which event of the recording, from 1, in the order of `runmon replay --events`
+    #[arg(long, value_name = "N", requires = "recording", value_parser = clap::value_parser!(u64).range(1..))]
+    pub number: Option<u64>,
     /// As JSON
     #[arg(long)]
     pub json: bool,

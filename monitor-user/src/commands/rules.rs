@@ -8,6 +8,7 @@ mod filter;
 pub mod import;
 mod list;
 mod navigator;
+mod recorded;
 mod report;
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::{
+    folder::Folder,
     golden,
-    program::{Outcome, run},
+    program::{Outcome, run, testdata, write},
 };
 
 /// The rules of the tests, as seen from the crate's directory, where tests run.
@@ -119,5 +120,72 @@ fn an_unknown_rule_suggests_the_nearest() {
         assert_eq!(outcome.code, Some(2));
         let expected = format!("runmon: no rule has the name or id `{name}`\nhint: {hint}\n");
         assert_eq!(outcome.stderr, expected);
+    }
+}
+
+#[test]
+fn what_a_rule_makes_of_an_event_is_golden() {
+    let event = ["--event", "testdata/rules/event.yaml", "-r", RULES];
+    let told = |args: &[&str]| text(&run(&[&["rules", "explain"], &event[..], args].concat()));
+    for (args, file) in [
+        (&["web_shell"][..], "event.txt"),
+        (&["web_shell", "--json"], "event.json"),
+        (&[], "event_all.txt"),
+        (&["--json"], "event_all.json"),
+    ] {
+        golden::compare(&format!("testdata/rules/{file}"), told(args).as_bytes());
+    }
+}
+
+#[test]
+fn events_of_a_recording_are_explained() {
+    let story = testdata("story.rec");
+    let told = |number: &str, args: &[&str]| {
+        run(&[&["rules", "explain", "--recording", &story, "--number", number], args].concat())
+    };
+    let first = text(&told("1", &[]));
+    assert!(first.starts_with("An event of kind "), "{first}");
+    let many = told("1000000", &[]);
+    assert_eq!(many.code, Some(2));
+    assert!(many.stderr.ends_with(" events, and no number 1000000\n"), "{}", many.stderr);
+    // Some event of the story fires some rule.
+    let fires = |told: Vec<u8>| String::from_utf8(told).unwrap().contains("\nfires ");
+    assert!((1..60).map(|number| told(&number.to_string(), &[]).stdout).any(fires));
+}
+
+#[test]
+fn files_that_describe_no_event_say_what_is_expected() {
+    let folder = Folder::new("event");
+    for (text, stderr) in [
+        ("", "describes no event\n"),
+        ("- a\n- b\n", "error[shape]: the file describes no event; write the fields"),
+        ("a: 1\n---\nb: 1\n", "the file has more than one event; put each in a file of its own"),
+        (
+            r#"{"@timestamp": "2026-01-01", "event": {"kind": "alert"}}"#,
+            "`@timestamp` is of a document as a monitor writes it; write the fields of the event",
+        ),
+        (r#"{"output_fields": {"evt.type": "open"}}"#, "`output_fields` is of a document"),
+        ("proc.name: sh\n", ":1:1: the event has no `evt.type`"),
+        ("evt.type: execve\nproc.nme: sh\n", ":2:1: no event has a field `proc.nme`"),
+        ("evt.type: [\n", "error[yaml]"),
+    ] {
+        let file = write(&folder, "event.yaml", text.as_bytes());
+        let outcome = run(&["rules", "explain", "--event", &file]);
+        assert_eq!(outcome.code, Some(2), "{text}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(stderr), "{text}: {}", outcome.stderr);
+    }
+    // A whole test will do.
+    let test = "name: x\nfires: true\nevent: {evt.type: execve, proc.name: sh}\n";
+    let file = write(&folder, "event.yaml", test.as_bytes());
+    assert_eq!(run(&["rules", "explain", "--event", &file]).code, Some(0));
+    for (args, stderr) in [
+        (&["--event", "/nowhere.yaml"][..], "cannot read an event from /nowhere.yaml"),
+        (&[], "required arguments were not provided"),
+        (&["x", "--recording", "/nowhere.rec"], "--number <N>"),
+        (&["--recording", "/x", "--number", "0"], "invalid value '0'"),
+    ] {
+        let outcome = run(&[&["rules", "explain"], args].concat());
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(stderr), "{}", outcome.stderr);
     }
 }

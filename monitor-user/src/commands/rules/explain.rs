@@ -1,6 +1,7 @@
 //! `runmon rules explain`: what one rule looks for, how it is found among the others, and why it
 //! may never fire.
 
+mod event;
 mod json;
 mod text;
 
@@ -25,7 +26,13 @@ pub(super) fn run(args: &RulesExplainArgs) -> anyhow::Result<ExitCode> {
         show_diagnostics(&loaded);
     }
     refuse_errors(&loaded)?;
-    let (number, rule) = rule_named(&loaded.rules, &args.name)?;
+    let named = args.name.as_deref().map(|name| rule_named(&loaded.rules, name)).transpose()?;
+    if let Some(event) = event::of(args)? {
+        let told = event::Told { event: &event, rules: &loaded.rules, named };
+        show(&if args.json { told.as_json() } else { told.as_text() })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some((number, rule)) = named else { return Ok(ExitCode::SUCCESS) };
     let now_ns = clock_offset_ns().saturating_add_unsigned(boottime_ns());
     let story = Story::of(&loaded, number, rule, now_ns);
     show(&if args.json { json::of(&story) } else { text::of(&story) })?;

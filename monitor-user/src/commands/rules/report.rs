@@ -125,11 +125,7 @@ fn unknown_field(undecided: &Undecided) -> String {
 
 /// The parts that made the result another than the wanted one; the rest as one line each.
 fn explain(text: &mut String, explained: &Explained, wanted: Tri, depth: usize) {
-    let truth = match explained.truth {
-        Tri::True => "yes",
-        Tri::False => "no ",
-        Tri::Unknown => "?  ",
-    };
+    let truth = truth(explained.truth);
     let (indent, blamed) = ("  ".repeat(depth), explained.truth != wanted);
     let mut line = |what: &str| text.push_str(&format!("{indent}{truth} {what}\n"));
     match &explained.part {
@@ -167,20 +163,38 @@ fn explain_all(
     }
 }
 
-fn saw(values: &[Value<'_>]) -> String {
+/// Whether something holds, as wide as its opposite.
+pub(super) fn truth(truth: Tri) -> &'static str {
+    match truth {
+        Tri::True => "yes",
+        Tri::False => "no ",
+        Tri::Unknown => "?  ",
+    }
+}
+
+/// The values that a check saw.
+pub(super) fn saw(values: &[Value<'_>]) -> String {
     if values.is_empty() {
         return "nothing there".to_owned();
     }
-    let shown = values.iter().map(|value| match value {
+    let shown = values.iter().map(|found| match found {
+        Value::Unknown(_) => value(found),
+        found => format!("`{}`", value(found)),
+    });
+    format!("is {}", shown.collect::<Vec<_>>().join(", "))
+}
+
+/// A value, or in angle brackets why it is not known.
+pub(super) fn value(value: &Value<'_>) -> String {
+    match value {
         Value::Unknown(Unknown::Pending) => "<pending>".to_owned(),
         Value::Unknown(Unknown::Never(reason)) => format!("<{reason}>"),
         value => {
             let mut bytes = Vec::new();
             value.write_to(&mut bytes);
-            format!("`{}`", terminal(&bytes))
+            terminal(&bytes).into_owned()
         }
-    });
-    format!("is {}", shown.collect::<Vec<_>>().join(", "))
+    }
 }
 
 pub(super) fn fields_as_table() -> String {
