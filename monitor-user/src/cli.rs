@@ -10,7 +10,7 @@ use crate::{
     config::Format,
     instance::{NAMES, is_name},
 };
-pub use rules::{RulesExplainArgs, RulesFilterArgs, RulesListArgs};
+pub use rules::{RulesExplainArgs, RulesFilterArgs, RulesListArgs, RulesTestArgs};
 
 /// Watches what the containers and programs of this host really do, and raises alerts.
 #[derive(Debug, Parser)]
@@ -175,10 +175,7 @@ pub enum RulesCommand {
         paths: Vec<PathBuf>,
     },
     /// Run the tests that stand in rule files
-    Test {
-        /// Files or directories; without them the embedded rules
-        paths: Vec<PathBuf>,
-    },
+    Test(RulesTestArgs),
     /// List rules
     List(RulesListArgs),
     /// Show what a rule looks for, how it is found, and why it may never fire

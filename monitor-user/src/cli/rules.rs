@@ -70,3 +70,19 @@ pub struct RulesExplainArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+/// `rules test`.
+#[derive(Debug, Default, Args)]
+pub struct RulesTestArgs {
+    /// Files or directories; without them the embedded rules
+    pub paths: Vec<PathBuf>,
+    /// Only the tests of the rule with this name or id
+    #[arg(long, value_name = "NAME")]
+    pub rule: Option<String>,
+    /// Show how many tests each rule has
+    #[arg(long)]
+    pub table: bool,
+    /// As JSON
+    #[arg(long, conflicts_with = "table")]
+    pub json: bool,
+}

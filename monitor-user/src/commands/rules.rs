@@ -10,6 +10,7 @@ mod list;
 mod navigator;
 mod recorded;
 mod report;
+mod test;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +32,7 @@ use super::Usage;
 use crate::{
     cli::{ImportCommand, RulesCommand},
     event::Event,
-    rules::{self, Rules, names::Names, testing::run_tests},
+    rules::{self, Rules, names::Names},
 };
 
 /// Folders within folders that are searched for rule files.
@@ -48,7 +49,7 @@ const BAD_RULES: u8 = 2;
 pub fn run(command: &RulesCommand) -> anyhow::Result<ExitCode> {
     match command {
         RulesCommand::Check { paths } => check(paths),
-        RulesCommand::Test { paths } => test(paths),
+        RulesCommand::Test(args) => test::run(args),
         RulesCommand::List(args) => list::run(args),
         RulesCommand::Explain(args) => explain::run(args),
         RulesCommand::Fields { json } => fields(*json),
@@ -87,25 +88,6 @@ pub fn check(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     }
     show(&text)?;
     Ok(if errors > 0 { ExitCode::from(BAD_RULES) } else { ExitCode::SUCCESS })
-}
-
-/// Runs the tests that stand in rule files; without paths in the embedded ones.
-///
-/// # Errors
-///
-/// A path or a rule that cannot be used, or an output that cannot be written.
-pub fn test(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
-    let rules = load(paths)?;
-    let reports = run_tests(&rules);
-    let failed = reports.iter().filter(|report| !report.passed()).count();
-    let mut text: String = reports.iter().map(report::test).collect();
-    text.push_str(&format!("{} passed, {failed} failed\n", reports.len() - failed));
-    let untested = rules.rules().iter().filter(|rule| rule.tests.is_empty()).count();
-    if untested > 0 {
-        text.push_str(&format!("{} without tests\n", report::count(untested, "rule")));
-    }
-    show(&text)?;
-    Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Lists the fields that conditions and outputs can use.

@@ -189,3 +189,39 @@ fn files_that_describe_no_event_say_what_is_expected() {
         assert!(outcome.stderr.contains(stderr), "{}", outcome.stderr);
     }
 }
+
+#[test]
+fn tests_say_which_rules_lack_some() {
+    let told = text(&rules(&["test"]));
+    let (first, rest) = told.split_once('\n').unwrap();
+    assert!(first.starts_with("3 passed, 0 failed, of 4 rules, in "), "{told}");
+    assert_eq!(
+        rest,
+        "2 rules without tests: Download and run, Swallowed\n\
+         1 rule without a test that keeps quiet: Many connections\n"
+    );
+    let told = text(&rules(&["test", "--table"]));
+    assert!(told.starts_with("FIRING  QUIET  FAILED  ID"), "{told}");
+    assert!(told.contains("\n1       1      0       web_shell "), "{told}");
+    let one = json(&rules(&["test", "--json", "--rule", "web_shell"]));
+    assert_eq!((&one["passed"], &one["failed"]), (&2.into(), &0.into()));
+    assert_eq!(one["rules"].as_array().unwrap().len(), 1);
+    let unknown = rules(&["test", "--rule", "web_shel"]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("did you mean `web_shell`?"), "{}", unknown.stderr);
+    // The shipped ones lack nothing.
+    assert_eq!(text(&run(&["rules", "test"])).lines().count(), 1);
+}
+
+#[test]
+fn tests_that_fail_are_told_to_programs() {
+    let folder = Folder::new("failing");
+    let rule = "- rule: r\n  desc: d\n  condition: evt.type = execve\n  output: o\n  priority: info\n  \
+                tests:\n  - {name: t, fires: false, event: {evt.type: execve}}\n";
+    let file = write(&folder, "r.yaml", rule.as_bytes());
+    let outcome = run(&["rules", "test", "--json", &file]);
+    assert_eq!(outcome.code, Some(1));
+    let failure = json(&outcome)["failures"][0].clone();
+    assert_eq!((&failure["test"], &failure["expected"]), (&"t".into(), &"quiet".into()));
+    assert!(failure["text"].as_str().unwrap().contains("expected to be quiet, fired"));
+}

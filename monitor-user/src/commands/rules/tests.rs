@@ -1,7 +1,7 @@
 use std::{fs, path::PathBuf};
 
 use super::*;
-use crate::rules::testing::run_tests;
+use crate::{cli::RulesTestArgs, rules::testing::run_tests};
 
 const GOOD: &str = "- rule: A rule\n  id: a\n  desc: d\n  condition: evt.type = execve and \
                     (proc.name = x or not proc.args = y)\n  output: o\n  priority: info\n";
@@ -85,10 +85,11 @@ fn exit_codes() {
     assert_eq!(code(check(&broken.paths())), bad);
     assert_eq!(code(check(&unused.paths())), bad);
     assert_eq!(code(check(&[])), clean);
-    assert_eq!(code(test(&good.paths())), clean);
-    assert_eq!(code(test(&failing.paths())), failure);
-    assert_eq!(code(test(&[])), clean);
-    assert!(test(&broken.paths()).unwrap_err().downcast_ref::<Usage>().is_some());
+    let test = |paths| test::run(&RulesTestArgs { paths, ..RulesTestArgs::default() });
+    assert_eq!(code(test(good.paths())), clean);
+    assert_eq!(code(test(failing.paths())), failure);
+    assert_eq!(code(test(Vec::new())), clean);
+    assert!(test(broken.paths()).unwrap_err().downcast_ref::<Usage>().is_some());
     assert!(load(&broken.paths()).is_err() && load(&good.paths()).is_ok());
 }
 

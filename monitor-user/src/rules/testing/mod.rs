@@ -78,8 +78,13 @@ impl fmt::Display for Mistake {
 /// Runs the tests of all rules, also of those that are switched off.
 #[must_use]
 pub fn run_tests(rules: &Rules) -> Vec<TestReport> {
-    let tests = rules.rules().iter().flat_map(|rule| rule.tests.iter().map(move |t| (rule, t)));
-    let run = |(rule, test): (&monitor_rules::Rule<Event>, &RuleTest)| TestReport {
+    rules.rules().iter().flat_map(run_tests_of).collect()
+}
+
+/// Runs the tests of one rule.
+#[must_use]
+pub fn run_tests_of(rule: &monitor_rules::Rule<Event>) -> Vec<TestReport> {
+    let run = |test: &RuleTest| TestReport {
         rule: rule.about.name.clone(),
         file: rule.about.file.clone(),
         line: test.line,
@@ -90,7 +95,7 @@ pub fn run_tests(rules: &Rules) -> Vec<TestReport> {
             Ok(event) => judge(rule, test.expect, &event),
         },
     };
-    tests.map(run).collect()
+    rule.tests.iter().map(run).collect()
 }
 
 fn judge(rule: &monitor_rules::Rule<Event>, expect: Expect, event: &Event) -> TestOutcome {
