@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::compile::Compiler;
 use crate::diagnostic::{Code, Diagnostic, Problem, Reports, Severity, Subject};
 use crate::document;
+use crate::eval::Tri;
 use crate::indicators::{self, ReadValues};
 use crate::kind::KindSet;
 use crate::library::Library;
@@ -121,6 +122,24 @@ impl<E> RuleSet<E> {
                 found(Match { rule, number, outcome });
             }
         });
+    }
+
+    /// Calls `tried` with the number of each rule that is not ruled out by what is looked up
+    /// beforehand: [`RuleSet::each_match`] evaluates these. To measure with.
+    pub fn each_tried(&self, event: &E, scratch: &mut Scratch, tried: impl FnMut(usize)) {
+        self.matching.each_tried(event, (self.schema.kind_of)(event), scratch, tried);
+    }
+
+    /// What one rule, by number, says of an event, as [`RuleSet::each_match`] would: the work of
+    /// that rule alone, without what is looked up beforehand. To measure with.
+    #[must_use]
+    pub fn try_one(&self, number: usize, event: &E, scratch: &mut Scratch) -> Option<Outcome> {
+        let kind = (self.schema.kind_of)(event);
+        let rule = self.rules.get(number)?;
+        match self.matching.alone(number, event, kind, scratch) {
+            Tri::False => None,
+            truth => rule.with_exceptions(truth, event),
+        }
     }
 
     /// How the rules of a kind are found: the fields that are looked up, the rules that are tried

@@ -10,7 +10,7 @@ use crate::{
     config::Format,
     instance::{NAMES, is_name},
 };
-pub use rules::{RulesExplainArgs, RulesFilterArgs, RulesListArgs, RulesTestArgs};
+pub use rules::{RulesBenchArgs, RulesExplainArgs, RulesFilterArgs, RulesListArgs, RulesTestArgs};
 
 /// Watches what the containers and programs of this host really do, and raises alerts.
 #[derive(Debug, Parser)]
@@ -186,6 +186,20 @@ pub enum RulesCommand {
     ///   runmon rules explain 'Terminal shell in container' --recording x.rec --number 7
     #[command(verbatim_doc_comment)]
     Explain(RulesExplainArgs),
+    /// Measure what each rule costs on the events of a recording
+    ///
+    /// The recording is decoded and enriched once; its events are kept in memory, and only matching
+    /// is measured, on one thread, nothing else. Every number is the median of several rounds.
+    ///
+    /// The rules together: all enabled rules on all events, as the daemon matches them.
+    /// FINDING is the part of it that every event pays to find the rules worth trying: what is
+    /// looked up, and checks that several rules share.
+    /// A rule alone: NS/TRY is its condition with its exceptions on the events on which it was
+    /// tried, nothing being known from other rules; NS/EVENT is that, spread over all events of the
+    /// recording. The shares are of the sum of finding and all rules alone. That sum may be more
+    /// than the rules together cost, since there what several of them ask is worked out once.
+    #[command(verbatim_doc_comment)]
+    Bench(RulesBenchArgs),
     /// List the fields that conditions and outputs can use
     Fields {
         /// As JSON

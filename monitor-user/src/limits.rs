@@ -115,6 +115,12 @@ pub const HEARTBEAT_RANGE: RangeInclusive<u64> = 1..=86_400;
 /// Containers whose losses a heartbeat names one by one, the greatest first.
 pub const LOSSES_SHOWN: usize = 32;
 
+/// Events of a recording that `rules bench` keeps; those after them are left out, which is said.
+pub const BENCH_EVENTS: usize = 200_000;
+
+/// Bytes that these may take, approximately, as for [`BENCH_EVENTS`].
+pub const BENCH_BYTES: usize = 512 << 20;
+
 /// Users, and groups, that a recording names.
 pub const RECORDED_NAMES: usize = 4096;
 

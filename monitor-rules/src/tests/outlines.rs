@@ -1,7 +1,7 @@
 //! What people are shown of a rule: its structure, how it is found, why it can never fire.
 
-use super::toy::{self, EXEC};
-use crate::{Doubt, Outline, Subject};
+use super::toy::{self, EXEC, Fact};
+use crate::{Doubt, Outcome, Outline, Scratch, Subject};
 
 fn show(outline: &Outline) -> String {
     let all = |parts: &[Outline]| parts.iter().map(show).collect::<Vec<_>>().join(", ");
@@ -156,4 +156,23 @@ fn diagnostics_tell_what_they_were_found_in() {
     let subjects: Vec<_> = loaded.diagnostics.iter().map(|it| it.subject.clone()).collect();
     let rule = || Some(Subject::Rule("r".into()));
     assert_eq!(subjects, [rule(), rule(), Some(Subject::Macro("m".into())), None]);
+}
+
+/// What is told to measure with is what matching does.
+#[test]
+fn rules_that_are_tried_are_the_ones_that_may_match() {
+    let text = rules(&[
+        "evt.type = execve and proc.name = a and proc.pid > 1",
+        "evt.type = execve and proc.name in (a, b)",
+        "evt.type = execve and proc.args exists",
+        "evt.type = open",
+    ]);
+    let loaded = toy::load(&[("f", &text)]);
+    let (rules, mut scratch) = (&loaded.rules, Scratch::default());
+    let event = toy::event(EXEC, &[("proc.name", Fact::Str("b")), ("proc.pid", Fact::Int(7))]);
+    let mut tried = Vec::new();
+    rules.each_tried(&event, &mut scratch, |number| tried.push(number));
+    assert_eq!(tried, [1, 2]);
+    let matched = |number| rules.try_one(number, &event, &mut Scratch::default());
+    assert_eq!((1..4).map(matched).collect::<Vec<_>>(), [Some(Outcome::Matches), None, None]);
 }

@@ -86,3 +86,16 @@ pub struct RulesTestArgs {
     #[arg(long, conflicts_with = "table")]
     pub json: bool,
 }
+
+/// `rules bench`.
+#[derive(Debug, Default, Args)]
+pub struct RulesBenchArgs {
+    /// The recording
+    pub recording: PathBuf,
+    /// Rule files or directories; without it the embedded rules
+    #[arg(short, long, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -3,6 +3,7 @@
 //!
 //! The only place that reads rule files; everything it knows of rules it asks of [`rules`].
 
+mod bench;
 mod explain;
 mod filter;
 pub mod import;
@@ -51,6 +52,7 @@ pub fn run(command: &RulesCommand) -> anyhow::Result<ExitCode> {
         RulesCommand::Check { paths } => check(paths),
         RulesCommand::Test(args) => test::run(args),
         RulesCommand::List(args) => list::run(args),
+        RulesCommand::Bench(args) => bench::run(args),
         RulesCommand::Explain(args) => explain::run(args),
         RulesCommand::Fields { json } => fields(*json),
         RulesCommand::Import(ImportCommand::Sigma(args)) => import::sigma(args),

@@ -225,3 +225,28 @@ fn tests_that_fail_are_told_to_programs() {
     assert_eq!((&failure["test"], &failure["expected"]), (&"t".into(), &"quiet".into()));
     assert!(failure["text"].as_str().unwrap().contains("expected to be quiet, fired"));
 }
+
+#[test]
+fn a_bench_counts_and_measures_each_rule() {
+    let (story, json_too) = (testdata("story.rec"), ["--json", "-r", "testdata/rules/busy.yaml"]);
+    let args = ["rules", "bench", &story];
+    let told = text(&run(&args));
+    assert!(told.contains(" million events/s\n\nSHARE "), "{told}");
+    let told = json(&run(&[&args[..], &json_too].concat()));
+    let rules = told["rules"].as_array().unwrap();
+    let number = |value: &Value| value.as_f64().unwrap();
+    let by_id = |id: &str| rules.iter().find(|rule| rule["id"] == id).unwrap();
+    assert!(number(&told["events"]) > 0.0 && number(&told["event_ns"]) > 0.0);
+    // A rule that is off costs nothing, and one for another kind is not tried.
+    assert_eq!(rules.len(), 2);
+    let every = by_id("every_start");
+    assert_eq!(every["tried"], every["matched"]);
+    assert!(number(&every["tried"]) > 0.0 && number(&every["try_ns"]) > 0.0);
+    assert_eq!(by_id("no_start")["matched"], 0);
+    let shares = rules.iter().map(|rule| number(&rule["share_percent"])).sum::<f64>();
+    let shares = shares + number(&told["finding"]["share_percent"]);
+    assert!((shares - 100.0).abs() < 0.01, "{shares}");
+    let missing = run(&["rules", "bench", "/nowhere.rec"]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.stderr.contains("cannot open the recording"), "{}", missing.stderr);
+}
