@@ -10,7 +10,10 @@ use crate::{
     config::Format,
     instance::{NAMES, is_name},
 };
-pub use rules::{RulesBenchArgs, RulesExplainArgs, RulesFilterArgs, RulesListArgs, RulesTestArgs};
+pub use rules::{
+    RulesBenchArgs, RulesDisableArgs, RulesExplainArgs, RulesFilterArgs, RulesListArgs,
+    RulesSwitchArgs, RulesTestArgs,
+};
 
 /// Watches what the containers and programs of this host really do, and raises alerts.
 #[derive(Debug, Parser)]
@@ -200,6 +203,13 @@ pub enum RulesCommand {
     /// than the rules together cost, since there what several of them ask is worked out once.
     #[command(verbatim_doc_comment)]
     Bench(RulesBenchArgs),
+    /// Switch a rule off on the running daemon, for a time; needs root
+    ///
+    /// Its matches are counted and raise no alert. It stays off when the rules are read again, and
+    /// comes on by itself; who switched it off is in the daemon's log.
+    Disable(RulesDisableArgs),
+    /// Switch a rule on again on the running daemon; needs root
+    Enable(RulesSwitchArgs),
     /// List the fields that conditions and outputs can use
     Fields {
         /// As JSON

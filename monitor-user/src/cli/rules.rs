@@ -1,8 +1,15 @@
 //! The arguments of `runmon rules`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
+
+use super::{duration, instance};
+
+/// A number from 1.
+fn from_one() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..)
+}
 
 /// `rules list`.
 #[derive(Debug, Default, Args)]
@@ -64,7 +71,7 @@ pub struct RulesExplainArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "event", requires = "number")]
     pub recording: Option<PathBuf>,
     /// Which event of the recording, from 1, in the order of `runmon replay --events`
-    #[arg(long, value_name = "N", requires = "recording", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", requires = "recording", value_parser = from_one())]
     pub number: Option<u64>,
     /// As JSON
     #[arg(long)]
@@ -98,4 +105,28 @@ pub struct RulesBenchArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `rules disable`.
+#[derive(Debug, Args)]
+pub struct RulesDisableArgs {
+    /// Which rule, and where
+    #[command(flatten)]
+    pub at: RulesSwitchArgs,
+    /// For how long, such as 90s, 30m or 1h; 168h at most
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Duration,
+}
+
+/// `rules enable`.
+#[derive(Debug, Args)]
+pub struct RulesSwitchArgs {
+    /// Name or id of the rule
+    pub name: String,
+    /// Name of the monitor, where several run on one host
+    #[arg(long, value_name = "NAME", value_parser = instance)]
+    pub instance: Option<String>,
+    /// The monitor's configuration file, which says where it can be asked
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }

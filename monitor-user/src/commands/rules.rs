@@ -11,6 +11,7 @@ mod list;
 mod navigator;
 mod recorded;
 mod report;
+mod switch;
 mod test;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,6 @@ use anyhow::Context as _;
 use monitor_rules::{
     Code, Diagnostic, Loaded, Rule, RuleFile, Severity,
     limits::{FILE_BYTES_MAX, FILES_MAX, INDICATOR_BYTES_MAX},
-    nearest,
 };
 
 use super::Usage;
@@ -54,6 +54,8 @@ pub fn run(command: &RulesCommand) -> anyhow::Result<ExitCode> {
         RulesCommand::List(args) => list::run(args),
         RulesCommand::Bench(args) => bench::run(args),
         RulesCommand::Explain(args) => explain::run(args),
+        RulesCommand::Disable(args) => switch::disable(args),
+        RulesCommand::Enable(args) => switch::enable(args),
         RulesCommand::Fields { json } => fields(*json),
         RulesCommand::Import(ImportCommand::Sigma(args)) => import::sigma(args),
     }
@@ -134,22 +136,7 @@ fn refuse_errors(loaded: &Loaded<Event>) -> Result<(), Usage> {
 
 /// The rule of that name or id; the nearest one is suggested.
 fn rule_named<'r>(rules: &'r Rules, name: &str) -> Result<(usize, &'r Rule<Event>), Usage> {
-    let all = rules.rules();
-    let mut numbered = all.iter().enumerate();
-    let found = numbered.find(|(_, rule)| rule.about.id == name || rule.about.name == name);
-    found.ok_or_else(|| {
-        let words = |rule: &'r Rule<Event>| [rule.about.name.as_str(), rule.about.id.as_str()];
-        let part = name.to_lowercase();
-        let near = nearest(name, all.iter().flat_map(words)).or_else(|| {
-            let mut names = all.iter().map(|rule| rule.about.name.as_str());
-            names.find(|known| !part.is_empty() && known.to_lowercase().contains(&part))
-        });
-        let hint = near.map_or_else(
-            || "`runmon rules list` shows all".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        Usage(format!("no rule has the name or id `{name}`\nhint: {hint}"))
-    })
+    rules::named(rules, name).map_err(Usage)
 }
 
 /// Lets rules speak of this host's users and groups by name. Only for live events: a recording may
