@@ -12,6 +12,10 @@ use crate::schema::{Arg, Get};
 use crate::term::Term;
 use crate::value::Value;
 
+/// Terms of a condition that are compared with one another: all of them, but in a condition that no
+/// person wrote.
+const TERMS_COMPARED: usize = 256;
+
 /// Why a rule can never fire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doubt {
@@ -33,7 +37,8 @@ pub(crate) fn doubts<E>(node: &Node<E>, kinds: KindSet, exceptions: &[&Node<E>])
         let others: Vec<NodeId> = exceptions.iter().map(|node| builder.add(node)).collect();
         let roots: Vec<NodeId> = std::iter::once(root).chain(others.iter().copied()).collect();
         let graph = builder.finish(&roots);
-        let terms = graph.terms(root);
+        let mut terms = graph.terms(root);
+        terms.truncate(TERMS_COMPARED);
         let swallowed = (0..).zip(&others).filter(|(_, other)| follows(&graph, **other, &terms));
         let mut here: Vec<Doubt> = swallowed.map(|(number, _)| Doubt::Swallowed(number)).collect();
         here.extend(contradiction(&graph, &terms));
