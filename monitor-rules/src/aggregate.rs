@@ -44,6 +44,15 @@ impl<E> Aggregate<E> {
         format!("{goal} within {} s{by}", self.within_ns as f64 / 1e9)
     }
 
+    /// The steps of a sequence; none for what is only counted.
+    #[must_use]
+    pub fn steps(&self) -> &[Condition<E>] {
+        match &self.goal {
+            Goal::Sequence(steps) => steps,
+            Goal::Count(_) | Goal::Distinct(..) => &[],
+        }
+    }
+
     /// Whether a value that events are gathered by may still arrive.
     pub(crate) fn is_pending(&self, event: &E) -> bool {
         let distinct = match &self.goal {

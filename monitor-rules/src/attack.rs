@@ -31,6 +31,14 @@ impl Tactic {
         tactic("TA0010", "exfiltration"),
         tactic("TA0040", "impact"),
     ];
+
+    /// The tactic of that id or name, in any case: `TA0002`, `execution`, `mitre_execution`.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        let name = word.strip_prefix("mitre_").unwrap_or(word).replace(['-', ' '], "_");
+        let fits = |text: &str| text.eq_ignore_ascii_case(&name);
+        Self::ALL.into_iter().find(|tactic| fits(tactic.id) || fits(tactic.name))
+    }
 }
 
 /// What a word means in ATT&CK.
@@ -42,23 +50,22 @@ pub(crate) enum Attack {
 /// The tactic or technique that a word names: `TA0002`, `execution`, `mitre_execution`, `T1059`,
 /// `T1059.004`.
 pub(crate) fn parse(word: &str) -> Option<Attack> {
-    if let Some(id) = technique(word) {
-        return Some(Attack::Technique(id));
+    match technique_id(word) {
+        Some(id) => Some(Attack::Technique(id)),
+        None => Tactic::named(word).map(Attack::Tactic),
     }
-    let name = word.strip_prefix("mitre_").unwrap_or(word).replace(['-', ' '], "_");
-    Tactic::ALL
-        .into_iter()
-        .find(|t| t.id.eq_ignore_ascii_case(&name) || t.name.eq_ignore_ascii_case(&name))
-        .map(Attack::Tactic)
 }
 
 /// A tag is meant for ATT&CK only if it says so.
 pub(crate) fn parse_tag(tag: &str) -> Option<Attack> {
-    let says_so = tag.starts_with("mitre_") || tag.starts_with("TA0") || technique(tag).is_some();
+    let says_so =
+        tag.starts_with("mitre_") || tag.starts_with("TA0") || technique_id(tag).is_some();
     if says_so { parse(tag) } else { None }
 }
 
-fn technique(word: &str) -> Option<String> {
+/// The id of a technique as ATT&CK writes it, if the word is one: `T1059`, `t1059.004`.
+#[must_use]
+pub fn technique_id(word: &str) -> Option<String> {
     let digits = word.strip_prefix(['T', 't'])?;
     let (main, sub) = digits.split_once('.').unwrap_or((digits, "000"));
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,6 +1,6 @@
 //! Blocks of IP addresses, and sets of them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A block of addresses: all from the first to the last. A single address is a block of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +52,37 @@ impl IpSet {
         Self { v4: joined(v4), v6: joined(v6) }
     }
 
+    /// Its ranges, for people: `10.0.0.0/8`, a single address, or two with `-` between.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = String> {
+        // Where the bits that differ are the last ones, and free, it is a block.
+        let v4 = self.v4.iter().map(|(first, last)| {
+            let rest = first ^ last;
+            let is_block = rest.leading_zeros() + rest.count_ones() == 32 && first & rest == 0;
+            let ends = [first, last].map(|bits| Ipv4Addr::from_bits(*bits).to_string());
+            block(ends, rest.leading_zeros(), is_block)
+        });
+        let v6 = self.v6.iter().map(|(first, last)| {
+            let rest = first ^ last;
+            let is_block = rest.leading_zeros() + rest.count_ones() == 128 && first & rest == 0;
+            let ends = [first, last].map(|bits| Ipv6Addr::from_bits(*bits).to_string());
+            block(ends, rest.leading_zeros(), is_block)
+        });
+        v4.chain(v6)
+    }
+
     pub(crate) fn contains(&self, ip: IpAddr) -> bool {
         match ip {
             IpAddr::V4(ip) => is_within(&self.v4, ip.to_bits()),
             IpAddr::V6(ip) => is_within(&self.v6, ip.to_bits()),
         }
+    }
+}
+
+fn block([first, last]: [String; 2], bits: u32, is_block: bool) -> String {
+    match (first == last, is_block) {
+        (true, _) => first,
+        (false, true) => format!("{first}/{bits}"),
+        (false, false) => format!("{first}-{last}"),
     }
 }
 
@@ -112,6 +138,17 @@ mod tests {
         let all = super::tests::set(&["0.0.0.0/0", "::/0"]);
         assert!(holds(&all, "255.255.255.255") && holds(&all, "0.0.0.0") && holds(&all, "ffff::"));
         assert!(!set.contains("::".parse().unwrap()));
+    }
+
+    #[test]
+    fn blocks_are_shown_as_they_are_written() {
+        let shown = |blocks: &[&str]| set(blocks).blocks().collect::<Vec<_>>();
+        let blocks = ["0.0.0.1", "10.0.0.0/8", "192.0.2.6/31", "::1", "2001:db8::/32"];
+        assert_eq!(shown(&blocks), blocks);
+        assert_eq!(shown(&["0.0.0.0/0", "::/0"]), ["0.0.0.0/0", "::/0"]);
+        let odd = IpSet { v4: [(1, 2), (5, 6), (8, 11)].into(), v6: Box::default() };
+        let odd: Vec<String> = odd.blocks().collect();
+        assert_eq!(odd, ["0.0.0.1-0.0.0.2", "0.0.0.5-0.0.0.6", "0.0.0.8/30"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::explain::Explained;
 use crate::kind::KindSet;
 use crate::library::Library;
 use crate::node::Node;
+use crate::outline::Outline;
 use crate::schema::{Arg, Schema};
 use crate::source::Place;
 use crate::text::Text;
@@ -87,6 +88,12 @@ impl<E> Condition<E> {
         let kind = (self.schema.kind_of)(event);
         let name = self.schema.kinds.get(usize::from(kind)).copied().unwrap_or("unknown");
         self.node.explain(event, kind, name)
+    }
+
+    /// Its structure, macros and lists resolved.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        self.node.outline()
     }
 
     /// The kinds of event for which the condition can hold. No other kind needs to be observed

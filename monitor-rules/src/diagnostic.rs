@@ -103,6 +103,15 @@ impl fmt::Display for Code {
     }
 }
 
+/// What is being compiled when a [`Diagnostic`] is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The rule of that name.
+    Rule(Arc<str>),
+    /// The macro of that name, which is compiled once for all its users.
+    Macro(Arc<str>),
+}
+
 /// One problem, with its place in a rule file. Renders itself through [`miette`].
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
@@ -118,6 +127,8 @@ pub struct Diagnostic {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
+    /// What it was found in; None for the form of a file.
+    pub subject: Option<Subject>,
     span: SourceSpan,
     source: NamedSource<Arc<str>>,
 }
@@ -204,6 +215,8 @@ impl Problem {
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
     pub(crate) sources: Sources,
+    /// What is being compiled.
+    pub(crate) subject: Option<Subject>,
     found: Vec<Diagnostic>,
     left_out: usize,
 }
@@ -222,7 +235,9 @@ impl Reports {
         let start = place.start as usize;
         let span = SourceSpan::from((start, (place.end as usize).saturating_sub(start)));
         let source = NamedSource::new(&*file, text);
-        let diagnostic = Diagnostic { code, message, help, file, line, column, span, source };
+        let subject = self.subject.clone();
+        let diagnostic =
+            Diagnostic { code, message, help, file, line, column, subject, span, source };
         // A macro is compiled once, but a text may be looked at twice on the way.
         let known = |d: &Diagnostic| {
             (d.line, d.column, &d.file, &d.message)

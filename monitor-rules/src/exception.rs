@@ -13,7 +13,8 @@ pub struct RuleException<E: 'static> {
     pub reason: Option<String>,
     /// When it ends, nanoseconds since 1970; events from then on are not kept quiet by it.
     pub expires_ns: Option<i64>,
-    pub(crate) condition: Condition<E>,
+    /// When it keeps the rule quiet.
+    pub condition: Condition<E>,
 }
 
 impl<E> RuleException<E> {

@@ -106,6 +106,7 @@ mod path_set;
 
 mod eval;
 mod explain;
+mod outline;
 
 mod attack;
 mod condition;
@@ -121,21 +122,23 @@ pub mod sigma;
 mod tests;
 
 pub use aggregate::Aggregate;
-pub use attack::Tactic;
+pub use attack::{Tactic, technique_id};
 pub use condition::{Condition, Decision};
 pub use definition::{Expect, RuleTest, TestActs, TestEvent, TestField, TestValue};
-pub use diagnostic::{Code, Diagnostic, Severity};
+pub use diagnostic::{Code, Diagnostic, Severity, Subject};
 pub use eval::{Tri, Undecided};
 pub use exception::RuleException;
 pub use explain::{Explained, Part};
 pub use indicators::ReadValues;
 pub use kind::KindSet;
-pub use matching::Scratch;
+pub use matching::{Doubt, Finding, Scratch};
+pub use outline::Outline;
 pub use priority::Priority;
 pub use rule::{About, Mode, Rate, Rule};
 pub use ruleset::{Loaded, Match, Outcome, RuleSet};
 pub use schema::{Arg, ArgRule, Field, Get, Key, Schema, Type};
 pub use source::RuleFile;
+pub use suggest::nearest;
 pub use template::Template;
 pub use value::{Unknown, Value, Visit};
 pub use windows::{Gathered, Windows};
@@ -159,4 +162,20 @@ pub fn parse_file(file: RuleFile<'_>) -> Vec<Diagnostic> {
         }
     }
     reports.finish()
+}
+
+/// Reads a file that describes one event as a rule's test does: the fields of the event, or a test
+/// with them below `event`. Total for any bytes.
+///
+/// # Errors
+///
+/// Everything because of which the file describes no event.
+pub fn parse_event(file: RuleFile<'_>) -> Result<TestEvent, Vec<Diagnostic>> {
+    let mut reports = diagnostic::Reports::default();
+    let event = document::read_event(file, &mut reports);
+    let found = reports.finish();
+    match event {
+        Some(event) if found.is_empty() => Ok(event),
+        _ => Err(found),
+    }
 }

@@ -46,6 +46,26 @@ impl Matcher {
         }
     }
 
+    /// What values are compared with, one by one, as far as it was kept.
+    pub(crate) fn items(&self) -> Vec<String> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match self {
+            Self::Bool(all) => all.iter().map(bool::to_string).collect(),
+            Self::Int(_, number) => vec![number.to_string()],
+            Self::IntIn(all) => all.iter().map(i64::to_string).collect(),
+            Self::Ip(set) => set.blocks().collect(),
+            Self::Str(set) => set.iter().map(text).collect(),
+            Self::Contains(finder) => vec![text(finder.needle())],
+            Self::StartsWith(bytes) | Self::EndsWith(bytes) => vec![text(bytes)],
+            Self::Path(set) => set.plain().map(text).collect(),
+            Self::Not(inner) => inner.items(),
+            Self::AnyOf(all) | Self::AllOf(all) | Self::OneOf(all) => {
+                all.iter().flat_map(Self::items).collect()
+            }
+            Self::Pattern(_) => Vec::new(),
+        }
+    }
+
     pub(crate) fn matches_bytes(&self, text: &[u8]) -> bool {
         match self {
             Self::Str(set) => set.contains(text),

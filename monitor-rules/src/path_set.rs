@@ -37,6 +37,11 @@ impl PathSet {
         self.plain_prefix_of(path) || self.globs.iter().any(|glob| is_glob_prefix(glob, path))
     }
 
+    /// The prefixes that are no globs.
+    pub(crate) fn plain(&self) -> impl Iterator<Item = &[u8]> {
+        self.plain.iter()
+    }
+
     /// The prefixes, if none of them is a glob.
     pub(crate) fn plain_only(&self) -> Option<impl Iterator<Item = &[u8]>> {
         self.globs.is_empty().then(|| self.plain.iter())

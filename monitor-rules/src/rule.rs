@@ -13,6 +13,7 @@ use crate::eval::Tri;
 use crate::exception::RuleException;
 use crate::explain::{Explained, Part};
 use crate::kind::KindSet;
+use crate::matching::{self, Doubt};
 use crate::node::Node;
 use crate::priority::Priority;
 use crate::ruleset::Outcome;
@@ -154,6 +155,21 @@ impl<E> Rule<E> {
             decision.undecided.extend(quiet.undecided);
         }
         decision
+    }
+
+    /// Why it can never fire, exceptions that have ended by `time_ns` left aside.
+    #[must_use]
+    pub fn doubts(&self, time_ns: i64) -> Vec<Doubt> {
+        let active = self.exceptions.iter().enumerate();
+        let active: Vec<_> = active.filter(|(_, it)| it.is_active(time_ns)).collect();
+        let nodes: Vec<&Node<E>> = active.iter().map(|(_, it)| it.condition.node()).collect();
+        let mut found = matching::doubts(self.condition.node(), self.kinds(), &nodes);
+        for doubt in &mut found {
+            if let Doubt::Swallowed(at) = doubt {
+                *at = active.get(*at).map_or(*at, |(number, _)| *number);
+            }
+        }
+        found
     }
 
     /// Why the rule matches or not: every check with the values that it saw.

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use crate::compile::Compiler;
-use crate::diagnostic::{Code, Diagnostic, Problem, Reports, Severity};
+use crate::diagnostic::{Code, Diagnostic, Problem, Reports, Severity, Subject};
 use crate::document;
+use crate::eval::Tri;
 use crate::indicators::{self, ReadValues};
 use crate::kind::KindSet;
 use crate::library::Library;
-use crate::matching::{Matching, Scratch};
+use crate::matching::{Finding, Matching, Scratch};
 use crate::rule::{self, Rule};
 use crate::schema::Schema;
 use crate::source::RuleFile;
@@ -82,6 +83,7 @@ impl<E> RuleSet<E> {
         let mut rules = Vec::new();
         let mut ids: HashMap<String, String> = HashMap::new();
         for definition in &library.rules {
+            compiler.reports.subject = Some(Subject::Rule(definition.name.value.as_str().into()));
             let Some(rule) = rule::compile(schema, definition, &mut compiler) else { continue };
             let (id, name) = (rule.about.id.clone(), rule.about.name.clone());
             if let Some(other) = ids.get(&id) {
@@ -122,11 +124,36 @@ impl<E> RuleSet<E> {
         });
     }
 
+    /// Calls `tried` with the number of each rule that is not ruled out by what is looked up
+    /// beforehand: [`RuleSet::each_match`] evaluates these. To measure with.
+    pub fn each_tried(&self, event: &E, scratch: &mut Scratch, tried: impl FnMut(usize)) {
+        self.matching.each_tried(event, (self.schema.kind_of)(event), scratch, tried);
+    }
+
+    /// What one rule, by number, says of an event, as [`RuleSet::each_match`] would: the work of
+    /// that rule alone, without what is looked up beforehand. To measure with.
+    #[must_use]
+    pub fn try_one(&self, number: usize, event: &E, scratch: &mut Scratch) -> Option<Outcome> {
+        let kind = (self.schema.kind_of)(event);
+        let rule = self.rules.get(number)?;
+        match self.matching.alone(number, event, kind, scratch) {
+            Tri::False => None,
+            truth => rule.with_exceptions(truth, event),
+        }
+    }
+
     /// How the rules of a kind are found: the fields that are looked up, the rules that are tried
     /// on every event, and all rules of the kind.
     #[must_use]
     pub fn plan(&self, kind: u8) -> (Vec<&'static str>, usize, usize) {
         self.matching.plan(kind)
+    }
+
+    /// How a rule, by number, is found for each kind of event that it can match; none for one that
+    /// is off.
+    #[must_use]
+    pub fn findings(&self, number: usize) -> Vec<Finding> {
+        self.matching.findings(number)
     }
 
     /// All rules, in the order of the files.

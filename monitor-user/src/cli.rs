@@ -1,5 +1,7 @@
 //! The command line, and nothing else.
 
+mod rules;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     config::Format,
     instance::{NAMES, is_name},
+};
+pub use rules::{
+    RulesBenchArgs, RulesDisableArgs, RulesExplainArgs, RulesFilterArgs, RulesListArgs,
+    RulesSwitchArgs, RulesTestArgs,
 };
 
 /// Watches what the containers and programs of this host really do, and raises alerts.
@@ -172,18 +178,38 @@ pub enum RulesCommand {
         paths: Vec<PathBuf>,
     },
     /// Run the tests that stand in rule files
-    Test {
-        /// Files or directories; without them the embedded rules
-        paths: Vec<PathBuf>,
-    },
+    Test(RulesTestArgs),
     /// List rules
-    List {
-        /// Files or directories; without them the embedded rules
-        paths: Vec<PathBuf>,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    List(RulesListArgs),
+    /// Show what a rule looks for, how it is found, and why it may never fire
+    ///
+    /// With an event: what the rules make of it, check by check. For example:
+    ///   runmon rules explain 'Terminal shell in container'
+    ///   runmon rules explain --event event.yaml
+    ///   runmon rules explain 'Terminal shell in container' --recording x.rec --number 7
+    #[command(verbatim_doc_comment)]
+    Explain(RulesExplainArgs),
+    /// Measure what each rule costs on the events of a recording
+    ///
+    /// The recording is decoded and enriched once; its events are kept in memory, and only matching
+    /// is measured, on one thread, nothing else. Every number is the median of several rounds.
+    ///
+    /// The rules together: all enabled rules on all events, as the daemon matches them.
+    /// FINDING is the part of it that every event pays to find the rules worth trying: what is
+    /// looked up, and checks that several rules share.
+    /// A rule alone: NS/TRY is its condition with its exceptions on the events on which it was
+    /// tried, nothing being known from other rules; NS/EVENT is that, spread over all events of the
+    /// recording. The shares are of the sum of finding and all rules alone. That sum may be more
+    /// than the rules together cost, since there what several of them ask is worked out once.
+    #[command(verbatim_doc_comment)]
+    Bench(RulesBenchArgs),
+    /// Switch a rule off on the running daemon, for a time; needs root
+    ///
+    /// Its matches are counted and raise no alert. It stays off when the rules are read again, and
+    /// comes on by itself; who switched it off is in the daemon's log.
+    Disable(RulesDisableArgs),
+    /// Switch a rule on again on the running daemon; needs root
+    Enable(RulesSwitchArgs),
     /// List the fields that conditions and outputs can use
     Fields {
         /// As JSON

@@ -7,6 +7,7 @@ use monitor_rules::{KindSet, Priority, Rule};
 
 use crate::{
     bpf::counters::Reading,
+    control::{self, Control},
     document::{
         Document, Finding, Heartbeat, finding,
         heartbeat::{HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters},
@@ -15,7 +16,7 @@ use crate::{
     env::EnvKeys,
     event::Event,
     judge::{Judge, RuleTally},
-    limits::{LOSSES_SHOWN, RULES_SHOWN},
+    limits::{CONTROL_CLIENTS, LOSSES_SHOWN, RULES_SHOWN},
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, boottime_ns, clock_offset_ns},
     logging::say,
@@ -49,6 +50,7 @@ pub struct Daemon<O: Outlet> {
     /// Environment variables that are kept whatever the rules, and where new rules come from.
     reload: Option<(EnvKeys, Reloader)>,
     findings: u64,
+    control: Option<Control>,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
@@ -64,6 +66,7 @@ impl<O: CountedOutlet> Daemon<O> {
             kinds: KindSet::EMPTY,
             reload: None,
             findings: 0,
+            control: None,
         }
     }
 
@@ -72,6 +75,22 @@ impl<O: CountedOutlet> Daemon<O> {
     pub fn reload_with(&mut self, kinds: KindSet, env_keys: EnvKeys, reload: Reloader) {
         self.kinds = kinds;
         self.reload = Some((env_keys, reload));
+    }
+
+    /// Does what is asked for over a control socket.
+    pub fn control_with(&mut self, control: Control) {
+        self.control = Some(control);
+    }
+
+    /// Does what was asked for, between two events.
+    fn serve(&mut self, boottime_ns: u64) {
+        let now_ns = self.line.enricher().timestamp_ns(boottime_ns);
+        for _ in 0..CONTROL_CLIENTS {
+            let Some(asked) = self.control.as_ref().and_then(Control::next) else { return };
+            let judge = self.line.judge();
+            let answer = control::carry_out(&asked.request, asked.peer, judge, now_ns);
+            asked.answer(answer);
+        }
     }
 
     /// Begins to read the rules again if that is asked for, and takes them once they are read.
@@ -160,7 +179,8 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat.losses = self.losses(live);
         let windows = self.line.judge().windows();
         heartbeat.tables = tables(self.line.enricher(), windows, live.lookups_refused());
-        heartbeat.rule_states = rule_states(self.line.judge(), heartbeat.timestamp_ns);
+        let now_ns = self.line.enricher().timestamp_ns(boottime_ns());
+        heartbeat.rule_states = rule_states(self.line.judge(), now_ns);
         heartbeat
     }
 
@@ -217,7 +237,7 @@ pub fn tables(
     ]
 }
 
-/// What rules did, those with the most matches first.
+/// What rules did: those that are switched off, then those with the most matches.
 fn rule_states(judge: &Judge, now_ns: i64) -> Vec<RuleState> {
     let judged_ns = judge.judged_ns();
     let state = |(rule, tally): (&Rule<Event>, &RuleTally)| {
@@ -227,15 +247,19 @@ fn rule_states(judge: &Judge, now_ns: i64) -> Vec<RuleState> {
             id: rule.about.id.clone(),
             tally: tally.clone(),
             noisy: rate.is_some_and(|rate| rate.is_exceeded(tally.alerts, judged_ns)),
-            off: judge.off_until(&rule.about.id, now_ns).is_some(),
+            off_until_ns: judge.off_until(&rule.about.id, now_ns),
             expired: expired.map(|exception| exception.name.clone()).collect(),
         }
     };
     let says_something = |state: &RuleState| {
-        state.tally != RuleTally::default() || state.off || !state.expired.is_empty()
+        state.tally != RuleTally::default()
+            || state.off_until_ns.is_some()
+            || !state.expired.is_empty()
     };
     let mut states: Vec<RuleState> = judge.tallies().map(state).filter(says_something).collect();
-    states.sort_by_key(|state| std::cmp::Reverse(state.tally.matches));
+    states.sort_by_key(|state| {
+        (state.off_until_ns.is_none(), std::cmp::Reverse(state.tally.matches))
+    });
     states.truncate(RULES_SHOWN);
     states
 }
@@ -336,6 +360,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool {
         self.line.take(Input::Time(now_ns));
         self.reload(live);
+        self.serve(now_ns);
         if self.next_ns == 0 {
             self.next_ns = now_ns + self.interval_ns;
         }

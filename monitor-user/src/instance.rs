@@ -114,6 +114,12 @@ impl Drop for Instance {
     }
 }
 
+/// Where the instance of that name can be asked.
+#[must_use]
+pub fn socket_path(run_dir: &Path, name: &str) -> PathBuf {
+    run_dir.join("instances").join(format!("{name}.sock"))
+}
+
 /// Whether an instance can be named so.
 #[must_use]
 pub fn is_name(name: &str) -> bool {

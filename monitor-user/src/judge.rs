@@ -12,7 +12,7 @@ use crate::{
     alert::{Matched, describe, leader_first},
     event::Event,
     limits::RULES_SWITCHED_OFF,
-    rules::Rules,
+    rules::{self, Rules},
 };
 
 /// What the rules say of an event.
@@ -186,9 +186,7 @@ impl Judge {
     ///
     /// No rule has that name or id, or too many are off.
     pub fn switch_off(&mut self, rule: &str, until_ns: i64) -> Result<String, String> {
-        let all = self.rules.rules();
-        let found = all.iter().find(|known| known.about.id == rule || known.about.name == rule);
-        let Some(found) = found else { return Err(format!("no rule has the name or id `{rule}`")) };
+        let (_, found) = rules::named(&self.rules, rule)?;
         let (id, name) = (found.about.id.clone(), found.about.name.clone());
         self.off.retain(|_, end| self.last_ns < *end);
         if self.off.len() >= RULES_SWITCHED_OFF && !self.off.contains_key(&id) {
@@ -197,6 +195,19 @@ impl Judge {
         self.off.insert(id, until_ns);
         self.number_those_off();
         Ok(name)
+    }
+
+    /// Switches a rule on that is off for a time. Returns its name, and whether it was off.
+    ///
+    /// # Errors
+    ///
+    /// No rule has that name or id.
+    pub fn switch_on(&mut self, rule: &str, now_ns: i64) -> Result<(String, bool), String> {
+        let (_, found) = rules::named(&self.rules, rule)?;
+        let name = found.about.name.clone();
+        let end = self.off.remove(&found.about.id);
+        self.number_those_off();
+        Ok((name, end.is_some_and(|end| now_ns < end)))
     }
 
     fn number_those_off(&mut self) {

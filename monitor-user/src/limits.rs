@@ -58,6 +58,16 @@ pub const RULES_SHOWN: usize = 64;
 /// Rules that are switched off on the running daemon at once; one more is refused.
 pub const RULES_SWITCHED_OFF: usize = 256;
 
+/// Seconds that a rule can be switched off for on the running daemon: what is off for longer
+/// belongs in a rule file, where others see it.
+pub const RULE_OFF_SECONDS: RangeInclusive<u64> = 1..=604_800;
+
+/// Bytes of a request to the running daemon; a longer one is refused.
+pub const CONTROL_BYTES: usize = 4_096;
+
+/// Clients that may ask the running daemon at once; one more is sent away.
+pub const CONTROL_CLIENTS: usize = 8;
+
 /// Alerts that wait for one sink; over it they are dropped, and counted.
 pub const SINK_QUEUE: usize = 10_000;
 
@@ -114,6 +124,12 @@ pub const HEARTBEAT_RANGE: RangeInclusive<u64> = 1..=86_400;
 
 /// Containers whose losses a heartbeat names one by one, the greatest first.
 pub const LOSSES_SHOWN: usize = 32;
+
+/// Events of a recording that `rules bench` keeps; those after them are left out, which is said.
+pub const BENCH_EVENTS: usize = 200_000;
+
+/// Bytes that these may take, approximately, as for [`BENCH_EVENTS`].
+pub const BENCH_BYTES: usize = 512 << 20;
 
 /// Users, and groups, that a recording names.
 pub const RECORDED_NAMES: usize = 4096;

@@ -341,7 +341,7 @@ impl<O: Outlet> Line<O> {
 }
 
 /// Bytes of an event that waits, approximately.
-fn size(event: &Event) -> usize {
+pub(crate) fn size(event: &Event) -> usize {
     let held = match &event.action {
         Action::Exec { previous } => previous.as_ref().map_or(0, |it| process_table::size(it)),
         Action::FileOpen(act) => act.path.len() + act.name.as_ref().map_or(0, |name| name.len()),

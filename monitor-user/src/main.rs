@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use runmon::{
-    cli::{Cli, Command, ImportCommand, RulesCommand},
+    cli::{Cli, Command},
     commands::{self, Usage},
     logging,
 };
@@ -24,13 +24,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Record(args) => commands::record::run(args),
         Command::Replay(args) => commands::replay::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
-        Command::Rules(RulesCommand::Check { paths }) => commands::rules::check(paths),
-        Command::Rules(RulesCommand::Test { paths }) => commands::rules::test(paths),
-        Command::Rules(RulesCommand::List { paths, json }) => commands::rules::list(paths, *json),
-        Command::Rules(RulesCommand::Fields { json }) => commands::rules::fields(*json),
-        Command::Rules(RulesCommand::Import(ImportCommand::Sigma(args))) => {
-            commands::rules::import::sigma(args)
-        }
+        Command::Rules(command) => commands::rules::run(command),
         Command::CanaryChild => Ok(ExitCode::SUCCESS),
     }
 }

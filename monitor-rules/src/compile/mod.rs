@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::ast::{Expr, Name};
-use crate::diagnostic::{Code, Problem, Reports};
+use crate::diagnostic::{Code, Problem, Reports, Subject};
 use crate::library::Library;
 use crate::limits::{CONDITION_DEPTH_MAX, CONDITION_TERMS_MAX};
 use crate::node::{Macro, Node};
@@ -101,7 +101,9 @@ impl<'a, E> Compiler<'a, E> {
         }
         let body = self.library.macros.get(&name.text)?.condition.as_ref()?;
         self.stack.push(name.text.clone());
+        let user = self.reports.subject.replace(Subject::Macro(name.text.as_str().into()));
         let node = self.condition(body);
+        self.reports.subject = user;
         self.stack.pop();
         let Some(node) = node else {
             self.macros.insert(name.text.clone(), State::Failed);

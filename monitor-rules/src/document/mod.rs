@@ -1,5 +1,6 @@
 //! YAML tree to definitions: which objects and keys there are, and what their values may be.
 
+mod event;
 mod object;
 mod rule;
 
@@ -9,6 +10,7 @@ use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
 use crate::source::{Place, RuleFile};
 use crate::yaml::{self, Content, Node};
 
+pub(crate) use event::read_event;
 use object::Object;
 
 /// One object of a rule file.
@@ -29,29 +31,43 @@ pub(crate) fn read_files(files: &[RuleFile<'_>], reports: &mut Reports) -> Vec<D
 }
 
 fn read_file(i: usize, file: &RuleFile<'_>, reports: &mut Reports, found: &mut Vec<Definition>) {
-    let text = std::str::from_utf8(file.bytes);
-    let shown = if file.bytes.len() > FILE_BYTES_MAX { "" } else { text.unwrap_or_default() };
-    let source = reports.sources.add(file.name, shown);
-    let top = Place { source, start: 0, end: 0 };
-    if file.bytes.len() > FILE_BYTES_MAX {
-        let message = format!("rule file is larger than {FILE_BYTES_MAX} bytes");
-        return reports.push(top, Problem::new(Code::Limit, message));
-    }
+    let Some((text, top)) = text_of(file, reports) else { return };
     if i >= FILES_MAX {
         let message = format!("more than {FILES_MAX} rule files");
         return reports.push(top, Problem::new(Code::Limit, message));
     }
-    if let Err(err) = text {
-        let message = format!("not UTF-8: byte {} is invalid", err.valid_up_to());
-        return reports.push(top, Problem::new(Code::Yaml, message));
+    for document in documents(text, top, reports) {
+        read_document(document, text, reports, found);
     }
-    let (documents, failure) = yaml::read(shown, source);
+}
+
+/// The text of a file and its beginning, or None after a report.
+fn text_of<'f>(file: &RuleFile<'f>, reports: &mut Reports) -> Option<(&'f str, Place)> {
+    let text = std::str::from_utf8(file.bytes);
+    let is_large = file.bytes.len() > FILE_BYTES_MAX;
+    let shown = if is_large { "" } else { text.unwrap_or_default() };
+    let top = Place { source: reports.sources.add(file.name, shown), start: 0, end: 0 };
+    let problem = match text {
+        _ if is_large => {
+            Problem::new(Code::Limit, format!("rule file is larger than {FILE_BYTES_MAX} bytes"))
+        }
+        Err(err) => {
+            let message = format!("not UTF-8: byte {} is invalid", err.valid_up_to());
+            Problem::new(Code::Yaml, message)
+        }
+        Ok(text) => return Some((text, top)),
+    };
+    reports.push(top, problem);
+    None
+}
+
+/// The YAML documents of a text; what stopped the reading is reported.
+fn documents(text: &str, top: Place, reports: &mut Reports) -> Vec<Node> {
+    let (documents, failure) = yaml::read(text, top.source);
     if let Some((place, problem)) = failure {
         reports.push(place, problem);
     }
-    for document in documents {
-        read_document(document, shown, reports, found);
-    }
+    documents
 }
 
 fn read_document(document: Node, text: &str, reports: &mut Reports, found: &mut Vec<Definition>) {

@@ -45,6 +45,11 @@ impl<'a> Object<'a> {
         Some((key.place, node))
     }
 
+    /// Takes all pairs that are left.
+    pub(super) fn take_all(&mut self) -> Vec<(Key, Node)> {
+        std::mem::take(&mut self.pairs)
+    }
+
     /// A mapping within this one.
     pub(super) fn nested(&mut self, pairs: Vec<(Key, Node)>, place: Place) -> Object<'_> {
         Object::new(pairs, place, self.text, self.reports)

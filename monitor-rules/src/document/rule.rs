@@ -167,7 +167,7 @@ fn read_acts(object: &mut Object<'_>) -> Option<TestActs> {
     let (event, events) = (object.take("event"), object.take("events"));
     let recording = object.string("recording");
     match (event, events, recording) {
-        (Some((_, node)), None, None) => read_event(object, "event", node).map(TestActs::Event),
+        (Some((_, node)), None, None) => read_event(object, "`event`", node).map(TestActs::Event),
         (None, Some((_, node)), None) => {
             let Content::Sequence(items) = node.content else {
                 let problem = Problem::new(Code::Shape, "`events` must be a list of mappings");
@@ -192,7 +192,7 @@ fn read_acts(object: &mut Object<'_>) -> Option<TestActs> {
     }
 }
 
-fn read_event(object: &mut Object<'_>, what: &str, node: Node) -> Option<TestEvent> {
+pub(super) fn read_event(object: &mut Object<'_>, what: &str, node: Node) -> Option<TestEvent> {
     let (line, _) = object.line_column(node.place);
     let Content::Mapping(mut pairs) = node.content else {
         object.report(node.place, Problem::new(Code::Shape, format!("{what} must be a mapping")));
@@ -218,7 +218,7 @@ fn read_after(object: &mut Object<'_>, node: Node) -> Option<u64> {
     after
 }
 
-fn read_fields(
+pub(super) fn read_fields(
     object: &mut Object<'_>,
     pairs: Vec<(Key, Node)>,
     prefix: &str,

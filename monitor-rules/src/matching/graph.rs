@@ -244,7 +244,8 @@ impl<E> GraphBuilder<E> {
     }
 }
 
-fn leaf_cost<E>(leaf: &Leaf<E>) -> u32 {
+/// What a check costs, roughly: see [`GraphBuilder::cost`].
+pub(crate) fn leaf_cost<E>(leaf: &Leaf<E>) -> u32 {
     use crate::matcher::Matcher;
     let several = leaf.left.is_any() || leaf.left.is_set();
     let test = match &leaf.test {

@@ -184,7 +184,7 @@ fn ask<E>(
 }
 
 /// The values of which a check needs one.
-fn values<E>(leaf: &Leaf<E>) -> Option<Values<E>> {
+pub(super) fn values<E>(leaf: &Leaf<E>) -> Option<Values<E>> {
     let (term, lower) = match &leaf.left {
         Term::Call { function: Function::ToLower, args } => (args.first()?, true),
         term => (term, false),

@@ -54,9 +54,7 @@ impl<E> Index<E> {
     /// Arranges the rules with these conditions; a rule is known by its place among them.
     pub(super) fn new(graph: &Graph<E>, roots: &[NodeId]) -> Self {
         let words = roots.len().div_ceil(64);
-        let mut guards = Guards::new(graph, roots);
-        let mut found: Vec<Option<Guard<E>>> = roots.iter().map(|root| guards.of(*root)).collect();
-        drop_lonely_fields(&mut found);
+        let found = guards(graph, roots);
         let mut by_field: BTreeMap<Key, Vec<(Values<E>, usize)>> = BTreeMap::new();
         for (place, guard) in found.iter().enumerate() {
             for values in guard.iter().flat_map(|guard| &guard.values) {
@@ -90,6 +88,14 @@ impl<E> Index<E> {
         }
     }
 
+    /// The checks that are done beforehand for a rule and others.
+    pub(super) fn shared_by(&self, place: usize) -> impl Iterator<Item = NodeId> {
+        let has = move |gate: &&Gate| {
+            gate.rules.get(place / 64).is_some_and(|word| word & 1 << (place % 64) != 0)
+        };
+        self.gates.iter().filter(has).map(|gate| gate.check)
+    }
+
     /// The fields that are looked up.
     pub(super) fn fields(&self) -> Vec<&'static str> {
         self.fields.iter().map(|by_field| by_field.field.name).collect()
@@ -99,6 +105,14 @@ impl<E> Index<E> {
     pub(super) fn unguarded(&self) -> usize {
         self.always.iter().map(|word| word.count_ones() as usize).sum()
     }
+}
+
+/// What each rule is found by; None for one that is tried on every event.
+pub(super) fn guards<E>(graph: &Graph<E>, roots: &[NodeId]) -> Vec<Option<Guard<E>>> {
+    let mut guards = Guards::new(graph, roots);
+    let mut found: Vec<Option<Guard<E>>> = roots.iter().map(|root| guards.of(*root)).collect();
+    drop_lonely_fields(&mut found);
+    found
 }
 
 impl<E> ByField<E> {

@@ -5,16 +5,23 @@
 //! values of the event, the rules that can match at all. What both leave open is evaluated in full,
 //! so that the answer is the one that each rule's own condition would give.
 
+mod doubt;
 mod graph;
 mod guard;
 mod index;
 mod lookup;
+mod plan;
 
 use crate::eval::Tri;
 use crate::kind::KindSet;
 use crate::matching::graph::{Graph, GraphBuilder, NodeId};
 use crate::matching::index::Index;
 use crate::node::Node;
+
+pub use doubt::Doubt;
+pub(crate) use doubt::doubts;
+pub(crate) use graph::leaf_cost;
+pub use plan::Finding;
 
 /// What matching one event needs beside the rules. Made once, used for every event.
 #[derive(Debug, Default)]
@@ -112,6 +119,34 @@ impl<E> Matching<E> {
                 }
             }
         }
+    }
+
+    /// Calls `tried` with each rule that the index leaves in question for an event.
+    pub(crate) fn each_tried(
+        &self,
+        event: &E,
+        kind: u8,
+        scratch: &mut Scratch,
+        mut tried: impl FnMut(usize),
+    ) {
+        let Some(of_kind) = self.kinds.get(usize::from(kind)) else { return };
+        let Scratch { memo, bits } = scratch;
+        memo.next_event(of_kind.graph.slots());
+        of_kind.index.candidates(&of_kind.graph, event, memo, bits);
+        let is_set =
+            |place: usize| bits.get(place / 64).is_some_and(|word| word & 1 << (place % 64) != 0);
+        let places = of_kind.rules.iter().enumerate();
+        places.filter(|(place, _)| is_set(*place)).for_each(|(_, (rule, _))| tried(*rule));
+    }
+
+    /// One rule alone, nothing being known from other rules; false for one that cannot match.
+    pub(crate) fn alone(&self, rule: usize, event: &E, kind: u8, scratch: &mut Scratch) -> Tri {
+        let Some(of_kind) = self.kinds.get(usize::from(kind)) else { return Tri::False };
+        let place = of_kind.rules.binary_search_by_key(&rule, |(number, _)| *number);
+        let found = place.ok().and_then(|place| of_kind.rules.get(place));
+        let Some((_, root)) = found else { return Tri::False };
+        scratch.memo.next_event(of_kind.graph.slots());
+        of_kind.graph.eval(*root, event, &mut scratch.memo)
     }
 
     /// How the rules of a kind are found, for people: what is looked up, and how many rules are

@@ -1,6 +1,6 @@
 //! `runmon replay`: a recording through the same line. Needs no root.
 
-use std::{io::Write as _, process::ExitCode, time::Instant};
+use std::{io::Write as _, process::ExitCode, sync::Arc, time::Instant};
 
 use super::{explain_recording, load_rules, say, schema};
 use crate::{
@@ -11,33 +11,27 @@ use crate::{
     env::EnvKeys,
     limits,
     line::{Line, LineStats, Outlet},
-    rules::names::{self, Names},
-    source::recording::Reader,
+    rules::{
+        Rules,
+        names::{self, Names},
+    },
+    source::recording::{Preamble, Reader},
 };
 
 /// Puts a recording through the line and writes what comes of it.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let rules = load_rules(&args.rules)?;
     let mut reader = Reader::open(&args.file).map_err(explain_recording)?;
-    let preamble = reader.preamble.clone();
+    let preamble = &reader.preamble;
     let format = if args.json { Format::Ecs } else { args.format.unwrap_or(Format::Text) };
     let sender = Sender {
-        hostname: preamble.hostname,
-        boot_id: preamble.boot_id,
-        run_id: preamble.run_id,
+        hostname: preamble.hostname.clone(),
+        boot_id: preamble.boot_id.clone(),
+        run_id: preamble.run_id.clone(),
         instance: String::new(),
     };
     let printer = Printer { schema: schema(format), sender, events: args.events, failed: None };
-    let table = match usize::try_from(preamble.process_table_bytes) {
-        Ok(0) | Err(_) => limits::PROCESS_TABLE_BYTES,
-        Ok(bytes) => bytes,
-    };
-    if !preamble.users.is_empty() {
-        names::set_of_host(Names::of_pairs(&preamble.users, &preamble.groups));
-    }
-    let enricher = Enricher::new(table, preamble.clock_offset_ns, EnvKeys::new(&preamble.env_keys));
-    let mut line = Line::new(enricher, rules, preamble.canary_pids, printer);
-    line.own_until(preamble.own_until_ns);
+    let mut line = line_of(preamble, rules, printer);
     let begun = Instant::now();
     let damage = loop {
         match reader.next() {
@@ -70,6 +64,21 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
             .context("what is before the damage was replayed, the rest cannot be trusted")),
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// The line that a recording goes through, as it was when the recording was made.
+pub(super) fn line_of<O: Outlet>(preamble: &Preamble, rules: Arc<Rules>, outlet: O) -> Line<O> {
+    let table = match usize::try_from(preamble.process_table_bytes) {
+        Ok(0) | Err(_) => limits::PROCESS_TABLE_BYTES,
+        Ok(bytes) => bytes,
+    };
+    if !preamble.users.is_empty() {
+        names::set_of_host(Names::of_pairs(&preamble.users, &preamble.groups));
+    }
+    let enricher = Enricher::new(table, preamble.clock_offset_ns, EnvKeys::new(&preamble.env_keys));
+    let mut line = Line::new(enricher, rules, preamble.canary_pids.clone(), outlet);
+    line.own_until(preamble.own_until_ns);
+    line
 }
 
 /// A reader that has seen enough (`| head`) is no failure.

@@ -3,8 +3,16 @@
 //!
 //! The only place that reads rule files; everything it knows of rules it asks of [`rules`].
 
+mod bench;
+mod explain;
+mod filter;
 pub mod import;
+mod list;
+mod navigator;
+mod recorded;
 mod report;
+mod switch;
+mod test;
 #[cfg(test)]
 mod tests;
 
@@ -17,14 +25,15 @@ use std::{
 
 use anyhow::Context as _;
 use monitor_rules::{
-    Code, Diagnostic, Loaded, RuleFile, Severity,
+    Code, Diagnostic, Loaded, Rule, RuleFile, Severity,
     limits::{FILE_BYTES_MAX, FILES_MAX, INDICATOR_BYTES_MAX},
 };
 
 use super::Usage;
 use crate::{
+    cli::{ImportCommand, RulesCommand},
     event::Event,
-    rules::{self, Rules, names::Names, testing::run_tests},
+    rules::{self, Rules, names::Names},
 };
 
 /// Folders within folders that are searched for rule files.
@@ -32,6 +41,25 @@ const DEPTH_MAX: usize = 16;
 
 /// Exit code for rules that cannot be used.
 const BAD_RULES: u8 = 2;
+
+/// Does what a subcommand of `rules` says.
+///
+/// # Errors
+///
+/// A path or a rule that cannot be used, or an output that cannot be written.
+pub fn run(command: &RulesCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        RulesCommand::Check { paths } => check(paths),
+        RulesCommand::Test(args) => test::run(args),
+        RulesCommand::List(args) => list::run(args),
+        RulesCommand::Bench(args) => bench::run(args),
+        RulesCommand::Explain(args) => explain::run(args),
+        RulesCommand::Disable(args) => switch::disable(args),
+        RulesCommand::Enable(args) => switch::enable(args),
+        RulesCommand::Fields { json } => fields(*json),
+        RulesCommand::Import(ImportCommand::Sigma(args)) => import::sigma(args),
+    }
+}
 
 /// Says what is wrong with rule files; without paths with the embedded ones.
 ///
@@ -66,36 +94,6 @@ pub fn check(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     Ok(if errors > 0 { ExitCode::from(BAD_RULES) } else { ExitCode::SUCCESS })
 }
 
-/// Runs the tests that stand in rule files; without paths in the embedded ones.
-///
-/// # Errors
-///
-/// A path or a rule that cannot be used, or an output that cannot be written.
-pub fn test(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
-    let rules = load(paths)?;
-    let reports = run_tests(&rules);
-    let failed = reports.iter().filter(|report| !report.passed()).count();
-    let mut text: String = reports.iter().map(report::test).collect();
-    text.push_str(&format!("{} passed, {failed} failed\n", reports.len() - failed));
-    let untested = rules.rules().iter().filter(|rule| rule.tests.is_empty()).count();
-    if untested > 0 {
-        text.push_str(&format!("{} without tests\n", report::count(untested, "rule")));
-    }
-    show(&text)?;
-    Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// Lists rules; without paths the embedded ones.
-///
-/// # Errors
-///
-/// A path or a rule that cannot be used, or an output that cannot be written.
-pub fn list(paths: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {
-    let rules = load(paths)?;
-    show(&if json { report::rules_as_json(&rules) } else { report::rules_as_table(&rules) })?;
-    Ok(ExitCode::SUCCESS)
-}
-
 /// Lists the fields that conditions and outputs can use.
 ///
 /// # Errors
@@ -113,18 +111,32 @@ pub fn fields(json: bool) -> anyhow::Result<ExitCode> {
 ///
 /// A path or a rule that cannot be used: the caller's to mend.
 pub fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {
-    let files = read(paths)?;
-    let loaded = compile(&files);
-    let text = report::diagnostics(&loaded.diagnostics, look_of(&io::stderr()));
-    // Nobody may be there to read it; the error below is told in any case.
-    drop(io::stderr().lock().write_all(text.as_bytes()));
-    if loaded.has_errors() {
-        let errors = loaded.diagnostics.iter().filter(|d| d.severity() == Severity::Error).count();
-        let errors = report::count(errors, "error");
-        let cure = "`runmon rules check` shows them with their places";
-        return Err(Usage(format!("{errors} in the rules\nhint: {cure}")).into());
-    }
+    let loaded = compile(&read(paths)?);
+    show_diagnostics(&loaded);
+    refuse_errors(&loaded)?;
     Ok(loaded.rules)
+}
+
+/// Shows what was found in rule files on standard error.
+fn show_diagnostics(loaded: &Loaded<Event>) {
+    let text = report::diagnostics(&loaded.diagnostics, look_of(&io::stderr()));
+    // Nobody may be there to read it; errors are told in any case.
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
+fn refuse_errors(loaded: &Loaded<Event>) -> Result<(), Usage> {
+    let errors = loaded.diagnostics.iter().filter(|d| d.severity() == Severity::Error).count();
+    if errors == 0 {
+        return Ok(());
+    }
+    let errors = report::count(errors, "error");
+    let cure = "`runmon rules check` shows them with their places";
+    Err(Usage(format!("{errors} in the rules\nhint: {cure}")))
+}
+
+/// The rule of that name or id; the nearest one is suggested.
+fn rule_named<'r>(rules: &'r Rules, name: &str) -> Result<(usize, &'r Rule<Event>), Usage> {
+    rules::named(rules, name).map_err(Usage)
 }
 
 /// Lets rules speak of this host's users and groups by name. Only for live events: a recording may

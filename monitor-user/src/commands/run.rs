@@ -16,12 +16,13 @@ use super::{
 use crate::{
     cli::RunArgs,
     config::{Config, Format, SinkConfig, Target},
+    control::Control,
     daemon::{Daemon, record_kinds},
     document::{Schema, heartbeat::SinkCounters},
     enrich::Enricher,
     env::EnvKeys,
     event::Action,
-    instance::{DEFAULT_NAME, Instance},
+    instance::{DEFAULT_NAME, Instance, socket_path},
     limits,
     line::Line,
     live::{Bell, Live, boottime_ns, clock_offset_ns},
@@ -45,6 +46,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let instance = register(&config, name)?;
     let fanout = open_sinks(&config, args, sender(name))?;
     let bell = bell_of_signals(Hangup::Reloads)?;
+    let control = open_control(&config, name, bell.clone());
     let kinds = record_kinds(wanted(&config, &rules));
     let configured = EnvKeys::new(&config.env_keys);
     let env_keys = configured.and(crate::rules::env_keys(&rules));
@@ -63,6 +65,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let end_ns = end(args.live.duration);
     let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
     daemon.reload_with(always(&config), configured, reloader(paths, bell));
+    if let Some(control) = control {
+        daemon.control_with(control);
+    }
     live.seed(&mut daemon)?;
     announce(&live, enabled, begun);
     live.run(&mut daemon)?;
@@ -70,6 +75,16 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let sinks = daemon.into_line().into_outlet().finish(PATIENCE);
     drop(live);
     Ok(end_of_sinks(&sinks))
+}
+
+/// Opens the control socket. A daemon that cannot be asked watches all the same.
+fn open_control(config: &Config, name: &str, bell: Bell) -> Option<Control> {
+    let path = socket_path(&config.run_dir, name);
+    let opened = Control::open(&path, bell);
+    if let Err(error) = &opened {
+        say(&format!("nothing can be asked of this daemon: {}: {error}", path.display()));
+    }
+    opened.ok()
 }
 
 /// Says what sinks lost. One whose task died is a failure of the monitor's own.

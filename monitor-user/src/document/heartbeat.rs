@@ -31,7 +31,8 @@ pub struct Heartbeat {
     pub hooks: Vec<HookState>,
     /// Number of rules that are on.
     pub rules: usize,
-    /// What rules did, those that did most first; see [`crate::limits::RULES_SHOWN`].
+    /// What rules did: those that are off for a time, and those that did most first; see
+    /// [`crate::limits::RULES_SHOWN`].
     pub rule_states: Vec<RuleState>,
 }
 
@@ -44,8 +45,8 @@ pub struct RuleState {
     pub tally: RuleTally,
     /// It alerts more often than its author expects on a healthy host.
     pub noisy: bool,
-    /// It is switched off for a time.
-    pub off: bool,
+    /// When it comes on again, if it is switched off for a time: nanoseconds since 1970.
+    pub off_until_ns: Option<i64>,
     /// Exceptions that have ended: they keep nothing quiet any more.
     pub expired: Vec<String>,
 }

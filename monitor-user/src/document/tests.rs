@@ -126,7 +126,7 @@ fn heartbeat(lost: u64) -> Heartbeat {
                 ..RuleTally::default()
             },
             noisy: true,
-            off: true,
+            off_until_ns: Some(OFFSET_NS),
             expired: vec!["old".to_owned()],
         }],
     }

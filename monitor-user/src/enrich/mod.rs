@@ -55,6 +55,12 @@ impl Enricher {
         }
     }
 
+    /// The time of events, nanoseconds since 1970, at a time since boot.
+    #[must_use]
+    pub fn timestamp_ns(&self, boottime_ns: u64) -> i64 {
+        self.clock_offset_ns.saturating_add_unsigned(boottime_ns)
+    }
+
     /// Changes which environment variables are kept of programs that start from now on.
     pub fn keep_env(&mut self, keys: EnvKeys) {
         self.env_keys = keys;
@@ -161,7 +167,7 @@ impl Enricher {
         Event {
             id: raw.id,
             boottime_ns: raw.boottime_ns,
-            timestamp_ns: self.clock_offset_ns.saturating_add_unsigned(raw.boottime_ns),
+            timestamp_ns: self.timestamp_ns(raw.boottime_ns),
             outcome: raw.outcome,
             origin: raw.origin,
             path_truncated: raw.path_truncated,

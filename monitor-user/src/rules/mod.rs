@@ -14,7 +14,7 @@ mod tests;
 mod types;
 
 pub use embedded::embedded;
-use monitor_rules::{Loaded, ReadValues, RuleFile, RuleSet};
+use monitor_rules::{Loaded, ReadValues, Rule, RuleFile, RuleSet, nearest};
 pub use schema::SCHEMA;
 
 use crate::event::Event;
@@ -40,4 +40,28 @@ pub fn load(files: &[RuleFile<'_>]) -> Loaded<Event> {
 #[must_use]
 pub fn load_with(files: &[RuleFile<'_>], read: ReadValues<'_>) -> Loaded<Event> {
     RuleSet::load_with(&SCHEMA, files, read)
+}
+
+/// The rule of that name or id, with its number.
+///
+/// # Errors
+///
+/// There is none; the nearest is suggested.
+pub fn named<'r>(rules: &'r Rules, name: &str) -> Result<(usize, &'r Rule<Event>), String> {
+    let all = rules.rules();
+    let mut numbered = all.iter().enumerate();
+    let found = numbered.find(|(_, rule)| rule.about.id == name || rule.about.name == name);
+    found.ok_or_else(|| {
+        let words = |rule: &'r Rule<Event>| [rule.about.name.as_str(), rule.about.id.as_str()];
+        let part = name.to_lowercase();
+        let near = nearest(name, all.iter().flat_map(words)).or_else(|| {
+            let mut names = all.iter().map(|rule| rule.about.name.as_str());
+            names.find(|known| !part.is_empty() && known.to_lowercase().contains(&part))
+        });
+        let hint = near.map_or_else(
+            || "`runmon rules list` shows all".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        format!("no rule has the name or id `{name}`\nhint: {hint}")
+    })
 }

@@ -104,6 +104,31 @@ const fn same(field: &Field<Event>) -> Field<Event> {
     }
 }
 
+/// Fields whose value is put together for each event that they are asked of; the others are read.
+pub(super) const PUT_TOGETHER: &[&str] = &[
+    "evt.arg.flags",
+    "evt.args",
+    "evt.time",
+    "evt.time.iso8601",
+    "fd.name",
+    "proc.args",
+    "proc.cmdline",
+    "proc.exeline",
+    "thread.cap_effective",
+    "thread.cap_permitted",
+];
+
+/// Why asking for a field takes longer than for others; None for one that is as quick as any.
+#[must_use]
+pub fn why_costly(name: &str) -> Option<&'static str> {
+    let field = SCHEMA.fields.iter().find(|field| field.name == name)?;
+    match field.get {
+        Get::Any(_) | Get::Set(_) => Some("may have several values, all of which are looked at"),
+        Get::One(_) if PUT_TOGETHER.contains(&field.name) => Some("is put together for each event"),
+        Get::One(_) => None,
+    }
+}
+
 /// The name of a field with the argument that it takes: `proc.aname[n]`.
 #[must_use]
 pub fn written_name(field: &Field<Event>) -> String {

@@ -5,7 +5,7 @@ use monitor_rules::{Arg, Condition, Get, RuleFile, TestField, TestValue, Unknown
 use super::{
     Rules, SCHEMA, embedded, load,
     names::Names,
-    schema::ALL,
+    schema::{ALL, PUT_TOGETHER},
     testing::{self, TestOutcome},
 };
 use crate::env::EnvKeys;
@@ -29,10 +29,9 @@ fn try_event(fields: &[(&str, TestValue)]) -> Result<Event, Vec<testing::Mistake
         line: at + 1,
         column: 3,
     };
-    testing::build(&monitor_rules::RuleTest {
-        name: String::new(),
-        expect: monitor_rules::Expect::Fires,
-        event: fields.iter().enumerate().map(field).collect(),
+    testing::build(&monitor_rules::TestEvent {
+        fields: fields.iter().enumerate().map(field).collect(),
+        after_ns: 0,
         line: 1,
     })
 }
@@ -119,6 +118,35 @@ fn fields_have_values_only_in_their_kinds() {
             assert!(value == "-" || value.is_empty(), "{} on {name}: {value}", field.name);
         }
     }
+}
+
+/// Values that are made anew are the ones that cost; the table of them is complete.
+#[test]
+fn fields_that_are_put_together_are_known() {
+    let mut found = BTreeSet::new();
+    let socket = [("evt.type", text("connect")), ("fd.name", text("/run/x.sock"))];
+    let mut program = of_type("execve");
+    change(&mut program, |process| {
+        process.args = b"sh\0-c\0x\0".as_slice().into();
+        process.args_total = 8;
+        process.env = b"A=1\0B=2\0".as_slice().into();
+        process.cap_effective = 3;
+        process.cap_permitted = 3;
+        process.tty = Some((4, 1));
+    });
+    let named = [("evt.type", text("execve")), ("container.id", text("0123456789abcdef"))];
+    let events =
+        [program, of_type("open"), of_type("sendto"), of_type("procexit"), of_type("fork")];
+    for event in events.into_iter().chain([event(&socket), event(&named)]) {
+        for field in SCHEMA.fields {
+            if let Get::One(get) = field.get
+                && let Value::Str(std::borrow::Cow::Owned(_)) = get(&event, &Arg::None)
+            {
+                found.insert(field.name);
+            }
+        }
+    }
+    assert_eq!(found, BTreeSet::from_iter(PUT_TOGETHER.iter().copied()));
 }
 
 #[test]
@@ -694,7 +722,7 @@ fn every_rule_file_is_embedded() {
 #[test]
 fn the_shipped_rules_can_be_changed_by_a_later_file() {
     let readme = include_str!("../../../rules/README.md");
-    let example = readme.split("```yaml").nth(4).unwrap().split("```").next().unwrap();
+    let example = readme.split("```yaml").nth(5).unwrap().split("```").next().unwrap();
     let mut files = embedded();
     files.push(RuleFile { name: "later.yaml", bytes: example.as_bytes() });
     let loaded = load(&files);
@@ -720,7 +748,7 @@ fn the_shipped_rules_can_be_changed_by_a_later_file() {
 #[test]
 fn a_rule_that_is_off_can_be_switched_on() {
     let readme = include_str!("../../../rules/README.md");
-    let example = readme.split("```yaml").nth(5).unwrap().split("```").next().unwrap();
+    let example = readme.split("```yaml").nth(6).unwrap().split("```").next().unwrap();
     let mut files = embedded();
     files.push(RuleFile { name: "later.yaml", bytes: example.as_bytes() });
     let loaded = load(&files);
@@ -744,7 +772,7 @@ fn a_rule_that_is_off_can_be_switched_on() {
 #[test]
 fn the_other_examples_load() {
     let readme = include_str!("../../../rules/README.md");
-    for at in [2, 6] {
+    for at in [2, 7] {
         let example = readme.split("```yaml").nth(at).unwrap().split("```").next().unwrap();
         let mut files = embedded();
         files.push(RuleFile { name: "later.yaml", bytes: example.as_bytes() });

@@ -14,3 +14,4 @@ mod input;
 mod program;
 mod reference;
 mod replay;
+mod rules;

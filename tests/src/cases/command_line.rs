@@ -24,7 +24,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// The program with another user's rights. Its copy is where that user can reach it.
-fn as_nobody(stage: &Stage<'_>, args: &[&str]) -> Ran {
+pub(super) fn as_nobody(stage: &Stage<'_>, args: &[&str]) -> Ran {
     const NOBODY: u32 = 65534;
     let dir = stage.dir("nobody");
     let lab = dir.parent().expect("the lab's directory");

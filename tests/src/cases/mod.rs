@@ -7,6 +7,7 @@
 mod backends;
 mod command_line;
 mod containers;
+mod control;
 mod deployment;
 mod evasion;
 mod files;
@@ -70,6 +71,7 @@ pub const CASES: &[&[Case]] = &[
     evasion::CASES,
     backends::CASES,
     lifecycle::CASES,
+    control::CASES,
     command_line::CASES,
     recording::CASES,
     sinks::CASES,

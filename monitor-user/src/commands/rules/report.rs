@@ -2,7 +2,7 @@
 
 use miette::Diagnostic as _;
 use monitor_rules::{
-    Diagnostic, Expect, Explained, Part, Rule, Severity, Tri, Undecided, Unknown, Value,
+    Diagnostic, Expect, Explained, Part, Severity, Tri, Undecided, Unknown, Value,
 };
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::{
     document::printable::terminal,
     event::Event,
     rules::{
-        Rules, SCHEMA,
+        SCHEMA,
         schema::{kind_names, written_name},
         testing::{TestOutcome, TestReport},
     },
@@ -101,6 +101,11 @@ pub(super) fn test(report: &TestReport) -> String {
                 mistakes.iter().map(|mistake| format!("{file}:{mistake}\n")).collect();
             format!("{head}: describes no event\n{mistakes}\n")
         }
+        TestOutcome::Unreadable(why) => format!("{head}: {why}\n\n"),
+        TestOutcome::Silent { events } => {
+            let events = count(*events, "event");
+            format!("{head}: expected to fire, was quiet on {events}\n\n")
+        }
         TestOutcome::Failed { why, undecided } => {
             let (said, wanted) = match expect {
                 Expect::Fires => ("expected to fire, was quiet", Tri::True),
@@ -125,11 +130,7 @@ fn unknown_field(undecided: &Undecided) -> String {
 
 /// The parts that made the result another than the wanted one; the rest as one line each.
 fn explain(text: &mut String, explained: &Explained, wanted: Tri, depth: usize) {
-    let truth = match explained.truth {
-        Tri::True => "yes",
-        Tri::False => "no ",
-        Tri::Unknown => "?  ",
-    };
+    let truth = truth(explained.truth);
     let (indent, blamed) = ("  ".repeat(depth), explained.truth != wanted);
     let mut line = |what: &str| text.push_str(&format!("{indent}{truth} {what}\n"));
     match &explained.part {
@@ -167,64 +168,38 @@ fn explain_all(
     }
 }
 
-fn saw(values: &[Value<'_>]) -> String {
+/// Whether something holds, as wide as its opposite.
+pub(super) fn truth(truth: Tri) -> &'static str {
+    match truth {
+        Tri::True => "yes",
+        Tri::False => "no ",
+        Tri::Unknown => "?  ",
+    }
+}
+
+/// The values that a check saw.
+pub(super) fn saw(values: &[Value<'_>]) -> String {
     if values.is_empty() {
         return "nothing there".to_owned();
     }
-    let shown = values.iter().map(|value| match value {
+    let shown = values.iter().map(|found| match found {
+        Value::Unknown(_) => value(found),
+        found => format!("`{}`", value(found)),
+    });
+    format!("is {}", shown.collect::<Vec<_>>().join(", "))
+}
+
+/// A value, or in angle brackets why it is not known.
+pub(super) fn value(value: &Value<'_>) -> String {
+    match value {
         Value::Unknown(Unknown::Pending) => "<pending>".to_owned(),
         Value::Unknown(Unknown::Never(reason)) => format!("<{reason}>"),
         value => {
             let mut bytes = Vec::new();
             value.write_to(&mut bytes);
-            format!("`{}`", terminal(&bytes))
+            terminal(&bytes).into_owned()
         }
-    });
-    format!("is {}", shown.collect::<Vec<_>>().join(", "))
-}
-
-pub(super) fn rules_as_table(rules: &Rules) -> String {
-    let head = ["ID", "PRIORITY", "EVENTS", "TACTICS", "NAME"].map(str::to_owned);
-    let row = |rule: &Rule<Event>| {
-        let about = &rule.about;
-        let tactics: Vec<&str> = about.tactics.iter().map(|tactic| tactic.name).collect();
-        let off = if rule.enabled { "" } else { " (off)" };
-        [
-            about.id.clone(),
-            about.priority.name().to_ascii_lowercase(),
-            kind_names(rule.kinds()).join(","),
-            tactics.join(","),
-            format!("{}{off}", terminal(about.name.as_bytes())),
-        ]
-    };
-    table(std::iter::once(head).chain(rules.rules().iter().map(row)).collect())
-}
-
-pub(super) fn rules_as_json(rules: &Rules) -> String {
-    let one = |rule: &Rule<Event>| {
-        let about = &rule.about;
-        let tactics: Vec<&str> = about.tactics.iter().map(|tactic| tactic.id).collect();
-        json!({
-            "id": about.id,
-            "name": about.name,
-            "version": about.version,
-            "description": about.desc,
-            "priority": about.priority.name().to_ascii_lowercase(),
-            "enabled": rule.enabled,
-            "events": kind_names(rule.kinds()),
-            "fields": rule.fields(),
-            "tactics": tactics,
-            "techniques": about.techniques,
-            "tags": about.tags,
-            "references": about.references,
-            "false_positives": about.false_positives,
-            "triage": about.triage,
-            "tests": rule.tests.len(),
-            "file": about.file,
-            "line": about.line,
-        })
-    };
-    lines(&json!(rules.rules().iter().map(one).collect::<Vec<_>>()))
+    }
 }
 
 pub(super) fn fields_as_table() -> String {
@@ -249,12 +224,13 @@ pub(super) fn fields_as_json() -> String {
     lines(&json!(SCHEMA.fields.iter().map(one).collect::<Vec<_>>()))
 }
 
-fn lines(value: &serde_json::Value) -> String {
+/// JSON for people: indented, with a line feed.
+pub(super) fn lines(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }
 
 /// Columns, each as wide as its widest entry; the last one is not filled up.
-fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
+pub(super) fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
     let mut widths = [0; N];
     for row in &rows {
         for (width, entry) in widths.iter_mut().zip(row) {

@@ -1,7 +1,7 @@
 use std::{fs, path::PathBuf};
 
 use super::*;
-use crate::rules::testing::run_tests;
+use crate::{cli::RulesTestArgs, rules::testing::run_tests};
 
 const GOOD: &str = "- rule: A rule\n  id: a\n  desc: d\n  condition: evt.type = execve and \
                     (proc.name = x or not proc.args = y)\n  output: o\n  priority: info\n";
@@ -85,10 +85,11 @@ fn exit_codes() {
     assert_eq!(code(check(&broken.paths())), bad);
     assert_eq!(code(check(&unused.paths())), bad);
     assert_eq!(code(check(&[])), clean);
-    assert_eq!(code(test(&good.paths())), clean);
-    assert_eq!(code(test(&failing.paths())), failure);
-    assert_eq!(code(test(&[])), clean);
-    assert!(test(&broken.paths()).unwrap_err().downcast_ref::<Usage>().is_some());
+    let test = |paths| test::run(&RulesTestArgs { paths, ..RulesTestArgs::default() });
+    assert_eq!(code(test(good.paths())), clean);
+    assert_eq!(code(test(failing.paths())), failure);
+    assert_eq!(code(test(Vec::new())), clean);
+    assert!(test(broken.paths()).unwrap_err().downcast_ref::<Usage>().is_some());
     assert!(load(&broken.paths()).is_err() && load(&good.paths()).is_ok());
 }
 
@@ -132,14 +133,65 @@ fn a_failed_test_says_why() {
 }
 
 #[test]
+fn rules_that_gather_are_tested_with_several_events() {
+    let rule = "- rule: Two\n  desc: d\n  condition: evt.type = execve\n  output: o\n  \
+                priority: info\n  aggregate: {count: 2, within: 10s, by: [container.id]}\n  tests:\n";
+    let of_two = |fires: bool, after: &str, container: &str| {
+        format!(
+            "  - fires: {fires}\n    events:\n    - {{evt.type: execve, container.id: a1}}\n    \
+             - {{after: {after}, evt.type: execve, container.id: {container}}}\n"
+        )
+    };
+    let tests = [
+        of_two(true, "9s", "a1"),
+        of_two(false, "11s", "a1"),
+        of_two(false, "9s", "b2"),
+        of_two(true, "11s", "a1"),
+        of_two(false, "9s", "a1"),
+        "  - fires: true\n    event: {evt.type: execve}\n".to_owned(),
+    ];
+    let loaded = of(&format!("{rule}{}", tests.concat()));
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let reports = run_tests(&loaded.rules);
+    let passed: Vec<bool> = reports.iter().map(|report| report.passed()).collect();
+    assert_eq!(passed, [true, true, true, false, false, true]);
+    let shown = report::test(&reports[3]);
+    assert!(shown.contains("expected to fire, was quiet on 2 events"), "{shown}");
+    assert!(report::test(&reports[4]).contains("expected to be quiet, fired"));
+}
+
+#[test]
+fn rules_are_tested_with_recordings() {
+    let test =
+        |file: &str, fires: bool| format!("  tests:\n  - fires: {fires}\n    recording: {file}\n");
+    let with = |condition: &str, test: &str| {
+        let rule = format!(
+            "- rule: A\n  desc: d\n  condition: {condition}\n  output: o\n  priority: info\n{test}"
+        );
+        let folder = Folder::new("recorded", &[("r.yaml", &rule)]);
+        let story = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/story.rec");
+        fs::copy(story, folder.0.join("story.rec")).unwrap();
+        test::run(&RulesTestArgs { paths: folder.paths(), ..RulesTestArgs::default() }).unwrap()
+    };
+    let exec = "evt.type = execve";
+    let code = |code| format!("{code:?}");
+    assert_eq!(code(with(exec, &test("story.rec", true))), code(ExitCode::SUCCESS));
+    assert_eq!(code(with(exec, &test("story.rec", false))), code(ExitCode::FAILURE));
+    let never = "evt.type = execve and proc.name = nobody_has_it";
+    assert_eq!(code(with(never, &test("story.rec", false))), code(ExitCode::SUCCESS));
+    assert_eq!(code(with(never, &test("story.rec", true))), code(ExitCode::FAILURE));
+    assert_eq!(code(with(never, &test("missing.rec", false))), code(ExitCode::FAILURE));
+}
+
+#[test]
 fn lists_have_every_rule_and_field() {
     let loaded = of(GOOD);
+    let all: Vec<_> = loaded.rules.rules().iter().collect();
     assert_eq!(
-        report::rules_as_table(&loaded.rules),
+        list::as_table(&all),
         "ID  PRIORITY       EVENTS  TACTICS  NAME\na   informational  exec             A rule\n"
     );
-    let json: serde_json::Value =
-        serde_json::from_str(&report::rules_as_json(&loaded.rules)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&list::as_json(&all)).unwrap();
     assert_eq!(json[0]["id"], "a");
     assert_eq!(json[0]["events"], serde_json::json!(["exec"]));
     assert_eq!(json[0]["fields"], serde_json::json!(["evt.type", "proc.args", "proc.name"]));

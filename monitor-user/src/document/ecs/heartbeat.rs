@@ -80,7 +80,8 @@ fn rule_state(state: &RuleState) -> Value {
     json!({
         "id": state.id, "matches": tally.matches, "alerts": tally.alerts,
         "shadowed": tally.shadowed, "gathered": tally.gathered,
-        "switched_off": tally.switched_off, "noisy": state.noisy, "off": state.off,
+        "switched_off": tally.switched_off, "noisy": state.noisy,
+        "off": state.off_until_ns.is_some(), "off_until": state.off_until_ns.map(rfc3339),
         "excepted": tally.excepted.iter().map(excepted).collect::<Vec<_>>(),
         "expired_exceptions": state.expired,
     })

@@ -11,7 +11,10 @@ mod value;
 
 use std::fmt;
 
-use monitor_rules::{Expect, Explained, RuleTest, TestField, TestValue, Undecided};
+use monitor_rules::{
+    Expect, Explained, Rule, RuleTest, TestActs, TestEvent, TestField, TestValue, Undecided,
+    Windows,
+};
 
 use super::{Rules, SCHEMA};
 use crate::event::Event;
@@ -54,9 +57,20 @@ pub enum TestOutcome {
         /// What was asked for and not known.
         undecided: Vec<Undecided>,
     },
+    /// It was to fire, and of several events none made it.
+    Silent {
+        /// How many there were.
+        events: usize,
+    },
     /// The test describes no event.
     Broken(Vec<Mistake>),
+    /// The recording that it names cannot be read.
+    Unreadable(String),
 }
+
+/// Gives the events of a recording, one after another: the name of the rule file, and the path as
+/// written there. The error is for people.
+pub type Recorded<'a> = &'a dyn Fn(&str, &str, &mut dyn FnMut(&Event)) -> Result<(), String>;
 
 /// What is wrong with the description of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,42 +89,126 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Runs the tests of all rules, also of those that are switched off.
+/// Runs the tests of all rules, also of those that are switched off, and no recordings.
 #[must_use]
 pub fn run_tests(rules: &Rules) -> Vec<TestReport> {
-    let tests = rules.rules().iter().flat_map(|rule| rule.tests.iter().map(move |t| (rule, t)));
-    let run = |(rule, test): (&monitor_rules::Rule<Event>, &RuleTest)| TestReport {
+    let none = |_: &str, _: &str, _: &mut dyn FnMut(&Event)| {
+        Err("recordings are not read here".to_owned())
+    };
+    rules.rules().iter().flat_map(|rule| run_tests_of(rule, &none)).collect()
+}
+
+/// Runs the tests of one rule.
+#[must_use]
+pub fn run_tests_of(rule: &Rule<Event>, recorded: Recorded<'_>) -> Vec<TestReport> {
+    let run = |test: &RuleTest| TestReport {
         rule: rule.about.name.clone(),
         file: rule.about.file.clone(),
         line: test.line,
         test: test.name.clone(),
         expect: test.expect,
-        outcome: match build(test) {
-            Err(mistakes) => TestOutcome::Broken(mistakes),
-            Ok(event) => judge(rule, test.expect, &event),
-        },
+        outcome: outcome(rule, test, recorded),
     };
-    tests.map(run).collect()
+    rule.tests.iter().map(run).collect()
 }
 
-fn judge(rule: &monitor_rules::Rule<Event>, expect: Expect, event: &Event) -> TestOutcome {
-    let decision = rule.decide(event);
-    if decision.fires == (expect == Expect::Fires) {
-        return TestOutcome::Passed;
+fn outcome(rule: &Rule<Event>, test: &RuleTest, recorded: Recorded<'_>) -> TestOutcome {
+    let mut trial = Trial::new(rule);
+    match &test.acts {
+        TestActs::Event(event) => match build(event) {
+            Ok(event) => trial.decide(&event),
+            Err(mistakes) => return TestOutcome::Broken(mistakes),
+        },
+        TestActs::Events(events) => match build_all(events) {
+            Ok(events) => events.iter().for_each(|event| trial.see(event)),
+            Err(mistakes) => return TestOutcome::Broken(mistakes),
+        },
+        TestActs::Recording(path) => {
+            if let Err(why) = recorded(&rule.about.file, path, &mut |event| trial.see(event)) {
+                return TestOutcome::Unreadable(why);
+            }
+        }
     }
-    TestOutcome::Failed { why: rule.explain(event), undecided: decision.undecided }
+    trial.outcome(test.expect)
 }
 
-/// Makes the event that a test describes.
+/// A rule on the events of one test.
+struct Trial<'r> {
+    rule: &'r Rule<Event>,
+    windows: Windows,
+    events: usize,
+    fired: bool,
+    /// What it made of the first event that it fired on, else of the only one.
+    why: Option<(Explained, Vec<Undecided>)>,
+}
+
+impl<'r> Trial<'r> {
+    fn new(rule: &'r Rule<Event>) -> Self {
+        Self { rule, windows: Windows::default(), events: 0, fired: false, why: None }
+    }
+
+    /// Whether the rule holds for the event, whatever it gathers.
+    fn decide(&mut self, event: &Event) {
+        let decision = self.rule.decide(event);
+        (self.events, self.fired) = (1, decision.fires);
+        self.why = Some((self.rule.explain(event), decision.undecided));
+    }
+
+    /// What comes of one event after others.
+    fn see(&mut self, event: &Event) {
+        self.events += 1;
+        let decision = self.rule.decide(event);
+        if !decision.fires || self.fired {
+            return;
+        }
+        let gathered = self.rule.aggregate.as_ref().is_none_or(|aggregate| {
+            self.windows.take(0, aggregate, event, event.timestamp_ns).is_some()
+        });
+        if gathered {
+            self.fired = true;
+            self.why = Some((self.rule.explain(event), decision.undecided));
+        }
+    }
+
+    fn outcome(self, expect: Expect) -> TestOutcome {
+        if self.fired == (expect == Expect::Fires) {
+            return TestOutcome::Passed;
+        }
+        match self.why {
+            Some((why, undecided)) => TestOutcome::Failed { why, undecided },
+            None => TestOutcome::Silent { events: self.events },
+        }
+    }
+}
+
+/// The events of a test, each at its time.
+fn build_all(tests: &[TestEvent]) -> Result<Vec<Event>, Vec<Mistake>> {
+    let (mut events, mut mistakes) = (Vec::new(), Vec::new());
+    let mut later_ns: u64 = 0;
+    for test in tests {
+        later_ns = later_ns.saturating_add(test.after_ns);
+        match build(test) {
+            Ok(mut event) => {
+                event.timestamp_ns = event.timestamp_ns.saturating_add_unsigned(later_ns);
+                event.boottime_ns = event.boottime_ns.saturating_add(later_ns);
+                events.push(event);
+            }
+            Err(found) => mistakes.extend(found),
+        }
+    }
+    if mistakes.is_empty() { Ok(events) } else { Err(mistakes) }
+}
+
+/// Makes an event as a test describes it.
 ///
 /// # Errors
 ///
 /// Everything in the description that is no field, no possible value, or does not go together.
-pub fn build(test: &RuleTest) -> Result<Event, Vec<Mistake>> {
+pub fn build(test: &TestEvent) -> Result<Event, Vec<Mistake>> {
     let mistake =
         |field: &TestField, message| Mistake { message, line: field.line, column: field.column };
     let at_test = |message| Mistake { message, line: test.line, column: 1 };
-    let kind = test.event.iter().find(|field| field.name == "evt.type");
+    let kind = test.fields.iter().find(|field| field.name == "evt.type");
     let Some(kind) = kind else {
         let message = "the event has no `evt.type`: say what is done, such as `execve`".to_owned();
         return Err(vec![at_test(message)]);
@@ -120,7 +218,7 @@ pub fn build(test: &RuleTest) -> Result<Event, Vec<Mistake>> {
         Err(message) => return Err(vec![mistake(kind, message)]),
     };
     let mut mistakes = Vec::new();
-    for field in test.event.iter().filter(|field| field.name != "evt.type") {
+    for field in test.fields.iter().filter(|field| field.name != "evt.type") {
         if let Err(message) = set(&mut draft, field) {
             mistakes.push(mistake(field, message));
         }

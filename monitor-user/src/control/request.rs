@@ -1,0 +1,107 @@
+//! Requests and answers, and the lines of JSON that they are.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::limits::RULE_OFF_SECONDS;
+
+/// What may be asked of the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Switch a rule off for a time.
+    DisableRule {
+        /// Name or id.
+        rule: String,
+        /// For how long.
+        seconds: u64,
+    },
+    /// Switch it on again.
+    EnableRule {
+        /// Name or id.
+        rule: String,
+    },
+}
+
+/// What comes of a request.
+pub type Answer = Result<Done, Refusal>;
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Done {
+    /// Name of the rule.
+    pub rule: String,
+    /// Until when it is off.
+    pub until: Option<String>,
+    /// Whether anything is another than before.
+    pub changed: bool,
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, thiserror::Error)]
+#[error("{error}")]
+pub struct Refusal {
+    /// Why, for people.
+    pub error: String,
+    /// Whether who asks can mend it.
+    pub usage: bool,
+}
+
+impl Refusal {
+    /// A mistake of who asks.
+    pub(super) fn usage(error: impl Into<String>) -> Self {
+        Self { error: error.into(), usage: true }
+    }
+
+    /// The daemon cannot do it now.
+    pub(super) fn failure(error: impl Into<String>) -> Self {
+        Self { error: error.into(), usage: false }
+    }
+}
+
+impl Request {
+    /// Reads the line of a request.
+    pub(super) fn parse(line: &[u8]) -> Result<Self, Refusal> {
+        let request: Self = serde_json::from_slice(line)
+            .map_err(|error| Refusal::usage(format!("this is no request: {error}")))?;
+        match request {
+            Self::DisableRule { seconds, .. } if !RULE_OFF_SECONDS.contains(&seconds) => {
+                let (least, most) = (RULE_OFF_SECONDS.start(), RULE_OFF_SECONDS.end() / 3600);
+                let error = format!("a rule can be off for {least} s to {most} h");
+                Err(Refusal::usage(error))
+            }
+            request => Ok(request),
+        }
+    }
+
+    /// The line that [`Request::parse`] reads.
+    pub(super) fn line(&self) -> String {
+        let request = match self {
+            Self::DisableRule { rule, seconds } => {
+                json!({ "command": "disable_rule", "rule": rule, "seconds": seconds })
+            }
+            Self::EnableRule { rule } => json!({ "command": "enable_rule", "rule": rule }),
+        };
+        format!("{request}\n")
+    }
+}
+
+/// The line of an answer.
+pub(super) fn line(answer: &Answer) -> String {
+    let answer = match answer {
+        Ok(Done { rule, until, changed }) => {
+            json!({ "rule": rule, "until": until, "changed": changed })
+        }
+        Err(Refusal { error, usage }) => json!({ "error": error, "usage": usage }),
+    };
+    format!("{answer}\n")
+}
+
+/// Reads the line of an answer; None if it is none.
+pub(super) fn parse_answer(line: &[u8]) -> Option<Answer> {
+    let answer: Value = serde_json::from_slice(line).ok()?;
+    if answer.get("error").is_some() {
+        return serde_json::from_value(answer).ok().map(Err);
+    }
+    serde_json::from_value(answer).ok().map(Ok)
+}

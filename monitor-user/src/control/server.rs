@@ -1,0 +1,234 @@
+//! The daemon's end of the socket.
+
+use std::{
+    fs, io,
+    io::{Read as _, Write as _},
+    os::{
+        fd::AsRawFd as _,
+        unix::{
+            fs::PermissionsExt as _,
+            net::{UnixListener, UnixStream},
+        },
+    },
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
+
+use super::{Answer, Peer, Refusal, Request, request::line};
+use crate::{
+    limits::{CONTROL_BYTES, CONTROL_CLIENTS},
+    live::Bell,
+};
+
+/// How long a client may take to say what it wants, and to take the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the line may take to answer: it looks ten times a second.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long to wait after a connection could not be taken, as where there are no descriptors.
+const REST: Duration = Duration::from_millis(100);
+
+/// The open socket. It is gone when this is dropped.
+pub struct Control {
+    path: PathBuf,
+    listener: UnixListener,
+    asked: Receiver<Asked>,
+    ends: Arc<AtomicBool>,
+}
+
+/// A request that waits for its answer.
+pub struct Asked {
+    /// What is asked for.
+    pub request: Request,
+    /// Who asks.
+    pub peer: Peer,
+    answer: SyncSender<Answer>,
+}
+
+impl Asked {
+    /// Answers it.
+    pub fn answer(self, answer: Answer) {
+        // Who asked may have gone; there is room for the one answer.
+        drop(self.answer.try_send(answer));
+    }
+}
+
+impl Control {
+    /// Opens the socket; the bell is rung for each request. Who holds the instance's place may
+    /// replace a socket that was left behind.
+    ///
+    /// # Errors
+    ///
+    /// The socket cannot be made, or there is no room for a thread.
+    pub fn open(path: &Path, bell: Bell) -> io::Result<Self> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        // Who asks is looked at in any case; this keeps others from trying.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        let (sender, asked) = sync_channel(CONTROL_CLIENTS);
+        let ends = Arc::new(AtomicBool::new(false));
+        let door = Door { sender, bell, open: Arc::default() };
+        let (incoming, ended) = (listener.try_clone()?, Arc::clone(&ends));
+        thread::Builder::new()
+            .name("control".into())
+            .spawn(move || take_connections(&incoming, &door, &ended))?;
+        Ok(Self { path: path.to_owned(), listener, asked, ends })
+    }
+
+    /// The next request, if one waits.
+    pub fn next(&self) -> Option<Asked> {
+        self.asked.try_recv().ok()
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Release);
+        // Wakes the thread that waits for connections.
+        if let Err(error) = shutdown(self.listener.as_raw_fd(), Shutdown::Both) {
+            tracing::debug!(%error, "the control socket is not shut down");
+        }
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(path = %self.path.display(), %error, "the control socket stays");
+        }
+    }
+}
+
+/// What each connection needs.
+#[derive(Clone)]
+struct Door {
+    sender: SyncSender<Asked>,
+    bell: Bell,
+    /// Connections that are served now.
+    open: Arc<AtomicUsize>,
+}
+
+fn take_connections(listener: &UnixListener, door: &Door, ends: &AtomicBool) {
+    loop {
+        let taken = listener.accept();
+        if ends.load(Ordering::Acquire) {
+            return;
+        }
+        match taken {
+            Ok((stream, _)) => door.take(stream),
+            Err(error) => {
+                tracing::debug!(%error, "a control connection cannot be taken");
+                thread::sleep(REST);
+            }
+        }
+    }
+}
+
+impl Door {
+    fn take(&self, stream: UnixStream) {
+        if self.open.fetch_add(1, Ordering::AcqRel) >= CONTROL_CLIENTS {
+            self.open.fetch_sub(1, Ordering::AcqRel);
+            let error = format!("{CONTROL_CLIENTS} others ask already: try again");
+            return reply(&stream, &Err(Refusal::failure(error)));
+        }
+        let door = self.clone();
+        let serve = move || {
+            door.serve(&stream);
+            door.open.fetch_sub(1, Ordering::AcqRel);
+        };
+        if thread::Builder::new().name("control".into()).spawn(serve).is_err() {
+            self.open.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    fn serve(&self, stream: &UnixStream) {
+        reply(stream, &self.answer(stream));
+    }
+
+    fn answer(&self, stream: &UnixStream) -> Answer {
+        let peer = peer(stream)?;
+        let line = read_line(stream)?;
+        let request = Request::parse(&line)?;
+        let (answer, answered) = sync_channel(1);
+        self.sender.try_send(Asked { request, peer, answer }).map_err(|error| match error {
+            TrySendError::Full(_) => Refusal::failure("the daemon is busy: try again"),
+            TrySendError::Disconnected(_) => Refusal::failure("the daemon ends"),
+        })?;
+        self.bell.ring();
+        answered.recv_timeout(ANSWER).unwrap_or_else(|error| {
+            Err(Refusal::failure(match error {
+                RecvTimeoutError::Timeout => "the daemon does not answer in time",
+                RecvTimeoutError::Disconnected => "the daemon ends",
+            }))
+        })
+    }
+}
+
+/// Who is at the other end, if that one may ask.
+fn peer(stream: &UnixStream) -> Result<Peer, Refusal> {
+    let found = getsockopt(stream, PeerCredentials)
+        .map_err(|error| Refusal::failure(format!("it is not known who asks: {error}")))?;
+    let peer = Peer { uid: found.uid(), pid: found.pid() };
+    if may_ask(peer, nix::unistd::geteuid().as_raw()) {
+        return Ok(peer);
+    }
+    tracing::warn!(uid = peer.uid, pid = peer.pid, "a control request was refused");
+    Err(Refusal::failure("only root and the daemon's own user may ask"))
+}
+
+pub(super) fn may_ask(peer: Peer, own_uid: u32) -> bool {
+    peer.uid == 0 || peer.uid == own_uid
+}
+
+/// The line that a client sends, as far as it does so in time.
+fn read_line(mut stream: &UnixStream) -> Result<Vec<u8>, Refusal> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut line = Vec::new();
+    let mut part = [0; 512];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Refusal::usage("the request does not come in time"));
+        }
+        stream.set_read_timeout(Some(left)).map_err(unreadable)?;
+        let count = match stream.read(&mut part) {
+            Ok(0) => return Ok(line),
+            Ok(count) => count,
+            Err(error) if is_timeout(&error) => continue,
+            Err(error) => return Err(unreadable(error)),
+        };
+        let read = part.get(..count).unwrap_or_default();
+        let end = read.iter().position(|byte| *byte == b'\n');
+        line.extend_from_slice(read.get(..end.unwrap_or(count)).unwrap_or_default());
+        if line.len() > CONTROL_BYTES {
+            return Err(Refusal::usage(format!("a request has at most {CONTROL_BYTES} bytes")));
+        }
+        if end.is_some() {
+            return Ok(line);
+        }
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
+}
+
+fn unreadable(error: io::Error) -> Refusal {
+    Refusal::failure(format!("the request cannot be read: {error}"))
+}
+
+fn reply(mut stream: &UnixStream, answer: &Answer) {
+    let written = stream.set_write_timeout(Some(PATIENCE));
+    let written = written.and_then(|()| stream.write_all(line(answer).as_bytes()));
+    if let Err(error) = written {
+        tracing::debug!(%error, "a control answer is not taken");
+    }
+}
