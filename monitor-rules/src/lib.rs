@@ -82,6 +82,7 @@ mod definition;
 mod document;
 mod indicators;
 mod library;
+mod mutate;
 mod yaml;
 
 mod ast;
@@ -132,6 +133,7 @@ pub use explain::{Explained, Part};
 pub use indicators::ReadValues;
 pub use kind::KindSet;
 pub use matching::{Doubt, Finding, Scratch};
+pub use mutate::{Mutant, mutants};
 pub use outline::Outline;
 pub use priority::Priority;
 pub use rule::{About, Mode, Rate, Rule};

@@ -74,7 +74,7 @@ pub(crate) struct RunArgs {
 
 #[derive(Args)]
 pub(crate) struct TestArgs {
-    /// Also every end-to-end case on every kernel
+    /// Also every end-to-end case on every kernel, and every shipped rule with a term negated
     #[arg(long)]
     pub(crate) full: bool,
 }

@@ -18,7 +18,7 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     part("check", || check::run(workspace))?;
     part("cargo test", || start(workspace.cargo().args(["test", "--locked"])))?;
     part("build", || build::run(workspace).and_then(|()| e2e::build_tests(workspace)))?;
-    part("rules", || rules(workspace))?;
+    part("rules", || rules(workspace, args.full))?;
     part("fuzz", || fuzz::run(workspace))?;
     part("e2e local", || e2e::local(workspace, &E2eLocalArgs::default()))?;
     // The whole matrix is for `--full`.
@@ -38,13 +38,15 @@ fn part(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     Ok(())
 }
 
-/// Each shipped rule against its own examples: those in the binary, and the files.
-fn rules(workspace: &Workspace) -> Result<()> {
+/// Each shipped rule against its own examples: those in the binary, and the files. In full, also
+/// whether the examples notice when a term of a rule is negated.
+fn rules(workspace: &Workspace, full: bool) -> Result<()> {
     let test = || {
         let mut test = Command::new(workspace.runmon());
         test.args(["rules", "test"]);
         test
     };
     start(&mut test())?;
-    start(test().arg(workspace.root.join("rules")))
+    start(test().arg(workspace.root.join("rules")))?;
+    if full { start(test().arg("--mutants")) } else { Ok(()) }
 }

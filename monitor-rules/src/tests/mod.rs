@@ -9,6 +9,7 @@ mod grammar;
 mod indicators;
 mod kinds;
 mod metadata;
+mod mutants;
 mod outlines;
 mod reference;
 pub(crate) mod toy;

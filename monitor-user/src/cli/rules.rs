@@ -89,6 +89,9 @@ pub struct RulesTestArgs {
     /// Show how many tests each rule has
     #[arg(long)]
     pub table: bool,
+    /// Negate each main term of each rule in turn, and say where no test notices
+    #[arg(long, conflicts_with = "table")]
+    pub mutants: bool,
     /// As JSON
     #[arg(long, conflicts_with = "table")]
     pub json: bool,

@@ -8,7 +8,9 @@ mod explain;
 mod filter;
 pub mod import;
 mod list;
+mod mutants;
 mod navigator;
+mod progress;
 mod recorded;
 mod report;
 mod switch;
@@ -163,8 +165,8 @@ impl Source {
     }
 }
 
-fn compile(files: &[Source]) -> Loaded<Event> {
-    let files: Vec<RuleFile<'_>> = files.iter().map(Source::as_rule_file).collect();
+fn compile<'f>(files: impl IntoIterator<Item = &'f Source>) -> Loaded<Event> {
+    let files: Vec<RuleFile<'_>> = files.into_iter().map(Source::as_rule_file).collect();
     rules::load_with(&files, &read_values)
 }
 

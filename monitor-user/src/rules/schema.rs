@@ -114,6 +114,7 @@ pub(super) const PUT_TOGETHER: &[&str] = &[
     "proc.args",
     "proc.cmdline",
     "proc.exeline",
+    "proc.tree",
     "thread.cap_effective",
     "thread.cap_permitted",
 ];

@@ -840,3 +840,27 @@ fn what_cannot_be_observed_is_named() {
         ]
     );
 }
+
+#[test]
+fn a_process_tree_ends_at_the_container_or_below_the_first_process() {
+    let with = |pids: &[(u32, u32)]| {
+        let mut event = event(&[("evt.type", text("execve"))]);
+        let process = |(pid, namespace_pid): &(u32, u32)| {
+            let mut process = Process::clone(&event.process);
+            process.key.pid = *pid;
+            process.namespace_pid = *namespace_pid;
+            process.key.start_ns = u64::from(*pid) * 10;
+            Arc::new(process)
+        };
+        let mut chain: Vec<Arc<Process>> = pids.iter().map(process).collect();
+        let rest = chain.split_off(1);
+        (event.process, event.ancestors) = (chain.remove(0), rest.into());
+        show(&event, "proc.tree")
+    };
+    let on_host = with(&[(40, 40), (30, 30), (20, 20), (1, 1)]);
+    assert_eq!(on_host, "20-200");
+    let in_container = with(&[(40, 7), (30, 1), (20, 20), (1, 1)]);
+    assert_eq!(in_container, "30-300");
+    assert_eq!(with(&[(40, 1), (20, 20)]), "40-400");
+    assert_eq!(with(&[(1, 1)]), "1-10");
+}

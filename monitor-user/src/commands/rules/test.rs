@@ -1,16 +1,11 @@
 //! `runmon rules test`: runs the tests that stand in rules, and says which rules lack some.
 
-use std::{
-    io::{self, IsTerminal as _, Write as _},
-    path::Path,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{path::Path, process::ExitCode, time::Instant};
 
 use monitor_rules::{Expect, Rule};
 use serde_json::json;
 
-use super::{load, recorded, report, rule_named, show};
+use super::{load, mutants, progress::Progress, recorded, report, rule_named, show};
 use crate::{
     cli::RulesTestArgs,
     document::printable::terminal,
@@ -21,18 +16,19 @@ use crate::{
 /// Rules without tests that are named; the rest is counted.
 const NAMES_SHOWN: usize = 12;
 
-/// Tests that take longer show how far they are.
-const QUICK: Duration = Duration::from_millis(500);
-
 /// Runs the tests; without paths those of the embedded rules.
 pub(super) fn run(args: &RulesTestArgs) -> anyhow::Result<ExitCode> {
+    if args.mutants {
+        return mutants::run(args);
+    }
     let rules = load(&args.paths)?;
     let chosen: Vec<&Rule<Event>> = match &args.rule {
         Some(name) => vec![rule_named(&rules, name)?.1],
         None => rules.rules().iter().collect(),
     };
     let begun = Instant::now();
-    let mut progress = Progress::new(chosen.iter().map(|rule| rule.tests.len()).sum(), begun);
+    let tests = chosen.iter().map(|rule| rule.tests.len()).sum();
+    let mut progress = Progress::new(tests, "test");
     let tried: Vec<Tried<'_>> =
         chosen.into_iter().map(|rule| Tried::of(rule, &mut progress)).collect();
     progress.finish();
@@ -53,7 +49,7 @@ struct Tried<'r> {
 
 impl<'r> Tried<'r> {
     fn of(rule: &'r Rule<Event>, progress: &mut Progress) -> Self {
-        let reports = run_tests_of(rule, &recorded_events);
+        let reports = run_one(rule);
         progress.add(reports.len());
         Self { rule, reports }
     }
@@ -65,6 +61,11 @@ impl<'r> Tried<'r> {
     fn count(&self, expect: Expect) -> usize {
         self.reports.iter().filter(|report| report.expect == expect).count()
     }
+}
+
+/// Runs the tests of one rule, recordings included.
+pub(super) fn run_one(rule: &Rule<Event>) -> Vec<TestReport> {
+    run_tests_of(rule, &recorded_events)
 }
 
 /// The events of a recording that a test names, relative to the rule file's folder.
@@ -180,36 +181,5 @@ impl Ran<'_> {
             "rules": self.tried.iter().map(rule).collect::<Vec<_>>(),
             "failures": failures.collect::<Vec<_>>(),
         }))
-    }
-}
-
-/// How far the tests are, on a terminal, once they take long.
-struct Progress {
-    done: usize,
-    all: usize,
-    begun: Instant,
-    shown: bool,
-    is_terminal: bool,
-}
-
-impl Progress {
-    fn new(all: usize, begun: Instant) -> Self {
-        Self { done: 0, all, begun, shown: false, is_terminal: io::stderr().is_terminal() }
-    }
-
-    fn add(&mut self, tests: usize) {
-        self.done += tests;
-        if self.is_terminal && self.begun.elapsed() >= QUICK {
-            self.shown = true;
-            // Nobody may be there to read it.
-            drop(write!(io::stderr().lock(), "\r{} of {} tests", self.done, self.all));
-        }
-    }
-
-    /// Takes away what was shown.
-    fn finish(self) {
-        if self.shown {
-            drop(write!(io::stderr().lock(), "\r\x1b[K"));
-        }
     }
 }

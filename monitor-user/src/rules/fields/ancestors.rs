@@ -69,7 +69,28 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         "Process id of the n-th ancestor, or of any.",
         |event, arg, visit| each(event, arg, visit, |ancestor| Value::Int(ancestor.key.pid.into())),
     ),
+    one(
+        "proc.tree",
+        Type::Str,
+        ALL,
+        "The process tree: id and start of its root, which is the first process of the container, \
+         or on the host the one below pid 1; not a field of Falco's.",
+        |event, _| Value::owned(tree(event)),
+    ),
 ];
+
+/// The root of the tree that a process is in, as far up as its ancestors are known.
+fn tree(event: &Event) -> String {
+    let chain = std::iter::once(&event.process).chain(event.ancestors.iter());
+    let mut root = &event.process.key;
+    for process in chain.take_while(|process| process.key.pid != 1) {
+        root = &process.key;
+        if process.namespace_pid == 1 {
+            break;
+        }
+    }
+    format!("{}-{}", root.pid, root.start_ns)
+}
 
 type Of = for<'p> fn(&'p Process) -> Value<'p>;
 
