@@ -15,6 +15,7 @@ mod harness;
 mod lifecycle;
 mod network;
 mod processes;
+mod quiet;
 mod recording;
 mod sinks;
 mod smoke;
@@ -64,6 +65,7 @@ pub const CASES: &[&[Case]] = &[
     harness::CASES,
     smoke::CASES,
     processes::CASES,
+    quiet::CASES,
     network::CASES,
     files::CASES,
     containers::CASES,

@@ -8,9 +8,10 @@ mod daemon;
 mod latency;
 pub(crate) mod load;
 mod report;
+mod rules;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -112,7 +113,10 @@ pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
     println!("timing alerts");
     report.latency = latency::measure(&place)?;
     println!("replaying");
-    report.throughput = throughput(&place)?;
+    let recording = record(&place)?;
+    report.throughput = throughput(&place, &recording)?;
+    println!("matching");
+    report.matching = rules::measure(&place, &workspace.root.join("rules"), &recording)?;
     report.print();
     let path = workspace.target().join("bench.json");
     fs::write(&path, report.json().to_string())?;
@@ -175,17 +179,22 @@ fn idle(place: &Place) -> Result<Idle> {
     Ok(Idle { start_seconds, cpu_percent, rss_mib: rss - ring, ring_mib: ring })
 }
 
-/// Events a second through decode, enrich and match, from a recording of all loads.
-fn throughput(place: &Place) -> Result<Throughput> {
+/// A recording of all loads.
+fn record(place: &Place) -> Result<PathBuf> {
     let recording = place.directory.join("mixed.rec");
     let recorder = Daemon::record(place, &recording)?;
     for load in LOADS {
         load::run(&place.directory, load)?;
     }
     recorder.stop_quietly()?;
+    Ok(recording)
+}
+
+/// Events a second through decode, enrich and match.
+fn throughput(place: &Place, recording: &Path) -> Result<Throughput> {
     let output = std::process::Command::new(&place.runmon)
         .args(["replay", "--stats"])
-        .arg(&recording)
+        .arg(recording)
         .output()
         .context("cannot start runmon replay")?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::daemon::{Mode, ProgramTime};
 use super::latency::Latency;
 use super::load::{Cost, Load};
+use super::rules::Matching;
 
 /// One load under every mode.
 #[derive(Clone, Debug)]
@@ -102,6 +103,7 @@ pub(crate) struct Report {
     pub(crate) idle: Idle,
     pub(crate) latency: Latency,
     pub(crate) throughput: Throughput,
+    pub(crate) matching: Vec<Matching>,
 }
 
 impl Report {
@@ -153,6 +155,10 @@ impl Report {
             latency.idle.p50_ms, latency.idle.p99_ms, latency.loaded.p50_ms, latency.loaded.p99_ms
         );
         println!("user side alone: {}", self.throughput.line);
+        for Matching { rules, enabled, event_ns } in &self.matching {
+            let millions = 1000.0 / event_ns;
+            println!("matching, {enabled} rules ({rules}): {millions:.2} million events/s");
+        }
     }
 
     /// Where the BPF time goes: an act such as an exec runs the hooks of other acts too, as its
@@ -193,6 +199,7 @@ impl Report {
                 .collect();
             json!({ "mode": cell.name, "runs": costs, "lost": cell.lost })
         };
+        let matching = |it: &Matching| json!({ "rules": it.rules, "enabled": it.enabled, "event_ns": it.event_ns });
         let program = |program: &ProgramTime| {
             json!({
                 "attach": program.attach, "run_ns": program.run_ns, "runs": program.runs,
@@ -217,6 +224,7 @@ impl Report {
                 "loaded": { "p50": self.latency.loaded.p50_ms, "p99": self.latency.loaded.p99_ms },
             },
             "replay": self.throughput.line,
+            "matching": self.matching.iter().map(matching).collect::<Vec<_>>(),
         })
     }
 }
