@@ -43,11 +43,12 @@ fn values(
             return Vec::new();
         }
     };
-    let source = reports.sources.add(&path.value, &text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let source = reports.sources.add(&path.value, text);
     let mut values = Vec::new();
     let mut start = 0;
     for line in text.split('\n') {
-        let value = line.split_once('#').map_or(line, |(value, _)| value).trim();
+        let value = without_comment(line).trim();
         if !value.is_empty() {
             let at = start + line.find(value).unwrap_or(0);
             let ends = (u32::try_from(at), u32::try_from(at + value.len()));
@@ -62,4 +63,14 @@ fn values(
         start += line.len() + 1;
     }
     values
+}
+
+/// A comment begins at the start of a line or behind a blank: values have `#` in them, too.
+fn without_comment(line: &str) -> &str {
+    let starts = |at: usize| {
+        line.get(..at)
+            .is_none_or(|before| before.is_empty() || before.ends_with(char::is_whitespace))
+    };
+    let comment = line.match_indices('#').map(|(at, _)| at).find(|at| starts(*at));
+    comment.and_then(|at| line.get(..at)).unwrap_or(line)
 }

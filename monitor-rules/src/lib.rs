@@ -43,6 +43,7 @@
 //!     type_field: "evt.type",
 //!     types: &[("execve", EXEC)],
 //!     partly: &[],
+//!     both_ends: &[],
 //! };
 //!
 //! let file = RuleFile {
@@ -125,6 +126,7 @@ mod tests;
 pub use aggregate::Aggregate;
 pub use attack::{Tactic, technique_id};
 pub use condition::{Condition, Decision};
+use definition::Override;
 pub use definition::{Expect, RuleTest, TestActs, TestEvent, TestField, TestValue};
 pub use diagnostic::{Code, Diagnostic, Severity, Subject};
 pub use eval::{Tri, Undecided};
@@ -152,12 +154,17 @@ pub fn parse_file(file: RuleFile<'_>) -> Vec<Diagnostic> {
     let mut reports = diagnostic::Reports::default();
     let definitions = document::read_files(&[file], &mut reports);
     for definition in &definitions {
-        let condition = match definition {
-            document::Definition::Macro(definition) => definition.condition.as_ref(),
-            document::Definition::Rule(rule) => rule.condition.as_ref(),
-            document::Definition::List(_) => None,
+        let (condition, overrides) = match definition {
+            document::Definition::Macro(it) => (it.condition.as_ref(), it.overrides.as_ref()),
+            document::Definition::Rule(it) => (it.condition.as_ref(), it.overrides.as_ref()),
+            document::Definition::List(_) => (None, None),
         };
+        // What is appended to another condition is none by itself.
+        let appended = overrides.into_iter().flatten().any(|(part, how, _)| {
+            part == "condition" && matches!(how, Override::Append | Override::AppendIfGiven)
+        });
         if let Some(text) = condition
+            && !appended
             && let Err(err) = parse::parse(text.as_str())
         {
             reports.push(text.locate(err.span), err.problem);

@@ -177,6 +177,9 @@ pub struct Schema<E: ?Sized + 'static> {
     /// Fields that tell less than their names say, with what they leave out: rules that use one
     /// load, with a warning.
     pub partly: &'static [(&'static str, &'static str)],
+    /// Fields that stand for both ends of something: `!=` holds if neither end is equal, where for
+    /// other fields with several values it holds if any one differs.
+    pub both_ends: &'static [&'static str],
 }
 
 impl<E: ?Sized> Schema<E> {
@@ -204,6 +207,9 @@ impl<E: ?Sized> Schema<E> {
         }
         for (name, _) in self.partly.iter().filter(|(name, _)| !seen.contains_key(name)) {
             found.push(format!("`{name}`, which tells only a part, is not a field"));
+        }
+        for name in self.both_ends.iter().filter(|name| !seen.contains_key(**name)) {
+            found.push(format!("`{name}`, which has two ends, is not a field"));
         }
         if !seen.contains_key(self.type_field) {
             found.push(format!("type field `{}` is not a field", self.type_field));

@@ -106,10 +106,18 @@ impl Windows {
         })
     }
 
-    /// Forgets everything: the numbers of rules have changed.
-    pub fn clear(&mut self) {
-        self.open.clear();
-        self.entries = 0;
+    /// Gives rules their new numbers. What was gathered for a rule that has none any more is
+    /// forgotten, and counted as evicted.
+    pub fn renumber(&mut self, number: impl Fn(usize) -> Option<usize>) {
+        for ((rule, key), window) in std::mem::take(&mut self.open) {
+            match number(rule) {
+                Some(rule) => drop(self.open.insert((rule, key), window)),
+                None => {
+                    self.entries = self.entries.saturating_sub(window.events.len());
+                    self.evicted += 1;
+                }
+            }
+        }
     }
 
     /// Windows that are open.

@@ -167,15 +167,24 @@ impl Judge {
         Some(describe(rule, event, gathered))
     }
 
-    /// Changes the rules between two events. What rules of the same id did so far stays counted.
+    /// Changes the rules between two events. What rules of the same id did so far stays counted,
+    /// and what one gathered is kept if it still gathers the same way.
     pub fn set_rules(&mut self, rules: Arc<Rules>) {
+        let gathers = |rule: &Rule<Event>| rule.aggregate.as_ref().map(|it| it.describe());
+        let old = Arc::clone(&self.rules);
+        self.windows.renumber(|number| {
+            let before = old.rules().get(number)?;
+            let same = |rule: &Rule<Event>| {
+                rule.about.id == before.about.id && gathers(rule) == gathers(before)
+            };
+            rules.rules().iter().position(same)
+        });
         let ids = self.rules.rules().iter().map(|rule| rule.about.id.clone());
         let mut known: HashMap<String, RuleTally> =
             ids.zip(std::mem::take(&mut self.tallies)).collect();
         let of = |rule: &Rule<Event>| known.remove(&rule.about.id).unwrap_or_default();
         self.tallies = rules.rules().iter().map(of).collect();
         self.rules = rules;
-        self.windows.clear();
         self.number_those_off();
     }
 

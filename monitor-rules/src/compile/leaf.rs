@@ -71,6 +71,9 @@ impl<E> Compiler<'_, E> {
         // With an unknown field the values can still be wrong in ways that are worth a report, but
         // there is no type to check them by.
         let left = left?;
+        if *op == Op::Ne && self.has_both_ends(&left) {
+            return self.neither_end(check, text);
+        }
         self.check_operator(&left, &comparison, text)?;
         if let Operand::Call(_) = right {
             let right = self.right_term(&left, &comparison, text)?;
@@ -93,6 +96,21 @@ impl<E> Compiler<'_, E> {
         let all = left.is_set() && *op == Op::In;
         let test = if all { Test::AllMatch(matcher) } else { Test::Matches(matcher) };
         Some(Node::Leaf(Arc::new(Leaf { left, test, text: check.to_string().into() })))
+    }
+
+    fn has_both_ends(&self, left: &Term<E>) -> bool {
+        matches!(left, Term::Field { field, .. } if self.schema.both_ends.contains(&field.name))
+    }
+
+    /// `!=` of both ends: there are some, and neither is equal.
+    fn neither_end(&mut self, check: &Check, text: &Text) -> Option<Node<E>> {
+        let mut equal = check.clone();
+        if let Written::Compare { op, .. } = &mut equal.test {
+            *op = Op::Eq;
+        }
+        let exists = Check { test: Written::Exists, ..check.clone() };
+        let parts = [self.check(&exists, text)?, Node::Not(Box::new(self.check(&equal, text)?))];
+        Some(Node::And(parts.into()))
     }
 
     fn check_operator(

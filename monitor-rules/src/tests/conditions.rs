@@ -311,3 +311,19 @@ fn event_types_are_kinds() {
         }
     }
 }
+
+#[test]
+fn both_ends_of_a_connection() {
+    let between = |ends: &[&'static str]| {
+        let facts: Vec<_> = ends.iter().map(|end| ("fd.ends", Ip(end))).collect();
+        toy::event(CONNECT, &facts)
+    };
+    let holds = |ends: &[&'static str], text: &str| toy::compile(text).eval(&between(ends));
+    let both = ["10.0.0.1", "192.0.2.1"];
+    assert_eq!(holds(&both, "fd.ends = 10.0.0.1"), Tri::True, "either is equal");
+    assert_eq!(holds(&both, "fd.ends != 10.0.0.1"), Tri::False, "one is equal");
+    assert_eq!(holds(&both, "fd.ends != \"192.0.2.0/24\""), Tri::False);
+    assert_eq!(holds(&both, "fd.ends != 10.0.0.2"), Tri::True, "neither is");
+    assert_eq!(holds(&[], "fd.ends != 10.0.0.2"), Tri::False, "there are none");
+    assert_eq!(holds(&both, "not fd.ends != 10.0.0.1"), Tri::True);
+}

@@ -30,13 +30,25 @@ fn fires(loaded: &Loaded<Toy>, address: &str) -> bool {
 
 #[test]
 fn values_are_lines_without_comments() {
-    let loaded =
-        load(RULES, Ok("# known\n192.0.2.1\r\n\n  198.51.100.0/24 # a network\n2001:db8::1"));
+    let loaded = load(
+        RULES,
+        Ok("\u{feff}# known\n192.0.2.1\r\n\n  198.51.100.0/24 # a network\n2001:db8::1"),
+    );
     assert_eq!(lines(&loaded.diagnostics), Vec::<String>::new());
     for bad in ["192.0.2.1", "198.51.100.77", "2001:db8::1"] {
         assert!(fires(&loaded, bad), "{bad}");
     }
     assert!(!fires(&loaded, "192.0.2.2"));
+}
+
+#[test]
+fn values_may_hold_what_comments_begin_with() {
+    let rules = RULES.replace("fd.ip in (bad_addresses)", "fd.name in (bad_addresses)");
+    let loaded = load(&rules, Ok("\u{feff}/tmp/#sql\n/b#c\t# but this\n#/none"));
+    let fires =
+        |name| !found(&loaded.rules, &event(CONNECT, &[("fd.name", Fact::Str(name))])).is_empty();
+    assert!(fires("/tmp/#sql") && fires("/b#c"));
+    assert!(!fires("/tmp/") && !fires("/b") && !fires("/none") && !fires("#/none"));
 }
 
 #[test]

@@ -121,6 +121,14 @@ static FIELDS: &[Field<Toy>] = &[
         get: Get::Any(|toy: &Toy, arg, visit| toy.many("proc.aname", arg, visit)),
     },
     Field {
+        name: "fd.ends",
+        ty: Type::Ip,
+        arg: ArgRule::None,
+        kinds: KindSet::of(&[CONNECT]),
+        doc: "",
+        get: Get::Any(|toy: &Toy, arg, visit| toy.many("fd.ends", arg, visit)),
+    },
+    Field {
         name: "proc.args",
         ty: Type::Str,
         arg: ArgRule::None,
@@ -157,6 +165,7 @@ pub(crate) static SCHEMA: Schema<Toy> = Schema {
         ("brk", KindSet::EMPTY),
     ],
     partly: &[("fd.part", "the other part")],
+    both_ends: &["fd.ends"],
 };
 
 pub(crate) fn compile(text: &str) -> Condition<Toy> {

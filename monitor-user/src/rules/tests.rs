@@ -864,3 +864,28 @@ fn a_process_tree_ends_at_the_container_or_below_the_first_process() {
     assert_eq!(with(&[(40, 1), (20, 20)]), "40-400");
     assert_eq!(with(&[(1, 1)]), "1-10");
 }
+
+#[test]
+fn what_was_gathered_outlives_a_reload() {
+    let rules = |within: &str, before: &str| {
+        let file = format!(
+            "{before}- rule: Two\n  desc: d\n  condition: evt.type = execve\n  output: o\n  \
+             priority: info\n  aggregate: {{count: 2, within: {within}}}\n"
+        );
+        let loaded = load(&[RuleFile { name: "f", bytes: file.as_bytes() }]);
+        assert!(!loaded.has_errors());
+        Arc::new(loaded.rules)
+    };
+    let other =
+        "- rule: Other\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: info\n";
+    let event = event(&[("evt.type", text("execve"))]);
+    let alerts = |next: Arc<Rules>| {
+        let mut judge = Judge::new(rules("1h", ""));
+        assert!(matches!(judge.judge(&event), Verdict::Quiet));
+        judge.set_rules(next);
+        matches!(judge.judge(&event), Verdict::Matched(_))
+    };
+    assert!(alerts(rules("1h", "")) && alerts(rules("1h", other)), "it gathers as before");
+    assert!(!alerts(rules("2h", "")), "it gathers otherwise");
+    assert!(!alerts(Arc::new(load(&[]).rules)));
+}

@@ -184,6 +184,17 @@ fn rules_are_tested_with_recordings() {
 }
 
 #[test]
+fn what_is_appended_is_no_condition_by_itself() {
+    let later = "- macro: m\n  condition: proc.name = a\n- macro: m\n  condition: or proc.name = b\n  \
+                 override: {condition: append}\n- rule: A rule\n  condition: and m\n  append: true\n";
+    let folder = Folder::new("appended", &[("a.yaml", GOOD), ("b.yaml", later)]);
+    assert_eq!(
+        format!("{:?}", check(&folder.paths()).unwrap()),
+        format!("{:?}", ExitCode::SUCCESS)
+    );
+}
+
+#[test]
 fn lists_have_every_rule_and_field() {
     let loaded = of(GOOD);
     let all: Vec<_> = loaded.rules.rules().iter().collect();
