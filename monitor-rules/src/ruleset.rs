@@ -1,6 +1,7 @@
 //! All rules of a load, indexed by the kind of event that they can match.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::compile::Compiler;
 use crate::diagnostic::{Code, Diagnostic, Problem, Reports, Severity, Subject};
@@ -84,7 +85,10 @@ impl<E> RuleSet<E> {
         let mut ids: HashMap<String, String> = HashMap::new();
         for definition in &library.rules {
             compiler.reports.subject = Some(Subject::Rule(definition.name.value.as_str().into()));
-            let Some(rule) = rule::compile(schema, definition, &mut compiler) else { continue };
+            let Some(mut rule) = rule::compile(schema, definition, &mut compiler) else { continue };
+            if definition.id.is_none() {
+                make_unique(&mut rule, &ids);
+            }
             let (id, name) = (rule.about.id.clone(), rule.about.name.clone());
             if let Some(other) = ids.get(&id) {
                 let message = format!("rule `{name}` has the id `{id}` of rule `{other}`");
@@ -172,5 +176,19 @@ impl<E> RuleSet<E> {
     pub fn kinds(&self) -> KindSet {
         let enabled = self.rules.iter().filter(|rule| rule.enabled);
         enabled.map(Rule::kinds).fold(KindSet::EMPTY, KindSet::union)
+    }
+}
+
+/// Numbers an id that was made from a name, where another name came to the same: names may differ
+/// in signs alone.
+fn make_unique<E>(rule: &mut Rule<E>, taken: &HashMap<String, String>) {
+    if !taken.contains_key(&rule.about.id) {
+        return;
+    }
+    let made = |number: usize| format!("{}_{number}", rule.about.id);
+    // As many numbers as there are ids, and one more: one of them is free.
+    let free = (2..taken.len() + 3).map(made).find(|id| !taken.contains_key(id));
+    if let (Some(id), Some(about)) = (free, Arc::get_mut(&mut rule.about)) {
+        about.id = id;
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     limits::{CONTROL_CLIENTS, LOSSES_SHOWN, RULES_SHOWN},
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, boottime_ns, clock_offset_ns},
-    logging::say,
+    logging::{count, say},
     raw_event::CgroupKey,
     reload::Reloader,
     rules::Rules,
@@ -126,7 +126,7 @@ impl<O: CountedOutlet> Daemon<O> {
         }
         self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();
         self.line.set_rules(Arc::clone(&rules));
-        say(&format!("read the rules again: {} rules", rules.rules().len()));
+        say(&format!("read the rules again: {}", count(rules.rules().len(), "rule")));
     }
 
     /// Tells of something that is wrong with the monitor itself.

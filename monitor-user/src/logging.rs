@@ -31,6 +31,12 @@ pub fn say(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "runmon: {text}"));
 }
 
+/// A number of things: `1 rule`, `2 rules`.
+#[must_use]
+pub fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A word alone must be a level. The filter would take any other for the name of a part of the
 /// program, and then show nothing.
 fn filter(text: &str) -> Result<EnvFilter, String> {

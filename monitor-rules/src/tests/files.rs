@@ -173,11 +173,14 @@ fn values_of_keys() {
     );
     check(&[&format!("{RULE}  source: syscall\n")], &[]);
     check(
-        &[RULE, &RULE.replace("rule: r", "rule: R")],
+        &[RULE, &format!("{}  id: r\n", RULE.replace("rule: r", "rule: R"))],
         &[
-            "g:1:9: error[duplicate-id]: rule `R` has the id `r` of rule `r`; give one of them another `id`",
+            "g:6:7: error[duplicate-id]: rule `R` has the id `r` of rule `r`; give one of them another `id`",
         ],
     );
+    let loaded = toy::load(&[("f", RULE), ("g", &RULE.replace("rule: r", "rule: R"))]);
+    let ids: Vec<&str> = loaded.rules.rules().iter().map(|rule| &*rule.about.id).collect();
+    assert_eq!(ids, ["r", "r_2"], "ids that are made from names are numbered");
     let skip = RULE.replace("proc.name", "proc.nam");
     check(
         &[&format!("{skip}  skip-if-unknown-filter: true\n")],

@@ -26,6 +26,7 @@ use crate::{
     limits,
     line::Line,
     live::{Bell, Live, boottime_ns, clock_offset_ns},
+    logging::count,
     reload::Reloader,
     rules::Rules,
     sink::{Ended, Fanout, SinkError, SinkOptions, file::FileSink, stdout},
@@ -159,7 +160,8 @@ fn announce(live: &Live, rules: usize, begun: Instant) {
         })
         .collect();
     say(&format!(
-        "watching with {rules} rules, after {:.2} s: {}",
+        "watching with {}, after {:.2} s: {}",
+        count(rules, "rule"),
         begun.elapsed().as_secs_f64(),
         seen.join(", ")
     ));

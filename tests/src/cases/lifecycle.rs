@@ -184,7 +184,7 @@ fn hooks_come_with_the_rules(stage: &Stage<'_>) {
 fn ends_after_its_time(stage: &Stage<'_>) {
     let config = stage.configuration(&Options::default());
     let ran = stage.runmon(["run", "-c", config.to_str().expect("plain"), "--for", "1s"]);
-    ran.assert(0, &["watching with 1 rules"]);
+    ran.assert(0, &["watching with 1 rule,"]);
     let last = ran.stdout.lines().last().expect("a last line");
     let last: serde_json::Value = serde_json::from_str(last).expect("a document");
     crate::laws::assert_laws(&[&last], false);

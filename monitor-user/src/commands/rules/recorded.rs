@@ -7,6 +7,7 @@ use crate::{
     document::Document,
     event::Event,
     line::Outlet,
+    logging::say,
     rules,
     source::recording::Reader,
 };
@@ -25,8 +26,11 @@ pub(super) fn each_event(
         // Containers were asked about when this was recorded; the answers are in it.
         drop(line.take_lookups());
         if !line.outlet().goes_on {
-            break;
+            return Ok(());
         }
+    }
+    if reader.was_cut() {
+        say("the recording was cut in the middle of an entry: only what came before it is taken");
     }
     Ok(())
 }

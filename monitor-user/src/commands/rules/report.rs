@@ -6,6 +6,7 @@ use monitor_rules::{
 };
 use serde_json::json;
 
+pub(super) use crate::logging::count;
 use crate::{
     document::printable::terminal,
     event::Event,
@@ -83,11 +84,6 @@ fn written_line(diagnostic: &Diagnostic) -> Option<(String, usize)> {
     let text = String::from_utf8_lossy(contents.data());
     let at = diagnostic.line.checked_sub(contents.line() + 1)?;
     Some((text.lines().nth(at)?.to_owned(), label.len()))
-}
-
-/// A number of things: `1 rule`, `2 rules`.
-pub(super) fn count(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A test that failed, and why; nothing for one that passed.
