@@ -177,5 +177,8 @@ fn nothing_else_is_there() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     found.sort();
-    assert_eq!(found, ["cli.md", "config.md", "fields.md", "hooks.md", "metrics.md"]);
+    let written = ["performance.md"];
+    let generated = ["cli.md", "config.md", "fields.md", "hooks.md", "metrics.md"];
+    found.retain(|name| !written.contains(&name.as_str()));
+    assert_eq!(found, generated);
 }
