@@ -367,7 +367,7 @@ fn about<E>(definition: &RuleDefinition, compiler: &mut Compiler<'_, E>) -> Opti
     let expected_rate = expected_rate(definition.expected_rate.as_ref(), compiler);
     let tags: Vec<String> = definition.tags.iter().flatten().map(|tag| tag.value.clone()).collect();
     let (tactics, techniques) = attack(definition, compiler);
-    let (line, _) = compiler.reports.sources.line_column(name.place);
+    let line = compiler.reports.sources.line(name.place);
     let file = compiler.reports.sources.get(name.place.source);
     Some(Arc::new(About {
         name: name.value.clone(),

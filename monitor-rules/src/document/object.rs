@@ -29,6 +29,10 @@ impl<'a> Object<'a> {
         self.reports.push(place, problem);
     }
 
+    pub(super) fn line(&self, place: Place) -> usize {
+        self.reports.sources.line(place)
+    }
+
     pub(super) fn line_column(&self, place: Place) -> (usize, usize) {
         self.reports.sources.line_column(place)
     }

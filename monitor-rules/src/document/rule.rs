@@ -140,7 +140,7 @@ fn read_cell(object: &mut Object<'_>, node: Node) -> Option<ExceptionValue> {
 
 fn read_test(object: &mut Object<'_>) -> Option<RuleTest> {
     let place = object.place();
-    let (line, _) = object.line_column(place);
+    let line = object.line(place);
     let name = object.string("name").map(|name| name.value);
     let fires = object.bool("fires").map(|yes| if yes { Expect::Fires } else { Expect::Quiet });
     let expect = object.string("expect").and_then(|word| match word.value.as_str() {
@@ -193,7 +193,7 @@ fn read_acts(object: &mut Object<'_>) -> Option<TestActs> {
 }
 
 pub(super) fn read_event(object: &mut Object<'_>, what: &str, node: Node) -> Option<TestEvent> {
-    let (line, _) = object.line_column(node.place);
+    let line = object.line(node.place);
     let Content::Mapping(mut pairs) = node.content else {
         object.report(node.place, Problem::new(Code::Shape, format!("{what} must be a mapping")));
         return None;
