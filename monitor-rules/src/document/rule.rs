@@ -31,7 +31,7 @@ pub(super) fn read(object: &mut Object<'_>) -> Option<RuleDefinition> {
     let plain = |list: Vec<crate::definition::At<String>>| -> Vec<String> {
         list.into_iter().map(|at| at.value).collect()
     };
-    let rule = RuleDefinition {
+    let mut rule = RuleDefinition {
         name,
         id: object.string("id"),
         version: object.string("version"),
@@ -52,8 +52,11 @@ pub(super) fn read(object: &mut Object<'_>) -> Option<RuleDefinition> {
         expected_rate: object.string("expected_rate"),
         aggregate: object.object("aggregate", read_aggregate),
         tests: object.objects("tests", read_test).unwrap_or_default(),
-        overrides: object.overrides(&OVERRIDABLE, &["condition", "exceptions"])?,
+        overrides: None,
     };
+    let (condition, exceptions) = (rule.condition.is_some(), rule.exceptions.is_some());
+    let appended = [("condition", condition), ("exceptions", exceptions)];
+    rule.overrides = object.overrides(&OVERRIDABLE, &appended)?;
     object.ignore(&["warn_evttypes"]);
     object.without_effect(&["capture", "capture_duration"]);
     Some(rule)
