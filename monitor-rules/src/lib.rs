@@ -43,6 +43,7 @@
 //!     type_field: "evt.type",
 //!     types: &[("execve", EXEC)],
 //!     partly: &[],
+//!     always: &[],
 //! };
 //!
 //! let file = RuleFile {

@@ -177,6 +177,9 @@ pub struct Schema<E: ?Sized + 'static> {
     /// Fields that tell less than their names say, with what they leave out: rules that use one
     /// load, with a warning.
     pub partly: &'static [(&'static str, &'static str)],
+    /// Text fields that have the same value in every event, with that value: what compares one
+    /// with something else never holds.
+    pub always: &'static [(&'static str, &'static str)],
 }
 
 impl<E: ?Sized> Schema<E> {
@@ -204,6 +207,11 @@ impl<E: ?Sized> Schema<E> {
         }
         for (name, _) in self.partly.iter().filter(|(name, _)| !seen.contains_key(name)) {
             found.push(format!("`{name}`, which tells only a part, is not a field"));
+        }
+        for (name, _) in self.always {
+            if !self.field(name).is_some_and(|field| field.ty == Type::Str) {
+                found.push(format!("`{name}`, which has one value, is not a text field"));
+            }
         }
         if !seen.contains_key(self.type_field) {
             found.push(format!("type field `{}` is not a field", self.type_field));

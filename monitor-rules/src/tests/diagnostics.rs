@@ -403,6 +403,23 @@ fn sequences_with_a_step_that_never_matches() {
 }
 
 #[test]
+fn comparisons_with_what_a_field_never_is() {
+    let never = |shown: &str| {
+        format!(
+            "f:1:9: warning[never-matches]: rule `r` can never fire here: nothing that is \
+             observed can make this true: `{shown}`"
+        )
+    };
+    for condition in ["evt.dir = >", "evt.dir != <", "evt.dir in (>, x)", "evt.dir startswith >"] {
+        check(&format!("evt.type = open and {condition}"), "", &[&never(condition)]);
+    }
+    for condition in ["evt.dir = <", "evt.dir != >", "evt.dir in (>, <)", "not evt.dir = >"] {
+        check(&format!("evt.type = open and {condition}"), "", &[]);
+    }
+    check("evt.type = open and (evt.dir = > or proc.name = x)", "", &[]);
+}
+
+#[test]
 fn a_diagnostic_renders_its_source() {
     let loaded = toy::load_condition(">\n    evt.type = open\n    and proc.nam = x", "");
     let mut text = String::new();

@@ -38,6 +38,7 @@ pub static SCHEMA: Schema<Event> = Schema {
     type_field: "evt.type",
     types: &types::TYPES,
     partly: PARTLY,
+    always: &[("evt.dir", "<")],
 };
 
 /// Fields that tell less than the name says.

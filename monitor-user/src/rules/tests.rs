@@ -842,6 +842,27 @@ fn what_cannot_be_observed_is_named() {
 }
 
 #[test]
+fn every_event_tells_of_the_end_of_an_act() {
+    let file = "
+- rule: Entries
+  desc: d
+  condition: evt.type = open and evt.dir = >
+  output: o
+  priority: NOTICE
+";
+    let loaded = super::load(&[RuleFile { name: "f", bytes: file.as_bytes() }]);
+    let told: Vec<String> = loaded.diagnostics.iter().map(|it| it.one_line()).collect();
+    assert_eq!(
+        told,
+        ["f:2:9: warning[never-matches]: rule `Entries` can never fire here: nothing that is \
+          observed can make this true: `evt.dir = >`"]
+    );
+    for (name, value) in SCHEMA.always {
+        assert_eq!(show(&of_type("open"), name), *value);
+    }
+}
+
+#[test]
 fn a_process_tree_ends_at_the_container_or_below_the_first_process() {
     let with = |pids: &[(u32, u32)]| {
         let mut event = event(&[("evt.type", text("execve"))]);
