@@ -52,6 +52,15 @@ impl Operand {
             Self::List(list) => list.span,
         }
     }
+
+    /// Whether no event has a say in its value.
+    pub(crate) fn is_constant(&self) -> bool {
+        match self {
+            Self::Field(_) | Self::Call(_) => false,
+            Self::Literal(_) => true,
+            Self::List(list) => list.items.iter().all(Self::is_constant),
+        }
+    }
 }
 
 /// A field with its argument, if any.
@@ -79,7 +88,7 @@ pub(crate) struct Literal {
     pub(crate) span: Span,
 }
 
-/// Values in parentheses; a member is a literal or a list.
+/// Operands in parentheses. Only in a transformer is a member a field or another transformer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct List {
     pub(crate) items: Vec<Operand>,

@@ -44,6 +44,7 @@
 //!     types: &[("execve", EXEC)],
 //!     partly: &[],
 //!     both_ends: &[],
+//!     always: &[],
 //! };
 //!
 //! let file = RuleFile {

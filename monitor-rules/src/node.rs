@@ -36,6 +36,8 @@ pub(crate) struct Leaf<E: 'static> {
     pub(crate) left: Term<E>,
     pub(crate) test: Test<E>,
     pub(crate) text: Box<str>,
+    /// Whether its field has one value in every event, which does not pass.
+    pub(crate) never: bool,
 }
 
 pub(crate) enum Test<E: 'static> {
@@ -137,6 +139,7 @@ impl<E> Leaf<E> {
     /// The kinds for which the check can be true.
     pub(crate) fn kinds(&self) -> KindSet {
         match &self.test {
+            _ if self.never => KindSet::EMPTY,
             Test::Compare(_, right) => self.left.kinds().intersection(right.kinds()),
             Test::Exists | Test::Matches(_) | Test::AllMatch(_) => self.left.kinds(),
         }

@@ -255,7 +255,7 @@ pub(crate) fn compile<E>(
     let condition = Condition::new(schema, condition?);
     let (about, output, mode) = (about?, output?, mode?);
     let (exceptions, aggregate) = (exceptions?, aggregate?);
-    warn_of_kinds(schema, &condition, name, compiler);
+    warn_of_kinds(schema, &condition, aggregate.as_ref(), name, compiler);
     Some(Rule {
         about,
         enabled: definition.enabled.unwrap_or(true),
@@ -367,7 +367,7 @@ fn about<E>(definition: &RuleDefinition, compiler: &mut Compiler<'_, E>) -> Opti
     let expected_rate = expected_rate(definition.expected_rate.as_ref(), compiler);
     let tags: Vec<String> = definition.tags.iter().flatten().map(|tag| tag.value.clone()).collect();
     let (tactics, techniques) = attack(definition, compiler);
-    let (line, _) = compiler.reports.sources.line_column(name.place);
+    let line = compiler.reports.sources.line(name.place);
     let file = compiler.reports.sources.get(name.place.source);
     Some(Arc::new(About {
         name: name.value.clone(),
@@ -432,20 +432,12 @@ fn attack<E>(
 fn warn_of_kinds<E>(
     schema: &'static Schema<E>,
     condition: &Condition<E>,
+    aggregate: Option<&Aggregate<E>>,
     name: &At<String>,
     compiler: &mut Compiler<'_, E>,
 ) {
     let place: Place = name.place;
-    if condition.kinds().is_empty() {
-        let mut unseen = BTreeSet::new();
-        condition.node().unobserved(&mut |check| unseen.extend([format!("`{check}`")]));
-        let why = if unseen.is_empty() {
-            let of = schema.type_field;
-            format!("no kind of event has the `{of}` and all the fields that it asks for")
-        } else {
-            let checks: Vec<String> = unseen.into_iter().collect();
-            format!("nothing that is observed can make this true: {}", checks.join(", "))
-        };
+    if let Some(why) = never(schema, condition, aggregate) {
         let message = format!("rule `{}` can never fire here: {why}", name.value);
         compiler.reports.push(place, Problem::new(Code::NeverMatches, message));
     } else if condition.kinds() == schema.all_kinds() {
@@ -454,6 +446,39 @@ fn warn_of_kinds<E>(
             .help(format!("say which, as in `{} = …`", schema.type_field));
         compiler.reports.push(place, problem);
     }
+}
+
+/// Why no kind of event can make a rule fire.
+fn never<E>(
+    schema: &'static Schema<E>,
+    condition: &Condition<E>,
+    aggregate: Option<&Aggregate<E>>,
+) -> Option<String> {
+    if condition.kinds().is_empty() {
+        return Some(why_false(schema, condition.node()));
+    }
+    let steps = aggregate.map(Aggregate::steps).unwrap_or_default();
+    // A step sees only what meets the condition.
+    let (number, step) = (1..)
+        .zip(steps)
+        .find(|(_, step)| step.kinds().intersection(condition.kinds()).is_empty())?;
+    let why = if step.kinds().is_empty() {
+        why_false(schema, step.node())
+    } else {
+        "no kind of event meets both it and the condition".to_owned()
+    };
+    Some(format!("step {number} of its sequence never matches: {why}"))
+}
+
+fn why_false<E>(schema: &'static Schema<E>, node: &Node<E>) -> String {
+    let mut unseen = BTreeSet::new();
+    node.unobserved(&mut |check| unseen.extend([format!("`{check}`")]));
+    if unseen.is_empty() {
+        let of = schema.type_field;
+        return format!("no kind of event has the `{of}` and all the fields that it asks for");
+    }
+    let checks: Vec<String> = unseen.into_iter().collect();
+    format!("nothing that is observed can make this true: {}", checks.join(", "))
 }
 
 /// Lower-case words joined with `_`.

@@ -180,6 +180,9 @@ pub struct Schema<E: ?Sized + 'static> {
     /// Fields that stand for both ends of something: `!=` holds if neither end is equal, where for
     /// other fields with several values it holds if any one differs.
     pub both_ends: &'static [&'static str],
+    /// Text fields that have the same value in every event, with that value: what compares one
+    /// with something else never holds.
+    pub always: &'static [(&'static str, &'static str)],
 }
 
 impl<E: ?Sized> Schema<E> {
@@ -210,6 +213,11 @@ impl<E: ?Sized> Schema<E> {
         }
         for name in self.both_ends.iter().filter(|name| !seen.contains_key(**name)) {
             found.push(format!("`{name}`, which has two ends, is not a field"));
+        }
+        for (name, _) in self.always {
+            if !self.field(name).is_some_and(|field| field.ty == Type::Str) {
+                found.push(format!("`{name}`, which has one value, is not a text field"));
+            }
         }
         if !seen.contains_key(self.type_field) {
             found.push(format!("type field `{}` is not a field", self.type_field));

@@ -24,6 +24,8 @@ pub(crate) struct Place {
 pub(crate) struct Source {
     pub(crate) name: Arc<str>,
     pub(crate) text: Arc<str>,
+    /// Where each line but the first begins.
+    breaks: Arc<[usize]>,
 }
 
 /// All texts of one load, addressed by [`Place::source`].
@@ -34,7 +36,8 @@ pub(crate) struct Sources {
 
 impl Sources {
     pub(crate) fn add(&mut self, name: &str, text: &str) -> u32 {
-        self.all.push(Source { name: name.into(), text: text.into() });
+        let breaks = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+        self.all.push(Source { name: name.into(), text: text.into(), breaks });
         u32::try_from(self.all.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
@@ -46,12 +49,25 @@ impl Sources {
         self.all.iter().map(|source| Arc::clone(&source.name)).collect()
     }
 
+    /// The line of a place, from 1.
+    pub(crate) fn line(&self, place: Place) -> usize {
+        self.get(place.source).map_or(1, |source| source.line(place).0)
+    }
+
     /// Line and column of a place, both from 1; columns count characters.
     pub(crate) fn line_column(&self, place: Place) -> (usize, usize) {
         let Some(source) = self.get(place.source) else { return (1, 1) };
-        let before = source.text.get(..place.start as usize).unwrap_or(&source.text);
-        let line = before.matches('\n').count() + 1;
-        let last = before.rsplit('\n').next().unwrap_or_default();
-        (line, last.chars().count() + 1)
+        let (line, start) = source.line(place);
+        let before = source.text.get(start..place.start as usize).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+}
+
+impl Source {
+    /// The line of a place, from 1, and where it begins.
+    fn line(&self, place: Place) -> (usize, usize) {
+        let before = self.breaks.partition_point(|start| *start <= place.start as usize);
+        let last = before.checked_sub(1).and_then(|at| self.breaks.get(at));
+        (before + 1, last.copied().unwrap_or(0))
     }
 }

@@ -1,4 +1,5 @@
-//! One side of a compiled comparison: a field, a transformer over sides, or constants.
+//! One side of a compiled comparison: a field, a transformer over sides, several sides, or
+//! constants.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -9,8 +10,16 @@ use crate::schema::{Arg, Field, Get, Type, visit_only};
 use crate::value::{Unknown, Value, Visit};
 
 pub(crate) enum Term<E: 'static> {
-    Field { field: &'static Field<E>, arg: Arg },
-    Call { function: Function, args: Vec<Term<E>> },
+    Field {
+        field: &'static Field<E>,
+        arg: Arg,
+    },
+    Call {
+        function: Function,
+        args: Vec<Term<E>>,
+    },
+    /// The values of all members, in a transformer.
+    List(Vec<Term<E>>),
     Values(Vec<Value<'static>>),
 }
 
@@ -23,6 +32,10 @@ impl<E> Term<E> {
             Self::Call { function: Function::Val, args } => {
                 args.first().map_or(Type::Str, Self::ty)
             }
+            Self::List(members) => {
+                let mut types = members.iter().map(Self::ty);
+                types.find(|ty| *ty != Type::Str).unwrap_or(Type::Str)
+            }
             Self::Call { .. } | Self::Values(_) => Type::Str,
         }
     }
@@ -33,7 +46,7 @@ impl<E> Term<E> {
             Self::Field { field, .. } => matches!(field.get, Get::Set(_)),
             Self::Call { function: Function::Len | Function::Join | Function::Concat, .. } => false,
             Self::Call { args, .. } => args.iter().any(Self::is_set),
-            Self::Values(_) => false,
+            Self::List(_) | Self::Values(_) => false,
         }
     }
 
@@ -48,9 +61,15 @@ impl<E> Term<E> {
             Self::Field { field, .. } => field.kinds,
             // Of nothing, `len` is still a number: zero.
             Self::Call { function: Function::Len, .. } => KindSet::ALL,
+            // What has no value is left out of what is joined.
+            Self::Call { function: Function::Join, args } => match args.as_slice() {
+                [separator, rest @ ..] => separator.kinds().intersection(any_kind(rest)),
+                [] => KindSet::EMPTY,
+            },
             Self::Call { args, .. } => {
                 args.iter().map(Self::kinds).fold(KindSet::ALL, KindSet::intersection)
             }
+            Self::List(members) => any_kind(members),
             Self::Values(_) => KindSet::ALL,
         }
     }
@@ -59,7 +78,9 @@ impl<E> Term<E> {
     pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
         match self {
             Self::Field { field, arg } => each(field.name, arg),
-            Self::Call { args, .. } => args.iter().for_each(|arg| arg.fields(each)),
+            Self::Call { args: terms, .. } | Self::List(terms) => {
+                terms.iter().for_each(|term| term.fields(each));
+            }
             Self::Values(_) => {}
         }
     }
@@ -86,6 +107,7 @@ impl<E> Term<E> {
                     }
                 }
             }
+            Self::List(members) => visit_all(members, event, visit),
             Self::Call { function, args } => visit_call(*function, args, event, visit),
         }
     }
@@ -98,6 +120,25 @@ impl<E> Term<E> {
         });
         all.retain(|value| *value != Value::Absent);
         all
+    }
+}
+
+/// The kinds of event in which one of the terms can have a value.
+fn any_kind<E>(terms: &[Term<E>]) -> KindSet {
+    terms.iter().map(Term::kinds).fold(KindSet::EMPTY, KindSet::union)
+}
+
+fn visit_all<'e, E>(members: &'e [Term<E>], event: &'e E, visit: &mut Visit<'_, 'e>) {
+    for member in members {
+        let mut ended = false;
+        member.visit(event, &mut |value| {
+            let flow = visit(value);
+            ended = flow.is_break();
+            flow
+        });
+        if ended {
+            return;
+        }
     }
 }
 
@@ -151,7 +192,8 @@ fn len<'e, E>(inner: &'e Term<E>, event: &'e E) -> Value<'e> {
     if let Some(Value::Unknown(unknown)) = values.iter().find(|v| matches!(v, Value::Unknown(_))) {
         return Value::Unknown(*unknown);
     }
-    let several = inner.is_set() || inner.is_any() || matches!(inner, Term::Values(_));
+    let several =
+        inner.is_set() || inner.is_any() || matches!(inner, Term::List(_) | Term::Values(_));
     let count = match values.as_slice() {
         [Value::Str(text)] if !several => text.len(),
         all => all.len(),

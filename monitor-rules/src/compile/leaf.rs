@@ -15,6 +15,7 @@ use crate::source::Place;
 use crate::suggest::did_you_mean;
 use crate::term::Term;
 use crate::text::{Span, Text};
+use crate::value::Value;
 
 use super::Compiler;
 use super::literals::Word;
@@ -58,8 +59,7 @@ impl<E> Compiler<'_, E> {
     pub(super) fn check(&mut self, check: &Check, text: &Text) -> Option<Node<E>> {
         let left = self.term(&check.left, text);
         let Written::Compare { op, op_span, modifier, right } = &check.test else {
-            let leaf = Leaf { left: left?, test: Test::Exists, text: check.to_string().into() };
-            return Some(Node::Leaf(Arc::new(leaf)));
+            return Some(leaf(left?, Test::Exists, check, false));
         };
         let comparison = Comparison {
             op: *op,
@@ -77,9 +77,7 @@ impl<E> Compiler<'_, E> {
         self.check_operator(&left, &comparison, text)?;
         if let Operand::Call(_) = right {
             let right = self.right_term(&left, &comparison, text)?;
-            let test = Test::Compare(*op, right);
-            let leaf = Leaf { left, test, text: check.to_string().into() };
-            return Some(Node::Leaf(Arc::new(leaf)));
+            return Some(leaf(left, Test::Compare(*op, right), check, false));
         }
         let words = match right {
             Operand::Literal(name) if op.takes_list() => self.named_list(name, text)?,
@@ -93,9 +91,17 @@ impl<E> Compiler<'_, E> {
             let text = check.to_string().into();
             return Some(Node::Kinds(KindTest { kinds, field: field.name, text }));
         }
+        let never = self.never_passes(&left, &matcher);
         let all = left.is_set() && *op == Op::In;
         let test = if all { Test::AllMatch(matcher) } else { Test::Matches(matcher) };
-        Some(Node::Leaf(Arc::new(Leaf { left, test, text: check.to_string().into() })))
+        Some(leaf(left, test, check, never))
+    }
+
+    /// Whether a field has one value in every event, which does not pass.
+    fn never_passes(&self, left: &Term<E>, matcher: &Matcher) -> bool {
+        let Term::Field { field, .. } = left else { return false };
+        let value = self.schema.always.iter().find(|(name, _)| *name == field.name);
+        value.is_some_and(|(_, value)| !matcher.matches(&Value::str(*value)))
     }
 
     fn has_both_ends(&self, left: &Term<E>) -> bool {
@@ -233,6 +239,10 @@ impl<E> Compiler<'_, E> {
         }
         all_known.then_some(())
     }
+}
+
+fn leaf<E>(left: Term<E>, test: Test<E>, check: &Check, never: bool) -> Node<E> {
+    Node::Leaf(Arc::new(Leaf { left, test, text: check.to_string().into(), never }))
 }
 
 /// Why a word is no right side, and where it is.

@@ -50,19 +50,28 @@ impl<E> Compiler<'_, E> {
         for item in items {
             match item {
                 Operand::List(list) => self.items(&list.items, text, words)?,
-                Operand::Literal(literal) => {
-                    let place = text.locate(literal.span);
-                    if literal.quoted {
-                        words.push(Word { text: literal.text.clone(), place });
-                    } else {
-                        self.suspect(literal, text);
-                        self.expand(&literal.text, place, &mut Vec::new(), words)?;
-                    }
-                }
+                Operand::Literal(literal) => self.add_member(literal, text, words)?,
                 Operand::Field(_) | Operand::Call(_) => return None,
             }
         }
         Some(())
+    }
+
+    /// The words of a literal in a list: itself, or all of the list that it names.
+    pub(super) fn member(&mut self, literal: &Literal, text: &Text) -> Option<Vec<Word>> {
+        let mut words = Vec::new();
+        self.add_member(literal, text, &mut words)?;
+        Some(words)
+    }
+
+    fn add_member(&mut self, literal: &Literal, text: &Text, words: &mut Vec<Word>) -> Option<()> {
+        let place = text.locate(literal.span);
+        if literal.quoted {
+            words.push(Word { text: literal.text.clone(), place });
+            return Some(());
+        }
+        self.suspect(literal, text);
+        self.expand(&literal.text, place, &mut Vec::new(), words)
     }
 
     /// Adds the word, or, if it names a list, the words of that list.

@@ -1,6 +1,6 @@
 //! Fields and transformers of a condition.
 
-use crate::ast::{Call, FieldRef, Function, Literal, Operand};
+use crate::ast::{Call, FieldRef, Function, List, Literal, Operand};
 use crate::diagnostic::{Code, Problem};
 use crate::schema::{Arg, ArgRule, Field, Key, Schema, Type};
 use crate::suggest::did_you_mean;
@@ -9,6 +9,7 @@ use crate::text::{Span, Text};
 use crate::value::Value;
 
 use super::Compiler;
+use super::literals::Word;
 
 impl<E> Compiler<'_, E> {
     /// A field or a transformer, or, inside a transformer, a constant.
@@ -16,12 +17,19 @@ impl<E> Compiler<'_, E> {
         match operand {
             Operand::Field(field) => self.field(field, text),
             Operand::Call(call) => self.call(call, text),
-            Operand::Literal(_) | Operand::List(_) => {
-                let words = self.words(operand, text)?;
-                let values = words.into_iter().map(|word| Value::owned(word.text));
-                Some(Term::Values(values.collect()))
-            }
+            Operand::List(list) if !operand.is_constant() => self.terms(list, text),
+            Operand::Literal(_) | Operand::List(_) => self.words(operand, text).map(values),
         }
+    }
+
+    /// A list that has fields or transformers among its members.
+    fn terms(&mut self, list: &List, text: &Text) -> Option<Term<E>> {
+        let member = |item: &Operand| match item {
+            Operand::Literal(literal) => self.member(literal, text).map(values),
+            other => self.term(other, text),
+        };
+        let members: Vec<Option<Term<E>>> = list.items.iter().map(member).collect();
+        members.into_iter().collect::<Option<_>>().map(Term::List)
     }
 
     fn field(&mut self, reference: &FieldRef, text: &Text) -> Option<Term<E>> {
@@ -107,6 +115,10 @@ impl<E> Compiler<'_, E> {
     pub(super) fn span_of(operand: &Operand) -> Span {
         operand.span()
     }
+}
+
+fn values<E>(words: Vec<Word>) -> Term<E> {
+    Term::Values(words.into_iter().map(|word| Value::owned(word.text)).collect())
 }
 
 /// Finds a field and fits its argument to its rule. The error says whether the argument is at

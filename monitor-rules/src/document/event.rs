@@ -35,7 +35,7 @@ pub(crate) fn read_event(file: RuleFile<'_>, reports: &mut Reports) -> Option<Te
         return None;
     }
     let mut object = Object::new(pairs, place, text, reports);
-    let (line, _) = object.line_column(place);
+    let line = object.line(place);
     if let Some((_, node)) = object.take("event") {
         return rule::read_event(&mut object, "`event`", node);
     }

@@ -121,7 +121,7 @@ fn read_object(node: Node, text: &str, reports: &mut Reports) -> Option<Definiti
 fn read_macro(object: &mut Object<'_>) -> Option<MacroDefinition> {
     let name = name(object, "macro")?;
     let condition = object.text("condition");
-    let overrides = object.overrides(&["condition"], &["condition"])?;
+    let overrides = object.overrides(&["condition"], &[("condition", condition.is_some())])?;
     Some(MacroDefinition { name, condition, overrides })
 }
 
@@ -134,7 +134,7 @@ fn read_list(object: &mut Object<'_>) -> Option<ListDefinition> {
         object.report(file.place, problem.help("make two lists, and name one among the other's"));
         return None;
     }
-    let overrides = object.overrides(&["items"], &["items"])?;
+    let overrides = object.overrides(&["items"], &[("items", items.is_some())])?;
     Some(ListDefinition { name, items, file, overrides })
 }
 

@@ -29,6 +29,10 @@ impl<'a> Object<'a> {
         self.reports.push(place, problem);
     }
 
+    pub(super) fn line(&self, place: Place) -> usize {
+        self.reports.sources.line(place)
+    }
+
     pub(super) fn line_column(&self, place: Place) -> (usize, usize) {
         self.reports.sources.line_column(place)
     }
@@ -231,21 +235,25 @@ impl<'a> Object<'a> {
     }
 
     /// The `override:` mapping, or the older `append: true`, which appends to the parts in
-    /// `appended`. The outer `None` says that it is broken: the definition must not be used, lest
-    /// it replace what it was to extend.
+    /// `appended`, each with whether it is given. The outer `None` says that it is broken: the
+    /// definition must not be used, lest it replace what it was to extend.
     pub(super) fn overrides(
         &mut self,
         parts: &[&'static str],
-        appended: &[&'static str],
+        appended: &[(&'static str, bool)],
     ) -> Option<Overrides> {
         let old = self.pairs.iter().find(|(k, _)| k.name == "append").map(|(k, _)| k.place);
         if self.bool("append") == Some(true)
             && let Some(place) = old
         {
             let problem = Problem::new(Code::Deprecated, "`append: true` is on its way out");
-            self.report(place, problem.help("write `override:` with `condition: append`"));
-            let all =
-                appended.iter().map(|part| ((*part).to_owned(), Override::AppendIfGiven, place));
+            let given = appended.iter().filter(|(_, given)| *given);
+            let words: Vec<String> = given.map(|(part, _)| format!("`{part}: append`")).collect();
+            let help = || format!("write `override:` with {}", words.join(" and "));
+            self.report(place, problem.maybe_help((!words.is_empty()).then(help)));
+            let all = appended
+                .iter()
+                .map(|(part, _)| ((*part).to_owned(), Override::AppendIfGiven, place));
             return Some(Some(all.collect()));
         }
         let Some((_, node)) = self.take("override") else { return Some(None) };

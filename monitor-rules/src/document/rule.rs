@@ -31,7 +31,7 @@ pub(super) fn read(object: &mut Object<'_>) -> Option<RuleDefinition> {
     let plain = |list: Vec<crate::definition::At<String>>| -> Vec<String> {
         list.into_iter().map(|at| at.value).collect()
     };
-    let rule = RuleDefinition {
+    let mut rule = RuleDefinition {
         name,
         id: object.string("id"),
         version: object.string("version"),
@@ -52,8 +52,11 @@ pub(super) fn read(object: &mut Object<'_>) -> Option<RuleDefinition> {
         expected_rate: object.string("expected_rate"),
         aggregate: object.object("aggregate", read_aggregate),
         tests: object.objects("tests", read_test).unwrap_or_default(),
-        overrides: object.overrides(&OVERRIDABLE, &["condition", "exceptions"])?,
+        overrides: None,
     };
+    let (condition, exceptions) = (rule.condition.is_some(), rule.exceptions.is_some());
+    let appended = [("condition", condition), ("exceptions", exceptions)];
+    rule.overrides = object.overrides(&OVERRIDABLE, &appended)?;
     object.ignore(&["warn_evttypes"]);
     object.without_effect(&["capture", "capture_duration"]);
     Some(rule)
@@ -140,7 +143,7 @@ fn read_cell(object: &mut Object<'_>, node: Node) -> Option<ExceptionValue> {
 
 fn read_test(object: &mut Object<'_>) -> Option<RuleTest> {
     let place = object.place();
-    let (line, _) = object.line_column(place);
+    let line = object.line(place);
     let name = object.string("name").map(|name| name.value);
     let fires = object.bool("fires").map(|yes| if yes { Expect::Fires } else { Expect::Quiet });
     let expect = object.string("expect").and_then(|word| match word.value.as_str() {
@@ -193,7 +196,7 @@ fn read_acts(object: &mut Object<'_>) -> Option<TestActs> {
 }
 
 pub(super) fn read_event(object: &mut Object<'_>, what: &str, node: Node) -> Option<TestEvent> {
-    let (line, _) = object.line_column(node.place);
+    let line = object.line(node.place);
     let Content::Mapping(mut pairs) = node.content else {
         object.report(node.place, Problem::new(Code::Shape, format!("{what} must be a mapping")));
         return None;

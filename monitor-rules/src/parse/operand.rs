@@ -70,6 +70,7 @@ impl Parser<'_> {
         Ok(Call { function, args, index, span: self.cursor.span_from(start) })
     }
 
+    /// What a transformer is applied to: a field, another transformer, a value, or a list of such.
     fn argument(&mut self) -> Parsed<Operand> {
         if self.cursor.is_call() {
             return self.call().map(Operand::Call);
@@ -77,7 +78,10 @@ impl Parser<'_> {
         if self.cursor.peek_name().contains('.') {
             return self.field();
         }
-        self.list_item()
+        if self.cursor.peek() == Some('(') {
+            return self.list_of(Self::argument).map(Operand::List);
+        }
+        self.value().map(Operand::Literal)
     }
 
     /// What stands behind an operator.
@@ -131,9 +135,13 @@ impl Parser<'_> {
     }
 
     fn list(&mut self) -> Parsed<List> {
+        self.list_of(Self::list_item)
+    }
+
+    fn list_of(&mut self, item: impl Fn(&mut Self) -> Parsed<Operand>) -> Parsed<List> {
         let start = self.cursor.position();
         self.cursor.eat('(');
-        let items = self.deeper(|parser| parser.comma_separated(Self::list_item))?;
+        let items = self.deeper(|parser| parser.comma_separated(item))?;
         Ok(List { items, span: self.cursor.span_from(start) })
     }
 

@@ -366,6 +366,60 @@ fn warnings() {
 }
 
 #[test]
+fn sequences_with_a_step_that_never_matches() {
+    let check = |condition: &str, steps: &str, expected: &[&str]| {
+        let rule = "- rule: r\n  desc: d\n  output: o\n  priority: info\n";
+        let aggregate = format!("  aggregate: {{within: 1s, sequence: [{steps}]}}\n");
+        let loaded = toy::load(&[("f", &format!("{rule}{condition}{aggregate}"))]);
+        let mut found = toy::lines(&loaded.diagnostics);
+        found.retain(|line| line.contains("never-matches"));
+        assert_eq!(found, expected, "{condition}{steps}");
+    };
+    check("", "evt.type = open, evt.type = connect", &[]);
+    check(
+        "",
+        "evt.type = open, evt.type = brk",
+        &["f:1:9: warning[never-matches]: rule `r` can never fire here: step 2 of its sequence \
+           never matches: nothing that is observed can make this true: `evt.type = brk`"],
+    );
+    check(
+        "",
+        "evt.type = execve and fd.name = x, evt.type = brk, evt.type = open",
+        &["f:1:9: warning[never-matches]: rule `r` can never fire here: step 1 of its sequence \
+           never matches: no kind of event has the `evt.type` and all the fields that it asks for"],
+    );
+    check(
+        "  condition: evt.type = open\n",
+        "proc.name = x, evt.type = connect",
+        &["f:1:9: warning[never-matches]: rule `r` can never fire here: step 2 of its sequence \
+           never matches: no kind of event meets both it and the condition"],
+    );
+    check(
+        "",
+        "evt.type = brk, evt.type = brk",
+        &["f:1:9: warning[never-matches]: rule `r` can never fire here: nothing that is observed \
+           can make this true: `evt.type = brk`"],
+    );
+}
+
+#[test]
+fn comparisons_with_what_a_field_never_is() {
+    let never = |shown: &str| {
+        format!(
+            "f:1:9: warning[never-matches]: rule `r` can never fire here: nothing that is \
+             observed can make this true: `{shown}`"
+        )
+    };
+    for condition in ["evt.dir = >", "evt.dir != <", "evt.dir in (>, x)", "evt.dir startswith >"] {
+        check(&format!("evt.type = open and {condition}"), "", &[&never(condition)]);
+    }
+    for condition in ["evt.dir = <", "evt.dir != >", "evt.dir in (>, <)", "not evt.dir = >"] {
+        check(&format!("evt.type = open and {condition}"), "", &[]);
+    }
+    check("evt.type = open and (evt.dir = > or proc.name = x)", "", &[]);
+}
+
+#[test]
 fn a_diagnostic_renders_its_source() {
     let loaded = toy::load_condition(">\n    evt.type = open\n    and proc.nam = x", "");
     let mut text = String::new();

@@ -262,6 +262,24 @@ fn wrong_overrides() {
             "g:3:3: warning[deprecated]: `append: true` is on its way out; write `override:` with `condition: append`",
         ],
     );
+    let old = |more: &str, advice: &str| {
+        let found =
+            format!("g:3:3: warning[deprecated]: `append: true` is on its way out; write {advice}");
+        let list = "- list: l\n  items: [x]\n";
+        check(&[&format!("{RULE}{list}"), &format!("- {more}\n  append: true\n")], &[&found]);
+    };
+    old("list: l\n  items: [y]", "`override:` with `items: append`");
+    let exceptions = "exceptions: [{name: e, fields: proc.name, values: [y]}]";
+    old(&format!("rule: r\n  {exceptions}"), "`override:` with `exceptions: append`");
+    check(
+        &[
+            RULE,
+            &format!("- rule: r\n  append: true\n  condition: and proc.pid = 1\n  {exceptions}\n"),
+        ],
+        &[
+            "g:2:3: warning[deprecated]: `append: true` is on its way out; write `override:` with `condition: append` and `exceptions: append`",
+        ],
+    );
 }
 
 #[test]

@@ -46,6 +46,10 @@ fn texts_that_parse() {
         ("tolower(a.b) = x", "tolower(a.b) = x"),
         ("tolower ( a.b ) = x", "tolower(a.b) = x"),
         ("concat(a.b, \"-\", 5) = x", "concat(a.b, \"-\", 5) = x"),
+        (
+            "join(\",\", (a.b, toupper(c.d[1]), (x, 5)))=x",
+            "join(\",\", (a.b, toupper(c.d[1]), (x, 5))) = x",
+        ),
         ("a.b = val(c.d)", "a.b = val(c.d)"),
         ("a.b in val(c.d)", "a.b in val(c.d)"),
         ("getopt(a.b, x)[o] = y", "getopt(a.b, x)[o] = y"),

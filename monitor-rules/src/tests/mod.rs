@@ -11,6 +11,7 @@ mod kinds;
 mod metadata;
 mod mutants;
 mod outlines;
+mod places;
 mod reference;
 pub(crate) mod toy;
 mod unknowns;

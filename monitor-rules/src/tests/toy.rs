@@ -98,6 +98,14 @@ static FIELDS: &[Field<Toy>] = &[
         get: Get::One(|toy: &Toy, _| Value::str(SCHEMA.kinds[toy.kind as usize])),
     },
     one!("evt.num", Int, ALL),
+    Field {
+        name: "evt.dir",
+        ty: Type::Str,
+        arg: ArgRule::None,
+        kinds: ALL,
+        doc: "",
+        get: Get::One(|_: &Toy, _| Value::str("<")),
+    },
     one!("evt.is_open_write", Bool, KindSet::of(&[OPEN])),
     one!("proc.name", Str, ALL),
     one!("proc.pname", Str, ALL),
@@ -166,6 +174,7 @@ pub(crate) static SCHEMA: Schema<Toy> = Schema {
     ],
     partly: &[("fd.part", "the other part")],
     both_ends: &["fd.ends"],
+    always: &[("evt.dir", "<")],
 };
 
 pub(crate) fn compile(text: &str) -> Condition<Toy> {

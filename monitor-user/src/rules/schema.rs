@@ -39,10 +39,19 @@ pub static SCHEMA: Schema<Event> = Schema {
     types: &types::TYPES,
     partly: PARTLY,
     both_ends: &["fd.ip", "fd.net", "fd.port"],
+    always: &[("evt.dir", "<"), ("evt.source", "syscall")],
 };
 
 /// Fields that tell less than the name says.
-const PARTLY: &[(&str, &str)] = &[("evt.is_open_read", "opens for reading alone are not observed")];
+const PARTLY: &[(&str, &str)] = &[
+    ("evt.is_open_read", "opens for reading alone are not observed"),
+    ("proc.stdin.type", STREAM),
+    ("proc.stdout.type", STREAM),
+    ("proc.stderr.type", STREAM),
+];
+
+const STREAM: &str = "which family a socket is of is not observed, so that it is never `ipv4`, \
+                      `ipv6` or `unix`";
 
 /// The families of fields, in the order of the reference.
 const FAMILIES: [&[Field<Event>]; 9] = [
@@ -109,8 +118,11 @@ const fn same(field: &Field<Event>) -> Field<Event> {
 pub(super) const PUT_TOGETHER: &[&str] = &[
     "evt.arg.flags",
     "evt.args",
+    "evt.datetime",
+    "evt.datetime.s",
     "evt.time",
     "evt.time.iso8601",
+    "evt.time.s",
     "fd.name",
     "proc.args",
     "proc.cmdline",

@@ -175,6 +175,9 @@ fn fields_of_a_program_start() {
             ("evt.category", "process"),
             ("evt.time", "22:13:20.123456789"),
             ("evt.time.iso8601", "2023-11-14T22:13:20.123456789Z"),
+            ("evt.time.s", "22:13:20"),
+            ("evt.datetime", "2023-11-14 22:13:20.123456789"),
+            ("evt.datetime.s", "2023-11-14 22:13:20"),
             ("evt.rawtime", "1700000000123456789"),
             ("evt.args", "filename=/usr/bin/dash"),
             ("proc.name", "dash"),
@@ -186,6 +189,7 @@ fn fields_of_a_program_start() {
             ("proc.cmdlenargs", "10"),
             ("proc.tty", "34816"),
             ("proc.stdin_type", "socket"),
+            ("proc.stdin.type", "<not_observed>"),
             ("proc.cwd", "/srv"),
             ("proc.vpid", "7"),
             ("proc.pname", "apache2"),
@@ -198,7 +202,12 @@ fn fields_of_a_program_start() {
             ("proc.aname[3]", "-"),
             ("proc.apid[1]", "999"),
             ("proc.sname", "dash"),
+            ("proc.sid.exe", "-sh"),
+            ("proc.sid.exepath", "/usr/bin/dash"),
+            ("proc.is_sid_leader", "true"),
             ("proc.duration", "10000000000"),
+            ("proc.pid.ts", "1699999990123456789"),
+            ("thread.ismain", "true"),
             ("proc.exe_ino", "1234"),
             ("proc.is_exe_from_memfd", "false"),
             ("proc.is_exe_deleted", "false"),
@@ -217,6 +226,21 @@ fn fields_of_a_program_start() {
             ("fd.name", "-"),
         ],
     );
+}
+
+#[test]
+fn standard_streams_in_the_words_of_falco() {
+    for (stream, shown) in [
+        ("file", "file"),
+        ("tty", "file"),
+        ("character", "file"),
+        ("pipe", "pipe"),
+        ("socket", "<not_observed>"),
+        ("none", "-"),
+    ] {
+        let event = event(&[("evt.type", text("execve")), ("proc.stdin_type", text(stream))]);
+        check(&event, &[("proc.stdin.type", shown), ("proc.stdin.name", "-")]);
+    }
 }
 
 #[test]
@@ -796,7 +820,17 @@ const ASKED_FOR: &str = "container.id container.image.repository container.privi
     container.start_ts container.name container.image.tag evt.args evt.time evt.arg.fd \
     evt.arg.linkpath fd.lip.name fd.lport fd.rip fd.rip.name fd.rport group.gid group.name \
     proc.pid proc.ppid proc.sid proc.sname proc.pexepath proc.aexepath[2] proc.exe_ino.ctime \
-    proc.exe_ino.mtime proc.exe_ino.ctime_duration_proc_start user.loginname";
+    proc.exe_ino.mtime proc.exe_ino.ctime_duration_proc_start user.loginname evt.rawarg[fd] \
+    evt.arg[0] evt.arg[flags] evt.time.s evt.datetime evt.datetime.s evt.hostname evt.source \
+    evt.reltime evt.reltime.s evt.reltime.ns evt.is_async evt.asynctype evt.count proc.stdin.type \
+    proc.stdin.name proc.stdout.type proc.stdout.name proc.stderr.type proc.stderr.name \
+    proc.vpgid.name proc.vpgid.exe proc.vpgid.exepath proc.pgid.name proc.pgid.exe \
+    proc.pgid.exepath proc.is_pgid_leader proc.sid.exe proc.sid.exepath proc.aenv proc.aenv[HOME] \
+    proc.is_container_healthcheck proc.is_container_liveness_probe \
+    proc.is_container_readiness_probe proc.pid.ts proc.ppid.ts proc.ppid.duration fd.types \
+    fd.types[0] fd.proto fd.containername fd.containerdirectory thread.cgroups \
+    thread.cgroup[cpuacct] thread.ismain thread.exectime container.host_pid \
+    container.host_network container.host_ipc";
 
 #[test]
 fn what_public_rule_files_ask_for_is_known() {
@@ -839,6 +873,27 @@ fn what_cannot_be_observed_is_named() {
              reading alone are not observed",
         ]
     );
+}
+
+#[test]
+fn every_event_tells_of_the_end_of_an_act() {
+    let file = "
+- rule: Entries
+  desc: d
+  condition: evt.type = open and evt.dir = >
+  output: o
+  priority: NOTICE
+";
+    let loaded = super::load(&[RuleFile { name: "f", bytes: file.as_bytes() }]);
+    let told: Vec<String> = loaded.diagnostics.iter().map(|it| it.one_line()).collect();
+    assert_eq!(
+        told,
+        ["f:2:9: warning[never-matches]: rule `Entries` can never fire here: nothing that is \
+          observed can make this true: `evt.dir = >`"]
+    );
+    for (name, value) in SCHEMA.always {
+        assert_eq!(show(&of_type("open"), name), *value);
+    }
 }
 
 #[test]

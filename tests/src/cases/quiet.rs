@@ -43,7 +43,10 @@ if has git; then
     git -c user.name=a -c user.email=a@b -c commit.gpgsign=false commit -q -m first
     git log --oneline > /dev/null
 fi
-if has cargo; then cargo init -q --vcs none --name quiet crate; (cd crate && cargo build -q --offline); fi
+if has cargo; then
+    cargo init -q --vcs none --name quiet crate
+    (cd crate && cargo build -q --offline)
+fi
 if has python3; then python3 -c 'import json; print(json.dumps({"a": 1}))' > out.json; fi
 if dpkg-deb --version > /dev/null 2>&1; then
     mkdir -p package/DEBIAN package/usr/share/quiet

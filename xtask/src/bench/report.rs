@@ -199,7 +199,10 @@ impl Report {
                 .collect();
             json!({ "mode": cell.name, "runs": costs, "lost": cell.lost })
         };
-        let matching = |it: &Matching| json!({ "rules": it.rules, "enabled": it.enabled, "event_ns": it.event_ns });
+        let matching = |it: &Matching| {
+            let Matching { rules, enabled, event_ns } = it;
+            json!({ "rules": rules, "enabled": enabled, "event_ns": event_ns })
+        };
         let program = |program: &ProgramTime| {
             json!({
                 "attach": program.attach, "run_ns": program.run_ns, "runs": program.runs,

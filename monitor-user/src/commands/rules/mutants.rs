@@ -63,7 +63,10 @@ fn as_text(all: usize, survivors: &[(&str, &Mutant)]) -> String {
 }
 
 fn as_json(all: usize, survivors: &[(&str, &Mutant)]) -> String {
-    let one = |(file, Mutant { rule, term, condition }): &(&str, &Mutant)| json!({ "file": file, "rule": rule, "term": term, "condition": condition });
+    let one = |(file, mutant): &(&str, &Mutant)| {
+        let Mutant { rule, term, condition } = mutant;
+        json!({ "file": file, "rule": rule, "term": term, "condition": condition })
+    };
     report::lines(&json!({
         "mutants": all,
         "unnoticed": survivors.iter().map(one).collect::<Vec<_>>(),

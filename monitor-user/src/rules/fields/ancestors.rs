@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use monitor_rules::{Arg, ArgRule, Field, Type, Value, Visit};
 
-use super::{any, never, one, process};
+use super::{any, never, number, one, process};
 use crate::{
     event::{Event, Process},
     limits::ANCESTORS,
@@ -33,6 +33,12 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         "All arguments of the parent, with spaces; not a field of Falco's.",
         |event, _| at(event, 1, process::all_arguments),
     ),
+    one("proc.ppid.duration", Type::Int, ALL, "Age of the parent, nanoseconds.", |event, _| {
+        parent(event, |process| number(process::age_ns(event, process)))
+    }),
+    one("proc.ppid.ts", Type::Int, ALL, "Start of the parent, ns since 1970.", |event, _| {
+        parent(event, |process| process::started(event, process))
+    }),
     any(
         "proc.aname",
         NAMES,
@@ -100,6 +106,11 @@ fn at(event: &Event, n: usize, of: Of) -> Value<'_> {
         None => of(&event.process),
         Some(index) => event.ancestors.get(index).map_or_else(|| beyond(event), |found| of(found)),
     }
+}
+
+/// What `of` says of the parent.
+fn parent(event: &Event, of: impl Fn(&Process) -> Value<'static>) -> Value<'static> {
+    event.ancestors.first().map_or_else(|| beyond(event), |found| of(found))
 }
 
 fn each<'e>(event: &'e Event, arg: &Arg, visit: &mut Visit<'_, 'e>, of: Of) {

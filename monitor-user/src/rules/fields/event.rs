@@ -21,12 +21,22 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("evt.time", Type::Str, ALL, "Time of day, UTC, with nanoseconds.", |event, _| {
         time(event, "%H:%M:%S.%9f")
     }),
+    one("evt.time.s", Type::Str, ALL, "Time of day, UTC.", |event, _| time(event, "%H:%M:%S")),
+    one("evt.datetime", Type::Str, ALL, "Date and time, UTC, with nanoseconds.", |event, _| {
+        time(event, "%Y-%m-%d %H:%M:%S.%9f")
+    }),
+    one("evt.datetime.s", Type::Str, ALL, "Date and time, UTC.", |event, _| {
+        time(event, "%Y-%m-%d %H:%M:%S")
+    }),
     one("evt.time.iso8601", Type::Str, ALL, "Date and time, UTC, with nanoseconds.", |event, _| {
         time(event, "%Y-%m-%dT%H:%M:%S.%9fZ")
     }),
     one("evt.rawtime", Type::Int, ALL, "Nanoseconds since 1970.", |event, _| {
         Value::Int(event.timestamp_ns)
     }),
+    one("evt.source", Type::Str, ALL, "Always `syscall`.", |_, _| Value::str("syscall")),
+    one("evt.is_async", Type::Bool, ALL, "Always `false`.", |_, _| Value::Bool(false)),
+    one("evt.count", Type::Int, ALL, "Always 1.", |_, _| Value::Int(1)),
     one(
         "evt.res",
         Type::Str,

@@ -82,6 +82,9 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
          `other` or `none`; not a field of Falco's.",
         |event, _| of(&event.process, stdin_type),
     ),
+    one("proc.stdin.type", Type::Str, ALL, STREAM, |event, _| stream_type(event, 0)),
+    one("proc.stdout.type", Type::Str, ALL, STREAM, |event, _| stream_type(event, 1)),
+    one("proc.stderr.type", Type::Str, ALL, STREAM, |event, _| stream_type(event, 2)),
     one("proc.pid", Type::Int, ALL, "Process id.", |event, _| {
         Value::Int(event.process.key.pid.into())
     }),
@@ -95,18 +98,27 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         Value::Int(event.session_id.into())
     }),
     one("proc.sname", Type::Str, ALL, "File name of the session leader.", |event, _| {
-        let chain = std::iter::once(&event.process).chain(event.ancestors.iter());
-        let mut leaders = chain.filter(|process| process.key.pid == event.session_id);
-        match leaders.next() {
-            Some(leader) => name(leader),
-            None if event.session_id == 0 => Value::Absent,
-            None => never("gone"),
-        }
+        session_leader(event, name)
+    }),
+    one("proc.sid.exe", Type::Str, ALL, "First argument of the session leader.", |event, _| {
+        session_leader(event, first_argument)
+    }),
+    one("proc.sid.exepath", Type::Str, ALL, "Full path of the session leader.", |event, _| {
+        session_leader(event, executable)
+    }),
+    one("proc.is_sid_leader", Type::Bool, ALL, "The process leads its session.", |event, _| {
+        Value::Bool(event.session_id == event.process.key.pid)
+    }),
+    one("proc.pid.ts", Type::Int, ALL, "Start of the process, ns since 1970.", |event, _| {
+        started(event, &event.process)
     }),
     one("proc.duration", Type::Int, ALL, "Age of the process, nanoseconds.", |event, _| {
-        number(event.boottime_ns.saturating_sub(event.process.key.start_ns))
+        number(age_ns(event, &event.process))
     }),
     one("thread.tid", Type::Int, ALL, "Thread id.", |event, _| Value::Int(event.tid.into())),
+    one("thread.ismain", Type::Bool, ALL, "The thread is the first of its process.", |event, _| {
+        Value::Bool(event.tid == event.process.key.pid)
+    }),
     one(
         "thread.cap_effective",
         Type::Str,
@@ -238,6 +250,39 @@ fn unset(process: &Process, key: &str) -> Value<'static> {
         (false, true) => Value::Absent,
         (false, false) => never("not_kept"),
     }
+}
+
+/// What `get` says of the leader of the session.
+fn session_leader(event: &Event, get: fn(&Process) -> Value<'_>) -> Value<'_> {
+    let mut chain = std::iter::once(&event.process).chain(event.ancestors.iter());
+    match chain.find(|process| process.key.pid == event.session_id) {
+        Some(leader) => get(leader),
+        None if event.session_id == 0 => Value::Absent,
+        None => never("gone"),
+    }
+}
+
+/// Nanoseconds that a process has been there.
+pub(super) fn age_ns(event: &Event, process: &Process) -> u64 {
+    event.boottime_ns.saturating_sub(process.key.start_ns)
+}
+
+/// When a process started, nanoseconds since 1970.
+pub(super) fn started(event: &Event, process: &Process) -> Value<'static> {
+    let age_ns = i64::try_from(age_ns(event, process)).unwrap_or(i64::MAX);
+    Value::Int(event.timestamp_ns.saturating_sub(age_ns))
+}
+
+const STREAM: &str = "`file` or `pipe`: what the stream was at the start, devices as files.";
+
+/// What a standard stream was at the start, in Falco's words.
+fn stream_type(event: &Event, number: usize) -> Value<'_> {
+    of(&event.process, |process| match process.stdio.get(number) {
+        Some(Stdio::File | Stdio::Tty | Stdio::Character) => Value::str("file"),
+        Some(Stdio::Pipe) => Value::str("pipe"),
+        Some(Stdio::Socket | Stdio::Other) => never("not_observed"),
+        Some(Stdio::None) | None => Value::Absent,
+    })
 }
 
 fn stdin_type(process: &Process) -> Value<'_> {
