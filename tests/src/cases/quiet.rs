@@ -12,7 +12,7 @@ use crate::lab::Stage;
 use crate::place::Place;
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("quiet::smoke_probes_in_a_container", probes),
+    Case::new("quiet::probes_in_a_container", probes),
     Case::new("quiet::builds_and_scripts_on_the_host", builds),
 ];
 
