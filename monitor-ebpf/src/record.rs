@@ -233,10 +233,10 @@ impl Record {
     ) -> u32 {
         let Some(end) = read::bounded(self.end(), BEFORE) else { return 0 };
         let length = read::at_most(length, MAX);
+        let to = self.bytes().wrapping_add(end as usize);
         // SAFETY: `end + length` is at most `BEFORE + MAX`, which callers keep within the slot;
         // the verifier checks the same.
-        let ok =
-            unsafe { read::copy_kernel(self.bytes().wrapping_add(end as usize), length, source) };
+        let ok = unsafe { read::copy_kernel(to, length, source) };
         self.appended(end, length, ok)
     }
 
@@ -279,9 +279,9 @@ impl Record {
     ) -> u32 {
         let Some(end) = read::bounded(self.end(), BEFORE) else { return 0 };
         let length = read::at_most(length, MAX);
+        let to = self.bytes().wrapping_add(end as usize);
         // SAFETY: as in `append_kernel`.
-        let ok =
-            unsafe { read::copy_user(self.bytes().wrapping_add(end as usize), length, source) };
+        let ok = unsafe { read::copy_user(to, length, source) };
         self.appended(end, length, ok)
     }
 

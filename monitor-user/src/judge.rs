@@ -170,15 +170,8 @@ impl Judge {
     /// Changes the rules between two events. What rules of the same id did so far stays counted,
     /// and what one gathered is kept if it still gathers the same way.
     pub fn set_rules(&mut self, rules: Arc<Rules>) {
-        let gathers = |rule: &Rule<Event>| rule.aggregate.as_ref().map(|it| it.describe());
-        let old = Arc::clone(&self.rules);
-        self.windows.renumber(|number| {
-            let before = old.rules().get(number)?;
-            let same = |rule: &Rule<Event>| {
-                rule.about.id == before.about.id && gathers(rule) == gathers(before)
-            };
-            rules.rules().iter().position(same)
-        });
+        let numbers = same_numbers(&self.rules, &rules);
+        self.windows.renumber(|number| numbers.get(&number).copied());
         let ids = self.rules.rules().iter().map(|rule| rule.about.id.clone());
         let mut known: HashMap<String, RuleTally> =
             ids.zip(std::mem::take(&mut self.tallies)).collect();
@@ -257,4 +250,17 @@ impl Judge {
     pub fn windows(&self) -> (u64, u64) {
         (self.windows.open() as u64, self.windows.evicted())
     }
+}
+
+/// The new numbers of rules, by their old ones, that gather as they did.
+fn same_numbers(old: &Rules, new: &Rules) -> HashMap<usize, usize> {
+    let gathers = |rule: &Rule<Event>| Some(rule.aggregate.as_ref()?.describe());
+    let numbered = |rules: &Rules| -> HashMap<(String, String), usize> {
+        let key = |(number, rule): (usize, &Rule<Event>)| {
+            Some(((rule.about.id.clone(), gathers(rule)?), number))
+        };
+        rules.rules().iter().enumerate().filter_map(key).collect()
+    };
+    let new = numbered(new);
+    numbered(old).into_iter().filter_map(|(key, number)| Some((number, *new.get(&key)?))).collect()
 }

@@ -163,6 +163,14 @@ fn a_slow_client_is_sent_away_and_holds_nobody_up() {
     daemon.stop();
 }
 
+fn wait_for_room(daemon: &Daemon) {
+    let begun = Instant::now();
+    while daemon.ask(&disable("shell", 1)).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "no room again");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn one_client_too_many_is_told_to_come_back() {
     let daemon = Daemon::start("many");
@@ -172,11 +180,7 @@ fn one_client_too_many_is_told_to_come_back() {
     let refusal = daemon.ask(&disable("shell", 1)).unwrap_err();
     assert!(!refusal.usage && refusal.error.contains("others ask already"), "{refusal}");
     drop(idle);
-    let begun = Instant::now();
-    while daemon.ask(&disable("shell", 1)).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "no room again");
-        thread::sleep(Duration::from_millis(10));
-    }
+    wait_for_room(&daemon);
     daemon.stop();
 }
 
@@ -187,11 +191,7 @@ fn who_sends_all_and_goes_does_no_harm() {
         let mut stream = UnixStream::connect(&daemon.path).unwrap();
         drop(stream.write_all(enable("shell").line().as_bytes()));
     }
-    let begun = Instant::now();
-    while daemon.ask(&disable("shell", 1)).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "no room again");
-        thread::sleep(Duration::from_millis(10));
-    }
+    wait_for_room(&daemon);
     daemon.stop();
 }
 
