@@ -45,6 +45,7 @@
 //!     partly: &[],
 //!     both_ends: &[],
 //!     always: &[],
+//!     members: &[],
 //! };
 //!
 //! let file = RuleFile {
@@ -103,6 +104,7 @@ mod windows;
 
 mod base64;
 mod cidr;
+mod getopt;
 mod glob;
 mod matcher;
 mod path_set;
@@ -141,7 +143,7 @@ pub use outline::Outline;
 pub use priority::Priority;
 pub use rule::{About, Mode, Rate, Rule};
 pub use ruleset::{Loaded, Match, Outcome, RuleSet};
-pub use schema::{Arg, ArgRule, Field, Get, Key, Schema, Type};
+pub use schema::{Arg, ArgRule, Field, Get, GetMembers, Key, Schema, Type};
 pub use source::RuleFile;
 pub use suggest::nearest;
 pub use template::Template;

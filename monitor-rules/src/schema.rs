@@ -110,6 +110,9 @@ impl Key {
     }
 }
 
+/// Calls `visit` with each value until that says `Break`.
+pub type GetMembers<E> = for<'e> fn(&'e E, visit: &mut Visit<'_, 'e>);
+
 /// How a field gets its value or values from an event. Plain fields must not allocate.
 pub enum Get<E: ?Sized + 'static> {
     /// One value.
@@ -183,6 +186,9 @@ pub struct Schema<E: ?Sized + 'static> {
     /// Text fields that have the same value in every event, with that value: what compares one
     /// with something else never holds.
     pub always: &'static [(&'static str, &'static str)],
+    /// Text fields that are several texts in one, as arguments with spaces between, and how to get
+    /// each of these: what `getopt` reads.
+    pub members: &'static [(&'static str, GetMembers<E>)],
 }
 
 impl<E: ?Sized> Schema<E> {
@@ -217,6 +223,11 @@ impl<E: ?Sized> Schema<E> {
         for (name, _) in self.always {
             if !self.field(name).is_some_and(|field| field.ty == Type::Str) {
                 found.push(format!("`{name}`, which has one value, is not a text field"));
+            }
+        }
+        for (name, _) in self.members {
+            if !self.field(name).is_some_and(|field| field.ty == Type::Str) {
+                found.push(format!("`{name}`, which has members, is not a text field"));
             }
         }
         if !seen.contains_key(self.type_field) {

@@ -77,7 +77,15 @@ impl<E> Compiler<'_, E> {
         self.check_operator(&left, &comparison, text)?;
         if let Operand::Call(_) = right {
             let right = self.right_term(&left, &comparison, text)?;
-            return Some(leaf(left, Test::Compare(*op, right), check, false));
+            let test = Test::Compare { op: *op, right, all: *op == Op::In && left.is_whole() };
+            return Some(leaf(left, test, check, false));
+        }
+        if let Operand::List(_) = check.left {
+            let problem = Problem::new(Code::Syntax, "values are compared with values").help(
+                "put a transformer on one side, as in `(n, t) in getopt(proc.args, \"nt:\")`",
+            );
+            self.report(text, right.span(), problem);
+            return None;
         }
         let words = match right {
             Operand::Literal(name) if op.takes_list() => self.named_list(name, text)?,

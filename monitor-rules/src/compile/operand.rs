@@ -2,6 +2,7 @@
 
 use crate::ast::{Call, FieldRef, Function, List, Literal, Operand};
 use crate::diagnostic::{Code, Problem};
+use crate::getopt::Options;
 use crate::schema::{Arg, ArgRule, Field, Key, Schema, Type};
 use crate::suggest::did_you_mean;
 use crate::term::Term;
@@ -66,17 +67,14 @@ impl<E> Compiler<'_, E> {
         let name = call.function.text();
         let (least, most) = match call.function {
             Function::Concat | Function::Join => (2, usize::MAX),
-            Function::GetOpt => {
-                let problem = Problem::new(Code::Unsupported, "`getopt` is not supported")
-                    .help("use `proc.args contains …` or `glob`");
-                self.report(text, call.span, problem);
-                return None;
-            }
+            Function::GetOpt => return self.getopt(call, text),
             _ => (1, 1),
         };
         if let Some(index) = &call.index {
-            let message = format!("an argument behind `{name}(…)` is not supported");
-            self.report(text, index.span, Problem::new(Code::Unsupported, message));
+            let message = format!("`{name}(…)` takes no argument in brackets");
+            let problem = Problem::new(Code::Unsupported, message)
+                .help("`getopt(…)[t]` does, and fields such as `proc.aname[2]`");
+            self.report(text, index.span, problem);
             return None;
         }
         if !(least..=most).contains(&call.args.len()) {
@@ -88,6 +86,69 @@ impl<E> Compiler<'_, E> {
         let args: Option<Vec<Term<E>>> =
             call.args.iter().map(|arg| self.call_arg(call.function, arg, text)).collect();
         Some(Term::Call { function: call.function, args: args? })
+    }
+
+    /// `getopt(arguments, "options")`, with `[option]` behind it or not.
+    fn getopt(&mut self, call: &Call, text: &Text) -> Option<Term<E>> {
+        let [args, options] = call.args.as_slice() else {
+            let message = format!("`getopt` takes two operands, found {}", call.args.len());
+            let problem = Problem::new(Code::Syntax, message)
+                .help("write arguments and options, as in `getopt(proc.args, \"nt:\")`");
+            self.report(text, call.span, problem);
+            return None;
+        };
+        let args = self.arguments(args, text);
+        let Operand::Literal(written) = options else {
+            let problem = Problem::new(Code::Syntax, "the options of `getopt` are a constant")
+                .help("write them as getopt(3) has them, as in \"nt:\"");
+            self.report(text, options.span(), problem);
+            return None;
+        };
+        let options = match Options::parse(&written.text) {
+            Ok(options) => options,
+            Err((why, cure)) => {
+                let message = format!("not the options of a `getopt`: {why}");
+                let problem = Problem::new(Code::BadValue, message).help(cure);
+                self.report(text, written.span, problem);
+                return None;
+            }
+        };
+        let only = match &call.index {
+            None => None,
+            Some(index) => match options.with_argument(&index.text) {
+                Ok(option) => Some(option),
+                Err((why, cure)) => {
+                    let problem = Problem::new(Code::BadValue, why).help(cure);
+                    self.report(text, index.span, problem);
+                    return None;
+                }
+            },
+        };
+        Some(Term::GetOpt { args: Box::new(args?), options, only })
+    }
+
+    /// What `getopt` reads: several texts, each of which is one argument.
+    fn arguments(&mut self, operand: &Operand, text: &Text) -> Option<Term<E>> {
+        let term = self.term(operand, text)?;
+        let members = self.schema.members;
+        if let Term::Field { field, arg: Arg::None } = &term
+            && let Some((_, get)) = members.iter().find(|(name, _)| *name == field.name)
+        {
+            return Some(Term::Members { field, get: *get });
+        }
+        let several =
+            term.is_set() || term.is_any() || matches!(term, Term::List(_) | Term::Values(_));
+        if several && term.ty() == Type::Str {
+            return Some(term);
+        }
+        let message = format!("`getopt` takes a list of arguments, `{operand}` is none");
+        let names: Vec<String> = members.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let cure = match names.as_slice() {
+            [] => "name a field with several values".to_owned(),
+            names => format!("name {}", names.join(" or ")),
+        };
+        self.report(text, operand.span(), Problem::new(Code::TypeMismatch, message).help(cure));
+        None
     }
 
     fn call_arg(&mut self, function: Function, arg: &Operand, text: &Text) -> Option<Term<E>> {

@@ -146,11 +146,53 @@ fn values() {
         "",
         &["f:3:34: error[syntax]: `concat` takes at least two operands, found 1"],
     );
-    check(
-        "evt.type = open and getopt(proc.args, x) = x",
-        "",
-        &["f:3:34: error[unsupported]: `getopt` is not supported; use `proc.args contains …` or \
-           `glob`"],
+}
+
+#[test]
+fn options() {
+    let one = |condition: &str, expected: &str| {
+        check(&format!("evt.type = open and {condition}"), "", &[expected]);
+    };
+    one(
+        "getopt(proc.args) = x",
+        "f:3:34: error[syntax]: `getopt` takes two operands, found 1; write arguments and options, \
+         as in `getopt(proc.args, \"nt:\")`",
+    );
+    one(
+        "getopt(proc.name, x) = x",
+        "f:3:41: error[type-mismatch]: `getopt` takes a list of arguments, `proc.name` is none; \
+         name `proc.cmdline`",
+    );
+    one(
+        "getopt(proc.args, proc.name) = x",
+        "f:3:52: error[syntax]: the options of `getopt` are a constant; write them as getopt(3) \
+         has them, as in \"nt:\"",
+    );
+    one(
+        "getopt(proc.args, 'n t') = x",
+        "f:3:52: error[bad-value]: not the options of a `getopt`: ` ` is no option; an option is \
+         a letter or a digit, `:` behind it if it takes an argument",
+    );
+    one(
+        "getopt(proc.args, 'nt:')[n] = x",
+        "f:3:59: error[bad-value]: option `n` takes no argument; write `n:` among the options if \
+         it takes one",
+    );
+    one(
+        "getopt(proc.args, 'nt:')[t] != x",
+        "f:3:62: warning[ambiguous-not-equal]: `getopt(proc.args, \"nt:\")[t] != …` holds if any \
+         one of the values differs; if none may be equal, write `not getopt(proc.args, \
+         \"nt:\")[t] = …`",
+    );
+    one(
+        "tolower(proc.args)[1] = x",
+        "f:3:53: error[unsupported]: `tolower(…)` takes no argument in brackets; `getopt(…)[t]` \
+         does, and fields such as `proc.aname[2]`",
+    );
+    one(
+        "(n, t) in (n, t)",
+        "f:3:44: error[syntax]: values are compared with values; put a transformer on one side, \
+         as in `(n, t) in getopt(proc.args, \"nt:\")`",
     );
 }
 

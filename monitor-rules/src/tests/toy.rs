@@ -175,6 +175,7 @@ pub(crate) static SCHEMA: Schema<Toy> = Schema {
     partly: &[("fd.part", "the other part")],
     both_ends: &["fd.ends"],
     always: &[("evt.dir", "<")],
+    members: &[("proc.cmdline", |toy, visit| toy.many("words", &Arg::None, visit))],
 };
 
 pub(crate) fn compile(text: &str) -> Condition<Toy> {

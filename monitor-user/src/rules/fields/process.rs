@@ -189,6 +189,30 @@ fn arguments(process: &Process) -> Value<'_> {
     of(process, |process| spaced(first_and_rest(process).1))
 }
 
+/// Each argument after the first. Nothing is known of those that were cut off, and of the one that
+/// was cut in two.
+pub(in crate::rules) fn visit_arguments<'e>(event: &'e Event, visit: &mut Visit<'_, 'e>) {
+    let process = &*event.process;
+    if process.knowledge == Knowledge::Gone {
+        return end(visit(never("gone")));
+    }
+    let cut = process.args_total as usize > process.args.len();
+    let rest = first_and_rest(process).1;
+    for arg in rest.split_inclusive(|byte| *byte == 0) {
+        let value = match arg.strip_suffix(b"\0") {
+            Some(whole) => Value::str(whole),
+            None if cut => break,
+            None => Value::str(arg),
+        };
+        if visit(value).is_break() {
+            return;
+        }
+    }
+    if cut {
+        end(visit(never("truncated")));
+    }
+}
+
 fn first_and_rest(process: &Process) -> (&[u8], &[u8]) {
     let end = process.args.iter().position(|byte| *byte == 0).unwrap_or(process.args.len());
     let (first, rest) = process.args.split_at_checked(end).unwrap_or_default();

@@ -25,6 +25,27 @@ fn falcos_usual_macros_compile_and_match() {
 }
 
 #[test]
+fn options_are_those_of_the_arguments_as_they_were_given() {
+    let args = ["-nt", "a -e b", "--", "-e"].map(str::to_owned).map(TestValue::Str);
+    let mut nc =
+        event(&[("evt.type", text("execve")), ("proc.args", TestValue::List(args.into()))]);
+    let got = "getopt(proc.args, \"nt:e\")";
+    assert!(holds(&nc, &format!("(n, t) in {got}")));
+    assert!(holds(&nc, &format!("{got}[t] = 'a -e b'")), "it is one argument");
+    assert!(!holds(&nc, &format!("{got} intersects (e)")));
+    assert!(!holds(&of_type("execve"), &format!("{got} exists")));
+    change(&mut nc, |process| {
+        process.args = b"nc\0-n\0-t\0half of an argum".as_slice().into();
+        process.args_total = 100;
+    });
+    assert!(holds(&nc, &format!("(n) in {got}")));
+    let cut = Condition::compile(&SCHEMA, "test", &format!("{got}[t] exists")).unwrap();
+    let decision = cut.decide(&nc);
+    let why = decision.undecided.first().map(|it| (it.field, it.why));
+    assert_eq!((decision.fires, why), (false, Some(("proc.args", Unknown::Never("truncated")))));
+}
+
+#[test]
 fn every_type_that_rules_name_is_known() {
     let names = "execve execveat clone clone3 fork vfork procexit connect sendto sendmsg open \
         openat openat2 creat open_by_handle_at accept accept4 listen recvfrom recvmsg rename \
