@@ -400,11 +400,12 @@ fn fields_of_a_program_in_memory() {
     let event = event(&[
         ("evt.type", text("execve")),
         ("proc.is_exe_from_memfd", TestValue::Bool(true)),
-        ("proc.name", text("x")),
+        ("proc.name", text("memfd:x")),
     ]);
     check(
         &event,
         &[
+            ("proc.name", "memfd:x"),
             ("proc.exepath", "/memfd:x"),
             ("proc.is_exe_from_memfd", "true"),
             ("proc.is_exe_deleted", "false"),
