@@ -45,6 +45,7 @@
 //!     partly: &[],
 //!     both_ends: &[],
 //!     always: &[],
+//!     dotted: &[],
 //!     members: &[],
 //! };
 //!

@@ -186,6 +186,9 @@ pub struct Schema<E: ?Sized + 'static> {
     /// Text fields that have the same value in every event, with that value: what compares one
     /// with something else never holds.
     pub always: &'static [(&'static str, &'static str)],
+    /// Fields whose argument may stand behind a dot in place of brackets: `evt.arg.fd` is
+    /// `evt.arg[fd]`, whichever of both is a field of its own.
+    pub dotted: &'static [&'static str],
     /// Text fields that are several texts in one, as arguments with spaces between, and how to get
     /// each of these: what `getopt` reads.
     pub members: &'static [(&'static str, GetMembers<E>)],
@@ -224,6 +227,9 @@ impl<E: ?Sized> Schema<E> {
             if !self.field(name).is_some_and(|field| field.ty == Type::Str) {
                 found.push(format!("`{name}`, which has one value, is not a text field"));
             }
+        }
+        for name in self.dotted.iter().filter(|name| !seen.contains_key(**name)) {
+            found.push(format!("`{name}`, which may have a dot, is not a field"));
         }
         for (name, _) in self.members {
             if !self.field(name).is_some_and(|field| field.ty == Type::Str) {

@@ -36,7 +36,7 @@ impl<E> Compiler<'_, E> {
     fn field(&mut self, reference: &FieldRef, text: &Text) -> Option<Term<E>> {
         match look_up(self.schema, &reference.name, reference.arg.as_ref()) {
             Ok((field, arg)) => {
-                if let Some(problem) = self.seen_less(field) {
+                if let Some(problem) = self.seen_less(field, reference) {
                     self.report(text, reference.span, problem);
                 }
                 Some(Term::Field { field, arg })
@@ -51,10 +51,11 @@ impl<E> Compiler<'_, E> {
     }
 
     /// What a field leaves unseen that a rule may be about.
-    fn seen_less(&self, field: &Field<E>) -> Option<Problem> {
+    fn seen_less(&self, field: &Field<E>, reference: &FieldRef) -> Option<Problem> {
         let name = field.name;
         if field.kinds.is_empty() {
-            let message = format!("no event has `{name}`: what is compared with it never holds");
+            let message =
+                format!("no event has `{reference}`: what is compared with it never holds");
             let why = Some(field.doc.to_owned()).filter(|doc| !doc.is_empty());
             return Some(Problem::new(Code::UnobservedField, message).maybe_help(why));
         }
@@ -189,13 +190,43 @@ pub(crate) fn look_up<E: ?Sized>(
     name: &str,
     arg: Option<&Literal>,
 ) -> Result<(&'static Field<E>, Arg), (bool, Problem)> {
-    let Some(field) = schema.field(name) else {
+    let (field, behind_dot) = if let Some(field) = arg.and_then(|arg| dotted(schema, name, arg)) {
+        return Ok((field, Arg::None));
+    } else if let Some(field) = schema.field(name) {
+        (field, None)
+    } else if let Some((field, behind)) = undotted(schema, name) {
+        (field, Some(behind))
+    } else {
         let problem = Problem::new(Code::UnknownField, format!("unknown field `{name}`"));
         let known = schema.fields.iter().map(|field| field.name);
         return Err((false, problem.maybe_help(did_you_mean(name, known))));
     };
-    let arg = fit_arg(field.name, field.arg, arg).map_err(|problem| (arg.is_some(), problem))?;
-    Ok((field, arg))
+    if behind_dot.is_some() && arg.is_some() {
+        let message = format!("`{name}` takes no argument");
+        return Err((true, Problem::new(Code::FieldArgument, message)));
+    }
+    let fitted = fit_arg(field.name, field.arg, behind_dot.as_ref().or(arg));
+    Ok((field, fitted.map_err(|problem| (arg.is_some(), problem))?))
+}
+
+/// The field `evt.arg.fd` for `evt.arg[fd]`, if there is one.
+fn dotted<E: ?Sized>(
+    schema: &'static Schema<E>,
+    name: &str,
+    arg: &Literal,
+) -> Option<&'static Field<E>> {
+    schema.dotted.contains(&name).then(|| schema.field(&format!("{name}.{}", arg.text)))?
+}
+
+/// The field and the argument of `evt.arg.fd` where no field is named so.
+fn undotted<E: ?Sized>(
+    schema: &'static Schema<E>,
+    name: &str,
+) -> Option<(&'static Field<E>, Literal)> {
+    schema.dotted.iter().find_map(|dotted| {
+        let text = name.strip_prefix(dotted)?.strip_prefix('.')?.to_owned();
+        Some((schema.field(dotted)?, Literal { text, quoted: false, span: Span::default() }))
+    })
 }
 
 fn fit_arg(name: &str, rule: ArgRule, arg: Option<&Literal>) -> Result<Arg, Problem> {

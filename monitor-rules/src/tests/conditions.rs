@@ -42,6 +42,11 @@ fn check(cases: &[(&str, bool)]) {
 }
 
 #[test]
+fn an_argument_behind_a_dot_is_the_one_in_brackets() {
+    check(&[("proc.env.HOME = /root", true), ("proc.env.TERM exists", false)]);
+}
+
+#[test]
 fn options() {
     let nc = toy::event(
         EXEC,

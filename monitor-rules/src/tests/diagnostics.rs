@@ -149,6 +149,21 @@ fn values() {
 }
 
 #[test]
+fn arguments_behind_a_dot() {
+    check("evt.type = open and proc.env.HOME = /root", "", &[]);
+    check(
+        "evt.type = open and proc.env.HOME[x] = /root",
+        "",
+        &["f:3:48: error[field-argument]: `proc.env.HOME` takes no argument"],
+    );
+    check(
+        "evt.type = open and fd.name.HOME = /root",
+        "",
+        &["f:3:34: error[unknown-field]: unknown field `fd.name.HOME`"],
+    );
+}
+
+#[test]
 fn options() {
     let one = |condition: &str, expected: &str| {
         check(&format!("evt.type = open and {condition}"), "", &[expected]);

@@ -175,6 +175,7 @@ pub(crate) static SCHEMA: Schema<Toy> = Schema {
     partly: &[("fd.part", "the other part")],
     both_ends: &["fd.ends"],
     always: &[("evt.dir", "<")],
+    dotted: &["proc.env"],
     members: &[("proc.cmdline", |toy, visit| toy.many("words", &Arg::None, visit))],
 };
 

@@ -40,6 +40,7 @@ pub static SCHEMA: Schema<Event> = Schema {
     partly: PARTLY,
     both_ends: &["fd.ip", "fd.net", "fd.port"],
     always: &[("evt.dir", "<"), ("evt.source", "syscall")],
+    dotted: &["evt.arg", "evt.rawarg", "evt.type.is", "thread.cgroup"],
     members: &[("proc.args", fields::process::visit_arguments)],
 };
 
