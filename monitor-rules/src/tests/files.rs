@@ -355,10 +355,30 @@ fn wrong_exceptions() {
             "f:9:15: error[shape]: `=` takes one value, not a list; use `in` in `comps` for a list of values",
         ],
     );
+    let nested = "error[shape]: a list of values takes texts, not a list; write the values of one \
+                  field in one list, and what is another case in another row";
+    for (exception, place) in [
+        ("fields: [proc.name]\n    comps: [in]\n    values: [[[x, [y, z]]]]\n", "f:10:19"),
+        (
+            "fields: [proc.pid, proc.name]\n    comps: [=, in]\n    values: [[1, [[x]]]]\n",
+            "f:10:19",
+        ),
+        ("fields: proc.name\n    comps: in\n    values: [x, [y, [z]]]\n", "f:10:21"),
+        ("fields: proc.name\n    values: [[[x]]]\n", "f:9:15"),
+    ] {
+        let file = with(&format!("  - name: e\n    {exception}"));
+        check(&[&file], &[&format!("{place}: {nested}")]);
+    }
+    check(
+        &[&with("  - name: e\n    fields: [proc.name]\n    values: [[{a: b}]]\n")],
+        &[
+            "f:9:15: error[shape]: a value of an exception is a text, not a mapping; put a text that has `: ` in it in quotes",
+        ],
+    );
     check(
         &[&with("  - name: e\n    fields: [proc.name]\n    values: [x]\n")],
         &[
-            "f:9:14: error[shape]: each of `values` must be a list; with several fields, each row has one value per field",
+            "f:9:14: error[shape]: each of `values` must be a list; `fields` is a list, and so is each row: one value for each field",
         ],
     );
     check(
