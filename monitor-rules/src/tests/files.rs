@@ -314,6 +314,13 @@ fn exceptions() {
     assert_eq!(fires_for(&[&empty]), ["x", "y", "z", "a b"]);
     let append = "- rule: r\n  exceptions:\n  - name: e\n    values: [[z]]\n  override: {exceptions: append}\n";
     assert_eq!(fires_for(&[&one, append]), ["y"]);
+    let written = |values: &str| {
+        with(&format!(
+            "  - name: e\n    fields: [proc.name]\n    comps: [in]\n    values: {values}\n"
+        ))
+    };
+    assert_eq!(fires_for(&[&written("[[\"(x,'a b')\"], [[y]]]")]), ["z"]);
+    assert_eq!(fires_for(&[&written("[[\"(x) or proc.name in (y)\"]]")]), ["x", "y", "z", "a b"]);
     let list = with("  - name: e\n    fields: proc.name\n    values: [l]\n");
     assert_eq!(fires_for(&[&list, "- list: l\n  items: [x, y]\n"]), ["z", "a b"]);
 }
