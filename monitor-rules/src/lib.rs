@@ -46,6 +46,7 @@
 //!     both_ends: &[],
 //!     always: &[],
 //!     dotted: &[],
+//!     untyped: &[],
 //!     members: &[],
 //! };
 //!

@@ -189,6 +189,8 @@ pub struct Schema<E: ?Sized + 'static> {
     /// Fields whose argument may stand behind a dot in place of brackets: `evt.arg.fd` is
     /// `evt.arg[fd]`, whichever of both is a field of its own.
     pub dotted: &'static [&'static str],
+    /// Fields of no event that may be compared with anything, as their type hangs on the argument.
+    pub untyped: &'static [&'static str],
     /// Text fields that are several texts in one, as arguments with spaces between, and how to get
     /// each of these: what `getopt` reads.
     pub members: &'static [(&'static str, GetMembers<E>)],
@@ -230,6 +232,11 @@ impl<E: ?Sized> Schema<E> {
         }
         for name in self.dotted.iter().filter(|name| !seen.contains_key(**name)) {
             found.push(format!("`{name}`, which may have a dot, is not a field"));
+        }
+        for name in self.untyped {
+            if !self.field(name).is_some_and(|field| field.kinds.is_empty()) {
+                found.push(format!("`{name}`, which has no type, is not a field of no event"));
+            }
         }
         for (name, _) in self.members {
             if !self.field(name).is_some_and(|field| field.ty == Type::Str) {

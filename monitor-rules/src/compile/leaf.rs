@@ -71,6 +71,11 @@ impl<E> Compiler<'_, E> {
         // With an unknown field the values can still be wrong in ways that are worth a report, but
         // there is no type to check them by.
         let left = left?;
+        if let Term::Field { field, .. } = &left
+            && self.schema.untyped.contains(&field.name)
+        {
+            return Some(leaf(left, Test::Exists, check, true));
+        }
         if *op == Op::Ne && self.has_both_ends(&left) {
             return self.neither_end(check, text);
         }

@@ -149,6 +149,18 @@ fn values() {
 }
 
 #[test]
+fn a_field_without_a_type_is_compared_with_anything() {
+    let unobserved = "f:3:34: warning[unobserved-field]: no event has `fd.untyped`: what is compared \
+                      with it never holds";
+    let never = "f:1:9: warning[never-matches]: rule `r` can never fire here: nothing that is \
+                 observed can make this true: ";
+    for check_ in ["fd.untyped > 3", "fd.untyped contains x", "fd.untyped in (a, 1)"] {
+        let never = format!("{never}`{check_}`");
+        check(&format!("evt.type = open and {check_}"), "", &[&never, unobserved]);
+    }
+}
+
+#[test]
 fn arguments_behind_a_dot() {
     check("evt.type = open and proc.env.HOME = /root", "", &[]);
     check(
