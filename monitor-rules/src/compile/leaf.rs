@@ -57,6 +57,7 @@ struct Comparison<'c> {
 
 impl<E> Compiler<'_, E> {
     pub(super) fn check(&mut self, check: &Check, text: &Text) -> Option<Node<E>> {
+        self.refuse_field_in_list(&check.left, text)?;
         let left = self.term(&check.left, text);
         let Written::Compare { op, op_span, modifier, right } = &check.test else {
             return Some(leaf(left?, Test::Exists, check, false));
@@ -108,6 +109,20 @@ impl<E> Compiler<'_, E> {
         let all = left.is_set() && *op == Op::In;
         let test = if all { Test::AllMatch(matcher) } else { Test::Matches(matcher) };
         Some(leaf(left, test, check, never))
+    }
+
+    /// Who puts a field in parentheses on the left does not mean its name.
+    fn refuse_field_in_list(&mut self, left: &Operand, text: &Text) -> Option<()> {
+        let Operand::List(list) = left else { return Some(()) };
+        let field = list.items.iter().find_map(|item| match item {
+            Operand::Literal(it) if !it.quoted => self.schema.field(&it.text).map(|_| it),
+            _ => None,
+        });
+        let Some(literal) = field else { return Some(()) };
+        let message = format!("`{}` is a text in this list, not the field", literal.text);
+        let problem = Problem::new(Code::Syntax, message).help("write it without the parentheses");
+        self.report(text, literal.span, problem);
+        None
     }
 
     /// Whether a field has one value in every event, which does not pass.
