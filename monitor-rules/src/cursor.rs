@@ -91,6 +91,30 @@ impl<'t> Cursor<'t> {
         rest.get(..end).unwrap_or_default()
     }
 
+    /// Whether a list stands here that an operator for lists follows, and no condition in
+    /// parentheses.
+    pub(crate) fn is_list_on_the_left(&self) -> bool {
+        let Some(inner) = self.rest().strip_prefix('(') else { return false };
+        let (mut quote, mut escaped) = (None, false);
+        for (at, c) in inner.char_indices() {
+            match (quote, c) {
+                (Some(_), _) if escaped => escaped = false,
+                (Some(_), '\\') => escaped = true,
+                (Some(open), _) if c == open => quote = None,
+                (Some(_), _) => {}
+                (None, '"' | '\'') => quote = Some(c),
+                (None, '(') => return false,
+                (None, ')') => {
+                    let after = Self::new(inner.get(at + 1..).unwrap_or_default());
+                    let operator = after.peek_operator();
+                    return operator.is_some_and(|(op, _)| matches!(op, Op::In | Op::Intersects));
+                }
+                (None, _) => {}
+            }
+        }
+        false
+    }
+
     /// Whether `wanted` stands `offset` bytes on, blanks not counted.
     pub(crate) fn followed_by(&self, offset: usize, wanted: char) -> bool {
         let rest = self.rest().get(offset..).unwrap_or_default();

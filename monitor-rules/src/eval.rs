@@ -127,7 +127,7 @@ impl<E> Leaf<E> {
             Test::Exists => any(&self.left, event, |_| true),
             Test::Matches(matcher) => any(&self.left, event, |value| matcher.matches(value)),
             Test::AllMatch(matcher) => all(&self.left, event, matcher),
-            Test::Compare(op, right) => self.compare(event, *op, right),
+            Test::Compare { op, right, all } => self.compare(event, *op, right, *all),
         };
         match seen {
             Seen::Decided(yes) => yes.into(),
@@ -135,10 +135,10 @@ impl<E> Leaf<E> {
         }
     }
 
-    fn compare(&self, event: &E, op: Op, right: &Term<E>) -> Seen {
+    fn compare(&self, event: &E, op: Op, right: &Term<E>, all: bool) -> Seen {
         let fits =
             |left: &Value<'_>| any(right, event, |right| matcher::values_hold(op, left, right));
-        if op == Op::In && self.left.is_set() {
+        if all {
             return fold_all(&self.left, event, fits);
         }
         fold_any(&self.left, event, fits)

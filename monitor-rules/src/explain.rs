@@ -66,7 +66,7 @@ impl<E> Node<E> {
             }
             Self::Leaf(leaf) => {
                 let mut values = values(&leaf.left, event);
-                if let Test::Compare(_, right) = &leaf.test {
+                if let Test::Compare { right, .. } = &leaf.test {
                     values.extend(self::values(right, event));
                 }
                 let part = Part::Check { text: leaf.text.to_string(), values };

@@ -45,6 +45,9 @@
 //!     partly: &[],
 //!     both_ends: &[],
 //!     always: &[],
+//!     dotted: &[],
+//!     untyped: &[],
+//!     members: &[],
 //! };
 //!
 //! let file = RuleFile {
@@ -103,6 +106,7 @@ mod windows;
 
 mod base64;
 mod cidr;
+mod getopt;
 mod glob;
 mod matcher;
 mod path_set;
@@ -141,7 +145,7 @@ pub use outline::Outline;
 pub use priority::Priority;
 pub use rule::{About, Mode, Rate, Rule};
 pub use ruleset::{Loaded, Match, Outcome, RuleSet};
-pub use schema::{Arg, ArgRule, Field, Get, Key, Schema, Type};
+pub use schema::{Arg, ArgRule, Field, Get, GetMembers, Key, Schema, Type};
 pub use source::RuleFile;
 pub use suggest::nearest;
 pub use template::Template;

@@ -47,7 +47,12 @@ pub(crate) enum Test<E: 'static> {
     /// All values fit, and there is one at least.
     AllMatch(Matcher),
     /// A comparison with what is found at run time.
-    Compare(Op, Term<E>),
+    Compare {
+        op: Op,
+        right: Term<E>,
+        /// Whether all values of the left side must fit, and there must be one at least.
+        all: bool,
+    },
 }
 
 /// The kinds of event for which a condition may be true, and for which it may be false.
@@ -127,7 +132,7 @@ impl<E> Node<E> {
             Self::Kinds(test) => each(test.field, &Arg::None),
             Self::Leaf(leaf) => {
                 leaf.left.fields(each);
-                if let Test::Compare(_, right) = &leaf.test {
+                if let Test::Compare { right, .. } = &leaf.test {
                     right.fields(each);
                 }
             }
@@ -140,7 +145,7 @@ impl<E> Leaf<E> {
     pub(crate) fn kinds(&self) -> KindSet {
         match &self.test {
             _ if self.never => KindSet::EMPTY,
-            Test::Compare(_, right) => self.left.kinds().intersection(right.kinds()),
+            Test::Compare { right, .. } => self.left.kinds().intersection(right.kinds()),
             Test::Exists | Test::Matches(_) | Test::AllMatch(_) => self.left.kinds(),
         }
     }

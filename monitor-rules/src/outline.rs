@@ -83,13 +83,13 @@ impl<E> Leaf<E> {
             }
         };
         self.left.fields(&mut add);
-        if let Test::Compare(_, right) = &self.test {
+        if let Test::Compare { right, .. } = &self.test {
             right.fields(&mut add);
         }
         let text = self.text.to_string();
         let mut values = match &self.test {
             Test::Matches(matcher) | Test::AllMatch(matcher) => matcher.items(),
-            Test::Exists | Test::Compare(..) => Vec::new(),
+            Test::Exists | Test::Compare { .. } => Vec::new(),
         };
         // What stands in the text need not be said again.
         if values.iter().all(|value| text.contains(value)) {

@@ -110,6 +110,9 @@ impl Key {
     }
 }
 
+/// Calls `visit` with each value until that says `Break`.
+pub type GetMembers<E> = for<'e> fn(&'e E, visit: &mut Visit<'_, 'e>);
+
 /// How a field gets its value or values from an event. Plain fields must not allocate.
 pub enum Get<E: ?Sized + 'static> {
     /// One value.
@@ -183,6 +186,14 @@ pub struct Schema<E: ?Sized + 'static> {
     /// Text fields that have the same value in every event, with that value: what compares one
     /// with something else never holds.
     pub always: &'static [(&'static str, &'static str)],
+    /// Fields whose argument may stand behind a dot in place of brackets: `evt.arg.fd` is
+    /// `evt.arg[fd]`, whichever of both is a field of its own.
+    pub dotted: &'static [&'static str],
+    /// Fields of no event that may be compared with anything, as their type hangs on the argument.
+    pub untyped: &'static [&'static str],
+    /// Text fields that are several texts in one, as arguments with spaces between, and how to get
+    /// each of these: what `getopt` reads.
+    pub members: &'static [(&'static str, GetMembers<E>)],
 }
 
 impl<E: ?Sized> Schema<E> {
@@ -217,6 +228,19 @@ impl<E: ?Sized> Schema<E> {
         for (name, _) in self.always {
             if !self.field(name).is_some_and(|field| field.ty == Type::Str) {
                 found.push(format!("`{name}`, which has one value, is not a text field"));
+            }
+        }
+        for name in self.dotted.iter().filter(|name| !seen.contains_key(**name)) {
+            found.push(format!("`{name}`, which may have a dot, is not a field"));
+        }
+        for name in self.untyped {
+            if !self.field(name).is_some_and(|field| field.kinds.is_empty()) {
+                found.push(format!("`{name}`, which has no type, is not a field of no event"));
+            }
+        }
+        for (name, _) in self.members {
+            if !self.field(name).is_some_and(|field| field.ty == Type::Str) {
+                found.push(format!("`{name}`, which has members, is not a text field"));
             }
         }
         if !seen.contains_key(self.type_field) {

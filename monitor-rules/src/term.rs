@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use crate::ast::Function;
+use crate::getopt::Options;
 use crate::kind::KindSet;
-use crate::schema::{Arg, Field, Get, Type, visit_only};
+use crate::schema::{Arg, Field, Get, GetMembers, Type, visit_only};
 use crate::value::{Unknown, Value, Visit};
 
 pub(crate) enum Term<E: 'static> {
@@ -17,6 +18,17 @@ pub(crate) enum Term<E: 'static> {
     Call {
         function: Function,
         args: Vec<Term<E>>,
+    },
+    /// The texts that the one text of a field is put together from.
+    Members {
+        field: &'static Field<E>,
+        get: GetMembers<E>,
+    },
+    /// The options in a list of arguments, or the arguments of one of them.
+    GetOpt {
+        args: Box<Term<E>>,
+        options: Options,
+        only: Option<u8>,
     },
     /// The values of all members, in a transformer.
     List(Vec<Term<E>>),
@@ -36,7 +48,9 @@ impl<E> Term<E> {
                 let mut types = members.iter().map(Self::ty);
                 types.find(|ty| *ty != Type::Str).unwrap_or(Type::Str)
             }
-            Self::Call { .. } | Self::Values(_) => Type::Str,
+            Self::Call { .. } | Self::Members { .. } | Self::GetOpt { .. } | Self::Values(_) => {
+                Type::Str
+            }
         }
     }
 
@@ -46,19 +60,31 @@ impl<E> Term<E> {
             Self::Field { field, .. } => matches!(field.get, Get::Set(_)),
             Self::Call { function: Function::Len | Function::Join | Function::Concat, .. } => false,
             Self::Call { args, .. } => args.iter().any(Self::is_set),
+            Self::GetOpt { only, .. } => only.is_none(),
+            Self::Members { .. } => true,
             Self::List(_) | Self::Values(_) => false,
         }
     }
 
+    /// Whether `in` means all of the values where this is the left side.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_set() || matches!(self, Self::List(_) | Self::Values(_))
+    }
+
     /// Whether there may be several values, each of which can make a check hold.
     pub(crate) fn is_any(&self) -> bool {
-        matches!(self, Self::Field { field: Field { get: Get::Any(_), .. }, arg: Arg::None })
+        matches!(
+            self,
+            Self::Field { field: Field { get: Get::Any(_), .. }, arg: Arg::None }
+                | Self::GetOpt { only: Some(_), .. }
+        )
     }
 
     /// The kinds of event in which there can be a value.
     pub(crate) fn kinds(&self) -> KindSet {
         match self {
-            Self::Field { field, .. } => field.kinds,
+            Self::Field { field, .. } | Self::Members { field, .. } => field.kinds,
+            Self::GetOpt { args, .. } => args.kinds(),
             // Of nothing, `len` is still a number: zero.
             Self::Call { function: Function::Len, .. } => KindSet::ALL,
             // What has no value is left out of what is joined.
@@ -78,6 +104,8 @@ impl<E> Term<E> {
     pub(crate) fn fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
         match self {
             Self::Field { field, arg } => each(field.name, arg),
+            Self::Members { field, .. } => each(field.name, &Arg::None),
+            Self::GetOpt { args, .. } => args.fields(each),
             Self::Call { args: terms, .. } | Self::List(terms) => {
                 terms.iter().for_each(|term| term.fields(each));
             }
@@ -100,6 +128,10 @@ impl<E> Term<E> {
     pub(crate) fn visit<'e>(&'e self, event: &'e E, visit: &mut Visit<'_, 'e>) {
         match self {
             Self::Field { field, arg } => field.get.visit(event, arg, visit),
+            Self::Members { get, .. } => get(event, visit),
+            Self::GetOpt { args, options, only } => {
+                options.visit(&args.collect(event), *only, visit);
+            }
             Self::Values(values) => {
                 for value in values {
                     if visit(value.clone()).is_break() {
@@ -166,7 +198,7 @@ fn visit_call<'e, E>(
                 visit_only(join(&values, &between), visit);
             }
         }
-        // The compiler checks the number of operands; `getopt` is refused there.
+        // The compiler checks the number of operands, and makes another term of `getopt`.
         _ => {}
     }
 }

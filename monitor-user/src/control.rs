@@ -5,7 +5,7 @@
 //! between two events, so that it never waits for a client.
 
 pub mod client;
-mod request;
+pub mod request;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -129,9 +129,20 @@ fn push_list(text: &mut Text, words: &[At<String>], place: Place) {
         if i > 0 {
             text.push_at(", ", place);
         }
-        push_word(text, word, false);
+        match written_list(word) {
+            Some(list) => text.push_at(list, word.place),
+            None => push_word(text, word, false),
+        }
     }
     text.push_at(")", place);
+}
+
+/// A list that is one text, such as `(a,b)`: Falco takes it as conditions have it.
+fn written_list(word: &At<String>) -> Option<&str> {
+    let list = word.value.trim();
+    let inner = list.strip_prefix('(')?.strip_suffix(')')?;
+    // With others in it, it could end before its end.
+    (!inner.contains(['(', ')'])).then_some(list)
 }
 
 /// A list member may be written with its own quotes, as in conditions; without them it may name a

@@ -57,6 +57,7 @@ struct Comparison<'c> {
 
 impl<E> Compiler<'_, E> {
     pub(super) fn check(&mut self, check: &Check, text: &Text) -> Option<Node<E>> {
+        self.refuse_field_in_list(&check.left, text)?;
         let left = self.term(&check.left, text);
         let Written::Compare { op, op_span, modifier, right } = &check.test else {
             return Some(leaf(left?, Test::Exists, check, false));
@@ -71,13 +72,26 @@ impl<E> Compiler<'_, E> {
         // With an unknown field the values can still be wrong in ways that are worth a report, but
         // there is no type to check them by.
         let left = left?;
+        if let Term::Field { field, .. } = &left
+            && self.schema.untyped.contains(&field.name)
+        {
+            return Some(leaf(left, Test::Exists, check, true));
+        }
         if *op == Op::Ne && self.has_both_ends(&left) {
             return self.neither_end(check, text);
         }
         self.check_operator(&left, &comparison, text)?;
         if let Operand::Call(_) = right {
             let right = self.right_term(&left, &comparison, text)?;
-            return Some(leaf(left, Test::Compare(*op, right), check, false));
+            let test = Test::Compare { op: *op, right, all: *op == Op::In && left.is_whole() };
+            return Some(leaf(left, test, check, false));
+        }
+        if let Operand::List(_) = check.left {
+            let problem = Problem::new(Code::Syntax, "values are compared with values").help(
+                "put a transformer on one side, as in `(n, t) in getopt(proc.args, \"nt:\")`",
+            );
+            self.report(text, right.span(), problem);
+            return None;
         }
         let words = match right {
             Operand::Literal(name) if op.takes_list() => self.named_list(name, text)?,
@@ -95,6 +109,20 @@ impl<E> Compiler<'_, E> {
         let all = left.is_set() && *op == Op::In;
         let test = if all { Test::AllMatch(matcher) } else { Test::Matches(matcher) };
         Some(leaf(left, test, check, never))
+    }
+
+    /// Who puts a field in parentheses on the left does not mean its name.
+    fn refuse_field_in_list(&mut self, left: &Operand, text: &Text) -> Option<()> {
+        let Operand::List(list) = left else { return Some(()) };
+        let field = list.items.iter().find_map(|item| match item {
+            Operand::Literal(it) if !it.quoted => self.schema.field(&it.text).map(|_| it),
+            _ => None,
+        });
+        let Some(literal) = field else { return Some(()) };
+        let message = format!("`{}` is a text in this list, not the field", literal.text);
+        let problem = Problem::new(Code::Syntax, message).help("write it without the parentheses");
+        self.report(text, literal.span, problem);
+        None
     }
 
     /// Whether a field has one value in every event, which does not pass.

@@ -2,6 +2,7 @@
 
 use crate::ast::{Call, FieldRef, Function, List, Literal, Operand};
 use crate::diagnostic::{Code, Problem};
+use crate::getopt::Options;
 use crate::schema::{Arg, ArgRule, Field, Key, Schema, Type};
 use crate::suggest::did_you_mean;
 use crate::term::Term;
@@ -35,7 +36,7 @@ impl<E> Compiler<'_, E> {
     fn field(&mut self, reference: &FieldRef, text: &Text) -> Option<Term<E>> {
         match look_up(self.schema, &reference.name, reference.arg.as_ref()) {
             Ok((field, arg)) => {
-                if let Some(problem) = self.seen_less(field) {
+                if let Some(problem) = self.seen_less(field, reference) {
                     self.report(text, reference.span, problem);
                 }
                 Some(Term::Field { field, arg })
@@ -50,10 +51,11 @@ impl<E> Compiler<'_, E> {
     }
 
     /// What a field leaves unseen that a rule may be about.
-    fn seen_less(&self, field: &Field<E>) -> Option<Problem> {
+    fn seen_less(&self, field: &Field<E>, reference: &FieldRef) -> Option<Problem> {
         let name = field.name;
         if field.kinds.is_empty() {
-            let message = format!("no event has `{name}`: what is compared with it never holds");
+            let message =
+                format!("no event has `{reference}`: what is compared with it never holds");
             let why = Some(field.doc.to_owned()).filter(|doc| !doc.is_empty());
             return Some(Problem::new(Code::UnobservedField, message).maybe_help(why));
         }
@@ -66,17 +68,14 @@ impl<E> Compiler<'_, E> {
         let name = call.function.text();
         let (least, most) = match call.function {
             Function::Concat | Function::Join => (2, usize::MAX),
-            Function::GetOpt => {
-                let problem = Problem::new(Code::Unsupported, "`getopt` is not supported")
-                    .help("use `proc.args contains …` or `glob`");
-                self.report(text, call.span, problem);
-                return None;
-            }
+            Function::GetOpt => return self.getopt(call, text),
             _ => (1, 1),
         };
         if let Some(index) = &call.index {
-            let message = format!("an argument behind `{name}(…)` is not supported");
-            self.report(text, index.span, Problem::new(Code::Unsupported, message));
+            let message = format!("`{name}(…)` takes no argument in brackets");
+            let problem = Problem::new(Code::Unsupported, message)
+                .help("`getopt(…)[t]` does, and fields such as `proc.aname[2]`");
+            self.report(text, index.span, problem);
             return None;
         }
         if !(least..=most).contains(&call.args.len()) {
@@ -88,6 +87,69 @@ impl<E> Compiler<'_, E> {
         let args: Option<Vec<Term<E>>> =
             call.args.iter().map(|arg| self.call_arg(call.function, arg, text)).collect();
         Some(Term::Call { function: call.function, args: args? })
+    }
+
+    /// `getopt(arguments, "options")`, with `[option]` behind it or not.
+    fn getopt(&mut self, call: &Call, text: &Text) -> Option<Term<E>> {
+        let [args, options] = call.args.as_slice() else {
+            let message = format!("`getopt` takes two operands, found {}", call.args.len());
+            let problem = Problem::new(Code::Syntax, message)
+                .help("write arguments and options, as in `getopt(proc.args, \"nt:\")`");
+            self.report(text, call.span, problem);
+            return None;
+        };
+        let args = self.arguments(args, text);
+        let Operand::Literal(written) = options else {
+            let problem = Problem::new(Code::Syntax, "the options of `getopt` are a constant")
+                .help("write them as getopt(3) has them, as in \"nt:\"");
+            self.report(text, options.span(), problem);
+            return None;
+        };
+        let options = match Options::parse(&written.text) {
+            Ok(options) => options,
+            Err((why, cure)) => {
+                let message = format!("not the options of a `getopt`: {why}");
+                let problem = Problem::new(Code::BadValue, message).help(cure);
+                self.report(text, written.span, problem);
+                return None;
+            }
+        };
+        let only = match &call.index {
+            None => None,
+            Some(index) => match options.with_argument(&index.text) {
+                Ok(option) => Some(option),
+                Err((why, cure)) => {
+                    let problem = Problem::new(Code::BadValue, why).help(cure);
+                    self.report(text, index.span, problem);
+                    return None;
+                }
+            },
+        };
+        Some(Term::GetOpt { args: Box::new(args?), options, only })
+    }
+
+    /// What `getopt` reads: several texts, each of which is one argument.
+    fn arguments(&mut self, operand: &Operand, text: &Text) -> Option<Term<E>> {
+        let term = self.term(operand, text)?;
+        let members = self.schema.members;
+        if let Term::Field { field, arg: Arg::None } = &term
+            && let Some((_, get)) = members.iter().find(|(name, _)| *name == field.name)
+        {
+            return Some(Term::Members { field, get: *get });
+        }
+        let several =
+            term.is_set() || term.is_any() || matches!(term, Term::List(_) | Term::Values(_));
+        if several && term.ty() == Type::Str {
+            return Some(term);
+        }
+        let message = format!("`getopt` takes a list of arguments, `{operand}` is none");
+        let names: Vec<String> = members.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let cure = match names.as_slice() {
+            [] => "name a field with several values".to_owned(),
+            names => format!("name {}", names.join(" or ")),
+        };
+        self.report(text, operand.span(), Problem::new(Code::TypeMismatch, message).help(cure));
+        None
     }
 
     fn call_arg(&mut self, function: Function, arg: &Operand, text: &Text) -> Option<Term<E>> {
@@ -128,13 +190,43 @@ pub(crate) fn look_up<E: ?Sized>(
     name: &str,
     arg: Option<&Literal>,
 ) -> Result<(&'static Field<E>, Arg), (bool, Problem)> {
-    let Some(field) = schema.field(name) else {
+    let (field, behind_dot) = if let Some(field) = arg.and_then(|arg| dotted(schema, name, arg)) {
+        return Ok((field, Arg::None));
+    } else if let Some(field) = schema.field(name) {
+        (field, None)
+    } else if let Some((field, behind)) = undotted(schema, name) {
+        (field, Some(behind))
+    } else {
         let problem = Problem::new(Code::UnknownField, format!("unknown field `{name}`"));
         let known = schema.fields.iter().map(|field| field.name);
         return Err((false, problem.maybe_help(did_you_mean(name, known))));
     };
-    let arg = fit_arg(field.name, field.arg, arg).map_err(|problem| (arg.is_some(), problem))?;
-    Ok((field, arg))
+    if behind_dot.is_some() && arg.is_some() {
+        let message = format!("`{name}` takes no argument");
+        return Err((true, Problem::new(Code::FieldArgument, message)));
+    }
+    let fitted = fit_arg(field.name, field.arg, behind_dot.as_ref().or(arg));
+    Ok((field, fitted.map_err(|problem| (arg.is_some(), problem))?))
+}
+
+/// The field `evt.arg.fd` for `evt.arg[fd]`, if there is one.
+fn dotted<E: ?Sized>(
+    schema: &'static Schema<E>,
+    name: &str,
+    arg: &Literal,
+) -> Option<&'static Field<E>> {
+    schema.dotted.contains(&name).then(|| schema.field(&format!("{name}.{}", arg.text)))?
+}
+
+/// The field and the argument of `evt.arg.fd` where no field is named so.
+fn undotted<E: ?Sized>(
+    schema: &'static Schema<E>,
+    name: &str,
+) -> Option<(&'static Field<E>, Literal)> {
+    schema.dotted.iter().find_map(|dotted| {
+        let text = name.strip_prefix(dotted)?.strip_prefix('.')?.to_owned();
+        Some((schema.field(dotted)?, Literal { text, quoted: false, span: Span::default() }))
+    })
 }
 
 fn fit_arg(name: &str, rule: ArgRule, arg: Option<&Literal>) -> Result<Arg, Problem> {

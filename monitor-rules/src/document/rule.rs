@@ -1,7 +1,7 @@
 //! The keys of a rule, of its exceptions and of its tests.
 
 use crate::definition::{
-    AggregateDefinition, Exception, ExceptionValue, Expect, RuleDefinition, RuleTest, TestActs,
+    AggregateDefinition, At, Exception, ExceptionValue, Expect, RuleDefinition, RuleTest, TestActs,
     TestEvent, TestField, TestValue,
 };
 use crate::diagnostic::{Code, Problem};
@@ -28,9 +28,8 @@ const OVERRIDABLE: [&str; 12] = [
 
 pub(super) fn read(object: &mut Object<'_>) -> Option<RuleDefinition> {
     let name = super::name(object, "rule")?;
-    let plain = |list: Vec<crate::definition::At<String>>| -> Vec<String> {
-        list.into_iter().map(|at| at.value).collect()
-    };
+    let plain =
+        |list: Vec<At<String>>| -> Vec<String> { list.into_iter().map(|at| at.value).collect() };
     let mut rule = RuleDefinition {
         name,
         id: object.string("id"),
@@ -116,12 +115,14 @@ fn read_rows(object: &mut Object<'_>, node: Node, single: bool) -> Vec<Vec<Excep
     for row in rows {
         match row.content {
             Content::Sequence(cells) if !single => {
-                all.push(cells.into_iter().filter_map(|cell| read_cell(object, cell)).collect());
+                let cells: Vec<Option<ExceptionValue>> =
+                    cells.into_iter().map(|cell| read_cell(object, cell)).collect();
+                all.extend(cells.into_iter().collect::<Option<Vec<_>>>());
             }
-            _ if single => all.push(read_cell(object, row).into_iter().collect()),
+            _ if single => all.extend(read_cell(object, row).map(|cell| vec![cell])),
             Content::Scalar(_) | Content::Mapping(_) | Content::Sequence(_) => {
                 let problem = Problem::new(Code::Shape, "each of `values` must be a list")
-                    .help("with several fields, each row has one value per field");
+                    .help("`fields` is a list, and so is each row: one value for each field");
                 object.report(row.place, problem);
             }
         }
@@ -132,13 +133,33 @@ fn read_rows(object: &mut Object<'_>, node: Node, single: bool) -> Vec<Vec<Excep
 fn read_cell(object: &mut Object<'_>, node: Node) -> Option<ExceptionValue> {
     let place = node.place;
     match node.content {
-        Content::Sequence(_) => {
-            object.as_strings("values", node).map(|items| ExceptionValue::Many(items, place))
+        Content::Sequence(items) => {
+            let read = |item| read_value(object, item);
+            let items: Vec<Option<At<String>>> = items.into_iter().map(read).collect();
+            let items: Option<Vec<_>> = items.into_iter().collect();
+            items.map(|items| ExceptionValue::Many(items, place))
         }
         Content::Scalar(_) | Content::Mapping(_) => {
-            object.as_string("values", node).map(ExceptionValue::One)
+            read_value(object, node).map(ExceptionValue::One)
         }
     }
+}
+
+/// One text of a value or of a list of them.
+fn read_value(object: &mut Object<'_>, node: Node) -> Option<At<String>> {
+    let (message, cure) = match node.content {
+        Content::Scalar(scalar) => return Some(At { value: scalar.value, place: node.place }),
+        Content::Sequence(_) => (
+            "a list of values takes texts, not a list",
+            "write the values of one field in one list, and what is another case in another row",
+        ),
+        Content::Mapping(_) => (
+            "a value of an exception is a text, not a mapping",
+            "put a text that has `: ` in it in quotes",
+        ),
+    };
+    object.report(node.place, Problem::new(Code::Shape, message).help(cure));
+    None
 }
 
 fn read_test(object: &mut Object<'_>) -> Option<RuleTest> {

@@ -255,7 +255,7 @@ pub(crate) fn leaf_cost<E>(leaf: &Leaf<E>) -> u32 {
         | Test::Exists => 1,
         Test::Matches(Matcher::Str(_) | Matcher::EndsWith(_)) => 2,
         Test::Matches(_) | Test::AllMatch(_) => 8,
-        Test::Compare(..) => 16,
+        Test::Compare { .. } => 16,
     };
     let term = if matches!(leaf.left, Term::Field { .. }) { 1 } else { 8 };
     test * term * if several { 8 } else { 1 }

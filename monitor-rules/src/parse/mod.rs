@@ -1,7 +1,7 @@
 //! Condition text to syntax tree: recursive descent over characters, since what a word is depends
 //! on where it stands (`in` is an operator behind a field and a value behind `=`).
 
-use crate::ast::{Check, Expr, Function, Name, Op, Test};
+use crate::ast::{Check, Expr, Function, Name, Op, Operand, Test};
 use crate::cursor::Cursor;
 use crate::diagnostic::{Code, Problem};
 use crate::limits::{CONDITION_BYTES_MAX, CONDITION_DEPTH_MAX};
@@ -76,6 +76,11 @@ impl Parser<'_> {
     fn check(&mut self) -> Parsed<Expr> {
         self.cursor.skip_blanks();
         let start = self.cursor.position();
+        if self.cursor.is_list_on_the_left() {
+            let left = self.list().map(Operand::List)?;
+            let test = self.test("(…)")?;
+            return Ok(Expr::Check(Check { left, test, span: self.cursor.span_from(start) }));
+        }
         if self.cursor.eat('(') {
             let inner = self.deeper(Self::or)?;
             self.cursor.skip_blanks();

@@ -134,7 +134,7 @@ impl Parser<'_> {
         Ok(Operand::Literal(self.value()?))
     }
 
-    fn list(&mut self) -> Parsed<List> {
+    pub(super) fn list(&mut self) -> Parsed<List> {
         self.list_of(Self::list_item)
     }
 

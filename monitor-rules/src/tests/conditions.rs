@@ -42,6 +42,55 @@ fn check(cases: &[(&str, bool)]) {
 }
 
 #[test]
+fn an_argument_behind_a_dot_is_the_one_in_brackets() {
+    check(&[("proc.env.HOME = /root", true), ("proc.env.TERM exists", false)]);
+}
+
+#[test]
+fn options() {
+    let nc = toy::event(
+        EXEC,
+        &[
+            ("words", Str("-nt")),
+            ("words", Str("a b")),
+            ("words", Str("host")),
+            ("words", Str("-x")),
+        ],
+    );
+    let none = toy::event(EXEC, &[("words", Str("host"))]);
+    let cut = toy::event(EXEC, &[("words", Str("-n")), ("words", Fact::Pending)]);
+    let (yes, no, open) = (Tri::True, Tri::False, Tri::Unknown);
+    let got = "getopt(proc.cmdline, \"nt:\")";
+    let cases = [
+        ("(n, t) in GOT", [yes, no, open]),
+        ("(n) in GOT", [yes, no, yes]),
+        ("(n, z) in GOT", [no, no, open]),
+        ("(t) in GOT", [yes, no, open]),
+        ("GOT intersects (z, t)", [yes, no, open]),
+        ("GOT intersects (n, t)", [yes, no, yes]),
+        ("(z, t) intersects GOT", [yes, no, open]),
+        ("GOT in (n, t)", [no, no, open]),
+        ("GOT in (n, t, '?')", [yes, no, open]),
+        ("GOT = '?'", [yes, no, open]),
+        ("GOT exists", [yes, no, yes]),
+        ("GOT[t] = 'a b'", [yes, no, open]),
+        ("GOT[t] startswith a", [yes, no, open]),
+        ("GOT[t] = host", [no, no, open]),
+        ("GOT[t] exists", [yes, no, open]),
+        ("len(GOT) = 3", [yes, no, open]),
+        ("len(GOT) = 0", [no, yes, open]),
+        ("join(',', GOT) = 'n,t,?'", [yes, no, open]),
+        ("toupper(GOT) = N", [yes, no, yes]),
+        ("getopt((-n, proc.name, -t), 'nt') in (n, t)", [yes, yes, yes]),
+    ];
+    for (text, expected) in cases {
+        let condition = toy::compile(&text.replace("GOT", got));
+        let truths = [&nc, &none, &cut].map(|event| condition.eval(event));
+        assert_eq!(truths, expected, "{text}");
+    }
+}
+
+#[test]
 fn equality() {
     check(&[
         ("proc.name = bash", true),

@@ -314,6 +314,13 @@ fn exceptions() {
     assert_eq!(fires_for(&[&empty]), ["x", "y", "z", "a b"]);
     let append = "- rule: r\n  exceptions:\n  - name: e\n    values: [[z]]\n  override: {exceptions: append}\n";
     assert_eq!(fires_for(&[&one, append]), ["y"]);
+    let written = |values: &str| {
+        with(&format!(
+            "  - name: e\n    fields: [proc.name]\n    comps: [in]\n    values: {values}\n"
+        ))
+    };
+    assert_eq!(fires_for(&[&written("[[\"(x,'a b')\"], [[y]]]")]), ["z"]);
+    assert_eq!(fires_for(&[&written("[[\"(x) or proc.name in (y)\"]]")]), ["x", "y", "z", "a b"]);
     let list = with("  - name: e\n    fields: proc.name\n    values: [l]\n");
     assert_eq!(fires_for(&[&list, "- list: l\n  items: [x, y]\n"]), ["z", "a b"]);
 }
@@ -355,10 +362,30 @@ fn wrong_exceptions() {
             "f:9:15: error[shape]: `=` takes one value, not a list; use `in` in `comps` for a list of values",
         ],
     );
+    let nested = "error[shape]: a list of values takes texts, not a list; write the values of one \
+                  field in one list, and what is another case in another row";
+    for (exception, place) in [
+        ("fields: [proc.name]\n    comps: [in]\n    values: [[[x, [y, z]]]]\n", "f:10:19"),
+        (
+            "fields: [proc.pid, proc.name]\n    comps: [=, in]\n    values: [[1, [[x]]]]\n",
+            "f:10:19",
+        ),
+        ("fields: proc.name\n    comps: in\n    values: [x, [y, [z]]]\n", "f:10:21"),
+        ("fields: proc.name\n    values: [[[x]]]\n", "f:9:15"),
+    ] {
+        let file = with(&format!("  - name: e\n    {exception}"));
+        check(&[&file], &[&format!("{place}: {nested}")]);
+    }
+    check(
+        &[&with("  - name: e\n    fields: [proc.name]\n    values: [[{a: b}]]\n")],
+        &[
+            "f:9:15: error[shape]: a value of an exception is a text, not a mapping; put a text that has `: ` in it in quotes",
+        ],
+    );
     check(
         &[&with("  - name: e\n    fields: [proc.name]\n    values: [x]\n")],
         &[
-            "f:9:14: error[shape]: each of `values` must be a list; with several fields, each row has one value per field",
+            "f:9:14: error[shape]: each of `values` must be a list; `fields` is a list, and so is each row: one value for each field",
         ],
     );
     check(

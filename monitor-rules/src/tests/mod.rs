@@ -10,6 +10,7 @@ mod indicators;
 mod kinds;
 mod metadata;
 mod mutants;
+mod operands;
 mod outlines;
 mod places;
 mod reference;

@@ -119,6 +119,7 @@ static FIELDS: &[Field<Toy>] = &[
     one!("fd.ip", Ip, KindSet::of(&[CONNECT])),
     one!("fd.port", Int, KindSet::of(&[CONNECT])),
     one!("fd.unseen", Str, KindSet::EMPTY),
+    one!("fd.untyped", Str, KindSet::EMPTY),
     one!("fd.part", Str, KindSet::of(&[OPEN])),
     Field {
         name: "proc.aname",
@@ -175,6 +176,9 @@ pub(crate) static SCHEMA: Schema<Toy> = Schema {
     partly: &[("fd.part", "the other part")],
     both_ends: &["fd.ends"],
     always: &[("evt.dir", "<")],
+    dotted: &["proc.env"],
+    untyped: &["fd.untyped"],
+    members: &[("proc.cmdline", |toy, visit| toy.many("words", &Arg::None, visit))],
 };
 
 pub(crate) fn compile(text: &str) -> Condition<Toy> {

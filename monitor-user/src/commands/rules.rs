@@ -5,6 +5,7 @@
 
 mod bench;
 mod explain;
+mod files;
 mod filter;
 pub mod import;
 mod list;
@@ -27,19 +28,16 @@ use std::{
 
 use anyhow::Context as _;
 use monitor_rules::{
-    Code, Diagnostic, Loaded, Rule, RuleFile, Severity,
-    limits::{FILE_BYTES_MAX, FILES_MAX, INDICATOR_BYTES_MAX},
+    Code, Diagnostic, Loaded, Rule, RuleFile, Severity, limits::INDICATOR_BYTES_MAX,
 };
 
+use self::files::{Source, read};
 use super::Usage;
 use crate::{
     cli::{ImportCommand, RulesCommand},
     event::Event,
     rules::{self, Rules, names::Names},
 };
-
-/// Folders within folders that are searched for rule files.
-const DEPTH_MAX: usize = 16;
 
 /// Exit code for rules that cannot be used.
 const BAD_RULES: u8 = 2;
@@ -70,6 +68,7 @@ pub fn run(command: &RulesCommand) -> anyhow::Result<ExitCode> {
 /// A path that cannot be read, or an output that cannot be written.
 pub fn check(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let files = read(paths)?;
+    let (files, unread) = (files.sources, files.unread);
     let loaded = compile(&files);
     let mut found = loaded.diagnostics.clone();
     // A macro that no rule uses is never compiled: its grammar is checked here.
@@ -80,13 +79,15 @@ pub fn check(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
         }
     }
     let mut text = report::diagnostics(&found, look_of(&io::stdout()));
-    let errors = found.iter().filter(|d| d.severity() == Severity::Error).count();
+    text.extend(unread.iter().map(|left| format!("error: left out: {}\n", left.line())));
+    let wrong = found.iter().filter(|d| d.severity() == Severity::Error).count();
+    let (errors, warnings) = (wrong + unread.len(), found.len() - wrong);
     text.push_str(&format!(
         "{}, {}: {}, {}\n",
         report::count(files.len(), "file"),
         report::count(loaded.rules.rules().len(), "rule"),
         report::count(errors, "error"),
-        report::count(found.len() - errors, "warning"),
+        report::count(warnings, "warning"),
     ));
     let silent = found.iter().filter(|d| d.code == Code::NeverMatches).count();
     if silent > 0 {
@@ -113,7 +114,9 @@ pub fn fields(json: bool) -> anyhow::Result<ExitCode> {
 ///
 /// A path or a rule that cannot be used: the caller's to mend.
 pub fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {
-    let loaded = compile(&read(paths)?);
+    let files = read(paths)?;
+    files.tell_unread();
+    let loaded = compile(&files.sources);
     show_diagnostics(&loaded);
     refuse_errors(&loaded)?;
     Ok(loaded.rules)
@@ -153,18 +156,6 @@ pub fn names_of_this_host() -> Names {
     Names::parse(&read("/etc/passwd"), &read("/etc/group"))
 }
 
-/// A rule file that was read.
-struct Source {
-    name: String,
-    bytes: Vec<u8>,
-}
-
-impl Source {
-    fn as_rule_file(&self) -> RuleFile<'_> {
-        RuleFile { name: &self.name, bytes: &self.bytes }
-    }
-}
-
 fn compile<'f>(files: impl IntoIterator<Item = &'f Source>) -> Loaded<Event> {
     let files: Vec<RuleFile<'_>> = files.into_iter().map(Source::as_rule_file).collect();
     rules::load_with(&files, &read_values)
@@ -175,81 +166,6 @@ fn read_values(rule_file: &str, path: &str) -> Result<String, String> {
     let folder = Path::new(rule_file).parent().unwrap_or(Path::new(""));
     crate::input::read_text(&folder.join(path), INDICATOR_BYTES_MAX as u64)
         .map_err(|error| error.to_string())
-}
-
-/// The files that the paths stand for, in order; those of a directory by name.
-fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
-    if paths.is_empty() {
-        let owned =
-            |file: RuleFile<'_>| Source { name: file.name.to_owned(), bytes: file.bytes.to_vec() };
-        return Ok(rules::embedded().into_iter().map(owned).collect());
-    }
-    find(paths, FILES_MAX)?.iter().map(|path| read_file(path)).collect()
-}
-
-/// The files that the paths name, in order, no more than `most`.
-fn find(paths: &[PathBuf], most: usize) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        let before = files.len();
-        if path.is_dir() {
-            files_below(path, 0, &mut files)?;
-        } else {
-            files.push(path.clone());
-        }
-        if files.len() == before {
-            let text = format!(
-                "no rule files in {}\nhint: their names end in .yaml or .yml",
-                path.display()
-            );
-            return Err(Usage(text).into());
-        }
-    }
-    if files.len() > most {
-        let text = format!("{} rule files are more than {most}", files.len());
-        return Err(Usage(format!("{text}\nhint: join some of them")).into());
-    }
-    Ok(files)
-}
-
-/// Rule files at any depth. Hidden ones are left out: a mounted ConfigMap keeps its copies there.
-fn files_below(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    if depth > DEPTH_MAX {
-        let text = format!("{} is nested more than {DEPTH_MAX} deep", folder.display());
-        return Err(Usage(text).into());
-    }
-    let entries: io::Result<Vec<_>> = fs::read_dir(folder).and_then(Iterator::collect);
-    let mut entries = entries.map_err(|error| unreadable(folder, &error))?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let sort = entry.file_type().map_err(|error| unreadable(&path, &error))?;
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if sort.is_dir() {
-            files_below(&path, depth + 1, files)?;
-        } else if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// Reads no more than a rule file may have, and one byte, at which the loader says so.
-fn read_file(path: &Path) -> anyhow::Result<Source> {
-    let limit = FILE_BYTES_MAX as u64 + 1;
-    let bytes = crate::input::read(path, limit).map_err(|error| unreadable(path, &error))?;
-    Ok(Source { name: path.display().to_string(), bytes })
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Usage {
-    let cure = match error.kind() {
-        io::ErrorKind::NotFound => "check the path; without one the embedded rules are used",
-        io::ErrorKind::PermissionDenied => "let this user read it",
-        _ => "give a rule file or a directory of rule files",
-    };
-    Usage(format!("cannot read rules from {}: {error}\nhint: {cure}", path.display()))
 }
 
 fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {

@@ -61,7 +61,11 @@ impl Refusal {
 
 impl Request {
     /// Reads the line of a request.
-    pub(super) fn parse(line: &[u8]) -> Result<Self, Refusal> {
+    ///
+    /// # Errors
+    ///
+    /// What is no request, or asks for more than may be: a mistake of who asks.
+    pub fn parse(line: &[u8]) -> Result<Self, Refusal> {
         let request: Self = serde_json::from_slice(line)
             .map_err(|error| Refusal::usage(format!("this is no request: {error}")))?;
         match request {
@@ -75,7 +79,8 @@ impl Request {
     }
 
     /// The line that [`Request::parse`] reads.
-    pub(super) fn line(&self) -> String {
+    #[must_use]
+    pub fn line(&self) -> String {
         let request = match self {
             Self::DisableRule { rule, seconds } => {
                 json!({ "command": "disable_rule", "rule": rule, "seconds": seconds })
@@ -87,7 +92,8 @@ impl Request {
 }
 
 /// The line of an answer.
-pub(super) fn line(answer: &Answer) -> String {
+#[must_use]
+pub fn line(answer: &Answer) -> String {
     let answer = match answer {
         Ok(Done { rule, until, changed }) => {
             json!({ "rule": rule, "until": until, "changed": changed })
@@ -98,7 +104,8 @@ pub(super) fn line(answer: &Answer) -> String {
 }
 
 /// Reads the line of an answer; None if it is none.
-pub(super) fn parse_answer(line: &[u8]) -> Option<Answer> {
+#[must_use]
+pub fn parse_answer(line: &[u8]) -> Option<Answer> {
     let answer: Value = serde_json::from_slice(line).ok()?;
     if answer.get("error").is_some() {
         return serde_json::from_value(answer).ok().map(Err);

@@ -40,6 +40,9 @@ pub static SCHEMA: Schema<Event> = Schema {
     partly: PARTLY,
     both_ends: &["fd.ip", "fd.net", "fd.port"],
     always: &[("evt.dir", "<"), ("evt.source", "syscall")],
+    dotted: &["evt.arg", "evt.rawarg", "evt.type.is", "thread.cgroup"],
+    untyped: &["evt.rawarg"],
+    members: &[("proc.args", fields::process::visit_arguments)],
 };
 
 /// Fields that tell less than the name says.

@@ -42,6 +42,26 @@ fn rules_are_written_and_what_is_left_out_is_told() {
 }
 
 #[test]
+fn what_is_no_file_is_told_and_the_rest_is_carried() {
+    let folder = Folder::new("import-odd");
+    write(&folder, "good.yml", GOOD.as_bytes());
+    std::os::unix::fs::symlink("loop.yml", folder.path().join("loop.yml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("zero.yml")).unwrap();
+    let fifo = folder.path().join("fifo.yml");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let all = folder.path().to_str().unwrap();
+    let outcome = import(&[all]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let told: Vec<&str> = outcome.stderr.lines().collect();
+    let [fifo, looped, zero, count] = told.as_slice() else { panic!("{}", outcome.stderr) };
+    assert!(fifo.ends_with("/fifo.yml: it is a FIFO, not a regular file"), "{fifo}");
+    assert!(looped.contains("/loop.yml: Too many levels of symbolic links"), "{looped}");
+    assert!(zero.ends_with("/zero.yml: it is a character device, not a regular file"), "{zero}");
+    assert_eq!(*count, "1 imported, 3 not");
+    assert_eq!(import(&[all, "--strict"]).code, Some(2));
+}
+
+#[test]
 fn a_file_is_made_once() {
     let folder = Folder::new("import-output");
     let good = write(&folder, "good.yml", GOOD.as_bytes());

@@ -21,7 +21,9 @@ use crate::{
 
 /// Explains a rule; without paths one of the embedded ones.
 pub(super) fn run(args: &RulesExplainArgs) -> anyhow::Result<ExitCode> {
-    let loaded = compile(&read(&args.rules)?);
+    let files = read(&args.rules)?;
+    files.tell_unread();
+    let loaded = compile(&files.sources);
     if loaded.has_errors() {
         show_diagnostics(&loaded);
     }

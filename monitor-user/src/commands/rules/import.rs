@@ -4,7 +4,7 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, ErrorKind, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
@@ -14,7 +14,11 @@ use monitor_rules::{
     sigma::{self, Imported, LeftOut},
 };
 
-use super::{BAD_RULES, Source, Usage, find, read_file, show};
+use super::{
+    BAD_RULES, Usage,
+    files::{Most, Source, Unread, read_some},
+    show,
+};
 use crate::{
     cli::ImportArgs,
     document::printable::terminal,
@@ -23,19 +27,23 @@ use crate::{
     rules::{self, SCHEMA, sigma::PROFILE},
 };
 
+/// As much as one import reads.
+const MOST: Most = Most { files: IMPORT_FILES, bytes: IMPORT_BYTES };
+
 /// Makes rules of Sigma's.
 ///
 /// # Errors
 ///
 /// A path that cannot be read, or an output that cannot be written.
 pub fn sigma(args: &ImportArgs) -> anyhow::Result<ExitCode> {
-    let sources = read(&args.paths)?;
-    let files: Vec<RuleFile<'_>> = sources.iter().map(Source::as_rule_file).collect();
+    let found = read_some(&args.paths, &MOST)?;
+    let files: Vec<RuleFile<'_>> = found.sources.iter().map(Source::as_rule_file).collect();
     // Beside the shipped rules the new ones are to stand, not in their place.
     let shipped = rules::load(&rules::embedded()).rules;
     let imported = sigma::import(&SCHEMA, &PROFILE, &shipped, &files);
     let file = imported.file();
-    let is_refused = imported.rules.is_empty() || args.strict && !imported.left_out.is_empty();
+    let left_out = imported.left_out.len() + found.unread.len();
+    let is_refused = imported.rules.is_empty() || args.strict && left_out > 0;
     if !is_refused {
         check(&file)?;
         match &args.output {
@@ -44,23 +52,8 @@ pub fn sigma(args: &ImportArgs) -> anyhow::Result<ExitCode> {
         }
     }
     // Nobody may be there to read it.
-    drop(io::stderr().lock().write_all(summary(&imported).as_bytes()));
+    drop(io::stderr().lock().write_all(summary(&imported, &found.unread).as_bytes()));
     Ok(if is_refused { ExitCode::from(BAD_RULES) } else { ExitCode::SUCCESS })
-}
-
-fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    let mut bytes = 0;
-    for path in find(paths, IMPORT_FILES)? {
-        let source = read_file(&path)?;
-        bytes += source.bytes.len();
-        if bytes > IMPORT_BYTES {
-            let text = format!("the files have more than {IMPORT_BYTES} bytes");
-            return Err(Usage(format!("{text}\nhint: import some of them at a time")).into());
-        }
-        sources.push(source);
-    }
-    Ok(sources)
 }
 
 /// Each rule was tried alone; this tries all together.
@@ -75,16 +68,16 @@ fn check(file: &str) -> anyhow::Result<()> {
     }
 }
 
-/// A line for each rule that was left out, and one that counts.
-fn summary(imported: &Imported) -> String {
-    let mut text = String::new();
+/// A line for each file and each rule that was left out, and one that counts.
+fn summary(imported: &Imported, unread: &[Unread]) -> String {
+    let mut text: String = unread.iter().map(|left| left.line() + "\n").collect();
     for LeftOut { file, line, title, reason } in &imported.left_out {
         let title = title.as_ref().map(|title| format!("`{title}`: ")).unwrap_or_default();
         let line = format!("{file}:{line}: {title}{reason}");
         text.push_str(&terminal(line.as_bytes()));
         text.push('\n');
     }
-    let (carried, left_out) = (imported.rules.len(), imported.left_out.len());
+    let (carried, left_out) = (imported.rules.len(), imported.left_out.len() + unread.len());
     text.push_str(&format!("{carried} imported, {left_out} not\n"));
     text
 }

@@ -17,7 +17,7 @@ pub(super) fn run(args: &RulesTestArgs) -> anyhow::Result<ExitCode> {
         Some(name) => Some(super::rule_named(&known, name)?.1.about.name.clone()),
         None => None,
     };
-    let files = read(&args.paths)?;
+    let files = read(&args.paths)?.sources;
     let all: Vec<(usize, Mutant)> = files
         .iter()
         .enumerate()

@@ -48,7 +48,7 @@ fn a_directory_is_read_in_order_without_what_is_hidden() {
             ("c.yaml", "c"),
         ],
     );
-    let read = read(&folder.paths()).unwrap();
+    let read = read(&folder.paths()).unwrap().sources;
     let bytes: Vec<&[u8]> = read.iter().map(|file| &*file.bytes).collect();
     assert_eq!(bytes, [b"a", b"b", b"c"]);
     assert!(read[0].name.ends_with("/a/z.yml"));
@@ -68,6 +68,42 @@ fn paths_that_cannot_be_read_say_so() {
     assert!(missing.contains("\nhint: "), "{missing}");
     let folder = Folder::new("empty", &[("notes.txt", "")]);
     assert!(message(&folder.paths()).starts_with("no rule files in "));
+}
+
+#[test]
+fn what_a_directory_has_besides_files_is_left_out_and_told() {
+    use std::os::unix::{fs::symlink, net::UnixListener};
+    let folder = Folder::new("odd", &[("good.yaml", GOOD), ("sub/other.yaml", "[]")]);
+    let path = |name: &str| folder.0.join(name);
+    nix::unistd::mkfifo(&path("fifo.yaml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let _socket = UnixListener::bind(path("socket.yml")).unwrap();
+    symlink("/dev/zero", path("device.yaml")).unwrap();
+    symlink("loop.yaml", path("loop.yaml")).unwrap();
+    symlink("nowhere", path("dangling.yaml")).unwrap();
+    symlink("..", path("sub/up")).unwrap();
+    // Reads of the first page fail, also for root.
+    symlink("/proc/self/mem", path("sub/unreadable.yaml")).unwrap();
+    let files = read(&folder.paths()).unwrap();
+    let names = files.sources.iter().map(|source| source.name.rsplit('/').next().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), ["good.yaml", "other.yaml"]);
+    let told: String = files.unread.iter().map(|left| left.line() + "\n").collect();
+    for expected in [
+        "/device.yaml: it is a character device, not a regular file",
+        "/fifo.yaml: it is a FIFO, not a regular file",
+        "/socket.yml: it is a socket, not a regular file",
+        "/loop.yaml: Too many levels of symbolic links (os error 40)",
+        "/dangling.yaml: No such file or directory (os error 2)",
+        "/sub/up: it is a link to a directory; name that to have it read",
+        "/sub/unreadable.yaml: Input/output error (os error 5)",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert_eq!(files.unread.len(), 7, "{told}");
+    assert_eq!(load(&folder.paths()).unwrap().rules().len(), 1, "the rest is used");
+    let code = check(&folder.paths()).unwrap();
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)), "and check says so");
+    let named = read(&[path("fifo.yaml")]).err().unwrap();
+    assert!(format!("{named:#}").contains("it is a FIFO"), "what is named must be readable");
 }
 
 #[test]

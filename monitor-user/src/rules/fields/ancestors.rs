@@ -33,6 +33,9 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         "All arguments of the parent, with spaces; not a field of Falco's.",
         |event, _| at(event, 1, process::all_arguments),
     ),
+    one("proc.pvpid", Type::Int, ALL, "Parent's process id in its own namespace.", |event, _| {
+        at(event, 1, |process| Value::Int(process.namespace_pid.into()))
+    }),
     one("proc.ppid.duration", Type::Int, ALL, "Age of the parent, nanoseconds.", |event, _| {
         parent(event, |process| number(process::age_ns(event, process)))
     }),
@@ -67,6 +70,13 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         ALL,
         "Name and arguments of the n-th ancestor, or of any.",
         |event, arg, visit| each(event, arg, visit, process::command_line),
+    ),
+    any(
+        "proc.aargs",
+        NAMES,
+        ALL,
+        "Arguments after the first of the n-th ancestor, or of any.",
+        |event, arg, visit| each(event, arg, visit, process::arguments),
     ),
     any(
         "proc.apid",

@@ -6,7 +6,7 @@ use nix::libc;
 use super::{
     device_number,
     event::{on_file, raw_result},
-    number, one, socket,
+    is_lower_layer, number, one, socket,
 };
 use crate::{
     event::{Action, Address, Event, FileAct, FileFacts, base_name},
@@ -73,6 +73,13 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         FILE,
         "The file is in the upper layer of an overlayfs.",
         |event, _| on_facts(event, |file| Value::Bool(file.upper_layer)),
+    ),
+    one(
+        "fd.is_lower_layer",
+        Type::Bool,
+        FILE,
+        "The file is in a lower layer of an overlayfs.",
+        |event, _| on_facts(event, |file| Value::Bool(is_lower_layer(file))),
     ),
     one(
         "fd.is_block_device",

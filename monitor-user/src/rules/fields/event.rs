@@ -1,12 +1,12 @@
 //! `evt.*`: the act, its time and its result.
 
-use monitor_rules::{Arg, Field, Type, Value};
+use monitor_rules::{Arg, Field, KindSet, Type, Value};
 use nix::{errno::Errno, libc};
 
 use super::{number, one, socket};
 use crate::{
     event::{Action, Event, FileAct, Outcome},
-    rules::schema::{ALL, EXEC, EXIT, FILE},
+    rules::schema::{ALL, DESCRIPTOR, EXEC, EXIT, FILE, SOCKET},
 };
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
@@ -34,9 +34,31 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("evt.rawtime", Type::Int, ALL, "Nanoseconds since 1970.", |event, _| {
         Value::Int(event.timestamp_ns)
     }),
+    one("evt.rawtime.s", Type::Int, ALL, "Whole seconds since 1970.", |event, _| {
+        Value::Int(event.timestamp_ns.div_euclid(1_000_000_000))
+    }),
+    one("evt.rawtime.ns", Type::Int, ALL, "Nanoseconds of the second.", |event, _| {
+        Value::Int(event.timestamp_ns.rem_euclid(1_000_000_000))
+    }),
     one("evt.source", Type::Str, ALL, "Always `syscall`.", |_, _| Value::str("syscall")),
     one("evt.is_async", Type::Bool, ALL, "Always `false`.", |_, _| Value::Bool(false)),
     one("evt.count", Type::Int, ALL, "Always 1.", |_, _| Value::Int(1)),
+    one("evt.count.exit", Type::Int, ALL, "Always 1: every act is finished.", |_, _| Value::Int(1)),
+    one("evt.count.error", Type::Int, ALL, "1 if the act ended with an error, else 0.", |e, _| {
+        failures(e, ALL)
+    }),
+    one("evt.count.error.file", Type::Int, ALL, "1 for an open with an error, else 0.", |e, _| {
+        failures(e, FILE)
+    }),
+    one("evt.count.error.net", Type::Int, ALL, "1 for a socket's error, else 0.", |event, _| {
+        failures(event, SOCKET)
+    }),
+    one("evt.count.error.memory", Type::Int, ALL, "Always 0.", |_, _| Value::Int(0)),
+    one("evt.count.error.other", Type::Int, ALL, "1 for another error, else 0.", |event, _| {
+        failures(event, DESCRIPTOR.complement())
+    }),
+    one("evt.count.procinfo", Type::Int, ALL, "Always 0.", |_, _| Value::Int(0)),
+    one("evt.count.threadinfo", Type::Int, ALL, "Always 0.", |_, _| Value::Int(0)),
     one(
         "evt.res",
         Type::Str,
@@ -129,6 +151,11 @@ pub(super) fn raw_result(event: &Event) -> i64 {
         Outcome::Success | Outcome::Unknown => 0,
         Outcome::Failure(errno) => -i64::from(errno.unsigned_abs()),
     }
+}
+
+/// 1 for an act of these kinds that ended with an error.
+fn failures(event: &Event, kinds: KindSet) -> Value<'static> {
+    Value::Int((raw_result(event) < 0 && kinds.contains(event.action.kind())).into())
 }
 
 fn kind<'e>(event: &'e Event, _: &Arg) -> Value<'e> {

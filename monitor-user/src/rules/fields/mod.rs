@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use monitor_rules::{Arg, ArgRule, Field, Get, KindSet, Type, Unknown, Value, Visit};
 
-use crate::event::{Event, Fact, Reason};
+use crate::event::{Event, Fact, FileFacts, Reason};
 
 /// How a field with one value gets it.
 type GetOne = for<'e> fn(&'e Event, &Arg) -> Value<'e>;
@@ -30,6 +30,17 @@ pub(super) const fn one(
     get: GetOne,
 ) -> Field<Event> {
     Field { name, ty, arg: ArgRule::None, kinds, doc, get: Get::One(get) }
+}
+
+/// A field with one value, or with one for each number behind it.
+pub(super) const fn numbered(
+    name: &'static str,
+    ty: Type,
+    kinds: KindSet,
+    doc: &'static str,
+    get: GetOne,
+) -> Field<Event> {
+    Field { name, ty, arg: ArgRule::OptionalIndex, kinds, doc, get: Get::One(get) }
 }
 
 /// A field with alternatives.
@@ -70,6 +81,14 @@ fn spaced(strings: &[u8]) -> Value<'_> {
         return Value::Str(Cow::Borrowed(strings));
     }
     Value::owned(strings.iter().map(|b| if *b == 0 { b' ' } else { *b }).collect::<Vec<u8>>())
+}
+
+/// Magic number of overlayfs.
+const OVERLAYFS: u32 = 0x794c_7630;
+
+/// Whether a file is in a lower layer of an overlayfs.
+fn is_lower_layer(file: &FileFacts) -> bool {
+    file.magic == OVERLAYFS && !file.upper_layer
 }
 
 /// Device numbers in the one number that the kernel shows to programs.

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use monitor_rules::{Arg, ArgRule, Field, Type, Value, Visit};
 
-use super::{any, device_number, never, number, one, spaced};
+use super::{any, device_number, never, number, numbered, one, spaced};
 use crate::{
     event::{Event, Knowledge, Process, Stdio, base_name, comm_bytes},
     limits::ENV_VARIABLE_BYTES,
@@ -19,9 +19,16 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("proc.exe", Type::Str, ALL, "First argument, as the caller chose it.", |event, _| {
         first_argument(&event.process)
     }),
-    one("proc.args", Type::Str, ALL, "Arguments after the first, with spaces.", |event, _| {
-        arguments(&event.process)
-    }),
+    numbered(
+        "proc.args",
+        Type::Str,
+        ALL,
+        "Arguments after the first, with spaces; with a number the one argument, from 0.",
+        |event, arg| match arg.index() {
+            None => arguments(&event.process),
+            Some(number) => argument(event, number as usize),
+        },
+    ),
     one("proc.cmdline", Type::Str, ALL, "Name and arguments, with spaces.", |event, _| {
         command_line(&event.process)
     }),
@@ -29,6 +36,9 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         all_arguments(&event.process)
     }),
     one("proc.nargs", Type::Int, ALL, "Number of arguments after the first.", |event, _| {
+        of(&event.process, argument_count)
+    }),
+    one("proc.cmdnargs", Type::Int, ALL, "The same as `proc.nargs`.", |event, _| {
         of(&event.process, argument_count)
     }),
     one(
@@ -185,8 +195,47 @@ pub(super) fn all_arguments(process: &Process) -> Value<'_> {
     of(process, |process| spaced(&process.args))
 }
 
-fn arguments(process: &Process) -> Value<'_> {
+pub(super) fn arguments(process: &Process) -> Value<'_> {
     of(process, |process| spaced(first_and_rest(process).1))
+}
+
+/// Each argument after the first. Nothing is known of those that were cut off, and of the one that
+/// was cut in two.
+pub(in crate::rules) fn visit_arguments<'e>(event: &'e Event, visit: &mut Visit<'_, 'e>) {
+    let process = &*event.process;
+    if process.knowledge == Knowledge::Gone {
+        return end(visit(never("gone")));
+    }
+    let cut = process.args_total as usize > process.args.len();
+    let rest = first_and_rest(process).1;
+    for arg in rest.split_inclusive(|byte| *byte == 0) {
+        let value = match arg.strip_suffix(b"\0") {
+            Some(whole) => Value::str(whole),
+            None if cut => break,
+            None => Value::str(arg),
+        };
+        if visit(value).is_break() {
+            return;
+        }
+    }
+    if cut {
+        end(visit(never("truncated")));
+    }
+}
+
+/// One argument, 0 being that after the first.
+fn argument(event: &Event, number: usize) -> Value<'_> {
+    let mut seen = 0;
+    let mut found = Value::Absent;
+    visit_arguments(event, &mut |value| {
+        if seen < number && !matches!(value, Value::Unknown(_)) {
+            seen += 1;
+            return ControlFlow::Continue(());
+        }
+        found = value;
+        ControlFlow::Break(())
+    });
+    found
 }
 
 fn first_and_rest(process: &Process) -> (&[u8], &[u8]) {

@@ -2,14 +2,11 @@
 
 use monitor_rules::{Field, Type, Value};
 
-use super::{number, one, process::of};
+use super::{is_lower_layer, number, one, process::of};
 use crate::{
     event::{Event, FileFacts, Process},
     rules::schema::ALL,
 };
-
-/// Magic number of overlayfs.
-const OVERLAYFS: u32 = 0x794c_7630;
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one(
@@ -31,9 +28,7 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         Type::Bool,
         ALL,
         "The program is in a lower layer of an overlayfs.",
-        |event, _| {
-            on_program(event, |_, file| Value::Bool(file.magic == OVERLAYFS && !file.upper_layer))
-        },
+        |event, _| on_program(event, |_, file| Value::Bool(is_lower_layer(file))),
     ),
     one(
         "proc.is_exe_deleted",

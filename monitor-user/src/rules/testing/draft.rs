@@ -213,7 +213,11 @@ impl ProcessDraft {
             (None, Some(path)) => path.rsplit('/').next().unwrap_or(path).to_owned(),
             (None, None) => first.clone().unwrap_or_else(|| self.default_name.to_owned()),
         };
-        let folder = if self.memfd { "/memfd:" } else { "/usr/bin/" };
+        let folder = match self.memfd {
+            true if name.starts_with("memfd:") => "/",
+            true => "/memfd:",
+            false => "/usr/bin/",
+        };
         let path = self.path.unwrap_or_else(|| format!("{folder}{name}"));
         if self.memfd {
             if !path.starts_with("/memfd:") {

@@ -4,6 +4,7 @@
 //! value: a program of root's on the host, started by systemd, whose act succeeded.
 
 mod act;
+mod agree;
 mod draft;
 mod place;
 mod process;
@@ -213,21 +214,28 @@ pub fn build(test: &TestEvent) -> Result<Event, Vec<Mistake>> {
         let message = "the event has no `evt.type`: say what is done, such as `execve`".to_owned();
         return Err(vec![at_test(message)]);
     };
-    let mut draft = match act::kind(&kind.value) {
-        Ok(kind) => Draft::new(kind),
+    let kind = match act::kind(&kind.value) {
+        Ok(number) => number,
         Err(message) => return Err(vec![mistake(kind, message)]),
     };
+    let mut draft = Draft::new(kind);
     let mut mistakes = Vec::new();
-    for field in test.fields.iter().filter(|field| field.name != "evt.type") {
+    let fields: Vec<&TestField> =
+        test.fields.iter().filter(|field| field.name != "evt.type").collect();
+    for field in &fields {
         if let Err(message) = set(&mut draft, field) {
             mistakes.push(mistake(field, message));
         }
     }
     match draft.finish() {
-        Ok(event) if mistakes.is_empty() => Ok(event),
+        Ok(event) if mistakes.is_empty() => {
+            let found = agree::contradictions(kind, &fields, &event);
+            if found.is_empty() { Ok(event) } else { Err(found) }
+        }
         Ok(_) => Err(mistakes),
         Err(message) => {
-            mistakes.push(at_test(message));
+            let located = agree::located(kind, &fields, message.clone());
+            mistakes.push(located.unwrap_or_else(|| at_test(message)));
             Err(mistakes)
         }
     }
@@ -235,10 +243,7 @@ pub fn build(test: &TestEvent) -> Result<Event, Vec<Mistake>> {
 
 /// Sets what one line says.
 fn set(draft: &mut Draft, field: &TestField) -> Result<(), String> {
-    let (name, arg) = match field.name.split_once('[') {
-        Some((name, arg)) => (name, Some(arg.strip_suffix(']').unwrap_or(arg))),
-        None => (&*field.name, None),
-    };
+    let (name, arg) = name_and_arg(field);
     let known = SCHEMA.fields.iter().any(|known| known.name == name);
     let set: Option<Result<(), String>> = act::set(draft, name, &field.value)
         .or_else(|| process::set(draft, (name, arg), &field.value))
@@ -247,6 +252,14 @@ fn set(draft: &mut Draft, field: &TestField) -> Result<(), String> {
         Some(result) => result.map_err(|why| format!("`{}`: {why}", field.name)),
         None if known => Err(format!("`{name}` follows from other fields: set those instead")),
         None => Err(format!("no event has a field `{name}`; `runmon rules fields` lists them")),
+    }
+}
+
+/// The field of a line, and its argument.
+fn name_and_arg(field: &TestField) -> (&str, Option<&str>) {
+    match field.name.split_once('[') {
+        Some((name, arg)) => (name, Some(arg.strip_suffix(']').unwrap_or(arg))),
+        None => (&field.name, None),
     }
 }
 

@@ -49,8 +49,63 @@ fn mistakes_in_the_event_of_a_test() {
     );
     assert_eq!(
         said(&[exec, ("proc.name", text("sh")), ("proc.exepath", text("/bin/bash"))]),
-        ["1:1: `sh` is not the file name of `/bin/bash`"]
+        ["3:3: `sh` is not the file name of `/bin/bash` (see `proc.name` at 2:3)"]
     );
+}
+
+#[test]
+fn what_contradicts_is_named_with_both_places() {
+    let said = |kind: &str, fields: &[(&str, TestValue)]| -> Vec<String> {
+        let mut fields = [&[("evt.type", text(kind))], fields].concat();
+        if kind == "open" && !fields.iter().any(|(name, _)| name.ends_with(".name")) {
+            fields.push(("fd.name", text("/f")));
+        }
+        match try_event(&fields) {
+            Ok(_) => Vec::new(),
+            Err(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+        }
+    };
+    let pair = |kind: &str, one: (&str, TestValue), other: (&str, TestValue)| {
+        let (first, second) = (one.0, other.0);
+        let expected =
+            format!("3:3: `{second}` contradicts `{first}` at 2:3: leave one of them out");
+        assert_eq!(said(kind, &[one.clone(), other.clone()]), [expected]);
+        let expected =
+            format!("3:3: `{first}` contradicts `{second}` at 2:3: leave one of them out");
+        assert_eq!(said(kind, &[other, one]), [expected]);
+    };
+    let (yes, no) = (TestValue::Bool(true), TestValue::Bool(false));
+    pair("execve", ("proc.cmdline", text("sh -c id")), ("proc.args", text("-c ls")));
+    pair("execve", ("proc.cmdline", text("sh -c id")), ("proc.name", text("dash")));
+    pair("execve", ("proc.pname", text("sh")), ("proc.aname[1]", text("bash")));
+    pair("execve", ("proc.pcmdline", text("sh -c id")), ("proc.pname", text("dash")));
+    pair("execve", ("proc.aname", text("sh")), ("proc.pname", text("bash")));
+    pair("execve", ("proc.is_exe_from_memfd", yes.clone()), ("proc.name", text("x")));
+    pair("execve", ("proc.name", text("<gone>")), ("proc.cwd", text("/tmp")));
+    pair("execve", ("evt.res", text("EACCES")), ("evt.rawres", TestValue::Int(0)));
+    pair("execve", ("container.id", TestValue::Null), ("container.name", text("x")));
+    pair("execve", ("container.image", text("a:1")), ("container.image.repository", text("b")));
+    pair("open", ("fd.name", text("/a")), ("fs.path.name", text("/b")));
+    pair("open", ("evt.is_open_write", no.clone()), ("evt.is_open_create", yes.clone()));
+    pair("open", ("evt.is_open_exec", yes.clone()), ("evt.is_open_create", no));
+    pair("open", ("evt.res", text("EACCES")), ("fd.is_block_device", yes.clone()));
+    pair("open", ("fd.typechar", text("d")), ("fd.is_block_device", yes));
+    pair("connect", ("fd.sip", text("192.0.2.9")), ("fd.rip", text("192.0.2.8")));
+    pair("connect", ("fd.ip", text("192.0.2.9")), ("fd.sip", text("192.0.2.8")));
+    pair("connect", ("fd.sport", TestValue::Int(1)), ("fd.port", TestValue::Int(2)));
+    pair("connect", ("fd.name", text("/run/x")), ("fd.sip", text("192.0.2.8")));
+    let agree: [(&str, &[(&str, TestValue)]); 4] = [
+        ("execve", &[("proc.cmdline", text("sh -c id")), ("proc.args", text("-c id"))]),
+        ("execve", &[("proc.name", text("dash")), ("proc.exe", text("sh"))]),
+        ("connect", &[("fd.ip", text("192.0.2.9")), ("fd.cip", text("10.0.0.7"))]),
+        (
+            "execve",
+            &[("container.image.repository", text("a")), ("container.image.tag", text("1"))],
+        ),
+    ];
+    for (kind, fields) in agree {
+        assert_eq!(said(kind, fields), Vec::<String>::new(), "{fields:?}");
+    }
 }
 
 const RULE: &str = "- rule: r\n  desc: d\n  condition: evt.type = execve and proc.name = x\n  \

@@ -85,6 +85,8 @@ fn fields_of_time() {
             ("evt.datetime", "2023-11-14 22:13:20.123456789"),
             ("evt.datetime.s", "2023-11-14 22:13:20"),
             ("evt.rawtime", "1700000000123456789"),
+            ("evt.rawtime.s", "1700000000"),
+            ("evt.rawtime.ns", "123456789"),
             ("proc.duration", "10000000000"),
             ("proc.pid.ts", "1699999990123456789"),
         ],
@@ -260,6 +262,10 @@ fn fields_of_a_refused_open() {
             ("evt.res", "EACCES"),
             ("evt.rawres", "-13"),
             ("evt.failed", "true"),
+            ("evt.count.error", "1"),
+            ("evt.count.error.file", "1"),
+            ("evt.count.error.net", "0"),
+            ("evt.count.error.other", "0"),
             ("fd.num", "-1"),
             ("fd.typechar", "f"),
             ("fd.directory", "/"),
@@ -400,11 +406,12 @@ fn fields_of_a_program_in_memory() {
     let event = event(&[
         ("evt.type", text("execve")),
         ("proc.is_exe_from_memfd", TestValue::Bool(true)),
-        ("proc.name", text("x")),
+        ("proc.name", text("memfd:x")),
     ]);
     check(
         &event,
         &[
+            ("proc.name", "memfd:x"),
             ("proc.exepath", "/memfd:x"),
             ("proc.is_exe_from_memfd", "true"),
             ("proc.is_exe_deleted", "false"),

@@ -25,6 +25,38 @@ fn falcos_usual_macros_compile_and_match() {
 }
 
 #[test]
+fn options_are_those_of_the_arguments_as_they_were_given() {
+    let args = ["-nt", "a -e b", "--", "-e"].map(str::to_owned).map(TestValue::Str);
+    let mut nc =
+        event(&[("evt.type", text("execve")), ("proc.args", TestValue::List(args.into()))]);
+    let got = "getopt(proc.args, \"nt:e\")";
+    check(
+        &nc,
+        &[
+            ("proc.args", "-nt a -e b -- -e"),
+            ("proc.args[0]", "-nt"),
+            ("proc.args[1]", "a -e b"),
+            ("proc.args[4]", "-"),
+            ("proc.cmdnargs", "4"),
+        ],
+    );
+    assert!(holds(&nc, &format!("(n, t) in {got}")));
+    assert!(holds(&nc, &format!("{got}[t] = 'a -e b'")), "it is one argument");
+    assert!(!holds(&nc, &format!("{got} intersects (e)")));
+    assert!(!holds(&of_type("execve"), &format!("{got} exists")));
+    change(&mut nc, |process| {
+        process.args = b"nc\0-n\0-t\0half of an argum".as_slice().into();
+        process.args_total = 100;
+    });
+    check(&nc, &[("proc.args[1]", "-t"), ("proc.args[2]", "<truncated>")]);
+    assert!(holds(&nc, &format!("(n) in {got}")));
+    let cut = Condition::compile(&SCHEMA, "test", &format!("{got}[t] exists")).unwrap();
+    let decision = cut.decide(&nc);
+    let why = decision.undecided.first().map(|it| (it.field, it.why));
+    assert_eq!((decision.fires, why), (false, Some(("proc.args", Unknown::Never("truncated")))));
+}
+
+#[test]
 fn every_type_that_rules_name_is_known() {
     let names = "execve execveat clone clone3 fork vfork procexit connect sendto sendmsg open \
         openat openat2 creat open_by_handle_at accept accept4 listen recvfrom recvmsg rename \
@@ -67,7 +99,15 @@ const ASKED_FOR: &str = "container.id container.image.repository container.privi
     proc.is_container_readiness_probe proc.pid.ts proc.ppid.ts proc.ppid.duration fd.types \
     fd.types[0] fd.proto fd.containername fd.containerdirectory thread.cgroups \
     thread.cgroup[cpuacct] thread.ismain thread.exectime container.host_pid \
-    container.host_network container.host_ipc";
+    container.host_network container.host_ipc evt.rawarg.flags evt.arg.backlog thread.cgroup.cpuacct \
+    evt.latency evt.latency.s evt.latency.ns evt.latency.human evt.deltatime evt.deltatime.s \
+    evt.deltatime.ns evt.rawtime.s evt.rawtime.ns evt.count.error evt.count.error.file \
+    evt.count.error.net evt.count.error.memory evt.count.error.other evt.count.exit \
+    evt.count.procinfo evt.count.threadinfo evt.type.is[open] evt.type.is.open evt.around[1404996] \
+    evt.buflen.net.in evt.wait_latency syscall.type proc.pvpid proc.args[1] proc.aargs \
+    proc.aargs[2] proc.cmdnargs proc.pidns_init_start_ts thread.pfmajor thread.pfminor \
+    thread.vmrss.b container.mount.propagation[/etc] fd.is_lower_layer fdlist.nums util.cnt \
+    k8s.deployment.name k8s.ns.label[app] k8smeta.pod.label[app] k8smeta.svc.name";
 
 #[test]
 fn what_public_rule_files_ask_for_is_known() {
@@ -78,6 +118,14 @@ fn what_public_rule_files_ask_for_is_known() {
             panic!("{check}: {found:?}");
         }
     }
+}
+
+#[test]
+fn an_argument_that_is_observed_has_its_value_in_either_form() {
+    let open = event(&[("evt.type", text("open")), ("fd.name", text("/f"))]);
+    assert!(holds(&open, "evt.arg.flags contains O_WRONLY"));
+    assert!(holds(&open, "evt.arg[flags] contains O_WRONLY"));
+    assert!(!holds(&open, "evt.rawarg.flags exists or evt.rawarg.flags > 3"));
 }
 
 #[test]
