@@ -1,8 +1,9 @@
 //! Builds the kernel programs and leaves the object where `bpf/object.rs` embeds it.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use aya_build::{Package, Toolchain, build_ebpf};
 
 /// What `cargo xtask setup` found out about the toolchain for BPF; see `xtask/src/rustup.rs`.
@@ -15,7 +16,7 @@ fn main() -> Result<()> {
     if std::env::var_os("CARGO_CFG_FUZZING").is_some() {
         // Nothing is loaded while parsers are fuzzed, and the flags for it are not for BPF.
         let object = Path::new(&std::env::var("OUT_DIR")?).join("monitor-ebpf");
-        return Ok(std::fs::write(object, [])?);
+        return Ok(fs::write(object, [])?);
     }
     println!("cargo:rerun-if-changed={TOOLCHAIN_FILE}");
     println!("cargo:rerun-if-changed={}/../monitor-common", env!("CARGO_MANIFEST_DIR"));
@@ -35,5 +36,24 @@ fn main() -> Result<()> {
         root_dir: concat!(env!("CARGO_MANIFEST_DIR"), "/../monitor-ebpf"),
         ..Package::default()
     };
-    build_ebpf([programs], Toolchain::Custom(&toolchain))
+    let own = PathBuf::from(std::env::var("OUT_DIR")?);
+    let shared = shared(&own)?;
+    // Two builds at once would copy to the same file.
+    let lock = fs::File::create(shared.join("lock"))?;
+    lock.lock()?;
+    // SAFETY: this program has one thread.
+    unsafe { std::env::set_var("OUT_DIR", &shared) };
+    build_ebpf([programs], Toolchain::Custom(&toolchain))?;
+    fs::copy(shared.join("monitor-ebpf"), own.join("monitor-ebpf"))?;
+    Ok(())
+}
+
+/// A folder for what all profiles have in common: the programs, and `core` for them, are the same
+/// in each of them, and take a minute to build. `own` is `<target>/[<triple>/]<profile>/build/…`.
+fn shared(own: &Path) -> Result<PathBuf> {
+    let tagged = |dir: &&Path| dir.join("CACHEDIR.TAG").is_file();
+    let target = own.ancestors().find(tagged).or_else(|| own.ancestors().nth(4));
+    let shared = target.context("OUT_DIR is in a target directory")?.join("bpf");
+    fs::create_dir_all(&shared)?;
+    Ok(shared)
 }

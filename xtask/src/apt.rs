@@ -121,11 +121,8 @@ impl PrivateApt {
 
     /// Fetches packages and unpacks them into `into`.
     pub(crate) fn unpack(&self, packages: &[&str], into: &Path, log: &Log) -> Result<()> {
-        self.update(log)?;
-        let debs = self.dir.join("debs");
-        clear(&debs)?;
+        let debs = self.download(packages, log)?;
         fs::create_dir_all(into).with_context(|| format!("create {}", into.display()))?;
-        log.run(self.command("apt-get").current_dir(&debs).arg("download").args(packages), HINT)?;
         for entry in fs::read_dir(&debs)? {
             let deb = entry?.path();
             log.run(
@@ -134,6 +131,21 @@ impl PrivateApt {
             )?;
         }
         clear(&debs)
+    }
+
+    /// Fetches packages into `into`, which is there only once all of them are.
+    pub(crate) fn fetch(&self, packages: &[&str], into: &Path, log: &Log) -> Result<()> {
+        let debs = self.download(packages, log)?;
+        fs::rename(&debs, into).with_context(|| format!("make {}", into.display()))
+    }
+
+    /// Fetches packages into a folder that holds nothing else.
+    fn download(&self, packages: &[&str], log: &Log) -> Result<PathBuf> {
+        self.update(log)?;
+        let debs = self.dir.join("debs");
+        clear(&debs)?;
+        log.run(self.command("apt-get").current_dir(&debs).arg("download").args(packages), HINT)?;
+        Ok(debs)
     }
 
     fn update(&self, log: &Log) -> Result<()> {

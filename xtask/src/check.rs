@@ -34,8 +34,9 @@ fn clippy_bpf(workspace: &Workspace) -> Result<()> {
     let mut clippy = workspace.cargo();
     clippy.args(["clippy", "--package", "monitor-ebpf", "--release", "--locked"]);
     clippy.args(["--target", "bpfel-unknown-none", "-Zbuild-std=core"]);
-    // Its own directory: other flags than the host's would rebuild everything there.
-    clippy.arg("--target-dir").arg(workspace.target().join("check-bpf"));
+    // Not the host's directory, where other flags would rebuild everything: that of the real build,
+    // whose macros and build scripts are the same.
+    clippy.arg("--target-dir").arg(workspace.target().join("bpf/aya-build/target/monitor-ebpf"));
     // Lets the pinned stable compiler build `core`, as build.rs does for the real build.
     clippy.env("RUSTC_BOOTSTRAP", "1");
     clippy.env("CARGO_ENCODED_RUSTFLAGS", bpf_flags());
@@ -44,5 +45,6 @@ fn clippy_bpf(workspace: &Workspace) -> Result<()> {
 
 /// The flags that aya-build gives to the real build.
 fn bpf_flags() -> String {
-    format!("--cfg=bpf_target_arch=\"{}\"\x1f-Cdebuginfo=2", std::env::consts::ARCH)
+    let arch = std::env::consts::ARCH;
+    format!("--cfg=bpf_target_arch=\"{arch}\"\x1f-Cdebuginfo=2\x1f-Clink-arg=--btf")
 }

@@ -62,6 +62,7 @@ pub(crate) fn local(workspace: &Workspace, args: &E2eLocalArgs) -> Result<()> {
     let mut env = as_root("env")?;
     env.arg(format!("RUNMON={}", workspace.runmon().display()));
     env.arg(format!("TRIGGER={}", tests(workspace).join("trigger").display()));
+    env.arg(format!("PACKAGES={}", setup::server_packages(workspace).display()));
     env.arg(tests(workspace).join("e2e"));
     start(env.args(filter(args.filter.as_deref())).args(&args.args))
 }

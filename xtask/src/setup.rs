@@ -4,6 +4,7 @@
 //! to run before each build.
 
 use std::fs::{self, File};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
@@ -22,6 +23,31 @@ const BUILD_PACKAGES: &[&str] = &["gcc", "libc6-dev", "protobuf-compiler"];
 /// a compiler for the fuzzer.
 const TEST_PACKAGES: &[&str] =
     &["busybox-static", "containerd", "g++", "iproute2", "qemu-system-x86", "runc"];
+
+/// What an ordinary server has: unpacked nowhere, but installed by tests in a root of their own.
+const SERVER_PACKAGES: &[&str] = &[
+    "cron",
+    "cron-daemon-common",
+    "iptables",
+    "libip6tc2",
+    "libnetfilter-conntrack3",
+    "libnfnetlink0",
+    "libnftnl11",
+    "libpopt0",
+    "libwrap0",
+    "logrotate",
+    "openssh-client",
+    "openssh-server",
+    "openssh-sftp-server",
+    "rsync",
+    "runit-helper",
+    "sudo",
+];
+
+/// Where they are.
+pub(crate) fn server_packages(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("server")
+}
 
 /// One thing that set-up makes.
 struct Step<'a> {
@@ -88,6 +114,11 @@ fn test_steps<'a>(workspace: &'a Workspace, apt: &'a PrivateApt) -> Vec<Step<'a>
     });
     std::iter::once(packages("Debian packages for the tests", TEST_PACKAGES))
         .chain(kernels)
+        .chain(std::iter::once(Step {
+            name: "Debian packages of a server, for tests that install them".to_owned(),
+            is_done: Box::new(|| server_packages(workspace).exists()),
+            make: Box::new(|log| apt.fetch(SERVER_PACKAGES, &server_packages(workspace), log)),
+        }))
         .collect()
 }
 

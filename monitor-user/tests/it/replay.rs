@@ -73,3 +73,30 @@ fn recordings_of_the_version_before_are_read() {
     let old = run(&["replay", &testdata("story-version-1.rec")]);
     assert_eq!((old.code, old.stdout), (Some(0), replay(&[]).stdout));
 }
+
+/// What ordinary work does was recorded, and cut down by the example `cut_recording`. The work in
+/// a root of its own ends with an act that alerts.
+#[test]
+fn ordinary_work_raises_no_alert() {
+    const LAST: &[&str] = &["preload_file_written"];
+    for (work, events, expected) in
+        [("upgrade", 500, LAST), ("server", 500, LAST), ("node", 100, LAST), ("build", 100, &[])]
+    {
+        let recording = testdata(&format!("quiet/{work}.rec"));
+        let outcome = run(&["replay", &recording, "--json", "--events"]);
+        assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{work}");
+        let documents: Vec<serde_json::Value> = outcome
+            .stdout
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect();
+        let of_form = |form: &str| {
+            documents.iter().filter(|it| it["runmon"]["document"] == form).collect::<Vec<_>>()
+        };
+        assert!(of_form("event").len() > events, "{work}: {} events", of_form("event").len());
+        let alerts = of_form("alert");
+        let rules: Vec<_> = alerts.iter().map(|it| it["rule"]["id"].as_str().unwrap()).collect();
+        assert_eq!(rules, expected, "{work}: {alerts:#?}");
+    }
+}

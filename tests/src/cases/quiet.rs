@@ -1,12 +1,17 @@
-//! Ordinary work on which the shipped rules must keep quiet: what a build does, what an
-//! administrator's script does, and what the probes of a cluster do in a container.
+//! Ordinary work on which the shipped rules must keep quiet: builds on the host and in a container,
+//! upgrades, the day of a server, and what a node of a cluster does.
+
+mod room;
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
 use super::Case;
+use crate::containerd::Container;
 use crate::daemon::{Daemon, Options, is_alert};
 use crate::lab::Stage;
 use crate::place::Place;
@@ -14,7 +19,16 @@ use crate::place::Place;
 pub(super) const CASES: &[Case] = &[
     Case::new("quiet::probes_in_a_container", probes),
     Case::new("quiet::builds_and_scripts_on_the_host", builds),
+    Case::new("quiet::upgrade_of_packages", |stage| in_a_room(stage, "upgrade", UPGRADE)),
+    Case::new("quiet::day_of_a_server", |stage| in_a_room(stage, "server", SERVER)),
+    Case::new("quiet::build_in_a_container", build_in_a_container),
+    Case::new("quiet::node_of_a_cluster", node),
 ];
+
+const UPGRADE: &str = include_str!("quiet/upgrade.sh");
+const SERVER: &str = include_str!("quiet/server.sh");
+const BUILD: &str = include_str!("quiet/ci.sh");
+const NODE: &str = include_str!("quiet/node.sh");
 
 /// What a probe of a cluster runs, again and again.
 const PROBES: [&str; 4] =
@@ -79,6 +93,130 @@ fn builds(stage: &Stage<'_>) {
     fs::remove_dir_all(&dir).expect("remove the directory");
     assert!(output.status.success(), "{output:?}");
     expect_quiet(daemon, stage, |it| it["process"]["session_leader"]["pid"] == session);
+}
+
+/// Work that changes the system, in a root of its own.
+fn in_a_room(stage: &Stage<'_>, name: &str, script: &str) {
+    if !room::is_possible() {
+        return;
+    }
+    let daemon = shipped(stage);
+    let room = room::work(name, script);
+    room.expect_quiet(&daemon);
+    daemon.stop();
+}
+
+/// The tools are the host's; what is built is in a volume, as a build server has it.
+fn build_in_a_container(stage: &Stage<'_>) {
+    let volume = Volume::new("ci");
+    fs::write(volume.0.join("ci.sh"), BUILD).expect("write the job");
+    let mut mounts = vec![volume.mount("/work", "rw")];
+    for (host, inside) in [
+        ("/usr", "/usr"),
+        ("/usr/lib", "/lib"),
+        ("/usr/lib64", "/lib64"),
+        ("/etc/alternatives", "/etc/alternatives"),
+    ] {
+        mounts.extend(Path::new(host).is_dir().then(|| mount(Path::new(host), inside, "ro")));
+    }
+    let rust = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let rust = rust.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
+    mounts.extend(
+        rust.ok().filter(|it| !it.is_empty()).map(|it| mount(it.as_ref(), "/opt/rust", "ro")),
+    );
+    let options: Vec<&str> = mounts.iter().flat_map(|it| ["--mount", it]).collect();
+    let daemon = shipped(stage);
+    let container = stage.containerd().run_with(&stage.name("ci"), &options, &[]);
+    let output = container.exec(&["/bin/busybox", "sh", "/work/ci.sh"]);
+    assert!(output.status.success(), "{output:?}");
+    expect_quiet(daemon, stage, |it| it["container"]["id"] == container.id());
+}
+
+/// Pods that come and go, are probed, and have volumes that change; and what the agents do beside.
+fn node(stage: &Stage<'_>) {
+    let daemon = shipped(stage);
+    let mut pods = Vec::new();
+    for _ in 0..PODS {
+        let volume = Volume::new("volume");
+        volume.replace(0);
+        let mount = volume.mount("/etc/config", "ro");
+        let pod = stage.containerd().run_with(&stage.name("pod"), &["--mount", &mount], &[]);
+        for number in 1..=3 {
+            volume.replace(number);
+            let key = run(&pod, "cat /etc/config/key");
+            assert_eq!(key.trim(), number.to_string());
+            PROBES.iter().for_each(|probe| drop(run(&pod, probe)));
+        }
+        pods.push(pod.id().to_owned());
+    }
+    pods.push(agent(stage));
+    let room = room::is_possible().then(|| room::work("node", NODE));
+    if let Some(room) = &room {
+        room.expect_quiet(&daemon);
+    }
+    expect_quiet(daemon, stage, |it| pods.iter().any(|pod| it["container"]["id"] == **pod));
+}
+
+/// How many pods come and go.
+const PODS: usize = 4;
+
+/// The pod of a network plug-in: it has every right, brings programs to the host, and sets it up.
+fn agent(stage: &Stage<'_>) -> String {
+    let host = Volume::new("host");
+    let options = ["--privileged", "--net-host", "--mount", &host.mount("/host", "rw")];
+    let pod = stage.containerd().run_with(&stage.name("agent"), &options, &[]);
+    run(&pod, "mkdir -p /host/opt/cni/bin /host/etc/cni/net.d");
+    run(
+        &pod,
+        "cp /bin/busybox /host/opt/cni/bin/.bridge && cd /host/opt/cni/bin && mv .bridge bridge",
+    );
+    run(&pod, "echo {} > /host/etc/cni/net.d/10-pods.conflist.tmp");
+    run(&pod, "cd /host/etc/cni/net.d && mv 10-pods.conflist.tmp 10-pods.conflist");
+    run(&pod, "sysctl net.ipv4.ip_forward; ip route; ip addr");
+    pod.id().to_owned()
+}
+
+fn run(pod: &Container<'_>, command: &str) -> String {
+    let output = pod.exec(&["/bin/busybox", "sh", "-c", command]);
+    assert!(output.status.success(), "{command}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A folder of the host for a container, gone when it is dropped.
+struct Volume(PathBuf);
+
+impl Volume {
+    fn new(what: &str) -> Self {
+        let dir = PathBuf::from(format!("/var/lib/runmon-e2e-{}-{what}", std::process::id()));
+        fs::create_dir_all(&dir).expect("make a volume");
+        Self(dir)
+    }
+
+    fn mount(&self, inside: &str, mode: &str) -> String {
+        mount(&self.0, inside, mode)
+    }
+
+    /// Puts new content in place as a kubelet does: a reader sees the old or the new one, whole.
+    fn replace(&self, number: u32) {
+        let (version, new) = (format!("..version-{number}"), self.0.join("..data_tmp"));
+        fs::create_dir(self.0.join(&version)).expect("make a version");
+        fs::write(self.0.join(&version).join("key"), format!("{number}\n")).expect("write a key");
+        symlink(&version, &new).expect("link the version");
+        fs::rename(&new, self.0.join("..data")).expect("put the version in place");
+        if number == 0 {
+            symlink("..data/key", self.0.join("key")).expect("link the key");
+        }
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap_or_default();
+    }
+}
+
+fn mount(host: &Path, inside: &str, mode: &str) -> String {
+    format!("type=bind,src={},dst={inside},options=rbind:{mode}", host.display())
 }
 
 fn shipped(stage: &Stage<'_>) -> Daemon {
