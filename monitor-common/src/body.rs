@@ -164,11 +164,11 @@ pub struct Socket {
     pub _reserved: u16,
     /// Section: AF_UNIX address; a name in the abstract namespace starts with a zero byte.
     pub unix_len: u32,
-    /// Zero.
-    pub _reserved2: u32,
+    /// The file descriptor that the act is about; 0 where it is not told.
+    pub descriptor: u32,
 }
 
-/// A file opened for writing.
+/// A file that was opened, or came in.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
@@ -198,4 +198,25 @@ pub struct Cgroup {
     pub hierarchy: u32,
     /// Section: path from the root of the hierarchy.
     pub path_len: u32,
+}
+
+/// An act on a file, on a process or on the system. What the numbers are, [`crate::RecordKind`]
+/// says; a number that a kind does not have is zero.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Act {
+    /// The file that was acted on; zeros where there was none, or none to look at.
+    pub file: FileFacts,
+    /// Arguments.
+    pub numbers: [u64; 6],
+    /// Section: path of the object; a name as it was passed where the header's origin says so.
+    pub path_len: u32,
+    /// Section: the directory that a relative name in `path` starts from; only with a name.
+    pub base_len: u32,
+    /// Section: the second path, name or text.
+    pub other_len: u32,
+    /// Section: the directory that a relative name in `other` starts from, or a third text.
+    pub other_base_len: u32,
 }

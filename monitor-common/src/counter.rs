@@ -89,5 +89,12 @@ pub const PENDING_FULL: usize = PATH_TRUNCATED + 3;
 /// Datagrams that could not be remembered: their repeats are told of one by one.
 pub const REPEATS_FULL: usize = PATH_TRUNCATED + 4;
 
+/// Acts of a kind that no rule can be about, by the filter that was made of the rules: they are not
+/// among the attempts.
+#[must_use]
+pub const fn filtered(kind: RecordKind) -> usize {
+    PATH_TRUNCATED + 5 + kind as usize
+}
+
 /// Number of counters.
-pub const COUNT: usize = PATH_TRUNCATED + 5;
+pub const COUNT: usize = PATH_TRUNCATED + 5 + RecordKind::COUNT;

@@ -11,7 +11,9 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+pub mod call;
 pub mod counter;
+pub mod filter;
 pub mod header;
 pub mod hook;
 pub mod kind;
@@ -19,12 +21,14 @@ pub mod limits;
 pub mod member;
 pub mod settings;
 
-pub use body::{Cgroup, Exit, FileFacts, FileOpen, Fork, Image, Socket};
+pub use body::{Act, Cgroup, Exit, FileFacts, FileOpen, Fork, Image, Socket};
+pub use call::CallSpec;
 pub use counter::DropReason;
 pub use header::Header;
 pub use hook::Program;
 pub use kind::RecordKind;
 pub use member::Member;
 
-/// Version of this contract. A recording carries it; a change of any layout raises it.
+/// Version of this contract. A recording carries it; a change of any layout raises it, a further
+/// kind or program does not.
 pub const WIRE_VERSION: u32 = 1;

@@ -54,6 +54,25 @@ pub const SELF_PIDS: usize = 8;
 /// Cgroups whose losses are counted one by one; what does not fit is counted in the totals only.
 pub const LOSS_CGROUPS: u32 = 4096;
 
+/// System-call numbers that a table has room for; those of every supported architecture are below.
+pub const CALL_NUMBERS: usize = 1024;
+
+/// Longest name of an extended attribute (`XATTR_NAME_MAX`), of a BPF object, of a memfd or of a
+/// type of file system, with its final zero.
+pub const TEXT_BYTES: usize = 256;
+
+/// Bytes of a path that the filter looks at: of longer texts of rules it has the start.
+pub const FILTER_PATH_BYTES: usize = 128;
+
+/// Bytes of a file name that the filter looks at, the number of the filter before them included.
+pub const FILTER_NAME_BYTES: usize = 48;
+
+/// Paths, and names, that the filter has room for, in two versions while one takes over.
+pub const FILTER_ENTRIES: u32 = 16384;
+
+/// Directories of which the filter remembers that no rule is about a file in them.
+pub const FILTER_DIRECTORIES: u32 = 16384;
+
 /// Connection attempts whose end is awaited at once; the oldest is forgotten first.
 pub const PENDING_CONNECTS: u32 = 16384;
 

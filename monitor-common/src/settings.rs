@@ -14,6 +14,15 @@ pub const CGROUP_V1_SUBSYSTEM: &str = "CGROUP_V1_SUBSYSTEM";
 /// No v1 hierarchy.
 pub const NO_V1: u32 = u32::MAX;
 
+/// Global `ARITY`: `[u8; Program::COUNT]`, how many arguments the function has that a program is
+/// attached to: behind them stands its result. 0 where the program is on no function's return.
+pub const ARITY: &str = "ARITY";
+
+/// Global `SEQUENCES`: `[u64; 2]`, addresses of the kernel's `rename_lock` and `mount_lock`, whose
+/// first words change with every rename of a directory entry and every mount; zeros where they are
+/// not known.
+pub const SEQUENCES: &str = "SEQUENCES";
+
 /// Map: ring buffer of records.
 pub const RECORDS: &str = "RECORDS";
 /// Map: per-CPU counters, see [`crate::counter`].
@@ -27,3 +36,18 @@ pub const OWN_PIDS: &str = "OWN_PIDS";
 pub const ENV_WANTED: &str = "ENV_WANTED";
 /// Map: 1 while the reader sleeps and wants to be woken by the next record.
 pub const READER_SLEEPS: &str = "READER_SLEEPS";
+/// Map: the kinds that are asked for, one bit each ([`crate::RecordKind`]), for programs that see
+/// several.
+pub const WANTED: &str = "WANTED";
+/// Map: by number of a system call the place in [`CALL_PROGRAMS`] of the program for it; 0 is none.
+pub const CALL_TABLE: &str = "CALL_TABLE";
+/// Map: programs that the one on `sys_exit` leads to.
+pub const CALL_PROGRAMS: &str = "CALL_PROGRAMS";
+/// Map: what a system call does, see [`crate::call::CallSpec`].
+pub const CALL_SPECS: &str = "CALL_SPECS";
+/// Map: the number of the filter in use, and the kinds that it is for, one bit each.
+pub const FILTER: &str = "FILTER";
+/// Map: starts of paths, by [`crate::filter`], and the kinds that a rule asks for there.
+pub const FILTER_PATHS: &str = "FILTER_PATHS";
+/// Map: names of files, and the kinds that a rule asks for.
+pub const FILTER_NAMES: &str = "FILTER_NAMES";

@@ -3,8 +3,8 @@
 use core::mem::offset_of;
 
 use monitor_common::{
-    Cgroup, DropReason, Exit, FileFacts, FileOpen, Fork, Header, Image, Member, Program,
-    RecordKind, Socket, WIRE_VERSION, counter,
+    Act, CallSpec, Cgroup, DropReason, Exit, FileFacts, FileOpen, Fork, Header, Image, Member,
+    Program, RecordKind, Socket, WIRE_VERSION, counter,
     limits::{FIXED_BYTES, RECORD_BYTES},
     member::MEMBERS,
 };
@@ -37,7 +37,10 @@ fn version_1() {
     layout!(Exit, 8: status 0, _reserved 4);
     layout!(Socket, 64: source 0, destination 16, socket_id 32, repeats 40, family 44,
         protocol 46, source_port 48, destination_port 50, socket_type 52, _reserved 54,
-        unix_len 56, _reserved2 60);
+        unix_len 56, descriptor 60);
+    layout!(Act, 96: file 0, numbers 32, path_len 80, base_len 84, other_len 88, other_base_len 92);
+    layout!(CallSpec, 36: kind 0, otherwise 2, mask 4, test 8, path 10, base 12, other 14,
+        other_base 16, third 18, object 20, numbers 22, flags 34);
     layout!(FileOpen, 48: file 0, open_flags 32, created 36, path_len 40, cwd_len 44);
     layout!(Cgroup, 16: id 0, hierarchy 8, path_len 12);
 }
@@ -56,6 +59,42 @@ fn numbers_are_kept() {
         "file_open",
         "cgroup_mkdir",
         "cgroup_rmdir",
+        "file_read",
+        "file_receive",
+        "rename",
+        "link",
+        "symlink",
+        "unlink",
+        "mkdir",
+        "rmdir",
+        "mknod",
+        "truncate",
+        "chmod",
+        "chown",
+        "utimes",
+        "xattr",
+        "map",
+        "protect",
+        "accept",
+        "listen",
+        "bind",
+        "socket",
+        "dup",
+        "ptrace",
+        "bpf",
+        "module",
+        "mount",
+        "umount",
+        "setns",
+        "unshare",
+        "pivot_root",
+        "chroot",
+        "setuid",
+        "setgid",
+        "capset",
+        "memfd",
+        "userfaultfd",
+        "signal",
     ];
     assert_eq!(kinds, (0..).zip(expected).collect::<Vec<_>>());
     for number in 0..=u16::MAX {
@@ -80,6 +119,7 @@ fn counters_are_apart() {
             counter::submitted(kind),
             counter::collapsed(kind),
         ]);
+        places.push(counter::filtered(kind));
         places.extend(DropReason::ALL.map(|reason| counter::dropped(kind, reason)));
     }
     places.extend(Program::ALL.map(counter::own_acts));

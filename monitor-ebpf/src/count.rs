@@ -1,9 +1,12 @@
 //! The counters: each is added to atomically, since a program can be interrupted by another on
 //! the same CPU.
 
-use monitor_common::{DropReason, RecordKind, counter};
+use monitor_common::{DropReason, Program, RecordKind, counter};
 
-use crate::maps::{COUNTERS, LOSSES};
+use crate::{
+    maps::{COUNTERS, LOSSES},
+    read,
+};
 
 /// Adds to a word in one step that no interrupt can split.
 ///
@@ -30,10 +33,54 @@ pub(crate) fn add(index: usize) {
     }
 }
 
+/// Adds one to the counter of a kind; `first` is that of the kind with the number 0.
+#[inline(always)]
+pub(crate) fn add_kind(first: usize, kind: u32) {
+    let Some(kind) = read::bounded(kind.into(), RecordKind::COUNT as u64 - 1) else { return };
+    if let Some(counters) = COUNTERS.get_ptr_mut(0) {
+        let counter = counters.cast::<u64>().wrapping_add(first + kind as usize);
+        // SAFETY: `first` is a constant, `kind` was checked: a counter in map memory.
+        unsafe { atomic_add(counter, 1) };
+    }
+}
+
+/// Adds one to the counter of a program; `first` is that of the program with the number 0.
+#[inline(always)]
+pub(crate) fn add_program(first: usize, program: u32) {
+    let Some(program) = read::bounded(program.into(), Program::COUNT as u64 - 1) else { return };
+    if let Some(counters) = COUNTERS.get_ptr_mut(0) {
+        let counter = counters.cast::<u64>().wrapping_add(first + program as usize);
+        // SAFETY: as in `add_kind`.
+        unsafe { atomic_add(counter, 1) };
+    }
+}
+
 /// Counts a lost record, in total and for its cgroup.
 #[inline(always)]
-pub(crate) fn dropped(kind: RecordKind, reason: DropReason, (id, hierarchy): (u64, u32)) {
+pub(crate) fn dropped(kind: RecordKind, reason: DropReason, cgroup: (u64, u32)) {
     add(counter::dropped(kind, reason));
+    dropped_of(reason, cgroup);
+}
+
+/// As [`dropped`], by the number of the kind.
+#[inline(always)]
+pub(crate) fn dropped_kind(kind: u32, reason: DropReason, cgroup: (u64, u32)) {
+    match reason {
+        DropReason::RingFull => {
+            add_kind(counter::dropped(RecordKind::Task, DropReason::RingFull), kind)
+        }
+        DropReason::ScratchExhausted => {
+            add_kind(counter::dropped(RecordKind::Task, DropReason::ScratchExhausted), kind);
+        }
+        DropReason::ReadFault => {
+            add_kind(counter::dropped(RecordKind::Task, DropReason::ReadFault), kind)
+        }
+    }
+    dropped_of(reason, cgroup);
+}
+
+#[inline(always)]
+fn dropped_of(reason: DropReason, (id, hierarchy): (u64, u32)) {
     let cgroup = counter::loss_key(id, hierarchy);
     if let Some(losses) = LOSSES.get_ptr_mut(cgroup) {
         let loss = losses.cast::<u64>().wrapping_add(reason as usize);

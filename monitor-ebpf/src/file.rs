@@ -3,9 +3,13 @@
 use monitor_common::{FileFacts, Member, body::file_flags};
 
 use crate::{
-    maps::{has, offset},
-    read::{Block, Kptr, raw},
+    maps::{PATHS, SCRATCH, has, offset},
+    read::{Block, BlockBytes, Kptr, raw},
+    record::Record,
 };
+
+/// The open created the file.
+pub(crate) const FMODE_CREATED: u32 = 0x10_0000;
 
 const OVERLAYFS_MAGIC: u32 = 0x794c_7630;
 const TMPFS_MAGIC: u32 = 0x0102_1994;
@@ -25,14 +29,17 @@ pub(crate) struct Opened {
     pub(crate) mode: u32,
     /// `f_flags`.
     pub(crate) open_flags: u32,
-    mount: Kptr,
+    /// Its `struct vfsmount`.
+    pub(crate) mount: Kptr,
 }
 
 impl Opened {
     /// Reads it.
     #[inline(always)]
     pub(crate) fn read(file: Kptr) -> Self {
-        let block = Block::read(file);
+        let mut place = BlockBytes::default();
+        // SAFETY: the place outlives the block.
+        let block = unsafe { Block::read(&raw mut place, file) };
         let mode = block.member(file, Member::FileMode);
         let open_flags = block.member(file, Member::FileFlags);
         let inode = block.member(file, Member::FileInode);
@@ -56,6 +63,12 @@ impl Opened {
         parent != dentry && magic != MQUEUE_MAGIC
     }
 
+    /// Whether this open made it.
+    #[inline(always)]
+    pub(crate) fn is_created(&self) -> bool {
+        self.mode & FMODE_CREATED != 0
+    }
+
     /// Its `struct path`.
     #[inline(always)]
     pub(crate) fn path(&self) -> Kptr {
@@ -63,29 +76,56 @@ impl Opened {
     }
 }
 
-/// Writes the facts of an open file: of its inode and its super block.
+/// Writes the facts of an open file into the record: of its inode and its super block.
 #[inline(always)]
-pub(crate) fn describe(facts: &mut FileFacts, opened: &Opened) {
-    let inode = Block::read(opened.inode);
-    let block: Kptr = inode.member(opened.inode, Member::InodeSb);
-    facts.inode = inode.member(opened.inode, Member::InodeIno);
-    facts.mode = u32::from(inode.member::<u16>(opened.inode, Member::InodeMode));
-    facts.links = inode.member(opened.inode, Member::InodeNlink);
-    facts.uid = inode.member(opened.inode, Member::InodeUid);
-    let super_block = Block::read(block);
-    facts.device = super_block.member(block, Member::SbDev);
-    facts.magic = super_block.member::<u64>(block, Member::SbMagic) as u32;
+pub(crate) fn describe(record: &Record, opened: &Opened) {
+    describe_inode(record, opened.inode, opened.mount);
+}
+
+/// Writes the facts of an inode, if there is one, that is seen through a `struct vfsmount`.
+#[inline(always)]
+pub(crate) fn describe_inode(record: &Record, inode: Kptr, mount: Kptr) {
+    if !inode.is_null() {
+        rm_facts(record.index(), inode as u64, mount as u64);
+    }
+}
+
+/// A global function: the stack is shared by a program and all that it calls, and this one gives
+/// its part back. Every body that has facts starts with them.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_facts(index: u32, inode: u64, mount: u64) -> u64 {
+    let Some(slot) = SCRATCH.get_ptr_mut(index) else { return 0 };
+    let record = Record::of(slot, index);
+    let facts: &mut FileFacts = record.body();
+    let at = inode as Kptr;
+    // Not on the stack, where it would not fit beside what the callers have; the path, for which
+    // this memory is, is put together later.
+    let Some(place) = PATHS.get_ptr_mut(index) else { return 0 };
+    let place: *mut BlockBytes = place.cast();
+    // SAFETY: map memory that belongs to the claimed slot, larger than a block.
+    let block = unsafe { Block::read(place, at) };
+    let super_block: Kptr = block.member(at, Member::InodeSb);
+    facts.inode = block.member(at, Member::InodeIno);
+    facts.mode = u32::from(block.member::<u16>(at, Member::InodeMode));
+    facts.links = block.member(at, Member::InodeNlink);
+    facts.uid = block.member(at, Member::InodeUid);
+    // SAFETY: as above; the block of the inode is not used any more.
+    let block = unsafe { Block::read(place, super_block) };
+    facts.device = block.member(super_block, Member::SbDev);
+    facts.magic = block.member::<u64>(super_block, Member::SbMagic) as u32;
     facts.flags = 0;
-    if facts.magic == OVERLAYFS_MAGIC && in_upper_layer(opened.inode) {
+    if facts.magic == OVERLAYFS_MAGIC && in_upper_layer(at) {
         facts.flags |= file_flags::UPPER;
     }
     // Only such mounts have these: their files never had a directory.
     if facts.magic == TMPFS_MAGIC || facts.magic == HUGETLBFS_MAGIC {
-        let mount_flags: u32 = raw(opened.mount.wrapping_add(offset(Member::VfsmountFlags)));
-        if mount_flags & MNT_INTERNAL != 0 {
+        let flags = (mount as Kptr).wrapping_add(offset(Member::VfsmountFlags));
+        if raw::<u32>(flags) & MNT_INTERNAL != 0 {
             facts.flags |= file_flags::INTERNAL_MOUNT;
         }
     }
+    0
 }
 
 /// Whether an overlayfs inode has a dentry in the upper layer: it was created there, or copied up.

@@ -7,11 +7,14 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod act;
 mod args;
 mod attempt;
+mod call;
 mod count;
 mod env;
 mod file;
+mod filter;
 mod hooks;
 mod maps;
 mod open_call;
@@ -20,6 +23,7 @@ mod own;
 mod path;
 mod read;
 mod record;
+mod seen;
 mod socket;
 mod task;
 mod uring;

@@ -2,10 +2,16 @@
 
 use aya_ebpf::{
     Global,
+    bindings::BPF_F_NO_PREALLOC,
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, ProgramArray, RingBuf},
 };
-use monitor_common::{Header, Member, Socket, counter, limits, settings};
+use monitor_common::{
+    CallSpec, Header, Member, Program, RecordKind, Socket, counter,
+    filter::{NameKey, PathKey},
+    limits::{self, CALL_NUMBERS},
+    settings,
+};
 
 /// Bytes of the fixed part of a socket record, kept until the connection's fate is known.
 pub(crate) const SOCKET_RECORD_BYTES: usize = size_of::<Header>() + size_of::<Socket>();
@@ -62,6 +68,50 @@ pub(crate) static REPEATS: LruHashMap<[u64; 4], [u64; 2]> =
 #[map]
 pub(crate) static LAST_SENT: PerCpuArray<[u64; 6]> = PerCpuArray::with_max_entries(1, 0);
 
+/// The kinds that are asked for, one bit each: for programs that see several.
+#[map]
+pub(crate) static WANTED: Array<u64> = Array::with_max_entries(1, 0);
+
+/// By number of a system call, in any of its numberings: the place of its program, 0 is none.
+#[map]
+pub(crate) static CALL_TABLE: Array<[u8; CALL_NUMBERS]> = Array::with_max_entries(1, 0);
+
+/// The programs that the one on `sys_exit` leads to.
+#[map]
+pub(crate) static CALL_PROGRAMS: ProgramArray = ProgramArray::with_max_entries(8, 0);
+
+/// What each call does: first by the numbers of the machine, then by those of its 32-bit calls.
+#[map]
+pub(crate) static CALL_SPECS: Array<CallSpec> = Array::with_max_entries(2 * CALL_NUMBERS as u32, 0);
+
+/// The number of the filter in use, and the kinds that it is for.
+#[map]
+pub(crate) static FILTER: Array<[u64; 2]> = Array::with_max_entries(1, 0);
+
+/// Starts of paths, and the kinds that a rule asks for there.
+#[map]
+pub(crate) static FILTER_PATHS: LpmTrie<PathKey, u64> =
+    LpmTrie::with_max_entries(limits::FILTER_ENTRIES, BPF_F_NO_PREALLOC);
+
+/// Names of files, and the kinds that a rule asks for.
+#[map]
+pub(crate) static FILTER_NAMES: HashMap<NameKey, u64> =
+    HashMap::with_max_entries(limits::FILTER_ENTRIES, BPF_F_NO_PREALLOC);
+
+/// Directories: when they were looked at, and the kinds that are not asked for of files in them.
+/// The oldest goes first.
+#[map]
+pub(crate) static FILTER_DIRS: LruHashMap<[u64; 4], [u64; 2]> =
+    LruHashMap::with_max_entries(limits::FILTER_DIRECTORIES, 0);
+
+/// Addresses of the kernel's `rename_lock` and `mount_lock`.
+#[unsafe(no_mangle)]
+static SEQUENCES: Global<[u64; 2]> = Global::new([0; 2]);
+
+/// How many arguments the function has that a program is attached to.
+#[unsafe(no_mangle)]
+static ARITY: Global<[u8; Program::COUNT]> = Global::new([0; Program::COUNT]);
+
 /// Offsets of kernel struct members, see [`Member`].
 #[unsafe(no_mangle)]
 static OFFSETS: Global<[u32; Member::COUNT]> = Global::new([0; Member::COUNT]);
@@ -112,4 +162,36 @@ pub(crate) fn floor() -> bool {
 pub(crate) fn cgroup_v1_subsystem() -> Option<usize> {
     let index = CGROUP_V1_SUBSYSTEM.load();
     if index == settings::NO_V1 { None } else { Some(index as usize) }
+}
+
+/// How many arguments the function has that a program is attached to: behind them stands its
+/// result. A constant to the verifier.
+#[inline(always)]
+pub(crate) fn arity(program: Program) -> u8 {
+    let arity = (&raw const ARITY).cast::<u8>();
+    // SAFETY: as in `offset`; a program is below the array's length.
+    unsafe { arity.wrapping_add(program as usize).read_volatile() }
+}
+
+/// Whether a kind is asked for.
+#[inline(always)]
+pub(crate) fn is_wanted(kind: RecordKind) -> bool {
+    is_wanted_number(kind as u32)
+}
+
+/// As [`is_wanted`], by the number of the kind; one that is no kind is not.
+#[inline(always)]
+pub(crate) fn is_wanted_number(kind: u32) -> bool {
+    kind < u64::BITS && WANTED.get(0).is_some_and(|wanted| *wanted >> kind & 1 != 0)
+}
+
+/// Addresses of the kernel's `rename_lock` and `mount_lock`; zeros where they are not known.
+#[inline(always)]
+pub(crate) fn sequences() -> [u64; 2] {
+    let addresses = (&raw const SEQUENCES).cast::<u64>();
+    // SAFETY: as in `offset`; the first of two words.
+    let renames = unsafe { addresses.read_volatile() };
+    // SAFETY: as above; the second.
+    let mounts = unsafe { addresses.wrapping_add(1).read_volatile() };
+    [renames, mounts]
 }

@@ -3,11 +3,10 @@
 use monitor_common::Member;
 
 use crate::{
-    maps::has,
+    call::is_compat,
     read::{self, Kptr, member},
 };
 
-const TS_COMPAT: u32 = 2;
 const O_CREAT_WRONLY_TRUNC: u32 = 0x241;
 
 /// An open as the process asked for it.
@@ -18,12 +17,6 @@ pub(crate) struct Call {
     pub(crate) how: u64,
     /// User address of the name; 0 for a handle.
     pub(crate) name: u64,
-}
-
-/// Whether a call number is one of the family, in either of its two numberings.
-#[inline(always)]
-pub(crate) fn is_open(number: u64) -> bool {
-    matches!(number & 0xbfff_ffff, 2 | 85 | 257 | 304 | 437 | 5 | 8 | 295 | 342)
 }
 
 #[inline(always)]
@@ -45,8 +38,7 @@ pub(crate) fn decode(registers: Kptr, number: u64, process: Kptr) -> Option<Call
             _ => None,
         };
     }
-    // Bit 30 marks an x32 call, which has the numbers of the 64-bit ones.
-    match number & 0xbfff_ffff {
+    match number {
         2 => Some(call(second as u32, first)),
         85 => Some(call(O_CREAT_WRONLY_TRUNC, first)),
         257 => Some(call(third as u32, second)),
@@ -64,12 +56,6 @@ fn call(flags: u32, name: u64) -> Call {
 #[inline(always)]
 fn register(registers: Kptr, which: Member) -> u64 {
     member::<true, _>(registers, which)
-}
-
-#[inline(always)]
-fn is_compat(process: Kptr) -> bool {
-    has(Member::TaskThreadInfoStatus)
-        && member::<true, u32>(process, Member::TaskThreadInfoStatus) & TS_COMPAT != 0
 }
 
 /// First member of the `struct open_how` in user memory.

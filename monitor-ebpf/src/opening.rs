@@ -1,27 +1,60 @@
 //! What the hooks of opens share: which opens change a file, and how an open is told of.
 
 use monitor_common::{
-    DropReason, FileFacts, FileOpen, Member,
+    DropReason, FileFacts, FileOpen, Member, RecordKind,
     limits::{CWD_BYTES, FIXED_BYTES, PATH_BYTES},
 };
 
 use crate::{
-    file::{self, Opened},
-    maps::offset,
+    file::{self, FMODE_CREATED, Opened},
+    maps::{is_wanted, offset},
     read::{Kptr, member, raw},
-    record::Record,
+    record::{Built, Record},
 };
 
 const FMODE_WRITE: u32 = 0x2;
-const FMODE_CREATED: u32 = 0x10_0000;
 
 /// Reading, writing or both.
 pub(crate) const O_ACCMODE: u32 = 0x3;
 const O_CREAT: u32 = 0x40;
 const O_TRUNC: u32 = 0x200;
-const O_PATH: u32 = 0x20_0000;
+/// Names a file without opening it.
+pub(crate) const O_PATH: u32 = 0x20_0000;
 
 const BEFORE_CWD: u64 = (FIXED_BYTES + PATH_BYTES) as u64;
+
+const EPERM: i64 = 1;
+const EACCES: i64 = 13;
+const EROFS: i64 = 30;
+const MAX_ERRNO: i64 = 4095;
+
+/// Whether a result says that the act was refused, and not that there was nothing to act on.
+#[inline(always)]
+pub(crate) fn is_refusal(result: i64) -> bool {
+    matches!(-result, EPERM | EACCES | EROFS)
+}
+
+/// Whether a result is an error.
+#[inline(always)]
+pub(crate) fn is_error(result: i64) -> bool {
+    (-MAX_ERRNO..0).contains(&result)
+}
+
+/// A descriptor, if the number is one.
+#[inline(always)]
+pub(crate) fn descriptor(number: u64) -> Option<u64> {
+    let number = number & 0xffff_ffff;
+    if number < 0x8000_0000 { Some(number) } else { None }
+}
+
+/// The kind that an open is, if it is asked for. A refused open for reading is told of where it
+/// was refused, and not where there was no such file: programs look in many places.
+#[inline(always)]
+pub(crate) fn kind(changes: bool, result: i64) -> Option<RecordKind> {
+    let kind = if changes { RecordKind::FileOpen } else { RecordKind::FileRead };
+    let silent = !changes && is_error(result) && !is_refusal(result);
+    if silent || !is_wanted(kind) { None } else { Some(kind) }
+}
 
 /// Whether flags ask for a change: writing, creating or truncating.
 #[inline(always)]
@@ -38,14 +71,25 @@ pub(crate) fn must_change(open_flags: u32) -> bool {
 
 /// The facts and the path of a file object.
 #[inline(always)]
-pub(crate) fn opened_file(record: &Record, opened: &Opened, asked: u32) -> Result<(), DropReason> {
+pub(crate) fn opened_file(
+    record: &Record,
+    opened: &Opened,
+    asked: u32,
+    built: Built,
+) -> Result<(), DropReason> {
     let body: &mut FileOpen = record.body();
-    file::describe(&mut body.file, opened);
+    // Before anything else uses the buffer that it is in.
+    body.path_len = if built == Built::No {
+        record.append_path::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(opened.path())
+    } else {
+        let cut = built == Built::Cut;
+        record.append_walked::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(cut)
+    };
+    file::describe(record, opened);
+    let body: &mut FileOpen = record.body();
     body.open_flags = opened.open_flags | asked;
-    body.created = u32::from(opened.mode & FMODE_CREATED != 0);
+    body.created = u32::from(opened.is_created());
     body.cwd_len = 0;
-    body.path_len =
-        record.append_path::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(opened.path());
     Ok(())
 }
 

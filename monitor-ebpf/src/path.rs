@@ -33,8 +33,14 @@ pub(crate) struct Buffer {
 /// and whether the path was cut: too long, too deep, or not connected to the root.
 #[inline(always)]
 pub(crate) fn build(slot: u32, of: Kptr) -> Option<(*mut Buffer, bool)> {
-    let buffer = PATHS.get_ptr_mut(slot)?;
     let [vfsmount, dentry] = both(of, Member::PathMnt, Member::PathDentry);
+    build_at(slot, vfsmount, dentry)
+}
+
+/// As [`build`], of a dentry that is seen through a `struct vfsmount`.
+#[inline(always)]
+pub(crate) fn build_at(slot: u32, vfsmount: u64, dentry: u64) -> Option<(*mut Buffer, bool)> {
+    let buffer = PATHS.get_ptr_mut(slot)?;
     set(dentry_of(buffer), dentry);
     set(mount_of(buffer), vfsmount.wrapping_sub(offset(Member::MountMnt) as u64));
     set_position(buffer, PATH_BYTES as u64);
@@ -150,7 +156,7 @@ pub(crate) fn built(buffer: *mut Buffer) -> (Kptr, u64) {
 
 /// Parent, name length and name of a dentry.
 #[inline(always)]
-fn entry(dentry: Kptr) -> (Kptr, u64, Kptr) {
+pub(crate) fn entry(dentry: Kptr) -> (Kptr, u64, Kptr) {
     // `struct qstr` is { u32 hash; u32 len; const char *name }. It follows `d_parent` in every
     // kernel so far, so that one read gets all three; the verifier drops the branch not taken.
     if offset(Member::DentryName) == offset(Member::DentryParent) + 8 {
@@ -189,13 +195,19 @@ fn prepend(buffer: *mut Buffer, length: u64, name: Kptr) -> bool {
 }
 
 #[inline(always)]
-fn position(buffer: *mut Buffer) -> u64 {
+pub(crate) fn position(buffer: *mut Buffer) -> u64 {
     get(cursor(buffer))
 }
 
 #[inline(always)]
 fn set_position(buffer: *mut Buffer, position: u64) {
     set(cursor(buffer), position);
+}
+
+/// The first bytes of a buffer, which are free until a long path is put together there.
+#[inline(always)]
+pub(crate) fn front(buffer: *mut Buffer) -> *mut u8 {
+    bytes(buffer)
 }
 
 #[inline(always)]
@@ -229,7 +241,7 @@ fn mount_of(buffer: *mut Buffer) -> *mut u64 {
 }
 
 #[inline(always)]
-fn bytes(buffer: *mut Buffer) -> *mut u8 {
+pub(crate) fn bytes(buffer: *mut Buffer) -> *mut u8 {
     // SAFETY: only the address is taken.
     unsafe { (&raw mut (*buffer).bytes).cast() }
 }

@@ -21,21 +21,30 @@ impl Plain for [u8; 16] {}
 impl Plain for [u32; 2] {}
 impl Plain for [u64; 2] {}
 impl Plain for [u64; 3] {}
-impl Plain for Block {}
 
-/// The first bytes of a kernel struct, read with one call.
+/// The first bytes of a kernel struct, read with one call into a place that the caller has.
 #[derive(Clone, Copy)]
-#[repr(C, align(8))]
-pub(crate) struct Block([u8; BLOCK_BYTES]);
+pub(crate) struct Block(*const u8);
+
+/// Room for a block.
+pub(crate) type BlockBytes = [u64; BLOCK_BYTES / 8];
 
 /// Enough for what is asked of files, inodes and super blocks; the stack has 512 bytes in all.
 const BLOCK_BYTES: usize = 104;
 
 impl Block {
-    /// Reads the start of the struct at `base`.
+    /// Reads the start of the struct at `base`; zeros where it cannot be read.
+    ///
+    /// # Safety
+    /// `place` must be valid for as long as the block is used, and read through it alone.
     #[inline(always)]
-    pub(crate) fn read(base: Kptr) -> Self {
-        raw(base)
+    pub(crate) unsafe fn read(place: *mut BlockBytes, base: Kptr) -> Self {
+        // SAFETY: the place has exactly that size; the helper checks the source and leaves zeros
+        // behind on a fault.
+        unsafe {
+            bpf_probe_read_kernel(place.cast(), BLOCK_BYTES as u32, base.cast());
+        }
+        Self(place.cast())
     }
 
     /// A member of the struct; read by itself where it is not in the block.
@@ -47,7 +56,7 @@ impl Block {
         }
         // SAFETY: the value lies within the block, and any bytes are a valid `Plain`; kernel
         // structs keep their members aligned.
-        unsafe { self.0.as_ptr().wrapping_add(at).cast::<T>().read_volatile() }
+        unsafe { self.0.wrapping_add(at).cast::<T>().read_volatile() }
     }
 }
 
@@ -105,6 +114,18 @@ pub(crate) unsafe fn copy_kernel(destination: *mut u8, len: u64, source: Kptr) -
 pub(crate) unsafe fn copy_user(destination: *mut u8, len: u64, source: u64) -> bool {
     // SAFETY: the caller vouches for the destination, the helper checks the source.
     unsafe { bpf_probe_read_user(destination.cast(), len as u32, source as *const _) == 0 }
+}
+
+/// A pointer that the verifier takes for a plain number: it can be calculated with.
+#[inline(always)]
+pub(crate) fn plain(pointer: Kptr) -> Kptr {
+    let mut copy = pointer as u64;
+    // SAFETY: the bytes of a local, copied onto themselves by a helper that the verifier takes to
+    // have written any number there.
+    unsafe {
+        bpf_probe_read_kernel((&raw mut copy).cast(), 8, (&raw const copy).cast());
+    }
+    copy as Kptr
 }
 
 /// `value`, about which the compiler forgets all it knew: what is checked afterwards is checked

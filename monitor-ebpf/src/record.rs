@@ -54,12 +54,38 @@ pub(crate) fn send<const TYPED: bool>(
         return count::dropped(kind, DropReason::ScratchExhausted, task::cgroup::<TYPED>(task));
     };
     record.start::<TYPED>(kind, program, task);
-    match fill(&record).and_then(|()| record.submit()) {
-        Ok(()) => count::add(counter::submitted(kind)),
-        Err(reason) => {
-            let header = record.header();
-            count::dropped(kind, reason, (header.cgroup_id, header.cgroup_hierarchy));
-        }
+    record.fill_and_submit(kind, fill);
+    record.release();
+}
+
+/// What the filter left behind of the path of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Built {
+    /// It is still to be put together.
+    No,
+    /// It is in the buffer of the slot.
+    Whole,
+    /// It is there, and was cut.
+    Cut,
+}
+
+/// As [`send`], of an act that is told of only where `admits` says so, which may use the slot.
+#[inline(always)]
+pub(crate) fn send_if<const TYPED: bool>(
+    kind: RecordKind,
+    program: Program,
+    task: Kptr,
+    admits: impl FnOnce(u32) -> Option<Built>,
+    fill: impl FnOnce(&Record, Built) -> Result<(), DropReason>,
+) {
+    let Some(record) = Record::claim() else {
+        count::add(counter::attempted(kind));
+        return count::dropped(kind, DropReason::ScratchExhausted, task::cgroup::<TYPED>(task));
+    };
+    if let Some(built) = admits(record.index) {
+        count::add(counter::attempted(kind));
+        record.start::<TYPED>(kind, program, task);
+        record.fill_and_submit(kind, |record| fill(record, built));
     }
     record.release();
 }
@@ -72,6 +98,21 @@ impl Record {
     #[inline(always)]
     pub(crate) fn of(slot: *mut Slot, index: u32) -> Self {
         Self { slot, index }
+    }
+
+    #[inline(always)]
+    fn fill_and_submit(
+        &self,
+        kind: RecordKind,
+        fill: impl FnOnce(&Self) -> Result<(), DropReason>,
+    ) {
+        match fill(self).and_then(|()| self.submit()) {
+            Ok(()) => count::add(counter::submitted(kind)),
+            Err(reason) => {
+                let header = self.header();
+                count::dropped(kind, reason, (header.cgroup_id, header.cgroup_hierarchy));
+            }
+        }
     }
 
     /// Takes a slot that no interrupted program is using.
@@ -107,6 +148,18 @@ impl Record {
     /// Writes the header and places the end behind the fixed body.
     #[inline(always)]
     pub(crate) fn start<const TYPED: bool>(&self, kind: RecordKind, program: Program, task: Kptr) {
+        self.start_number::<TYPED>(kind as u32, kind.body_bytes(), program as u32, task);
+    }
+
+    /// As [`Record::start`], by the numbers of kind and program.
+    #[inline(always)]
+    pub(crate) fn start_number<const TYPED: bool>(
+        &self,
+        kind: u32,
+        body_bytes: usize,
+        program: u32,
+        task: Kptr,
+    ) {
         // SAFETY: the slot is ours; nobody else reads or writes `sequence`.
         let sequence = unsafe { &mut (*self.slot).sequence };
         *sequence += 1;
@@ -114,7 +167,7 @@ impl Record {
         header.kind = kind as u16;
         header.origin = monitor_common::header::origin::KERNEL_OBJECT;
         header.flags = 0;
-        header.program = program as u32;
+        header.program = program;
         header.sequence = *sequence;
         // SAFETY: a helper without arguments.
         let cpu = unsafe { bpf_get_smp_processor_id() };
@@ -122,7 +175,7 @@ impl Record {
         // SAFETY: a helper without arguments.
         header.boottime_ns = unsafe { bpf_ktime_get_boot_ns() };
         task::describe::<TYPED>(header, task);
-        self.set_end((size_of::<Header>() + kind.body_bytes()) as u64);
+        self.set_end((size_of::<Header>() + body_bytes) as u64);
     }
 
     /// Which of the CPU's slots this is.
@@ -206,7 +259,34 @@ impl Record {
     /// Returns the length of the section.
     #[inline(always)]
     pub(crate) fn append_path<const BEFORE: u64, const MAX: u64>(&self, of: Kptr) -> u32 {
-        let Some((buffer, cut)) = path::build(self.index, of) else { return 0 };
+        let built = path::build(self.index, of);
+        self.append_built::<BEFORE, MAX>(built)
+    }
+
+    /// As [`Record::append_path`], of a dentry that is seen through a `struct vfsmount`.
+    #[inline(always)]
+    pub(crate) fn append_dentry<const BEFORE: u64, const MAX: u64>(
+        &self,
+        vfsmount: Kptr,
+        dentry: Kptr,
+    ) -> u32 {
+        let built = path::build_at(self.index, vfsmount as u64, dentry as u64);
+        self.append_built::<BEFORE, MAX>(built)
+    }
+
+    /// Appends the path that is in the buffer of the slot.
+    #[inline(always)]
+    pub(crate) fn append_walked<const BEFORE: u64, const MAX: u64>(&self, cut: bool) -> u32 {
+        let buffer = crate::maps::PATHS.get_ptr_mut(self.index);
+        self.append_built::<BEFORE, MAX>(buffer.map(|buffer| (buffer, cut)))
+    }
+
+    #[inline(always)]
+    fn append_built<const BEFORE: u64, const MAX: u64>(
+        &self,
+        built: Option<(*mut path::Buffer, bool)>,
+    ) -> u32 {
+        let Some((buffer, cut)) = built else { return 0 };
         if cut {
             self.header().flags |= monitor_common::header::flags::PATH_TRUNCATED;
             count::add(counter::PATH_TRUNCATED);
@@ -319,7 +399,7 @@ impl Record {
 
     /// Sends the record; wakes the reader if it sleeps.
     #[inline(always)]
-    fn submit(&self) -> Result<(), DropReason> {
+    pub(crate) fn submit(&self) -> Result<(), DropReason> {
         let length = self.finish();
         let wakeup = wakeup();
         // SAFETY: the slot has `RECORD_BYTES` bytes and `length` is at most that.

@@ -17,11 +17,40 @@ pub(crate) const AF_INET: u16 = 2;
 /// IPv6.
 pub(crate) const AF_INET6: u16 = 10;
 
+/// Messages to the kernel.
+pub(crate) const AF_NETLINK: u16 = 16;
+
 /// A connected byte stream.
 pub(crate) const SOCK_STREAM: u16 = 1;
+/// Packets with their IP headers.
+pub(crate) const SOCK_RAW: u16 = 3;
+/// Packets as the device sees them, the old way.
+pub(crate) const SOCK_PACKET: u16 = 10;
+
+const S_IFMT: u16 = 0xf000;
+const S_IFSOCK: u16 = 0xc000;
 
 /// Transmission Control Protocol.
 pub(crate) const IPPROTO_TCP: u16 = 6;
+
+/// Whether a socket is of the internet families.
+#[inline(always)]
+pub(crate) fn is_ip(sock: Kptr) -> bool {
+    matches!(raw::<u16>(sock.wrapping_add(offset(Member::SockFamily))), AF_INET | AF_INET6)
+}
+
+/// The socket behind an open file, if it is one.
+#[inline(always)]
+pub(crate) fn of_file(opened: Kptr) -> Option<Kptr> {
+    let inode: Kptr = raw(opened.wrapping_add(offset(Member::FileInode)));
+    let mode: u16 = raw(inode.wrapping_add(offset(Member::InodeMode)));
+    if mode & S_IFMT != S_IFSOCK {
+        return None;
+    }
+    let socket: Kptr = raw(opened.wrapping_add(offset(Member::FilePrivateData)));
+    let sock: Kptr = raw(socket.wrapping_add(offset(Member::SocketSk)));
+    if sock.is_null() { None } else { Some(sock) }
+}
 
 /// Writes what the socket itself knows: its type, protocol and own address.
 #[inline(always)]
@@ -33,7 +62,7 @@ pub(crate) fn describe(body: &mut Socket, sock: Kptr) {
     body.socket_type = raw(sock.wrapping_add(offset(Member::SockType)));
     body.unix_len = 0;
     body._reserved = 0;
-    body._reserved2 = 0;
+    body.descriptor = 0;
     body.source = [0; 16];
     body.destination = [0; 16];
     body.source_port = 0;

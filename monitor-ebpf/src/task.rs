@@ -75,6 +75,13 @@ pub(crate) fn cgroup_id<const TYPED: bool>(cgroup: Kptr) -> u64 {
     member::<TYPED, _>(node, Member::KernfsNodeId)
 }
 
+/// The task's mount namespace, to compare with others.
+#[inline(always)]
+pub(crate) fn mount_namespace(task: Kptr) -> Kptr {
+    let proxy: Kptr = member::<false, _>(task, Member::TaskNsproxy);
+    member::<false, _>(proxy, Member::NsproxyMntNs)
+}
+
 /// Process id in the task's own pid namespace.
 #[inline(always)]
 pub(crate) fn namespace_pid<const TYPED: bool>(task: Kptr) -> u32 {

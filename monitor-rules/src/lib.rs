@@ -44,6 +44,7 @@
 //!     types: &[("execve", EXEC)],
 //!     partly: &[],
 //!     both_ends: &[],
+//!     by_kind: &[],
 //!     always: &[],
 //!     dotted: &[],
 //!     untyped: &[],
@@ -101,6 +102,7 @@ mod term;
 
 mod aggregate;
 mod matching;
+mod needs;
 mod time;
 mod windows;
 
@@ -139,13 +141,14 @@ pub use exception::RuleException;
 pub use explain::{Explained, Part};
 pub use indicators::ReadValues;
 pub use kind::KindSet;
-pub use matching::{Doubt, Finding, Scratch};
+pub use matching::{Doubt, Finding, Pattern, Scratch};
 pub use mutate::{Mutant, mutants};
+pub use needs::Needs;
 pub use outline::Outline;
 pub use priority::Priority;
 pub use rule::{About, Mode, Rate, Rule};
 pub use ruleset::{Loaded, Match, Outcome, RuleSet};
-pub use schema::{Arg, ArgRule, Field, Get, GetMembers, Key, Schema, Type};
+pub use schema::{Arg, ArgRule, Field, Get, GetMembers, Key, Schema, Type, ValueOfKind};
 pub use source::RuleFile;
 pub use suggest::nearest;
 pub use template::Template;

@@ -160,6 +160,9 @@ pub struct Field<E: ?Sized + 'static> {
     pub get: Get<E>,
 }
 
+/// The value that a field has in every event of a kind, by the number of the kind.
+pub type ValueOfKind = fn(u8) -> Value<'static>;
+
 /// Everything that rules can speak of.
 pub struct Schema<E: ?Sized + 'static> {
     /// The fields, in the order of the reference.
@@ -183,6 +186,10 @@ pub struct Schema<E: ?Sized + 'static> {
     /// Fields that stand for both ends of something: `!=` holds if neither end is equal, where for
     /// other fields with several values it holds if any one differs.
     pub both_ends: &'static [&'static str],
+    /// Fields whose value is told by the kind alone: checks of one become sets of kinds, as those
+    /// of [`Schema::type_field`] do, so that a rule which asks for one value asks for no kind that
+    /// has another.
+    pub by_kind: &'static [(&'static str, ValueOfKind)],
     /// Text fields that have the same value in every event, with that value: what compares one
     /// with something else never holds.
     pub always: &'static [(&'static str, &'static str)],
@@ -224,6 +231,9 @@ impl<E: ?Sized> Schema<E> {
         }
         for name in self.both_ends.iter().filter(|name| !seen.contains_key(**name)) {
             found.push(format!("`{name}`, which has two ends, is not a field"));
+        }
+        for (name, _) in self.by_kind.iter().filter(|(name, _)| !seen.contains_key(name)) {
+            found.push(format!("`{name}`, which the kind tells, is not a field"));
         }
         for (name, _) in self.always {
             if !self.field(name).is_some_and(|field| field.ty == Type::Str) {

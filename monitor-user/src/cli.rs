@@ -86,6 +86,8 @@ pub enum Hooks {
     Auto,
     /// fentry and fexit: see most
     Fentry,
+    /// kprobes: what became of an act is not seen
+    Kprobe,
     /// Neither trampolines nor kprobes: works everywhere
     Fallback,
 }

@@ -75,8 +75,10 @@ keys! {
         pub process_table_bytes: Option<usize> = "67108864",
         /// Seconds between heartbeats.
         pub heartbeat_seconds: Option<u64> = "30",
-        /// Which hooks may be used: `auto`, `fentry` or `fallback`.
+        /// Which hooks may be used: `auto`, `fentry`, `kprobe` or `fallback`.
         pub hooks: Option<String> = "\"auto\"",
+        /// Whether the kernel leaves out opens of files that no rule is about.
+        pub kernel_filter: Option<bool> = "true",
         /// Environment variables that are kept; a final `*` stands for anything.
         pub env_keys: Option<Vec<String>> = "[\"LD_*\", \"PATH\"]",
         /// Where container runtimes keep their state; without this key containerd's usual place.
@@ -152,6 +154,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// Which hooks may be used.
     pub hooks: Choice,
+    /// Whether the kernel leaves out opens of files that no rule is about.
+    pub kernel_filter: bool,
     /// Environment variables that are kept.
     pub env_keys: Vec<String>,
     /// Where container runtimes keep their state.
@@ -274,6 +278,7 @@ impl Config {
                 limits::HEARTBEAT_RANGE,
             )?),
             hooks: hooks(raw.hooks.as_deref().unwrap_or("auto"))?,
+            kernel_filter: raw.kernel_filter.unwrap_or(true),
             env_keys: raw.env_keys.unwrap_or_else(|| limits::ENV_KEYS.map(str::to_owned).to_vec()),
             runtime_roots: if roots.is_empty() { vec![RuntimeRoot::containerd()] } else { roots },
             sinks: sinks::sinks(raw.sinks)?,
@@ -308,7 +313,8 @@ fn hooks(name: &str) -> Result<Choice, Wrong> {
     match name {
         "auto" => Ok(Choice::Auto),
         "fentry" => Ok(Choice::Only(Backend::Fentry)),
+        "kprobe" => Ok(Choice::Only(Backend::Kprobe)),
         "fallback" => Ok(Choice::Only(Backend::Fallback)),
-        other => wrong("hooks", format!("`{other}` is none of auto, fentry, fallback")),
+        other => wrong("hooks", format!("`{other}` is none of auto, fentry, kprobe, fallback")),
     }
 }

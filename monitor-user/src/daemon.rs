@@ -14,7 +14,7 @@ use crate::{
     },
     enrich::{Enricher, container::Lookup},
     env::EnvKeys,
-    event::Event,
+    event::{Action, Event},
     judge::{Judge, RuleTally},
     limits::{CONTROL_CLIENTS, LOSSES_SHOWN, RULES_SHOWN},
     line::{Input, Line, LineStats, Outlet},
@@ -22,7 +22,7 @@ use crate::{
     logging::{count, say},
     raw_event::CgroupKey,
     reload::Reloader,
-    rules::Rules,
+    rules::{Rules, filter::PathFilter},
 };
 
 /// Where documents go, with counters to tell of.
@@ -37,6 +37,17 @@ impl CountedOutlet for crate::sink::Fanout {
     }
 }
 
+/// What stays the same when the rules are changed.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Kinds of event that are wanted whatever the rules.
+    pub kinds: KindSet,
+    /// Environment variables that are kept whatever the rules.
+    pub env_keys: EnvKeys,
+    /// Whether the kernel leaves out what no rule is about.
+    pub filters: bool,
+}
+
 /// The line, and what happens by the clock.
 pub struct Daemon<O: Outlet> {
     line: Line<O>,
@@ -45,10 +56,8 @@ pub struct Daemon<O: Outlet> {
     next_ns: u64,
     sequence: u64,
     end_ns: Option<u64>,
-    /// Kinds of event that are wanted whatever the rules.
-    kinds: KindSet,
-    /// Environment variables that are kept whatever the rules, and where new rules come from.
-    reload: Option<(EnvKeys, Reloader)>,
+    /// What stays whatever the rules, and where new rules come from.
+    reload: Option<(Kept, Reloader)>,
     findings: u64,
     control: Option<Control>,
 }
@@ -63,18 +72,15 @@ impl<O: CountedOutlet> Daemon<O> {
             next_ns: 0,
             sequence: 0,
             end_ns,
-            kinds: KindSet::EMPTY,
             reload: None,
             findings: 0,
             control: None,
         }
     }
 
-    /// Reads rules again with `reload` whenever the bell asks for it. `kinds` are seen and
-    /// `env_keys` kept whatever the rules say.
-    pub fn reload_with(&mut self, kinds: KindSet, env_keys: EnvKeys, reload: Reloader) {
-        self.kinds = kinds;
-        self.reload = Some((env_keys, reload));
+    /// Reads rules again with `reload` whenever the bell asks for it.
+    pub fn reload_with(&mut self, kept: Kept, reload: Reloader) {
+        self.reload = Some((kept, reload));
     }
 
     /// Does what is asked for over a control socket.
@@ -114,14 +120,18 @@ impl<O: CountedOutlet> Daemon<O> {
 
     /// Swaps the rules between two events, and attaches the hooks that the new ones need.
     fn set_rules(&mut self, rules: Arc<Rules>, live: &mut Live) {
-        let Some((configured, _)) = &self.reload else { return };
-        let env_keys = configured.and(crate::rules::env_keys(&rules));
+        let Some((kept, _)) = &self.reload else { return };
+        let env_keys = kept.env_keys.and(crate::rules::env_keys(&rules));
+        let kinds = record_kinds(rules.kinds().union(kept.kinds));
+        let filter = if kept.filters { PathFilter::of(&rules) } else { PathFilter::default() };
         if let Err(error) = live.keep_env(&env_keys) {
             let error = anyhow::Error::from(error);
             self.find(finding::HOOKS_REFUSED, format!("variables are not asked for: {error:#}"));
         }
         self.line.keep_env(env_keys);
-        if let Err(error) = live.set_kinds(&record_kinds(rules.kinds().union(self.kinds))) {
+        // The filter comes last: till then more is told of than is asked for.
+        let watched = live.set_kinds(&kinds).and_then(|()| live.set_filter(&filter));
+        if let Err(error) = watched {
             self.find(finding::HOOKS_REFUSED, format!("{:#}", anyhow::Error::from(error)));
         }
         self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();
@@ -267,17 +277,12 @@ fn rule_states(judge: &Judge, now_ns: i64) -> Vec<RuleState> {
 /// The kinds of record that carry the kinds of event of a set.
 #[must_use]
 pub fn record_kinds(events: KindSet) -> Vec<RecordKind> {
-    // In the order of `Action::KINDS`.
-    let kinds = [
-        RecordKind::Exec,
-        RecordKind::Fork,
-        RecordKind::Exit,
-        RecordKind::Connect,
-        RecordKind::Send,
-        RecordKind::FileOpen,
-    ];
-    let wanted = |(number, kind): (u8, RecordKind)| events.contains(number).then_some(kind);
-    (0..).zip(kinds).filter_map(wanted).collect()
+    // A kind of event has the name of the record that carries it.
+    let names: Vec<&str> = events
+        .iter()
+        .filter_map(|number| Action::KINDS.get(usize::from(number)).copied())
+        .collect();
+    RecordKind::ALL.into_iter().filter(|kind| names.contains(&kind.name())).collect()
 }
 
 /// Records of the kernel that came through, seeds left out.
@@ -302,6 +307,7 @@ pub fn kernel_counters(heartbeat: &mut Heartbeat, reading: &Reading) {
             attempted: reading.attempted(kind),
             submitted: reading.submitted(kind),
             collapsed: reading.collapsed(kind),
+            filtered: reading.filtered(kind),
             dropped: DropReason::ALL
                 .iter()
                 .map(|reason| (reason.name(), reading.dropped(kind, *reason)))
@@ -336,7 +342,7 @@ pub fn hooks(live: &Live) -> Vec<HookState> {
             .iter()
             .flat_map(|chosen| &chosen.programs)
             .map(|(program, _)| ProgramState {
-                attach: crate::bpf::hooks::attach_point(*program).label(),
+                attach: crate::bpf::attach_point::attach_point(*program).label(),
                 cost: live.object().run_stats(*program),
             })
             .collect(),

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+pub use crate::act::Act;
+use crate::act::{self, ActKind};
 use crate::env::EnvKeys;
 pub use crate::raw_event::{
     CgroupKey, Credentials, EventId, FileFacts, Namespaces, Origin, Outcome, ProcessKey, Stdio,
@@ -75,11 +77,29 @@ pub enum Action {
     Send(SocketAct),
     /// A file was opened for writing, or tried to be.
     FileOpen(FileAct),
+    /// A file was opened for reading alone, or tried to be.
+    FileRead(FileAct),
+    /// A connection was accepted: the process is the server, the destination.
+    Accept(SocketAct),
+    /// A socket began to wait for connections at the destination.
+    Listen(SocketAct),
+    /// A socket was given an address of its own, the destination.
+    Bind(SocketAct),
+    /// A socket became a standard stream.
+    Dup {
+        /// The socket; the process's end is the source.
+        socket: SocketAct,
+        /// The stream: 0, 1 or 2.
+        descriptor: u32,
+    },
+    /// Another act.
+    Act(Act),
 }
 
 impl Action {
     /// Names of the kinds, by [`Action::kind`].
-    pub const KINDS: [&'static str; 6] = ["exec", "fork", "exit", "connect", "send", "file_open"];
+    pub const KINDS: [&'static str; FIRST_ACT as usize + ActKind::NAMES.len()] =
+        act::names_after(FIRST);
 
     /// Number of the kind of act.
     #[must_use]
@@ -91,9 +111,82 @@ impl Action {
             Self::Connect(_) => 3,
             Self::Send(_) => 4,
             Self::FileOpen(_) => 5,
+            Self::FileRead(_) => 6,
+            Self::Accept(_) => 7,
+            Self::Listen(_) => 8,
+            Self::Bind(_) => 9,
+            Self::Dup { .. } => 10,
+            Self::Act(act) => FIRST_ACT + act.kind.number(),
+        }
+    }
+
+    /// The socket that was acted on.
+    #[must_use]
+    pub const fn socket(&self) -> Option<&SocketAct> {
+        match self {
+            Self::Connect(act)
+            | Self::Send(act)
+            | Self::Accept(act)
+            | Self::Listen(act)
+            | Self::Bind(act)
+            | Self::Dup { socket: act, .. } => Some(act),
+            _ => None,
+        }
+    }
+
+    /// The file that was opened.
+    #[must_use]
+    pub const fn open(&self) -> Option<&FileAct> {
+        match self {
+            Self::FileOpen(act) | Self::FileRead(act) => Some(act),
+            _ => None,
+        }
+    }
+
+    /// Bytes of the texts that it holds.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let optional = |text: &Option<Box<[u8]>>| text.as_ref().map_or(0, |text| text.len());
+        if let Some(SocketAct { destination: Address::Unix(path), .. }) = self.socket() {
+            return path.len();
+        }
+        match self {
+            Self::FileOpen(act) | Self::FileRead(act) => act.path.len() + optional(&act.name),
+            Self::Act(act) => {
+                let names = optional(&act.name) + optional(&act.other_name);
+                act.path.len() + act.other.len() + act.text.len() + names
+            }
+            _ => 0,
+        }
+    }
+
+    /// The act, if it is one of those.
+    #[must_use]
+    pub const fn act(&self) -> Option<&Act> {
+        match self {
+            Self::Act(act) => Some(act),
+            _ => None,
         }
     }
 }
+
+/// Names of the kinds before those of [`ActKind`].
+const FIRST: [&str; FIRST_ACT as usize] = [
+    "exec",
+    "fork",
+    "exit",
+    "connect",
+    "send",
+    "file_open",
+    "file_read",
+    "accept",
+    "listen",
+    "bind",
+    "dup",
+];
+
+/// Number of the first [`ActKind`] among the kinds.
+pub const FIRST_ACT: u8 = 11;
 
 /// The two ends of a connection or datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@
 
 pub mod limits;
 
+pub mod act;
 pub mod alert;
 pub mod bpf;
 pub mod cli;
@@ -38,3 +39,4 @@ pub mod source;
 #[cfg(test)]
 #[path = "../tests/records/mod.rs"]
 mod records;
+pub mod words;

@@ -41,6 +41,24 @@ pub enum Input<'a> {
     Time(u64),
 }
 
+/// Numbers of events, in the order of [`Action::KINDS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventCounts(pub [u64; Action::KINDS.len()]);
+
+impl Default for EventCounts {
+    fn default() -> Self {
+        Self([0; Action::KINDS.len()])
+    }
+}
+
+impl EventCounts {
+    /// Events of every kind.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
 /// What happened on the line, for the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineStats {
@@ -51,7 +69,7 @@ pub struct LineStats {
     /// Records that were no record.
     pub decode_errors: u64,
     /// Events that came of the rest, by kind.
-    pub events: [u64; Action::KINDS.len()],
+    pub events: EventCounts,
     /// Records of an end that was told of before: two last threads can both be the last.
     pub repeated: u64,
     /// Events of the monitor's own canary, left out.
@@ -134,7 +152,7 @@ impl<O: Outlet> Line<O> {
     }
 
     fn event(&mut self, event: Box<Event>) {
-        if let Some(count) = self.stats.events.get_mut(usize::from(event.action.kind())) {
+        if let Some(count) = self.stats.events.0.get_mut(usize::from(event.action.kind())) {
             *count += 1;
         }
         if !self.own_pids.is_empty() && self.is_own(&event) {
@@ -344,8 +362,7 @@ impl<O: Outlet> Line<O> {
 pub(crate) fn size(event: &Event) -> usize {
     let held = match &event.action {
         Action::Exec { previous } => previous.as_ref().map_or(0, |it| process_table::size(it)),
-        Action::FileOpen(act) => act.path.len() + act.name.as_ref().map_or(0, |name| name.len()),
-        Action::Fork { .. } | Action::Exit { .. } | Action::Connect(_) | Action::Send(_) => 0,
+        other => other.text_bytes(),
     };
     size_of::<Event>() + process_table::size(&event.process) + held
 }

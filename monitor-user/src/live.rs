@@ -30,6 +30,7 @@ use crate::{
     instance::Instance,
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
+    rules::filter::PathFilter,
     source::seed,
 };
 
@@ -83,6 +84,8 @@ pub struct LiveOptions {
     pub runtime_roots: Vec<RuntimeRoot>,
     /// Environment variables that are kept.
     pub env_keys: EnvKeys,
+    /// Which opens are told of.
+    pub filter: PathFilter,
 }
 
 /// Ends the loop, or makes it look, from any thread.
@@ -159,6 +162,7 @@ impl Live {
         })?;
         object.set_own_pids(&instance.pids())?;
         object.set_env_keys(&options.env_keys)?;
+        object.set_filter(&options.filter)?;
         let kernel_log = if options.kernel_log { Some(object.take_kernel_log()?) } else { None };
         let counters = object.take_counters()?;
         let ring = object.take_ring()?;
@@ -297,6 +301,11 @@ impl Live {
         self.object.set_env_keys(keys)
     }
 
+    /// Changes which opens are told of.
+    pub fn set_filter(&mut self, filter: &PathFilter) -> Result<(), BpfError> {
+        self.object.set_filter(filter)
+    }
+
     /// Attaches what further kinds need, and lets go what none of these kinds and no state needs.
     ///
     /// # Errors
@@ -304,10 +313,13 @@ impl Live {
     /// The first thing that could not be done; the rest is done all the same. A kind that no hook
     /// sees is none: the plan says so.
     pub fn set_kinds(&mut self, kinds: &[RecordKind]) -> Result<(), BpfError> {
-        let unneeded =
+        let (unneeded, programs) =
             self.plan.take_unneeded(|kind| kinds.contains(&kind) || STATE_KINDS.contains(&kind));
         let mut detached = Ok(());
-        for program in unneeded {
+        for kind in unneeded {
+            detached = detached.and(self.object.unwant(kind));
+        }
+        for program in programs {
             detached = detached.and(self.object.detach(program));
         }
         let known = |kind: &RecordKind| self.plan.hooks.iter().any(|hook| hook.kind == *kind);

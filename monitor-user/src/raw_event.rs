@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::act::ActKind;
+
 /// Number of an event: unique since boot. `stream` counts by itself, without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventId {
@@ -156,6 +158,23 @@ pub enum RawBody<'a> {
     Send(RawSocket<'a>),
     /// A file was opened for writing, or tried to be.
     FileOpen(RawFileOpen<'a>),
+    /// A file was opened for reading alone, or tried to be.
+    FileRead(RawFileOpen<'a>),
+    /// A connection was accepted: the source is our end.
+    Accept(RawSocket<'a>),
+    /// A socket began to wait for connections: the source is its address.
+    Listen(RawSocket<'a>),
+    /// A socket was given an address of its own: the destination.
+    Bind(RawSocket<'a>),
+    /// A socket became a standard stream.
+    Dup {
+        /// The socket: the source is our end.
+        socket: RawSocket<'a>,
+        /// The stream.
+        descriptor: u32,
+    },
+    /// Another act.
+    Act(RawAct<'a>),
     /// A cgroup was made.
     CgroupMkdir(RawCgroup<'a>),
     /// A cgroup was removed.
@@ -287,6 +306,23 @@ pub struct RawFileOpen<'a> {
     pub path: &'a [u8],
     /// Directory that a relative name starts from.
     pub cwd: &'a [u8],
+}
+
+/// An act on a name, a file, a process or the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawAct<'a> {
+    /// Which.
+    pub kind: ActKind,
+    /// The file; zeros where none was looked at.
+    pub file: FileFacts,
+    /// Path of the object, or the name as it was passed.
+    pub path: &'a [u8],
+    /// Directory that a relative name starts from.
+    pub base: &'a [u8],
+    /// Second path, name or text.
+    pub other: &'a [u8],
+    /// Directory that a relative second name starts from, or a third text.
+    pub other_base: &'a [u8],
 }
 
 /// A cgroup.

@@ -5,8 +5,8 @@
 //! with the error, if the attempt fails.
 
 use aya_ebpf::{
-    macros::{btf_tracepoint, cgroup_sock_addr, fexit},
-    programs::{BtfTracePointContext, FExitContext, SockAddrContext},
+    macros::{btf_tracepoint, cgroup_sock_addr},
+    programs::{BtfTracePointContext, SockAddrContext},
 };
 use aya_log_ebpf::debug;
 use monitor_common::{
@@ -18,8 +18,9 @@ use crate::{
     attempt,
     maps::{PENDING, SOCKET_RECORD_BYTES, floor, offset},
     own,
-    read::{Kptr, member, raw},
+    read::{Kptr, raw},
     record,
+    seen::{Seen, pointed, watch},
     socket::{self, AF_UNIX},
     task,
 };
@@ -30,27 +31,29 @@ const TCP_CLOSE: i32 = 7;
 /// How old an attempt may be for a later hook to be about the same one.
 const SAME_ATTEMPT_NS: u64 = 1_000_000_000;
 
-/// `int security_socket_connect(struct socket *sock, struct sockaddr *address, int addrlen)`,
-/// Linux 2.6; the address is the kernel's copy.
-#[fexit(function = "security_socket_connect")]
-fn rm_connect(ctx: FExitContext) -> i32 {
-    if floor() {
-        return 0;
-    }
-    let (sock, address): (Kptr, Kptr) = (ctx.arg(0), ctx.arg(1));
-    let (length, refused): (i32, i32) = (ctx.arg(2), ctx.arg(3));
+watch! {
+    /// `int security_socket_connect(struct socket *sock, struct sockaddr *address, int addrlen)`,
+    /// Linux 2.6; the address is the kernel's copy.
+    rm_connect rk_connect => connect(SocketConnect, SocketConnectProbe);
+}
+
+#[inline(always)]
+fn connect<S: Seen>(seen: &S, program: Program) {
+    let (sock, address) = (seen.pointer(0), seen.pointer(1));
+    let length = seen.number(2) as i32;
+    let refused = seen.result(program).unwrap_or(0);
     let family: u16 = raw(address);
     // With a shorter address than its family's the call fails, and what lies behind it is not part
     // of the address.
     if !socket::is_whole(family, length) {
-        return 0;
+        return;
     }
     let process = task::current::<true>();
-    if own::is_own(Program::SocketConnect, task::pid::<true>(process)) {
-        return 0;
+    if own::is_own(program, task::pid::<true>(process)) {
+        return;
     }
-    let sock: Kptr = member::<true, _>(sock, Member::SocketSk);
-    record::send::<true>(RecordKind::Connect, Program::SocketConnect, process, |record| {
+    let sock: Kptr = pointed::<S, _>(sock, Member::SocketSk);
+    record::send::<true>(RecordKind::Connect, program, process, |record| {
         let body: &mut Socket = record.body();
         socket::describe(body, sock);
         socket::describe_address(body, address, family);
@@ -62,7 +65,6 @@ fn rm_connect(ctx: FExitContext) -> i32 {
         attempt::begin(record, body, refused);
         Ok(())
     });
-    0
 }
 
 /// `cgroup/connect4`, Linux 4.17: before the connection, with the kernel's copy of the address.

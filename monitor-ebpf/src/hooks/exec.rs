@@ -47,6 +47,7 @@ fn fill(record: &Record, process: Kptr, program: Kptr) -> Result<(), DropReason>
     if executed.is_null() {
         return Err(DropReason::ReadFault);
     }
+    file::describe(record, &Opened::read(executed));
     let body: &mut Image = record.body();
     describe_file(body, executed);
     describe_process(body, process);
@@ -95,7 +96,6 @@ fn memory(record: &Record, body: &mut Image, process: Kptr) {
 
 #[inline(always)]
 fn describe_file(body: &mut Image, executed: Kptr) {
-    file::describe(&mut body.file, &Opened::read(executed));
     let inode: Kptr = member::<true, _>(executed, Member::FileInode);
     body.size = member::<true, _>(inode, Member::InodeSize);
     body.mtime_ns = time(inode, Member::InodeMtimeSec, Member::InodeMtimeNsec);

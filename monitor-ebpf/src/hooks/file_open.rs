@@ -1,7 +1,7 @@
-//! `file_open`: a file was opened for writing, or tried to be.
+//! `file_open`, `file_read`: a file was opened, or tried to be: to change it, or to read alone.
 //!
-//! Where trampolines load, the file object is seen whatever road led to it. The fallback goes
-//! from the file descriptor that a call or a ring returned to its file object.
+//! Where trampolines or kprobes load, the file object is seen whatever road led to it. The fallback
+//! goes from the file descriptor that a call or a ring returned to its file object.
 
 use aya_ebpf::{
     macros::{btf_tracepoint, fexit},
@@ -14,77 +14,94 @@ use monitor_common::{
 };
 
 use crate::{
+    call,
     file::Opened,
+    filter,
     maps::{floor, has, offset},
     open_call,
     opening::{
-        O_ACCMODE, file_of, for_writing, is_change, must_change, opened_file, refused_file, writes,
+        self, O_ACCMODE, O_PATH, file_of, for_writing, is_change, is_error, must_change,
+        opened_file, refused_file, writes,
     },
     own,
-    read::{Kptr, member, raw},
-    record, task,
+    read::{self, Kptr, member, raw},
+    record::{self, Built, Record},
+    seen::{Seen, pointed, watch},
+    task,
 };
 
 /// Set on files that the kernel opened for itself, such as the one behind an overlayfs file.
 const FMODE_NOACCOUNT: u32 = 0x2000_0000;
+/// Set on files that are to be executed, which their own kind of event tells of.
+const FMODE_EXEC: u32 = 0x20;
 
 const EAGAIN: i64 = 11;
-const MAX_ERRNO: i64 = 4095;
 
-/// `int security_file_open(struct file *file)`, Linux 4.19
-#[fexit(function = "security_file_open")]
-fn rm_file_open(ctx: FExitContext) -> i32 {
-    if floor() {
-        return 0;
-    }
-    let opened: Kptr = ctx.arg(0);
-    let refused: i32 = ctx.arg(1);
-    let mode: u32 = member::<true, _>(opened, Member::FileMode);
-    let open_flags: u32 = member::<true, _>(opened, Member::FileFlags);
+watch! {
+    /// `int security_file_open(struct file *file)`, Linux 4.19
+    rm_file_open rk_file_open => opened(FileOpen, FileOpenProbe);
+}
+
+#[inline(always)]
+fn opened<S: Seen>(seen: &S, program: Program) {
+    let opened = seen.pointer(0);
+    let mode: u32 = pointed::<S, _>(opened, Member::FileMode);
+    let open_flags: u32 = pointed::<S, _>(opened, Member::FileFlags);
     // A refusal here also ends `do_filp_open`, whose hook tells of it.
-    if refused != 0 || mode & FMODE_NOACCOUNT != 0 {
-        return 0;
+    if seen.result(program).unwrap_or(0) != 0 || mode & (FMODE_NOACCOUNT | FMODE_EXEC) != 0 {
+        return;
     }
-    if !writes(mode, open_flags) {
-        return 0;
-    }
+    let Some(kind) = opening::kind(writes(mode, open_flags), 0) else { return };
     let process = task::current::<true>();
-    if own::is_own(Program::FileOpen, task::pid::<true>(process)) {
-        return 0;
+    if own::is_own(program, task::pid::<true>(process)) {
+        return;
     }
     let opened = Opened::read(opened);
     if opened.is_file_systems_own() {
-        return 0;
+        return;
     }
-    record::send::<true>(RecordKind::FileOpen, Program::FileOpen, process, |record| {
-        opened_file(record, &opened, 0)
+    tell(kind, program, process, &opened, 0);
+}
+
+/// Tells of a file that was opened, if some rule may be about it.
+#[inline(always)]
+fn tell(kind: RecordKind, program: Program, process: Kptr, opened: &Opened, asked: u32) {
+    if filter::is_for(kind) {
+        let admits = |slot| filter::admits(slot, kind, opened);
+        let fill = |record: &Record, built| opened_file(record, opened, asked, built);
+        return record::send_if::<true>(kind, program, process, admits, fill);
+    }
+    record::send::<true>(kind, program, process, |record| {
+        opened_file(record, opened, asked, Built::No)
     });
-    0
 }
 
 /// `struct file *do_filp_open(int dfd, struct filename *pathname, const struct open_flags *op)`,
 /// Linux 2.6
-#[fexit(function = "do_filp_open")]
+#[fexit]
 fn rm_filp_open(ctx: FExitContext) -> i32 {
     if floor() {
         return 0;
     }
     let result: i64 = ctx.arg(3);
     // EAGAIN: a ring tries first without waiting, and comes again.
-    if !(-MAX_ERRNO..0).contains(&result) || result == -EAGAIN {
+    if !is_error(result) || result == -EAGAIN {
         return 0;
     }
+    // To the verifier a pointer, with which little can be calculated.
+    let result = read::plain(ctx.arg(3)) as i64;
     let options: Kptr = ctx.arg(2);
     let open_flags: u32 = raw(options.wrapping_add(open_flag()));
-    if !for_writing(open_flags) {
+    if open_flags & O_PATH != 0 {
         return 0;
     }
+    let Some(kind) = opening::kind(for_writing(open_flags), result) else { return 0 };
     let process = task::current::<true>();
     if own::is_own(Program::FilpOpen, task::pid::<true>(process)) {
         return 0;
     }
     let name: Kptr = ctx.arg(1);
-    record::send::<true>(RecordKind::FileOpen, Program::FilpOpen, process, |record| {
+    record::send::<true>(kind, Program::FilpOpen, process, |record| {
         record.header().origin = origin::KERNEL_COPY;
         record.header().outcome = result as i32;
         refused_file::<true>(record, process, open_flags, |record| {
@@ -101,47 +118,40 @@ fn open_flag() -> usize {
     if has(Member::OpenFlagsFlag) { offset(Member::OpenFlagsFlag) } else { 0 }
 }
 
-/// `TP_PROTO(struct pt_regs *regs, long ret)`, Linux 2.6.32
-#[btf_tracepoint(function = "sys_exit")]
-fn rm_sysexit_open(ctx: BtfTracePointContext) -> i32 {
-    if floor() {
-        return 0;
-    }
+/// Entered from `rs_dispatch`: the calls that open a file.
+#[btf_tracepoint]
+fn rs_open(ctx: BtfTracePointContext) -> i32 {
     let registers: Kptr = ctx.arg(0);
-    // Typed on every kernel that has this tracepoint with BTF.
-    // SAFETY: the verifier knows `struct pt_regs` and checks the offset.
-    let number = unsafe {
-        registers.wrapping_add(offset(Member::PtRegsSyscall)).cast::<u64>().read_volatile()
-    };
-    if !open_call::is_open(number) {
-        return 0;
-    }
     let result: i64 = ctx.arg(1);
-    let _done = sysexit(registers, number, result);
+    let _done = returned(registers, call::number(registers), result);
     0
 }
 
 #[inline(always)]
-fn sysexit(registers: Kptr, number: u64, result: i64) -> Option<()> {
+fn returned(registers: Kptr, number: u64, result: i64) -> Option<()> {
     let process = task::current::<true>();
     let call = open_call::decode(registers, number, process)?;
-    // The registers are the kernel's: a read-only open ends here, before any other read.
+    // The registers are the kernel's: an open that nobody asks for ends here, before other reads.
     let known = call.flags.unwrap_or(O_ACCMODE);
-    if !for_writing(known) || !(-MAX_ERRNO..=i64::from(i32::MAX)).contains(&result) {
+    if known & O_PATH != 0 || !is_error(result) && !(0..=i64::from(i32::MAX)).contains(&result) {
         return None;
+    }
+    if call.flags.is_some() && !for_writing(known) {
+        opening::kind(false, result)?;
     }
     if result >= 0
         && let Some(file) = file_of::<true>(process, result as u64)
     {
         let opened = Opened::read(file);
         let asked = call.flags.unwrap_or(0);
-        if is_change(&opened, asked) {
+        let changes = is_change(&opened, asked);
+        // A file that was opened to be changed and now cannot be is another's.
+        if changes || call.flags.is_none_or(|flags| !must_change(flags)) {
+            let kind = opening::kind(changes, 0)?;
             if own::is_own(Program::SysExitOpen, task::pid::<true>(process)) {
                 return None;
             }
-            record::send::<true>(RecordKind::FileOpen, Program::SysExitOpen, process, |record| {
-                opened_file(record, &opened, asked)
-            });
+            tell(kind, Program::SysExitOpen, process, &opened, asked);
             return Some(());
         }
     }
@@ -157,14 +167,15 @@ fn by_name(process: Kptr, call: &open_call::Call, result: i64) -> Option<()> {
         Some(open_flags) => open_flags,
         None => open_call::user_flags(call)?,
     };
-    let is_told = if result < 0 { for_writing(open_flags) } else { must_change(open_flags) };
-    if !is_told || call.name == 0 {
+    if call.name == 0 || open_flags & O_PATH != 0 {
         return None;
     }
+    let changes = if result < 0 { for_writing(open_flags) } else { must_change(open_flags) };
+    let kind = opening::kind(changes, result)?;
     if own::is_own(Program::SysExitOpen, task::pid::<true>(process)) {
         return None;
     }
-    record::send::<true>(RecordKind::FileOpen, Program::SysExitOpen, process, |record| {
+    record::send::<true>(kind, Program::SysExitOpen, process, |record| {
         record.header().origin = origin::USER_MEMORY;
         record.header().outcome = if result < 0 { result as i32 } else { 0 };
         refused_file::<true>(record, process, open_flags, |record| {

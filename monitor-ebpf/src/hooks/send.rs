@@ -4,9 +4,7 @@
 //! A process that sends to one place again and again is told of once a second, with a count.
 
 use aya_ebpf::{
-    helpers::generated::bpf_ktime_get_boot_ns,
-    macros::{cgroup_sock_addr, fexit},
-    programs::{FExitContext, SockAddrContext},
+    helpers::generated::bpf_ktime_get_boot_ns, macros::cgroup_sock_addr, programs::SockAddrContext,
 };
 use monitor_common::{
     Member, Program, RecordKind, Socket, counter, header::OUTCOME_UNKNOWN, limits::SEND_REPEAT_NS,
@@ -16,49 +14,50 @@ use crate::{
     attempt, count,
     maps::{LAST_SENT, REPEATS, floor, offset},
     own,
-    read::{Kptr, member, raw},
+    read::{Kptr, raw},
     record,
+    seen::{Seen, pointed, watch},
     socket::{self, AF_INET, AF_INET6, AF_UNSPEC, SOCK_STREAM},
     task,
 };
 
 const MSG_FASTOPEN: u32 = 0x2000_0000;
 
-/// `int security_socket_sendmsg(struct socket *sock, struct msghdr *msg, int size)`, Linux 2.6;
-/// the address in the message is the kernel's copy.
-#[fexit(function = "security_socket_sendmsg")]
-fn rm_sendmsg(ctx: FExitContext) -> i32 {
-    if floor() {
-        return 0;
-    }
-    let message: Kptr = ctx.arg(1);
-    let address: Kptr = member::<true, _>(message, Member::MsghdrName);
+watch! {
+    /// `int security_socket_sendmsg(struct socket *sock, struct msghdr *msg, int size)`,
+    /// Linux 2.6; the address in the message is the kernel's copy.
+    rm_sendmsg rk_sendmsg => send(SocketSendmsg, SocketSendmsgProbe);
+}
+
+#[inline(always)]
+fn send<S: Seen>(seen: &S, program: Program) {
+    let message = seen.pointer(1);
+    let address: Kptr = pointed::<S, _>(message, Member::MsghdrName);
     if address.is_null() {
-        return 0; // a connected socket
+        return; // a connected socket
     }
-    let sock: Kptr = ctx.arg(0);
-    let sock: Kptr = member::<true, _>(sock, Member::SocketSk);
+    let sock: Kptr = pointed::<S, _>(seen.pointer(0), Member::SocketSk);
     let mut family: u16 = raw(address);
     if family == AF_UNSPEC {
         // UDP and raw sockets take it for the socket's own family.
         family = raw(sock.wrapping_add(offset(Member::SockFamily)));
     }
     if !matches!(family, AF_INET | AF_INET6) {
-        return 0;
+        return;
     }
     let kind = if raw::<u16>(sock.wrapping_add(offset(Member::SockType))) != SOCK_STREAM {
         RecordKind::Send
-    } else if member::<true, u32>(message, Member::MsghdrFlags) & MSG_FASTOPEN != 0 {
+    } else if pointed::<S, u32>(message, Member::MsghdrFlags) & MSG_FASTOPEN != 0 {
         RecordKind::Connect
     } else {
-        return 0; // TCP ignores the address
+        return; // TCP ignores the address
     };
     let process = task::current::<true>();
     let pid = task::pid::<true>(process);
-    if own::is_own(Program::SocketSendmsg, pid) {
-        return 0;
+    if own::is_own(program, pid) {
+        return;
     }
-    let refused: i32 = ctx.arg(3);
+    let refused = seen.result(program).unwrap_or(0);
     let mut repeats = 0;
     if kind == RecordKind::Send {
         let port: u16 = raw(address.wrapping_add(2));
@@ -71,10 +70,10 @@ fn rm_sendmsg(ctx: FExitContext) -> i32 {
         };
         match is_repeat::<true>(process, (family, port, refused != 0), &to) {
             Some(count) => repeats = count,
-            None => return 0,
+            None => return,
         }
     }
-    record::send::<true>(kind, Program::SocketSendmsg, process, |record| {
+    record::send::<true>(kind, program, process, |record| {
         let body: &mut Socket = record.body();
         socket::describe(body, sock);
         socket::describe_address(body, address, family);
@@ -86,7 +85,6 @@ fn rm_sendmsg(ctx: FExitContext) -> i32 {
         }
         Ok(())
     });
-    0
 }
 
 /// `cgroup/sendmsg4`, Linux 4.18: UDP to an address given with the datagram.

@@ -53,7 +53,7 @@ fn fill(record: &Record, walked: Kptr) {
     }
     let executed: Kptr = member::<false, _>(mm, Member::MmExeFile);
     if !executed.is_null() {
-        file::describe(&mut body.file, &Opened::read(executed));
+        file::describe(record, &Opened::read(executed));
         let path = executed.wrapping_add(offset(Member::FilePath));
         body.path_len = record.append_path::<{ FIXED_BYTES as u64 }, { PATH_BYTES as u64 }>(path);
     }

@@ -1,8 +1,8 @@
-//! `file_open` through `io_uring`, where no trampoline shows the file object.
+//! `file_open` and `file_read` through `io_uring`, where no trampoline shows the file object.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use monitor_common::{
-    Member, Program, RecordKind,
+    Member, Program,
     header::{OUTCOME_UNKNOWN, flags, origin},
     limits::{FIXED_BYTES, PATH_BYTES},
 };
@@ -10,10 +10,11 @@ use monitor_common::{
 use crate::{
     file::Opened,
     maps::{floor, offset},
-    opening::{file_of, for_writing, is_change, opened_file, refused_file},
+    opening::{self, O_PATH, file_of, for_writing, is_change, opened_file, refused_file},
     own,
     read::{Kptr, raw},
-    record, task, uring,
+    record::{self, Built},
+    task, uring,
 };
 
 /// `TP_PROTO(struct io_ring_ctx *ctx, void *req, …)`, Linux 5.1; the loader sees that the kernel
@@ -34,15 +35,13 @@ fn rm_uring_open(ctx: BtfTracePointContext) -> i32 {
     let process = task::current::<false>();
     let Some(opened) = file_of::<false>(process, descriptor as u64) else { return 0 };
     let opened = Opened::read(opened);
-    if !is_change(&opened, 0) {
-        return 0;
-    }
+    let Some(kind) = opening::kind(is_change(&opened, 0), 0) else { return 0 };
     if own::is_own(Program::UringOpen, task::pid::<false>(process)) {
         return 0;
     }
-    record::send::<false>(RecordKind::FileOpen, Program::UringOpen, process, |record| {
+    record::send::<false>(kind, Program::UringOpen, process, |record| {
         record.header().flags |= flags::IO_URING;
-        opened_file(record, &opened, 0)
+        opened_file(record, &opened, 0, Built::No)
     });
     0
 }
@@ -60,14 +59,15 @@ fn rm_uring_submit(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     let open_flags = uring::open_flags(request);
-    if !for_writing(open_flags) {
+    if open_flags & O_PATH != 0 {
         return 0;
     }
+    let Some(kind) = opening::kind(for_writing(open_flags), 0) else { return 0 };
     let process = task::current::<false>();
     if own::is_own(Program::UringSubmit, task::pid::<false>(process)) {
         return 0;
     }
-    record::send::<false>(RecordKind::FileOpen, Program::UringSubmit, process, |record| {
+    record::send::<false>(kind, Program::UringSubmit, process, |record| {
         let header = record.header();
         header.origin = origin::KERNEL_COPY;
         header.flags |= flags::IO_URING;

@@ -105,10 +105,24 @@ impl<E> Compiler<'_, E> {
             let text = check.to_string().into();
             return Some(Node::Kinds(KindTest { kinds, field: field.name, text }));
         }
+        if let Some(kinds) = self.told_by_kind(&left, &matcher) {
+            let Term::Field { field, .. } = &left else { return None };
+            let text = check.to_string().into();
+            return Some(Node::Kinds(KindTest { kinds, field: field.name, text }));
+        }
         let never = self.never_passes(&left, &matcher);
         let all = left.is_set() && *op == Op::In;
         let test = if all { Test::AllMatch(matcher) } else { Test::Matches(matcher) };
         Some(leaf(left, test, check, never))
+    }
+
+    /// The kinds in which a field passes, where its value is told by the kind alone.
+    fn told_by_kind(&self, left: &Term<E>, matcher: &Matcher) -> Option<KindSet> {
+        let Term::Field { field, .. } = left else { return None };
+        let (_, value_of) = self.schema.by_kind.iter().find(|(name, _)| *name == field.name)?;
+        let passes = |kind: &u8| matcher.matches(&value_of(*kind));
+        let kinds = field.kinds.intersection(self.schema.all_kinds());
+        Some(KindSet::of(&kinds.iter().filter(passes).collect::<Vec<_>>()))
     }
 
     /// Who puts a field in parentheses on the left does not mean its name.

@@ -14,8 +14,8 @@ use crate::schema::{Arg, Field, Get};
 use crate::term::Term;
 
 /// One thing that a value may be.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Pattern {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pattern {
     /// This text.
     Text(Box<[u8]>),
     /// This number.
@@ -26,17 +26,19 @@ pub(super) enum Pattern {
     End(Box<[u8]>),
     /// It holds this.
     Part(Box<[u8]>),
+    /// It is true. Events are not looked up by it.
+    Yes,
 }
 
 /// What is looked up: a field, or its text in lower case.
 pub(super) type Key = (&'static str, bool);
 
 /// Values of one field.
-pub(super) struct Values<E: 'static> {
-    pub(super) field: &'static Field<E>,
+pub(crate) struct Values<E: 'static> {
+    pub(crate) field: &'static Field<E>,
     /// Of its text in lower case.
-    pub(super) lower: bool,
-    pub(super) patterns: Rc<[Pattern]>,
+    pub(crate) lower: bool,
+    pub(crate) patterns: Rc<[Pattern]>,
 }
 
 impl<E> Clone for Values<E> {
@@ -148,7 +150,7 @@ fn together<E>(guards: Vec<Guard<E>>) -> Guard<E> {
 
 fn width(pattern: &Pattern) -> usize {
     match pattern {
-        Pattern::Text(_) | Pattern::Number(_) => 1,
+        Pattern::Text(_) | Pattern::Number(_) | Pattern::Yes => 1,
         Pattern::Start(text) | Pattern::End(text) | Pattern::Part(text) => {
             if text.len() > 3 {
                 2
@@ -184,7 +186,7 @@ fn ask<E>(
 }
 
 /// The values of which a check needs one.
-pub(super) fn values<E>(leaf: &Leaf<E>) -> Option<Values<E>> {
+pub(crate) fn values<E>(leaf: &Leaf<E>) -> Option<Values<E>> {
     let (term, lower) = match &leaf.left {
         Term::Call { function: Function::ToLower, args } => (args.first()?, true),
         term => (term, false),

@@ -21,6 +21,8 @@ use crate::node::Node;
 pub use doubt::Doubt;
 pub(crate) use doubt::doubts;
 pub(crate) use graph::leaf_cost;
+pub use guard::Pattern;
+pub(crate) use guard::values;
 pub use plan::Finding;
 
 /// What matching one event needs beside the rules. Made once, used for every event.

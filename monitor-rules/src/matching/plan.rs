@@ -50,6 +50,7 @@ fn show(pattern: &Pattern) -> String {
         Pattern::Start(bytes) => format!("{}…", text(bytes)),
         Pattern::End(bytes) => format!("…{}", text(bytes)),
         Pattern::Part(bytes) => format!("…{}…", text(bytes)),
+        Pattern::Yes => "true".to_owned(),
     }
 }
 

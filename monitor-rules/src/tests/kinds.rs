@@ -34,6 +34,10 @@ fn kinds_of_conditions() {
         ("evt.type = brk", &[]),
         ("evt.type != brk", &[EXEC, OPEN, CONNECT]),
         ("proc.name exists", &[EXEC, OPEN, CONNECT]),
+        // Told by the kind, which decides also what it is not.
+        ("evt.opens = true", &[OPEN]),
+        ("evt.opens = false", &[EXEC]),
+        ("not evt.opens = true", &[EXEC, CONNECT]),
     ];
     for (text, kinds) in cases {
         assert_eq!(toy::compile(text).kinds(), KindSet::of(kinds), "{text}");

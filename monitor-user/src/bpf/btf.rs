@@ -180,6 +180,15 @@ impl<'d> KernelTypes<'d> {
         pointer().unwrap_or(false)
     }
 
+    /// How many arguments a kernel function has; None where there is no such function, or it is
+    /// not among the types.
+    #[must_use]
+    pub fn arity(&self, function: &str) -> Option<u8> {
+        let found = self.kind(self.named(KIND_FUNC, function.as_bytes())?)?;
+        let prototype = self.kind(found.size_or_type)?;
+        u8::try_from(prototype.entries).ok().filter(|_| prototype.kind == KIND_FUNC_PROTO)
+    }
+
     /// Value of an enum's variant.
     #[must_use]
     pub fn enum_value(&self, name: &str, variant: &str) -> Option<u32> {

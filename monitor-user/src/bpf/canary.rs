@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use monitor_common::Program;
+use monitor_common::{Program, RecordKind};
+
+mod files;
 
 /// The argument that makes this program end at once: the canary's child.
 pub const CHILD: &str = "canary-child";
@@ -29,39 +31,77 @@ pub enum Act {
     None,
 }
 
-/// Does what makes a program fire.
-pub fn act(program: Program) -> Act {
-    let done = |ok: bool| if ok { Act::Done(None) } else { Act::None };
+/// Does what makes a program fire that is to tell of a kind.
+pub fn act(program: Program, kind: RecordKind) -> Act {
     match program {
         Program::ProcessExec | Program::ProcessFork | Program::ProcessExit => start_child(),
-        Program::SocketConnect | Program::SockState | Program::Connect4 => {
+        Program::SocketConnect
+        | Program::SocketConnectProbe
+        | Program::SockState
+        | Program::Connect4 => {
             connect(([127, 0, 0, 1], TCP_PORT).into());
             Act::Done(None)
         }
         Program::Connect6 => done(connect((std::net::Ipv6Addr::LOCALHOST, TCP_PORT).into())),
-        Program::SocketSendmsg | Program::Sendmsg4 => {
+        Program::SocketSendmsg | Program::SocketSendmsgProbe | Program::Sendmsg4 => {
             done(send(([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], UDP_PORT).into()))
         }
         Program::Sendmsg6 => {
             let local = std::net::Ipv6Addr::LOCALHOST;
             done(send((local, 0).into(), (local, UDP_PORT).into()))
         }
-        Program::FileOpen | Program::SysExitOpen => {
-            done(OpenOptions::new().write(true).open("/dev/null").is_ok())
-        }
         Program::FilpOpen => {
-            // Refused: the null device is no directory.
+            // Refused: the null device is no directory. What is read must be refused by right.
             let flags = nix::libc::O_DIRECTORY;
             let refused = OpenOptions::new().write(true).custom_flags(flags).open("/dev/null");
-            done(refused.is_err())
+            if kind == RecordKind::FileOpen { done(refused.is_err()) } else { Act::None }
         }
         // The tracepoints fire wherever they attach; their acts would leave traces.
         Program::TaskIter
         | Program::CgroupMkdir
         | Program::CgroupRmdir
         | Program::UringOpen
-        | Program::UringSubmit => Act::None,
+        | Program::UringSubmit
+        | Program::UringPath
+        | Program::UringAccept
+        | Program::SysExit
+        | Program::NewTask
+        | Program::ListenState
+        | Program::Bind4
+        | Program::Bind6 => Act::None,
+        Program::RemoveXattr
+        | Program::RemoveXattrProbe
+        | Program::MoveMount
+        | Program::MoveMountProbe
+        | Program::PtraceTraceme
+        | Program::PtraceTracemeProbe
+        | Program::ModuleData
+        | Program::ModuleDataProbe => Act::None,
+        _ => of_kind(kind),
     }
+}
+
+/// Does an act of a kind, where one leaves no trace.
+fn of_kind(kind: RecordKind) -> Act {
+    match kind {
+        RecordKind::FileOpen => done(OpenOptions::new().write(true).open("/dev/null").is_ok()),
+        RecordKind::FileRead => done(OpenOptions::new().read(true).open("/dev/null").is_ok()),
+        RecordKind::Rename
+        | RecordKind::Link
+        | RecordKind::Symlink
+        | RecordKind::Unlink
+        | RecordKind::Mkdir
+        | RecordKind::Rmdir
+        | RecordKind::Truncate
+        | RecordKind::Chmod
+        | RecordKind::Chown
+        | RecordKind::Utimes => done(files::all().is_ok()),
+        _ => Act::None,
+    }
+}
+
+fn done(ok: bool) -> Act {
+    if ok { Act::Done(None) } else { Act::None }
 }
 
 /// Whether the address family is there. That nobody listens is expected.

@@ -78,6 +78,12 @@ impl Reading {
         self.value(counter::dropped(kind, reason))
     }
 
+    /// Acts of a kind that no rule can be about, left out by the filter.
+    #[must_use]
+    pub fn filtered(&self, kind: RecordKind) -> u64 {
+        self.value(counter::filtered(kind))
+    }
+
     /// Acts of the monitors themselves that a program left out.
     #[must_use]
     pub fn own_acts(&self, program: Program) -> u64 {

@@ -1,13 +1,18 @@
 //! The kernel side as the daemon sees it: the only module that speaks to the kernel's BPF.
 //!
 //! `btf` reads the running kernel's types, `object` loads the programs and owns maps and links,
-//! `hooks` is the table of attach points, `planner` picks from it what loads, attaches and fires
+//! `attach_point` says where each program goes, `calls` which system calls are told of, `hooks`
+//! which programs see which kind of record, best first; `planner` picks from it what loads,
+//! attaches and fires
 //! on a `canary` act, `ring` and `counters` are what is read while it runs.
 
+pub mod attach_point;
 pub mod btf;
+pub mod calls;
 pub mod canary;
 pub mod counters;
 mod env_wanted;
+mod filter;
 pub mod hooks;
 pub mod kernel_log;
 pub mod object;

@@ -10,25 +10,31 @@ use std::{
 
 use aya::{
     Btf, Ebpf, EbpfLoader, VerifierLogLevel,
-    maps::{Array, MapData},
-    programs::{
-        BtfTracePoint, CgroupAttachMode, CgroupSockAddr, FExit, Iter, Program as AyaProgram,
-    },
+    maps::{Array, MapData, ProgramArray},
+    programs::{CgroupAttachMode, Iter, Program as AyaProgram},
 };
-use monitor_common::{Program, limits, settings};
+use monitor_common::{
+    Member, Program, RecordKind, call::CallWords, limits, member::ABSENT, settings,
+};
 
-use crate::env::EnvKeys;
+use crate::{env::EnvKeys, rules::filter::PathFilter};
 
 use super::{
-    BpfError, btf,
+    BpfError,
+    attach_point::{AttachPoint, attach_point},
+    btf,
+    calls::{CALLS, program_table},
     counters::Counters,
-    hooks::{AttachPoint, attach_point},
+    filter::FilterState,
     kernel_log::KernelLog,
     ring::Ring,
 };
 
 /// The compiled kernel programs.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/monitor-ebpf"));
+
+/// Where a kernel with kprobes says how to ask for one.
+const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 
 /// What the object is loaded with.
 #[derive(Clone, Debug)]
@@ -51,6 +57,9 @@ pub struct Object {
     btf: Option<Btf>,
     cgroup2: Option<PathBuf>,
     links: HashMap<u32, Link>,
+    /// The kinds that are asked for, and those of them that are seen by system calls.
+    wanted: HashMap<RecordKind, bool>,
+    filter: FilterState,
     floor: bool,
     /// Whether `io_uring_complete` tells of the request, and not only of what the user called it.
     completes_requests: bool,
@@ -60,6 +69,9 @@ pub struct Object {
 enum Link {
     Tracepoint(aya::programs::tp_btf::BtfTracePointLinkId),
     Fexit(aya::programs::fexit::FExitLinkId),
+    Kprobe(aya::programs::kprobe::KProbeLinkId),
+    /// A place among the programs that the one on `sys_exit` leads to.
+    Led(u8),
     Cgroup(aya::programs::cgroup_sock_addr::CgroupSockAddrLinkId),
 }
 
@@ -83,6 +95,10 @@ impl Object {
             .unwrap_or(settings::NO_V1);
         let log_level = if options.kernel_log { 5_u8 } else { 0 };
         let completes_requests = types.tracepoint_has_pointer("io_uring_complete", 1);
+        let arity = Program::ALL.map(|program| {
+            let function = attach_point(program).function();
+            function.and_then(|function| types.arity(&function)).unwrap_or(0)
+        });
         drop(types);
         let btf = parse_btf(&data)?;
         drop(data);
@@ -91,6 +107,8 @@ impl Object {
             .override_global(settings::OFFSETS, &offsets, true)
             .override_global(settings::DIRECT, &direct, true)
             .override_global(settings::FLOOR, &floor, true)
+            .override_global(settings::ARITY, &arity, true)
+            .override_global(settings::SEQUENCES, &sequences(), true)
             .override_global(settings::CGROUP_V1_SUBSYSTEM, &subsystem, true)
             .override_global("AYA_LOG_LEVEL", &log_level, false)
             .map_max_entries(settings::RECORDS, options.ring_bytes)
@@ -99,14 +117,18 @@ impl Object {
             .verifier_log_level(VerifierLogLevel::DEBUG)
             .load(OBJECT)
             .map_err(|source| BpfError::Load(Box::new(source)))?;
-        Ok(Self {
+        let mut object = Self {
             ebpf,
             btf: Some(btf),
             cgroup2: cgroup2_root(),
             links: HashMap::new(),
+            wanted: HashMap::new(),
+            filter: FilterState::default(),
             floor: options.floor,
             completes_requests,
-        })
+        };
+        object.describe_calls(&offsets)?;
+        Ok(object)
     }
 
     /// Loads and attaches a program. One that is already attached stays as it is.
@@ -114,70 +136,142 @@ impl Object {
         if self.links.contains_key(&(program as u32)) {
             return Ok(());
         }
-        let refused = |act: &'static str| {
-            move |source: aya::programs::ProgramError| BpfError::Program {
-                program,
-                act,
-                source: Box::new(source),
-            }
-        };
-        if program == Program::UringOpen && !self.completes_requests {
+        let completion = matches!(program, Program::UringOpen | Program::UringAccept);
+        if completion && !self.completes_requests {
             let source = "this kernel's tracepoint does not say which request it completes".into();
             return Err(BpfError::Program { program, act: "used", source });
         }
-        let Self { ebpf, btf, cgroup2, links, floor: _, completes_requests: _ } = self;
+        let point = attach_point(program);
+        if matches!(point, AttachPoint::Kprobe(_) | AttachPoint::KprobeCall(_))
+            && !Path::new(KPROBES).exists()
+        {
+            let source = "this kernel has no kprobes".into();
+            return Err(BpfError::Program { program, act: "attached", source });
+        }
+        self.load_program(program, point)?;
+        let link = self.link(program, point)?;
+        self.links.insert(program as u32, link);
+        Ok(())
+    }
+
+    /// Loads a program that is not loaded yet.
+    fn load_program(&mut self, program: Program, point: AttachPoint) -> Result<(), BpfError> {
+        let Self { ebpf, btf, .. } = self;
         let btf = kernel_btf(btf)?;
         let entry = ebpf.program_mut(program.name()).ok_or(BpfError::Absent(program.name()))?;
-        let unloaded = entry.fd().is_err();
-        let link = match attach_point(program) {
-            AttachPoint::Tracepoint(name) => {
-                let entry: &mut BtfTracePoint = entry.try_into().map_err(refused("found"))?;
-                if unloaded {
-                    entry.load(name, btf).map_err(refused("loaded"))?;
-                }
-                Link::Tracepoint(entry.attach().map_err(refused("attached"))?)
+        if entry.fd().is_ok() {
+            return Ok(());
+        }
+        let function = point.function().unwrap_or_default();
+        let loaded = match (point, entry) {
+            (AttachPoint::Tracepoint(name), AyaProgram::BtfTracePoint(entry)) => {
+                entry.load(name, btf)
             }
-            AttachPoint::Fexit(name) => {
-                let entry: &mut FExit = entry.try_into().map_err(refused("found"))?;
-                if unloaded {
-                    entry.load(name, btf).map_err(refused("loaded"))?;
-                }
-                Link::Fexit(entry.attach().map_err(refused("attached"))?)
-            }
-            AttachPoint::Cgroup(_) => {
-                let root = cgroup2.as_ref().ok_or(BpfError::NoCgroup2)?;
-                let directory = File::open(root)
-                    .map_err(|source| BpfError::Open { path: root.clone(), source })?;
-                let entry: &mut CgroupSockAddr = entry.try_into().map_err(refused("found"))?;
-                if unloaded {
-                    entry.load().map_err(refused("loaded"))?;
-                }
-                let attached = entry.attach(directory.as_fd(), CgroupAttachMode::Single);
-                Link::Cgroup(attached.map_err(refused("attached"))?)
-            }
-            AttachPoint::Iterator(_) => return Err(BpfError::Absent("link for an iterator")),
+            (AttachPoint::Led(..), AyaProgram::BtfTracePoint(entry)) => entry.load("sys_exit", btf),
+            (_, AyaProgram::FExit(entry)) => entry.load(&function, btf),
+            (_, AyaProgram::KProbe(entry)) => entry.load(),
+            (_, AyaProgram::CgroupSockAddr(entry)) => entry.load(),
+            _ => return Err(BpfError::Absent(program.name())),
         };
-        links.insert(program as u32, link);
-        Ok(())
+        loaded.map_err(refused(program, "loaded"))
+    }
+
+    /// Attaches a program that is loaded.
+    fn link(&mut self, program: Program, point: AttachPoint) -> Result<Link, BpfError> {
+        let cgroup2 = self.cgroup2.clone();
+        let entry =
+            self.ebpf.program_mut(program.name()).ok_or(BpfError::Absent(program.name()))?;
+        if let AttachPoint::Led(place, _) = point {
+            let entry = entry.fd().map_err(refused(program, "attached"))?.try_clone();
+            let entry = entry.map_err(|source| BpfError::Program {
+                program,
+                act: "attached",
+                source: Box::new(source),
+            })?;
+            let mut programs = call_programs(&mut self.ebpf)?;
+            programs.set(place.into(), &entry, 0).map_err(refused_map(settings::CALL_PROGRAMS))?;
+            return Ok(Link::Led(place));
+        }
+        let function = point.function().unwrap_or_default();
+        let linked = match entry {
+            AyaProgram::BtfTracePoint(entry) => entry.attach().map(Link::Tracepoint),
+            AyaProgram::FExit(entry) => entry.attach().map(Link::Fexit),
+            AyaProgram::KProbe(entry) => entry.attach(&function, 0).map(Link::Kprobe),
+            AyaProgram::CgroupSockAddr(entry) => {
+                let root = cgroup2.ok_or(BpfError::NoCgroup2)?;
+                let directory =
+                    File::open(&root).map_err(|source| BpfError::Open { path: root, source })?;
+                let attached = entry.attach(directory.as_fd(), CgroupAttachMode::Single);
+                attached.map(Link::Cgroup)
+            }
+            _ => return Err(BpfError::Absent(program.name())),
+        };
+        linked.map_err(refused(program, "attached"))
     }
 
     /// Detaches a program; it stays loaded.
     pub fn detach(&mut self, program: Program) -> Result<(), BpfError> {
         let Some(link) = self.links.remove(&(program as u32)) else { return Ok(()) };
-        let refused = |source: aya::programs::ProgramError| BpfError::Program {
-            program,
-            act: "detached",
-            source: Box::new(source),
-        };
+        if let Link::Led(place) = link {
+            let mut programs = call_programs(&mut self.ebpf)?;
+            return programs
+                .clear_index(&place.into())
+                .map_err(refused_map(settings::CALL_PROGRAMS));
+        }
         let entry =
             self.ebpf.program_mut(program.name()).ok_or(BpfError::Absent(program.name()))?;
         match (link, entry) {
             (Link::Tracepoint(link), AyaProgram::BtfTracePoint(entry)) => entry.detach(link),
             (Link::Fexit(link), AyaProgram::FExit(entry)) => entry.detach(link),
+            (Link::Kprobe(link), AyaProgram::KProbe(entry)) => entry.detach(link),
             (Link::Cgroup(link), AyaProgram::CgroupSockAddr(entry)) => entry.detach(link),
             _ => Ok(()),
         }
-        .map_err(refused)
+        .map_err(refused(program, "detached"))
+    }
+
+    /// Says which arguments of each system call mean what.
+    fn describe_calls(&mut self, offsets: &[u32; Member::COUNT]) -> Result<(), BpfError> {
+        let mut specs: Array<&mut MapData, CallWords> =
+            array(&mut self.ebpf, settings::CALL_SPECS)?;
+        for call in CALLS {
+            for (number, narrow) in call.places() {
+                let place = number + if narrow { limits::CALL_NUMBERS } else { 0 };
+                let Ok(place) = u32::try_from(place) else { continue };
+                let words: CallWords =
+                    zerocopy::transmute!(call.spec(&registers(offsets, narrow), narrow));
+                specs.set(place, words, 0).map_err(refused_map(settings::CALL_SPECS))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for a kind: programs that see several tell of those that are asked for. `by_calls`:
+    /// it is seen by its system calls.
+    pub fn want(&mut self, kind: RecordKind, by_calls: bool) -> Result<(), BpfError> {
+        self.wanted.insert(kind, by_calls);
+        self.tell_wanted()
+    }
+
+    /// Asks for a kind no longer.
+    pub fn unwant(&mut self, kind: RecordKind) -> Result<(), BpfError> {
+        self.wanted.remove(&kind);
+        self.tell_wanted()
+    }
+
+    fn tell_wanted(&mut self) -> Result<(), BpfError> {
+        let bits = self.wanted.keys().fold(0_u64, |bits, kind| bits | 1 << *kind as u64);
+        let mut wanted: Array<&mut MapData, u64> = array(&mut self.ebpf, settings::WANTED)?;
+        wanted.set(0, bits, 0).map_err(refused_map(settings::WANTED))?;
+        let places = program_table(|kind| self.wanted.get(&kind) == Some(&true));
+        let mut table: Array<&mut MapData, [u8; limits::CALL_NUMBERS]> =
+            array(&mut self.ebpf, settings::CALL_TABLE)?;
+        table.set(0, places, 0).map_err(refused_map(settings::CALL_TABLE))
+    }
+
+    /// Leaves out what no rule can be about.
+    pub fn set_filter(&mut self, filter: &PathFilter) -> Result<(), BpfError> {
+        self.filter.set(&mut self.ebpf, filter)
     }
 
     /// Whether programs return at once: then no canary can see them fire.
@@ -242,26 +336,22 @@ impl Object {
 
     /// Names the monitors whose own acts are left out; more than fit are not left out.
     pub fn set_own_pids(&mut self, pids: &[u32]) -> Result<(), BpfError> {
-        let name = settings::OWN_PIDS;
-        let refused = |source| BpfError::Map { name, source: Box::new(source) };
-        let map = self.ebpf.map_mut(name).ok_or(BpfError::Absent(name))?;
         let mut own: Array<&mut MapData, [u32; limits::SELF_PIDS]> =
-            Array::try_from(map).map_err(refused)?;
+            array(&mut self.ebpf, settings::OWN_PIDS)?;
         let mut places = [0; limits::SELF_PIDS];
         for (place, pid) in places.iter_mut().zip(pids) {
             *place = *pid;
         }
-        own.set(0, places, 0).map_err(refused)
+        own.set(0, places, 0).map_err(refused_map(settings::OWN_PIDS))
     }
 
     /// Says which variables are looked for in environments that are too long to be recorded.
     pub fn set_env_keys(&mut self, keys: &EnvKeys) -> Result<(), BpfError> {
-        let name = settings::ENV_WANTED;
-        let refused = |source| BpfError::Map { name, source: Box::new(source) };
-        let map = self.ebpf.map_mut(name).ok_or(BpfError::Absent(name))?;
         let mut wanted: Array<&mut MapData, [[u64; 2]; limits::ENV_KEYS]> =
-            Array::try_from(map).map_err(refused)?;
-        wanted.set(0, super::env_wanted::patterns(keys), 0).map_err(refused)
+            array(&mut self.ebpf, settings::ENV_WANTED)?;
+        wanted
+            .set(0, super::env_wanted::patterns(keys), 0)
+            .map_err(refused_map(settings::ENV_WANTED))
     }
 
     /// Run count and total run time in nanoseconds of a program, where the kernel's run-time
@@ -294,6 +384,66 @@ impl Object {
     pub fn take_kernel_log(&mut self) -> Result<KernelLog, BpfError> {
         KernelLog::new(&mut self.ebpf)
     }
+}
+
+/// Where the arguments of a system call are in `struct pt_regs`, in the order of the call.
+fn registers(offsets: &[u32; Member::COUNT], narrow: bool) -> [Option<u32>; 6] {
+    use Member::{
+        PtRegsArg0, PtRegsArg1, PtRegsArg2, PtRegsArg3, PtRegsArg4, PtRegsArg5, PtRegsCompatArg0,
+        PtRegsCompatArg1, PtRegsCompatArg5, PtRegsRegs,
+    };
+    let offset =
+        |member: Member| offsets.get(member as usize).copied().filter(|offset| *offset != ABSENT);
+    // An array of registers, of which the first becomes the result and is kept elsewhere.
+    if let Some(first) = offset(PtRegsRegs) {
+        let at = |argument: u32| Some(first + 8 * argument);
+        return [offset(PtRegsArg0), at(1), at(2), at(3), at(4), at(5)];
+    }
+    let members = if narrow {
+        // ebx, ecx, edx, esi, edi, ebp
+        [PtRegsCompatArg0, PtRegsCompatArg1, PtRegsArg2, PtRegsArg1, PtRegsArg0, PtRegsCompatArg5]
+    } else {
+        [PtRegsArg0, PtRegsArg1, PtRegsArg2, PtRegsArg3, PtRegsArg4, PtRegsArg5]
+    };
+    members.map(offset)
+}
+
+/// Addresses of the kernel's counters of renames and mounts; zeros where it does not tell them.
+fn sequences() -> [u64; 2] {
+    let Ok(symbols) = std::fs::read_to_string("/proc/kallsyms") else { return [0; 2] };
+    let address = |wanted: &str| {
+        let line = symbols.lines().find(|line| line.ends_with(wanted))?;
+        u64::from_str_radix(line.split(' ').next()?, 16).ok()
+    };
+    match (address(" rename_lock"), address(" mount_lock")) {
+        (Some(renames), Some(mounts)) => [renames, mounts],
+        _ => [0; 2],
+    }
+}
+
+fn array<'e, T: aya::Pod>(
+    ebpf: &'e mut Ebpf,
+    name: &'static str,
+) -> Result<Array<&'e mut MapData, T>, BpfError> {
+    let map = ebpf.map_mut(name).ok_or(BpfError::Absent(name))?;
+    Array::try_from(map).map_err(refused_map(name))
+}
+
+fn refused(
+    program: Program,
+    act: &'static str,
+) -> impl Fn(aya::programs::ProgramError) -> BpfError {
+    move |source| BpfError::Program { program, act, source: Box::new(source) }
+}
+
+fn call_programs(ebpf: &mut Ebpf) -> Result<ProgramArray<&mut MapData>, BpfError> {
+    let name = settings::CALL_PROGRAMS;
+    let map = ebpf.map_mut(name).ok_or(BpfError::Absent(name))?;
+    ProgramArray::try_from(map).map_err(refused_map(name))
+}
+
+pub(super) fn refused_map(name: &'static str) -> impl Fn(aya::maps::MapError) -> BpfError {
+    move |source| BpfError::Map { name, source: Box::new(source) }
 }
 
 fn parse_btf(data: &[u8]) -> Result<Btf, BpfError> {

@@ -3,9 +3,11 @@
 use monitor_common::{Program, RecordKind};
 
 use super::{
-    BpfError, canary,
+    BpfError,
+    attach_point::attach_point,
+    canary,
     counters::Counters,
-    hooks::{Backend, Candidate, attach_point, hook},
+    hooks::{Backend, Candidate, hook},
     object::Object,
 };
 
@@ -103,14 +105,19 @@ impl Plan {
         Err(BpfError::Blind { kinds: names.join(", "), why })
     }
 
-    /// Takes the hooks of kinds out of the plan that are not needed. Returns the programs that no
-    /// other kind shares: they are to be detached.
-    pub fn take_unneeded(&mut self, is_needed: impl Fn(RecordKind) -> bool) -> Vec<Program> {
+    /// Takes the hooks of kinds out of the plan that are not needed. Returns these kinds, and the
+    /// programs that no other kind shares: they are to be detached.
+    pub fn take_unneeded(
+        &mut self,
+        is_needed: impl Fn(RecordKind) -> bool,
+    ) -> (Vec<RecordKind>, Vec<Program>) {
         let (stays, goes): (Vec<Planned>, Vec<Planned>) =
             self.hooks.drain(..).partition(|hook| is_needed(hook.kind));
         self.hooks = stays;
         let shared = programs(&self.hooks);
-        programs(&goes).into_iter().filter(|program| !shared.contains(program)).collect()
+        let kinds = goes.iter().map(|hook| hook.kind).collect();
+        let unshared = programs(&goes).into_iter().filter(|program| !shared.contains(program));
+        (kinds, unshared.collect())
     }
 }
 
@@ -129,12 +136,14 @@ fn attach_kind(
     let mut planned = Planned { kind, chosen: None, refused: Vec::new() };
     let candidates = hook(kind).map_or(&[][..], |hook| hook.candidates);
     for candidate in candidates.iter().filter(|candidate| choice.allows(candidate.backend)) {
-        match attach_candidate(object, counters, candidate, canary_pids)? {
+        object.want(kind, candidate.programs.contains(&Program::SysExit))?;
+        match attach_candidate(object, counters, kind, candidate, canary_pids)? {
             Ok(chosen) => {
                 planned.chosen = Some(chosen);
                 break;
             }
             Err(why) => {
+                object.unwant(kind)?;
                 planned.refused.push(Refusal { backend: candidate.backend, why });
             }
         }
@@ -146,15 +155,20 @@ fn attach_kind(
 fn attach_candidate(
     object: &mut Object,
     counters: &Counters,
+    kind: RecordKind,
     candidate: &Candidate,
     canary_pids: &mut Vec<u32>,
 ) -> Result<Result<Chosen, String>, BpfError> {
     let mut attached = Vec::new();
     let mut programs = Vec::new();
     for program in candidate.programs {
-        match attach_program(object, counters, *program, canary_pids) {
+        // One that another kind shares stays, whatever comes of this one.
+        let is_shared = object.is_attached(*program);
+        match attach_program(object, counters, kind, *program, canary_pids) {
             Ok(fired) => {
-                attached.push(*program);
+                if !is_shared {
+                    attached.push(*program);
+                }
                 if fired == Some(false) {
                     detach(object, &attached)?;
                     let label = attach_point(*program).label();
@@ -175,13 +189,19 @@ fn attach_candidate(
     let mut blind: Vec<String> = candidate.blind.iter().map(|gap| (*gap).to_owned()).collect();
     for (program, gap) in candidate.optional {
         let label = attach_point(*program).label();
-        match attach_program(object, counters, *program, canary_pids) {
+        let is_shared = object.is_attached(*program);
+        match attach_program(object, counters, kind, *program, canary_pids) {
             Ok(Some(false)) => {
-                detach(object, &[*program])?;
+                if !is_shared {
+                    detach(object, &[*program])?;
+                }
                 blind.push(format!("{gap} ({label} was attached, but did not fire)"));
             }
             Ok(fired) => programs.push((*program, fired)),
-            Err(error) => blind.push(format!("{gap} ({label}: {})", root_cause(&error))),
+            Err(error) => {
+                blind.push(format!("{gap} ({label}: {})", root_cause(&error)));
+                tracing::debug!("{label} cannot be used: {:#}", anyhow::Error::from(error));
+            }
         }
     }
     Ok(Ok(Chosen { backend: candidate.backend, programs, blind }))
@@ -191,6 +211,7 @@ fn attach_candidate(
 fn attach_program(
     object: &mut Object,
     counters: &Counters,
+    kind: RecordKind,
     program: Program,
     canary_pids: &mut Vec<u32>,
 ) -> Result<Option<bool>, BpfError> {
@@ -199,7 +220,7 @@ fn attach_program(
         return Ok(None);
     }
     let before = counters.read()?.own_acts(program);
-    match canary::act(program) {
+    match canary::act(program, kind) {
         canary::Act::None => return Ok(None),
         canary::Act::Done(Some(pid)) => canary_pids.push(pid),
         canary::Act::Done(None) => {}

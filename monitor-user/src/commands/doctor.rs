@@ -169,7 +169,7 @@ fn print_hook(hook: &planner::Planned) {
                 .programs
                 .iter()
                 .map(|(program, fired)| {
-                    let label = crate::bpf::hooks::attach_point(*program).label();
+                    let label = crate::bpf::attach_point::attach_point(*program).label();
                     match fired {
                         Some(true) => format!("{label} (fires)"),
                         Some(false) => format!("{label} (DID NOT FIRE)"),
@@ -208,7 +208,7 @@ fn hook_json(hook: &planner::Planned) -> Value {
         .collect();
     let programs = |chosen: &planner::Chosen| -> Vec<Value> {
         let one = |(program, fired): &(monitor_common::Program, Option<bool>)| {
-            let label = crate::bpf::hooks::attach_point(*program).label();
+            let label = crate::bpf::attach_point::attach_point(*program).label();
             json!({ "program": program.name(), "attach": label, "fired": fired })
         };
         chosen.programs.iter().map(one).collect()

@@ -33,6 +33,7 @@ use crate::{
     env::EnvKeys,
     live::{Bell, LiveOptions},
     logging::say,
+    rules::filter::PathFilter,
     source::recording::RecordingError,
 };
 
@@ -76,6 +77,7 @@ fn live_options(
         floor: args.bare_floor,
         runtime_roots: config.runtime_roots.clone(),
         env_keys,
+        filter: PathFilter::default(),
     }
 }
 
@@ -83,6 +85,7 @@ fn choice(asked: Hooks, configured: Choice) -> Choice {
     match asked {
         Hooks::Auto => configured,
         Hooks::Fentry => Choice::Only(Backend::Fentry),
+        Hooks::Kprobe => Choice::Only(Backend::Kprobe),
         Hooks::Fallback => Choice::Only(Backend::Fallback),
     }
 }

@@ -90,7 +90,7 @@ fn closed(error: std::io::Error) -> anyhow::Result<ExitCode> {
 }
 
 fn report(stats: &LineStats, begun: Instant) {
-    let (seconds, events) = (begun.elapsed().as_secs_f64(), stats.events.iter().sum::<u64>());
+    let (seconds, events) = (begun.elapsed().as_secs_f64(), stats.events.sum());
     say(&format!(
         "{} records, {events} events, {} alerts in {seconds:.3} s: {:.0} events/s",
         stats.records,

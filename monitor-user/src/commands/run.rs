@@ -17,7 +17,7 @@ use crate::{
     cli::RunArgs,
     config::{Config, Format, SinkConfig, Target},
     control::Control,
-    daemon::{Daemon, record_kinds},
+    daemon::{Daemon, Kept, record_kinds},
     document::{Schema, heartbeat::SinkCounters},
     enrich::Enricher,
     env::EnvKeys,
@@ -28,7 +28,7 @@ use crate::{
     live::{Bell, Live, boottime_ns, clock_offset_ns},
     logging::count,
     reload::Reloader,
-    rules::Rules,
+    rules::{Rules, filter::PathFilter},
     sink::{Ended, Fanout, SinkError, SinkOptions, file::FileSink, stdout},
 };
 
@@ -51,12 +51,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let kinds = record_kinds(wanted(&config, &rules));
     let configured = EnvKeys::new(&config.env_keys);
     let env_keys = configured.and(crate::rules::env_keys(&rules));
-    let mut live = Live::start(
-        &live_options(&config, &args.live, kinds, env_keys.clone()),
-        instance,
-        bell.clone(),
-    )
-    .map_err(explain)?;
+    let mut options = live_options(&config, &args.live, kinds, env_keys.clone());
+    let filters = config.kernel_filter && always(&config).is_empty();
+    if filters {
+        options.filter = PathFilter::of(&rules);
+    }
+    let mut live = Live::start(&options, instance, bell.clone()).map_err(explain)?;
     let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     let canary = live.plan().canary_pids.clone();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
@@ -65,7 +65,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
     let end_ns = end(args.live.duration);
     let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
-    daemon.reload_with(always(&config), configured, reloader(paths, bell));
+    let kept = Kept { kinds: always(&config), env_keys: configured, filters };
+    daemon.reload_with(kept, reloader(paths, bell));
     if let Some(control) = control {
         daemon.control_with(control);
     }

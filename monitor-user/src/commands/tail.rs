@@ -68,7 +68,7 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let outlet = daemon.into_line().into_outlet();
     let (shown, sinks) = (outlet.shown, outlet.fanout.finish(PATIENCE));
     let unwritten: u64 = sinks.iter().map(|sink| sink.counters.dropped).sum();
-    let seen: u64 = state.line.events.iter().sum();
+    let seen = state.line.events.sum();
     say(&format!("{seen} events seen, {shown} shown, {} lost", state.lost() + unwritten));
     let died = sinks.iter().any(|sink| sink.died);
     Ok(if died { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -110,7 +110,7 @@ fn wrong_values_name_their_key_and_the_cure() {
     );
     bad("heartbeat_seconds = 0", "c.toml: heartbeat_seconds: 0 is not between 1 and 86400");
     bad("heartbeat_seconds = 86401", "c.toml: heartbeat_seconds: 86401 is not between 1 and 86400");
-    bad("hooks = \"lsm\"", "c.toml: hooks: `lsm` is none of auto, fentry, fallback");
+    bad("hooks = \"lsm\"", "c.toml: hooks: `lsm` is none of auto, fentry, kprobe, fallback");
     let of = |text: &str, expected: &str| {
         bad(&format!("[[sinks]]\n{text}"), &format!("c.toml: sinks[0].{expected}"))
     };

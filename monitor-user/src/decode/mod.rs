@@ -2,6 +2,7 @@
 //!
 //! The wire ends here: no later stage knows its layout.
 
+mod act;
 pub mod rewrite;
 mod sections;
 #[cfg(test)]
@@ -78,7 +79,7 @@ pub fn decode(bytes: &[u8]) -> Result<RawEvent<'_>, DecodeError> {
         read_fault: header.flags & flags::READ_FAULT != 0,
         io_uring: header.flags & flags::IO_URING != 0,
         hook: program.name(),
-        body: body(kind, rest)?,
+        body: body(kind, program, rest)?,
     })
 }
 
@@ -87,7 +88,7 @@ fn fixed<T: FromBytes + KnownLayout + Immutable>(bytes: &[u8]) -> Result<(T, &[u
         .map_err(|_short| DecodeError::Short { want: size_of::<T>(), have: bytes.len() })
 }
 
-fn body(kind: RecordKind, bytes: &[u8]) -> Result<RawBody<'_>, DecodeError> {
+fn body(kind: RecordKind, program: Program, bytes: &[u8]) -> Result<RawBody<'_>, DecodeError> {
     Ok(match kind {
         RecordKind::Task => RawBody::Task(image(bytes)?),
         RecordKind::Exec => RawBody::Exec(image(bytes)?),
@@ -102,8 +103,17 @@ fn body(kind: RecordKind, bytes: &[u8]) -> Result<RawBody<'_>, DecodeError> {
         RecordKind::Connect => RawBody::Connect(socket(bytes)?),
         RecordKind::Send => RawBody::Send(socket(bytes)?),
         RecordKind::FileOpen => RawBody::FileOpen(file_open(bytes)?),
+        RecordKind::FileRead => RawBody::FileRead(file_open(bytes)?),
+        RecordKind::Accept => RawBody::Accept(socket(bytes)?),
+        RecordKind::Listen => RawBody::Listen(socket(bytes)?),
+        RecordKind::Bind => RawBody::Bind(socket(bytes)?),
+        RecordKind::Dup => {
+            let (fixed, _) = fixed::<Socket>(bytes)?;
+            RawBody::Dup { socket: socket(bytes)?, descriptor: fixed.descriptor }
+        }
         RecordKind::CgroupMkdir => RawBody::CgroupMkdir(cgroup(bytes)?),
         RecordKind::CgroupRmdir => RawBody::CgroupRmdir(cgroup(bytes)?),
+        other => RawBody::Act(act::act(other, program != Program::SysExitCall, bytes)?),
     })
 }
 

@@ -4,6 +4,7 @@ use monitor_common::{Header, Socket, header::OUTCOME_UNKNOWN};
 use proptest::prelude::*;
 
 use super::{rewrite, *};
+use crate::act::ActKind;
 use crate::env::EnvKeys;
 use crate::records::{self, ProgramStart, Record, Who, every_kind};
 
@@ -49,6 +50,16 @@ fn every_kind_becomes_its_body() {
             RawBody::FileOpen(_) => RecordKind::FileOpen,
             RawBody::CgroupMkdir(_) => RecordKind::CgroupMkdir,
             RawBody::CgroupRmdir(_) => RecordKind::CgroupRmdir,
+            RawBody::FileRead(_) => RecordKind::FileRead,
+            RawBody::Accept(_) => RecordKind::Accept,
+            RawBody::Listen(_) => RecordKind::Listen,
+            RawBody::Bind(_) => RecordKind::Bind,
+            RawBody::Dup { .. } => RecordKind::Dup,
+            RawBody::Act(act) => {
+                // An act has the name of its record.
+                assert_eq!(ActKind::NAMES[usize::from(act.kind.number())], kind.name());
+                *kind
+            }
         };
         assert_eq!(name, *kind);
     }

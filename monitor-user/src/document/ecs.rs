@@ -11,11 +11,12 @@ use super::{
     text::rfc3339,
 };
 use crate::{
+    act::ActKind,
     alert::{Alert, Matched},
     enrich::process_name,
     event::{
-        Action, Address, Container, Event, Fact, FileAct, FileFacts, Knowledge, Origin, Outcome,
-        Process, Reason, SocketAct, base_name, comm_bytes,
+        Act, Action, Address, Container, Event, Fact, FileAct, FileFacts, Knowledge, Origin,
+        Outcome, Process, Reason, SocketAct, base_name, comm_bytes,
     },
 };
 
@@ -176,8 +177,19 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
     }
     match &event.action {
         Action::Exec { .. } | Action::Fork { .. } | Action::Exit { .. } => {}
-        Action::Connect(act) | Action::Send(act) => socket(&mut document, act),
-        Action::FileOpen(act) => set(&mut document, &["file"], file(act)),
+        Action::FileOpen(act) | Action::FileRead(act) => {
+            set(&mut document, &["file"], file(act));
+        }
+        Action::Act(act) => of_act(&mut document, act),
+        Action::Connect(act)
+        | Action::Send(act)
+        | Action::Accept(act)
+        | Action::Listen(act)
+        | Action::Bind(act)
+        | Action::Dup { socket: act, .. } => {
+            let is_server = matches!(event.action, Action::Accept(_));
+            socket(&mut document, act, if is_server { "ingress" } else { "egress" });
+        }
     }
     document
 }
@@ -196,6 +208,12 @@ fn about_event(event: &Event, sender: &Sender) -> Value {
         Action::Send(_) => ("network", &["connection", "protocol"], "send"),
         Action::FileOpen(act) if act.created => ("file", &["creation"], "file_create"),
         Action::FileOpen(_) => ("file", &["change"], "file_open_write"),
+        Action::FileRead(_) => ("file", &["access"], "file_open_read"),
+        Action::Accept(_) => ("network", &["connection", "start"], "accept"),
+        Action::Listen(_) => ("network", &["info"], "listen"),
+        Action::Bind(_) => ("network", &["info"], "bind"),
+        Action::Dup { .. } => ("network", &["info"], "socket_to_standard_stream"),
+        Action::Act(act) => super::act::ecs(&act.kind),
     };
     let outcome = match event.outcome {
         Outcome::Success => "success",
@@ -251,12 +269,14 @@ fn about_observation(event: &Event, form: &str) -> Value {
         }
     }
     match &event.action {
-        Action::FileOpen(act) => {
+        Action::FileOpen(act) | Action::FileRead(act) => {
             set(&mut about, &["created"], json!(act.created));
             if let Some(name) = &act.name {
                 set(&mut about, &["path_as_passed"], json!(lossless(name)));
             }
         }
+        Action::Act(act) => about_act(&mut about, act),
+        Action::Dup { descriptor, .. } => set(&mut about, &["descriptor"], json!(descriptor)),
         Action::Connect(act) | Action::Send(act) if act.repeats > 0 => {
             set(&mut about, &["repeats"], json!(act.repeats));
         }
@@ -348,7 +368,44 @@ fn container(container: &Container) -> Value {
     value
 }
 
-fn socket(document: &mut Value, act: &SocketAct) {
+/// The object of an act, where it is a file.
+fn of_act(document: &mut Value, act: &Act) {
+    if act.path.is_empty() {
+        return;
+    }
+    let mut value = json!({
+        "path": lossless(&act.path),
+        "name": lossless(base_name(&act.path)),
+        "directory": directory(&act.path),
+    });
+    if let Some(facts) = &act.file {
+        file_facts(&mut value, facts);
+    }
+    if act.kind == ActKind::Symlink {
+        set(&mut value, &["target_path"], json!(lossless(&act.other)));
+    }
+    set(document, &["file"], value);
+}
+
+/// What an act says beyond the schema.
+fn about_act(about: &mut Value, act: &Act) {
+    set(about, &["act"], json!(super::act::line(act)));
+    for (name, text) in [
+        ("path_as_passed", act.name.as_deref()),
+        ("other", (!act.other.is_empty()).then_some(&*act.other)),
+        ("other_as_passed", act.other_name.as_deref()),
+        ("type", (!act.text.is_empty()).then_some(&*act.text)),
+    ] {
+        if let Some(text) = text {
+            set(about, &[name], json!(lossless(text)));
+        }
+    }
+    if let ActKind::Ptrace { target, .. } | ActKind::Signal { target, .. } = act.kind {
+        set(about, &["target"], json!({ "pid": target.pid }));
+    }
+}
+
+fn socket(document: &mut Value, act: &SocketAct, direction: &str) {
     let transport = match act.protocol {
         6 => "tcp",
         17 => "udp",
@@ -359,7 +416,7 @@ fn socket(document: &mut Value, act: &SocketAct) {
         0 => "unix",
         _ => "other",
     };
-    let mut network = json!({ "transport": transport, "direction": "egress" });
+    let mut network = json!({ "transport": transport, "direction": direction });
     match &act.destination {
         Address::Ip(ip, port) => {
             let kind = if ip.is_ipv4() { "ipv4" } else { "ipv6" };

@@ -62,6 +62,8 @@ pub struct KindCounters {
     pub submitted: u64,
     /// Repeats that were only counted.
     pub collapsed: u64,
+    /// Acts that no rule can be about, left out in the kernel.
+    pub filtered: u64,
     /// Records that were lost, by reason.
     pub dropped: Vec<(&'static str, u64)>,
 }

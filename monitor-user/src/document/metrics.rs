@@ -8,6 +8,10 @@ pub const METRICS: &[(&str, &str)] = &[
     ("kernel.kinds.*.attempted", "Acts that a hook decided to tell of."),
     ("kernel.kinds.*.submitted", "Records that went into the ring buffer."),
     ("kernel.kinds.*.collapsed", "Repeats that were only counted."),
+    (
+        "kernel.kinds.*.filtered",
+        "Acts that no rule can be about, left out in the kernel and not among the attempts.",
+    ),
     ("kernel.kinds.*.dropped.ring_full", "Records lost because the ring buffer had no room."),
     (
         "kernel.kinds.*.dropped.scratch_exhausted",

@@ -3,6 +3,7 @@
 //! Events and alerts have no form of their own on disk or wire: `ecs` and `falco` are the only
 //! places that know JSON, `text` the only one that knows people.
 
+mod act;
 pub mod ecs;
 pub mod falco;
 pub mod finding;

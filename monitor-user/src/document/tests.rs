@@ -98,6 +98,7 @@ fn heartbeat(lost: u64) -> Heartbeat {
             attempted: 10 + lost,
             submitted: 10,
             collapsed: 0,
+            filtered: 0,
             dropped: vec![("ring_full", lost), ("read_fault", 0)],
         }],
         kernel: vec![("own_acts", 2)],

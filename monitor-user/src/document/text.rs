@@ -56,7 +56,7 @@ fn of_event(event: &Event, paint: Paint) -> String {
         paint.with(CYAN, &format!("{:<14}", place(&event.container))),
         paint.with(
             BLUE,
-            &format!("{:<8}", Action::KINDS.get(usize::from(event.action.kind())).unwrap_or(&"?"))
+            &format!("{:<9}", Action::KINDS.get(usize::from(event.action.kind())).unwrap_or(&"?"))
         ),
         chain(event),
         act(event),
@@ -152,6 +152,16 @@ fn act(event: &Event) -> String {
             let how = if act.created { "created" } else { "for writing" };
             format!("{} {how}", terminal(&act.path))
         }
+        Action::FileRead(act) => format!("{} for reading", terminal(&act.path)),
+        Action::Accept(act) => match act.source {
+            Some(client) => format!("{} ← {client}", destination(act)),
+            None => destination(act),
+        },
+        Action::Listen(act) | Action::Bind(act) => destination(act),
+        Action::Dup { socket, descriptor } => {
+            format!("{descriptor} is {}", destination(socket))
+        }
+        Action::Act(act) => super::act::line(act),
     }
 }
 

@@ -1,13 +1,14 @@
 //! [`RawEvent`] → [`Event`]: who and where are added. Owns all state about processes and
 //! containers, and never waits: what is not known now says why.
 
+mod acts;
 pub mod cgroup_path;
 pub mod container;
 pub mod process_table;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use crate::{
     env::EnvKeys,
@@ -97,6 +98,16 @@ impl Enricher {
             RawBody::Connect(socket) => Action::Connect(socket_act(&socket)),
             RawBody::Send(socket) => Action::Send(socket_act(&socket)),
             RawBody::FileOpen(open) => Action::FileOpen(file_act(&open)),
+            RawBody::FileRead(open) => Action::FileRead(file_act(&open)),
+            RawBody::Accept(socket) => Action::Accept(accepted(&socket)),
+            RawBody::Listen(socket) => Action::Listen(listening(&socket)),
+            RawBody::Bind(socket) => {
+                Action::Bind(SocketAct { source: None, ..socket_act(&socket) })
+            }
+            RawBody::Dup { socket, descriptor } => {
+                Action::Dup { socket: socket_act(&socket), descriptor }
+            }
+            RawBody::Act(act) => Action::Act(acts::act(&act, raw.origin)),
         };
         Enriched::Event(Box::new(self.event(&raw, action)))
     }
@@ -330,6 +341,27 @@ fn socket_act(raw: &RawSocket<'_>) -> SocketAct {
         socket_type: raw.socket_type,
         repeats: raw.repeats,
     }
+}
+
+/// A connection goes from the client to the server, whoever tells of it.
+fn accepted(raw: &RawSocket<'_>) -> SocketAct {
+    let act = socket_act(raw);
+    match (&act.destination, act.source) {
+        (Address::Ip(ip, port), Some(own)) => SocketAct {
+            source: Some(SocketAddr::new(*ip, *port)),
+            destination: Address::Ip(own.ip(), own.port()),
+            ..act
+        },
+        _ => act,
+    }
+}
+
+/// Of a socket that waits there is one end.
+fn listening(raw: &RawSocket<'_>) -> SocketAct {
+    let act = socket_act(raw);
+    let destination = act.source.map(|own| Address::Ip(own.ip(), own.port()));
+    let destination = destination.unwrap_or_else(|| act.destination.clone());
+    SocketAct { source: None, destination, ..act }
 }
 
 /// A path ends at its first zero byte; a name in the abstract namespace starts with one.

@@ -298,7 +298,7 @@ proptest! {
         }
         bench.line.finish();
         let stats = bench.line.stats();
-        let events: u64 = stats.events.iter().sum();
+        let events = stats.events.sum();
         prop_assert_eq!(stats.decode_errors, broken);
         prop_assert_eq!(stats.records, stats.seeds + events + states + broken + stats.repeated);
         let left = bench.shown().iter().filter(|text| text.starts_with("event")).count();

@@ -5,6 +5,8 @@
 
 mod embedded;
 mod fields;
+pub mod filter;
+mod kinds;
 pub mod names;
 pub mod schema;
 pub mod sigma;

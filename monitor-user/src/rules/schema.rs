@@ -7,27 +7,12 @@ use std::fmt::Write as _;
 
 use monitor_rules::{ArgRule, Field, Get, KindSet, Schema, Value};
 
-use super::{fields, types};
+use super::{
+    fields,
+    kinds::{ALL, OPEN_WRITE},
+    types,
+};
 use crate::event::{Action, Event};
-
-/// Every kind of event.
-pub(super) const ALL: KindSet = KindSet::first(Action::KINDS.len());
-/// A program was started.
-pub(super) const EXEC: KindSet = KindSet::of(&[0]);
-/// A process was created.
-pub(super) const FORK: KindSet = KindSet::of(&[1]);
-/// A process ended.
-pub(super) const EXIT: KindSet = KindSet::of(&[2]);
-/// A socket was connected.
-pub(super) const CONNECT: KindSet = KindSet::of(&[3]);
-/// A datagram left.
-pub(super) const SEND: KindSet = KindSet::of(&[4]);
-/// A file was opened.
-pub(super) const FILE: KindSet = KindSet::of(&[5]);
-/// Acts on sockets.
-pub(super) const SOCKET: KindSet = CONNECT.union(SEND);
-/// Acts on file descriptors.
-pub(super) const DESCRIPTOR: KindSet = SOCKET.union(FILE);
 
 /// Everything that rules can speak of.
 pub static SCHEMA: Schema<Event> = Schema {
@@ -39,6 +24,7 @@ pub static SCHEMA: Schema<Event> = Schema {
     types: &types::TYPES,
     partly: PARTLY,
     both_ends: &["fd.ip", "fd.net", "fd.port"],
+    by_kind: &[("evt.is_open_write", |kind| Value::Bool(OPEN_WRITE.contains(kind)))],
     always: &[("evt.dir", "<"), ("evt.source", "syscall")],
     dotted: &["evt.arg", "evt.rawarg", "evt.type.is", "thread.cgroup"],
     untyped: &["evt.rawarg"],
@@ -46,19 +32,16 @@ pub static SCHEMA: Schema<Event> = Schema {
 };
 
 /// Fields that tell less than the name says.
-const PARTLY: &[(&str, &str)] = &[
-    ("evt.is_open_read", "opens for reading alone are not observed"),
-    ("proc.stdin.type", STREAM),
-    ("proc.stdout.type", STREAM),
-    ("proc.stderr.type", STREAM),
-];
+const PARTLY: &[(&str, &str)] =
+    &[("proc.stdin.type", STREAM), ("proc.stdout.type", STREAM), ("proc.stderr.type", STREAM)];
 
 const STREAM: &str = "which family a socket is of is not observed, so that it is never `ipv4`, \
                       `ipv6` or `unix`";
 
 /// The families of fields, in the order of the reference.
-const FAMILIES: [&[Field<Event>]; 9] = [
+const FAMILIES: [&[Field<Event>]; 10] = [
     fields::event::FIELDS,
+    fields::act::FIELDS,
     fields::process::FIELDS,
     fields::program::FIELDS,
     fields::ancestors::FIELDS,
@@ -119,7 +102,15 @@ const fn same(field: &Field<Event>) -> Field<Event> {
 
 /// Fields whose value is put together for each event that they are asked of; the others are read.
 pub(super) const PUT_TOGETHER: &[&str] = &[
+    "evt.arg.cmd",
+    "evt.arg.domain",
     "evt.arg.flags",
+    "evt.arg.mode",
+    "evt.arg.nstype",
+    "evt.arg.prot",
+    "evt.arg.request",
+    "evt.arg.sig",
+    "evt.arg.type",
     "evt.args",
     "evt.datetime",
     "evt.datetime.s",

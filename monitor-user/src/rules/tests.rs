@@ -2,18 +2,21 @@
 
 mod examples;
 mod fields;
+mod filter;
 mod language;
 mod schema;
 mod shipped;
 
 use std::{collections::BTreeSet, net::SocketAddr, ops::ControlFlow, path::Path, sync::Arc};
 
-use monitor_rules::{Arg, Condition, Get, RuleFile, TestField, TestValue, Unknown, Value};
+use monitor_rules::{Arg, Condition, Get, KindSet, RuleFile, TestField, TestValue, Unknown, Value};
 
 use super::{
-    Rules, SCHEMA, embedded, load,
+    Rules, SCHEMA, embedded,
+    kinds::ALL,
+    load,
     names::Names,
-    schema::{ALL, PUT_TOGETHER},
+    schema::PUT_TOGETHER,
     testing::{self, TestOutcome},
 };
 use crate::env::EnvKeys;
@@ -52,6 +55,24 @@ fn of_type(name: &str) -> Event {
     let path = ("fd.name", text("/f"));
     let mut fields = vec![("evt.type", text(name))];
     fields.extend((name == "open").then_some(path));
+    event(&fields)
+}
+
+/// An event of a kind, by a type that stands for this kind, if possible for no other.
+fn of_kind(kind: u8) -> Event {
+    let types = SCHEMA.types.iter().filter(|(_, kinds)| kinds.contains(kind));
+    let (name, _) = types.min_by_key(|(_, kinds)| kinds.iter().count()).unwrap();
+    let mut fields = vec![("evt.type", text(name))];
+    match Action::KINDS[usize::from(kind)] {
+        "file_open" => fields.push(("fd.name", text("/f"))),
+        "file_read" => {
+            fields.extend([("fd.name", text("/f")), ("evt.is_open_write", TestValue::Bool(false))]);
+        }
+        "rename" | "link" | "symlink" => {
+            fields.extend([("fs.path.source", text("/f")), ("fs.path.target", text("/g"))]);
+        }
+        _ => {}
+    }
     event(&fields)
 }
 

@@ -7,7 +7,7 @@
 use crate::{
     alert::{Alert, Matched},
     document::{Document, Heartbeat},
-    event::{Action, Address, Event, Process},
+    event::{Action, Event, Process},
     limits::PROCESS_OVERHEAD_BYTES,
 };
 
@@ -30,12 +30,7 @@ pub(super) fn bytes(document: &Document) -> u64 {
 fn of_event(event: &Event) -> usize {
     let action = match &event.action {
         Action::Exec { previous } => previous.as_deref().map_or(0, of_process),
-        Action::Connect(act) | Action::Send(act) => match &act.destination {
-            Address::Ip(..) => 0,
-            Address::Unix(path) => path.len(),
-        },
-        Action::FileOpen(act) => act.path.len() + act.name.as_ref().map_or(0, |name| name.len()),
-        Action::Fork { .. } | Action::Exit { .. } => 0,
+        other => other.text_bytes(),
     };
     EVENT + of_process(&event.process) + action
 }

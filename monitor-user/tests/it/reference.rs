@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 use clap::CommandFactory as _;
 use runmon::{
     bpf::{
+        attach_point::attach_point,
         counters::Reading,
-        hooks::{Candidate, HOOKS, attach_point},
+        hooks::{Candidate, HOOKS},
     },
     cli::Cli,
     config::{Key, RawConfig, RawRuntimeRoot, RawSink},

@@ -12,7 +12,7 @@ pub mod golden;
 pub mod story;
 
 use monitor_common::{
-    Cgroup, Exit, FileFacts, FileOpen, Fork, Header, Image, Program, RecordKind, Socket,
+    Act, Cgroup, Exit, FileFacts, FileOpen, Fork, Header, Image, Program, RecordKind, Socket,
     body::stdio,
 };
 use zerocopy::{FromZeros as _, IntoBytes as _};
@@ -265,6 +265,36 @@ fn cgroup(kind: RecordKind, program: Program, (hierarchy, id): (u32, u64), path:
     Record::new(kind, program, Who::new(1), body.as_bytes(), &[path.as_bytes()])
 }
 
+/// An open for reading that reached a file.
+pub fn read_from(who: Who, path: &[u8]) -> Record {
+    let body = FileOpen {
+        file: FileFacts { mode: 0o100_644, ..file_facts() },
+        path_len: u32::try_from(path.len()).unwrap(),
+        ..FileOpen::default()
+    };
+    Record::new(RecordKind::FileRead, Program::FileOpen, who, body.as_bytes(), &[path])
+}
+
+/// An act on a socket other than to connect or to send.
+pub fn socket_act(kind: RecordKind, who: Who, socket: Socket) -> Record {
+    Record::new(kind, Program::Accept, who, socket.as_bytes(), &[])
+}
+
+/// Another act: its numbers, its path, the directory of a name, and the same once more.
+pub fn act(kind: RecordKind, who: Who, numbers: [u64; 6], sections: [&[u8]; 4]) -> Record {
+    let [path, base, other, other_base] = sections;
+    let length = |section: &[u8]| u32::try_from(section.len()).unwrap();
+    let body = Act {
+        file: file_facts(),
+        numbers,
+        path_len: length(path),
+        base_len: length(base),
+        other_len: length(other),
+        other_base_len: length(other_base),
+    };
+    Record::new(kind, Program::Rename, who, body.as_bytes(), &sections)
+}
+
 /// One record of every kind, with all its sections.
 pub fn every_kind() -> Vec<(RecordKind, Record)> {
     let who = Who::new(100);
@@ -274,7 +304,10 @@ pub fn every_kind() -> Vec<(RecordKind, Record)> {
     program.env = b"PATH=/bin\0SECRET=1\0";
     let mut unix = tcp4([0; 4], 0);
     (unix.family, unix.protocol) = (1, 0);
-    vec![
+    let peer = Socket { source: tcp4([10, 0, 0, 1], 0).destination, source_port: 80, ..unix };
+    let peer = Socket { family: 2, protocol: 6, descriptor: 1, ..peer };
+    let socket_kinds = [RecordKind::Accept, RecordKind::Listen, RecordKind::Bind, RecordKind::Dup];
+    let mut all = vec![
         (RecordKind::Task, program.task(who)),
         (RecordKind::Exec, program.exec(who)),
         (RecordKind::Fork, fork(who, who.child(101))),
@@ -284,5 +317,14 @@ pub fn every_kind() -> Vec<(RecordKind, Record)> {
         (RecordKind::FileOpen, open(who, FileOpen::default(), b"../etc/shadow", b"/tmp")),
         (RecordKind::CgroupMkdir, cgroup_mkdir((0, 77), "/default/n1")),
         (RecordKind::CgroupRmdir, cgroup_rmdir((0, 77), "/default/n1")),
-    ]
+        (RecordKind::FileRead, read_from(who, b"/etc/shadow")),
+    ];
+    all.extend(socket_kinds.map(|kind| (kind, socket_act(kind, who, peer))));
+    let sections: [&[u8]; 4] = [b"/srv/one", b"", b"/srv/two", b"ext4"];
+    for kind in RecordKind::ALL {
+        if !all.iter().any(|(known, _)| *known == kind) {
+            all.push((kind, act(kind, who, [1, 2, 3, 4, 5, 6], sections)));
+        }
+    }
+    all
 }

@@ -11,12 +11,15 @@ use monitor_rules::{Doubt, Expect, Finding, KindSet, Loaded, Mode, Outline, Rule
 
 use super::{compile, read, refuse_errors, rule_named, show, show_diagnostics};
 use crate::{
-    bpf::hooks::{Candidate, HOOKS, attach_point},
+    bpf::{
+        attach_point::attach_point,
+        hooks::{Candidate, HOOKS},
+    },
     cli::RulesExplainArgs,
     daemon::record_kinds,
     event::Event,
     live::{boottime_ns, clock_offset_ns},
-    rules::schema::why_costly,
+    rules::{filter::Pushed, schema::why_costly},
 };
 
 /// Explains a rule; without paths one of the embedded ones.
@@ -60,6 +63,8 @@ struct Kind {
     name: &'static str,
     /// Where it is seen: the name of a family of hooks, and its attach points; best first.
     hooks: Vec<(&'static str, Vec<String>)>,
+    /// What the kernel leaves out of it for this rule.
+    pushed: Pushed,
     /// How the rule is found; None for one that is off.
     finding: Option<Finding>,
 }
@@ -71,6 +76,7 @@ impl<'r> Story<'r> {
         let kind = |number: u8| Kind {
             name: crate::event::Action::KINDS.get(usize::from(number)).copied().unwrap_or("?"),
             hooks: hooks(number),
+            pushed: Pushed::of(rule, number),
             finding: findings.iter().find(|finding| finding.kind == number).cloned(),
         };
         let fires = rule.tests.iter().filter(|test| test.expect == Expect::Fires).count();

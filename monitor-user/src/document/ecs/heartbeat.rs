@@ -24,7 +24,8 @@ pub(super) fn of(heartbeat: &Heartbeat, sender: &Sender) -> Value {
         .map(|kind| {
             let value = json!({
                 "attempted": kind.attempted, "submitted": kind.submitted,
-                "collapsed": kind.collapsed, "dropped": counts(&kind.dropped),
+                "collapsed": kind.collapsed, "filtered": kind.filtered,
+                "dropped": counts(&kind.dropped),
             });
             (kind.kind.to_owned(), value)
         })
@@ -62,7 +63,7 @@ fn line(heartbeat: &Heartbeat) -> Value {
     let line = &heartbeat.line;
     let events: Map<String, Value> = Action::KINDS
         .iter()
-        .zip(line.events)
+        .zip(line.events.0)
         .map(|(name, count)| ((*name).to_owned(), json!(count)))
         .collect();
     json!({

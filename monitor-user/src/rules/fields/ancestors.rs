@@ -8,7 +8,7 @@ use super::{any, never, number, one, process};
 use crate::{
     event::{Event, Process},
     limits::ANCESTORS,
-    rules::schema::ALL,
+    rules::kinds::ALL,
 };
 
 const NAMES: (Type, ArgRule) = (Type::Str, ArgRule::OptionalIndex);

@@ -5,7 +5,7 @@ use monitor_rules::{Field, Type, Unknown, Value};
 use super::{fact, one};
 use crate::{
     event::{Container, Event},
-    rules::schema::ALL,
+    rules::kinds::ALL,
 };
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[

@@ -1,16 +1,13 @@
-//! `fd.*` of files and of both sorts, and `fs.path.*`.
+//! `fd.*` of files and of both sorts.
 
-use monitor_rules::{Arg, Field, Type, Value};
+use monitor_rules::{Arg, Field, KindSet, Type, Value};
 use nix::libc;
 
-use super::{
-    device_number,
-    event::{on_file, raw_result},
-    is_lower_layer, number, one, socket,
-};
+use super::{act::raw_path, device_number, event::raw_result, is_lower_layer, number, one, socket};
 use crate::{
-    event::{Action, Address, Event, FileAct, FileFacts, base_name},
-    rules::schema::{DESCRIPTOR, FILE},
+    act::ActKind,
+    event::{Act, Action, Address, Event, FileFacts, base_name},
+    rules::kinds::{DESCRIPTOR, FILE, MAP, RECEIVE, union},
 };
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
@@ -25,10 +22,12 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         "fd.num",
         Type::Int,
         DESCRIPTOR,
-        "0, or -1 where an open failed: the number itself is not observed.",
+        "Of a socket that became a standard stream the number of the stream; else 0, or -1 where \
+         an open failed: other numbers are not observed.",
         |event, _| match event.action {
-            Action::FileOpen(_) if raw_result(event) < 0 => Value::Int(-1),
-            Action::FileOpen(_) | Action::Connect(_) | Action::Send(_) => Value::Int(0),
+            Action::Dup { descriptor, .. } => Value::Int(descriptor.into()),
+            Action::FileOpen(_) | Action::FileRead(_) if raw_result(event) < 0 => Value::Int(-1),
+            _ if path_or_socket(event) => Value::Int(0),
             _ => Value::Absent,
         },
     ),
@@ -46,31 +45,39 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         "`f` for a file, `d` for a directory, `4`, `6` or `u` for a socket.",
         |event, _| sort(event).map_or(Value::Absent, |(_, letter)| Value::str(letter)),
     ),
-    one("fd.nameraw", Type::Str, FILE, "Path as it was passed, as far as kept.", |event, _| {
-        on_file(event, |act| Value::str(act.name.as_ref().unwrap_or(&act.path)))
+    one("fd.nameraw", Type::Str, OPENED, "Path as it was passed, as far as kept.", |event, arg| {
+        if opened(event).is_some() { raw_path(event, arg) } else { Value::Absent }
     }),
-    one("fd.directory", Type::Str, FILE, "Directory of the file.", |event, _| {
-        on_file(event, |act| Value::str(directory(&act.path)))
+    one("fd.directory", Type::Str, OPENED, "Directory of the file.", |event, _| {
+        opened(event).map_or(Value::Absent, |path| Value::str(directory(path)))
     }),
-    one("fd.filename", Type::Str, FILE, "Name of the file in its directory.", |event, _| {
-        on_file(event, |act| Value::str(base_name(&act.path)))
+    one("fd.filename", Type::Str, OPENED, "Name of the file in its directory.", |event, _| {
+        opened(event).map_or(Value::Absent, |path| Value::str(base_name(path)))
     }),
-    one("fd.ino", Type::Int, FILE, "Inode number of the file.", |event, _| {
+    one("fd.ino", Type::Int, OPENED, "Inode number of the file.", |event, _| {
         on_facts(event, |file| number(file.inode))
     }),
-    one("fd.dev", Type::Int, FILE, "Device number of the file system.", |event, _| {
+    one("fd.dev", Type::Int, OPENED, "Device number of the file system.", |event, _| {
         on_facts(event, |file| device_number(file.major, file.minor))
     }),
-    one("fd.dev.major", Type::Int, FILE, "Major device number of the file system.", |event, _| {
-        on_facts(event, |file| Value::Int(file.major.into()))
-    }),
-    one("fd.dev.minor", Type::Int, FILE, "Minor device number of the file system.", |event, _| {
-        on_facts(event, |file| Value::Int(file.minor.into()))
-    }),
+    one(
+        "fd.dev.major",
+        Type::Int,
+        OPENED,
+        "Major device number of the file system.",
+        |event, _| on_facts(event, |file| Value::Int(file.major.into())),
+    ),
+    one(
+        "fd.dev.minor",
+        Type::Int,
+        OPENED,
+        "Minor device number of the file system.",
+        |event, _| on_facts(event, |file| Value::Int(file.minor.into())),
+    ),
     one(
         "fd.is_upper_layer",
         Type::Bool,
-        FILE,
+        OPENED,
         "The file is in the upper layer of an overlayfs.",
         |event, _| on_facts(event, |file| Value::Bool(file.upper_layer)),
     ),
@@ -84,53 +91,64 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one(
         "fd.is_block_device",
         Type::Bool,
-        FILE,
+        OPENED,
         "The file is a block device, whatever its name; not a field of Falco's.",
         |event, _| on_facts(event, |file| Value::Bool(file.mode & libc::S_IFMT == libc::S_IFBLK)),
     ),
-    one("fs.path.name", Type::Str, FILE, "Full path of the file.", |event, _| {
-        on_file(event, |act| Value::str(&act.path))
-    }),
-    one(
-        "fs.path.nameraw",
-        Type::Str,
-        FILE,
-        "Path as it was passed, as far as kept.",
-        |event, _| on_file(event, |act| Value::str(act.name.as_ref().unwrap_or(&act.path))),
-    ),
 ];
 
-fn name<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
+/// Files behind a descriptor.
+const OPENED: KindSet = union(&[FILE, RECEIVE, MAP]);
+
+/// Path of the file behind the descriptor that the act is about.
+fn opened(event: &Event) -> Option<&[u8]> {
     match &event.action {
-        Action::FileOpen(act) => Value::str(&act.path),
-        Action::Connect(act) | Action::Send(act) => match &act.destination {
-            Address::Unix(path) if path.first() != Some(&0) => Value::str(path),
-            Address::Unix(_) | Address::Ip(..) => Value::owned(socket::tuple(act)),
-        },
-        _ => Value::Absent,
+        Action::FileOpen(act) | Action::FileRead(act) => Some(&act.path),
+        Action::Act(Act {
+            kind: ActKind::FileReceive { .. } | ActKind::Map { .. }, path, ..
+        }) => Some(path),
+        _ => None,
     }
 }
 
+fn path_or_socket(event: &Event) -> bool {
+    opened(event).is_some() || event.action.socket().is_some()
+}
+
+fn name<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
+    if let Some(path) = opened(event) {
+        return Value::str(path);
+    }
+    event.action.socket().map_or(Value::Absent, |act| match &act.destination {
+        Address::Unix(path) if path.first() != Some(&0) => Value::str(path),
+        Address::Unix(_) | Address::Ip(..) => Value::owned(socket::tuple(act)),
+    })
+}
+
 fn sort(event: &Event) -> Option<(&'static str, &'static str)> {
+    if opened(event).is_some() {
+        let is_directory = |file: &FileFacts| file.mode & libc::S_IFMT == libc::S_IFDIR;
+        let directory = facts(event).is_some_and(is_directory);
+        return Some(if directory { ("directory", "d") } else { ("file", "f") });
+    }
+    event.action.socket().map(|act| match &act.destination {
+        Address::Ip(ip, _) if ip.is_ipv4() => ("ipv4", "4"),
+        Address::Ip(..) => ("ipv6", "6"),
+        Address::Unix(_) => ("unix", "u"),
+    })
+}
+
+fn facts(event: &Event) -> Option<&FileFacts> {
     match &event.action {
-        Action::FileOpen(FileAct { file: Some(file), .. })
-            if file.mode & libc::S_IFMT == libc::S_IFDIR =>
-        {
-            Some(("directory", "d"))
-        }
-        Action::FileOpen(_) => Some(("file", "f")),
-        Action::Connect(act) | Action::Send(act) => Some(match &act.destination {
-            Address::Ip(ip, _) if ip.is_ipv4() => ("ipv4", "4"),
-            Address::Ip(..) => ("ipv6", "6"),
-            Address::Unix(_) => ("unix", "u"),
-        }),
+        Action::FileOpen(act) | Action::FileRead(act) => act.file.as_ref(),
+        Action::Act(act) => act.file.as_ref(),
         _ => None,
     }
 }
 
 /// What `of` says of the file; an open that failed may have reached none.
 fn on_facts<'e>(event: &'e Event, of: impl FnOnce(&'e FileFacts) -> Value<'e>) -> Value<'e> {
-    on_file(event, |act| act.file.as_ref().map_or(Value::Absent, of))
+    if opened(event).is_none() { Value::Absent } else { facts(event).map_or(Value::Absent, of) }
 }
 
 fn directory(path: &[u8]) -> &[u8] {

@@ -3,15 +3,22 @@
 use monitor_rules::{Arg, Field, KindSet, Type, Value};
 use nix::{errno::Errno, libc};
 
-use super::{number, one, socket};
+use super::{act::flags, number, one, socket};
 use crate::{
-    event::{Action, Event, FileAct, Outcome},
-    rules::schema::{ALL, DESCRIPTOR, EXEC, EXIT, FILE, SOCKET},
+    act::ActKind,
+    event::{Act, Action, Event, FileAct, Outcome},
+    rules::kinds::{ALL, DESCRIPTOR, EXIT, FILE, SOCKET},
 };
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("evt.type", Type::Str, ALL, "The act, as the system call that usually leads to it.", kind),
-    one("evt.category", Type::Str, ALL, "`process`, `net` or `file`.", category),
+    one(
+        "evt.category",
+        Type::Str,
+        ALL,
+        "`process`, `net`, `file`, `memory` or `system`.",
+        category,
+    ),
     one("evt.num", Type::Int, ALL, "Number of the event in its stream, from 1.", |event, _| {
         number(event.id.sequence)
     }),
@@ -78,16 +85,16 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("evt.failed", Type::Bool, ALL, "The act ended with an error.", |event, _| {
         Value::Bool(raw_result(event) < 0)
     }),
-    one("evt.is_open_write", Type::Bool, FILE, "The open asks for writing.", |event, _| {
-        on_file(event, |act| Value::Bool(writes(act)))
-    }),
     one(
-        "evt.is_open_read",
+        "evt.is_open_write",
         Type::Bool,
         FILE,
-        "The open asks for reading; opens for reading alone are not observed.",
-        |event, _| on_file(event, |act| Value::Bool(reads(act))),
+        "The open asks to change the file: to write, to create or to empty it.",
+        |event, _| on_file(event, |_| Value::Bool(matches!(event.action, Action::FileOpen(_)))),
     ),
+    one("evt.is_open_read", Type::Bool, FILE, "The open asks for reading.", |event, _| {
+        on_file(event, |act| Value::Bool(reads(act)))
+    }),
     one("evt.is_open_create", Type::Bool, FILE, "The open created the file.", |event, _| {
         on_file(event, |act| Value::Bool(act.created))
     }),
@@ -102,22 +109,6 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         },
     ),
     one("evt.args", Type::Str, ALL, "The arguments in one text.", arguments),
-    one("evt.arg.flags", Type::Str, FILE, "Flags of the open, with `|` between.", |event, _| {
-        on_file(event, |act| Value::owned(flags(act)))
-    }),
-    one(
-        "evt.arg.name",
-        Type::Str,
-        FILE,
-        "The name that was opened, as far as kept.",
-        |event, _| on_file(event, |act| Value::str(act.name.as_ref().unwrap_or(&act.path))),
-    ),
-    one("evt.arg.filename", Type::Str, EXEC, "The name that was executed.", |event, _| match event
-        .action
-    {
-        Action::Exec { .. } => Value::str(&event.process.filename),
-        _ => Value::Absent,
-    }),
     one(
         "evt.arg.status",
         Type::Int,
@@ -139,10 +130,7 @@ pub(super) fn on_file<'e>(
     event: &'e Event,
     of: impl FnOnce(&'e FileAct) -> Value<'e>,
 ) -> Value<'e> {
-    match &event.action {
-        Action::FileOpen(act) => of(act),
-        _ => Value::Absent,
-    }
+    event.action.open().map_or(Value::Absent, of)
 }
 
 /// The result in Falco's sense: below zero only for an error.
@@ -159,21 +147,77 @@ fn failures(event: &Event, kinds: KindSet) -> Value<'static> {
 }
 
 fn kind<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
-    Value::str(match event.action {
+    Value::str(match &event.action {
         Action::Exec { .. } => "execve",
         Action::Fork { .. } => "clone",
         Action::Exit { .. } => "procexit",
         Action::Connect(_) => "connect",
         Action::Send(_) => "sendto",
-        Action::FileOpen(_) => "open",
+        Action::FileOpen(_) | Action::FileRead(_) => "open",
+        Action::Accept(_) => "accept",
+        Action::Listen(_) => "listen",
+        Action::Bind(_) => "bind",
+        Action::Dup { .. } => "dup2",
+        Action::Act(act) => call(act),
     })
 }
 
+/// The call that usually does an act.
+fn call(act: &Act) -> &'static str {
+    match act.kind {
+        ActKind::FileReceive { .. } => "recvmsg",
+        ActKind::Rename { .. } => "rename",
+        ActKind::Link => "link",
+        ActKind::Symlink => "symlink",
+        ActKind::Unlink => "unlink",
+        ActKind::Mkdir { .. } => "mkdir",
+        ActKind::Rmdir => "rmdir",
+        ActKind::Mknod { .. } => "mknod",
+        ActKind::Truncate { .. } => "truncate",
+        ActKind::Chmod { .. } => "chmod",
+        ActKind::Chown { .. } => "chown",
+        ActKind::Utimes => "utimensat",
+        ActKind::Xattr { removed: false } => "setxattr",
+        ActKind::Xattr { removed: true } => "removexattr",
+        ActKind::Map { .. } => "mmap",
+        ActKind::Protect { .. } => "mprotect",
+        ActKind::SocketCreate { .. } => "socket",
+        ActKind::Ptrace { .. } => "ptrace",
+        ActKind::Bpf { .. } => "bpf",
+        ActKind::Module => "finit_module",
+        ActKind::Mount { .. } => "mount",
+        ActKind::Umount { .. } => "umount2",
+        ActKind::Setns { .. } => "setns",
+        ActKind::Unshare { .. } => "unshare",
+        ActKind::PivotRoot => "pivot_root",
+        ActKind::Chroot => "chroot",
+        ActKind::SetUid { .. } => "setuid",
+        ActKind::SetGid { .. } => "setgid",
+        ActKind::Capset { .. } => "capset",
+        ActKind::Memfd { .. } => "memfd_create",
+        ActKind::Userfaultfd { .. } => "userfaultfd",
+        ActKind::Signal { .. } => "kill",
+    }
+}
+
 fn category<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
-    Value::str(match event.action {
+    Value::str(match &event.action {
         Action::Exec { .. } | Action::Fork { .. } | Action::Exit { .. } => "process",
-        Action::Connect(_) | Action::Send(_) => "net",
-        Action::FileOpen(_) => "file",
+        Action::FileOpen(_) | Action::FileRead(_) => "file",
+        Action::Act(act) => match act.kind {
+            ActKind::Ptrace { .. }
+            | ActKind::Setns { .. }
+            | ActKind::Unshare { .. }
+            | ActKind::SetUid { .. }
+            | ActKind::SetGid { .. }
+            | ActKind::Capset { .. }
+            | ActKind::Signal { .. } => "process",
+            ActKind::SocketCreate { .. } => "net",
+            ActKind::Map { .. } | ActKind::Protect { .. } => "memory",
+            ActKind::Bpf { .. } | ActKind::Module | ActKind::Userfaultfd { .. } => "system",
+            _ => "file",
+        },
+        _ => "net",
     })
 }
 
@@ -198,13 +242,33 @@ fn arguments<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
         Action::Exec { .. } => [b"filename=", &*event.process.filename].concat(),
         Action::Fork { child } => format!("child={}", child.pid).into_bytes(),
         Action::Exit { status } => format!("status={status}").into_bytes(),
-        Action::Connect(act) | Action::Send(act) => [b"addr=", &*socket::tuple(act)].concat(),
-        Action::FileOpen(act) => {
+        Action::FileOpen(act) | Action::FileRead(act) => {
             let name = act.name.as_ref().unwrap_or(&act.path);
-            [b"name=", &**name, b" flags=", flags(act).as_bytes()].concat()
+            [b"name=", &**name, b" flags=", open_flags(act).as_bytes()].concat()
         }
+        Action::Connect(act) | Action::Send(act) | Action::Accept(act) => {
+            [b"addr=", &*socket::tuple(act)].concat()
+        }
+        Action::Listen(act) | Action::Bind(act) => [b"addr=", &*socket::tuple(act)].concat(),
+        Action::Dup { socket: act, descriptor } => {
+            [format!("fd={descriptor} addr=").as_bytes(), &*socket::tuple(act)].concat()
+        }
+        Action::Act(act) => act_arguments(act),
     };
     Value::owned(text)
+}
+
+/// What an act says beside its kind: paths and flags.
+fn act_arguments(act: &Act) -> Vec<u8> {
+    let flags = flags(act).unwrap_or_default();
+    let parts: [(&[u8], &[u8]); 4] = [
+        (b"path=", &act.path),
+        (b"other=", &act.other),
+        (b"type=", &act.text),
+        (b"flags=", flags.as_bytes()),
+    ];
+    let said = parts.into_iter().filter(|(_, value)| !value.is_empty());
+    said.map(|(name, value)| [name, value].concat()).collect::<Vec<_>>().join(&b' ')
 }
 
 fn access(act: &FileAct) -> u32 {
@@ -216,16 +280,12 @@ fn has(act: &FileAct, flag: libc::c_int) -> bool {
     act.open_flags & flag == flag
 }
 
-fn writes(act: &FileAct) -> bool {
-    let cut_or_made = has(act, libc::O_TRUNC) || act.created;
-    access(act) != libc::O_RDONLY.unsigned_abs() || cut_or_made
-}
-
 fn reads(act: &FileAct) -> bool {
     access(act) != libc::O_WRONLY.unsigned_abs()
 }
 
-fn flags(act: &FileAct) -> String {
+/// The flags of an open, in words.
+pub(super) fn open_flags(act: &FileAct) -> String {
     let access = match access(act).cast_signed() {
         libc::O_RDONLY => "O_RDONLY",
         libc::O_WRONLY => "O_WRONLY",

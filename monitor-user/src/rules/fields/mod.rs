@@ -1,5 +1,6 @@
 //! The fields of the schema, a file for each family, and what their getters share.
 
+pub(super) mod act;
 pub(super) mod ancestors;
 pub(super) mod container;
 pub(super) mod descriptor;

@@ -8,7 +8,7 @@ use super::{any, device_number, never, number, numbered, one, spaced};
 use crate::{
     event::{Event, Knowledge, Process, Stdio, base_name, comm_bytes},
     limits::ENV_VARIABLE_BYTES,
-    rules::schema::ALL,
+    rules::kinds::ALL,
 };
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[

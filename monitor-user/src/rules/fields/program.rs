@@ -5,7 +5,7 @@ use monitor_rules::{Field, Type, Value};
 use super::{is_lower_layer, number, one, process::of};
 use crate::{
     event::{Event, FileFacts, Process},
-    rules::schema::ALL,
+    rules::kinds::ALL,
 };
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[

@@ -1,4 +1,4 @@
-//! `fd.*` of sockets. The acts that are observed are the client's: it is the source.
+//! `fd.*` of sockets. A connection goes from the client, the source, to the server.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -11,7 +11,7 @@ use nix::libc;
 use super::{any, event::raw_result, one};
 use crate::{
     event::{Action, Address, Event, SocketAct},
-    rules::schema::SOCKET,
+    rules::kinds::SOCKET,
 };
 
 const IPS: (Type, ArgRule) = (Type::Ip, ArgRule::None);
@@ -29,7 +29,8 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("fd.connected", Type::Bool, SOCKET, "The socket is connected.", |event, _| {
         match event.action {
             Action::Connect(_) => Value::Bool(raw_result(event) >= 0),
-            Action::Send(_) => Value::Bool(false),
+            Action::Accept(_) => Value::Bool(true),
+            Action::Send(_) | Action::Listen(_) | Action::Bind(_) => Value::Bool(false),
             _ => Value::Absent,
         }
     }),
@@ -40,23 +41,26 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         "The act gave the socket another destination.",
         |event, _| on_socket(event, |_| Value::Bool(true)),
     ),
+    one("fd.is_server", Type::Bool, SOCKET, "The process is the server.", |event, _| {
+        if event.action.socket().is_some() { Value::Bool(is_server(event)) } else { Value::Absent }
+    }),
     any("fd.ip", IPS, SOCKET, "Either address.", |event, _, visit| ips(event, visit)),
-    one("fd.sip", Type::Ip, SOCKET, "Address of the server.", remote_ip),
-    one("fd.cip", Type::Ip, SOCKET, "Address of the client.", local_ip),
+    one("fd.sip", Type::Ip, SOCKET, "Address of the server.", server_ip),
+    one("fd.cip", Type::Ip, SOCKET, "Address of the client.", client_ip),
     one("fd.rip", Type::Ip, SOCKET, "Address of the remote end.", remote_ip),
     one("fd.lip", Type::Ip, SOCKET, "Address of the local end.", local_ip),
     any("fd.port", (Type::Int, ArgRule::None), SOCKET, "Either port.", |event, _, visit| {
         ports(event, visit)
     }),
-    one("fd.sport", Type::Int, SOCKET, "Port of the server.", remote_port),
-    one("fd.cport", Type::Int, SOCKET, "Port of the client.", local_port),
+    one("fd.sport", Type::Int, SOCKET, "Port of the server.", server_port),
+    one("fd.cport", Type::Int, SOCKET, "Port of the client.", client_port),
     one("fd.rport", Type::Int, SOCKET, "Port of the remote end.", remote_port),
     one("fd.lport", Type::Int, SOCKET, "Port of the local end.", local_port),
     any("fd.net", IPS, SOCKET, "Either address, to compare with networks.", |event, _, visit| {
         ips(event, visit)
     }),
-    one("fd.snet", Type::Ip, SOCKET, "Address of the server, to compare.", remote_ip),
-    one("fd.cnet", Type::Ip, SOCKET, "Address of the client, to compare.", local_ip),
+    one("fd.snet", Type::Ip, SOCKET, "Address of the server, to compare.", server_ip),
+    one("fd.cnet", Type::Ip, SOCKET, "Address of the client, to compare.", client_ip),
     one("fd.rnet", Type::Ip, SOCKET, "Address of the remote end, to compare.", remote_ip),
     one("fd.lnet", Type::Ip, SOCKET, "Address of the local end, to compare.", local_ip),
 ];
@@ -75,15 +79,8 @@ pub(super) fn tuple(act: &SocketAct) -> Vec<u8> {
     }
 }
 
-fn socket(event: &Event) -> Option<&SocketAct> {
-    match &event.action {
-        Action::Connect(act) | Action::Send(act) => Some(act),
-        _ => None,
-    }
-}
-
 fn on_socket<'e>(event: &'e Event, of: impl FnOnce(&'e SocketAct) -> Value<'e>) -> Value<'e> {
-    socket(event).map_or(Value::Absent, of)
+    event.action.socket().map_or(Value::Absent, of)
 }
 
 fn transport(act: &SocketAct) -> Option<&'static str> {
@@ -98,15 +95,44 @@ fn transport(act: &SocketAct) -> Option<&'static str> {
     }
 }
 
-fn remote(event: &Event) -> Option<(IpAddr, u16)> {
-    match socket(event)?.destination {
+/// The end that waits for the other: a connection goes to it, a datagram is sent to it.
+fn server(event: &Event) -> Option<(IpAddr, u16)> {
+    match event.action.socket()?.destination {
         Address::Ip(ip, port) => Some((ip, port)),
         Address::Unix(_) => None,
     }
 }
 
+fn client(event: &Event) -> Option<(IpAddr, u16)> {
+    event.action.socket()?.source.map(|source| (source.ip(), source.port()))
+}
+
+fn is_server(event: &Event) -> bool {
+    matches!(event.action, Action::Accept(_) | Action::Listen(_) | Action::Bind(_))
+}
+
+fn remote(event: &Event) -> Option<(IpAddr, u16)> {
+    if is_server(event) { client(event) } else { server(event) }
+}
+
 fn local(event: &Event) -> Option<(IpAddr, u16)> {
-    socket(event)?.source.map(|source| (source.ip(), source.port()))
+    if is_server(event) { server(event) } else { client(event) }
+}
+
+fn server_ip<'e>(event: &'e Event, _: &monitor_rules::Arg) -> Value<'e> {
+    Value::or_absent(server(event).map(|(ip, _)| Value::Ip(ip)))
+}
+
+fn client_ip<'e>(event: &'e Event, _: &monitor_rules::Arg) -> Value<'e> {
+    Value::or_absent(client(event).map(|(ip, _)| Value::Ip(ip)))
+}
+
+fn server_port<'e>(event: &'e Event, _: &monitor_rules::Arg) -> Value<'e> {
+    Value::or_absent(server(event).map(|(_, port)| Value::Int(port.into())))
+}
+
+fn client_port<'e>(event: &'e Event, _: &monitor_rules::Arg) -> Value<'e> {
+    Value::or_absent(client(event).map(|(_, port)| Value::Int(port.into())))
 }
 
 fn remote_ip<'e>(event: &'e Event, _: &monitor_rules::Arg) -> Value<'e> {

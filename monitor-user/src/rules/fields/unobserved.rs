@@ -21,8 +21,6 @@ const fn flag(name: &'static str, doc: &'static str) -> Field<Event> {
     no(name, Type::Bool, ArgRule::None, doc)
 }
 
-const PATHS: &str = "Acts on paths other than opens are not observed.";
-const SETTING: &str = "Changes of a process's identity are not observed.";
 const DATA: &str = "The data that is read and written is not observed.";
 const RESOLVED: &str = "Names of addresses are not observed.";
 const CONTAINER: &str = "This fact about containers is not known.";
@@ -41,21 +39,7 @@ const CAPTURE: &str = "There is no capture that has a beginning.";
 const ARGUMENT: &str = "Arguments go by names of their own, as in `evt.arg.flags`.";
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
-    text("evt.arg.cmd", "Calls of bpf(2) are not observed."),
-    text("evt.arg.domain", "The making of sockets is not observed."),
     text("evt.arg.fd", "The numbers of file descriptors are not observed."),
-    text("evt.arg.linkpath", PATHS),
-    text("evt.arg.mode", PATHS),
-    text("evt.arg.newpath", PATHS),
-    text("evt.arg.oldpath", PATHS),
-    text("evt.arg.path", PATHS),
-    text("evt.arg.pathname", PATHS),
-    text("evt.arg.request", "Calls of ptrace(2) are not observed."),
-    text("evt.arg.target", PATHS),
-    text("evt.arg.targetpid", "Signals and calls of ptrace(2) are not observed."),
-    text("evt.arg.uid", SETTING),
-    text("evt.arg.gid", SETTING),
-    text("evt.arg.sig", "Signals are not observed."),
     text("evt.arg.data", DATA),
     no("evt.arg", Type::Str, ArgRule::Key, ARGUMENT),
     no("evt.rawarg", Type::Str, ArgRule::Key, ARGUMENT),
@@ -97,9 +81,6 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     text("evt.plugininfo", PLUGIN),
     int("evt.cpu", SYSCALL),
     text("evt.info", SYSCALL),
-    text("evt.abspath", PATHS),
-    text("evt.abspath.src", PATHS),
-    text("evt.abspath.dst", PATHS),
     text("fd.sip.name", RESOLVED),
     text("fd.cip.name", RESOLVED),
     text("fd.lip.name", RESOLVED),
@@ -109,15 +90,10 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     text("fd.cproto", RESOLVED),
     text("fd.lproto", RESOLVED),
     text("fd.rproto", RESOLVED),
-    flag("fd.is_server", "The role of a socket is not observed."),
     no("fd.types", Type::Str, ArgRule::OptionalIndex, "Open descriptors are not listed."),
     text("fd.containername", "Compare `container.id` and `fd.name`."),
     text("fd.containerdirectory", "Compare `container.id` and `fd.directory`."),
     int("fd.uid", "Who owns a file descriptor is not observed."),
-    text("fs.path.source", PATHS),
-    text("fs.path.sourceraw", PATHS),
-    text("fs.path.target", PATHS),
-    text("fs.path.targetraw", PATHS),
     flag("proc.is_exe_writable", "Who may write to an executable is not observed."),
     flag("proc.is_vpgid_leader", GROUPS),
     flag("proc.is_pgid_leader", GROUPS),

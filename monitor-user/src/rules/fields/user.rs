@@ -6,8 +6,8 @@ use super::{never, one};
 use crate::{
     event::Event,
     rules::{
+        kinds::ALL,
         names::{self, Names},
-        schema::ALL,
     },
 };
 

@@ -52,7 +52,7 @@ fn by_name(name: &str) -> Result<Outcome, String> {
 }
 
 fn set_file(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
-    if !matches!(draft.event.action, Action::FileOpen(_)) {
+    if draft.event.action.open().is_none() {
         let only_files = name.starts_with("evt.is_open") || name.starts_with("fs.path");
         return only_files.then(|| Err("only a file that is opened has it".to_owned()));
     }
@@ -60,8 +60,8 @@ fn set_file(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
     Some(match name {
         "fd.name" | "fs.path.name" => assign(&mut act.path, value, value::bytes),
         "fd.nameraw" | "fs.path.nameraw" => assign(&mut act.name, value, value::maybe_bytes),
-        "evt.is_open_write" => assign(&mut draft.writes, value, value::yes),
-        "evt.is_open_read" => assign(&mut draft.reads, value, value::yes),
+        "evt.is_open_write" => value::yes(value).map(|yes| draft.writes = Some(yes)),
+        "evt.is_open_read" => value::yes(value).map(|yes| draft.reads = Some(yes)),
         "evt.is_open_create" => assign(&mut act.created, value, value::yes),
         "evt.is_open_exec" => value::yes(value).map(|yes| {
             act.created |= yes;
@@ -85,7 +85,7 @@ fn set_file(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
 }
 
 fn set_socket(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
-    if !matches!(draft.event.action, Action::Connect(_) | Action::Send(_)) {
+    if draft.event.action.socket().is_none() {
         let only_sockets = ["fd.ip", "fd.sip", "fd.rip", "fd.sport", "fd.rport", "fd.l4proto"];
         return only_sockets.contains(&name).then(|| Err("only a socket has it".to_owned()));
     }
@@ -125,6 +125,9 @@ fn small(number: i32) -> u16 {
 fn set_rest(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
     match (name, &mut draft.event.action) {
         ("evt.num", _) => Some(assign(&mut draft.event.id.sequence, value, value::number)),
+        ("fd.num", Action::Dup { descriptor, .. }) => {
+            Some(assign(descriptor, value, value::number))
+        }
         ("evt.arg.status", Action::Exit { status }) => Some(assign(status, value, value::number)),
         _ => None,
     }

@@ -100,9 +100,7 @@ fn make(kind: u8, fields: &[&TestField]) -> Result<Event, String> {
     for field in fields {
         set(&mut draft, field)?;
     }
-    if draft.file.path.is_empty() {
-        draft.file.path = b"/file".as_slice().into();
-    }
+    draft.name_some_file();
     draft.finish()
 }
 

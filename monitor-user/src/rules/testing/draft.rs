@@ -7,10 +7,12 @@ use std::{
 
 use nix::libc;
 
+use super::acts;
+use crate::act::ActKind;
 use crate::env::EnvKeys;
 use crate::event::{
-    Action, Address, Container, Credentials, Event, EventId, Fact, FactSource, FileAct, FileFacts,
-    Knowledge, Namespaces, Origin, Outcome, Process, ProcessKey, SocketAct, Stdio,
+    Action, Address, Container, Credentials, Event, EventId, FIRST_ACT, Fact, FactSource, FileAct,
+    FileFacts, Knowledge, Namespaces, Origin, Outcome, Process, ProcessKey, SocketAct, Stdio,
 };
 
 const PID: u32 = 1000;
@@ -29,8 +31,9 @@ pub(super) struct Draft {
     pub(super) image_tag: Option<String>,
     pub(super) file: FileAct,
     pub(super) facts: FileFacts,
-    pub(super) writes: bool,
-    pub(super) reads: bool,
+    /// Whether the open is to change the file, and to read it, as far as that was said.
+    pub(super) writes: Option<bool>,
+    pub(super) reads: Option<bool>,
     pub(super) socket: SocketAct,
     pub(super) server: (IpAddr, u16),
     pub(super) client: SocketAddr,
@@ -42,6 +45,12 @@ impl Draft {
     pub(super) fn new(kind: u8) -> Self {
         let (file, socket) = (no_file(), no_socket());
         let action = match kind {
+            6 => Action::FileRead(file.clone()),
+            7 => Action::Accept(socket.clone()),
+            8 => Action::Listen(socket.clone()),
+            9 => Action::Bind(socket.clone()),
+            10 => Action::Dup { socket: socket.clone(), descriptor: 0 },
+            FIRST_ACT.. => Action::Act(acts::blank(kind - FIRST_ACT)),
             1 => Action::Fork { child: ProcessKey { pid: PID + 1, start_ns: NOW_NS } },
             2 => Action::Exit { status: 0 },
             3 => Action::Connect(socket.clone()),
@@ -59,8 +68,8 @@ impl Draft {
             image_tag: None,
             file,
             facts: file_facts(0o644),
-            writes: true,
-            reads: false,
+            writes: None,
+            reads: None,
             socket,
             server: (Ipv4Addr::new(192, 0, 2, 1).into(), 443),
             client: SocketAddr::new(Ipv4Addr::new(10, 0, 0, 2).into(), 40_000),
@@ -79,6 +88,28 @@ impl Draft {
             Some(ancestor) => ancestor,
             // Never: the loop made it.
             None => &mut self.process,
+        }
+    }
+
+    /// The process was started that many nanoseconds ago.
+    pub(super) fn set_age(&mut self, age_ns: u64) -> Result<(), String> {
+        let start = NOW_NS.checked_sub(age_ns);
+        let start = start.ok_or_else(|| format!("a process is {NOW_NS} ns old at most"))?;
+        self.process.process.key.start_ns = start;
+        Ok(())
+    }
+
+    /// Some file, where the act is on one and none was named.
+    pub(super) fn name_some_file(&mut self) {
+        let file: Box<[u8]> = b"/file".as_slice().into();
+        if self.file.path.is_empty() {
+            self.file.path.clone_from(&file);
+        }
+        if let Action::Act(act) = &mut self.event.action
+            && matches!(act.kind, ActKind::FileReceive { .. } | ActKind::Map { .. })
+            && act.path.is_empty()
+        {
+            act.path = file;
         }
     }
 
@@ -125,21 +156,18 @@ impl Draft {
     fn finish_act(&mut self, failed: bool) -> Result<(), String> {
         match &mut self.event.action {
             Action::Exec { .. } | Action::Fork { .. } | Action::Exit { .. } => {}
-            Action::FileOpen(act) => {
-                if self.file.path.is_empty() {
-                    return Err("the event has no `fd.name`: say which file is opened".to_owned());
-                }
-                let access = match (self.writes, self.reads) {
-                    (true, true) => libc::O_RDWR,
-                    (true, false) => libc::O_WRONLY,
-                    (false, _) => libc::O_RDONLY,
-                };
-                let create = if self.file.created { libc::O_CREAT } else { 0 };
-                self.file.open_flags = (access | create).unsigned_abs();
-                self.file.file = (!failed).then_some(self.facts);
-                *act = self.file.clone();
+            Action::Act(act) => {
+                acts::finish(act, (!failed).then_some(self.facts))?;
             }
-            Action::Connect(act) | Action::Send(act) => {
+            Action::FileOpen(_) | Action::FileRead(_) => {
+                self.event.action = self.finish_open(failed)?;
+            }
+            Action::Connect(act)
+            | Action::Send(act)
+            | Action::Accept(act)
+            | Action::Listen(act)
+            | Action::Bind(act)
+            | Action::Dup { socket: act, .. } => {
                 let socket = &mut self.socket;
                 socket.socket_type = self.protocol.1;
                 if let Address::Ip(ip, port) = &mut socket.destination {
@@ -151,6 +179,26 @@ impl Draft {
             }
         }
         Ok(())
+    }
+
+    /// An open to change the file, unless it was said to be for reading alone.
+    fn finish_open(&mut self, failed: bool) -> Result<Action, String> {
+        if self.file.path.is_empty() {
+            return Err("the event has no `fd.name`: say which file is opened".to_owned());
+        }
+        let reads = self.reads.unwrap_or(self.writes == Some(false));
+        // What is created is changed.
+        let writes = self.file.created || self.writes.unwrap_or(!reads);
+        let access = match (writes, reads) {
+            (true, true) => libc::O_RDWR,
+            (true, false) => libc::O_WRONLY,
+            (false, _) => libc::O_RDONLY,
+        };
+        let create = if self.file.created { libc::O_CREAT } else { 0 };
+        self.file.open_flags = (access | create).unsigned_abs();
+        self.file.file = (!failed).then_some(self.facts);
+        let act = self.file.clone();
+        Ok(if writes { Action::FileOpen(act) } else { Action::FileRead(act) })
     }
 
     fn finish_container(&mut self) -> Result<(), String> {

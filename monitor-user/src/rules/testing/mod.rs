@@ -4,6 +4,7 @@
 //! value: a program of root's on the host, started by systemd, whose act succeeded.
 
 mod act;
+mod acts;
 mod agree;
 mod draft;
 mod place;
@@ -245,7 +246,8 @@ pub fn build(test: &TestEvent) -> Result<Event, Vec<Mistake>> {
 fn set(draft: &mut Draft, field: &TestField) -> Result<(), String> {
     let (name, arg) = name_and_arg(field);
     let known = SCHEMA.fields.iter().any(|known| known.name == name);
-    let set: Option<Result<(), String>> = act::set(draft, name, &field.value)
+    let set: Option<Result<(), String>> = acts::set(draft, name, &field.value)
+        .or_else(|| act::set(draft, name, &field.value))
         .or_else(|| process::set(draft, (name, arg), &field.value))
         .or_else(|| place::set(draft, name, &field.value));
     match set {

@@ -31,6 +31,7 @@ pub(super) fn set(draft: &mut Draft, (name, arg): (&str, Option<&str>), value: &
         Some("ppid") => {
             Some(value::number(value).map(|pid| draft.ancestor(1).process.key.pid = pid))
         }
+        Some("duration") => Some(value::number(value).and_then(|age| draft.set_age(age))),
         Some("sid") => Some(assign(&mut draft.event.session_id, value, value::number)),
         Some(part) => set_own(&mut draft.process, part, value),
         None => set_thread(draft, name, value),

@@ -12,8 +12,8 @@ fn mistakes_in_the_event_of_a_test() {
     assert_eq!(said(&[]), ["1:1: the event has no `evt.type`: say what is done, such as `execve`"]);
     assert_eq!(said(&[("evt.type", text("opne"))]), ["1:3: `opne` is no event type"]);
     assert_eq!(
-        said(&[("evt.type", text("rename"))]),
-        ["1:3: events of type `rename` are not observed"]
+        said(&[("evt.type", text("semop"))]),
+        ["1:3: events of type `semop` are not observed"]
     );
     assert_eq!(
         said(std::slice::from_ref(&open)),
@@ -135,4 +135,33 @@ fn tests_of_rules_are_run() {
         [("proc.name", Unknown::Never("gone"))]
     );
     assert!(matches!(&d.outcome, TestOutcome::Broken(mistakes) if mistakes.len() == 1));
+}
+
+#[test]
+fn ages_flags_and_layers_of_mapped_files_can_be_told() {
+    let file = "
+- rule: R
+  desc: d
+  condition: >
+    proc.duration > 60000000000 or evt.arg.flags contains anyof (UFFD_USER_MODE_ONLY, MFD_EXEC)
+    or fd.is_upper_layer = true
+  output: o
+  priority: info
+  tests:
+    - {name: old, fires: true, event: {evt.type: execve, proc.duration: 70000000000}}
+    - {name: new, fires: false, event: {evt.type: execve}}
+    - name: faults
+      fires: true
+      event: {evt.type: userfaultfd, evt.arg.flags: O_CLOEXEC|UFFD_USER_MODE_ONLY}
+    - {name: all faults, fires: false, event: {evt.type: userfaultfd, evt.arg.flags: O_CLOEXEC}}
+    - {name: memory, fires: true, event: {evt.type: memfd_create, evt.arg.flags: MFD_EXEC}}
+    - {name: layer, fires: true, event: {evt.type: mmap, fd.name: /l, fd.is_upper_layer: true}}
+    - {name: image, fires: false, event: {evt.type: mmap, fd.name: /l, fd.is_upper_layer: false}}
+    - {name: too old, fires: true, event: {evt.type: execve, proc.duration: 100000000001}}
+";
+    let loaded = super::load(&[RuleFile { name: "f", bytes: file.as_bytes() }]);
+    let reports = testing::run_tests(&loaded.rules);
+    let failed: Vec<_> = reports.iter().filter(|report| !report.passed()).collect();
+    let names: Vec<&str> = failed.iter().map(|report| &*report.test).collect();
+    assert_eq!(names, ["too old"], "{failed:#?}");
 }

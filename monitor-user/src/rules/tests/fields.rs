@@ -475,3 +475,17 @@ fn a_process_tree_ends_at_the_container_or_below_the_first_process() {
     assert_eq!(with(&[(40, 1), (20, 20)]), "40-400");
     assert_eq!(with(&[(1, 1)]), "1-10");
 }
+
+#[test]
+fn absolute_paths_of_acts_on_two_names_are_old_and_new() {
+    let of = |ty: &str, field: &str| {
+        let lines = [("fs.path.source", "/a"), ("fs.path.target", "/b"), ("evt.type", ty)];
+        show(&event(&lines.map(|(name, value)| (name, text(value)))), field)
+    };
+    for ty in ["renameat2", "linkat"] {
+        let [object, old, new] = ["evt.abspath", "evt.abspath.src", "evt.abspath.dst"];
+        assert_eq!([of(ty, object), of(ty, old), of(ty, new)], ["/a", "/a", "/b"], "{ty}");
+    }
+    assert_eq!(of("symlinkat", "evt.abspath"), "/b", "the link, not what it says");
+    assert_eq!(of("symlinkat", "evt.abspath.src"), "-");
+}

@@ -131,14 +131,14 @@ fn an_argument_that_is_observed_has_its_value_in_either_form() {
 #[test]
 fn what_cannot_be_observed_is_named() {
     let file = "
-- rule: Raw sockets
+- rule: Data
   desc: d
-  condition: evt.type = socket and evt.arg.domain = AF_PACKET
+  condition: evt.type = sendfile and evt.buffer contains key
   output: o (mounts=%container.mounts)
   priority: NOTICE
 - rule: Reads
   desc: d
-  condition: evt.type in (open, rename) and evt.is_open_read = true and fd.name = /etc/shadow
+  condition: evt.type in (open, lseek) and proc.stdin.type = ipv4 and fd.name = /etc/shadow
   output: o
   priority: NOTICE
 ";
@@ -148,14 +148,14 @@ fn what_cannot_be_observed_is_named() {
     assert_eq!(
         told,
         [
-            "f:2:9: warning[never-matches]: rule `Raw sockets` can never fire here: nothing that \
-             is observed can make this true: `evt.arg.domain = AF_PACKET`, `evt.type = socket`",
-            "f:4:25: warning[unobserved-event-type]: events of type `socket` are not observed",
-            "f:4:36: warning[unobserved-field]: no event has `evt.arg.domain`: what is compared \
-             with it never holds; The making of sockets is not observed.",
-            "f:9:33: warning[unobserved-event-type]: events of type `rename` are not observed",
-            "f:9:45: warning[partly-observed]: `evt.is_open_read` tells only a part: opens for \
-             reading alone are not observed",
+            "f:2:9: warning[never-matches]: rule `Data` can never fire here: nothing that is \
+             observed can make this true: `evt.buffer contains key`, `evt.type = sendfile`",
+            "f:4:25: warning[unobserved-event-type]: events of type `sendfile` are not observed",
+            "f:4:38: warning[unobserved-field]: no event has `evt.buffer`: what is compared with \
+             it never holds; The data that is read and written is not observed.",
+            "f:9:33: warning[unobserved-event-type]: events of type `lseek` are not observed",
+            "f:9:44: warning[partly-observed]: `proc.stdin.type` tells only a part: which family a \
+             socket is of is not observed, so that it is never `ipv4`, `ipv6` or `unix`",
         ]
     );
 }

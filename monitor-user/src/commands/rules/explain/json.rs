@@ -4,7 +4,7 @@ use monitor_rules::{Mode, Outline, RuleException, Tactic};
 use serde_json::{Value, json};
 
 use super::{Kind, Story};
-use crate::{commands::rules::report::lines, event::Event};
+use crate::{commands::rules::report::lines, event::Event, rules::filter::Pushed};
 
 /// The story as one object.
 pub(super) fn of(story: &Story<'_>) -> String {
@@ -64,7 +64,14 @@ fn kind(kind: &Kind) -> Value {
             "rules": finding.rules,
         })
     });
-    json!({ "kind": kind.name, "hooks": hooks.collect::<Vec<_>>(), "found": found })
+    let only = match &kind.pushed {
+        Pushed::NoFilter | Pushed::Everything => None,
+        Pushed::Only(needs) => Some(needs),
+    };
+    json!({
+        "kind": kind.name, "hooks": hooks.collect::<Vec<_>>(), "kernel_tells_only": only,
+        "found": found,
+    })
 }
 
 fn exception(exception: &RuleException<Event>, now_ns: i64) -> Value {

@@ -3,7 +3,10 @@
 use monitor_rules::{Finding, Outline, RuleException, Tactic};
 
 use super::{Kind, Story};
-use crate::{commands::rules::report::count, document::printable::terminal, event::Event};
+use crate::{
+    commands::rules::report::count, document::printable::terminal, event::Event,
+    rules::filter::Pushed,
+};
 
 /// Values of a list that are shown; the rest is counted.
 const VALUES_SHOWN: usize = 12;
@@ -22,6 +25,8 @@ pub(super) fn of(story: &Story<'_>) -> String {
         text.line(1, "nothing: no kind of event can match");
     }
     story.kinds.iter().for_each(|kind| hooks(kind, &mut text));
+    text.title("Left out by the kernel");
+    story.kinds.iter().for_each(|kind| pushed(kind, &mut text));
     text.title("Found by");
     story.kinds.iter().for_each(|kind| finding(kind, &mut text));
     text.title("Fields");
@@ -132,6 +137,21 @@ fn hooks(kind: &Kind, text: &mut Text) {
         format!("{points} ({family})")
     });
     text.line(1, &format!("{}: {}", kind.name, ways.collect::<Vec<_>>().join("; else ")));
+}
+
+fn pushed(kind: &Kind, text: &mut Text) {
+    match &kind.pushed {
+        Pushed::NoFilter => text.line(1, &format!("{}: nothing", kind.name)),
+        Pushed::Everything => {
+            let why = "nothing, since the rule does not say which files it is about in a way that \
+                       the kernel can look for";
+            text.line(1, &format!("{}: {why}", kind.name));
+        }
+        Pushed::Only(needs) => {
+            text.line(1, &format!("{}: all but", kind.name));
+            needs.iter().for_each(|need| text.line(2, need));
+        }
+    }
 }
 
 fn finding(kind: &Kind, text: &mut Text) {

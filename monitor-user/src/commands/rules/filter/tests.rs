@@ -85,9 +85,9 @@ fn words_that_name_nothing_suggest_the_nearest() {
         "`exce` is no kind of event\nhint: did you mean `exec`?"
     );
     let far = error(RulesFilterArgs { kind: words(&["nothing-like-it"]), ..none() });
-    assert!(far.ends_with("hint: one of exec, fork, exit, connect, send, file_open"), "{far}");
-    let unseen = error(RulesFilterArgs { kind: words(&["ptrace"]), ..none() });
-    assert!(unseen.starts_with("events of type `ptrace` are not observed"), "{unseen}");
+    assert!(far.contains("hint: one of exec, fork, exit, connect, send, file_open, "), "{far}");
+    let unseen = error(RulesFilterArgs { kind: words(&["semop"]), ..none() });
+    assert!(unseen.starts_with("events of type `semop` are not observed"), "{unseen}");
     assert_eq!(
         error(RulesFilterArgs { priority: Some("warnign".to_owned()), ..none() }),
         "`warnign` is no priority\nhint: did you mean `warning`?"

@@ -1,0 +1,24 @@
+//! The filter that is made of the rules: what its tables hold.
+//!
+//! A path passes for a kind if the longest entry of the table of paths that it starts with names
+//! the kind, or its last component is in the table of names with that kind. Entries begin with the
+//! number of the filter that they belong to, so that a new one is put beside the old one and takes
+//! over at once. Block devices, and files that an open creates and that may be executed, always
+//! pass.
+
+use crate::limits::{FILTER_NAME_BYTES, FILTER_PATH_BYTES};
+
+/// An entry of the table of paths: the number of the filter, then the start of a path. A whole path
+/// ends in a zero byte.
+pub type PathKey = [u8; FILTER_PATH_BYTES];
+
+/// An entry of the table of names: the number of the filter, then the name, then zeros.
+pub type NameKey = [u8; FILTER_NAME_BYTES];
+
+/// Added to the number of the filter where the entry is a directory: in the table of paths with its
+/// final slash and a zero byte, and the kinds are those that a rule asks for of some files in it;
+/// in the table of names the last component, and the kinds are those of any file in it.
+pub const DIRECTORY: u8 = 0x80;
+
+/// Numbers of filters; the next one after the last is the first.
+pub const NUMBERS: u8 = 0x7f;

@@ -1,0 +1,230 @@
+//! The filter that is made of the rules: what no rule can be about is not told of.
+//!
+//! Most files that are opened are in directories of which no rule asks for anything. This is
+//! remembered by directory, so that their paths need not be put together again and again.
+
+use aya_ebpf::helpers::generated::{bpf_map_lookup_elem, bpf_map_update_elem};
+use monitor_common::{
+    Member, RecordKind, counter,
+    filter::DIRECTORY,
+    limits::{FILTER_NAME_BYTES, FILTER_PATH_BYTES, PATH_BYTES},
+};
+
+use crate::{
+    count,
+    file::Opened,
+    maps::{FILTER, FILTER_DIRS, FILTER_NAMES, FILTER_PATHS, PATHS, offset, sequences},
+    path::{self, Buffer},
+    read::{self, Kptr, raw},
+    record::Built,
+};
+
+/// What a directory is known by. The addresses alone could be given to another one.
+type DirectoryKey = [u64; 4];
+
+/// Whether the filter is for a kind at all.
+#[inline(always)]
+pub(crate) fn is_for(kind: RecordKind) -> bool {
+    FILTER.get(0).is_some_and(|[_, kinds]| kinds >> kind as u64 & 1 != 0)
+}
+
+const S_IFMT: u16 = 0xf000;
+const S_IFBLK: u16 = 0x6000;
+const MAY_EXECUTE: u16 = 0o111;
+
+/// Whether some rule may be about the file, and whether its path is put together already. Counts
+/// the act if not.
+#[inline(always)]
+pub(crate) fn admits(slot: u32, kind: RecordKind, opened: &Opened) -> Option<Built> {
+    let mode: u16 = raw(opened.inode.wrapping_add(offset(Member::InodeMode)));
+    let is_program = opened.is_created() && mode & MAY_EXECUTE != 0;
+    if is_program || mode & S_IFMT == S_IFBLK {
+        return Some(Built::No);
+    }
+    let dentry: Kptr = raw(opened.path().wrapping_add(offset(Member::PathDentry)));
+    let (entry, mount) = (dentry as u64, opened.mount as u64);
+    let passes = match rm_filter_near(slot, kind as u32, entry, mount) {
+        PASSES => return Some(Built::No),
+        OPEN => match path::build_at(slot, mount, entry) {
+            None => return Some(Built::No),
+            Some((_, true)) => return Some(Built::Cut),
+            Some((_, false)) => rm_filter_path(slot, kind as u32, entry, mount),
+        },
+        refused => refused,
+    };
+    if passes == PASSES {
+        return Some(Built::Whole);
+    }
+    count::add_kind(counter::filtered(RecordKind::Task), kind as u32);
+    None
+}
+
+const REFUSED: u64 = 0;
+const PASSES: u64 = 1;
+/// Only the path can tell.
+const OPEN: u64 = 2;
+
+/// What the name of a file, and what is remembered of its directory, say.
+///
+/// Global functions, here and below, for the sake of the stack; none calls another.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_filter_near(slot: u32, kind: u32, dentry: u64, mount: u64) -> u64 {
+    let Some([number, _]) = FILTER.get(0) else { return PASSES };
+    let (number, kind) = (*number, u64::from(kind & 63));
+    let Some(buffer) = PATHS.get_ptr_mut(slot) else { return PASSES };
+    let (parent, length, name) = path::entry(dentry as Kptr);
+    if of_name(buffer, number, length, name) >> kind & 1 != 0 {
+        return PASSES;
+    }
+    match known(&directory_key(parent, mount), now(number)) {
+        Some(nothing) if nothing >> kind & 1 != 0 => REFUSED,
+        _ => OPEN,
+    }
+}
+
+/// What the path of a file says, which is in the buffer, and the name of its directory. It is
+/// remembered for the directory.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64, mount: u64) -> u64 {
+    let Some([number, _]) = FILTER.get(0) else { return PASSES };
+    let (number, kind) = (*number, u64::from(kind & 63));
+    let Some(buffer) = PATHS.get_ptr_mut(slot) else { return PASSES };
+    // A path that is so long that it is where the keys of names are made.
+    if path::position(buffer) <= FILTER_NAME_BYTES as u64 {
+        return PASSES;
+    }
+    let (parent, name_length, _) = path::entry(dentry as Kptr);
+    let (_, length, name) = path::entry(parent);
+    let of_parent = of_name(buffer, number | u64::from(DIRECTORY), length, name);
+    let (of_file, of_none) = of_path(buffer, number, name_length);
+    let now = now(number);
+    if now != 0 {
+        remember(&directory_key(parent, mount), now, of_none & !of_parent);
+    }
+    if (of_file | of_parent) >> kind & 1 == 0 { REFUSED } else { PASSES }
+}
+
+/// The kinds that are asked for of a file of this name, wherever it is.
+#[inline(always)]
+fn of_name(buffer: *mut Buffer, number: u64, length: u64, name: Kptr) -> u64 {
+    let key = path::front(buffer);
+    // SAFETY: the front of a buffer that belongs to a claimed slot has room for a key.
+    unsafe { key.cast::<[u64; FILTER_NAME_BYTES / 8]>().write([0; FILTER_NAME_BYTES / 8]) };
+    // SAFETY: as above.
+    unsafe { key.write(number as u8) };
+    let length = read::at_most(length, FILTER_NAME_BYTES as u64 - 1);
+    // SAFETY: as above; one byte and the name are a key at most.
+    unsafe { read::copy_kernel(key.wrapping_add(1), length, name) };
+    looked_up((&raw const FILTER_NAMES).cast(), key)
+}
+
+/// The kinds that are asked for of the file that was walked to, and the kinds that are not asked
+/// for of any file in its directory.
+#[inline(always)]
+fn of_path(buffer: *mut Buffer, number: u64, name_length: u64) -> (u64, u64) {
+    // Room for the length of the key and the number before the path.
+    const BEFORE: u64 = 5;
+    let (_, length) = path::built(buffer);
+    let position = path::position(buffer);
+    if position < BEFORE {
+        return (u64::MAX, 0);
+    }
+    let Some(start) = read::bounded(position - BEFORE, PATH_BYTES as u64) else {
+        return (u64::MAX, 0);
+    };
+    let key = path::bytes(buffer).wrapping_add(start as usize);
+    let end = path::bytes(buffer).wrapping_add(PATH_BYTES);
+    // SAFETY: behind the path there is room for a name.
+    unsafe { end.write(0) };
+    let file = prefix(key, number as u8, length + 1);
+    // The directory with its slash; all that asks for a start of it asks for what is in it.
+    let directory = length.saturating_sub(name_length);
+    let around = prefix(key, number as u8, directory);
+    let Some(slash) = read::bounded(start + BEFORE + directory, PATH_BYTES as u64) else {
+        return (file, 0);
+    };
+    // In place of the first byte of the name, which is put back.
+    let behind = path::bytes(buffer).wrapping_add(slash as usize);
+    // SAFETY: within the path, or its final zero.
+    let first = unsafe { behind.read_volatile() };
+    // SAFETY: as above.
+    unsafe { behind.write_volatile(0) };
+    let within = prefix(key, number as u8 | DIRECTORY, directory + 1);
+    // SAFETY: as above.
+    unsafe { behind.write_volatile(first) };
+    (file, !(around | within))
+}
+
+/// The kinds of the longest entry that `length` bytes behind the key's head start with.
+#[inline(always)]
+fn prefix(key: *mut u8, number: u8, length: u64) -> u64 {
+    let bits = (1 + read::at_most(length, FILTER_PATH_BYTES as u64 - 1)) * 8;
+    let [a, b, c, d] = (bits as u32).to_ne_bytes();
+    // Byte by byte: a path may start anywhere.
+    for (at, byte) in [a, b, c, d, number].into_iter().enumerate() {
+        // SAFETY: the head of the key, in a buffer that belongs to a claimed slot.
+        unsafe { key.wrapping_add(at).write_volatile(byte) };
+    }
+    looked_up((&raw const FILTER_PATHS).cast(), key)
+}
+
+#[inline(always)]
+fn looked_up(map: *const core::ffi::c_void, key: *mut u8) -> u64 {
+    // SAFETY: the key is as long as the map's, which the verifier checks.
+    let found = unsafe { bpf_map_lookup_elem(map.cast_mut(), key.cast()) };
+    if found.is_null() {
+        return 0;
+    }
+    // SAFETY: a value of the map.
+    unsafe { found.cast::<u64>().read_volatile() }
+}
+
+#[inline(always)]
+fn directory_key(parent: Kptr, mount: u64) -> DirectoryKey {
+    let inode: Kptr = raw(parent.wrapping_add(offset(Member::DentryInode)));
+    let (above, _, _) = path::entry(parent);
+    let number: u64 = raw(inode.wrapping_add(offset(Member::InodeIno)));
+    [parent as u64, mount, number, above as u64]
+}
+
+/// What would have changed if a path had: the number of the filter, of renames and of mounts. 0
+/// where that cannot be seen.
+#[inline(always)]
+fn now(number: u64) -> u64 {
+    let [renames, mounts] = sequences();
+    if renames == 0 || mounts == 0 {
+        return 0;
+    }
+    let renames: u32 = raw(renames as Kptr);
+    let mounts: u32 = raw(mounts as Kptr);
+    1 << 63
+        | (number & 0x7f) << 56
+        | u64::from(renames & 0xfff_ffff) << 28
+        | u64::from(mounts & 0xfff_ffff)
+}
+
+/// The kinds that are not asked for of files in a directory, if that was seen and still holds.
+#[inline(always)]
+fn known(directory: &DirectoryKey, now: u64) -> Option<u64> {
+    let [then, kinds] = FILTER_DIRS.get_ptr(directory).map(|value| {
+        // SAFETY: map memory, which any bytes are valid for.
+        unsafe { value.read_volatile() }
+    })?;
+    (now != 0 && then == now).then_some(kinds)
+}
+
+#[inline(always)]
+fn remember(directory: &DirectoryKey, now: u64, kinds: u64) {
+    let value = [now, kinds];
+    // SAFETY: key and value are as long as the map's. What finds no room is looked at again.
+    unsafe {
+        bpf_map_update_elem(
+            (&raw const FILTER_DIRS).cast_mut().cast(),
+            (&raw const *directory).cast(),
+            (&raw const value).cast(),
+            0,
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! Acts that are told of by their system call: the fallback of most, and the only way to see those
+//! that no function of the kernel does as a whole.
+
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use monitor_common::{
+    Act, Member, Program,
+    call::{NARROW_SHIFT, NATIVE_MASK, flags::NEEDS_OBJECT},
+    header::{OUTCOME_UNKNOWN, origin},
+    limits::{CALL_NUMBERS, CWD_BYTES, PATH_BYTES},
+};
+
+use crate::{
+    act::{
+        self, AT_FDCWD, BASE, BEFORE_OTHER, BEFORE_OTHER_BASE, BEFORE_PATH, OTHER, OTHER_BASE,
+        PATH, claimed,
+    },
+    call::{self, Call},
+    maps::{CALL_PROGRAMS, CALL_TABLE, floor, offset},
+    opening::{descriptor, file_of, is_refusal},
+    read::{self, Kptr},
+    record::Record,
+    seen::{Seen, watch},
+    task,
+};
+
+const PATH_MAX: u64 = PATH_BYTES as u64;
+const BASE_MAX: u64 = CWD_BYTES as u64;
+
+/// `TP_PROTO(struct pt_regs *regs, long ret)`, Linux 2.6.32
+///
+/// Every system call of every process passes here, so that it only looks the number up.
+#[btf_tracepoint]
+fn rs_dispatch(ctx: BtfTracePointContext) -> i32 {
+    if floor() {
+        return 0;
+    }
+    let registers: Kptr = ctx.arg(0);
+    // Typed on every kernel that has this tracepoint with BTF.
+    // SAFETY: the verifier knows `struct pt_regs` and checks the offset.
+    let number = unsafe {
+        registers.wrapping_add(offset(Member::PtRegsSyscall)).cast::<u64>().read_volatile()
+    };
+    let number = number & !call::X32;
+    let Some(number) = read::bounded(number, CALL_NUMBERS as u64 - 1) else { return 0 };
+    let Some(table) = CALL_TABLE.get_ptr(0) else { return 0 };
+    // SAFETY: a byte of the table, by a number that was checked.
+    let programs = unsafe { table.cast::<u8>().wrapping_add(number as usize).read_volatile() };
+    if programs == 0 {
+        return 0;
+    }
+    let is_narrow = call::is_compat(task::current::<false>());
+    let program = if is_narrow { programs >> NARROW_SHIFT } else { programs & NATIVE_MASK };
+    if program != 0 {
+        // SAFETY: a jump; the programs that the loader puts there are for the same tracepoint.
+        unsafe { CALL_PROGRAMS.tail_call(&ctx, program.into()) };
+    }
+    0
+}
+
+/// Entered from `rs_dispatch`, for calls that are wholly described by their arguments.
+#[btf_tracepoint]
+fn rs_call(ctx: BtfTracePointContext) -> i32 {
+    tell(ctx.arg(0), Some(ctx.arg(1)), Program::SysExitCall);
+    0
+}
+
+watch! {
+    /// `setns(2)`: its arguments are one `struct pt_regs`, Linux 4.17; so are those below
+    rm_sys_setns rk_sys_setns => called(SetnsCall, SetnsCallProbe);
+    /// `unshare(2)`
+    rm_sys_unshare rk_sys_unshare => called(UnshareCall, UnshareCallProbe);
+    /// `memfd_create(2)`
+    rm_sys_memfd rk_sys_memfd => called(MemfdCall, MemfdCallProbe);
+    /// `userfaultfd(2)`
+    rm_sys_uffd rk_sys_uffd => called(UserfaultfdCall, UserfaultfdCallProbe);
+}
+
+#[inline(always)]
+fn called(seen: &impl Seen, program: Program) {
+    let result = seen.result(program).map(i64::from);
+    tell(read::plain(seen.pointer(0)), result, program);
+}
+
+/// Tells of a call. Without a result it is only begun.
+#[inline(always)]
+fn tell(registers: Kptr, result: Option<i64>, program: Program) {
+    let Some(call) = Call::read(registers, task::current::<false>()) else { return };
+    let outcome = match result {
+        None => OUTCOME_UNKNOWN,
+        Some(failed) if failed < 0 => {
+            // What failed because there was nothing to act on changed nothing.
+            if !is_refusal(failed) {
+                return;
+            }
+            failed as i32
+        }
+        Some(_) => 0,
+    };
+    let result = result.unwrap_or(0);
+    let Some(kind) = call.kind(result) else { return };
+    if !act::is_told(kind, call.argument(call.spec().numbers[0], result)) {
+        return;
+    }
+    // Looked for before there is a record: most memory that is mapped has no file behind it.
+    if call.spec().flags & NEEDS_OBJECT != 0 {
+        let number = descriptor(call.argument(call.spec().object, result));
+        if number.and_then(|number| file_of::<false>(call.process, number)).is_none() {
+            return;
+        }
+    }
+    act::tell_number(kind, program, outcome, |record, body| fill(record, body, &call, result));
+}
+
+#[inline(always)]
+fn fill(record: &Record, body: &mut Act, call: &Call, result: i64) {
+    let spec = call.spec();
+    let [a, b, c, ..] = spec.numbers;
+    [body.numbers[0], body.numbers[1], body.numbers[2]] =
+        [a, b, c].map(|source| call.argument(source, result));
+    let index = record.index();
+    let object = call.argument(spec.object, result);
+    if spec.object != 0 && rm_object(index, object) != 0 {
+        texts(index, call, result);
+        return;
+    }
+    if spec.path != 0 {
+        let base = call.argument(spec.base, result);
+        let length = rm_user_text(index, PATH, call.argument(spec.path, result));
+        // Of an empty name, or none, the descriptor itself is meant.
+        if length != 0 || spec.base == 0 || rm_object(index, base) == 0 {
+            record.header().origin = origin::USER_MEMORY;
+            act::directory(index, BASE, if spec.base == 0 { AT_FDCWD } else { base });
+        }
+    }
+    texts(index, call, result);
+    if spec.other_base != 0 {
+        act::directory(index, OTHER_BASE, call.argument(spec.other_base, result));
+    }
+}
+
+/// The second and the third text, where the call has them.
+#[inline(always)]
+fn texts(index: u32, call: &Call, result: i64) {
+    let spec = call.spec();
+    if spec.other != 0 {
+        rm_user_text(index, OTHER, call.argument(spec.other, result));
+    }
+    if spec.third != 0 {
+        rm_user_text(index, OTHER_BASE, call.argument(spec.third, result));
+    }
+}
+
+/// Appends a text of user memory, if there is one. Returns its length.
+///
+/// Global functions, here and below: the stack is shared by a program and all that it calls, and
+/// each of these gives its part back.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_user_text(index: u32, section: u32, text: u64) -> u64 {
+    let Some(record) = claimed(index) else { return 0 };
+    if text == 0 {
+        return 0;
+    }
+    let body: &mut Act = record.body();
+    let length = match section {
+        PATH => {
+            body.path_len = record.append_user_string::<BEFORE_PATH, PATH_MAX>(text);
+            body.path_len
+        }
+        OTHER => {
+            body.other_len = record.append_user_string::<BEFORE_OTHER, PATH_MAX>(text);
+            body.other_len
+        }
+        _ => {
+            body.other_base_len = record.append_user_string::<BEFORE_OTHER_BASE, BASE_MAX>(text);
+            body.other_base_len
+        }
+    };
+    length.into()
+}
+
+/// The facts and the path of the file behind a descriptor; 0 where there is none.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_object(index: u32, number: u64) -> u64 {
+    let Some(record) = claimed(index) else { return 0 };
+    let process = task::current::<false>();
+    let Some(found) = descriptor(number).and_then(|number| file_of::<false>(process, number))
+    else {
+        return 0;
+    };
+    act::object(&record, record.body(), found.wrapping_add(offset(Member::FilePath)));
+    1
+}

@@ -1,0 +1,112 @@
+//! Brings the filter that was made of the rules into the kernel: beside the one in use, which it
+//! then takes the place of at once.
+
+use aya::{
+    Ebpf,
+    maps::{Array, HashMap, LpmTrie, lpm_trie},
+};
+use monitor_common::{
+    RecordKind,
+    filter::{DIRECTORY, NUMBERS, NameKey, PathKey},
+    settings,
+};
+use monitor_rules::KindSet;
+
+use super::{BpfError, object::refused_map};
+use crate::{event::Action, rules::filter::PathFilter};
+
+/// Which filter is in use.
+#[derive(Debug, Default)]
+pub(super) struct FilterState {
+    number: u8,
+}
+
+impl FilterState {
+    /// Puts a filter in use. Where that fails there is none: everything is told.
+    pub(super) fn set(&mut self, ebpf: &mut Ebpf, filter: &PathFilter) -> Result<(), BpfError> {
+        let number = if self.number >= NUMBERS { 1 } else { self.number + 1 };
+        let filled = fill(ebpf, filter, number);
+        let kinds = if filled.is_ok() { bits(filter.kinds) } else { 0 };
+        let mut used: Array<_, [u64; 2]> = map(ebpf, settings::FILTER, Array::try_from)?;
+        used.set(0, [number.into(), kinds], 0).map_err(refused_map(settings::FILTER))?;
+        self.number = number;
+        filled.and(empty(ebpf, number))
+    }
+}
+
+fn fill(ebpf: &mut Ebpf, filter: &PathFilter, number: u8) -> Result<(), BpfError> {
+    let refused = refused_map(settings::FILTER_PATHS);
+    let mut paths: LpmTrie<_, PathKey, u64> = map(ebpf, settings::FILTER_PATHS, LpmTrie::try_from)?;
+    for (start, kinds) in &filter.paths {
+        paths.insert(&path_key(number, start), bits(*kinds), 0).map_err(&refused)?;
+    }
+    for (directory, kinds) in &filter.directories {
+        let key = path_key(number | DIRECTORY, directory);
+        paths.insert(&key, bits(*kinds), 0).map_err(&refused)?;
+    }
+    let refused = refused_map(settings::FILTER_NAMES);
+    let mut names: HashMap<_, NameKey, u64> = map(ebpf, settings::FILTER_NAMES, HashMap::try_from)?;
+    let files = filter.names.iter().map(|(name, kinds)| (number, name, kinds));
+    let parents = filter.parents.iter().map(|(name, kinds)| (number | DIRECTORY, name, kinds));
+    for (number, name, kinds) in files.chain(parents) {
+        // Long names that start alike share a place.
+        let key = name_key(number, name);
+        let kinds = bits(*kinds) | names.get(&key, 0).unwrap_or(0);
+        names.insert(key, kinds, 0).map_err(&refused)?;
+    }
+    Ok(())
+}
+
+/// Takes out what other filters left behind.
+fn empty(ebpf: &mut Ebpf, number: u8) -> Result<(), BpfError> {
+    let refused = refused_map(settings::FILTER_PATHS);
+    let mut paths: LpmTrie<_, PathKey, u64> = map(ebpf, settings::FILTER_PATHS, LpmTrie::try_from)?;
+    let old = |first: Option<&u8>| first.is_none_or(|first| first & !DIRECTORY != number);
+    let keys: Vec<_> = paths.keys().flatten().filter(|key| old(key.data().first())).collect();
+    for key in keys {
+        paths.remove(&key).map_err(&refused)?;
+    }
+    let refused = refused_map(settings::FILTER_NAMES);
+    let mut names: HashMap<_, NameKey, u64> = map(ebpf, settings::FILTER_NAMES, HashMap::try_from)?;
+    let keys: Vec<NameKey> = names.keys().flatten().filter(|key| old(key.first())).collect();
+    for key in keys {
+        names.remove(&key).map_err(&refused)?;
+    }
+    Ok(())
+}
+
+fn map<'e, M>(
+    ebpf: &'e mut Ebpf,
+    name: &'static str,
+    of: impl FnOnce(&'e mut aya::maps::Map) -> Result<M, aya::maps::MapError>,
+) -> Result<M, BpfError> {
+    let map = ebpf.map_mut(name).ok_or(BpfError::Absent(name))?;
+    of(map).map_err(refused_map(name))
+}
+
+/// The start of a path, as much of it as the kernel looks at.
+fn path_key(number: u8, start: &[u8]) -> lpm_trie::Key<PathKey> {
+    let mut data: PathKey = [0; size_of::<PathKey>()];
+    let length = place(&mut data, number, start);
+    lpm_trie::Key::new(8 * u32::try_from(length).unwrap_or(0), data)
+}
+
+fn name_key(number: u8, name: &[u8]) -> NameKey {
+    let mut key: NameKey = [0; size_of::<NameKey>()];
+    place(&mut key, number, name);
+    key
+}
+
+/// Writes the number and the text, as far as they fit. Returns how many bytes that were.
+fn place(data: &mut [u8], number: u8, text: &[u8]) -> usize {
+    let bytes = std::iter::once(&number).chain(text);
+    data.iter_mut().zip(bytes).map(|(place, byte)| *place = *byte).count()
+}
+
+/// Kinds of events as kinds of records, one bit each.
+fn bits(kinds: KindSet) -> u64 {
+    let name = |kind: u8| Action::KINDS.get(usize::from(kind)).copied();
+    let names: Vec<&str> = kinds.iter().filter_map(name).collect();
+    let records = RecordKind::ALL.into_iter().filter(|kind| names.contains(&kind.name()));
+    records.fold(0, |bits, kind| bits | 1 << kind as u64)
+}
