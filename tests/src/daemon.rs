@@ -50,12 +50,27 @@ impl Default for Options {
     }
 }
 
-/// A rule that every act matches.
+/// A rule that every act of the kinds that most cases are about matches: the machine does much
+/// else meanwhile.
 pub const EVERY_ACT: &str = "\
 - rule: Every act
   id: every_act
   desc: Whatever is seen.
-  condition: proc.name exists
+  condition: evt.type in (execve, clone, procexit, connect, sendto) or evt.is_open_write = true
+  output: an act of %proc.name
+  priority: INFO
+";
+
+/// Its condition, to put another one in its place.
+pub const EVERY_ACT_CONDITION: &str =
+    "evt.type in (execve, clone, procexit, connect, sendto) or evt.is_open_write = true";
+
+/// A rule that every act of a trigger matches: of every kind. The machine does much else meanwhile.
+pub const ACTS: &str = "\
+- rule: Every act of a trigger
+  id: every_act
+  desc: Whatever the program of the acts does.
+  condition: proc.name startswith trigger
   output: an act of %proc.name
   priority: INFO
 ";
@@ -204,7 +219,7 @@ impl Daemon {
 
     fn wait_until_ready(&mut self, socket: &UnixDatagram) {
         let mut message = [0; 4096];
-        let ready = wait::until_or(|| {
+        let ready = wait::for_or(wait::START, || {
             if let Some(status) = self.child.try_wait().expect("wait for the daemon") {
                 panic!("the daemon ended at its start with {status}\n{}", self.story());
             }

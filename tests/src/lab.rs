@@ -27,6 +27,8 @@ pub enum Hooks {
     Auto,
     /// fentry and fexit.
     Fentry,
+    /// kprobes.
+    Kprobe,
     /// Neither trampolines nor kprobes.
     Fallback,
 }
@@ -37,6 +39,7 @@ impl Hooks {
         match self {
             Self::Auto => "auto",
             Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
             Self::Fallback => "fallback",
         }
     }

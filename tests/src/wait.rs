@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take that a case waits for. Emulated machines are slow.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// How long a daemon may take to load its programs. Emulated machines are very slow verifiers.
+pub const START: Duration = Duration::from_secs(90);
+
 /// How often it is looked at.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -15,11 +18,16 @@ pub fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Asks until there is an answer; none when there is none in time.
-pub fn until_or<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn until_or<T>(ask: impl FnMut() -> Option<T>) -> Option<T> {
+    for_or(DEADLINE, ask)
+}
+
+/// The same, with another deadline.
+pub fn for_or<T>(deadline: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
     loop {
         let answer = ask();
-        if answer.is_some() || started.elapsed() > DEADLINE {
+        if answer.is_some() || started.elapsed() > deadline {
             return answer;
         }
         thread::sleep(POLL);

@@ -11,6 +11,13 @@ use crate::place::Place;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("backends::smoke_doctor_takes_the_best", doctor_takes_the_best),
+    Case {
+        name: "backends::smoke_doctor_sees_every_kind",
+        needs: &[],
+        // What the best of all sees is asked for above.
+        hooks: &[Hooks::Kprobe, Hooks::Fallback],
+        run: doctor_sees_every_kind,
+    },
     Case::new("backends::fallback_says_what_it_cannot_see", fallback_says_what_it_cannot_see),
     Case::new("backends::fentry_alone_where_it_is_refused", fentry_alone),
     Case {
@@ -37,21 +44,42 @@ pub(super) fn doctor(lab: &Lab, hooks: Hooks) -> BTreeMap<String, Planned> {
     hooks.iter().map(one).collect()
 }
 
-/// The kinds that have more than one way.
+/// Kinds that are seen in one way on every kernel.
+const TRACEPOINTS: &[&str] = &["exec", "fork", "exit", "cgroup_mkdir", "cgroup_rmdir", "signal"];
+
+/// Kinds without which a daemon sees little.
 const CHOICES: [&str; 3] = ["connect", "send", "file_open"];
+
+/// Kinds that Linux 5.10 has no trampoline for: its type information lacks the registers.
+const WITHOUT_TRAMPOLINE: &[&str] = &["memfd", "userfaultfd"];
+
+/// How many kinds of record have hooks.
+const KINDS: usize = 44;
 
 /// Every kind is seen on every kernel of the matrix; fentry where the kernel has it.
 fn doctor_takes_the_best(stage: &Stage<'_>) {
     let best = if Feature::Trampoline.is_here() { Hooks::Fentry } else { Hooks::Fallback };
-    let found = doctor(stage.lab, Hooks::Auto);
-    for kind in ["exec", "fork", "exit", "cgroup_mkdir", "cgroup_rmdir"] {
-        let backend = found.get(kind).and_then(|(backend, _)| backend.as_deref());
-        assert_eq!(backend, Some("tracepoint"), "{kind}: {found:#?}");
-    }
-    for kind in CHOICES {
-        let backend = found.get(kind).and_then(|(backend, _)| backend.as_deref());
-        assert_eq!(backend, Some(best.name()), "{kind}: {found:#?}");
-    }
+    expect_all_by(&doctor(stage.lab, Hooks::Auto), best);
+}
+
+/// So it is with each family alone: what it has for a kind loads, attaches and fires.
+fn doctor_sees_every_kind(stage: &Stage<'_>) {
+    expect_all_by(&doctor(stage.lab, stage.hooks), stage.hooks);
+}
+
+fn expect_all_by(found: &BTreeMap<String, Planned>, hooks: Hooks) {
+    assert_eq!(found.len(), KINDS, "{found:#?}");
+    let others: Vec<_> = found
+        .iter()
+        .filter(|(kind, (backend, _))| {
+            let is_fixed = TRACEPOINTS.contains(&kind.as_str());
+            let expected = if is_fixed { "tracepoint" } else { hooks.name() };
+            let else_kprobe = hooks == Hooks::Fentry && WITHOUT_TRAMPOLINE.contains(&kind.as_str());
+            let backend = backend.as_deref();
+            backend != Some(expected) && !(else_kprobe && backend == Some("kprobe"))
+        })
+        .collect();
+    assert!(others.is_empty(), "seen in another way than {}: {others:#?}", hooks.name());
 }
 
 /// Nothing that it misses is left unsaid.

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use super::Case;
-use crate::daemon::{EVERY_ACT, Options, runmon};
+use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Options, runmon};
 use crate::lab::{Ran, Stage};
 
 pub(super) const CASES: &[Case] = &[
@@ -58,9 +58,9 @@ fn bad_rules(stage: &Stage<'_>) {
     let file = dir.join("rules.yaml");
     let path = file.to_str().expect("a plain path").to_owned();
     let bad: &[(&str, &[&str])] = &[
-        (&EVERY_ACT.replace("proc.name exists", "proc.nam = x"), &["proc.nam", "proc.name"]),
-        (&EVERY_ACT.replace("proc.name exists", "proc.name = "), &[]),
-        (&EVERY_ACT.replace("proc.name exists", "(proc.name = x"), &[]),
+        (&EVERY_ACT.replace(EVERY_ACT_CONDITION, "proc.nam = x"), &["proc.nam", "proc.name"]),
+        (&EVERY_ACT.replace(EVERY_ACT_CONDITION, "proc.name = "), &[]),
+        (&EVERY_ACT.replace(EVERY_ACT_CONDITION, "(proc.name = x"), &[]),
         ("- rule: [", &[]),
         ("- rule: no condition\n", &["condition"]),
     ];
@@ -92,7 +92,7 @@ fn bad_configuration(stage: &Stage<'_>) {
         ("no_such_key = 1", "no_such_key"),
         ("ring_bytes = 1000", "power of two"),
         ("heartbeat_seconds = 0", "heartbeat_seconds"),
-        ("hooks = \"kprobe\"", "fallback"),
+        ("hooks = \"lsm\"", "fallback"),
         ("[[sinks]]\nkind = \"pigeon\"", "pigeon"),
         ("[[sinks]]\nkind = \"file\"", "path"),
         ("[[sinks]]\nkind = \"http\"", "url"),
@@ -114,7 +114,7 @@ fn bad_usage(stage: &Stage<'_>) {
     for args in [
         &["run", "--no-such-option"][..],
         &["no-such-command"],
-        &["run", "--hooks", "kprobe"],
+        &["run", "--hooks", "lsm"],
         &["run", "--for", "soon"],
         &["record"],
         &["tail", "proc.nam = x"],

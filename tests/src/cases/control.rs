@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Case;
 use super::command_line::as_nobody;
-use crate::daemon::{Daemon, EVERY_ACT, Options, is_alert, is_heartbeat};
+use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, is_alert, is_heartbeat};
 use crate::lab::{Ran, Stage};
 
 pub(super) const CASES: &[Case] = &[
@@ -19,7 +19,7 @@ pub(super) const CASES: &[Case] = &[
 
 /// Only starts of busybox.
 fn rules() -> String {
-    EVERY_ACT.replace("proc.name exists", "evt.type = execve and proc.name = busybox")
+    EVERY_ACT.replace(EVERY_ACT_CONDITION, "evt.type = execve and proc.name = busybox")
 }
 
 fn act() {

@@ -6,14 +6,17 @@ use std::os::unix::fs::MetadataExt as _;
 use serde_json::{Value, json};
 
 use super::Case;
-use crate::daemon::is_alert;
-use crate::lab::Stage;
+use crate::daemon::{ACTS, Options, is_alert};
+use crate::lab::{Hooks, Stage};
 use crate::laws::number;
 use crate::place::Place;
 
 pub(super) const CASES: &[Case] = &[
     Case::each("evasion::other_names_of_a_file", other_names),
     Case::each("evasion::other_names_of_a_file_in_a_container", other_names_in_a_container),
+    Case::each("evasion::unnamed_file_gets_a_name", unnamed_file),
+    Case::each("evasion::kernel_switches_by_other_names", kernel_switches),
+    Case::each("evasion::copying_up_is_nobodys_act", copy_up),
     Case::each("evasion::path_is_rewritten_meanwhile", path_is_rewritten),
     Case::each("evasion::descriptor_is_closed_meanwhile", descriptor_is_closed),
     Case::each("evasion::address_is_rewritten_meanwhile", address_is_rewritten),
@@ -30,7 +33,7 @@ fn other_names(stage: &Stage<'_>) {
     fs::write(&secret, "").expect("write a file");
     let inode = fs::metadata(&secret).expect("the file is there").ino().to_string();
     let (path, dir) = (secret.to_str().expect("plain"), dir.to_str().expect("plain"));
-    for alias in ["symlink", "hardlink", "bind", "chroot", "proc"] {
+    for alias in ["handle", "symlink", "hardlink", "bind", "chroot", "proc", "dots", "root"] {
         let report = place.trigger(&["open-through", alias, path, dir]);
         assert_eq!(report.errno, 0, "{report}");
         let is_it = |it: &Value| it["file"]["inode"] == inode;
@@ -61,6 +64,69 @@ fn other_names_in_a_container(stage: &Stage<'_>) {
         let really = fs::metadata(root).expect("the file is there").ino().to_string();
         assert_eq!(inode, really, "{alias}");
     }
+    daemon.stop();
+}
+
+/// A file is written to before it has any name, and is then given one.
+fn unnamed_file(stage: &Stage<'_>) {
+    let daemon = stage.daemon(Options { rules: Some(ACTS.to_owned()), ..Options::default() });
+    let place = Place::Host(stage.lab);
+    let dir = stage.dir("unnamed");
+    let new = dir.join("named");
+    let path = dir.to_str().expect("plain");
+    let report = place.trigger(&["deed", "link-unnamed", path]);
+    if report.errno == libc::EOPNOTSUPP {
+        return drop(daemon.stop());
+    }
+    assert_eq!(report.errno, 0, "{report}");
+    let inode = fs::metadata(&new).expect("the file has its name").ino().to_string();
+    daemon.expect("the write before", |it| {
+        place.is_by(&report, it) && it["file"]["inode"] == inode && it["file"]["links"] == 0
+    });
+    let alert = place.expect(&daemon, &report, "link", |_| true);
+    assert_eq!(alert["runmon"]["other"], json!(new), "{alert:#}");
+    // The fallback has the names that the call was given.
+    if stage.hooks != Hooks::Fallback {
+        assert_eq!(alert["file"]["inode"], inode, "{alert:#}");
+    }
+    daemon.stop();
+}
+
+/// What the kernel does on a crash is switched through a file: opened for writing, not written to.
+fn kernel_switches(stage: &Stage<'_>) {
+    const SWITCH: &str = "/proc/sys/kernel/core_pattern";
+    let daemon = stage.watch();
+    let place = Place::Host(stage.lab);
+    let dir = stage.dir("switches");
+    let dir = dir.to_str().expect("plain");
+    let inode = fs::metadata(SWITCH).expect("the file is there").ino().to_string();
+    for alias in ["symlink", "root", "bind", "dots"] {
+        let report = place.trigger(&["open-through", alias, SWITCH, dir]);
+        assert_eq!(report.errno, 0, "{report}");
+        let is_it = |it: &Value| it["file"]["inode"] == inode;
+        let alert = place.expect(&daemon, &report, "file_open_write", is_it);
+        let expected = if alias == "bind" { report.path.as_deref() } else { None };
+        assert_eq!(alert["file"]["path"], expected.unwrap_or(SWITCH), "{alias}: {alert:#}");
+    }
+    daemon.stop();
+}
+
+/// overlayfs copies a file of the image up before it is changed, and marks the copy: the process
+/// did one thing.
+fn copy_up(stage: &Stage<'_>) {
+    let daemon = stage.daemon(Options { rules: Some(ACTS.to_owned()), ..Options::default() });
+    let container = stage.containerd().run(&stage.name("up"), &[]);
+    let place = Place::In(&container);
+    let report = place.trigger(&["path", "chmod", "/etc/hosts"]);
+    assert_eq!(report.errno, 0, "{report}");
+    place.expect(&daemon, &report, "chmod", |it| it["file"]["path"] == "/etc/hosts");
+    place.expect(&daemon, &report, "exit", |_| true);
+    let documents = daemon.documents();
+    let acts: Vec<&Value> = documents
+        .iter()
+        .filter(|it| is_alert(it) && place.is_by(&report, it) && !it["runmon"]["act"].is_null())
+        .collect();
+    assert_eq!(acts.len(), 1, "{acts:#?}");
     daemon.stop();
 }
 

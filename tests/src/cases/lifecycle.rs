@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::signal::Signal;
 
 use super::Case;
-use crate::daemon::{EVERY_ACT, Options, is_alert};
+use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Options, is_alert};
 use crate::lab::Stage;
 use crate::place::Place;
 
@@ -114,7 +114,7 @@ fn narrow(id: &str) -> String {
     EVERY_ACT
         .replace("every_act", id)
         .replace("Every act", id)
-        .replace("proc.name exists", "evt.type = execve and proc.name = busybox")
+        .replace(EVERY_ACT_CONDITION, "evt.type = execve and proc.name = busybox")
 }
 
 fn rules_are_read_again(stage: &Stage<'_>) {

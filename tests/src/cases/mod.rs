@@ -4,6 +4,7 @@
 //! A case is a function and a row in its file's table. It starts what it needs from the stage,
 //! performs acts, expects their documents, and stops the daemon, which asserts the laws.
 
+mod acts;
 mod backends;
 mod command_line;
 mod containers;
@@ -11,6 +12,7 @@ mod control;
 mod deployment;
 mod evasion;
 mod files;
+mod filter;
 mod harness;
 mod lifecycle;
 mod network;
@@ -37,7 +39,7 @@ pub struct Case {
 }
 
 /// For a case about what hooks see: each family by itself.
-const EACH: &[Hooks] = &[Hooks::Fentry, Hooks::Fallback];
+const EACH: &[Hooks] = &[Hooks::Fentry, Hooks::Kprobe, Hooks::Fallback];
 
 /// For all other cases.
 const ANY: &[Hooks] = &[Hooks::Auto];
@@ -55,8 +57,12 @@ impl Case {
 
     /// What the kernel must have for it with these hooks.
     pub fn needs_with(&self, hooks: Hooks) -> Vec<Feature> {
-        let trampoline = (hooks == Hooks::Fentry).then_some(Feature::Trampoline);
-        self.needs.iter().copied().chain(trampoline).collect()
+        let of_hooks = match hooks {
+            Hooks::Fentry => Some(Feature::Trampoline),
+            Hooks::Kprobe => Some(Feature::Kprobe),
+            Hooks::Auto | Hooks::Fallback => None,
+        };
+        self.needs.iter().copied().chain(of_hooks).collect()
     }
 }
 
@@ -68,6 +74,8 @@ pub const CASES: &[&[Case]] = &[
     quiet::CASES,
     network::CASES,
     files::CASES,
+    filter::CASES,
+    acts::CASES,
     containers::CASES,
     deployment::CASES,
     evasion::CASES,

@@ -115,6 +115,12 @@ pub enum Alias {
     Chroot,
     /// The file's descriptor below /proc
     Proc,
+    /// A symbolic link to its directory, and from there up and down again
+    Dots,
+    /// Its path below /proc/self/root
+    Root,
+    /// No name: a handle
+    Handle,
 }
 
 /// Opens for writing under a name that is made for it; the report has that name.
@@ -143,6 +149,18 @@ pub fn open_through(alias: Alias, path: &Path, dir: &Path) -> io::Result<Report>
             chroot(path.parent().unwrap_or(Path::new("/")))?;
             std::env::set_current_dir("/")?;
             Path::new("/").join(name)
+        }
+        Alias::Dots => {
+            let parent = path.parent().ok_or_else(|| io::Error::other("no directory"))?;
+            symlink(parent, &new)?;
+            let again = parent.file_name().unwrap_or_default();
+            new.join("..").join(again).join(name)
+        }
+        Alias::Root => Path::new("/proc/self/root").join(path.strip_prefix("/").unwrap_or(path)),
+        Alias::Handle => {
+            let flags = Mode::Write.flags().bits();
+            let opened = sys::open_by_handle(&c_string(path)?, flags);
+            return Report::new("open-through").path(path).outcome(opened);
         }
         Alias::Proc => {
             handle = openat(AT_FDCWD, path, Mode::Handle.flags(), Permission::empty())?;

@@ -4,10 +4,14 @@
 //! monitor to have told the same story. They link statically and need no file but themselves, so
 //! that they run on the host, in a container and in a guest.
 
+pub mod calls;
+mod child;
+pub mod deeds;
 pub mod exec;
 pub mod file;
 pub mod net;
 pub mod race;
+mod raw;
 pub mod report;
 mod ring;
 mod sys;
@@ -131,6 +135,33 @@ pub enum Act {
         /// Its arguments; `nap 0` when none are given
         args: Vec<OsString>,
     },
+    /// Make system calls of the table of acts
+    Call {
+        /// Where `real/` and `link` are, in a directory named as the act
+        dir: PathBuf,
+        /// Names of acts
+        names: Vec<String>,
+        /// The way into the kernel
+        #[arg(long, value_enum, default_value_t = calls::Way::Native)]
+        way: calls::Way,
+        /// How names are given
+        #[arg(long, value_enum, default_value_t = calls::Form::Absolute)]
+        form: calls::Form,
+        /// Become this user first
+        #[arg(long)]
+        uid: Option<u32>,
+    },
+    /// Do what takes more than one call
+    Deed {
+        /// What
+        #[arg(value_enum)]
+        deed: deeds::Deed,
+        /// Where `real/` and `link` are
+        dir: PathBuf,
+        /// To which process
+        #[arg(long)]
+        pid: Option<i32>,
+    },
     /// Do nothing for a while
     Nap {
         /// Milliseconds; what is no number is only there to be seen on the command line
@@ -152,6 +183,8 @@ pub fn perform(act: &Act) -> io::Result<Report> {
         Act::CloseRace { path, rounds } => race::close(path, *rounds),
         Act::ConnectRace { address, other, rounds } => race::connect(*address, *other, *rounds),
         Act::Exec { how, dir, program, args } => exec::start(*how, dir, program.as_deref(), args),
+        Act::Call { dir, names, way, form, uid } => calls::perform(dir, names, *way, *form, *uid),
+        Act::Deed { deed, dir, pid } => deeds::perform(*deed, dir, *pid),
         Act::Nap { args } => {
             let milliseconds = args.iter().find_map(|arg| arg.to_str()?.parse().ok());
             thread::sleep(Duration::from_millis(milliseconds.unwrap_or(NAP_MS)));

@@ -1,10 +1,17 @@
 //! The calls for which no safe wrapper exists, each with the reason why it is sound.
 
+mod kernel;
+
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::ptr;
+
+pub(super) use kernel::{
+    call, clone_with, clone3_with, keep_capabilities, load_program, map_then_execute, new_tmpfs,
+    open_by_handle, open_tree, pidfd_of_self, traceme_in_child,
+};
 
 /// A string for the kernel.
 pub(super) fn c_string(text: impl AsRef<OsStr>) -> io::Result<CString> {

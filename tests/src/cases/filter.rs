@@ -1,0 +1,115 @@
+//! The filter that is made of the rules: it takes nothing from them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{Case, EACH};
+use crate::daemon::{Daemon, Ended, Options, is_alert};
+use crate::lab::Stage;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("filter::smoke_alerts_are_the_same_without_it", same_alerts),
+    Case {
+        name: "filter::alerts_are_the_same_by_each_family",
+        needs: &[],
+        hooks: EACH,
+        run: same_alerts,
+    },
+];
+
+/// Rules of every sort that the kernel can look for, below one directory.
+fn rules(dir: &str) -> String {
+    let rules = [
+        ("whole", format!("fd.name = {dir}/whole/file and evt.is_open_write = true")),
+        ("start", format!("fd.name startswith {dir}/start/ and evt.is_open_write = true")),
+        ("name", "fd.filename = runmon-e2e-name and evt.is_open_write = true".to_owned()),
+        ("end", "fd.name endswith /runmon-e2e-end and evt.is_open_write = true".to_owned()),
+        ("parent", "fd.directory endswith /runmon-e2e-parent".to_owned()),
+        ("read", format!("fd.name pmatch ({dir}/read) and evt.is_open_write = false")),
+    ];
+    let rule = |(name, condition): (&str, String)| {
+        format!(
+            "- rule: {name}\n  desc: d\n  condition: evt.type = open and {condition}\n  \
+             output: o\n  priority: notice\n"
+        )
+    };
+    rules.map(rule).concat()
+}
+
+/// Opens of files that a rule names, and of others beside them, before and after what is above them
+/// was given another name or place.
+const WORK: &str = r#"
+cd "$1"
+for n in 1 2 3; do echo x > other$n; cat other$n > /dev/null; done
+mkdir whole start read runmon-e2e-parent plain
+echo x > whole/file; echo x > whole/file2; echo x > start/one; echo x > started
+echo x > plain/runmon-e2e-name; echo x > plain/runmon-e2e-name2; echo x > plain/runmon-e2e-end
+echo x > runmon-e2e-parent/one; cat runmon-e2e-parent/one > /dev/null
+echo x > read/one; cat read/one > /dev/null; cat plain/runmon-e2e-name > /dev/null
+ln -s ../start plain/link; echo x > plain/link/two
+# A directory of which nothing was asked becomes one of which something is, and back.
+mkdir moved; echo x > moved/file; echo x > moved/file
+mv whole gone; mv moved whole; echo x > whole/file
+mv whole again; echo x > again/file
+mkdir -p up/start2; echo x > up/start2/one; mv start kept; mv up/start2 start; echo x > start/one
+# The same by a mount.
+mkdir bound; echo x > bound/one
+if mount --bind bound start 2> /dev/null; then
+    echo x > start/three; umount start; echo x > bound/four
+fi
+# Many directories, so that some are forgotten.
+for n in 1 2 3 4 5 6 7 8 9; do mkdir d$n; echo x > d$n/file; cat d$n/file > /dev/null; done
+cat read/one > /dev/null
+"#;
+
+fn same_alerts(stage: &Stage<'_>) {
+    let dir = stage.dir("filtered");
+    fs::create_dir_all(&dir).expect("make a directory");
+    let text = dir.to_str().expect("a plain path");
+    let daemon = |filters: bool| {
+        let keys = format!("kernel_filter = {filters}");
+        stage.daemon(Options { rules: Some(rules(text)), keys, ..Options::default() })
+    };
+    let (with, without) = (daemon(true), daemon(false));
+    let mut script = Command::new("/bin/busybox");
+    script.args(["unshare", "-m", "sh", "-c", WORK, "work"]).arg(&dir);
+    let status = script.status().expect("start the work");
+    assert!(status.success(), "{status}");
+    for daemon in [&with, &without] {
+        crate::wait::until("the last act", || (reads(daemon) == 2).then_some(()));
+    }
+    let (with, without) = (with.stop(), without.stop());
+    let (found, expected) = (alerts(&with), alerts(&without));
+    assert_eq!(found, expected);
+    let rules: BTreeSet<&str> = expected.iter().map(|(rule, ..)| rule.as_str()).collect();
+    assert_eq!(rules.len(), 6, "{expected:#?}");
+    assert!(filtered(&with) > 10, "nothing was left out: {:#}", with.heartbeat());
+    assert_eq!(filtered(&without), 0);
+}
+
+/// How often a file was read that a rule names: the work ends with one.
+fn reads(daemon: &Daemon) -> usize {
+    let reads = |it: &&Value| is_alert(it) && it["rule"]["name"] == "read";
+    daemon.documents().iter().filter(reads).count()
+}
+
+/// Rule, process and file of each alert, as often as there were such.
+fn alerts(ended: &Ended) -> Vec<(String, u64, String)> {
+    let mut all: Vec<_> = ended.documents.iter().filter(|it| is_alert(it)).map(key).collect();
+    all.sort();
+    all
+}
+
+fn key(alert: &Value) -> (String, u64, String) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let pid = alert["process"]["pid"].as_u64().unwrap_or_default();
+    (text(&alert["rule"]["name"]), pid, text(&alert["file"]["path"]))
+}
+
+fn filtered(ended: &Ended) -> u64 {
+    let kinds = &ended.heartbeat()["runmon"]["kernel"]["kinds"];
+    ["file_open", "file_read"].iter().filter_map(|kind| kinds[kind]["filtered"].as_u64()).sum()
+}
