@@ -98,8 +98,8 @@ extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64, mount: u64) -> u
     let (parent, name_length, _) = path::entry(dentry as Kptr);
     let (_, length, name) = path::entry(parent);
     let of_parent = of_name(buffer, number | u64::from(DIRECTORY), length, name);
-    let (of_file, of_none) = of_path(buffer, number, name_length);
     let now = now(number);
+    let (of_file, of_none) = of_path(buffer, number, name_length, now != 0);
     if now != 0 {
         remember(&directory_key(parent, mount), now, of_none & !of_parent);
     }
@@ -123,7 +123,12 @@ fn of_name(buffer: *mut Buffer, number: u64, length: u64, name: Kptr) -> u64 {
 /// The kinds that are asked for of the file that was walked to, and the kinds that are not asked
 /// for of any file in its directory.
 #[inline(always)]
-fn of_path(buffer: *mut Buffer, number: u64, name_length: u64) -> (u64, u64) {
+fn of_path(
+    buffer: *mut Buffer,
+    number: u64,
+    name_length: u64,
+    asks_of_directory: bool,
+) -> (u64, u64) {
     // Room for the length of the key and the number before the path.
     const BEFORE: u64 = 5;
     let (_, length) = path::built(buffer);
@@ -139,6 +144,9 @@ fn of_path(buffer: *mut Buffer, number: u64, name_length: u64) -> (u64, u64) {
     // SAFETY: behind the path there is room for a name.
     unsafe { end.write(0) };
     let file = prefix(key, number as u8, length + 1);
+    if !asks_of_directory {
+        return (file, 0);
+    }
     // The directory with its slash; all that asks for a start of it asks for what is in it.
     let directory = length.saturating_sub(name_length);
     let around = prefix(key, number as u8, directory);
