@@ -110,7 +110,7 @@ fn in_a_room(stage: &Stage<'_>, name: &str, script: &str) {
 fn build_in_a_container(stage: &Stage<'_>) {
     let volume = Volume::new("ci");
     fs::write(volume.0.join("ci.sh"), BUILD).expect("write the job");
-    let mut mounts = vec![volume.mount("/work", "rw")];
+    let mut mounts = vec![volume.mount("/proj", "rw")];
     for (host, inside) in [
         ("/usr", "/usr"),
         ("/usr/lib", "/lib"),
@@ -127,7 +127,7 @@ fn build_in_a_container(stage: &Stage<'_>) {
     let options: Vec<&str> = mounts.iter().flat_map(|it| ["--mount", it]).collect();
     let daemon = shipped(stage);
     let container = stage.containerd().run_with(&stage.name("ci"), &options, &[]);
-    let output = container.exec(&["/bin/busybox", "sh", "/work/ci.sh"]);
+    let output = container.exec(&["/bin/busybox", "sh", "/proj/ci.sh"]);
     assert!(output.status.success(), "{output:?}");
     expect_quiet(daemon, stage, |it| it["container"]["id"] == container.id());
 }

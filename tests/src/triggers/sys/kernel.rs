@@ -10,6 +10,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork};
 
 use super::{CloneArgs, answer, owned};
+use crate::features::LoadRequest;
 
 /// A call of numbers alone.
 pub(in super::super) fn call(number: libc::c_long, args: [i32; 3]) -> io::Result<i32> {
@@ -69,9 +70,9 @@ pub(in super::super) fn open_by_handle(path: &CStr, flags: i32) -> io::Result<Ow
     answer(named)?;
     let root = std::fs::File::open(std::path::Path::new("/tmp"))?;
     let root = std::os::fd::AsRawFd::as_raw_fd(&root);
+    let handle = handle.as_ptr();
     // SAFETY: the handle is the kernel's own, of the call above.
-    let opened =
-        unsafe { libc::syscall(libc::SYS_open_by_handle_at, root, handle.as_ptr(), flags) };
+    let opened = unsafe { libc::syscall(libc::SYS_open_by_handle_at, root, handle, flags) };
     answer(opened).map(owned)
 }
 
@@ -148,24 +149,6 @@ pub(in super::super) fn load_program(name: &str) -> io::Result<()> {
     // SAFETY: the request is as long as said, and what it points to outlives the call.
     let result = unsafe { libc::syscall(libc::SYS_bpf, PROG_LOAD, &raw mut request, size) };
     answer(result).map(|fd| drop(owned(fd)))
-}
-
-/// The kernel's `union bpf_attr` for BPF_PROG_LOAD, as far as it is used here.
-#[derive(Default)]
-#[repr(C)]
-struct LoadRequest {
-    prog_type: u32,
-    insn_cnt: u32,
-    insns: u64,
-    license: u64,
-    log_level: u32,
-    log_size: u32,
-    log_buf: u64,
-    kern_version: u32,
-    prog_flags: u32,
-    prog_name: [u8; 16],
-    prog_ifindex: u32,
-    expected_attach_type: u32,
 }
 
 /// Gives up all capabilities but those of the lowest 32 that are named.
