@@ -90,7 +90,7 @@ pub(crate) struct E2eArgs {
 pub(crate) enum E2eTarget {
     /// On this host's kernel; needs root
     Local(E2eLocalArgs),
-    /// In virtual machines, one after the other; needs no root
+    /// In virtual machines, two at a time; needs no root
     Vm(E2eVmArgs),
 }
 

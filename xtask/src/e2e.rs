@@ -5,14 +5,17 @@
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::build;
 use crate::cli::{E2eArgs, E2eLocalArgs, E2eTarget, E2eVmArgs, GuestFile};
 use crate::kernels::{KERNELS, Kernel};
 use crate::process::run as start;
+use crate::progress::human;
 use crate::setup;
 use crate::vm::Machine;
 use crate::workspace::{Workspace, as_root, find_program};
@@ -25,6 +28,9 @@ const MEMORY_MB: u32 = 2048;
 
 /// A guest that has not ended its cases by then hangs.
 const TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// How many guests run at once.
+const AT_ONCE: usize = 2;
 
 /// The cases of a smoke boot have this in their names.
 pub(crate) const SMOKE: &str = "smoke";
@@ -80,28 +86,66 @@ struct Boot {
 /// Runs the cases on each kernel that is asked for; says at the end on which they failed.
 pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs) -> Result<()> {
     let files = guest_files(workspace)?;
-    let mut failed = Vec::new();
-    for boot in boots(args)? {
-        let name = format!("Linux {}{}", boot.kernel.version, boot.unlike);
-        println!("e2e: {name}");
-        let command = guest_command(boot.filter.as_deref(), &args.args);
-        let machine = Machine {
-            kernel: boot.kernel,
-            append: boot.append,
-            memory_mb: MEMORY_MB,
-            files: &files,
-            bare: boot.bare,
-            timeout: TIMEOUT,
-            command: &command,
-        };
-        if machine.run(workspace)? != 0 {
-            failed.push(name);
-        }
-    }
+    let boots = boots(args)?;
+    let labelled = boots.len() > 1;
+    let waiting = Mutex::new(boots.iter());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let one = |boot: &Boot| -> Result<Option<String>> {
+        println!("e2e: {}", boot.name());
+        let label = if labelled { boot.label() } else { String::new() };
+        let started = Instant::now();
+        let code = boot.run(workspace, &files, &args.args, &label)?;
+        println!("{label}ended with {code} after {}", human(started.elapsed()));
+        Ok((code != 0).then(|| boot.name()))
+    };
+    let worker = || -> Result<Vec<String>> {
+        let ended = std::iter::from_fn(next).map(one).collect::<Result<Vec<_>>>()?;
+        Ok(ended.into_iter().flatten().collect())
+    };
+    // An emulated machine keeps one processor of ours busy.
+    let failed = thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(worker)).collect();
+        let ended = workers.into_iter().map(|it| it.join().map_err(|_| anyhow!("a panic"))?);
+        ended.collect::<Result<Vec<_>>>()
+    })?
+    .concat();
     if !failed.is_empty() {
         bail!("the end-to-end tests failed on {}", failed.join("; "));
     }
     Ok(())
+}
+
+impl Boot {
+    fn name(&self) -> String {
+        format!("Linux {}{}", self.kernel.version, self.unlike)
+    }
+
+    /// In front of each line of its console.
+    fn label(&self) -> String {
+        let unlike = if self.bare { " bare" } else { "" };
+        format!("{}{unlike} | ", self.kernel.version)
+    }
+
+    fn run(
+        &self,
+        workspace: &Workspace,
+        files: &[GuestFile],
+        args: &[String],
+        label: &str,
+    ) -> Result<u8> {
+        let command = guest_command(self.filter.as_deref(), args);
+        let machine = Machine {
+            kernel: self.kernel,
+            append: self.append,
+            memory_mb: MEMORY_MB,
+            files,
+            bare: self.bare,
+            timeout: TIMEOUT,
+            command: &command,
+            label,
+        };
+        machine.run(workspace)
+    }
 }
 
 /// Each kernel as Debian made it, and the newest one without what a host need not have.

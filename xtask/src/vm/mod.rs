@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) bare: bool,
     pub(crate) timeout: Duration,
     pub(crate) command: &'a [String],
+    /// What stands in front of each line of its console, where several machines run at once.
+    pub(crate) label: &'a str,
 }
 
 /// Boots what the command line asks for; the result is the exit code of the guest's command.
@@ -49,6 +52,7 @@ pub(crate) fn run(workspace: &Workspace, args: &VmArgs) -> Result<ExitCode> {
         bare: args.bare,
         timeout: Duration::from_secs(args.timeout),
         command: &args.command,
+        label: "",
     };
     machine.run(workspace).map(ExitCode::from)
 }
@@ -67,7 +71,7 @@ impl Machine<'_> {
         let report = scratch.dir.join("report");
         let console = scratch.dir.join("console");
         let mut qemu = Qemu::start(self.qemu(workspace, &initrd, &report))?;
-        let copier = qemu.copy_console(&console)?;
+        let copier = qemu.copy_console(&console, self.label)?;
         let ended = self.wait(&mut qemu, &report);
         qemu.kill();
         // The copier ends with the machine; it has nothing to report but a full disk.
@@ -152,12 +156,13 @@ impl Qemu {
         Ok(Self { child: child.context("cannot start qemu-system-x86_64")? })
     }
 
-    /// Copies the console to stdout and to a file, line by line.
-    fn copy_console(&mut self, file: &Path) -> Result<thread::JoinHandle<()>> {
+    /// Copies the console to stdout, labelled, and to a file, line by line.
+    fn copy_console(&mut self, file: &Path, label: &str) -> Result<thread::JoinHandle<()>> {
         let stdout = self.child.stdout.take().context("qemu's stdout is a pipe")?;
         let file = File::create(file).with_context(|| format!("create {}", file.display()))?;
+        let label = label.to_owned();
         Ok(thread::spawn(move || {
-            if let Err(err) = copy_lines(stdout, file) {
+            if let Err(err) = copy_lines(stdout, file, &label) {
                 eprintln!("warning: the console is cut off: {err}");
             }
         }))
@@ -176,13 +181,14 @@ impl Drop for Qemu {
     }
 }
 
-fn copy_lines(console: impl Read, mut file: File) -> io::Result<()> {
+fn copy_lines(console: impl Read, mut file: File, label: &str) -> io::Result<()> {
     let mut console = BufReader::new(console);
     let mut line = Vec::new();
     while console.read_until(b'\n', &mut line)? > 0 {
         line.retain(|byte| *byte != b'\r');
         file.write_all(&line)?;
         let mut stdout = io::stdout().lock();
+        stdout.write_all(label.as_bytes())?;
         stdout.write_all(&line)?;
         stdout.flush()?;
         line.clear();
@@ -197,7 +203,9 @@ struct Scratch {
 
 impl Scratch {
     fn new(workspace: &Workspace) -> Result<Self> {
-        let dir = workspace.cache().join(format!("vm/{}", std::process::id()));
+        static MACHINES: AtomicU32 = AtomicU32::new(0);
+        let number = MACHINES.fetch_add(1, Ordering::Relaxed);
+        let dir = workspace.cache().join(format!("vm/{}-{number}", std::process::id()));
         fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
         Ok(Self { dir })
     }
