@@ -14,11 +14,14 @@ pub enum DropReason {
     ScratchExhausted = 1,
     /// A kernel object without which there is no record could not be read.
     ReadFault = 2,
+    /// The container had used up what it may make the kernel tell of at a time.
+    BucketEmpty = 3,
 }
 
 impl DropReason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::RingFull, Self::ScratchExhausted, Self::ReadFault];
+    pub const ALL: [Self; 4] =
+        [Self::RingFull, Self::ScratchExhausted, Self::ReadFault, Self::BucketEmpty];
 
     /// How many reasons there are.
     pub const COUNT: usize = Self::ALL.len();
@@ -30,6 +33,7 @@ impl DropReason {
             Self::RingFull => "ring_full",
             Self::ScratchExhausted => "scratch_exhausted",
             Self::ReadFault => "read_fault",
+            Self::BucketEmpty => "bucket_empty",
         }
     }
 }
@@ -88,13 +92,15 @@ pub const LOSS_UNATTRIBUTED: usize = PATH_TRUNCATED + 2;
 pub const PENDING_FULL: usize = PATH_TRUNCATED + 3;
 /// Datagrams that could not be remembered: their repeats are told of one by one.
 pub const REPEATS_FULL: usize = PATH_TRUNCATED + 4;
+/// Token buckets that found no room: what they would bound is not bounded.
+pub const BUCKETS_FULL: usize = PATH_TRUNCATED + 5;
 
 /// Acts of a kind that no rule can be about, by the filter that was made of the rules: they are not
 /// among the attempts.
 #[must_use]
 pub const fn filtered(kind: RecordKind) -> usize {
-    PATH_TRUNCATED + 5 + kind as usize
+    PATH_TRUNCATED + 6 + kind as usize
 }
 
 /// Number of counters.
-pub const COUNT: usize = PATH_TRUNCATED + 5 + RecordKind::COUNT;
+pub const COUNT: usize = PATH_TRUNCATED + 6 + RecordKind::COUNT;

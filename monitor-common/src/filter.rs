@@ -8,6 +8,13 @@
 
 use crate::limits::{FILTER_NAME_BYTES, FILTER_PATH_BYTES};
 
+/// What an entry of either table says: kinds, one bit each, and the number of the entry, from
+/// [`FIRST_ENTRY`] on. Each entry has token buckets of its own.
+pub type Entry = [u64; 2];
+
+/// The lowest number of an entry; the numbers below stand for what passes without one.
+pub const FIRST_ENTRY: u64 = 16;
+
 /// An entry of the table of paths: the number of the filter, then the start of a path. A whole path
 /// ends in a zero byte.
 pub type PathKey = [u8; FILTER_PATH_BYTES];

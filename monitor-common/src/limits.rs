@@ -73,6 +73,9 @@ pub const FILTER_ENTRIES: u32 = 16384;
 /// Directories of which the filter remembers that no rule is about a file in them.
 pub const FILTER_DIRECTORIES: u32 = 16384;
 
+/// Token buckets; the one that was not used for longest goes first, and is full when it comes back.
+pub const BUCKETS: u32 = 16384;
+
 /// Connection attempts whose end is awaited at once; the oldest is forgotten first.
 pub const PENDING_CONNECTS: u32 = 16384;
 

@@ -23,6 +23,15 @@ pub const ARITY: &str = "ARITY";
 /// not known.
 pub const SEQUENCES: &str = "SEQUENCES";
 
+/// Global `BUCKET_RATE`: `[u64; 2]`, nanoseconds for one token of a bucket, and nanoseconds' worth
+/// of tokens that it holds; zeros for no bound. A bucket is for one cgroup, kind and entry of the
+/// filter.
+pub const BUCKET_RATE: &str = "BUCKET_RATE";
+
+/// Global `HEADROOM`, `u64`: bytes that may wait in the ring; beyond it there is room for processes
+/// alone. 0 for no bound.
+pub const HEADROOM: &str = "HEADROOM";
+
 /// Map: ring buffer of records.
 pub const RECORDS: &str = "RECORDS";
 /// Map: per-CPU counters, see [`crate::counter`].

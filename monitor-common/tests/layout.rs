@@ -129,6 +129,7 @@ fn counters_are_apart() {
         counter::LOSS_UNATTRIBUTED,
         counter::PENDING_FULL,
         counter::REPEATS_FULL,
+        counter::BUCKETS_FULL,
     ]);
     places.sort_unstable();
     assert_eq!(places, (0..counter::COUNT).collect::<Vec<_>>());

@@ -10,11 +10,12 @@ use monitor_common::{
 
 use crate::{
     count, file,
-    maps::{SCRATCH, offset},
+    flood::NO_ENTRY,
+    maps::offset,
     opening::{descriptor, file_of},
     own,
     read::{Kptr, member, raw},
-    record::Record,
+    record::{Record, rm_end},
     task,
 };
 
@@ -84,8 +85,7 @@ fn tell_body<Body: zerocopy::FromBytes>(
         return;
     }
     let index = place as u32 - 1;
-    let Some(slot) = SCRATCH.get_ptr_mut(index) else { return };
-    let record = Record::of(slot, index);
+    let Some(record) = Record::claimed(index) else { return };
     record.header().outcome = outcome;
     fill(&record, record.body());
     rm_end(index);
@@ -126,31 +126,17 @@ extern "C" fn rm_begin(kind: u32, program: u32, body_bytes: u32) -> u64 {
     count::add_kind(counter::attempted(RecordKind::Task), kind);
     let Some(record) = Record::claim() else {
         let cgroup = task::cgroup::<false>(process);
-        count::dropped_kind(kind, DropReason::ScratchExhausted, cgroup);
+        count::dropped_number(kind, DropReason::ScratchExhausted as u32, cgroup);
         return 0;
     };
     record.start_number::<false>(kind, body_bytes as usize, program, process);
+    if !record.take_token(kind, NO_ENTRY) {
+        rm_end(record.index());
+        return 0;
+    }
     // The larger of the two bodies.
     *record.body() = Act::default();
     u64::from(record.index()) + 1
-}
-
-/// Sends the record of a slot, counts it and gives the slot back.
-#[inline(never)]
-#[unsafe(no_mangle)]
-extern "C" fn rm_end(index: u32) -> u64 {
-    let Some(slot) = SCRATCH.get_ptr_mut(index) else { return 0 };
-    let record = Record::of(slot, index);
-    let header = record.header();
-    let kind = u32::from(header.kind);
-    match record.submit() {
-        Ok(()) => count::add_kind(counter::submitted(RecordKind::Task), kind),
-        Err(reason) => {
-            count::dropped_kind(kind, reason, (header.cgroup_id, header.cgroup_hierarchy));
-        }
-    }
-    record.release();
-    0
 }
 
 /// The facts and the path of the file behind a dentry, seen through a `struct vfsmount`.
@@ -205,12 +191,6 @@ pub(crate) fn parts(path: Kptr) -> (Kptr, Kptr) {
     (mount, dentry)
 }
 
-/// The record in a slot that this program has claimed.
-#[inline(always)]
-pub(crate) fn claimed(index: u32) -> Option<Record> {
-    Some(Record::of(SCRATCH.get_ptr_mut(index)?, index))
-}
-
 /// Path of the directory that a relative name starts from: of a descriptor, or else the working
 /// directory.
 #[inline(always)]
@@ -221,7 +201,7 @@ pub(crate) fn directory(index: u32, section: u32, number: u64) {
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn rm_directory(index: u32, section: u32, number: u64) -> u64 {
-    let Some(record) = claimed(index) else { return 0 };
+    let Some(record) = Record::claimed(index) else { return 0 };
     let process = task::current::<false>();
     let path = match descriptor(number).and_then(|number| file_of::<false>(process, number)) {
         Some(found) => found.wrapping_add(offset(Member::FilePath)),

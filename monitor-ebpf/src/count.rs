@@ -59,28 +59,23 @@ pub(crate) fn add_program(first: usize, program: u32) {
 #[inline(always)]
 pub(crate) fn dropped(kind: RecordKind, reason: DropReason, cgroup: (u64, u32)) {
     add(counter::dropped(kind, reason));
-    dropped_of(reason, cgroup);
+    dropped_of(reason as u32, cgroup);
 }
 
-/// As [`dropped`], by the number of the kind.
+/// As [`dropped`], by the numbers of kind and reason.
 #[inline(always)]
-pub(crate) fn dropped_kind(kind: u32, reason: DropReason, cgroup: (u64, u32)) {
-    match reason {
-        DropReason::RingFull => {
-            add_kind(counter::dropped(RecordKind::Task, DropReason::RingFull), kind)
-        }
-        DropReason::ScratchExhausted => {
-            add_kind(counter::dropped(RecordKind::Task, DropReason::ScratchExhausted), kind);
-        }
-        DropReason::ReadFault => {
-            add_kind(counter::dropped(RecordKind::Task, DropReason::ReadFault), kind)
+pub(crate) fn dropped_number(kind: u32, reason: u32, cgroup: (u64, u32)) {
+    for each in DropReason::ALL {
+        if each as u32 == reason {
+            add_kind(counter::dropped(RecordKind::Task, each), kind);
         }
     }
     dropped_of(reason, cgroup);
 }
 
 #[inline(always)]
-fn dropped_of(reason: DropReason, (id, hierarchy): (u64, u32)) {
+fn dropped_of(reason: u32, (id, hierarchy): (u64, u32)) {
+    let Some(reason) = read::bounded(reason.into(), DropReason::COUNT as u64 - 1) else { return };
     let cgroup = counter::loss_key(id, hierarchy);
     if let Some(losses) = LOSSES.get_ptr_mut(cgroup) {
         let loss = losses.cast::<u64>().wrapping_add(reason as usize);
@@ -88,7 +83,7 @@ fn dropped_of(reason: DropReason, (id, hierarchy): (u64, u32)) {
         unsafe { atomic_add(loss, 1) };
         return;
     }
-    let losses = DropReason::ALL.map(|each| u64::from(each as u32 == reason as u32));
+    let losses = DropReason::ALL.map(|each| u64::from(each as u64 == reason));
     // BPF_NOEXIST: where another CPU was faster, its entry must not be overwritten.
     if LOSSES.insert(cgroup, losses, 1).is_err() {
         add(counter::LOSS_UNATTRIBUTED);

@@ -5,7 +5,7 @@ use aya_ebpf::helpers::generated::bpf_probe_read_user_str;
 use monitor_common::limits::{ENV_BYTES, ENV_KEYS, ENV_VARIABLE_BYTES, ENV_VARIABLES};
 
 use crate::{
-    maps::{ENV_WANTED, SCRATCH},
+    maps::ENV_WANTED,
     read,
     record::{BEFORE_ENV, Record},
 };
@@ -49,8 +49,7 @@ pub(crate) fn append(record: &Record, start: u64, length: u64) -> (u32, bool) {
 extern "C" fn rm_env_part(slot: u32) -> u64 {
     const LAST: u64 = BEFORE_ENV + (ENV_BYTES - ENV_VARIABLE_BYTES) as u64;
     let Some(wanted) = ENV_WANTED.get(0) else { return CUT };
-    let Some(slot_of) = SCRATCH.get_ptr_mut(slot) else { return CUT };
-    let record = Record::of(slot_of, slot);
+    let Some(record) = Record::claimed(slot) else { return CUT };
     let mut looked_at = 0;
     while looked_at < PART {
         looked_at += 1;

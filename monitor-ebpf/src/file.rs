@@ -3,7 +3,7 @@
 use monitor_common::{FileFacts, Member, body::file_flags};
 
 use crate::{
-    maps::{PATHS, SCRATCH, has, offset},
+    maps::{PATHS, has, offset},
     read::{Block, BlockBytes, Kptr, raw},
     record::Record,
 };
@@ -95,8 +95,7 @@ pub(crate) fn describe_inode(record: &Record, inode: Kptr, mount: Kptr) {
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn rm_facts(index: u32, inode: u64, mount: u64) -> u64 {
-    let Some(slot) = SCRATCH.get_ptr_mut(index) else { return 0 };
-    let record = Record::of(slot, index);
+    let Some(record) = Record::claimed(index) else { return 0 };
     let facts: &mut FileFacts = record.body();
     let at = inode as Kptr;
     // Not on the stack, where it would not fit beside what the callers have; the path, for which

@@ -2,17 +2,20 @@
 //!
 //! Most files that are opened are in directories of which no rule asks for anything. This is
 //! remembered by directory, so that their paths need not be put together again and again.
+//!
+//! What passes names the entry that it passes by: each has a token bucket of its own (`flood.rs`).
 
 use aya_ebpf::helpers::generated::{bpf_map_lookup_elem, bpf_map_update_elem};
 use monitor_common::{
     Member, RecordKind, counter,
-    filter::DIRECTORY,
+    filter::{DIRECTORY, FIRST_ENTRY},
     limits::{FILTER_NAME_BYTES, FILTER_PATH_BYTES, PATH_BYTES},
 };
 
 use crate::{
     count,
     file::Opened,
+    flood::NO_ENTRY,
     maps::{FILTER, FILTER_DIRS, FILTER_NAMES, FILTER_PATHS, PATHS, offset, sequences},
     path::{self, Buffer},
     read::{self, Kptr, raw},
@@ -32,37 +35,58 @@ const S_IFMT: u16 = 0xf000;
 const S_IFBLK: u16 = 0x6000;
 const MAY_EXECUTE: u16 = 0o111;
 
-/// Whether some rule may be about the file, and whether its path is put together already. Counts
-/// the act if not.
+/// By which entry the file passes, as some rule may be about it, and whether its path is put
+/// together already. Counts the act if it does not.
 #[inline(always)]
-pub(crate) fn admits(slot: u32, kind: RecordKind, opened: &Opened) -> Option<Built> {
+pub(crate) fn admits(slot: u32, kind: RecordKind, opened: &Opened) -> Option<(Built, u64)> {
     let mode: u16 = raw(opened.inode.wrapping_add(offset(Member::InodeMode)));
     let is_program = opened.is_created() && mode & MAY_EXECUTE != 0;
     if is_program || mode & S_IFMT == S_IFBLK {
-        return Some(Built::No);
+        return Some((Built::No, if is_program { NEW_PROGRAM } else { BLOCK_DEVICE }));
     }
     let dentry: Kptr = raw(opened.path().wrapping_add(offset(Member::PathDentry)));
-    let (entry, mount) = (dentry as u64, opened.mount as u64);
-    let passes = match rm_filter_near(slot, kind as u32, entry, mount) {
-        PASSES => return Some(Built::No),
-        OPEN => match path::build_at(slot, mount, entry) {
-            None => return Some(Built::No),
-            Some((_, true)) => return Some(Built::Cut),
-            Some((_, false)) => rm_filter_path(slot, kind as u32, entry, mount),
+    let (name, mount) = (dentry as u64, opened.mount as u64);
+    let passes = match rm_filter_near(slot, kind as u32, name, mount) {
+        OPEN => match path::build_at(slot, mount, name) {
+            None => return Some((Built::No, NO_ENTRY)),
+            Some((_, true)) => return Some((Built::Cut, CUT)),
+            Some((_, false)) => rm_filter_path(slot, kind as u32, name, mount),
         },
-        refused => refused,
+        REFUSED => REFUSED,
+        entry => return Some((Built::No, entry - PASSES)),
     };
-    if passes == PASSES {
-        return Some(Built::Whole);
+    if passes >= PASSES {
+        return Some((Built::Whole, passes - PASSES));
     }
     count::add_kind(counter::filtered(RecordKind::Task), kind as u32);
     None
 }
 
 const REFUSED: u64 = 0;
-const PASSES: u64 = 1;
 /// Only the path can tell.
-const OPEN: u64 = 2;
+const OPEN: u64 = 1;
+/// Added to the number of the entry.
+const PASSES: u64 = 2;
+
+/// Stands for an entry where paths are too long to be looked at as a whole.
+const CUT: u64 = FIRST_ENTRY - 1;
+const NEW_PROGRAM: u64 = FIRST_ENTRY - 2;
+const BLOCK_DEVICE: u64 = FIRST_ENTRY - 3;
+
+/// What the entry that the path in a key has says of a kind: its number, or [`NO_ENTRY`]. The path
+/// stands behind [`KEY_HEAD`] bytes, with room for one more behind it.
+#[inline(always)]
+pub(crate) fn entry_of(key: *mut u8, length: u64, kind: u32) -> u64 {
+    let Some([number, _]) = FILTER.get(0) else { return NO_ENTRY };
+    let Some(end) = read::bounded(length, FILTER_PATH_BYTES as u64) else { return NO_ENTRY };
+    // SAFETY: the caller left room for it.
+    unsafe { key.wrapping_add(KEY_HEAD + end as usize).write_volatile(0) };
+    let [kinds, entry] = prefix(key, *number as u8, length + 1);
+    if kinds >> (kind & 63) & 1 != 0 { entry } else { NO_ENTRY }
+}
+
+/// The length of a key, and the number of the filter.
+pub(crate) const KEY_HEAD: usize = 5;
 
 /// What the name of a file, and what is remembered of its directory, say.
 ///
@@ -74,8 +98,9 @@ extern "C" fn rm_filter_near(slot: u32, kind: u32, dentry: u64, mount: u64) -> u
     let (number, kind) = (*number, u64::from(kind & 63));
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return PASSES };
     let (parent, length, name) = path::entry(dentry as Kptr);
-    if of_name(buffer, number, length, name) >> kind & 1 != 0 {
-        return PASSES;
+    let [of_name, entry] = of_name(buffer, number, length, name);
+    if of_name >> kind & 1 != 0 {
+        return PASSES + entry;
     }
     match known(&directory_key(parent, mount), now(number)) {
         Some(nothing) if nothing >> kind & 1 != 0 => REFUSED,
@@ -97,18 +122,21 @@ extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64, mount: u64) -> u
     }
     let (parent, name_length, _) = path::entry(dentry as Kptr);
     let (_, length, name) = path::entry(parent);
-    let of_parent = of_name(buffer, number | u64::from(DIRECTORY), length, name);
+    let [of_parent, parent_entry] = of_name(buffer, number | u64::from(DIRECTORY), length, name);
     let now = now(number);
-    let (of_file, of_none) = of_path(buffer, number, name_length, now != 0);
+    let ([of_file, file_entry], of_none) = of_path(buffer, number, name_length, now != 0);
     if now != 0 {
         remember(&directory_key(parent, mount), now, of_none & !of_parent);
     }
-    if (of_file | of_parent) >> kind & 1 == 0 { REFUSED } else { PASSES }
+    if of_file >> kind & 1 != 0 {
+        return PASSES + file_entry;
+    }
+    if of_parent >> kind & 1 != 0 { PASSES + parent_entry } else { REFUSED }
 }
 
-/// The kinds that are asked for of a file of this name, wherever it is.
+/// The kinds that are asked for of a file of this name, wherever it is, and the entry's number.
 #[inline(always)]
-fn of_name(buffer: *mut Buffer, number: u64, length: u64, name: Kptr) -> u64 {
+fn of_name(buffer: *mut Buffer, number: u64, length: u64, name: Kptr) -> [u64; 2] {
     let key = path::front(buffer);
     // SAFETY: the front of a buffer that belongs to a claimed slot has room for a key.
     unsafe { key.cast::<[u64; FILTER_NAME_BYTES / 8]>().write([0; FILTER_NAME_BYTES / 8]) };
@@ -120,24 +148,24 @@ fn of_name(buffer: *mut Buffer, number: u64, length: u64, name: Kptr) -> u64 {
     looked_up((&raw const FILTER_NAMES).cast(), key)
 }
 
-/// The kinds that are asked for of the file that was walked to, and the kinds that are not asked
-/// for of any file in its directory.
+/// The kinds that are asked for of the file that was walked to, with the entry's number, and the
+/// kinds that are not asked for of any file in its directory.
 #[inline(always)]
 fn of_path(
     buffer: *mut Buffer,
     number: u64,
     name_length: u64,
     asks_of_directory: bool,
-) -> (u64, u64) {
-    // Room for the length of the key and the number before the path.
-    const BEFORE: u64 = 5;
+) -> ([u64; 2], u64) {
+    const BEFORE: u64 = KEY_HEAD as u64;
+    const ALL: [u64; 2] = [u64::MAX, NO_ENTRY];
     let (_, length) = path::built(buffer);
     let position = path::position(buffer);
     if position < BEFORE {
-        return (u64::MAX, 0);
+        return (ALL, 0);
     }
     let Some(start) = read::bounded(position - BEFORE, PATH_BYTES as u64) else {
-        return (u64::MAX, 0);
+        return (ALL, 0);
     };
     let key = path::bytes(buffer).wrapping_add(start as usize);
     let end = path::bytes(buffer).wrapping_add(PATH_BYTES);
@@ -149,7 +177,7 @@ fn of_path(
     }
     // The directory with its slash; all that asks for a start of it asks for what is in it.
     let directory = length.saturating_sub(name_length);
-    let around = prefix(key, number as u8, directory);
+    let [around, _] = prefix(key, number as u8, directory);
     let Some(slash) = read::bounded(start + BEFORE + directory, PATH_BYTES as u64) else {
         return (file, 0);
     };
@@ -159,15 +187,15 @@ fn of_path(
     let first = unsafe { behind.read_volatile() };
     // SAFETY: as above.
     unsafe { behind.write_volatile(0) };
-    let within = prefix(key, number as u8 | DIRECTORY, directory + 1);
+    let [within, _] = prefix(key, number as u8 | DIRECTORY, directory + 1);
     // SAFETY: as above.
     unsafe { behind.write_volatile(first) };
     (file, !(around | within))
 }
 
-/// The kinds of the longest entry that `length` bytes behind the key's head start with.
+/// The longest entry that `length` bytes behind the key's head start with.
 #[inline(always)]
-fn prefix(key: *mut u8, number: u8, length: u64) -> u64 {
+fn prefix(key: *mut u8, number: u8, length: u64) -> [u64; 2] {
     let bits = (1 + read::at_most(length, FILTER_PATH_BYTES as u64 - 1)) * 8;
     let [a, b, c, d] = (bits as u32).to_ne_bytes();
     // Byte by byte: a path may start anywhere.
@@ -178,15 +206,16 @@ fn prefix(key: *mut u8, number: u8, length: u64) -> u64 {
     looked_up((&raw const FILTER_PATHS).cast(), key)
 }
 
+/// Kinds and number of an entry.
 #[inline(always)]
-fn looked_up(map: *const core::ffi::c_void, key: *mut u8) -> u64 {
+fn looked_up(map: *const core::ffi::c_void, key: *mut u8) -> [u64; 2] {
     // SAFETY: the key is as long as the map's, which the verifier checks.
     let found = unsafe { bpf_map_lookup_elem(map.cast_mut(), key.cast()) };
     if found.is_null() {
-        return 0;
+        return [0, NO_ENTRY];
     }
     // SAFETY: a value of the map.
-    unsafe { found.cast::<u64>().read_volatile() }
+    unsafe { found.cast::<[u64; 2]>().read_volatile() }
 }
 
 #[inline(always)]

@@ -15,6 +15,7 @@ mod count;
 mod env;
 mod file;
 mod filter;
+mod flood;
 mod hooks;
 mod maps;
 mod open_call;

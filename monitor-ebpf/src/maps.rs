@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use monitor_common::{
     CallSpec, Header, Member, Program, RecordKind, Socket, counter,
-    filter::{NameKey, PathKey},
+    filter::{Entry, NameKey, PathKey},
     limits::{self, CALL_NUMBERS},
     settings,
 };
@@ -90,12 +90,12 @@ pub(crate) static FILTER: Array<[u64; 2]> = Array::with_max_entries(1, 0);
 
 /// Starts of paths, and the kinds that a rule asks for there.
 #[map]
-pub(crate) static FILTER_PATHS: LpmTrie<PathKey, u64> =
+pub(crate) static FILTER_PATHS: LpmTrie<PathKey, Entry> =
     LpmTrie::with_max_entries(limits::FILTER_ENTRIES, BPF_F_NO_PREALLOC);
 
 /// Names of files, and the kinds that a rule asks for.
 #[map]
-pub(crate) static FILTER_NAMES: HashMap<NameKey, u64> =
+pub(crate) static FILTER_NAMES: HashMap<NameKey, Entry> =
     HashMap::with_max_entries(limits::FILTER_ENTRIES, BPF_F_NO_PREALLOC);
 
 /// Directories: when they were looked at, and the kinds that are not asked for of files in them.
@@ -103,6 +103,19 @@ pub(crate) static FILTER_NAMES: HashMap<NameKey, u64> =
 #[map]
 pub(crate) static FILTER_DIRS: LruHashMap<[u64; 4], [u64; 2]> =
     LruHashMap::with_max_entries(limits::FILTER_DIRECTORIES, 0);
+
+/// Token buckets: by cgroup, and by kind and entry of the filter, when all tokens are given back.
+#[map]
+pub(crate) static BUCKETS: LruHashMap<[u64; 2], u64> =
+    LruHashMap::with_max_entries(limits::BUCKETS, 0);
+
+/// See [`settings::BUCKET_RATE`].
+#[unsafe(no_mangle)]
+static BUCKET_RATE: Global<[u64; 2]> = Global::new([0; 2]);
+
+/// See [`settings::HEADROOM`].
+#[unsafe(no_mangle)]
+static HEADROOM: Global<u64> = Global::new(0);
 
 /// Addresses of the kernel's `rename_lock` and `mount_lock`.
 #[unsafe(no_mangle)]
@@ -188,10 +201,28 @@ pub(crate) fn is_wanted_number(kind: u32) -> bool {
 /// Addresses of the kernel's `rename_lock` and `mount_lock`; zeros where they are not known.
 #[inline(always)]
 pub(crate) fn sequences() -> [u64; 2] {
-    let addresses = (&raw const SEQUENCES).cast::<u64>();
+    pair(&raw const SEQUENCES)
+}
+
+/// Nanoseconds for a token of a bucket, and nanoseconds' worth of tokens that one holds; zeros where
+/// nothing is bounded. Constants to the verifier.
+#[inline(always)]
+pub(crate) fn bucket_rate() -> [u64; 2] {
+    pair(&raw const BUCKET_RATE)
+}
+
+/// Bytes that may wait in the ring before it is for processes alone; 0 where that is not bounded.
+#[inline(always)]
+pub(crate) fn headroom() -> u64 {
+    HEADROOM.load()
+}
+
+#[inline(always)]
+fn pair(global: *const Global<[u64; 2]>) -> [u64; 2] {
+    let words = global.cast::<u64>();
     // SAFETY: as in `offset`; the first of two words.
-    let renames = unsafe { addresses.read_volatile() };
+    let first = unsafe { words.read_volatile() };
     // SAFETY: as above; the second.
-    let mounts = unsafe { addresses.wrapping_add(1).read_volatile() };
-    [renames, mounts]
+    let second = unsafe { words.wrapping_add(1).read_volatile() };
+    [first, second]
 }

@@ -1,7 +1,7 @@
 //! A record under construction: a scratch slot is claimed, filled, sent and given back.
 
 use aya_ebpf::helpers::generated::{
-    bpf_get_smp_processor_id, bpf_ktime_get_boot_ns, bpf_ringbuf_output,
+    bpf_get_smp_processor_id, bpf_ktime_get_boot_ns, bpf_ringbuf_output, bpf_ringbuf_query,
 };
 use monitor_common::{
     DropReason, Header, Program, RecordKind, counter,
@@ -10,12 +10,14 @@ use monitor_common::{
 
 use crate::{
     count,
+    flood::{self, NO_ENTRY},
     maps::{READER_SLEEPS, RECORDS, SCRATCH},
     path,
     read::{self, Kptr},
     task,
 };
 
+const BPF_RB_AVAIL_DATA: u64 = 0;
 const BPF_RB_NO_WAKEUP: u64 = 1;
 const BPF_RB_FORCE_WAKEUP: u64 = 2;
 
@@ -29,6 +31,8 @@ pub(crate) struct Slot {
     /// Where the next section goes. Kept in memory, not in a register: the verifier then takes
     /// it for any number, and the bound is checked where it is used.
     end: u64,
+    /// Why the record is not to be sent: a [`DropReason`], or one of the numbers beside it.
+    refused: u32,
     /// User memory that is still to be looked at: from, to; and what was seen on the way.
     rest: [u64; 3],
     bytes: [u8; RECORD_BYTES],
@@ -54,8 +58,7 @@ pub(crate) fn send<const TYPED: bool>(
         return count::dropped(kind, DropReason::ScratchExhausted, task::cgroup::<TYPED>(task));
     };
     record.start::<TYPED>(kind, program, task);
-    record.fill_and_submit(kind, fill);
-    record.release();
+    record.fill_and_end(kind, NO_ENTRY, fill);
 }
 
 /// What the filter left behind of the path of a file.
@@ -69,50 +72,117 @@ pub(crate) enum Built {
     Cut,
 }
 
-/// As [`send`], of an act that is told of only where `admits` says so, which may use the slot.
+/// As [`send`], of an act that is told of only where `admits` says so, which may use the slot, and
+/// by which entry of the filter.
 #[inline(always)]
 pub(crate) fn send_if<const TYPED: bool>(
     kind: RecordKind,
     program: Program,
     task: Kptr,
-    admits: impl FnOnce(u32) -> Option<Built>,
+    admits: impl FnOnce(u32) -> Option<(Built, u64)>,
     fill: impl FnOnce(&Record, Built) -> Result<(), DropReason>,
 ) {
     let Some(record) = Record::claim() else {
         count::add(counter::attempted(kind));
         return count::dropped(kind, DropReason::ScratchExhausted, task::cgroup::<TYPED>(task));
     };
-    if let Some(built) = admits(record.index) {
+    if let Some((built, entry)) = admits(record.index) {
         count::add(counter::attempted(kind));
         record.start::<TYPED>(kind, program, task);
-        record.fill_and_submit(kind, |record| fill(record, built));
+        return record.fill_and_end(kind, entry, |record| fill(record, built));
     }
     record.release();
 }
+
+/// Sends the record of a slot unless it was refused, counts it and gives the slot back.
+///
+/// A global function: the verifier looks at it once in each program, and it gives its part of the
+/// stack back.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn rm_end(index: u32) -> u64 {
+    let Some(record) = Record::claimed(index) else { return 0 };
+    let header = record.header();
+    let kind = u32::from(header.kind);
+    // SAFETY: the slot is ours.
+    let mut refusal = unsafe { refused(record.slot).read_volatile() };
+    if refusal == SENT_IF_NAMED {
+        let is_named = flood::has_named_token(index, kind);
+        refusal = if is_named { SENT } else { DropReason::BucketEmpty as u32 };
+    }
+    if refusal == SENT && record.submit(kind).is_err() {
+        refusal = DropReason::RingFull as u32;
+    }
+    if refusal == SENT {
+        count::add_kind(counter::submitted(RecordKind::Task), kind);
+    } else {
+        let cgroup = (header.cgroup_id, header.cgroup_hierarchy);
+        count::dropped_number(kind, refusal, cgroup);
+    }
+    record.release();
+    0
+}
+
+/// In place of a reason not to send a record: none.
+const SENT: u32 = u32::MAX;
+/// It is sent if its path names an entry of the filter with a token.
+const SENT_IF_NAMED: u32 = u32::MAX - 1;
 
 /// The most that sections before the environment of a program take.
 pub(crate) const BEFORE_ENV: u64 = (FIXED_BYTES + PATH_BYTES + FILENAME_BYTES + CWD_BYTES) as u64;
 
 impl Record {
-    /// The record in a slot that the caller's caller has claimed.
+    /// Takes a token, lets `fill` add what the record is about, sends it and gives the slot back.
     #[inline(always)]
-    pub(crate) fn of(slot: *mut Slot, index: u32) -> Self {
-        Self { slot, index }
-    }
-
-    #[inline(always)]
-    fn fill_and_submit(
+    fn fill_and_end(
         &self,
         kind: RecordKind,
+        entry: u64,
         fill: impl FnOnce(&Self) -> Result<(), DropReason>,
     ) {
-        match fill(self).and_then(|()| self.submit()) {
-            Ok(()) => count::add(counter::submitted(kind)),
-            Err(reason) => {
-                let header = self.header();
-                count::dropped(kind, reason, (header.cgroup_id, header.cgroup_hierarchy));
-            }
+        if self.take_token(kind as u32, entry)
+            && let Err(reason) = fill(self)
+        {
+            self.refuse(reason);
         }
+        rm_end(self.index);
+    }
+
+    /// Takes a token for a record whose header is written. False where it need not be filled: it is
+    /// not to be sent.
+    #[inline(always)]
+    pub(crate) fn take_token(&self, kind: u32, entry: u64) -> bool {
+        // SAFETY: the slot is ours.
+        unsafe { refused(self.slot).write_volatile(SENT) };
+        if flood::has_token(self.index, kind, entry) {
+            return true;
+        }
+        // Only a path can still tell that this is not part of the noise.
+        let may_be_named = entry == NO_ENTRY && flood::has_path(kind);
+        let refusal = if may_be_named { SENT_IF_NAMED } else { DropReason::BucketEmpty as u32 };
+        // SAFETY: as above.
+        unsafe { refused(self.slot).write_volatile(refusal) };
+        may_be_named
+    }
+
+    /// Says why the record is not to be sent.
+    #[inline(always)]
+    fn refuse(&self, reason: DropReason) {
+        // SAFETY: the slot is ours.
+        unsafe { refused(self.slot).write_volatile(reason as u32) };
+    }
+
+    /// The record in a slot that the caller, or its caller, has claimed.
+    #[inline(always)]
+    pub(crate) fn claimed(index: u32) -> Option<Self> {
+        Some(Self { slot: SCRATCH.get_ptr_mut(index)?, index })
+    }
+
+    /// Bytes that wait in the ring.
+    #[inline(always)]
+    pub(crate) fn unread() -> u64 {
+        // SAFETY: a helper that looks at a map.
+        unsafe { bpf_ringbuf_query((&raw const RECORDS).cast_mut().cast(), BPF_RB_AVAIL_DATA) }
     }
 
     /// Takes a slot that no interrupted program is using.
@@ -397,9 +467,12 @@ impl Record {
         length
     }
 
-    /// Sends the record; wakes the reader if it sleeps.
+    /// Sends the record, whose kind has this number; wakes the reader if it sleeps.
     #[inline(always)]
-    pub(crate) fn submit(&self) -> Result<(), DropReason> {
+    fn submit(&self, kind: u32) -> Result<(), DropReason> {
+        if !flood::leaves_headroom(kind) {
+            return Err(DropReason::RingFull);
+        }
         let length = self.finish();
         let wakeup = wakeup();
         // SAFETY: the slot has `RECORD_BYTES` bytes and `length` is at most that.
@@ -448,6 +521,12 @@ fn wake_late_sleeper() {
 fn claims(slot: *mut Slot) -> *mut u64 {
     // SAFETY: only the address is taken.
     unsafe { &raw mut (*slot).claims }
+}
+
+#[inline(always)]
+fn refused(slot: *mut Slot) -> *mut u32 {
+    // SAFETY: only the address is taken.
+    unsafe { &raw mut (*slot).refused }
 }
 
 #[inline(always)]

@@ -17,7 +17,7 @@ use monitor_rules::Priority;
 use serde::Deserialize;
 
 use crate::{
-    bpf::{hooks::Backend, planner::Choice},
+    bpf::{hooks::Backend, object::FloodLimit, planner::Choice},
     input, limits,
     metadata::RuntimeRoot,
 };
@@ -79,6 +79,10 @@ keys! {
         pub hooks: Option<String> = "\"auto\"",
         /// Whether the kernel leaves out opens of files that no rule is about.
         pub kernel_filter: Option<bool> = "true",
+        /// Records a second of one kind, and one path of the rules, that a container can have; 0: all.
+        pub flood_rate: Option<u32> = "5000",
+        /// Records of that sort that it can have at once.
+        pub flood_burst: Option<u32> = "20000",
         /// Environment variables that are kept; a final `*` stands for anything.
         pub env_keys: Option<Vec<String>> = "[\"LD_*\", \"PATH\"]",
         /// Where container runtimes keep their state; without this key containerd's usual place.
@@ -156,6 +160,8 @@ pub struct Config {
     pub hooks: Choice,
     /// Whether the kernel leaves out opens of files that no rule is about.
     pub kernel_filter: bool,
+    /// What one container can make the kernel tell of.
+    pub flood: FloodLimit,
     /// Environment variables that are kept.
     pub env_keys: Vec<String>,
     /// Where container runtimes keep their state.
@@ -279,6 +285,18 @@ impl Config {
             )?),
             hooks: hooks(raw.hooks.as_deref().unwrap_or("auto"))?,
             kernel_filter: raw.kernel_filter.unwrap_or(true),
+            flood: FloodLimit {
+                rate: within(
+                    "flood_rate",
+                    raw.flood_rate.unwrap_or(limits::FLOOD_RATE),
+                    limits::FLOOD_RATE_RANGE,
+                )?,
+                burst: within(
+                    "flood_burst",
+                    raw.flood_burst.unwrap_or(limits::FLOOD_BURST),
+                    limits::FLOOD_BURST_RANGE,
+                )?,
+            },
             env_keys: raw.env_keys.unwrap_or_else(|| limits::ENV_KEYS.map(str::to_owned).to_vec()),
             runtime_roots: if roots.is_empty() { vec![RuntimeRoot::containerd()] } else { roots },
             sinks: sinks::sinks(raw.sinks)?,

@@ -15,6 +15,7 @@ use crate::{
     enrich::{Enricher, container::Lookup},
     env::EnvKeys,
     event::{Action, Event},
+    flood::{Flood, FloodWatch},
     judge::{Judge, RuleTally},
     limits::{CONTROL_CLIENTS, LOSSES_SHOWN, RULES_SHOWN},
     line::{Input, Line, LineStats, Outlet},
@@ -59,6 +60,7 @@ pub struct Daemon<O: Outlet> {
     /// What stays whatever the rules, and where new rules come from.
     reload: Option<(Kept, Reloader)>,
     findings: u64,
+    floods: FloodWatch,
     control: Option<Control>,
 }
 
@@ -74,6 +76,7 @@ impl<O: CountedOutlet> Daemon<O> {
             end_ns,
             reload: None,
             findings: 0,
+            floods: FloodWatch::default(),
             control: None,
         }
     }
@@ -123,7 +126,7 @@ impl<O: CountedOutlet> Daemon<O> {
         let Some((kept, _)) = &self.reload else { return };
         let env_keys = kept.env_keys.and(crate::rules::env_keys(&rules));
         let kinds = record_kinds(rules.kinds().union(kept.kinds));
-        let filter = if kept.filters { PathFilter::of(&rules) } else { PathFilter::default() };
+        let filter = path_filter(&rules, kept.filters);
         if let Err(error) = live.keep_env(&env_keys) {
             let error = anyhow::Error::from(error);
             self.find(finding::HOOKS_REFUSED, format!("variables are not asked for: {error:#}"));
@@ -139,17 +142,39 @@ impl<O: CountedOutlet> Daemon<O> {
         say(&format!("read the rules again: {}", count(rules.rules().len(), "rule")));
     }
 
+    /// Tells of who made the kernel leave out records by having too many.
+    fn tell_floods(&mut self, now_ns: u64, live: &Live) {
+        let emptied = |(key, [.., lost]): (u64, [u64; DropReason::COUNT])| (key, lost);
+        let losses = live.counters().losses().map(emptied);
+        for Flood { key, left_out } in self.floods.look(losses, now_ns) {
+            let (id, hierarchy) = counter::loss_cgroup(key);
+            let container = self.line.enricher().container_id(CgroupKey { hierarchy, id });
+            let records = count(usize::try_from(left_out).unwrap_or(usize::MAX), "record");
+            let text = format!(
+                "{container} does one thing so often that {records} of it went over the limit \
+                 (flood_rate) and were left out; acts of other sorts and of others are told of"
+            );
+            self.find_in(finding::FLOOD, text, Some(container));
+        }
+    }
+
     /// Tells of something that is wrong with the monitor itself.
     fn find(&mut self, name: &'static str, text: String) {
+        self.find_in(name, text, None);
+    }
+
+    fn find_in(&mut self, name: &'static str, text: String, container: Option<String>) {
         self.findings += 1;
         let (sequence, timestamp_ns) = (self.findings, now_ns());
-        let finding = Finding { sequence, timestamp_ns, name, priority: Priority::Error, text };
+        let priority = Priority::Error;
+        let finding = Finding { sequence, timestamp_ns, name, priority, text, container };
         self.line.outlet().offer(Document::Finding(Arc::new(finding)));
     }
 
     /// Decides what still waits, and sends the last heartbeat.
     pub fn finish(&mut self, live: &Live) {
         self.line.finish();
+        self.tell_floods(boottime_ns(), live);
         self.heartbeat(live, true);
     }
 
@@ -217,6 +242,13 @@ impl<O: CountedOutlet> Daemon<O> {
             .map(|(container, counts)| Loss { container, dropped: named(counts) })
             .collect()
     }
+}
+
+/// Which opens the kernel tells of, for these rules.
+#[must_use]
+pub fn path_filter(rules: &Rules, filters: bool) -> PathFilter {
+    let filter = PathFilter::of(rules);
+    if filters { filter } else { filter.passing_all() }
 }
 
 /// Nanoseconds since 1970.
@@ -321,6 +353,7 @@ pub fn kernel_counters(heartbeat: &mut Heartbeat, reading: &Reading) {
         ("loss_unattributed", reading.value(counter::LOSS_UNATTRIBUTED)),
         ("pending_full", reading.value(counter::PENDING_FULL)),
         ("repeats_full", reading.value(counter::REPEATS_FULL)),
+        ("buckets_full", reading.value(counter::BUCKETS_FULL)),
         ("own_acts", own),
     ];
 }
@@ -367,6 +400,9 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
         self.line.take(Input::Time(now_ns));
         self.reload(live);
         self.serve(now_ns);
+        if self.floods.is_due(now_ns) {
+            self.tell_floods(now_ns, live);
+        }
         if self.next_ns == 0 {
             self.next_ns = now_ns + self.interval_ns;
         }

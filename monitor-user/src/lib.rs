@@ -23,6 +23,7 @@ pub mod document;
 pub mod enrich;
 pub mod env;
 pub mod event;
+pub mod flood;
 pub mod input;
 pub mod instance;
 pub mod judge;

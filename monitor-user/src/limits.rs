@@ -122,6 +122,25 @@ pub const HEARTBEAT_SECONDS: u64 = 30;
 /// What that may be.
 pub const HEARTBEAT_RANGE: RangeInclusive<u64> = 1..=86_400;
 
+/// Records a second that a container can have of one kind and one path of the rules, unless the
+/// configuration says otherwise: a hundred such floods are still less than the line takes.
+pub const FLOOD_RATE: u32 = 5_000;
+
+/// What that may be; 0 is no bound.
+pub const FLOOD_RATE_RANGE: RangeInclusive<u32> = 0..=10_000_000;
+
+/// Records of that sort that it can have at once, unless the configuration says otherwise.
+pub const FLOOD_BURST: u32 = 20_000;
+
+/// What that may be.
+pub const FLOOD_BURST_RANGE: RangeInclusive<u32> = 1..=10_000_000;
+
+/// Time between looks at what was lost: how late a flood is told of at most.
+pub const FLOOD_LOOK_NS: u64 = 1_000_000_000;
+
+/// Time after which a flood that goes on is told of again.
+pub const FLOOD_AGAIN_NS: u64 = 60_000_000_000;
+
 /// Containers whose losses a heartbeat names one by one, the greatest first.
 pub const LOSSES_SHOWN: usize = 32;
 

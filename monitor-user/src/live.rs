@@ -21,7 +21,7 @@ use crate::{
         BpfError,
         counters::Counters,
         kernel_log::KernelLog,
-        object::{LoadOptions, Object},
+        object::{FloodLimit, LoadOptions, Object},
         planner::{Choice, Plan},
         ring::Ring,
     },
@@ -76,6 +76,8 @@ pub struct LiveOptions {
     pub choice: Choice,
     /// Size of the ring buffer.
     pub ring_bytes: u32,
+    /// What one container can make the kernel tell of.
+    pub flood: FloodLimit,
     /// Whether the programs' own debug messages are wanted.
     pub kernel_log: bool,
     /// Whether programs return at once, to measure their attach points alone.
@@ -156,6 +158,7 @@ impl Live {
         let controller = cgroups::v1_controller();
         let mut object = Object::load(&LoadOptions {
             ring_bytes: options.ring_bytes,
+            flood: options.flood,
             kernel_log: options.kernel_log,
             floor: options.floor,
             cgroup_v1_controller: controller,

@@ -11,8 +11,7 @@ use monitor_common::{
 
 use crate::{
     act::{
-        self, AT_FDCWD, BASE, BEFORE_OTHER, BEFORE_OTHER_BASE, BEFORE_PATH, OTHER, OTHER_BASE,
-        PATH, claimed,
+        self, AT_FDCWD, BASE, BEFORE_OTHER, BEFORE_OTHER_BASE, BEFORE_PATH, OTHER, OTHER_BASE, PATH,
     },
     call::{self, Call},
     maps::{CALL_PROGRAMS, CALL_TABLE, floor, offset},
@@ -157,7 +156,7 @@ fn texts(index: u32, call: &Call, result: i64) {
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn rm_user_text(index: u32, section: u32, text: u64) -> u64 {
-    let Some(record) = claimed(index) else { return 0 };
+    let Some(record) = Record::claimed(index) else { return 0 };
     if text == 0 {
         return 0;
     }
@@ -183,7 +182,7 @@ extern "C" fn rm_user_text(index: u32, section: u32, text: u64) -> u64 {
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn rm_object(index: u32, number: u64) -> u64 {
-    let Some(record) = claimed(index) else { return 0 };
+    let Some(record) = Record::claimed(index) else { return 0 };
     let process = task::current::<false>();
     let Some(found) = descriptor(number).and_then(|number| file_of::<false>(process, number))
     else {

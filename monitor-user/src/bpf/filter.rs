@@ -3,11 +3,11 @@
 
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, LpmTrie, lpm_trie},
+    maps::{Array, HashMap, LpmTrie, MapData, lpm_trie},
 };
 use monitor_common::{
     RecordKind,
-    filter::{DIRECTORY, NUMBERS, NameKey, PathKey},
+    filter::{DIRECTORY, Entry, FIRST_ENTRY, NUMBERS, NameKey, PathKey},
     settings,
 };
 use monitor_rules::KindSet;
@@ -36,23 +36,26 @@ impl FilterState {
 
 fn fill(ebpf: &mut Ebpf, filter: &PathFilter, number: u8) -> Result<(), BpfError> {
     let refused = refused_map(settings::FILTER_PATHS);
-    let mut paths: LpmTrie<_, PathKey, u64> = map(ebpf, settings::FILTER_PATHS, LpmTrie::try_from)?;
+    let mut entries = FIRST_ENTRY..;
+    let mut entry = |kinds| -> Entry { [bits(kinds), entries.next().unwrap_or(FIRST_ENTRY)] };
+    let mut paths = paths_of(ebpf)?;
     for (start, kinds) in &filter.paths {
-        paths.insert(&path_key(number, start), bits(*kinds), 0).map_err(&refused)?;
+        paths.insert(&path_key(number, start), entry(*kinds), 0).map_err(&refused)?;
     }
     for (directory, kinds) in &filter.directories {
         let key = path_key(number | DIRECTORY, directory);
-        paths.insert(&key, bits(*kinds), 0).map_err(&refused)?;
+        paths.insert(&key, entry(*kinds), 0).map_err(&refused)?;
     }
     let refused = refused_map(settings::FILTER_NAMES);
-    let mut names: HashMap<_, NameKey, u64> = map(ebpf, settings::FILTER_NAMES, HashMap::try_from)?;
+    let mut names = names_of(ebpf)?;
     let files = filter.names.iter().map(|(name, kinds)| (number, name, kinds));
     let parents = filter.parents.iter().map(|(name, kinds)| (number | DIRECTORY, name, kinds));
     for (number, name, kinds) in files.chain(parents) {
         // Long names that start alike share a place.
         let key = name_key(number, name);
-        let kinds = bits(*kinds) | names.get(&key, 0).unwrap_or(0);
-        names.insert(key, kinds, 0).map_err(&refused)?;
+        let [kinds, entry] = entry(*kinds);
+        let [others, _] = names.get(&key, 0).unwrap_or_default();
+        names.insert(key, [kinds | others, entry], 0).map_err(&refused)?;
     }
     Ok(())
 }
@@ -60,19 +63,27 @@ fn fill(ebpf: &mut Ebpf, filter: &PathFilter, number: u8) -> Result<(), BpfError
 /// Takes out what other filters left behind.
 fn empty(ebpf: &mut Ebpf, number: u8) -> Result<(), BpfError> {
     let refused = refused_map(settings::FILTER_PATHS);
-    let mut paths: LpmTrie<_, PathKey, u64> = map(ebpf, settings::FILTER_PATHS, LpmTrie::try_from)?;
+    let mut paths = paths_of(ebpf)?;
     let old = |first: Option<&u8>| first.is_none_or(|first| first & !DIRECTORY != number);
     let keys: Vec<_> = paths.keys().flatten().filter(|key| old(key.data().first())).collect();
     for key in keys {
         paths.remove(&key).map_err(&refused)?;
     }
     let refused = refused_map(settings::FILTER_NAMES);
-    let mut names: HashMap<_, NameKey, u64> = map(ebpf, settings::FILTER_NAMES, HashMap::try_from)?;
+    let mut names = names_of(ebpf)?;
     let keys: Vec<NameKey> = names.keys().flatten().filter(|key| old(key.first())).collect();
     for key in keys {
         names.remove(&key).map_err(&refused)?;
     }
     Ok(())
+}
+
+fn paths_of(ebpf: &mut Ebpf) -> Result<LpmTrie<&mut MapData, PathKey, Entry>, BpfError> {
+    map(ebpf, settings::FILTER_PATHS, LpmTrie::try_from)
+}
+
+fn names_of(ebpf: &mut Ebpf) -> Result<HashMap<&mut MapData, NameKey, Entry>, BpfError> {
+    map(ebpf, settings::FILTER_NAMES, HashMap::try_from)
 }
 
 fn map<'e, M>(

@@ -41,12 +41,31 @@ const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 pub struct LoadOptions {
     /// Size of the ring buffer in bytes, a power of two and a multiple of the page size.
     pub ring_bytes: u32,
+    /// What one container can make the kernel tell of.
+    pub flood: FloodLimit,
     /// Whether the programs' own debug messages are wanted.
     pub kernel_log: bool,
     /// Whether programs return at once, to measure their attach points alone.
     pub floor: bool,
     /// The cgroup v1 controller that names containers, where there is one.
     pub cgroup_v1_controller: Option<&'static str>,
+}
+
+/// How many records of one kind, and of one entry of the filter, one container can have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FloodLimit {
+    /// In each second, in the long run; 0: as many as there are.
+    pub rate: u32,
+    /// At once.
+    pub burst: u32,
+}
+
+impl FloodLimit {
+    /// Nanoseconds for one record, and for a burst of them, as the programs count.
+    fn nanoseconds(self) -> [u64; 2] {
+        let Some(each) = 1_000_000_000_u64.checked_div(self.rate.into()) else { return [0; 2] };
+        [each, each * u64::from(self.burst.saturating_sub(1))]
+    }
 }
 
 /// The programs and maps in the kernel. All of it goes when this is dropped, or the process dies.
@@ -99,6 +118,9 @@ impl Object {
             let function = attach_point(program).function();
             function.and_then(|function| types.arity(&function)).unwrap_or(0)
         });
+        let bucket_rate = options.flood.nanoseconds();
+        // The last quarter is for processes.
+        let headroom = u64::from(options.ring_bytes) / 4 * 3;
         drop(types);
         let btf = parse_btf(&data)?;
         drop(data);
@@ -110,6 +132,8 @@ impl Object {
             .override_global(settings::ARITY, &arity, true)
             .override_global(settings::SEQUENCES, &sequences(), true)
             .override_global(settings::CGROUP_V1_SUBSYSTEM, &subsystem, true)
+            .override_global(settings::BUCKET_RATE, &bucket_rate, true)
+            .override_global(settings::HEADROOM, &headroom, true)
             .override_global("AYA_LOG_LEVEL", &log_level, false)
             .map_max_entries(settings::RECORDS, options.ring_bytes)
             // Asked for only after a refusal. Without it, older kernels then hide their reason

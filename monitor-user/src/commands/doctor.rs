@@ -10,7 +10,7 @@ use crate::{
     bpf::{
         btf,
         hooks::HOOKS,
-        object::{LoadOptions, Object, cgroup2_root},
+        object::{FloodLimit, LoadOptions, Object, cgroup2_root},
         planner,
     },
     cli::DoctorArgs,
@@ -129,6 +129,7 @@ fn plan(args: &DoctorArgs, config: &Config) -> Result<planner::Plan, String> {
     let load = || -> Result<planner::Plan, crate::bpf::BpfError> {
         let mut object = Object::load(&LoadOptions {
             ring_bytes: 65_536,
+            flood: FloodLimit::default(),
             kernel_log: false,
             floor: false,
             cgroup_v1_controller: cgroups::v1_controller(),

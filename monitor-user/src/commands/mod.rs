@@ -26,7 +26,7 @@ use signal_hook::{
 };
 
 use crate::{
-    bpf::{hooks::Backend, planner::Choice},
+    bpf::{hooks::Backend, object::FloodLimit, planner::Choice},
     cli::Hooks,
     config::{Config, Format},
     document::{Schema, Sender},
@@ -73,6 +73,7 @@ fn live_options(
         kinds,
         choice: choice(args.hooks, config.hooks),
         ring_bytes: config.ring_bytes,
+        flood: FloodLimit::default(),
         kernel_log: args.kernel_log,
         floor: args.bare_floor,
         runtime_roots: config.runtime_roots.clone(),

@@ -17,7 +17,7 @@ use crate::{
     cli::RunArgs,
     config::{Config, Format, SinkConfig, Target},
     control::Control,
-    daemon::{Daemon, Kept, record_kinds},
+    daemon::{Daemon, Kept, path_filter, record_kinds},
     document::{Schema, heartbeat::SinkCounters},
     enrich::Enricher,
     env::EnvKeys,
@@ -28,7 +28,7 @@ use crate::{
     live::{Bell, Live, boottime_ns, clock_offset_ns},
     logging::count,
     reload::Reloader,
-    rules::{Rules, filter::PathFilter},
+    rules::Rules,
     sink::{Ended, Fanout, SinkError, SinkOptions, file::FileSink, stdout},
 };
 
@@ -53,9 +53,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let env_keys = configured.and(crate::rules::env_keys(&rules));
     let mut options = live_options(&config, &args.live, kinds, env_keys.clone());
     let filters = config.kernel_filter && always(&config).is_empty();
-    if filters {
-        options.filter = PathFilter::of(&rules);
-    }
+    options.flood = config.flood;
+    options.filter = path_filter(&rules, filters);
     let mut live = Live::start(&options, instance, bell.clone()).map_err(explain)?;
     let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     let canary = live.plan().canary_pids.clone();

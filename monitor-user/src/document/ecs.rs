@@ -70,7 +70,7 @@ fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
 
 fn of_finding(finding: &Finding, sender: &Sender) -> Value {
     let id = format!("{}-finding-{}", super::run(sender), finding.sequence);
-    json!({
+    let mut document = json!({
         "@timestamp": rfc3339(finding.timestamp_ns),
         "ecs": { "version": ECS_VERSION },
         "event": {
@@ -83,7 +83,11 @@ fn of_finding(finding: &Finding, sender: &Sender) -> Value {
         "rule": { "name": finding.name, "priority": finding.priority.name() },
         "host": host(sender),
         "runmon": { "document": "finding" },
-    })
+    });
+    if let Some(container) = &finding.container {
+        set(&mut document, &["container", "id"], json!(container));
+    }
+    document
 }
 
 fn rule(matched: &Matched) -> Value {

@@ -76,13 +76,17 @@ fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
 
 fn of_finding(finding: &Finding, sender: &Sender) -> Value {
     let (time, priority) = (rfc3339(finding.timestamp_ns), priority_name(finding.priority));
+    let mut fields = json!({ "runmon.finding": finding.sequence });
+    if let (Some(container), Some(fields)) = (&finding.container, fields.as_object_mut()) {
+        fields.insert("container.id".to_owned(), json!(container));
+    }
     json!({
         "uuid": format!("{}-finding-{}", super::run(sender), finding.sequence),
         "output": format!("{time}: {priority} {}: {}", finding.name, finding.text),
         "priority": priority,
         "rule": finding.name,
         "time": time,
-        "output_fields": { "runmon.finding": finding.sequence },
+        "output_fields": fields,
         "source": "internal",
         "tags": ["runmon_finding"],
         "hostname": sender.hostname,

@@ -16,9 +16,13 @@ pub struct Finding {
     pub priority: Priority,
     /// What exactly, for people.
     pub text: String,
+    /// The container that it is about, if it is about one.
+    pub container: Option<String>,
 }
 
 /// The name of the finding that new rules cannot be used.
 pub const RULES_REFUSED: &str = "Rules cannot be reloaded";
 /// The name of the finding that hooks which new rules need cannot be attached.
 pub const HOOKS_REFUSED: &str = "Hooks for new rules cannot be attached";
+/// The name of the finding that a container made the kernel leave out records by having too many.
+pub const FLOOD: &str = "Flood of events";

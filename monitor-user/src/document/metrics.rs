@@ -21,6 +21,11 @@ pub const METRICS: &[(&str, &str)] = &[
         "kernel.kinds.*.dropped.read_fault",
         "Records lost because a kernel object without which there is none could not be read.",
     ),
+    (
+        "kernel.kinds.*.dropped.bucket_empty",
+        "Records left out because their container had too many of that kind and path \
+         (`flood_rate`).",
+    ),
     ("kernel.losses.dropped.*", "Records of one container that were lost, by reason."),
     ("kernel.counters.path_truncated", "Records with a path that was cut."),
     ("kernel.counters.args_truncated", "Records with arguments or an environment that was cut."),
@@ -32,6 +37,10 @@ pub const METRICS: &[(&str, &str)] = &[
         "kernel.counters.pending_full",
         "Connection attempts that could not be kept: their failure goes untold. (Where 16384 are \
          under way the oldest is forgotten for a new one, which is not counted.)",
+    ),
+    (
+        "kernel.counters.buckets_full",
+        "Token buckets that found no room: what they would bound is not bounded.",
     ),
     (
         "kernel.counters.repeats_full",

@@ -157,6 +157,15 @@ static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
         name: finding::RULES_REFUSED,
         priority: monitor_rules::Priority::Error,
         text: "the old rules stay: 2 errors in \"a.yaml\"".to_owned(),
+        container: None,
+    })));
+    documents.push(Document::Finding(Arc::new(Finding {
+        sequence: 4,
+        timestamp_ns: 1_700_000_000_000_000_000,
+        name: finding::FLOOD,
+        priority: monitor_rules::Priority::Error,
+        text: "0123456789ab does one thing so often".to_owned(),
+        container: Some("0123456789ab".to_owned()),
     })));
     documents
 });

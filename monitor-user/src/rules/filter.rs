@@ -3,6 +3,9 @@
 //! For each kind of open, all rules that can be about it are asked what the path must be for them
 //! to hold ([`monitor_rules::Condition::needs`]). If one of them cannot say, or says more than
 //! there is room for, all opens of that kind are told of.
+//!
+//! Paths that rules name are also what noise is told from: each, and each kind, has token buckets of
+//! its own in the kernel. For that, other acts on paths have entries as well.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +13,7 @@ use monitor_rules::{KindSet, Needs, Pattern, Rule};
 
 use super::{
     Rules,
-    kinds::{OPEN_READ, OPEN_WRITE},
+    kinds::{FILE, PATH},
 };
 use crate::event::Event;
 
@@ -32,7 +35,17 @@ const PATHS: [&str; 7] = [
 /// may be executed.
 const ALWAYS: [&str; 2] = ["fd.is_block_device", "evt.is_open_exec"];
 
-/// Which opens are told of.
+/// Fields that are a path of another act.
+const PATHS_OF_ACTS: [&str; 6] = [
+    "fs.path.source",
+    "fs.path.target",
+    "fs.path.sourceraw",
+    "fs.path.targetraw",
+    "evt.arg.oldpath",
+    "evt.arg.newpath",
+];
+
+/// Which opens are told of, and which paths rules name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathFilter {
     /// The kinds that are filtered; of others everything is told.
@@ -53,18 +66,27 @@ impl PathFilter {
     #[must_use]
     pub fn of(rules: &Rules) -> Self {
         let mut filter = Self::default();
-        for kind in OPEN_WRITE.union(OPEN_READ).iter() {
+        for kind in PATH.iter() {
             let about = rules.rules().iter().filter(|rule| rule.kinds().contains(kind));
-            let each: Option<Vec<Needs>> = about
+            let usable: &dyn Fn(&'static str, &Pattern) -> bool =
+                if FILE.contains(kind) { &is_usable } else { &is_usable_of_acts };
+            let each: Vec<Option<Needs>> = about
                 .filter(|rule| rule.enabled)
-                .map(|rule| rule.condition.needs(kind, &is_usable))
+                .map(|rule| rule.condition.needs(kind, usable))
                 .collect();
-            if let Some(each) = each {
+            if FILE.contains(kind) && each.iter().all(Option::is_some) {
                 filter.kinds = filter.kinds.union(KindSet::of(&[kind]));
-                each.iter().flatten().for_each(|(field, pattern)| filter.add(kind, field, pattern));
             }
+            let named = each.iter().flatten().flatten();
+            named.for_each(|(field, pattern)| filter.add(kind, field, pattern));
         }
         filter.close()
+    }
+
+    /// The same, only to tell noise by: everything passes.
+    #[must_use]
+    pub fn passing_all(self) -> Self {
+        Self { kinds: KindSet::EMPTY, ..self }
     }
 
     /// Whether an open of a kind passes: for tests, and as the meaning of the tables.
@@ -159,7 +181,7 @@ impl Pushed {
     /// What the kernel leaves out of a kind, as far as it goes by one rule.
     #[must_use]
     pub fn of(rule: &Rule<Event>, kind: u8) -> Self {
-        if !OPEN_WRITE.union(OPEN_READ).contains(kind) {
+        if !FILE.contains(kind) {
             return Self::NoFilter;
         }
         match rule.condition.needs(kind, &is_usable) {
@@ -199,6 +221,12 @@ fn is_usable(field: &'static str, pattern: &Pattern) -> bool {
         (field, Pattern::Part(part)) => PATHS.contains(&field) && climbs(part),
         (_, Pattern::Number(_)) => false,
     }
+}
+
+/// Whether the kernel can look for it in an act that is no open.
+fn is_usable_of_acts(field: &'static str, pattern: &Pattern) -> bool {
+    let is_path = PATHS.contains(&field) || PATHS_OF_ACTS.contains(&field);
+    is_path && matches!(pattern, Pattern::Text(_) | Pattern::Start(_))
 }
 
 /// Whether a text is in no path that the kernel filters: it filters files that were reached, and

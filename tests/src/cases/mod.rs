@@ -13,6 +13,7 @@ mod deployment;
 mod evasion;
 mod files;
 mod filter;
+mod flood;
 mod harness;
 mod lifecycle;
 mod network;
@@ -75,6 +76,7 @@ pub const CASES: &[&[Case]] = &[
     network::CASES,
     files::CASES,
     filter::CASES,
+    flood::CASES,
     acts::CASES,
     containers::CASES,
     deployment::CASES,

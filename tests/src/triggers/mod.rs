@@ -9,6 +9,7 @@ mod child;
 pub mod deeds;
 pub mod exec;
 pub mod file;
+pub mod flood;
 pub mod net;
 pub mod race;
 mod raw;
@@ -162,6 +163,16 @@ pub enum Act {
         #[arg(long)]
         pid: Option<i32>,
     },
+    /// Make and remove files in DIR as fast as it goes, and meanwhile open ATTACK for writing, until
+    /// there is a file STOP
+    Flood {
+        /// Where the files are made
+        dir: PathBuf,
+        /// Another file
+        attack: PathBuf,
+        /// Ends it; it ends by itself after two minutes
+        stop: PathBuf,
+    },
     /// Do nothing for a while
     Nap {
         /// Milliseconds; what is no number is only there to be seen on the command line
@@ -185,6 +196,7 @@ pub fn perform(act: &Act) -> io::Result<Report> {
         Act::Exec { how, dir, program, args } => exec::start(*how, dir, program.as_deref(), args),
         Act::Call { dir, names, way, form, uid } => calls::perform(dir, names, *way, *form, *uid),
         Act::Deed { deed, dir, pid } => deeds::perform(*deed, dir, *pid),
+        Act::Flood { dir, attack, stop } => flood::flood(dir, attack, stop),
         Act::Nap { args } => {
             let milliseconds = args.iter().find_map(|arg| arg.to_str()?.parse().ok());
             thread::sleep(Duration::from_millis(milliseconds.unwrap_or(NAP_MS)));
