@@ -138,6 +138,8 @@ acts! {
         request: u32,
         /// The other process; its start is 0 where it is not known.
         target: ProcessKey,
+        /// Whether that is the monitor.
+        monitor: bool,
     } = 16 "ptrace";
     /// The `bpf` call; `other` is the name of a program.
     Bpf {

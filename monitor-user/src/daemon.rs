@@ -6,7 +6,7 @@ use monitor_common::{DropReason, Program, RecordKind, counter};
 use monitor_rules::{KindSet, Priority, Rule};
 
 use crate::{
-    bpf::counters::Reading,
+    bpf::{attach_point::attach_point, counters::Reading, planner::Silence},
     control::{self, Control},
     document::{
         Document, Finding, Heartbeat, finding,
@@ -155,6 +155,26 @@ impl<O: CountedOutlet> Daemon<O> {
                  (flood_rate) and were left out; acts of other sorts and of others are told of"
             );
             self.find_in(finding::FLOOD, text, Some(container));
+        }
+    }
+
+    /// Tells of hooks that do not fire any more.
+    fn check_hooks(&mut self, live: &mut Live) {
+        let checked = live.check_hooks();
+        let Ok((silent, pids)) = checked else { return };
+        self.line.leave_out(&pids, boottime_ns());
+        for Silence { kind, program, again } in silent {
+            let (kind, label) = (kind.name(), attach_point(program).label());
+            let then = match again {
+                Ok(()) => "it is attached again".to_owned(),
+                Err(why) => format!("it cannot be attached again: {why}"),
+            };
+            let text = format!(
+                "{kind}: {label} did not see an act of the monitor's own: acts of this kind went \
+                 unseen; {then}"
+            );
+            say(&text);
+            self.find(finding::HOOK_SILENT, text);
         }
     }
 
@@ -374,8 +394,9 @@ pub fn hooks(live: &Live) -> Vec<HookState> {
             .chosen
             .iter()
             .flat_map(|chosen| &chosen.programs)
-            .map(|(program, _)| ProgramState {
-                attach: crate::bpf::attach_point::attach_point(*program).label(),
+            .map(|(program, fired)| ProgramState {
+                attach: attach_point(*program).label(),
+                fires: *fired,
                 cost: live.object().run_stats(*program),
             })
             .collect(),
@@ -408,6 +429,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
         }
         if now_ns >= self.next_ns {
             self.next_ns = now_ns + self.interval_ns;
+            self.check_hooks(live);
             self.heartbeat(live, false);
         }
         self.end_ns.is_none_or(|end| now_ns < end)

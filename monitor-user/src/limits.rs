@@ -135,6 +135,9 @@ pub const FLOOD_BURST: u32 = 20_000;
 /// What that may be.
 pub const FLOOD_BURST_RANGE: RangeInclusive<u32> = 1..=10_000_000;
 
+/// Processes of the canary whose acts are still left out; the oldest are forgotten first.
+pub const OWN_PIDS: usize = 256;
+
 /// Time between looks at what was lost: how late a flood is told of at most.
 pub const FLOOD_LOOK_NS: u64 = 1_000_000_000;
 

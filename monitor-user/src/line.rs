@@ -15,7 +15,7 @@ use crate::{
     env::EnvKeys,
     event::{Action, Container, Event, ProcessKey},
     judge::{Judge, Verdict},
-    limits::{INCOMPLETE, INCOMPLETE_NS, PARKED, PARKED_BYTES, PARKED_NS},
+    limits::{INCOMPLETE, INCOMPLETE_NS, OWN_PIDS, PARKED, PARKED_BYTES, PARKED_NS},
     raw_event::{CgroupKey, RawBody},
     rules::Rules,
 };
@@ -122,6 +122,14 @@ impl<O: Outlet> Line<O> {
     /// Says when the last of the own pids was started, nanoseconds since boot: who has one of them
     /// later is someone else.
     pub fn own_until(&mut self, boottime_ns: u64) {
+        self.own_until_ns = boottime_ns;
+    }
+
+    /// More processes of the monitor's own canary, all started before a time.
+    pub fn leave_out(&mut self, pids: &[u32], boottime_ns: u64) {
+        self.own_pids.extend(pids);
+        let extra = self.own_pids.len().saturating_sub(OWN_PIDS);
+        self.own_pids.drain(..extra);
         self.own_until_ns = boottime_ns;
     }
 

@@ -22,7 +22,7 @@ use crate::{
         counters::Counters,
         kernel_log::KernelLog,
         object::{FloodLimit, LoadOptions, Object},
-        planner::{Choice, Plan},
+        planner::{Choice, Plan, Silence},
         ring::Ring,
     },
     enrich::container::Lookup,
@@ -329,6 +329,20 @@ impl Live {
         let new: Vec<RecordKind> = kinds.iter().copied().filter(|kind| !known(kind)).collect();
         let attached = self.plan.attach(&mut self.object, &self.counters, &new, self.choice);
         detached.and(attached)
+    }
+
+    /// Looks whether every hook still fires, as far as the canary can make it. Returns those that do
+    /// not, and the processes that the canary made.
+    ///
+    /// # Errors
+    ///
+    /// The counters cannot be read.
+    pub fn check_hooks(&mut self) -> Result<(Vec<Silence>, Vec<u32>), BpfError> {
+        self.plan.canary_pids.clear();
+        let silent = self.plan.check(&mut self.object, &self.counters)?;
+        // What was read to attach a program again.
+        self.object.forget_types();
+        Ok((silent, std::mem::take(&mut self.plan.canary_pids)))
     }
 
     /// Which hook each kind got.

@@ -17,6 +17,7 @@ pub mod image;
 pub mod lab;
 pub mod laws;
 pub mod leftovers;
+pub mod links;
 pub mod place;
 pub mod triggers;
 pub mod wait;

@@ -3,7 +3,7 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use monitor_common::{
-    Act, Member, Program,
+    Act, Member, Program, RecordKind,
     call::{NARROW_SHIFT, NATIVE_MASK, flags::NEEDS_OBJECT},
     header::{OUTCOME_UNKNOWN, origin},
     limits::{CALL_NUMBERS, CWD_BYTES, PATH_BYTES},
@@ -16,6 +16,7 @@ use crate::{
     call::{self, Call},
     maps::{CALL_PROGRAMS, CALL_TABLE, floor, offset},
     opening::{descriptor, file_of, is_refusal},
+    own,
     read::{self, Kptr},
     record::Record,
     seen::{Seen, watch},
@@ -116,6 +117,9 @@ fn fill(record: &Record, body: &mut Act, call: &Call, result: i64) {
     let [a, b, c, ..] = spec.numbers;
     [body.numbers[0], body.numbers[1], body.numbers[2]] =
         [a, b, c].map(|source| call.argument(source, result));
+    if record.header().kind == RecordKind::Ptrace as u16 {
+        body.numbers[4] = own::is_monitor(body.numbers[1] as u32).into();
+    }
     let index = record.index();
     let object = call.argument(spec.object, result);
     if spec.object != 0 && rm_object(index, object) != 0 {

@@ -57,6 +57,7 @@ fn attach(kind: RecordKind, seen: &impl Seen, program: Program, [request, mode]:
         body.numbers[0] = request;
         target(body, seen.pointer(0));
         body.numbers[3] = mode;
+        body.numbers[4] = own::is_monitor(body.numbers[1] as u32).into();
     });
 }
 

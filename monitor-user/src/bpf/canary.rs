@@ -5,13 +5,17 @@
 
 use std::{
     fs::OpenOptions,
-    net::{SocketAddr, TcpStream, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::unix::fs::OpenOptionsExt as _,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use monitor_common::{Program, RecordKind};
+use nix::{
+    sys::memfd::{MFdFlags, memfd_create},
+    unistd::{getresgid, getresuid, setresgid, setresuid},
+};
 
 mod files;
 
@@ -22,40 +26,59 @@ pub const CHILD: &str = "canary-child";
 const UDP_PORT: u16 = 9;
 const TCP_PORT: u16 = 1;
 
-/// What came of an act.
+/// What came of a deed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// It was done. If a process was started for it, this was its pid.
     Done(Option<u32>),
-    /// There is no act for this program, or it cannot be done here.
-    None,
+    /// It cannot be done here.
+    Impossible,
 }
 
-/// Does what makes a program fire that is to tell of a kind.
-pub fn act(program: Program, kind: RecordKind) -> Act {
+/// What is done for a program to fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// A process is made, starts a program and ends.
+    Child,
+    /// TCP connections that are refused.
+    ConnectV4,
+    /// The same, by IPv6.
+    ConnectV6,
+    /// A datagram.
+    SendV4,
+    /// The same, by IPv6.
+    SendV6,
+    /// A file is opened for writing.
+    Write,
+    /// A file is opened for reading.
+    Read,
+    /// An open is refused.
+    Refused,
+    /// Names and attributes of files of its own are changed.
+    Files,
+    /// A socket listens, and accepts a connection of its own.
+    Accept,
+    /// A file in memory.
+    Memfd,
+    /// The user and group ids are set to what they are.
+    Ids,
+}
+
+/// What makes a program fire that is to tell of a kind; None: nothing that leaves no trace.
+#[must_use]
+pub fn deed(program: Program, kind: RecordKind) -> Option<Deed> {
     match program {
-        Program::ProcessExec | Program::ProcessFork | Program::ProcessExit => start_child(),
+        Program::ProcessExec | Program::ProcessFork | Program::ProcessExit => Some(Deed::Child),
         Program::SocketConnect
         | Program::SocketConnectProbe
         | Program::SockState
-        | Program::Connect4 => {
-            connect(([127, 0, 0, 1], TCP_PORT).into());
-            Act::Done(None)
-        }
-        Program::Connect6 => done(connect((std::net::Ipv6Addr::LOCALHOST, TCP_PORT).into())),
+        | Program::Connect4 => Some(Deed::ConnectV4),
+        Program::Connect6 => Some(Deed::ConnectV6),
         Program::SocketSendmsg | Program::SocketSendmsgProbe | Program::Sendmsg4 => {
-            done(send(([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], UDP_PORT).into()))
+            Some(Deed::SendV4)
         }
-        Program::Sendmsg6 => {
-            let local = std::net::Ipv6Addr::LOCALHOST;
-            done(send((local, 0).into(), (local, UDP_PORT).into()))
-        }
-        Program::FilpOpen => {
-            // Refused: the null device is no directory. What is read must be refused by right.
-            let flags = nix::libc::O_DIRECTORY;
-            let refused = OpenOptions::new().write(true).custom_flags(flags).open("/dev/null");
-            if kind == RecordKind::FileOpen { done(refused.is_err()) } else { Act::None }
-        }
+        Program::Sendmsg6 => Some(Deed::SendV6),
+        Program::FilpOpen => (kind == RecordKind::FileOpen).then_some(Deed::Refused),
         // The tracepoints fire wherever they attach; their acts would leave traces.
         Program::TaskIter
         | Program::CgroupMkdir
@@ -68,7 +91,7 @@ pub fn act(program: Program, kind: RecordKind) -> Act {
         | Program::NewTask
         | Program::ListenState
         | Program::Bind4
-        | Program::Bind6 => Act::None,
+        | Program::Bind6 => None,
         Program::RemoveXattr
         | Program::RemoveXattrProbe
         | Program::MoveMount
@@ -76,16 +99,16 @@ pub fn act(program: Program, kind: RecordKind) -> Act {
         | Program::PtraceTraceme
         | Program::PtraceTracemeProbe
         | Program::ModuleData
-        | Program::ModuleDataProbe => Act::None,
+        | Program::ModuleDataProbe => None,
         _ => of_kind(kind),
     }
 }
 
-/// Does an act of a kind, where one leaves no trace.
-fn of_kind(kind: RecordKind) -> Act {
+/// An act of a kind, where one leaves no trace.
+fn of_kind(kind: RecordKind) -> Option<Deed> {
     match kind {
-        RecordKind::FileOpen => done(OpenOptions::new().write(true).open("/dev/null").is_ok()),
-        RecordKind::FileRead => done(OpenOptions::new().read(true).open("/dev/null").is_ok()),
+        RecordKind::FileOpen => Some(Deed::Write),
+        RecordKind::FileRead => Some(Deed::Read),
         RecordKind::Rename
         | RecordKind::Link
         | RecordKind::Symlink
@@ -95,13 +118,48 @@ fn of_kind(kind: RecordKind) -> Act {
         | RecordKind::Truncate
         | RecordKind::Chmod
         | RecordKind::Chown
-        | RecordKind::Utimes => done(files::all().is_ok()),
-        _ => Act::None,
+        | RecordKind::Utimes => Some(Deed::Files),
+        RecordKind::Listen | RecordKind::Bind | RecordKind::Accept => Some(Deed::Accept),
+        RecordKind::Memfd => Some(Deed::Memfd),
+        RecordKind::SetUid | RecordKind::SetGid => Some(Deed::Ids),
+        _ => None,
+    }
+}
+
+impl Deed {
+    /// Does it.
+    #[must_use]
+    pub fn perform(self) -> Act {
+        let loopback = std::net::Ipv6Addr::LOCALHOST;
+        match self {
+            Self::Child => start_child(),
+            Self::ConnectV4 => {
+                connect(([127, 0, 0, 1], TCP_PORT).into());
+                Act::Done(None)
+            }
+            Self::ConnectV6 => done(connect((loopback, TCP_PORT).into())),
+            Self::SendV4 => {
+                done(send(([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], UDP_PORT).into()))
+            }
+            Self::SendV6 => done(send((loopback, 0).into(), (loopback, UDP_PORT).into())),
+            Self::Write => done(OpenOptions::new().write(true).open("/dev/null").is_ok()),
+            Self::Read => done(OpenOptions::new().read(true).open("/dev/null").is_ok()),
+            Self::Refused => {
+                // The null device is no directory. What is read must be refused by right.
+                let flags = nix::libc::O_DIRECTORY;
+                let opened = OpenOptions::new().write(true).custom_flags(flags).open("/dev/null");
+                done(opened.is_err())
+            }
+            Self::Files => done(files::all().is_ok()),
+            Self::Accept => done(accept().is_ok()),
+            Self::Memfd => done(memfd_create("runmon-canary", MFdFlags::MFD_CLOEXEC).is_ok()),
+            Self::Ids => done(set_ids().is_ok()),
+        }
     }
 }
 
 fn done(ok: bool) -> Act {
-    if ok { Act::Done(None) } else { Act::None }
+    if ok { Act::Done(None) } else { Act::Impossible }
 }
 
 /// Whether the address family is there. That nobody listens is expected.
@@ -116,6 +174,20 @@ fn send(from: SocketAddr, to: SocketAddr) -> bool {
     UdpSocket::bind(from).and_then(|socket| socket.send_to(b"", to)).is_ok()
 }
 
+fn accept() -> std::io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let connected = TcpStream::connect(listener.local_addr()?)?;
+    listener.accept()?;
+    drop(connected);
+    Ok(())
+}
+
+fn set_ids() -> nix::Result<()> {
+    let (user, group) = (getresuid()?, getresgid()?);
+    setresuid(user.real, user.effective, user.saved)?;
+    setresgid(group.real, group.effective, group.saved)
+}
+
 fn start_child() -> Act {
     let quiet = Stdio::null;
     let child = Command::new("/proc/self/exe")
@@ -124,10 +196,10 @@ fn start_child() -> Act {
         .stdout(quiet())
         .stderr(quiet())
         .spawn();
-    let Ok(mut child) = child else { return Act::None };
+    let Ok(mut child) = child else { return Act::Impossible };
     let pid = child.id();
     match child.wait() {
         Ok(_) => Act::Done(Some(pid)),
-        Err(_) => Act::None,
+        Err(_) => Act::Impossible,
     }
 }

@@ -42,6 +42,17 @@ pub struct Chosen {
     pub blind: Vec<String>,
 }
 
+/// A program that fired, and does not any more.
+#[derive(Debug)]
+pub struct Silence {
+    /// The kind that it is for.
+    pub kind: RecordKind,
+    /// The program.
+    pub program: Program,
+    /// Whether it could be attached once more, or why not.
+    pub again: Result<(), String>,
+}
+
 /// A way that does not work, and why.
 #[derive(Debug)]
 pub struct Refusal {
@@ -88,6 +99,72 @@ impl Plan {
             self.hooks.push(planned);
         }
         Ok(())
+    }
+
+    /// Does the acts of the canary again, each once, and finds the programs that do not fire any
+    /// more. These are attached once more.
+    ///
+    /// # Errors
+    ///
+    /// The counters cannot be read.
+    pub fn check(
+        &mut self,
+        object: &mut Object,
+        counters: &Counters,
+    ) -> Result<Vec<Silence>, BpfError> {
+        let before = counters.read()?;
+        let mut done: Vec<(canary::Deed, bool)> = Vec::new();
+        for (kind, program, _) in self.with_canary() {
+            let Some(deed) = canary::deed(program, kind) else { continue };
+            if done.iter().any(|(known, _)| *known == deed) {
+                continue;
+            }
+            let act = deed.perform();
+            if let canary::Act::Done(Some(pid)) = act {
+                self.canary_pids.push(pid);
+            }
+            done.push((deed, act != canary::Act::Impossible));
+        }
+        let after = counters.read()?;
+        let mut silent = Vec::new();
+        for (kind, program, fired) in self.with_canary() {
+            let deed = canary::deed(program, kind);
+            let was_done = done.iter().any(|(known, done)| Some(*known) == deed && *done);
+            let fires = after.own_acts(program) > before.own_acts(program);
+            if was_done && !fires && fired {
+                // A link that is gone cannot be let go; the program can be attached all the same.
+                let again = object.detach(program).and_then(|()| object.attach(program));
+                let again = again.map_err(|error| root_cause(&error));
+                silent.push(Silence { kind, program, again });
+            }
+            if was_done {
+                self.set_fired(kind, program, fires);
+            }
+        }
+        Ok(silent)
+    }
+
+    /// The programs whose firing the canary can see, with the kind that they are for and whether
+    /// they fired last.
+    fn with_canary(&self) -> Vec<(RecordKind, Program, bool)> {
+        let chosen = |hook: &Planned| {
+            let kind = hook.kind;
+            let programs = hook.chosen.iter().flat_map(|chosen| &chosen.programs);
+            let seen =
+                programs.filter_map(move |(program, fired)| Some((kind, *program, (*fired)?)));
+            seen.collect::<Vec<_>>()
+        };
+        self.hooks.iter().flat_map(chosen).collect()
+    }
+
+    fn set_fired(&mut self, kind: RecordKind, program: Program, fires: bool) {
+        let hooks = self.hooks.iter_mut().filter(|hook| hook.kind == kind);
+        let programs = hooks.filter_map(|hook| hook.chosen.as_mut());
+        for (known, fired) in programs.flat_map(|chosen| &mut chosen.programs) {
+            if *known == program {
+                *fired = Some(fires);
+            }
+        }
     }
 
     /// Asks that at least one kind has a hook: to watch without one is to say that nothing happens.
@@ -219,9 +296,10 @@ fn attach_program(
     if object.is_floor() {
         return Ok(None);
     }
+    let Some(deed) = canary::deed(program, kind) else { return Ok(None) };
     let before = counters.read()?.own_acts(program);
-    match canary::act(program, kind) {
-        canary::Act::None => return Ok(None),
+    match deed.perform() {
+        canary::Act::Impossible => return Ok(None),
         canary::Act::Done(Some(pid)) => canary_pids.push(pid),
         canary::Act::Done(None) => {}
     }

@@ -28,7 +28,7 @@ fn text(bytes: &[u8]) -> &[u8] {
 }
 
 fn act_kind(kind: RecordKind, known: bool, numbers: [u64; 6]) -> Result<ActKind, DecodeError> {
-    let [first, second, third, ..] = numbers;
+    let [first, second, third, _, fifth, _] = numbers;
     // What the kernel holds in a word of 32 bits came in one of 64.
     let low = |number: u64| (number & 0xffff_ffff) as u32;
     let target = ProcessKey { pid: low(second), start_ns: third };
@@ -53,7 +53,7 @@ fn act_kind(kind: RecordKind, known: bool, numbers: [u64; 6]) -> Result<ActKind,
             sort: (second & 0xffff) as u16,
             protocol: low(third),
         },
-        RecordKind::Ptrace => ActKind::Ptrace { request: low(first), target },
+        RecordKind::Ptrace => ActKind::Ptrace { request: low(first), target, monitor: fifth != 0 },
         RecordKind::Bpf => ActKind::Bpf { command: low(first), program_type: low(second) },
         RecordKind::Module => ActKind::Module,
         RecordKind::Mount => ActKind::Mount { flags: first },

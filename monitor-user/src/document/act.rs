@@ -31,7 +31,7 @@ pub(super) fn line(act: &Act) -> String {
         ActKind::SocketCreate { family, sort, protocol } => {
             format!("{} {} {protocol}", words::family(family), words::socket_sort(sort))
         }
-        ActKind::Ptrace { request, target } => {
+        ActKind::Ptrace { request, target, .. } => {
             format!("{} {}", words::ptrace(request), target.pid)
         }
         ActKind::Bpf { command, .. } => format!("{} {other}", words::bpf(command)),

@@ -120,6 +120,8 @@ pub struct HookState {
 pub struct ProgramState {
     /// Where it is attached.
     pub attach: String,
+    /// Whether it saw the last act of the canary; None: there is no act for it.
+    pub fires: Option<bool>,
     /// How often it ran and how many nanoseconds that took, while the kernel's run-time statistics
     /// were on (`kernel.bpf_stats_enabled`).
     pub cost: Option<(u64, u64)>,

@@ -111,6 +111,7 @@ fn heartbeat(lost: u64) -> Heartbeat {
             kind: "exec",
             backend: Some("tracepoint"),
             programs: vec![ProgramState {
+                fires: Some(true),
                 attach: "tp_btf/sched_process_exec".to_owned(),
                 cost: Some((10, 9_000)),
             }],

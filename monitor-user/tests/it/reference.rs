@@ -106,7 +106,7 @@ fn every_counter_is_described() {
     let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };
     heartbeat.rule_states = vec![RuleState { tally, ..RuleState::default() }];
     heartbeat.losses = vec![Loss { container: "host".to_owned(), dropped: vec![("ring_full", 1)] }];
-    let program = ProgramState { attach: String::new(), cost: None };
+    let program = ProgramState { attach: String::new(), fires: None, cost: None };
     heartbeat.hooks =
         vec![HookState { kind: "exec", backend: None, programs: vec![program], blind: Vec::new() }];
     let sender = Sender {

@@ -20,6 +20,7 @@ mod network;
 mod processes;
 mod quiet;
 mod recording;
+mod self_watch;
 mod sinks;
 mod smoke;
 
@@ -86,5 +87,6 @@ pub const CASES: &[&[Case]] = &[
     control::CASES,
     command_line::CASES,
     recording::CASES,
+    self_watch::CASES,
     sinks::CASES,
 ];

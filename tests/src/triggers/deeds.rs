@@ -9,6 +9,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
 use nix::mount::{MsFlags, mount};
+use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
@@ -56,6 +57,10 @@ pub enum Deed {
     LinkUnnamed,
     /// SIGURG, which nobody minds, is sent to a process
     Signal,
+    /// A process is stopped, and goes on
+    Stop,
+    /// A process is taken hold of, by PTRACE_SEIZE, and let go
+    Seize,
 }
 
 /// Does it; `dir` has what `calls::prepare` makes. `pid`: to whom.
@@ -100,6 +105,17 @@ pub fn perform(deed: Deed, dir: &Path, pid: Option<i32>) -> io::Result<Report> {
         Deed::Signal => {
             let pid = pid.ok_or_else(|| io::Error::other("a process is needed"))?;
             report.outcome(kill(Pid::from_raw(pid), Signal::SIGURG).map_err(io::Error::from))
+        }
+        Deed::Stop | Deed::Seize => {
+            let pid = pid.ok_or_else(|| io::Error::other("a process is needed"))?;
+            let pid = Pid::from_raw(pid);
+            let done = if deed == Deed::Stop {
+                kill(pid, Signal::SIGSTOP).and_then(|()| kill(pid, Signal::SIGCONT))
+            } else {
+                // Let go when this process ends.
+                ptrace::seize(pid, ptrace::Options::empty())
+            };
+            report.outcome(done.map_err(io::Error::from))
         }
     }
 }

@@ -111,5 +111,7 @@ fn hooks(heartbeat: &Heartbeat) -> Vec<Value> {
 
 fn program(program: &ProgramState) -> Value {
     let (runs, nanoseconds) = program.cost.unwrap_or_default();
-    json!({ "attach": program.attach, "runs": runs, "run_ns": nanoseconds })
+    json!({
+        "attach": program.attach, "fires": program.fires, "runs": runs, "run_ns": nanoseconds,
+    })
 }

@@ -14,6 +14,9 @@ use crate::{
     words,
 };
 
+/// Acts on another process.
+const OTHERS: KindSet = PTRACE.union(SIGNAL);
+
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("fs.path.name", Type::Str, PATH, "Full path of the object.", |event, _| path(event)),
     one("fs.path.nameraw", Type::Str, PATH, "Path as it was passed, as far as kept.", raw_path),
@@ -160,8 +163,15 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
             _ => Value::Absent,
         })
     }),
-    one("evt.arg.pid", Type::Int, PTRACE.union(SIGNAL), "The other process.", other_process),
-    one("evt.arg.targetpid", Type::Int, PTRACE.union(SIGNAL), "The other process.", other_process),
+    one("evt.arg.pid", Type::Int, OTHERS, "The other process.", other_process),
+    one("evt.arg.targetpid", Type::Int, OTHERS, "The other process.", other_process),
+    one("evt.is_on_monitor", Type::Bool, OTHERS, "Whether it is done to runmon.", |event, _| {
+        on_act(event, |act| match act.kind {
+            ActKind::Ptrace { monitor, .. } => Value::Bool(monitor),
+            ActKind::Signal { .. } => Value::Bool(true),
+            _ => Value::Absent,
+        })
+    }),
     one("evt.arg.sig", Type::Str, SIGNAL, "As in `SIGKILL`.", |event, _| {
         on_act(event, |act| match act.kind {
             ActKind::Signal { signal, .. } => Value::owned(words::signal(signal)),

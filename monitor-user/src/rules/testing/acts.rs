@@ -44,7 +44,7 @@ fn kind(number: u8) -> ActKind {
         ActKind::Map { protection: 5, flags: 2 },
         ActKind::Protect { protection: 5 },
         ActKind::SocketCreate { family: 17, sort: 3, protocol: 0 },
-        ActKind::Ptrace { request: 16, target: OTHER },
+        ActKind::Ptrace { request: 16, target: OTHER, monitor: false },
         ActKind::Bpf { command: 5, program_type: 1 },
         ActKind::Module,
         ActKind::Mount { flags: 0 },
@@ -115,6 +115,9 @@ fn set_kind(kind: &mut ActKind, name: &str, value: &TestValue) -> Set {
             "evt.arg.pid" | "evt.arg.targetpid",
             ActKind::Ptrace { target, .. } | ActKind::Signal { target, .. },
         ) => assign(&mut target.pid, value, value::number),
+        ("evt.is_on_monitor", ActKind::Ptrace { monitor, .. }) => {
+            assign(monitor, value, value::yes)
+        }
         ("evt.arg.sig", ActKind::Signal { signal, .. }) => {
             find(value, 0..=64, words::signal).map(|found| *signal = found)
         }
