@@ -3,6 +3,7 @@
 use crate::ast::{Literal, Operand};
 use crate::diagnostic::{Code, Problem};
 use crate::limits::LIST_ITEMS_MAX;
+use crate::parse::quoted_value;
 use crate::source::Place;
 use crate::suggest::{did_you_mean, nearest};
 use crate::text::Text;
@@ -95,7 +96,13 @@ impl<E> Compiler<'_, E> {
         }
         open.push(name.to_owned());
         for item in list.items.iter().flatten() {
-            self.expand(&item.value, item.place, open, words)?;
+            // An item may have its own quotes, as in a condition: then it names no list.
+            let Some(text) = quoted_value(&item.value) else {
+                self.expand(&item.value, item.place, open, words)?;
+                continue;
+            };
+            words.push(Word { text, place: item.place });
+            self.within_limit(words.len(), item.place)?;
         }
         open.pop();
         Some(())

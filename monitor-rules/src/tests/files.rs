@@ -204,6 +204,8 @@ fn later_definitions() {
     assert_eq!(fires_for(&[&by_list, "- list: l\n  items: [x, z]\n"]), ["x", "z"]);
     let nested = "- list: l\n  items: [x, k]\n- list: k\n  items: [\"y\", 'a b']\n";
     assert_eq!(fires_for(&[&by_list, nested]), ["x", "y", "a b"]);
+    let quoted = "- list: l\n  items: ['\"x\"', \"'a b'\", '\"k\"']\n- list: k\n  items: [z]\n";
+    assert_eq!(fires_for(&[&by_list, quoted]), ["x", "a b"]);
     let append = "- list: l\n  items: [z]\n  override: {items: append}\n";
     assert_eq!(fires_for(&[&by_list, nested, append]), ["x", "y", "z", "a b"]);
     let old = "- list: l\n  items: [z]\n  append: true\n";
