@@ -35,7 +35,7 @@ pub const LIST_ITEMS_MAX: usize = 1_000_000;
 
 /// Values that the lists of one rule set expand to, counted anew wherever one is used, with the
 /// names of lists among them: lists of lists can be empty and still grow as powers of ten.
-pub const LIST_EXPANSIONS_MAX: usize = 20_000_000;
+pub const LIST_EXPANSIONS_MAX: usize = 5_000_000;
 
 /// Names of macros and lists that unknown words of one rule set are compared with, to suggest the
 /// nearest. Beyond that nothing is suggested: else the cost would be names times words.
