@@ -22,8 +22,8 @@ pub const DEFINITIONS_MAX: usize = 20_000;
 /// Bytes of one condition, after what later files append to it.
 pub const CONDITION_BYTES_MAX: usize = 128 * 1024;
 
-/// Nesting of parentheses, `not`, transformers and lists in one condition, and of macros in
-/// macros. It bounds the stack that parsing, compiling and evaluating take.
+/// Nesting of parentheses, `not`, transformers and lists in one condition, of macros in macros,
+/// and of lists in lists. It bounds the stack that parsing, compiling and evaluating take.
 pub const CONDITION_DEPTH_MAX: usize = 64;
 
 /// Checks and connectives of one rule after its macros are expanded. Macros that use macros twice
@@ -32,6 +32,14 @@ pub const CONDITION_TERMS_MAX: usize = 50_000;
 
 /// Values of one list after the lists that it names are expanded: about 100 MiB of texts.
 pub const LIST_ITEMS_MAX: usize = 1_000_000;
+
+/// Values that the lists of one rule set expand to, counted anew wherever one is used, with the
+/// names of lists among them: lists of lists can be empty and still grow as powers of ten.
+pub const LIST_EXPANSIONS_MAX: usize = 5_000_000;
+
+/// Names of macros and lists that unknown words of one rule set are compared with, to suggest the
+/// nearest. Beyond that nothing is suggested: else the cost would be names times words.
+pub const NAMES_COMPARED_MAX: usize = 500_000;
 
 /// Bytes of a file of values.
 pub const INDICATOR_BYTES_MAX: usize = 64 * 1024 * 1024;

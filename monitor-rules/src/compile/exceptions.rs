@@ -4,6 +4,7 @@ use crate::ast::{Literal, Op};
 use crate::definition::{At, Exception, ExceptionValue};
 use crate::diagnostic::{Code, Problem};
 use crate::node::Node;
+use crate::parse::quoted_value;
 use crate::source::Place;
 use crate::text::{Span, Text};
 
@@ -148,11 +149,10 @@ fn written_list(word: &At<String>) -> Option<&str> {
 /// A list member may be written with its own quotes, as in conditions; without them it may name a
 /// list.
 fn push_word(text: &mut Text, word: &At<String>, quoted: bool) {
-    let inner = word.value.trim();
-    let unquoted = inner.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let unquoted = quoted_value(word.value.trim());
     let literal = Literal {
-        text: unquoted.unwrap_or(&word.value).to_owned(),
         quoted: quoted || unquoted.is_some(),
+        text: unquoted.unwrap_or_else(|| word.value.clone()),
         span: Span::default(),
     };
     text.push_at(&literal.to_string(), word.place);

@@ -2,7 +2,8 @@
 
 use crate::ast::{Literal, Operand};
 use crate::diagnostic::{Code, Problem};
-use crate::limits::LIST_ITEMS_MAX;
+use crate::limits::{CONDITION_DEPTH_MAX, LIST_EXPANSIONS_MAX, LIST_ITEMS_MAX};
+use crate::parse::quoted_value;
 use crate::source::Place;
 use crate::suggest::{did_you_mean, nearest};
 use crate::text::Text;
@@ -35,9 +36,11 @@ impl<E> Compiler<'_, E> {
         let name = &literal.text;
         if !self.library.lists.contains_key(name) {
             let problem = Problem::new(Code::UnknownList, format!("unknown list `{name}`"));
-            let known = self.library.lists.keys().map(String::as_str);
-            let help = did_you_mean(name, known)
-                .unwrap_or_else(|| format!("for the value itself write `({name})`"));
+            let near = self
+                .may_compare(self.library.lists.len())
+                .then(|| did_you_mean(name, self.library.lists.keys().map(String::as_str)));
+            let help =
+                near.flatten().unwrap_or_else(|| format!("for the value itself write `({name})`"));
             self.report(text, literal.span, problem.help(help));
             return None;
         }
@@ -82,10 +85,11 @@ impl<E> Compiler<'_, E> {
         open: &mut Vec<String>,
         words: &mut Vec<Word>,
     ) -> Option<()> {
+        self.within_limit(words.len(), place)?;
         let library = self.library;
         let Some(list) = library.lists.get(name) else {
             words.push(Word { text: name.to_owned(), place });
-            return self.within_limit(words.len(), place);
+            return Some(());
         };
         if open.iter().any(|other| other == name) {
             let cycle = open.iter().map(String::as_str).chain([name]).collect::<Vec<_>>();
@@ -93,19 +97,35 @@ impl<E> Compiler<'_, E> {
             self.reports.push(place, problem.help(cycle.join(" → ")));
             return None;
         }
+        if open.len() >= CONDITION_DEPTH_MAX {
+            let message = format!("lists are nested deeper than {CONDITION_DEPTH_MAX} levels");
+            self.reports.push(place, Problem::new(Code::Limit, message));
+            return None;
+        }
         open.push(name.to_owned());
         for item in list.items.iter().flatten() {
-            self.expand(&item.value, item.place, open, words)?;
+            // An item may have its own quotes, as in a condition: then it names no list.
+            let Some(text) = quoted_value(&item.value) else {
+                self.expand(&item.value, item.place, open, words)?;
+                continue;
+            };
+            self.within_limit(words.len(), item.place)?;
+            words.push(Word { text, place: item.place });
         }
         open.pop();
         Some(())
     }
 
+    /// Whether one more value may stand behind that many of the same list.
     fn within_limit(&mut self, count: usize, place: Place) -> Option<()> {
-        if count <= LIST_ITEMS_MAX {
+        self.expanded = self.expanded.saturating_add(1);
+        let message = if count >= LIST_ITEMS_MAX {
+            format!("list has more than {LIST_ITEMS_MAX} values")
+        } else if self.expanded > LIST_EXPANSIONS_MAX {
+            format!("lists expand to more than {LIST_EXPANSIONS_MAX} values in all")
+        } else {
             return Some(());
-        }
-        let message = format!("list has more than {LIST_ITEMS_MAX} values");
+        };
         self.reports.push(place, Problem::new(Code::Limit, message));
         None
     }
@@ -114,6 +134,9 @@ impl<E> Compiler<'_, E> {
     fn suspect(&mut self, literal: &Literal, text: &Text) {
         let word = &literal.text;
         if !word.contains('_') || self.library.lists.contains_key(word) {
+            return;
+        }
+        if !self.may_compare(self.library.lists.len()) {
             return;
         }
         let known = self.library.lists.keys().map(String::as_str);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::ast::{Expr, Name};
 use crate::diagnostic::{Code, Problem, Reports, Subject};
 use crate::library::Library;
-use crate::limits::{CONDITION_DEPTH_MAX, CONDITION_TERMS_MAX};
+use crate::limits::{CONDITION_DEPTH_MAX, CONDITION_TERMS_MAX, NAMES_COMPARED_MAX};
 use crate::node::{Macro, Node};
 use crate::parse;
 use crate::schema::Schema;
@@ -29,6 +29,10 @@ pub(crate) struct Compiler<'a, E: 'static> {
     macros: HashMap<String, State<E>>,
     /// The macros being compiled, outermost first.
     stack: Vec<String>,
+    /// Values that lists expanded to.
+    expanded: usize,
+    /// Names that unknown words were compared with.
+    compared: usize,
 }
 
 enum State<E: 'static> {
@@ -43,7 +47,8 @@ impl<'a, E> Compiler<'a, E> {
         library: &'a Library,
         reports: &'a mut Reports,
     ) -> Self {
-        Self { schema, library, reports, macros: HashMap::new(), stack: Vec::new() }
+        let (macros, stack) = (HashMap::new(), Vec::new());
+        Self { schema, library, reports, macros, stack, expanded: 0, compared: 0 }
     }
 
     /// Forgets which macros failed, so that their errors are reported to the next user too.
@@ -67,6 +72,12 @@ impl<'a, E> Compiler<'a, E> {
             return None;
         }
         Some(node)
+    }
+
+    /// Whether a word may still be compared with that many names.
+    fn may_compare(&mut self, names: usize) -> bool {
+        self.compared = self.compared.saturating_add(names);
+        self.compared <= NAMES_COMPARED_MAX
     }
 
     fn report(&mut self, text: &Text, span: Span, problem: Problem) {
@@ -116,17 +127,11 @@ impl<'a, E> Compiler<'a, E> {
     }
 
     /// Why a macro cannot be used here.
-    fn unusable(&self, name: &str) -> Option<Problem> {
-        let Some(_) = self.library.macros.get(name) else {
+    fn unusable(&mut self, name: &str) -> Option<Problem> {
+        if !self.library.macros.contains_key(name) {
             let problem = Problem::new(Code::UnknownMacro, format!("unknown macro `{name}`"));
-            let known = self.library.macros.keys().map(String::as_str);
-            let fallback = self
-                .library
-                .lists
-                .contains_key(name)
-                .then(|| format!("`{name}` is a list; use it as in `proc.name in ({name})`"));
-            return Some(problem.maybe_help(fallback.or_else(|| did_you_mean(name, known))));
-        };
+            return Some(problem.maybe_help(self.instead_of(name)));
+        }
         if let Some(at) = self.stack.iter().position(|open| open == name) {
             let cycle = self.stack.iter().skip(at).map(String::as_str).chain([name]);
             let cycle = cycle.collect::<Vec<_>>().join(" → ");
@@ -138,5 +143,16 @@ impl<'a, E> Compiler<'a, E> {
             return Some(Problem::new(Code::Limit, message));
         }
         None
+    }
+
+    /// What may have been meant by an unknown macro.
+    fn instead_of(&mut self, name: &str) -> Option<String> {
+        if self.library.lists.contains_key(name) {
+            return Some(format!("`{name}` is a list; use it as in `proc.name in ({name})`"));
+        }
+        if !self.may_compare(self.library.macros.len()) {
+            return None;
+        }
+        did_you_mean(name, self.library.macros.keys().map(String::as_str))
     }
 }

@@ -10,7 +10,7 @@ use crate::text::Span;
 
 mod operand;
 
-pub(crate) use operand::is_bare;
+pub(crate) use operand::{is_bare, quoted_value};
 
 /// Why a text is no condition, and where.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The two sides of a comparison: fields, transformers, values and lists.
 
 use crate::ast::{Call, FieldRef, Function, List, Literal, Modifier, Op, Operand};
-use crate::cursor::is_blank;
+use crate::cursor::{Cursor, is_blank};
 use crate::diagnostic::{Code, Problem};
 use crate::suggest::did_you_mean;
 
@@ -10,6 +10,16 @@ use super::{Parsed, Parser, SyntaxError};
 /// Whether a value can be written without quotes.
 pub(crate) fn is_bare(text: &str) -> bool {
     !text.is_empty() && text.chars().all(is_bare_char)
+}
+
+/// The value of a text that is quoted as in a condition, all of it; `None` for any other text.
+pub(crate) fn quoted_value(text: &str) -> Option<String> {
+    if !text.starts_with(['"', '\'']) {
+        return None;
+    }
+    let mut parser = Parser { cursor: Cursor::new(text), depth: 0 };
+    let literal = parser.quoted().ok()?;
+    parser.cursor.at_end().then_some(literal.text)
 }
 
 fn is_bare_char(c: char) -> bool {

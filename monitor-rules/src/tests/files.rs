@@ -204,6 +204,8 @@ fn later_definitions() {
     assert_eq!(fires_for(&[&by_list, "- list: l\n  items: [x, z]\n"]), ["x", "z"]);
     let nested = "- list: l\n  items: [x, k]\n- list: k\n  items: [\"y\", 'a b']\n";
     assert_eq!(fires_for(&[&by_list, nested]), ["x", "y", "a b"]);
+    let quoted = "- list: l\n  items: ['\"x\"', \"'a b'\", '\"k\"']\n- list: k\n  items: [z]\n";
+    assert_eq!(fires_for(&[&by_list, quoted]), ["x", "a b"]);
     let append = "- list: l\n  items: [z]\n  override: {items: append}\n";
     assert_eq!(fires_for(&[&by_list, nested, append]), ["x", "y", "z", "a b"]);
     let old = "- list: l\n  items: [z]\n  append: true\n";
@@ -420,8 +422,38 @@ fn bounds() {
     let found = toy::lines(&toy::load(&[("f", &doubling)]).diagnostics);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].contains("condition has more than 50000 terms"), "{found:#?}");
+    // Lists that hold nothing, ten to the power of twenty times.
+    let mut empty = RULE.replace("= x", "in (l20)");
+    empty.push_str("- list: l0\n  items: []\n");
+    for i in 1..=20 {
+        let below = vec![format!("l{}", i - 1); 10].join(", ");
+        empty.push_str(&format!("- list: l{i}\n  items: [{below}]\n"));
+    }
+    let found = toy::lines(&toy::load(&[("f", &empty)]).diagnostics);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("lists expand to more than 5000000 values in all"), "{found:#?}");
+    let mut chain = RULE.replace("= x", "in (l64)");
+    chain.push_str("- list: l0\n  items: [x]\n");
+    for i in 1..=64 {
+        chain.push_str(&format!("- list: l{i}\n  items: [l{}]\n", i - 1));
+    }
+    check(&[&chain], &["f:9:11: error[limit]: lists are nested deeper than 64 levels"]);
     let many = "- x\n".repeat(2000);
     assert_eq!(toy::load(&[("f", &many)]).diagnostics.len(), crate::limits::DIAGNOSTICS_MAX);
+}
+
+#[test]
+fn suggestions_are_not_looked_for_without_end() {
+    let mut text = "- list: shells_of_ours\n  items: [x]\n".to_owned();
+    for i in 0..9_999 {
+        text.push_str(&format!("- list: l{i}\n  items: [x]\n"));
+    }
+    for i in 0..100 {
+        let rule = RULE.replace("rule: r", &format!("rule: r{i}"));
+        text.push_str(&rule.replace("= x", "in (shells_of_our)"));
+    }
+    let suggested = toy::load(&[("f", &text)]).diagnostics.len();
+    assert_eq!(suggested, crate::limits::NAMES_COMPARED_MAX / 10_000);
 }
 
 proptest! {

@@ -4,6 +4,7 @@
 //! The only place that reads rule files; everything it knows of rules it asks of [`rules`].
 
 mod bench;
+mod ended;
 mod explain;
 mod files;
 mod filter;
@@ -32,10 +33,11 @@ use monitor_rules::{
 };
 
 use self::files::{Source, read};
-use super::Usage;
+use super::{Usage, say};
 use crate::{
     cli::{ImportCommand, RulesCommand},
     event::Event,
+    live::{boottime_ns, clock_offset_ns},
     rules::{self, Rules, names::Names},
 };
 
@@ -80,8 +82,10 @@ pub fn check(paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     }
     let mut text = report::diagnostics(&found, look_of(&io::stdout()));
     text.extend(unread.iter().map(|left| format!("error: left out: {}\n", left.line())));
+    let ended = ended::lines(loaded.rules.rules(), now_ns());
+    text.extend(ended.iter().map(|line| format!("{line}\n")));
     let wrong = found.iter().filter(|d| d.severity() == Severity::Error).count();
-    let (errors, warnings) = (wrong + unread.len(), found.len() - wrong);
+    let (errors, warnings) = (wrong + unread.len(), found.len() - wrong + ended.len());
     text.push_str(&format!(
         "{}, {}: {}, {}\n",
         report::count(files.len(), "file"),
@@ -119,6 +123,7 @@ pub fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {
     let loaded = compile(&files.sources);
     show_diagnostics(&loaded);
     refuse_errors(&loaded)?;
+    ended::lines(loaded.rules.rules(), now_ns()).iter().for_each(|line| say(line));
     Ok(loaded.rules)
 }
 
@@ -166,6 +171,11 @@ fn read_values(rule_file: &str, path: &str) -> Result<String, String> {
     let folder = Path::new(rule_file).parent().unwrap_or(Path::new(""));
     crate::input::read_text(&folder.join(path), INDICATOR_BYTES_MAX as u64)
         .map_err(|error| error.to_string())
+}
+
+/// Now, nanoseconds since 1970.
+fn now_ns() -> i64 {
+    clock_offset_ns().saturating_add_unsigned(boottime_ns())
 }
 
 fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {

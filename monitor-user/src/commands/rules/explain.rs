@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use monitor_rules::{Doubt, Expect, Finding, KindSet, Loaded, Mode, Outline, Rule, Subject};
 
-use super::{compile, read, refuse_errors, rule_named, show, show_diagnostics};
+use super::{compile, now_ns, read, refuse_errors, rule_named, show, show_diagnostics};
 use crate::{
     bpf::{
         attach_point::attach_point,
@@ -18,7 +18,6 @@ use crate::{
     cli::RulesExplainArgs,
     daemon::record_kinds,
     event::Event,
-    live::{boottime_ns, clock_offset_ns},
     rules::{filter::Pushed, schema::why_costly},
 };
 
@@ -38,8 +37,7 @@ pub(super) fn run(args: &RulesExplainArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let Some((number, rule)) = named else { return Ok(ExitCode::SUCCESS) };
-    let now_ns = clock_offset_ns().saturating_add_unsigned(boottime_ns());
-    let story = Story::of(&loaded, number, rule, now_ns);
+    let story = Story::of(&loaded, number, rule, now_ns());
     show(&if args.json { json::of(&story) } else { text::of(&story) })?;
     Ok(ExitCode::SUCCESS)
 }

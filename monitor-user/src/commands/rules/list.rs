@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use monitor_rules::Rule;
+use monitor_rules::{Mode, Rule};
 use serde_json::json;
 
 use super::{filter::Filter, load, navigator, report, show};
@@ -10,6 +10,9 @@ use crate::{
     cli::RulesListArgs, commands::say, document::printable::terminal, event::Event,
     rules::schema::kind_names,
 };
+
+/// Kinds of event that the table names of one rule; the JSON has all.
+const KINDS_SHOWN: usize = 5;
 
 /// Lists rules; without paths the embedded ones.
 pub(super) fn run(args: &RulesListArgs) -> anyhow::Result<ExitCode> {
@@ -35,16 +38,30 @@ pub(super) fn as_table(rules: &[&Rule<Event>]) -> String {
     let row = |rule: &&Rule<Event>| {
         let about = &rule.about;
         let tactics: Vec<&str> = about.tactics.iter().map(|tactic| tactic.name).collect();
-        let off = if rule.enabled { "" } else { " (off)" };
+        let state = match (rule.enabled, rule.mode) {
+            (false, _) => " (off)",
+            (true, Mode::Shadow) => " (shadow)",
+            (true, Mode::Alert) => "",
+        };
         [
             about.id.clone(),
             about.priority.name().to_ascii_lowercase(),
-            kind_names(rule.kinds()).join(","),
+            kinds(&kind_names(rule.kinds())),
             tactics.join(","),
-            format!("{}{off}", terminal(about.name.as_bytes())),
+            format!("{}{state}", terminal(about.name.as_bytes())),
         ]
     };
     report::table(std::iter::once(head).chain(rules.iter().map(row)).collect())
+}
+
+/// The kinds of a rule, some of them where all would push what follows off the screen.
+fn kinds(names: &[&str]) -> String {
+    match names.split_at_checked(KINDS_SHOWN) {
+        Some((first, rest)) if rest.len() > 1 => {
+            format!("{} and {} more", first.join(","), rest.len())
+        }
+        _ => names.join(","),
+    }
 }
 
 pub(super) fn as_json(rules: &[&Rule<Event>]) -> String {

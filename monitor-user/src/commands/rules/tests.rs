@@ -238,6 +238,12 @@ fn lists_have_every_rule_and_field() {
         list::as_table(&all),
         "ID  PRIORITY       EVENTS  TACTICS  NAME\na   informational  exec             A rule\n"
     );
+    let shadow = GOOD.replace("  output", "  mode: shadow\n  output");
+    let wide = shadow.replace("evt.type = execve and (", "evt.type != listen and (");
+    let loaded = of(&wide);
+    let table = list::as_table(&loaded.rules.rules().iter().collect::<Vec<_>>());
+    assert!(table.contains("exec,fork,exit,connect,send and "), "{table}");
+    assert!(table.ends_with("A rule (shadow)\n"), "{table}");
     let json: serde_json::Value = serde_json::from_str(&list::as_json(&all)).unwrap();
     assert_eq!(json[0]["id"], "a");
     assert_eq!(json[0]["events"], serde_json::json!(["exec"]));
