@@ -89,12 +89,15 @@ pub const PENDING_FULL: usize = PATH_TRUNCATED + 3;
 /// Datagrams that could not be remembered: their repeats are told of one by one.
 pub const REPEATS_FULL: usize = PATH_TRUNCATED + 4;
 
+/// Sockets that could not be remembered: the answers that come in by them are nobody's.
+pub const DNS_SOCKETS_FULL: usize = PATH_TRUNCATED + 5;
+
 /// Acts of a kind that no rule can be about, by the filter that was made of the rules: they are not
 /// among the attempts.
 #[must_use]
 pub const fn filtered(kind: RecordKind) -> usize {
-    PATH_TRUNCATED + 5 + kind as usize
+    PATH_TRUNCATED + 6 + kind as usize
 }
 
 /// Number of counters.
-pub const COUNT: usize = PATH_TRUNCATED + 5 + RecordKind::COUNT;
+pub const COUNT: usize = PATH_TRUNCATED + 6 + RecordKind::COUNT;

@@ -13,6 +13,7 @@ use std::{
 
 use monitor_common::{Program, RecordKind};
 
+mod dns;
 mod files;
 
 /// The argument that makes this program end at once: the canary's child.
@@ -50,6 +51,7 @@ pub fn act(program: Program, kind: RecordKind) -> Act {
             let local = std::net::Ipv6Addr::LOCALHOST;
             done(send((local, 0).into(), (local, UDP_PORT).into()))
         }
+        Program::DnsEgress | Program::DnsIngress => done(dns::ask(program == Program::DnsIngress)),
         Program::FilpOpen => {
             // Refused: the null device is no directory. What is read must be refused by right.
             let flags = nix::libc::O_DIRECTORY;
