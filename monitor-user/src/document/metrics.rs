@@ -41,8 +41,8 @@ pub const METRICS: &[(&str, &str)] = &[
     (
         "kernel.counters.dns_sockets_full",
         "Sockets that could not be remembered: the answers of name servers that came in by them \
-         are told of as nobody's. (Where 4096 are remembered the oldest is forgotten for a new one, \
-         which is not counted.)",
+         are told of as nobody's. (Where 4096 are remembered the oldest is forgotten for a new \
+         one, which is not counted.)",
     ),
     ("kernel.counters.own_acts", "Acts of runmon itself that were left out."),
     (
