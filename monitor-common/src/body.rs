@@ -168,6 +168,32 @@ pub struct Socket {
     pub descriptor: u32,
 }
 
+/// A message of the domain name system. Addresses are IPv6; an IPv4 address is mapped into it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Dns {
+    /// The socket: no other has ever had this number since boot.
+    pub socket_id: u64,
+    /// Source address.
+    pub source: [u8; 16],
+    /// Destination address.
+    pub destination: [u8; 16],
+    /// Source port.
+    pub source_port: u16,
+    /// Destination port.
+    pub destination_port: u16,
+    /// IP protocol: UDP or TCP.
+    pub protocol: u16,
+    /// Zero.
+    pub _reserved: u16,
+    /// Length of the message.
+    pub message_total: u32,
+    /// Section: the message, or its start.
+    pub message_len: u32,
+}
+
 /// A file that was opened, or came in.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,

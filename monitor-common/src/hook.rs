@@ -260,6 +260,10 @@ programs! {
     UringAccept = 111 "rm_uring_accept";
     /// Entered from [`Program::SysExit`]: `socket`.
     SysExitSocket = 112 "rs_socket";
+    /// cgroup `skb`, egress: messages to name servers.
+    DnsEgress = 113 "rm_dns_egress";
+    /// cgroup `skb`, ingress: messages from name servers.
+    DnsIngress = 114 "rm_dns_ingress";
 }
 
 impl TryFrom<u32> for Program {

@@ -1,6 +1,6 @@
 //! The kinds of record, and which body each has.
 
-use crate::body::{Act, Cgroup, Exit, FileOpen, Fork, Image, Socket};
+use crate::body::{Act, Cgroup, Dns, Exit, FileOpen, Fork, Image, Socket};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $number:literal $name:literal $body:ident;)*) => {
@@ -136,6 +136,11 @@ kinds! {
     Userfaultfd = 43 "userfaultfd" Act;
     /// A signal was sent to the monitor. Numbers: signal, target's pid, target's start.
     Signal = 44 "signal" Act;
+    /// A message left for a name server.
+    DnsQuery = 45 "dns_query" Dns;
+    /// A message came in from a name server. The header is of who last asked by that socket; its
+    /// process is 0 where that is not known, and its cgroup then that of the socket.
+    DnsAnswer = 46 "dns_answer" Dns;
 }
 
 /// A kind number that this version does not know.

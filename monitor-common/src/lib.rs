@@ -21,7 +21,7 @@ pub mod limits;
 pub mod member;
 pub mod settings;
 
-pub use body::{Act, Cgroup, Exit, FileFacts, FileOpen, Fork, Image, Socket};
+pub use body::{Act, Cgroup, Dns, Exit, FileFacts, FileOpen, Fork, Image, Socket};
 pub use call::CallSpec;
 pub use counter::DropReason;
 pub use header::Header;

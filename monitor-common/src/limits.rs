@@ -85,4 +85,12 @@ pub const SEND_REPEATS: u32 = 16384;
 /// A repeat is collapsed when it follows its like within this time; then it is told of again.
 pub const SEND_REPEAT_NS: u64 = 1_000_000_000;
 
+/// Bytes of a message of the domain name system that are recorded: what a server may send in one
+/// datagram to who follows the common advice (DNS Flag Day 2020). Names are learned from the start
+/// of longer ones.
+pub const DNS_BYTES: usize = 1232;
+
+/// Sockets of which it is known who last asked a name server by them; the oldest goes first.
+pub const DNS_SOCKETS: u32 = 4096;
+
 const _: () = assert!(RECORD_BYTES <= 32768 - 256);

@@ -203,4 +203,5 @@ members! {
     IoUnlinkFlags = "io_unlink" "flags" Maybe;
     IoMkdirName = "io_mkdir" "filename" Maybe;
     IoMkdirMode = "io_mkdir" "mode" Maybe;
+    SockLockOwned = "sock" "sk_lock.owned" Maybe;
 }

@@ -3,7 +3,7 @@
 use core::mem::offset_of;
 
 use monitor_common::{
-    Act, CallSpec, Cgroup, DropReason, Exit, FileFacts, FileOpen, Fork, Header, Image, Member,
+    Act, CallSpec, Cgroup, Dns, DropReason, Exit, FileFacts, FileOpen, Fork, Header, Image, Member,
     Program, RecordKind, Socket, WIRE_VERSION, counter,
     limits::{FIXED_BYTES, RECORD_BYTES},
     member::MEMBERS,
@@ -42,6 +42,8 @@ fn version_1() {
     layout!(CallSpec, 36: kind 0, otherwise 2, mask 4, test 8, path 10, base 12, other 14,
         other_base 16, third 18, object 20, numbers 22, flags 34);
     layout!(FileOpen, 48: file 0, open_flags 32, created 36, path_len 40, cwd_len 44);
+    layout!(Dns, 56: socket_id 0, source 8, destination 24, source_port 40, destination_port 42,
+        protocol 44, _reserved 46, message_total 48, message_len 52);
     layout!(Cgroup, 16: id 0, hierarchy 8, path_len 12);
 }
 
@@ -95,6 +97,8 @@ fn numbers_are_kept() {
         "memfd",
         "userfaultfd",
         "signal",
+        "dns_query",
+        "dns_answer",
     ];
     assert_eq!(kinds, (0..).zip(expected).collect::<Vec<_>>());
     for number in 0..=u16::MAX {
@@ -130,6 +134,7 @@ fn counters_are_apart() {
         counter::PENDING_FULL,
         counter::REPEATS_FULL,
         counter::BUCKETS_FULL,
+        counter::DNS_SOCKETS_FULL,
     ]);
     places.sort_unstable();
     assert_eq!(places, (0..counter::COUNT).collect::<Vec<_>>());

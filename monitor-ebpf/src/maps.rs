@@ -16,6 +16,10 @@ use monitor_common::{
 /// Bytes of the fixed part of a socket record, kept until the connection's fate is known.
 pub(crate) const SOCKET_RECORD_BYTES: usize = size_of::<Header>() + size_of::<Socket>();
 
+/// Words of the start of a record that says who asked a name server: the header, and the number of
+/// the socket behind it.
+pub(crate) const DNS_ASKER_WORDS: usize = size_of::<Header>() / 8 + 1;
+
 /// Records on their way to the daemon. The loader sets the real size.
 #[map]
 pub(crate) static RECORDS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
@@ -67,6 +71,12 @@ pub(crate) static REPEATS: LruHashMap<[u64; 4], [u64; 2]> =
 /// A process that sends to one place asks here only.
 #[map]
 pub(crate) static LAST_SENT: PerCpuArray<[u64; 6]> = PerCpuArray::with_max_entries(1, 0);
+
+/// Who last asked a name server, by socket: the header of that record, and the socket once more.
+/// The oldest goes first.
+#[map]
+pub(crate) static DNS_ASKERS: LruHashMap<u64, [u64; DNS_ASKER_WORDS]> =
+    LruHashMap::with_max_entries(limits::DNS_SOCKETS, 0);
 
 /// The kinds that are asked for, one bit each: for programs that see several.
 #[map]

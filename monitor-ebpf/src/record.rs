@@ -61,6 +61,30 @@ pub(crate) fn send<const TYPED: bool>(
     record.fill_and_end(kind, NO_ENTRY, fill);
 }
 
+/// As [`send`], of an act that the task which runs now may have no part in: `fill` writes the facts
+/// of who has, and `cgroup` is whose loss it is where there is no room.
+#[inline(always)]
+pub(crate) fn send_apart(
+    kind: RecordKind,
+    program: Program,
+    cgroup: impl FnOnce() -> (u64, u32),
+    fill: impl FnOnce(&Record) -> Result<(), DropReason>,
+) {
+    count::add(counter::attempted(kind));
+    let Some(record) = Record::claim() else {
+        return count::dropped(kind, DropReason::ScratchExhausted, cgroup());
+    };
+    record.open(kind as u32, kind.body_bytes(), program as u32);
+    // Whose token it takes is known once it is filled.
+    match fill(&record) {
+        Ok(()) => {
+            record.take_token(kind as u32, NO_ENTRY);
+        }
+        Err(reason) => record.refuse(reason),
+    }
+    rm_end(record.index);
+}
+
 /// What the filter left behind of the path of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Built {
@@ -230,6 +254,14 @@ impl Record {
         program: u32,
         task: Kptr,
     ) {
+        self.open(kind, body_bytes, program);
+        task::describe::<TYPED>(self.header(), task);
+    }
+
+    /// Writes what the header says of the record, and nothing of who acted; places the end behind
+    /// the fixed body.
+    #[inline(always)]
+    fn open(&self, kind: u32, body_bytes: usize, program: u32) {
         // SAFETY: the slot is ours; nobody else reads or writes `sequence`.
         let sequence = unsafe { &mut (*self.slot).sequence };
         *sequence += 1;
@@ -244,7 +276,6 @@ impl Record {
         header.stream = cpu * SCRATCH_SLOTS + self.index;
         // SAFETY: a helper without arguments.
         header.boottime_ns = unsafe { bpf_ktime_get_boot_ns() };
-        task::describe::<TYPED>(header, task);
         self.set_end((size_of::<Header>() + body_bytes) as u64);
     }
 

@@ -125,7 +125,7 @@ impl<O: CountedOutlet> Daemon<O> {
     fn set_rules(&mut self, rules: Arc<Rules>, live: &mut Live) {
         let Some((kept, _)) = &self.reload else { return };
         let env_keys = kept.env_keys.and(crate::rules::env_keys(&rules));
-        let kinds = record_kinds(rules.kinds().union(kept.kinds));
+        let kinds = record_kinds(crate::rules::needed_kinds(&rules).union(kept.kinds));
         let filter = path_filter(&rules, kept.filters);
         if let Err(error) = live.keep_env(&env_keys) {
             let error = anyhow::Error::from(error);
@@ -284,6 +284,7 @@ pub fn tables(
     lookups_refused: u64,
 ) -> Vec<(&'static str, u64)> {
     let (processes, registry) = (enricher.table_stats(), enricher.registry_stats());
+    let names = enricher.name_stats();
     vec![
         ("processes", processes.entries as u64),
         ("process_bytes", processes.bytes as u64),
@@ -294,6 +295,10 @@ pub fn tables(
         ("cgroups_refused", registry.refused),
         ("cgroups_unseen", registry.unseen),
         ("lookups_refused", lookups_refused),
+        ("named_addresses", names.addresses as u64),
+        ("named_addresses_evicted", names.evicted),
+        ("dns_questions_evicted", names.questions_evicted),
+        ("dns_answers_unasked", names.unasked),
         ("windows", windows),
         ("windows_evicted", windows_evicted),
     ]
@@ -374,6 +379,7 @@ pub fn kernel_counters(heartbeat: &mut Heartbeat, reading: &Reading) {
         ("pending_full", reading.value(counter::PENDING_FULL)),
         ("repeats_full", reading.value(counter::REPEATS_FULL)),
         ("buckets_full", reading.value(counter::BUCKETS_FULL)),
+        ("dns_sockets_full", reading.value(counter::DNS_SOCKETS_FULL)),
         ("own_acts", own),
     ];
 }

@@ -7,7 +7,9 @@ use std::{
 
 pub use crate::act::Act;
 use crate::act::{self, ActKind};
+pub use crate::dns::DnsAct;
 use crate::env::EnvKeys;
+pub use crate::fact::{Fact, FactSource, Reason};
 pub use crate::raw_event::{
     CgroupKey, Credentials, EventId, FileFacts, Namespaces, Origin, Outcome, ProcessKey, Stdio,
 };
@@ -53,6 +55,14 @@ pub struct Event {
     pub action: Action,
 }
 
+impl Event {
+    /// Whether no process is known to have a part in it: it reached a socket from outside.
+    #[must_use]
+    pub fn is_nobodys(&self) -> bool {
+        self.process.key.pid == ProcessKey::NOBODY
+    }
+}
+
 /// What was done.
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -92,6 +102,10 @@ pub enum Action {
         /// The stream: 0, 1 or 2.
         descriptor: u32,
     },
+    /// A name server was asked; it is the destination.
+    DnsQuery(Box<DnsAct>),
+    /// A name server answered; it is the destination, as of the question.
+    DnsAnswer(Box<DnsAct>),
     /// Another act.
     Act(Act),
 }
@@ -116,6 +130,8 @@ impl Action {
             Self::Listen(_) => 8,
             Self::Bind(_) => 9,
             Self::Dup { .. } => 10,
+            Self::DnsQuery(_) => 11,
+            Self::DnsAnswer(_) => 12,
             Self::Act(act) => FIRST_ACT + act.kind.number(),
         }
     }
@@ -130,6 +146,16 @@ impl Action {
             | Self::Listen(act)
             | Self::Bind(act)
             | Self::Dup { socket: act, .. } => Some(act),
+            Self::DnsQuery(act) | Self::DnsAnswer(act) => Some(&act.socket),
+            _ => None,
+        }
+    }
+
+    /// The message of a name server, or to one.
+    #[must_use]
+    pub const fn dns(&self) -> Option<&DnsAct> {
+        match self {
+            Self::DnsQuery(act) | Self::DnsAnswer(act) => Some(act),
             _ => None,
         }
     }
@@ -151,6 +177,7 @@ impl Action {
             return path.len();
         }
         match self {
+            Self::DnsQuery(act) | Self::DnsAnswer(act) => size_of::<DnsAct>() + act.text_bytes(),
             Self::FileOpen(act) | Self::FileRead(act) => act.path.len() + optional(&act.name),
             Self::Act(act) => {
                 let names = optional(&act.name) + optional(&act.other_name);
@@ -183,10 +210,12 @@ const FIRST: [&str; FIRST_ACT as usize] = [
     "listen",
     "bind",
     "dup",
+    "dns_query",
+    "dns_answer",
 ];
 
 /// Number of the first [`ActKind`] among the kinds.
-pub const FIRST_ACT: u8 = 11;
+pub const FIRST_ACT: u8 = 13;
 
 /// The two ends of a connection or datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,6 +230,8 @@ pub struct SocketAct {
     pub socket_type: u16,
     /// Like acts that were only counted since the last such event.
     pub repeats: u32,
+    /// Names of the destination that name servers told this container, the latest first.
+    pub names: Fact<Box<[Arc<str>]>>,
 }
 
 /// A destination.
@@ -376,109 +407,6 @@ impl Container {
     pub fn short_id(&self) -> &str {
         let long = self.id.len() == 64 && self.id.bytes().all(|byte| byte.is_ascii_hexdigit());
         if long { self.id.get(..12).unwrap_or(&self.id) } else { &self.id }
-    }
-}
-
-/// A fact that may not be known, and then says why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact<T> {
-    /// Known, from a source.
-    Known(T, FactSource),
-    /// Not known.
-    Unknown(Reason),
-}
-
-impl<T> Fact<T> {
-    /// The fact, if it is known.
-    pub fn known(&self) -> Option<&T> {
-        match self {
-            Self::Known(value, _) => Some(value),
-            Self::Unknown(_) => None,
-        }
-    }
-}
-
-/// Where a fact about a container comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FactSource {
-    /// The path of its cgroup.
-    CgroupPath,
-    /// The OCI bundle on disk.
-    Bundle,
-    /// containerd's API.
-    Containerd,
-}
-
-impl FactSource {
-    /// How documents name it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::CgroupPath => "cgroup_path",
-            Self::Bundle => "bundle",
-            Self::Containerd => "containerd",
-        }
-    }
-
-    /// The source of a name, if there is one.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::CgroupPath, Self::Bundle, Self::Containerd].into_iter().find(|s| s.name() == name)
-    }
-}
-
-/// Why a fact is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// It was asked for and may still arrive.
-    Pending,
-    /// There is no such thing here (the image of the host, the pod of a plain container).
-    NotApplicable,
-    /// The bundle does not hold it, and no API was found that does.
-    NotInBundle,
-    /// No bundle was found for the container.
-    NoBundle,
-    /// The monitor may not read it.
-    NotPermitted,
-    /// The runtime does not know the container any more.
-    Gone,
-    /// The runtime's API did not answer in time.
-    NoAnswer,
-    /// Too many lookups were waiting.
-    TooMany,
-}
-
-impl Reason {
-    /// How documents and rules name it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::NotApplicable => "not_applicable",
-            Self::NotInBundle => "not_in_bundle",
-            Self::NoBundle => "no_bundle",
-            Self::NotPermitted => "not_permitted",
-            Self::Gone => "gone",
-            Self::NoAnswer => "no_answer",
-            Self::TooMany => "too_many",
-        }
-    }
-
-    /// The reason of a name, if there is one.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [
-            Self::Pending,
-            Self::NotApplicable,
-            Self::NotInBundle,
-            Self::NoBundle,
-            Self::NotPermitted,
-            Self::Gone,
-            Self::NoAnswer,
-            Self::TooMany,
-        ]
-        .into_iter()
-        .find(|reason| reason.name() == name)
     }
 }
 

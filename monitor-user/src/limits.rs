@@ -22,6 +22,35 @@ pub const PROCESS_TABLE_BYTES: usize = 64 << 20;
 /// What it may be: with less not even the processes of a small host are known.
 pub const PROCESS_TABLE_RANGE: RangeInclusive<usize> = 1 << 16..=1 << 38;
 
+/// Answers of one message of a name server that are read; those behind them are left out, and the
+/// event says so. A datagram of common size holds fewer than eighty addresses.
+pub const DNS_ANSWERS: usize = 64;
+
+/// Bytes of a text that a name server answers with that are kept: one string of it.
+pub const DNS_TEXT_BYTES: usize = 255;
+
+/// Questions to name servers that may be under way; over it the oldest is forgotten, counted, and
+/// its answer tells no names.
+pub const DNS_QUESTIONS: usize = 4_096;
+
+/// How long an answer is waited for, nanoseconds: resolvers give up sooner.
+pub const DNS_QUESTION_NS: u64 = 30_000_000_000;
+
+/// How long a name of an address is good, nanoseconds, whatever its server says. Programs keep
+/// addresses for longer than they should, and of zero seconds a connection comes after them too.
+pub const NAME_NS: RangeInclusive<u64> = 300_000_000_000..=86_400_000_000_000;
+
+/// Names of one address that a container may know; the latest are kept.
+pub const NAMES_OF_ADDRESS: usize = 4;
+
+/// Addresses whose names one container may know; over it what was used longest ago is forgotten,
+/// counted.
+pub const NAMED_ADDRESSES_OF_CONTAINER: usize = 1_024;
+
+/// Addresses whose names all containers may know together; over it those of the container that was
+/// quiet for longest are forgotten, counted.
+pub const NAMED_ADDRESSES: usize = 65_536;
+
 /// Cgroups that are known at once; what runs in further ones is in an unknown container, counted.
 pub const CGROUPS: usize = 65_536;
 

@@ -24,6 +24,11 @@ pub struct ProcessKey {
     pub start_ns: u64,
 }
 
+impl ProcessKey {
+    /// The pid of whoever did what no process is known to have done.
+    pub const NOBODY: u32 = 0;
+}
+
 /// Identity of a cgroup. Ids repeat across hierarchies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CgroupKey {
@@ -173,6 +178,10 @@ pub enum RawBody<'a> {
         /// The stream.
         descriptor: u32,
     },
+    /// A message left for a name server.
+    DnsQuery(RawDns<'a>),
+    /// A message came in from a name server.
+    DnsAnswer(RawDns<'a>),
     /// Another act.
     Act(RawAct<'a>),
     /// A cgroup was made.
@@ -291,6 +300,23 @@ pub enum RawAddress<'a> {
     Ip(IpAddr, u16),
     /// An AF_UNIX path; a name in the abstract namespace starts with a zero byte.
     Unix(&'a [u8]),
+}
+
+/// A message to a name server, or of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawDns<'a> {
+    /// The socket: no other has ever had this number since boot.
+    pub socket_id: u64,
+    /// The end of the process.
+    pub client: SocketAddr,
+    /// The name server.
+    pub server: SocketAddr,
+    /// IP protocol number.
+    pub protocol: u16,
+    /// Length of the message.
+    pub total: u32,
+    /// The message, or its start.
+    pub message: &'a [u8],
 }
 
 /// A file that was opened, or not.

@@ -6,6 +6,7 @@ mod call;
 mod cgroup;
 mod connect;
 mod descriptor;
+mod dns;
 mod exec;
 mod exit;
 mod file_open;

@@ -19,6 +19,8 @@ pub enum AttachPoint {
     KprobeCall(&'static str),
     /// The root of the cgroup v2 hierarchy.
     Cgroup(&'static str),
+    /// The packets of all sockets below the root of the cgroup v2 hierarchy: which way they go.
+    Packets(&'static str),
     /// A walk over kernel objects, run once.
     Iterator(&'static str),
     /// A place among the programs that the one on `sys_exit` leads to; and for which calls.
@@ -39,6 +41,7 @@ impl AttachPoint {
             Self::FexitCall(name) => format!("fexit of the call {name}"),
             Self::KprobeCall(name) => format!("kprobe of the call {name}"),
             Self::Cgroup(name) => format!("cgroup/{name}"),
+            Self::Packets(way) => format!("cgroup_skb/{way}"),
             Self::Iterator(name) => format!("iter/{name}"),
             Self::Led(_, calls) => format!("sys_exit of {calls}"),
         }
@@ -50,7 +53,11 @@ impl AttachPoint {
         match self {
             Self::Fexit(name) | Self::Kprobe(name) => Some(name.to_owned()),
             Self::FexitCall(name) | Self::KprobeCall(name) => Some(format!("{CALL_PREFIX}{name}")),
-            Self::Tracepoint(_) | Self::Cgroup(_) | Self::Iterator(_) | Self::Led(..) => None,
+            Self::Tracepoint(_)
+            | Self::Cgroup(_)
+            | Self::Packets(_)
+            | Self::Iterator(_)
+            | Self::Led(..) => None,
         }
     }
 }
@@ -181,4 +188,6 @@ points! {
     UringPath => Tracepoint("io_uring_submit_req");
     UringAccept => Tracepoint("io_uring_complete");
     SysExitSocket => Led(calls::SOCKET, "socket");
+    DnsEgress => Packets("egress");
+    DnsIngress => Packets("ingress");
 }

@@ -17,6 +17,7 @@ use nix::{
     unistd::{getresgid, getresuid, setresgid, setresuid},
 };
 
+mod dns;
 mod files;
 
 /// The argument that makes this program end at once: the canary's child.
@@ -62,6 +63,10 @@ pub enum Deed {
     Memfd,
     /// The user and group ids are set to what they are.
     Ids,
+    /// A name is asked for.
+    Ask,
+    /// A name is asked for, and the question answered.
+    AskAndAnswer,
 }
 
 /// What makes a program fire that is to tell of a kind; None: nothing that leaves no trace.
@@ -78,6 +83,8 @@ pub fn deed(program: Program, kind: RecordKind) -> Option<Deed> {
             Some(Deed::SendV4)
         }
         Program::Sendmsg6 => Some(Deed::SendV6),
+        Program::DnsEgress => Some(Deed::Ask),
+        Program::DnsIngress => Some(Deed::AskAndAnswer),
         Program::FilpOpen => (kind == RecordKind::FileOpen).then_some(Deed::Refused),
         // The tracepoints fire wherever they attach; their acts would leave traces.
         Program::TaskIter
@@ -154,6 +161,8 @@ impl Deed {
             Self::Accept => done(accept().is_ok()),
             Self::Memfd => done(memfd_create("runmon-canary", MFdFlags::MFD_CLOEXEC).is_ok()),
             Self::Ids => done(set_ids().is_ok()),
+            Self::Ask => done(dns::ask(false)),
+            Self::AskAndAnswer => done(dns::ask(true)),
         }
     }
 }

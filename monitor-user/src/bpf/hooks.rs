@@ -12,6 +12,9 @@ pub use table::HOOKS;
 pub enum Backend {
     /// Typed tracepoints that every supported kernel has: the only way, and the best one.
     Tracepoint,
+    /// Programs on the packets of all cgroups, which every supported kernel has: the only way to
+    /// see what is in them.
+    Packets,
     /// fentry and fexit.
     Fentry,
     /// kprobes.
@@ -26,6 +29,7 @@ impl Backend {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tracepoint => "tracepoint",
+            Self::Packets => "packets",
             Self::Fentry => "fentry",
             Self::Kprobe => "kprobe",
             Self::Fallback => "fallback",

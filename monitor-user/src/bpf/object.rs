@@ -11,7 +11,7 @@ use std::{
 use aya::{
     Btf, Ebpf, EbpfLoader, VerifierLogLevel,
     maps::{Array, MapData, ProgramArray},
-    programs::{CgroupAttachMode, Iter, Program as AyaProgram},
+    programs::{CgroupAttachMode, CgroupSkbAttachType, Iter, Program as AyaProgram},
 };
 use monitor_common::{
     Member, Program, RecordKind, call::CallWords, limits, member::ABSENT, settings,
@@ -92,6 +92,7 @@ enum Link {
     /// A place among the programs that the one on `sys_exit` leads to.
     Led(u8),
     Cgroup(aya::programs::cgroup_sock_addr::CgroupSockAddrLinkId),
+    Packets(aya::programs::cgroup_skb::CgroupSkbLinkId),
 }
 
 impl Object {
@@ -195,6 +196,7 @@ impl Object {
             (_, AyaProgram::FExit(entry)) => entry.load(&function, btf),
             (_, AyaProgram::KProbe(entry)) => entry.load(),
             (_, AyaProgram::CgroupSockAddr(entry)) => entry.load(),
+            (_, AyaProgram::CgroupSkb(entry)) => entry.load(),
             _ => return Err(BpfError::Absent(program.name())),
         };
         loaded.map_err(refused(program, "loaded"))
@@ -222,11 +224,16 @@ impl Object {
             AyaProgram::FExit(entry) => entry.attach().map(Link::Fexit),
             AyaProgram::KProbe(entry) => entry.attach(&function, 0).map(Link::Kprobe),
             AyaProgram::CgroupSockAddr(entry) => {
-                let root = cgroup2.ok_or(BpfError::NoCgroup2)?;
-                let directory =
-                    File::open(&root).map_err(|source| BpfError::Open { path: root, source })?;
-                let attached = entry.attach(directory.as_fd(), CgroupAttachMode::Single);
-                attached.map(Link::Cgroup)
+                let root = open_root(cgroup2)?;
+                entry.attach(root.as_fd(), CgroupAttachMode::Single).map(Link::Cgroup)
+            }
+            AyaProgram::CgroupSkb(entry) => {
+                let root = open_root(cgroup2)?;
+                let way = match point {
+                    AttachPoint::Packets("egress") => CgroupSkbAttachType::Egress,
+                    _ => CgroupSkbAttachType::Ingress,
+                };
+                entry.attach(root.as_fd(), way, CgroupAttachMode::Single).map(Link::Packets)
             }
             _ => return Err(BpfError::Absent(program.name())),
         };
@@ -249,6 +256,7 @@ impl Object {
             (Link::Fexit(link), AyaProgram::FExit(entry)) => entry.detach(link),
             (Link::Kprobe(link), AyaProgram::KProbe(entry)) => entry.detach(link),
             (Link::Cgroup(link), AyaProgram::CgroupSockAddr(entry)) => entry.detach(link),
+            (Link::Packets(link), AyaProgram::CgroupSkb(entry)) => entry.detach(link),
             _ => Ok(()),
         }
         .map_err(refused(program, "detached"))
@@ -480,6 +488,12 @@ fn kernel_btf(btf: &mut Option<Btf>) -> Result<&Btf, BpfError> {
         Some(btf) => btf,
         none => none.insert(parse_btf(&btf::read(Path::new(btf::VMLINUX))?)?),
     })
+}
+
+/// The root of the cgroup v2 hierarchy, for programs to be put on.
+fn open_root(root: Option<PathBuf>) -> Result<File, BpfError> {
+    let root = root.ok_or(BpfError::NoCgroup2)?;
+    File::open(&root).map_err(|source| BpfError::Open { path: root, source })
 }
 
 /// Where the cgroup v2 hierarchy is mounted, of the mounts that this process sees.

@@ -68,7 +68,7 @@ pub enum Choice {
     /// The best that works.
     #[default]
     Auto,
-    /// Only this one, beside the tracepoints that have no other way.
+    /// Only this one, beside what there is no other way for.
     Only(Backend),
 }
 
@@ -76,7 +76,9 @@ impl Choice {
     fn allows(self, backend: Backend) -> bool {
         match self {
             Self::Auto => true,
-            Self::Only(only) => backend == only || backend == Backend::Tracepoint,
+            Self::Only(only) => {
+                backend == only || matches!(backend, Backend::Tracepoint | Backend::Packets)
+            }
         }
     }
 }

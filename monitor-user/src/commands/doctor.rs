@@ -114,7 +114,8 @@ fn mounts() -> Vec<Finding> {
             what: "cgroup v2",
             good: v2.is_some(),
             found: v2.map_or_else(|| "not mounted".into(), |path| path.display().to_string()),
-            cure: "mount -t cgroup2 none /sys/fs/cgroup: the fallback for connections needs it",
+            cure: "mount -t cgroup2 none /sys/fs/cgroup: DNS and the fallback for connections need \
+                   it",
         },
         fact(
             "cgroup v1 hierarchy that names containers",

@@ -104,7 +104,7 @@ fn end_of_sinks(sinks: &[Ended]) -> ExitCode {
 
 /// The kinds of event to see: those that a rule can match, or all where a sink wants them.
 fn wanted(config: &Config, rules: &Rules) -> KindSet {
-    always(config).union(rules.kinds())
+    always(config).union(crate::rules::needed_kinds(rules))
 }
 
 /// The kinds of event to see whatever the rules: all, where a sink wants them.

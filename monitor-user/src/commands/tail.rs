@@ -21,7 +21,7 @@ use crate::{
     limits,
     line::{Line, Outlet},
     live::{Live, boottime_ns, clock_offset_ns},
-    rules::{Rules, SCHEMA},
+    rules::{Rules, SCHEMA, needed_kinds, needed_kinds_of},
     sink::{Fanout, SinkOptions, stdout},
 };
 
@@ -33,13 +33,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Shows events until it is stopped.
 pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let filter = compile(&args.filter.join(" "))?;
-    let (rules, kinds) = if args.alerts {
+    let (rules, kinds, needed) = if args.alerts {
         let rules = load_rules(&args.rules)?;
-        let kinds = rules.kinds();
-        (rules, kinds)
+        let (kinds, needed) = (rules.kinds(), needed_kinds(&rules));
+        (rules, kinds, needed)
     } else {
         let shown = filter.as_ref().map_or(KindSet::of(&SHOWN), Condition::kinds);
-        (Arc::new(as_rule(&args.filter.join(" "))), shown)
+        let needed = filter.as_ref().map_or(shown, needed_kinds_of);
+        (Arc::new(as_rule(&args.filter.join(" "))), shown, needed)
     };
     check_host()?;
     super::rules::name_users_of_this_host();
@@ -51,7 +52,7 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     stop_when_unread(std::io::stdout(), &bell)?;
     let asked = filter.iter().flat_map(|filter| filter.keys_of("proc.env"));
     let env_keys = EnvKeys::new(&config.env_keys).and(crate::rules::env_keys(&rules)).and(asked);
-    let options = live_options(&config, &args.live, record_kinds(kinds), env_keys.clone());
+    let options = live_options(&config, &args.live, record_kinds(needed), env_keys.clone());
     let mut live = Live::start(&options, instance, bell).map_err(super::run::explain)?;
     let outlet =
         Filtered { filter, kinds, alerts: args.alerts, fanout: fanout(args, name)?, shown: 0 };

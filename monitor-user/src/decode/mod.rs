@@ -11,7 +11,7 @@ mod tests;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use monitor_common::{
-    Cgroup, Exit, FileOpen, Fork, Header, Image, Program, RecordKind, Socket,
+    Cgroup, Dns, Exit, FileOpen, Fork, Header, Image, Program, RecordKind, Socket,
     body::{file_flags, image_flags, stdio},
     header::{OUTCOME_UNKNOWN, flags, origin},
 };
@@ -19,7 +19,8 @@ use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use crate::raw_event::{
     CgroupKey, Credentials, EventId, FileFacts, Namespaces, Origin, Outcome, ProcessKey,
-    RawAddress, RawBody, RawCgroup, RawEvent, RawFileOpen, RawImage, RawSocket, Stdio, Task,
+    RawAddress, RawBody, RawCgroup, RawDns, RawEvent, RawFileOpen, RawImage, RawSocket, Stdio,
+    Task,
 };
 use sections::Sections;
 
@@ -111,6 +112,8 @@ fn body(kind: RecordKind, program: Program, bytes: &[u8]) -> Result<RawBody<'_>,
             let (fixed, _) = fixed::<Socket>(bytes)?;
             RawBody::Dup { socket: socket(bytes)?, descriptor: fixed.descriptor }
         }
+        RecordKind::DnsQuery => RawBody::DnsQuery(dns(bytes, Ends::Sent)?),
+        RecordKind::DnsAnswer => RawBody::DnsAnswer(dns(bytes, Ends::Received)?),
         RecordKind::CgroupMkdir => RawBody::CgroupMkdir(cgroup(bytes)?),
         RecordKind::CgroupRmdir => RawBody::CgroupRmdir(cgroup(bytes)?),
         other => RawBody::Act(act::act(other, program != Program::SysExitCall, bytes)?),
@@ -253,6 +256,35 @@ fn address(family: u16, bytes: [u8; 16]) -> IpAddr {
         return Ipv4Addr::new(a, b, c, d).into();
     }
     Ipv6Addr::from(bytes).to_canonical()
+}
+
+/// Which end of a packet is the process's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// The source.
+    Sent,
+    /// The destination.
+    Received,
+}
+
+fn dns(bytes: &[u8], ends: Ends) -> Result<RawDns<'_>, DecodeError> {
+    let (fixed, rest) = fixed::<Dns>(bytes)?;
+    let end =
+        |address: [u8; 16], port| SocketAddr::new(Ipv6Addr::from(address).to_canonical(), port);
+    let source = end(fixed.source, fixed.source_port);
+    let destination = end(fixed.destination, fixed.destination_port);
+    let (client, server) = match ends {
+        Ends::Sent => (source, destination),
+        Ends::Received => (destination, source),
+    };
+    Ok(RawDns {
+        socket_id: fixed.socket_id,
+        client,
+        server,
+        protocol: fixed.protocol,
+        total: fixed.message_total,
+        message: Sections::new(rest).take(fixed.message_len)?,
+    })
 }
 
 fn file_open(bytes: &[u8]) -> Result<RawFileOpen<'_>, DecodeError> {

@@ -55,6 +55,8 @@ fn every_kind_becomes_its_body() {
             RawBody::Listen(_) => RecordKind::Listen,
             RawBody::Bind(_) => RecordKind::Bind,
             RawBody::Dup { .. } => RecordKind::Dup,
+            RawBody::DnsQuery(_) => RecordKind::DnsQuery,
+            RawBody::DnsAnswer(_) => RecordKind::DnsAnswer,
             RawBody::Act(act) => {
                 // An act has the name of its record.
                 assert_eq!(ActKind::NAMES[usize::from(act.kind.number())], kind.name());
@@ -363,5 +365,24 @@ proptest! {
             let there = bytes.windows(mark.len()).any(|part| part == mark.as_bytes());
             prop_assert_eq!(there, key == "PATH" || key.starts_with("LD_"), "{}", key);
         }
+    }
+}
+
+#[test]
+fn of_both_ways_the_name_server_is_the_server() {
+    let question = records::dns::question(7, "example.com", records::dns::A);
+    let server = SocketAddr::new(IpAddr::from([192, 0, 2, 53]), 53);
+    let client = SocketAddr::new(IpAddr::from([10, 0, 0, 2]), 40_000);
+    let query = records::dns::query(Who::new(9), 5, &question);
+    let answer = records::dns::answer(Who::new(9), 5, &question);
+    for record in [query, answer] {
+        let bytes = record.bytes();
+        let (RawBody::DnsQuery(dns) | RawBody::DnsAnswer(dns)) = decode(&bytes).unwrap().body
+        else {
+            panic!("another kind")
+        };
+        assert_eq!((dns.socket_id, dns.client, dns.server), (5, client, server));
+        assert_eq!((dns.protocol, dns.total, dns.message), (17, 29, &*question.0));
+        assert!(decode(&bytes[..bytes.len() - 1]).is_err());
     }
 }

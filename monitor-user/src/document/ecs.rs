@@ -1,6 +1,7 @@
 //! Elastic Common Schema (9.x), one JSON document a line.
 
 mod heartbeat;
+mod network;
 
 use monitor_rules::Priority;
 use serde_json::{Map, Value, json};
@@ -15,8 +16,8 @@ use crate::{
     alert::{Alert, Matched},
     enrich::process_name,
     event::{
-        Act, Action, Address, Container, Event, Fact, FileAct, FileFacts, Knowledge, Origin,
-        Outcome, Process, Reason, SocketAct, base_name, comm_bytes,
+        Act, Action, Container, Event, Fact, FileAct, FileFacts, Knowledge, Origin, Outcome,
+        Process, Reason, base_name, comm_bytes,
     },
 };
 
@@ -179,6 +180,11 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
             }),
         );
     }
+    if event.is_nobodys()
+        && let Some(members) = document.as_object_mut()
+    {
+        members.remove("user");
+    }
     match &event.action {
         Action::Exec { .. } | Action::Fork { .. } | Action::Exit { .. } => {}
         Action::FileOpen(act) | Action::FileRead(act) => {
@@ -192,8 +198,10 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
         | Action::Bind(act)
         | Action::Dup { socket: act, .. } => {
             let is_server = matches!(event.action, Action::Accept(_));
-            socket(&mut document, act, if is_server { "ingress" } else { "egress" });
+            network::socket(&mut document, act, if is_server { "ingress" } else { "egress" });
         }
+        Action::DnsQuery(act) => network::dns(&mut document, act, "query", "egress"),
+        Action::DnsAnswer(act) => network::dns(&mut document, act, "answer", "ingress"),
     }
     document
 }
@@ -217,6 +225,8 @@ fn about_event(event: &Event, sender: &Sender) -> Value {
         Action::Listen(_) => ("network", &["info"], "listen"),
         Action::Bind(_) => ("network", &["info"], "bind"),
         Action::Dup { .. } => ("network", &["info"], "socket_to_standard_stream"),
+        Action::DnsQuery(_) => ("network", &["protocol"], "dns_query"),
+        Action::DnsAnswer(_) => ("network", &["protocol"], "dns_answer"),
         Action::Act(act) => super::act::ecs(&act.kind),
     };
     let outcome = match event.outcome {
@@ -285,6 +295,9 @@ fn about_observation(event: &Event, form: &str) -> Value {
             set(&mut about, &["repeats"], json!(act.repeats));
         }
         Action::Exit { status } => set(&mut about, &["exit_status"], json!(status)),
+        Action::DnsQuery(act) | Action::DnsAnswer(act) => {
+            network::about_dns(&mut about, event, act)
+        }
         _ => {}
     }
     about
@@ -407,47 +420,6 @@ fn about_act(about: &mut Value, act: &Act) {
     if let ActKind::Ptrace { target, .. } | ActKind::Signal { target, .. } = act.kind {
         set(about, &["target"], json!({ "pid": target.pid }));
     }
-}
-
-fn socket(document: &mut Value, act: &SocketAct, direction: &str) {
-    let transport = match act.protocol {
-        6 => "tcp",
-        17 => "udp",
-        1 => "icmp",
-        58 => "ipv6-icmp",
-        132 => "sctp",
-        262 => "mptcp",
-        0 => "unix",
-        _ => "other",
-    };
-    let mut network = json!({ "transport": transport, "direction": direction });
-    match &act.destination {
-        Address::Ip(ip, port) => {
-            let kind = if ip.is_ipv4() { "ipv4" } else { "ipv6" };
-            set(&mut network, &["type"], json!(kind));
-            set(
-                document,
-                &["destination"],
-                json!({
-                    "ip": ip.to_string(), "port": port, "address": ip.to_string(),
-                }),
-            );
-        }
-        Address::Unix(path) => {
-            set(&mut network, &["transport"], json!("unix"));
-            set(document, &["destination"], json!({ "address": lossless(path) }));
-        }
-    }
-    if let Some(source) = act.source {
-        set(
-            document,
-            &["source"],
-            json!({
-                "ip": source.ip().to_canonical().to_string(), "port": source.port(),
-            }),
-        );
-    }
-    set(document, &["network"], network);
 }
 
 fn file(act: &FileAct) -> Value {

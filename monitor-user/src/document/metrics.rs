@@ -47,6 +47,12 @@ pub const METRICS: &[(&str, &str)] = &[
         "Datagrams that could not be remembered: their repeats are told of one by one. (Where \
          16384 are remembered the oldest is forgotten for a new one: its next is told of anew.)",
     ),
+    (
+        "kernel.counters.dns_sockets_full",
+        "Sockets that could not be remembered: the answers of name servers that came in by them \
+         are told of as nobody's. (Where 4096 are remembered the oldest is forgotten for a new \
+         one, which is not counted.)",
+    ),
     ("kernel.counters.own_acts", "Acts of runmon itself that were left out."),
     (
         "kernel.counters.recursion_misses",
@@ -80,6 +86,17 @@ pub const METRICS: &[(&str, &str)] = &[
         "Cgroups that no record told of, as where it was lost; they are looked for.",
     ),
     ("tables.lookups_refused", "Questions about containers that found no room."),
+    ("tables.named_addresses", "Addresses of which a container knows the name, in all containers."),
+    ("tables.named_addresses_evicted", "Such addresses that were forgotten for lack of room."),
+    (
+        "tables.dns_questions_evicted",
+        "Questions to name servers that were forgotten for lack of room: no names are learned from \
+         their answers.",
+    ),
+    (
+        "tables.dns_answers_unasked",
+        "Answers of name servers to no question that was seen: no names are learned from them.",
+    ),
     ("tables.windows", "Keys for which rules with `aggregate` gather events now."),
     ("tables.windows_evicted", "Such keys that were forgotten for lack of room."),
     ("rule_states.matches", "Events that a rule matched."),

@@ -4,6 +4,7 @@
 //! places that know JSON, `text` the only one that knows people.
 
 mod act;
+mod dns;
 pub mod ecs;
 pub mod falco;
 pub mod finding;

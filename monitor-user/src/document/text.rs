@@ -143,11 +143,11 @@ fn act(event: &Event) -> String {
         }
         Action::Fork { child } => format!("child {}", child.pid),
         Action::Exit { status } => exit_status(*status),
-        Action::Connect(act) => format!("→ {}", destination(act)),
+        Action::Connect(act) => format!("→ {}{}", destination(act), named(act)),
         Action::Send(act) if act.repeats > 0 => {
-            format!("→ {} ({} more before)", destination(act), act.repeats)
+            format!("→ {}{} ({} more before)", destination(act), named(act), act.repeats)
         }
-        Action::Send(act) => format!("→ {}", destination(act)),
+        Action::Send(act) => format!("→ {}{}", destination(act), named(act)),
         Action::FileOpen(act) => {
             let how = if act.created { "created" } else { "for writing" };
             format!("{} {how}", terminal(&act.path))
@@ -161,8 +161,16 @@ fn act(event: &Event) -> String {
         Action::Dup { socket, descriptor } => {
             format!("{descriptor} is {}", destination(socket))
         }
+        Action::DnsQuery(act) => super::dns::query_line(act),
+        Action::DnsAnswer(act) => super::dns::answer_line(act),
         Action::Act(act) => super::act::line(act),
     }
+}
+
+/// How the destination is called, where that is known.
+fn named(act: &SocketAct) -> String {
+    let latest = act.names.known().and_then(|names| names.first());
+    latest.map_or(String::new(), |name| format!(" ({})", terminal(name.as_bytes())))
 }
 
 fn exit_status(status: u32) -> String {

@@ -239,7 +239,7 @@ impl Registry {
             self.refused += 1;
             return (Some(OVERFLOW), None);
         }
-        let path: Box<str> = format!("?{}:{}", key.hierarchy, key.id).into();
+        let path = unseen_path(key);
         let container = Arc::new(Container::unknown(&path, Reason::Pending));
         let id = container.id.clone();
         let index = self.insert(container, path.clone(), State::Candidate, 1);
@@ -384,6 +384,11 @@ impl Registry {
         self.containers.insert(index, Entry { container, path, state, cgroups, found: None });
         index
     }
+}
+
+/// What stands for the path of a cgroup that the kernel never told of.
+pub(super) fn unseen_path(key: CgroupKey) -> Box<str> {
+    format!("?{}:{}", key.hierarchy, key.id).into()
 }
 
 /// What the path alone tells; the rest is pending.

@@ -4,11 +4,13 @@
 mod acts;
 pub mod cgroup_path;
 pub mod container;
+pub mod names;
 pub mod process_table;
+mod sockets;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     env::EnvKeys,
@@ -16,9 +18,10 @@ use crate::{
         Action, Address, Container, Event, FileAct, Knowledge, Process, ProcessKey, SocketAct,
         base_name,
     },
-    raw_event::{CgroupKey, RawAddress, RawBody, RawEvent, RawFileOpen, RawImage, RawSocket, Task},
+    raw_event::{CgroupKey, RawBody, RawEvent, RawFileOpen, RawImage, Task},
 };
 use container::{ContainerFacts, ContainerIndex, Lookup, Registry};
+use names::Names;
 use process_table::{Entry, ProcessTable, unknown_process};
 
 /// What came of a record.
@@ -36,6 +39,7 @@ pub enum Enriched {
 pub struct Enricher {
     processes: ProcessTable,
     containers: Registry,
+    names: Names,
     /// Wall clock minus boot clock, nanoseconds.
     clock_offset_ns: i64,
     env_keys: EnvKeys,
@@ -50,6 +54,7 @@ impl Enricher {
         Self {
             processes: ProcessTable::new(budget_bytes),
             containers: Registry::default(),
+            names: Names::default(),
             clock_offset_ns,
             env_keys,
             lookups: Vec::new(),
@@ -95,21 +100,25 @@ impl Enricher {
                 return Enriched::Repeat;
             }
             RawBody::Exit { status } => Action::Exit { status },
-            RawBody::Connect(socket) => Action::Connect(socket_act(&socket)),
-            RawBody::Send(socket) => Action::Send(socket_act(&socket)),
+            RawBody::Connect(socket) => Action::Connect(sockets::act(&socket)),
+            RawBody::Send(socket) => Action::Send(sockets::act(&socket)),
             RawBody::FileOpen(open) => Action::FileOpen(file_act(&open)),
             RawBody::FileRead(open) => Action::FileRead(file_act(&open)),
-            RawBody::Accept(socket) => Action::Accept(accepted(&socket)),
-            RawBody::Listen(socket) => Action::Listen(listening(&socket)),
+            RawBody::Accept(socket) => Action::Accept(sockets::accepted(&socket)),
+            RawBody::Listen(socket) => Action::Listen(sockets::listening(&socket)),
             RawBody::Bind(socket) => {
-                Action::Bind(SocketAct { source: None, ..socket_act(&socket) })
+                Action::Bind(SocketAct { source: None, ..sockets::act(&socket) })
             }
             RawBody::Dup { socket, descriptor } => {
-                Action::Dup { socket: socket_act(&socket), descriptor }
+                Action::Dup { socket: sockets::act(&socket), descriptor }
             }
+            RawBody::DnsQuery(dns) => Action::DnsQuery(Box::new(sockets::dns(&dns))),
+            RawBody::DnsAnswer(dns) => Action::DnsAnswer(Box::new(sockets::dns(&dns))),
             RawBody::Act(act) => Action::Act(acts::act(&act, raw.origin)),
         };
-        Enriched::Event(Box::new(self.event(&raw, action)))
+        let mut event = self.event(&raw, action);
+        self.follow_names(&mut event, &raw.body);
+        Enriched::Event(Box::new(event))
     }
 
     /// Names a cgroup that was there before the monitor, or that the kernel told of.
@@ -118,6 +127,8 @@ impl Enricher {
         self.lookups.extend(added.lookup);
         if let Some((from, to)) = added.moved {
             self.processes.move_container(from, to);
+            let path = &self.containers.get(to).cgroup_path;
+            self.names.rename(&container::unseen_path(key), path);
         }
     }
 
@@ -151,6 +162,12 @@ impl Enricher {
         self.processes.stats()
     }
 
+    /// State of the names of addresses, for the counters.
+    #[must_use]
+    pub fn name_stats(&self) -> names::NameStats {
+        self.names.stats()
+    }
+
     /// State of the container registry, for the counters.
     #[must_use]
     pub fn registry_stats(&self) -> container::RegistryStats {
@@ -160,11 +177,13 @@ impl Enricher {
     fn event(&mut self, raw: &RawEvent<'_>, action: Action) -> Event {
         let task = &raw.task;
         let key = task.key;
-        if self.processes.get(key).is_none() {
-            self.processes.count_miss();
-            self.enter_unknown(task);
+        if key.pid != ProcessKey::NOBODY {
+            if self.processes.get(key).is_none() {
+                self.processes.count_miss();
+                self.enter_unknown(task);
+            }
+            self.follow_cgroup(task);
         }
-        self.follow_cgroup(task);
         if matches!(action, Action::Exit { .. }) {
             self.processes.exit(key, raw.boottime_ns);
         }
@@ -172,8 +191,12 @@ impl Enricher {
             Some(entry) => {
                 (Arc::clone(&entry.process), Arc::clone(&entry.ancestors), entry.container)
             }
-            // Only where the table's budget is smaller than one process.
-            None => (Arc::new(described(task)), Arc::new([]) as Arc<[_]>, None),
+            // Of nobody; else only where the table's budget is smaller than one process.
+            None => (
+                Arc::new(described(task)),
+                Arc::new([]) as Arc<[_]>,
+                self.container_of(task.cgroup),
+            ),
         };
         Event {
             id: raw.id,
@@ -194,6 +217,30 @@ impl Enricher {
             ancestors,
             container: Arc::clone(self.containers.get(container)),
             action,
+        }
+    }
+
+    /// Learns the names that a name server told, and gives an act on a socket those that are known.
+    fn follow_names(&mut self, event: &mut Event, raw: &RawBody<'_>) {
+        let now_ns = event.boottime_ns;
+        match (&mut event.action, raw) {
+            (Action::DnsQuery(act), RawBody::DnsQuery(raw)) => {
+                if let Some(message) = &act.message {
+                    self.names.ask(raw.socket_id, message, now_ns);
+                }
+            }
+            (Action::DnsAnswer(act), RawBody::DnsAnswer(raw)) => {
+                if let Some(message) = &act.message {
+                    let (container, socket) = (&event.container, raw.socket_id);
+                    act.asked = self.names.answer(container, socket, message, now_ns);
+                }
+            }
+            (Action::Connect(act) | Action::Send(act) | Action::Dup { socket: act, .. }, _) => {
+                if let Address::Ip(ip, _) = act.destination {
+                    act.names = self.names.of(&event.container, ip, now_ns);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -328,48 +375,6 @@ fn described(task: &Task) -> Process {
     process.comm = task.comm;
     process.uid = task.credentials.uid;
     process
-}
-
-fn socket_act(raw: &RawSocket<'_>) -> SocketAct {
-    SocketAct {
-        destination: match raw.destination {
-            RawAddress::Ip(address, port) => Address::Ip(address, port),
-            RawAddress::Unix(path) => Address::Unix(unix_name(path).into()),
-        },
-        source: raw.source,
-        protocol: raw.protocol,
-        socket_type: raw.socket_type,
-        repeats: raw.repeats,
-    }
-}
-
-/// A connection goes from the client to the server, whoever tells of it.
-fn accepted(raw: &RawSocket<'_>) -> SocketAct {
-    let act = socket_act(raw);
-    match (&act.destination, act.source) {
-        (Address::Ip(ip, port), Some(own)) => SocketAct {
-            source: Some(SocketAddr::new(*ip, *port)),
-            destination: Address::Ip(own.ip(), own.port()),
-            ..act
-        },
-        _ => act,
-    }
-}
-
-/// Of a socket that waits there is one end.
-fn listening(raw: &RawSocket<'_>) -> SocketAct {
-    let act = socket_act(raw);
-    let destination = act.source.map(|own| Address::Ip(own.ip(), own.port()));
-    let destination = destination.unwrap_or_else(|| act.destination.clone());
-    SocketAct { source: None, destination, ..act }
-}
-
-/// A path ends at its first zero byte; a name in the abstract namespace starts with one.
-fn unix_name(path: &[u8]) -> &[u8] {
-    match path {
-        [0, ..] => path,
-        _ => path.split(|byte| *byte == 0).next().unwrap_or_default(),
-    }
 }
 
 fn file_act(raw: &RawFileOpen<'_>) -> FileAct {

@@ -24,6 +24,10 @@ pub(super) const LISTEN: KindSet = named("listen");
 pub(super) const BIND: KindSet = named("bind");
 /// A socket became a standard stream.
 pub(super) const DUP: KindSet = named("dup");
+/// A name server was asked.
+pub(super) const DNS_QUERY: KindSet = named("dns_query");
+/// A name server answered.
+pub(super) const DNS_ANSWER: KindSet = named("dns_answer");
 /// A file was opened to change it.
 pub(super) const OPEN_WRITE: KindSet = named("file_open");
 /// A file was opened to read it.
@@ -63,8 +67,12 @@ pub(super) const SIGNAL: KindSet = named("signal");
 
 /// A file was opened.
 pub(super) const FILE: KindSet = OPEN_WRITE.union(OPEN_READ);
+/// Talk with name servers.
+pub(super) const DNS: KindSet = DNS_QUERY.union(DNS_ANSWER);
 /// Acts on sockets.
-pub(super) const SOCKET: KindSet = union(&[CONNECT, SEND, ACCEPT, LISTEN, BIND, DUP]);
+pub(super) const SOCKET: KindSet = union(&[CONNECT, SEND, ACCEPT, LISTEN, BIND, DUP, DNS]);
+/// Acts on sockets whose other end may have a name.
+pub(super) const NAMED: KindSet = union(&[CONNECT, SEND, DUP]);
 /// Acts on file descriptors.
 pub(super) const DESCRIPTOR: KindSet = union(&[SOCKET, FILE, RECEIVE, MAP]);
 /// Acts that leave one path for another.

@@ -15,8 +15,10 @@ pub mod testing;
 mod tests;
 mod types;
 
+use std::collections::BTreeSet;
+
 pub use embedded::embedded;
-use monitor_rules::{Loaded, ReadValues, Rule, RuleFile, RuleSet, nearest};
+use monitor_rules::{Condition, KindSet, Loaded, ReadValues, Rule, RuleFile, RuleSet, nearest};
 pub use schema::SCHEMA;
 
 use crate::event::Event;
@@ -29,6 +31,29 @@ pub type Rules = RuleSet<Event>;
 pub fn env_keys(rules: &Rules) -> Vec<String> {
     let enabled = rules.rules().iter().filter(|rule| rule.enabled);
     enabled.flat_map(|rule| rule.keys_of("proc.env")).collect()
+}
+
+/// The kinds of event that have to be seen for enabled rules: those that they can match, and those
+/// that tell what they ask of them.
+#[must_use]
+pub fn needed_kinds(rules: &Rules) -> KindSet {
+    let enabled = rules.rules().iter().filter(|rule| rule.enabled);
+    let needs = enabled.map(|rule| with_names(rule.kinds(), &rule.fields()));
+    needs.fold(rules.kinds(), KindSet::union)
+}
+
+/// The kinds of event that have to be seen for a condition.
+#[must_use]
+pub fn needed_kinds_of(condition: &Condition<Event>) -> KindSet {
+    with_names(condition.kinds(), &condition.fields())
+}
+
+/// The names of addresses are what name servers answered; whom, is known of the question.
+fn with_names(kinds: KindSet, fields: &BTreeSet<&'static str>) -> KindSet {
+    let asks_names = fields::socket::NAMES.iter().any(|name| fields.contains(name));
+    let is_named = !kinds.intersection(kinds::NAMED).is_empty();
+    let is_told = !kinds.intersection(kinds::DNS_ANSWER).is_empty();
+    if asks_names && is_named || is_told { kinds.union(kinds::DNS) } else { kinds }
 }
 
 /// Compiles rule files in order: later definitions replace or override earlier ones. Never fails;

@@ -39,7 +39,7 @@ const STREAM: &str = "which family a socket is of is not observed, so that it is
                       `ipv6` or `unix`";
 
 /// The families of fields, in the order of the reference.
-const FAMILIES: [&[Field<Event>]; 10] = [
+const FAMILIES: [&[Field<Event>]; 11] = [
     fields::event::FIELDS,
     fields::act::FIELDS,
     fields::process::FIELDS,
@@ -47,6 +47,7 @@ const FAMILIES: [&[Field<Event>]; 10] = [
     fields::ancestors::FIELDS,
     fields::descriptor::FIELDS,
     fields::socket::FIELDS,
+    fields::dns::FIELDS,
     fields::user::FIELDS,
     fields::container::FIELDS,
     fields::unobserved::FIELDS,
@@ -111,6 +112,8 @@ pub(super) const PUT_TOGETHER: &[&str] = &[
     "evt.arg.request",
     "evt.arg.sig",
     "evt.arg.type",
+    "dns.question.type",
+    "dns.response_code",
     "evt.args",
     "evt.datetime",
     "evt.datetime.s",

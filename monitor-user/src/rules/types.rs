@@ -4,14 +4,14 @@
 use monitor_rules::KindSet;
 
 use super::kinds::{
-    ACCEPT, BIND, BPF, CAPSET, CHMOD, CHOWN, CHROOT, CONNECT, DUP, EXEC, EXIT, FILE, FORK, LINK,
-    LISTEN, MAP, MEMFD, MKDIR, MKNOD, MODULE, MOUNT, OPEN_WRITE, PIVOT_ROOT, PROTECT, PTRACE,
-    RECEIVE, RENAME, RMDIR, SEND, SETGID, SETNS, SETUID, SIGNAL, SOCKET_CREATE, SYMLINK, TRUNCATE,
-    UMOUNT, UNLINK, UNSHARE, USERFAULTFD, UTIMES, XATTR,
+    ACCEPT, BIND, BPF, CAPSET, CHMOD, CHOWN, CHROOT, CONNECT, DNS_ANSWER, DNS_QUERY, DUP, EXEC,
+    EXIT, FILE, FORK, LINK, LISTEN, MAP, MEMFD, MKDIR, MKNOD, MODULE, MOUNT, OPEN_WRITE,
+    PIVOT_ROOT, PROTECT, PTRACE, RECEIVE, RENAME, RMDIR, SEND, SETGID, SETNS, SETUID, SIGNAL,
+    SOCKET_CREATE, SYMLINK, TRUNCATE, UMOUNT, UNLINK, UNSHARE, USERFAULTFD, UTIMES, XATTR,
 };
 
 /// Names that lead to events.
-const OBSERVED: [(&str, KindSet); 96] = [
+const OBSERVED: [(&str, KindSet); 98] = [
     ("execve", EXEC),
     ("execveat", EXEC),
     ("clone", FORK),
@@ -28,6 +28,8 @@ const OBSERVED: [(&str, KindSet); 96] = [
     ("listen", LISTEN),
     ("bind", BIND),
     ("socket", SOCKET_CREATE),
+    ("dns_query", DNS_QUERY),
+    ("dns_answer", DNS_ANSWER),
     ("dup", DUP),
     ("dup2", DUP),
     ("dup3", DUP),

@@ -7,6 +7,7 @@
     reason = "each of the two includes it, and uses a part"
 )]
 
+pub mod dns;
 pub mod folder;
 pub mod golden;
 pub mod story;
@@ -319,6 +320,10 @@ pub fn every_kind() -> Vec<(RecordKind, Record)> {
         (RecordKind::CgroupRmdir, cgroup_rmdir((0, 77), "/default/n1")),
         (RecordKind::FileRead, read_from(who, b"/etc/shadow")),
     ];
+    let question = dns::question(7, "example.com", dns::A);
+    let told = question.clone().answered(0).v4("example.com", 60, [203, 0, 113, 7]);
+    all.push((RecordKind::DnsQuery, dns::query(who, 5, &question)));
+    all.push((RecordKind::DnsAnswer, dns::answer(who, 5, &told)));
     all.extend(socket_kinds.map(|kind| (kind, socket_act(kind, who, peer))));
     let sections: [&[u8]; 4] = [b"/srv/one", b"", b"/srv/two", b"ext4"];
     for kind in RecordKind::ALL {

@@ -3,8 +3,8 @@
 use monitor_common::{FileFacts, FileOpen, Socket, body::file_flags};
 
 use super::{
-    ProgramStart, Record, Who, cgroup_mkdir, cgroup_rmdir, connect, exec, exit, file_facts, fork,
-    open, send, task, tcp4, write_to,
+    ProgramStart, Record, Who, cgroup_mkdir, cgroup_rmdir, connect, dns, exec, exit, file_facts,
+    fork, open, send, task, tcp4, write_to,
 };
 
 /// Path of the container's cgroup.
@@ -40,6 +40,7 @@ pub fn parts() -> Vec<Part> {
     parts.push(Part::Record(exit(inside, 9)));
     parts.push(Part::Record(cgroup_rmdir((0, 50), CGROUP)));
     parts.push(Part::Record(exit(Who::new(4000), 3 << 8)));
+    parts.extend(names(Who::new(1).child(300)).into_iter().map(Part::Record));
     let mut number = 0;
     for part in &mut parts {
         if let Part::Record(record) = part {
@@ -96,6 +97,31 @@ fn sockets(inside: Who) -> Vec<Record> {
         connect(inside, unix, &[b"\0".as_slice(), HOSTILE].concat()),
         send(inside, query),
         send(inside, Socket { repeats: 41, ..query }).outcome(i32::MIN),
+    ]
+}
+
+/// On the host names are asked for, one of them goes by another, and one is an attacker's; an address
+/// is gone to that was told.
+fn names(who: Who) -> Vec<Record> {
+    let shop = dns::question(7, "Shop.Example", dns::A);
+    let told = shop.clone().answered(0).alias("shop.example", "cdn.example");
+    let told = told.v4("cdn.example", 0, [203, 0, 113, 80]);
+    let text = dns::question(8, "\x1b[31m.evil.example", dns::TXT);
+    let data = [&[u8::try_from(HOSTILE.len()).unwrap()][..], HOSTILE].concat();
+    let replied = text.clone().answered(0).with("\x1b[31m.evil.example", dns::TXT, 1, &data);
+    let missing = dns::question(9, "nowhere.example", dns::AAAA);
+    vec![
+        fork(Who::new(1), who),
+        exec(who, "/usr/bin/getent", b"getent\0hosts\0shop.example\0"),
+        dns::query(who, 70, &shop),
+        dns::answer(who, 70, &told),
+        connect(who, tcp4([203, 0, 113, 80], 443), b"").outcome(-115),
+        dns::query(who, 70, &text),
+        dns::answer(who, 70, &replied),
+        dns::query(who, 71, &missing),
+        dns::answer(who, 71, &missing.answered(3)),
+        dns::answer_to_nobody(1, 72, &told),
+        dns::query(who, 73, &dns::Message(vec![0xff; 40])),
     ]
 }
 

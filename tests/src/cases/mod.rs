@@ -10,6 +10,7 @@ mod command_line;
 mod containers;
 mod control;
 mod deployment;
+mod dns;
 mod evasion;
 mod files;
 mod filter;
@@ -75,6 +76,7 @@ pub const CASES: &[&[Case]] = &[
     processes::CASES,
     quiet::CASES,
     network::CASES,
+    dns::CASES,
     files::CASES,
     filter::CASES,
     flood::CASES,

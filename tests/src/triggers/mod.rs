@@ -10,6 +10,7 @@ pub mod deeds;
 pub mod exec;
 pub mod file;
 pub mod flood;
+pub mod names;
 pub mod net;
 pub mod race;
 mod raw;
@@ -19,7 +20,7 @@ mod sys;
 
 use std::ffi::OsString;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -59,6 +60,27 @@ pub enum Act {
     Accept {
         /// `ADDRESS:PORT`, `[ADDRESS]:PORT`; port 0 for any
         address: SocketAddr,
+    },
+    /// Ask a name server of this process's own, and connect to what it tells
+    Resolve {
+        /// The name
+        name: String,
+        /// Where the server is to be: `ADDRESS:PORT`, `[ADDRESS]:PORT`
+        server: SocketAddr,
+        /// What it tells
+        answer: IpAddr,
+        /// The way to ask
+        #[arg(long, value_enum, default_value_t = names::Way::Datagram)]
+        way: names::Way,
+        /// A name that the server tells an address of without being asked
+        #[arg(long, requires = "unasked_ip")]
+        unasked: Option<String>,
+        /// That address
+        #[arg(long)]
+        unasked_ip: Option<IpAddr>,
+        /// In a network of its own
+        #[arg(long)]
+        own_network: bool,
     },
     /// Open a file
     Open {
@@ -187,6 +209,14 @@ pub fn perform(act: &Act) -> io::Result<Report> {
         Act::Sendto { address } => net::sendto(*address),
         Act::FastOpen { address } => net::fast_open(*address),
         Act::Accept { address } => net::accept(*address),
+        Act::Resolve { name, server, answer, way, unasked, unasked_ip, own_network } => {
+            if *own_network {
+                names::enter_own_network()?;
+            }
+            let (server, answer, way) = (*server, *answer, *way);
+            let unasked = unasked.as_deref().zip(*unasked_ip);
+            names::resolve(&names::Question { name, server, answer, way, unasked })
+        }
         Act::Open { path, call, mode, uid } => file::open(path, *call, *mode, *uid),
         Act::OpenThrough { name, path, dir } => file::open_through(*name, path, dir),
         Act::Path { change, path, new } => file::change(*change, path, new.as_deref()),

@@ -21,6 +21,11 @@ const REGULAR: &str = "mknod of a regular file";
 const WHICH_MOUNT: &str = "by which of several mounts of one file system the file was reached";
 const DEVICE: &str = "/dev/userfaultfd, but for its being opened";
 
+const PORT: &str = "name servers on other ports than 53 (multicast DNS among them), and a server's \
+                    own side";
+const ENCRYPTED: &str = "DNS over TLS, HTTPS or QUIC";
+const SEGMENT: &str = "a message over TCP that does not start a segment together with its length";
+
 const BY_CALL: &[Program] = &[Program::SysExit, Program::SysExitCall];
 
 const fn tracepoint(programs: &'static [Program]) -> Candidate {
@@ -37,6 +42,10 @@ const fn kprobe(programs: &'static [Program], blind: &'static [&'static str]) ->
 
 const fn fallback(programs: &'static [Program], blind: &'static [&'static str]) -> Candidate {
     Candidate { backend: Backend::Fallback, programs, optional: &[], blind }
+}
+
+const fn packets(programs: &'static [Program], blind: &'static [&'static str]) -> Candidate {
+    Candidate { backend: Backend::Packets, programs, optional: &[], blind }
 }
 
 const fn calls(
@@ -465,4 +474,26 @@ pub const HOOKS: &[Hook] = &[
         ],
     },
     Hook { kind: RecordKind::Signal, candidates: &[tracepoint(&[Program::SignalGenerate])] },
+    Hook {
+        kind: RecordKind::DnsQuery,
+        candidates: &[packets(
+            &[Program::DnsEgress],
+            &[
+                PORT,
+                ENCRYPTED,
+                SEGMENT,
+                "a query that address translation sends to another port, from a socket that is not \
+                 connected",
+                "all but the first of several queries that one call sends (UDP_SEGMENT)",
+            ],
+        )],
+    },
+    Hook {
+        kind: RecordKind::DnsAnswer,
+        // Who asked is who is answered.
+        candidates: &[packets(
+            &[Program::DnsEgress, Program::DnsIngress],
+            &[PORT, ENCRYPTED, SEGMENT, "answers that reach no socket of this host"],
+        )],
+    },
 ];

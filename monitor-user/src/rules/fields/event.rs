@@ -3,7 +3,7 @@
 use monitor_rules::{Arg, Field, KindSet, Type, Value};
 use nix::{errno::Errno, libc};
 
-use super::{act::flags, number, one, socket};
+use super::{act::flags, dns, number, one, socket};
 use crate::{
     act::ActKind,
     event::{Act, Action, Event, FileAct, Outcome},
@@ -158,6 +158,8 @@ fn kind<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
         Action::Listen(_) => "listen",
         Action::Bind(_) => "bind",
         Action::Dup { .. } => "dup2",
+        Action::DnsQuery(_) => "dns_query",
+        Action::DnsAnswer(_) => "dns_answer",
         Action::Act(act) => call(act),
     })
 }
@@ -253,6 +255,7 @@ fn arguments<'e>(event: &'e Event, _: &Arg) -> Value<'e> {
         Action::Dup { socket: act, descriptor } => {
             [format!("fd={descriptor} addr=").as_bytes(), &*socket::tuple(act)].concat()
         }
+        Action::DnsQuery(act) | Action::DnsAnswer(act) => dns::arguments(act),
         Action::Act(act) => act_arguments(act),
     };
     Value::owned(text)

@@ -4,6 +4,7 @@ pub(super) mod act;
 pub(super) mod ancestors;
 pub(super) mod container;
 pub(super) mod descriptor;
+pub(super) mod dns;
 pub(super) mod event;
 pub(super) mod process;
 pub(super) mod program;
@@ -69,9 +70,16 @@ fn number(value: u64) -> Value<'static> {
 fn fact<'e>(fact: &'e Fact<Box<str>>) -> Value<'e> {
     match fact {
         Fact::Known(text, _) => Value::str(text.as_bytes()),
-        Fact::Unknown(Reason::Pending) => Value::Unknown(Unknown::Pending),
-        Fact::Unknown(Reason::NotApplicable) => Value::Absent,
-        Fact::Unknown(reason) => never(reason.name()),
+        Fact::Unknown(reason) => unknown(*reason),
+    }
+}
+
+/// What is not known, and why.
+fn unknown(reason: Reason) -> Value<'static> {
+    match reason {
+        Reason::Pending => Value::Unknown(Unknown::Pending),
+        Reason::NotApplicable => Value::Absent,
+        reason => never(reason.name()),
     }
 }
 

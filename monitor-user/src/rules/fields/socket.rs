@@ -8,11 +8,19 @@ use std::{
 use monitor_rules::{ArgRule, Field, Type, Value, Visit};
 use nix::libc;
 
-use super::{any, event::raw_result, one};
+use super::{any, event::raw_result, one, unknown};
 use crate::{
-    event::{Action, Address, Event, SocketAct},
-    rules::kinds::SOCKET,
+    event::{Action, Address, Event, Fact, SocketAct},
+    rules::kinds::{NAMED, SOCKET},
 };
+
+const TEXTS: (Type, ArgRule) = (Type::Str, ArgRule::None);
+const SERVER_NAME: &str = "Name of the server's address: each that an answer of a name server told \
+                           this container for it lately.";
+const REMOTE_NAME: &str = "Name of the address of the remote end, as `fd.sip.name`.";
+
+/// The fields that say how an address is called.
+pub(in crate::rules) const NAMES: [&str; 2] = ["fd.sip.name", "fd.rip.name"];
 
 const IPS: (Type, ArgRule) = (Type::Ip, ArgRule::None);
 
@@ -39,7 +47,10 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         Type::Bool,
         SOCKET,
         "The act gave the socket another destination.",
-        |event, _| on_socket(event, |_| Value::Bool(true)),
+        |event, _| {
+            let is_new = event.action.dns().is_none();
+            on_socket(event, |_| Value::Bool(is_new))
+        },
     ),
     one("fd.is_server", Type::Bool, SOCKET, "The process is the server.", |event, _| {
         if event.action.socket().is_some() { Value::Bool(is_server(event)) } else { Value::Absent }
@@ -62,8 +73,26 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("fd.snet", Type::Ip, SOCKET, "Address of the server, to compare.", server_ip),
     one("fd.cnet", Type::Ip, SOCKET, "Address of the client, to compare.", client_ip),
     one("fd.rnet", Type::Ip, SOCKET, "Address of the remote end, to compare.", remote_ip),
+    any("fd.sip.name", TEXTS, NAMED, SERVER_NAME, names),
+    any("fd.rip.name", TEXTS, NAMED, REMOTE_NAME, names),
     one("fd.lnet", Type::Ip, SOCKET, "Address of the local end, to compare.", local_ip),
 ];
+
+fn names<'e>(event: &'e Event, _: &monitor_rules::Arg, visit: &mut Visit<'_, 'e>) {
+    if !NAMED.contains(event.action.kind()) {
+        return;
+    }
+    let Some(act) = event.action.socket() else { return };
+    let visited = match &act.names {
+        Fact::Known(names, _) => {
+            names.iter().try_for_each(|name| visit(Value::str(name.as_bytes())))
+        }
+        Fact::Unknown(reason) => visit(unknown(*reason)),
+    };
+    match visited {
+        ControlFlow::Continue(()) | ControlFlow::Break(()) => {}
+    }
+}
 
 /// Both ends as text. A source that is not bound is left out; an abstract name starts with `@`.
 pub(super) fn tuple(act: &SocketAct) -> Vec<u8> {

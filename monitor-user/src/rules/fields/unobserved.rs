@@ -22,7 +22,8 @@ const fn flag(name: &'static str, doc: &'static str) -> Field<Event> {
 }
 
 const DATA: &str = "The data that is read and written is not observed.";
-const RESOLVED: &str = "Names of addresses are not observed.";
+const RESOLVED: &str = "Names are known of addresses that a container goes to.";
+const SERVICE: &str = "Names of ports are not looked up.";
 const CONTAINER: &str = "This fact about containers is not known.";
 const RESOURCES: &str = "What a process uses and may use is not observed.";
 const SYSCALL: &str = "Events are acts, not system calls: it has no meaning here.";
@@ -81,15 +82,13 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     text("evt.plugininfo", PLUGIN),
     int("evt.cpu", SYSCALL),
     text("evt.info", SYSCALL),
-    text("fd.sip.name", RESOLVED),
     text("fd.cip.name", RESOLVED),
     text("fd.lip.name", RESOLVED),
-    text("fd.rip.name", RESOLVED),
-    text("fd.proto", RESOLVED),
-    text("fd.sproto", RESOLVED),
-    text("fd.cproto", RESOLVED),
-    text("fd.lproto", RESOLVED),
-    text("fd.rproto", RESOLVED),
+    text("fd.proto", SERVICE),
+    text("fd.sproto", SERVICE),
+    text("fd.cproto", SERVICE),
+    text("fd.lproto", SERVICE),
+    text("fd.rproto", SERVICE),
     no("fd.types", Type::Str, ArgRule::OptionalIndex, "Open descriptors are not listed."),
     text("fd.containername", "Compare `container.id` and `fd.name`."),
     text("fd.containerdirectory", "Compare `container.id` and `fd.directory`."),

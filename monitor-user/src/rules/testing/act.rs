@@ -102,6 +102,7 @@ fn set_socket(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
             let path = path.strip_prefix('@').map_or(path.clone(), |name| format!("\0{name}"));
             draft.socket.destination = Address::Unix(path.into_bytes().into());
         }),
+        "fd.sip.name" | "fd.rip.name" => assign(&mut draft.socket.names, value, value::names),
         "fd.l4proto" => value::text(value).and_then(|name| {
             let (protocol, sort) = match &*name {
                 "tcp" => (libc::IPPROTO_TCP, libc::SOCK_STREAM),

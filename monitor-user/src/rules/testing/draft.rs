@@ -7,12 +7,13 @@ use std::{
 
 use nix::libc;
 
-use super::acts;
+use super::{acts, dns};
 use crate::act::ActKind;
 use crate::env::EnvKeys;
 use crate::event::{
     Action, Address, Container, Credentials, Event, EventId, FIRST_ACT, Fact, FactSource, FileAct,
-    FileFacts, Knowledge, Namespaces, Origin, Outcome, Process, ProcessKey, SocketAct, Stdio,
+    FileFacts, Knowledge, Namespaces, Origin, Outcome, Process, ProcessKey, Reason, SocketAct,
+    Stdio,
 };
 
 const PID: u32 = 1000;
@@ -50,6 +51,8 @@ impl Draft {
             8 => Action::Listen(socket.clone()),
             9 => Action::Bind(socket.clone()),
             10 => Action::Dup { socket: socket.clone(), descriptor: 0 },
+            11 => Action::DnsQuery(Box::new(dns::blank(socket.clone(), false))),
+            12 => Action::DnsAnswer(Box::new(dns::blank(socket.clone(), true))),
             FIRST_ACT.. => Action::Act(acts::blank(kind - FIRST_ACT)),
             1 => Action::Fork { child: ProcessKey { pid: PID + 1, start_ns: NOW_NS } },
             2 => Action::Exit { status: 0 },
@@ -58,8 +61,10 @@ impl Draft {
             5 => Action::FileOpen(file.clone()),
             _ => Action::Exec { previous: None },
         };
-        let datagram = matches!(action, Action::Send(_));
+        let asks = action.dns().is_some();
+        let datagram = asks || matches!(action, Action::Send(_));
         let protocol = if datagram { (17, 2) } else { (6, 1) };
+        let port = if asks { 53 } else { 443 };
         Self {
             event: event(action),
             process: ProcessDraft::new("test", PID),
@@ -71,7 +76,7 @@ impl Draft {
             writes: None,
             reads: None,
             socket,
-            server: (Ipv4Addr::new(192, 0, 2, 1).into(), 443),
+            server: (Ipv4Addr::new(192, 0, 2, 1).into(), port),
             client: SocketAddr::new(Ipv4Addr::new(10, 0, 0, 2).into(), 40_000),
             protocol,
         }
@@ -168,14 +173,10 @@ impl Draft {
             | Action::Listen(act)
             | Action::Bind(act)
             | Action::Dup { socket: act, .. } => {
-                let socket = &mut self.socket;
-                socket.socket_type = self.protocol.1;
-                if let Address::Ip(ip, port) = &mut socket.destination {
-                    (*ip, *port) = self.server;
-                    socket.source = Some(self.client);
-                    socket.protocol = self.protocol.0;
-                }
-                *act = socket.clone();
+                *act = finish_socket(&self.socket, self.server, self.client, self.protocol);
+            }
+            Action::DnsQuery(act) | Action::DnsAnswer(act) => {
+                act.socket = finish_socket(&self.socket, self.server, self.client, self.protocol);
             }
         }
         Ok(())
@@ -360,6 +361,20 @@ fn no_file() -> FileAct {
     FileAct { path: Box::default(), name: None, file: None, open_flags: 0, created: false }
 }
 
+fn finish_socket(
+    draft: &SocketAct,
+    server: (IpAddr, u16),
+    client: SocketAddr,
+    (protocol, socket_type): (u16, u16),
+) -> SocketAct {
+    let mut socket = SocketAct { socket_type, ..draft.clone() };
+    if let Address::Ip(ip, port) = &mut socket.destination {
+        (*ip, *port) = server;
+        (socket.source, socket.protocol) = (Some(client), protocol);
+    }
+    socket
+}
+
 fn no_socket() -> SocketAct {
     SocketAct {
         destination: Address::Ip(Ipv4Addr::UNSPECIFIED.into(), 0),
@@ -367,5 +382,6 @@ fn no_socket() -> SocketAct {
         protocol: 0,
         socket_type: 0,
         repeats: 0,
+        names: Fact::Unknown(Reason::NotLearned),
     }
 }

@@ -6,6 +6,7 @@
 mod act;
 mod acts;
 mod agree;
+mod dns;
 mod draft;
 mod place;
 mod process;
@@ -248,6 +249,7 @@ fn set(draft: &mut Draft, field: &TestField) -> Result<(), String> {
     let known = SCHEMA.fields.iter().any(|known| known.name == name);
     let set: Option<Result<(), String>> = acts::set(draft, name, &field.value)
         .or_else(|| act::set(draft, name, &field.value))
+        .or_else(|| dns::set(draft, name, &field.value))
         .or_else(|| process::set(draft, (name, arg), &field.value))
         .or_else(|| place::set(draft, name, &field.value));
     match set {

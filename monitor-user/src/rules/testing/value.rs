@@ -1,6 +1,6 @@
 //! Values of a test as the types that events have.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use monitor_rules::TestValue;
 
@@ -76,6 +76,19 @@ pub(super) fn fact(value: &TestValue) -> Read<Fact<Box<str>>> {
             .ok_or_else(|| format!("`{name}` is no reason for a fact to be unknown")),
         None => Ok(Fact::Known(text.into(), FactSource::Bundle)),
     }
+}
+
+/// Names, as facts are written; several in a list.
+pub(super) fn names(value: &TestValue) -> Read<Fact<Box<[Arc<str>]>>> {
+    if let TestValue::List(items) = value {
+        let names: Read<Box<[Arc<str>]>> =
+            items.iter().map(|item| text(item).map(Arc::from)).collect();
+        return names.map(|names| Fact::Known(names, FactSource::Dns));
+    }
+    Ok(match fact(value)? {
+        Fact::Known(name, _) => Fact::Known(Box::new([Arc::from(name)]), FactSource::Dns),
+        Fact::Unknown(reason) => Fact::Unknown(reason),
+    })
 }
 
 fn wanted(what: &str, found: &TestValue) -> String {

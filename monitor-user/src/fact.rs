@@ -1,0 +1,113 @@
+//! Facts that may not be known: a value with its source, or the reason why there is none.
+
+/// A fact that may not be known, and then says why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact<T> {
+    /// Known, from a source.
+    Known(T, FactSource),
+    /// Not known.
+    Unknown(Reason),
+}
+
+impl<T> Fact<T> {
+    /// The fact, if it is known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value, _) => Some(value),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// Where a fact about a container comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactSource {
+    /// The path of its cgroup.
+    CgroupPath,
+    /// The OCI bundle on disk.
+    Bundle,
+    /// containerd's API.
+    Containerd,
+    /// The answer of a name server.
+    Dns,
+}
+
+impl FactSource {
+    /// How documents name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CgroupPath => "cgroup_path",
+            Self::Bundle => "bundle",
+            Self::Containerd => "containerd",
+            Self::Dns => "dns",
+        }
+    }
+
+    /// The source of a name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::CgroupPath, Self::Bundle, Self::Containerd, Self::Dns]
+            .into_iter()
+            .find(|source| source.name() == name)
+    }
+}
+
+/// Why a fact is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was asked for and may still arrive.
+    Pending,
+    /// There is no such thing here (the image of the host, the pod of a plain container).
+    NotApplicable,
+    /// The bundle does not hold it, and no API was found that does.
+    NotInBundle,
+    /// No bundle was found for the container.
+    NoBundle,
+    /// The monitor may not read it.
+    NotPermitted,
+    /// The runtime does not know the container any more.
+    Gone,
+    /// The runtime's API did not answer in time.
+    NoAnswer,
+    /// Too many lookups were waiting.
+    TooMany,
+    /// No answer of a name server was seen that tells it to this container.
+    NotLearned,
+}
+
+impl Reason {
+    /// How documents and rules name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::NotApplicable => "not_applicable",
+            Self::NotInBundle => "not_in_bundle",
+            Self::NoBundle => "no_bundle",
+            Self::NotPermitted => "not_permitted",
+            Self::Gone => "gone",
+            Self::NoAnswer => "no_answer",
+            Self::TooMany => "too_many",
+            Self::NotLearned => "not_learned",
+        }
+    }
+
+    /// The reason of a name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [
+            Self::Pending,
+            Self::NotApplicable,
+            Self::NotInBundle,
+            Self::NoBundle,
+            Self::NotPermitted,
+            Self::Gone,
+            Self::NoAnswer,
+            Self::TooMany,
+            Self::NotLearned,
+        ]
+        .into_iter()
+        .find(|reason| reason.name() == name)
+    }
+}
