@@ -137,6 +137,7 @@ members! {
     SbMagic = "super_block" "s_magic" Always;
     SbDev = "super_block" "s_dev" Always;
     DentryParent = "dentry" "d_parent" Always;
+    DentrySeq = "dentry" "d_seq" Always;
     DentryName = "dentry" "d_name|__d_name" Always;
     VfsmountRoot = "vfsmount" "mnt_root" Always;
     VfsmountFlags = "vfsmount" "mnt_flags" Always;

@@ -22,9 +22,6 @@ use crate::{
     record::Built,
 };
 
-/// What a directory is known by. The addresses alone could be given to another one.
-type DirectoryKey = [u64; 4];
-
 /// Whether the filter is for a kind at all.
 #[inline(always)]
 pub(crate) fn is_for(kind: RecordKind) -> bool {
@@ -46,17 +43,21 @@ pub(crate) fn admits(slot: u32, kind: RecordKind, opened: &Opened) -> Option<(Bu
     }
     let dentry: Kptr = raw(opened.path().wrapping_add(offset(Member::PathDentry)));
     let (name, mount) = (dentry as u64, opened.mount as u64);
-    let passes = match rm_filter_near(slot, kind as u32, name, mount) {
-        OPEN => match path::build_at(slot, mount, name) {
+    let passes = rm_filter_name(slot, kind as u32, name);
+    if passes >= PASSES {
+        return Some((Built::No, passes - PASSES));
+    }
+    if rm_filter_directory(slot, kind as u32, name, mount) != REFUSED {
+        match path::build_at(slot, mount, name) {
             None => return Some((Built::No, NO_ENTRY)),
             Some((_, true)) => return Some((Built::Cut, CUT)),
-            Some((_, false)) => rm_filter_path(slot, kind as u32, name, mount),
-        },
-        REFUSED => REFUSED,
-        entry => return Some((Built::No, entry - PASSES)),
-    };
-    if passes >= PASSES {
-        return Some((Built::Whole, passes - PASSES));
+            Some((_, false)) => {}
+        }
+        let passes = rm_filter_path(slot, kind as u32, name);
+        rm_filter_remember(slot, name, mount);
+        if passes >= PASSES {
+            return Some((Built::Whole, passes - PASSES));
+        }
     }
     count::add_kind(counter::filtered(RecordKind::Task), kind as u32);
     None
@@ -88,34 +89,46 @@ pub(crate) fn entry_of(key: *mut u8, length: u64, kind: u32) -> u64 {
 /// The length of a key, and the number of the filter.
 pub(crate) const KEY_HEAD: usize = 5;
 
-/// What the name of a file, and what is remembered of its directory, say.
+/// What the name of a file says: [`OPEN`] or an entry.
 ///
 /// Global functions, here and below, for the sake of the stack; none calls another.
 #[inline(never)]
 #[unsafe(no_mangle)]
-extern "C" fn rm_filter_near(slot: u32, kind: u32, dentry: u64, mount: u64) -> u64 {
+extern "C" fn rm_filter_name(slot: u32, kind: u32, dentry: u64) -> u64 {
     let Some([number, _]) = FILTER.get(0) else { return PASSES };
-    let (number, kind) = (*number, u64::from(kind & 63));
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return PASSES };
-    let (parent, length, name) = path::entry(dentry as Kptr);
-    let [of_name, entry] = of_name(buffer, number, length, name);
-    if of_name >> kind & 1 != 0 {
-        return PASSES + entry;
-    }
-    match known(&directory_key(parent, mount), now(number)) {
-        Some(nothing) if nothing >> kind & 1 != 0 => REFUSED,
+    let (_, length, name) = path::entry(dentry as Kptr);
+    let [of_name, entry] = of_name(buffer, *number, length, name);
+    if of_name >> (kind & 63) & 1 != 0 { PASSES + entry } else { OPEN }
+}
+
+/// What is remembered of the directory of a file: [`OPEN`] or [`REFUSED`]. Writes down what it is
+/// known by.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_filter_directory(slot: u32, kind: u32, dentry: u64, mount: u64) -> u64 {
+    let Some([number, _]) = FILTER.get(0) else { return OPEN };
+    let Some(buffer) = PATHS.get_ptr_mut(slot) else { return OPEN };
+    let (parent, _, _) = path::entry(dentry as Kptr);
+    let key = directory_key(parent, mount, *number);
+    // SAFETY: a place in a buffer that belongs to a claimed slot.
+    unsafe { path::directory(buffer).write(key) };
+    match known(&key) {
+        Some(nothing) if nothing >> (kind & 63) & 1 != 0 => REFUSED,
         _ => OPEN,
     }
 }
 
-/// What the path of a file says, which is in the buffer, and the name of its directory. It is
-/// remembered for the directory.
+/// What the path of a file says, which is in the buffer, and the name of its directory: an entry or
+/// [`REFUSED`]. Writes down what can be remembered of the directory.
 #[inline(never)]
 #[unsafe(no_mangle)]
-extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64, mount: u64) -> u64 {
+extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64) -> u64 {
     let Some([number, _]) = FILTER.get(0) else { return PASSES };
     let (number, kind) = (*number, u64::from(kind & 63));
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return PASSES };
+    // SAFETY: as in `rm_filter_directory`.
+    unsafe { path::nothing(buffer).write(0) };
     // A path that is so long that it is where the keys of names are made.
     if path::position(buffer) <= FILTER_NAME_BYTES as u64 {
         return PASSES;
@@ -123,15 +136,31 @@ extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64, mount: u64) -> u
     let (parent, name_length, _) = path::entry(dentry as Kptr);
     let (_, length, name) = path::entry(parent);
     let [of_parent, parent_entry] = of_name(buffer, number | u64::from(DIRECTORY), length, name);
-    let now = now(number);
-    let ([of_file, file_entry], of_none) = of_path(buffer, number, name_length, now != 0);
-    if now != 0 {
-        remember(&directory_key(parent, mount), now, of_none & !of_parent);
-    }
+    let ([of_file, file_entry], of_none) = of_path(buffer, number, name_length);
+    // SAFETY: as above.
+    unsafe { path::nothing(buffer).write(of_none & !of_parent) };
     if of_file >> kind & 1 != 0 {
         return PASSES + file_entry;
     }
     if of_parent >> kind & 1 != 0 { PASSES + parent_entry } else { REFUSED }
+}
+
+/// Remembers what was written down of the directory of a file.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_filter_remember(slot: u32, dentry: u64, mount: u64) -> u64 {
+    let Some([number, _]) = FILTER.get(0) else { return 0 };
+    let Some(buffer) = PATHS.get_ptr_mut(slot) else { return 0 };
+    let (parent, _, _) = path::entry(dentry as Kptr);
+    let key = directory_key(parent, mount, *number);
+    // SAFETY: as in `rm_filter_directory`.
+    let before = unsafe { path::directory(buffer).read_volatile() };
+    // Otherwise it was given another name or place while its path was put together.
+    if key[NOW] != 0 && before == key {
+        // SAFETY: as above.
+        remember(&key, unsafe { path::nothing(buffer).read_volatile() });
+    }
+    0
 }
 
 /// The kinds that are asked for of a file of this name, wherever it is, and the entry's number.
@@ -151,12 +180,7 @@ fn of_name(buffer: *mut Buffer, number: u64, length: u64, name: Kptr) -> [u64; 2
 /// The kinds that are asked for of the file that was walked to, with the entry's number, and the
 /// kinds that are not asked for of any file in its directory.
 #[inline(always)]
-fn of_path(
-    buffer: *mut Buffer,
-    number: u64,
-    name_length: u64,
-    asks_of_directory: bool,
-) -> ([u64; 2], u64) {
+fn of_path(buffer: *mut Buffer, number: u64, name_length: u64) -> ([u64; 2], u64) {
     const BEFORE: u64 = KEY_HEAD as u64;
     const ALL: [u64; 2] = [u64::MAX, NO_ENTRY];
     let (_, length) = path::built(buffer);
@@ -172,9 +196,6 @@ fn of_path(
     // SAFETY: behind the path there is room for a name.
     unsafe { end.write(0) };
     let file = prefix(key, number as u8, length + 1);
-    if !asks_of_directory {
-        return (file, 0);
-    }
     // The directory with its slash; all that asks for a start of it asks for what is in it.
     let directory = length.saturating_sub(name_length);
     let [around, _] = prefix(key, number as u8, directory);
@@ -218,34 +239,35 @@ fn looked_up(map: *const core::ffi::c_void, key: *mut u8) -> [u64; 2] {
     unsafe { found.cast::<[u64; 2]>().read_volatile() }
 }
 
+/// What a directory is known by, and at [`NOW`] when that was seen: what would have changed if its
+/// path had; 0 where that cannot be said.
 #[inline(always)]
-fn directory_key(parent: Kptr, mount: u64) -> DirectoryKey {
-    let inode: Kptr = raw(parent.wrapping_add(offset(Member::DentryInode)));
-    let (above, _, _) = path::entry(parent);
-    let number: u64 = raw(inode.wrapping_add(offset(Member::InodeIno)));
-    [parent as u64, mount, number, above as u64]
-}
-
-/// What would have changed if a path had: the number of the filter, of renames and of mounts. 0
-/// where that cannot be seen.
-#[inline(always)]
-fn now(number: u64) -> u64 {
+fn directory_key(directory: Kptr, mount: u64, number: u64) -> [u64; 5] {
     let [renames, mounts] = sequences();
+    let filter = 1 << 63 | (number & 0x7f) << 56;
     if renames == 0 || mounts == 0 {
-        return 0;
+        return match path::digest(mount, directory) {
+            Some([first, second]) => [first, second, 0, 0, filter],
+            None => [0; 5],
+        };
     }
+    let inode: Kptr = raw(directory.wrapping_add(offset(Member::DentryInode)));
+    let (above, _, _) = path::entry(directory);
+    let inode: u64 = raw(inode.wrapping_add(offset(Member::InodeIno)));
     let renames: u32 = raw(renames as Kptr);
     let mounts: u32 = raw(mounts as Kptr);
-    1 << 63
-        | (number & 0x7f) << 56
-        | u64::from(renames & 0xfff_ffff) << 28
-        | u64::from(mounts & 0xfff_ffff)
+    let now = filter | u64::from(renames & 0xfff_ffff) << 28 | u64::from(mounts & 0xfff_ffff);
+    [directory as u64, mount, inode, above as u64, now]
 }
+
+/// Where a key says when it was seen; what is before it is the key of the map.
+const NOW: usize = 4;
 
 /// The kinds that are not asked for of files in a directory, if that was seen and still holds.
 #[inline(always)]
-fn known(directory: &DirectoryKey, now: u64) -> Option<u64> {
-    let [then, kinds] = FILTER_DIRS.get_ptr(directory).map(|value| {
+fn known(key: &[u64; 5]) -> Option<u64> {
+    let [a, b, c, d, now] = *key;
+    let [then, kinds] = FILTER_DIRS.get_ptr([a, b, c, d]).map(|value| {
         // SAFETY: map memory, which any bytes are valid for.
         unsafe { value.read_volatile() }
     })?;
@@ -253,13 +275,14 @@ fn known(directory: &DirectoryKey, now: u64) -> Option<u64> {
 }
 
 #[inline(always)]
-fn remember(directory: &DirectoryKey, now: u64, kinds: u64) {
-    let value = [now, kinds];
-    // SAFETY: key and value are as long as the map's. What finds no room is looked at again.
+fn remember(key: &[u64; 5], kinds: u64) {
+    let value = [key[NOW], kinds];
+    // SAFETY: the map's key is as long as what is before the time, its value as long as that here.
+    // What finds no room is looked at again.
     unsafe {
         bpf_map_update_elem(
             (&raw const FILTER_DIRS).cast_mut().cast(),
-            (&raw const *directory).cast(),
+            (&raw const *key).cast(),
             (&raw const value).cast(),
             0,
         );

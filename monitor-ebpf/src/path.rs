@@ -26,6 +26,10 @@ pub(crate) struct Buffer {
     dentry: u64,
     /// The `struct mount` that the dentry is on.
     mount: u64,
+    /// What the directory of a file was known by, and when: see `filter.rs`.
+    directory: [u64; 5],
+    /// The kinds that are not asked for of files in it.
+    nothing: u64,
     bytes: [u8; PATH_BYTES + NAME_BYTES + 1],
 }
 
@@ -100,6 +104,72 @@ extern "C" fn rm_walk_part(slot: u32) -> u64 {
     set(dentry_of(buffer), dentry as u64);
     set(mount_of(buffer), place as u64);
     GOES_ON
+}
+
+/// A digest of all that the path of a directory is made of: the entries and mounts on the way to
+/// the root, how often the entries were given another name or place, and the kernel's hashes of
+/// their names. None where that is too far.
+///
+/// Another path cannot be made to have it: the addresses are not known outside of the kernel.
+#[inline(always)]
+pub(crate) fn digest(vfsmount: u64, directory: Kptr) -> Option<[u64; 2]> {
+    let mut dentry = directory;
+    let mut place = vfsmount.wrapping_sub(offset(Member::MountMnt) as u64) as Kptr;
+    let mut mount = Mount::read(place);
+    let mut digest = [place as u64, 0];
+    let mut step = 0;
+    while step < DIGEST_DEPTH {
+        step += 1;
+        if dentry == mount.root {
+            if mount.parent == place || mount.parent.is_null() {
+                return Some(digest);
+            }
+            dentry = mount.mountpoint;
+            place = mount.parent;
+            mount = Mount::read(place);
+            stir(&mut digest, place as u64);
+            continue;
+        }
+        let (parent, words) = identity(dentry);
+        if parent == dentry {
+            return None;
+        }
+        stir(&mut digest, dentry as u64 ^ words[0]);
+        stir(&mut digest, words[1]);
+        dentry = parent;
+    }
+    None
+}
+
+/// Entries and mounts that a digest is made of at most.
+const DIGEST_DEPTH: u32 = 24;
+
+/// The parent of an entry; its `d_seq`, which changes with every name and place that it is given;
+/// and hash and length of its name.
+#[inline(always)]
+fn identity(dentry: Kptr) -> (Kptr, [u64; 2]) {
+    let (seq, parent, name) = (Member::DentrySeq, Member::DentryParent, Member::DentryName);
+    // So it is in every kernel so far: one read gets all three.
+    if offset(seq) == 4 && offset(parent) == 24 && offset(name) == 32 {
+        let [flags_seq, _, _, parent, hash] = read::raw::<[u64; 5]>(dentry);
+        return (parent as Kptr, [flags_seq & SEQ, hash]);
+    }
+    let seq = u64::from(read::raw::<u32>(dentry.wrapping_add(offset(seq)))) << 32;
+    let parent = read::raw(dentry.wrapping_add(offset(parent)));
+    (parent, [seq, read::raw(dentry.wrapping_add(offset(name)))])
+}
+
+/// `d_seq` follows `d_flags`, which changes for other reasons.
+const SEQ: u64 = if cfg!(target_endian = "little") { 0xffff_ffff << 32 } else { 0xffff_ffff };
+
+#[inline(always)]
+fn stir(digest: &mut [u64; 2], word: u64) {
+    const ODD: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
+    let [first, second] = *digest;
+    *digest = [
+        (first.rotate_left(29) ^ word).wrapping_mul(ODD[0]),
+        (second ^ word).wrapping_mul(ODD[1]).rotate_left(31),
+    ];
 }
 
 /// What the walk needs of a `struct mount`.
@@ -202,6 +272,20 @@ pub(crate) fn position(buffer: *mut Buffer) -> u64 {
 #[inline(always)]
 fn set_position(buffer: *mut Buffer, position: u64) {
     set(cursor(buffer), position);
+}
+
+/// What the directory of a file was known by, and when.
+#[inline(always)]
+pub(crate) fn directory(buffer: *mut Buffer) -> *mut [u64; 5] {
+    // SAFETY: only the address is taken.
+    unsafe { &raw mut (*buffer).directory }
+}
+
+/// The kinds that are not asked for of files in that directory.
+#[inline(always)]
+pub(crate) fn nothing(buffer: *mut Buffer) -> *mut u64 {
+    // SAFETY: only the address is taken.
+    unsafe { &raw mut (*buffer).nothing }
 }
 
 /// The first bytes of a buffer, which are free until a long path is put together there.

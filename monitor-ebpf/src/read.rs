@@ -21,6 +21,7 @@ impl Plain for [u8; 16] {}
 impl Plain for [u32; 2] {}
 impl Plain for [u64; 2] {}
 impl Plain for [u64; 3] {}
+impl Plain for [u64; 5] {}
 
 /// The first bytes of a kernel struct, read with one call into a place that the caller has.
 #[derive(Clone, Copy)]
