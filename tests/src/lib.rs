@@ -20,4 +20,5 @@ pub mod leftovers;
 pub mod links;
 pub mod place;
 pub mod triggers;
+pub mod verifier;
 pub mod wait;

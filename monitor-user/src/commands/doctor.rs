@@ -3,6 +3,7 @@
 
 use std::{path::Path, process::ExitCode};
 
+use monitor_common::Program;
 use serde_json::{Value, json};
 
 use super::{choice, load_config, sender};
@@ -37,7 +38,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         print(&findings, &plan);
     }
     let blind =
-        plan.as_ref().map_or(true, |plan| plan.hooks.iter().any(|hook| hook.chosen.is_none()));
+        plan.as_ref().map_or(true, |(plan, _)| plan.hooks.iter().any(|hook| hook.chosen.is_none()));
     Ok(if blind { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -126,8 +127,15 @@ fn mounts() -> Vec<Finding> {
     ]
 }
 
-fn plan(args: &DoctorArgs, config: &Config) -> Result<planner::Plan, String> {
-    let load = || -> Result<planner::Plan, crate::bpf::BpfError> {
+/// Instructions that the verifier walked for each program that is loaded, where the kernel says
+/// (Linux 5.16).
+type Verified = Vec<(&'static str, u32)>;
+
+/// The plan for this host, and what its programs cost the verifier; or why there is none.
+type Planned = Result<(planner::Plan, Verified), String>;
+
+fn plan(args: &DoctorArgs, config: &Config) -> Planned {
+    let load = || -> Result<(planner::Plan, Verified), crate::bpf::BpfError> {
         let mut object = Object::load(&LoadOptions {
             ring_bytes: 65_536,
             flood: FloodLimit::default(),
@@ -141,12 +149,15 @@ fn plan(args: &DoctorArgs, config: &Config) -> Result<planner::Plan, String> {
         let mut plan = planner::Plan::default();
         plan.attach(&mut object, &counters, &kinds, choice(args.hooks, config.hooks))?;
         plan.require_sight()?;
-        Ok(plan)
+        let verified =
+            |program: &Program| Some((program.name(), object.verified_instructions(*program)?));
+        let verified = Program::ALL.iter().filter_map(verified).collect();
+        Ok((plan, verified))
     };
     load().map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }
 
-fn print(findings: &[Finding], plan: &Result<planner::Plan, String>) {
+fn print(findings: &[Finding], plan: &Planned) {
     println!("Host {}", sender("").hostname);
     for finding in findings {
         let mark = if finding.good { "ok " } else { "BAD" };
@@ -158,7 +169,7 @@ fn print(findings: &[Finding], plan: &Result<planner::Plan, String>) {
     println!("\nHooks");
     match plan {
         Err(why) => println!("  BAD none can be loaded: {why}"),
-        Ok(plan) => plan.hooks.iter().for_each(print_hook),
+        Ok((plan, _)) => plan.hooks.iter().for_each(print_hook),
     }
 }
 
@@ -190,16 +201,19 @@ fn print_hook(hook: &planner::Planned) {
     }
 }
 
-fn as_json(findings: &[Finding], plan: &Result<planner::Plan, String>) -> Value {
+fn as_json(findings: &[Finding], plan: &Planned) -> Value {
     let host: Vec<Value> = findings
         .iter()
         .map(|f| json!({ "what": f.what, "good": f.good, "found": f.found, "cure": f.cure }))
         .collect();
     let hooks = match plan {
         Err(why) => return json!({ "host": host, "hooks": [], "failure": why }),
-        Ok(plan) => plan.hooks.iter().map(hook_json).collect::<Vec<_>>(),
+        Ok((plan, _)) => plan.hooks.iter().map(hook_json).collect::<Vec<_>>(),
     };
-    json!({ "host": host, "hooks": hooks })
+    let verified = plan.iter().flat_map(|(_, verified)| verified);
+    let verified: serde_json::Map<String, Value> =
+        verified.map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
+    json!({ "host": host, "hooks": hooks, "verified_instructions": verified })
 }
 
 fn hook_json(hook: &planner::Planned) -> Value {
@@ -209,7 +223,7 @@ fn hook_json(hook: &planner::Planned) -> Value {
         .map(|refusal| json!({ "backend": refusal.backend.name(), "why": refusal.why }))
         .collect();
     let programs = |chosen: &planner::Chosen| -> Vec<Value> {
-        let one = |(program, fired): &(monitor_common::Program, Option<bool>)| {
+        let one = |(program, fired): &(Program, Option<bool>)| {
             let label = crate::bpf::attach_point::attach_point(*program).label();
             json!({ "program": program.name(), "attach": label, "fired": fired })
         };

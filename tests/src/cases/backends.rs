@@ -8,6 +8,7 @@ use super::{Case, EACH};
 use crate::features::Feature;
 use crate::lab::{Hooks, Lab, Stage};
 use crate::place::Place;
+use crate::verifier;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("backends::smoke_doctor_takes_the_best", doctor_takes_the_best),
@@ -35,6 +36,7 @@ type Planned = (Option<String>, Vec<String>);
 pub(super) fn doctor(lab: &Lab, hooks: Hooks) -> BTreeMap<String, Planned> {
     let ran = lab.runmon(["doctor", "--json", "--hooks", hooks.name()]);
     let report: Value = serde_json::from_str(&ran.stdout).expect("doctor --json prints JSON");
+    verifier::expect_as_before(&report);
     let hooks = report["hooks"].as_array().expect("doctor tells of hooks");
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let one = |hook: &Value| {
@@ -47,6 +49,9 @@ pub(super) fn doctor(lab: &Lab, hooks: Hooks) -> BTreeMap<String, Planned> {
 /// Kinds that are seen in one way on every kernel.
 const TRACEPOINTS: &[&str] = &["exec", "fork", "exit", "cgroup_mkdir", "cgroup_rmdir", "signal"];
 
+/// Kinds that are seen in the packets of sockets.
+const PACKETS: &[&str] = &["dns_query", "dns_answer"];
+
 /// Kinds without which a daemon sees little.
 const CHOICES: [&str; 3] = ["connect", "send", "file_open"];
 
@@ -54,7 +59,7 @@ const CHOICES: [&str; 3] = ["connect", "send", "file_open"];
 const WITHOUT_TRAMPOLINE: &[&str] = &["memfd", "userfaultfd"];
 
 /// How many kinds of record have hooks.
-const KINDS: usize = 44;
+const KINDS: usize = 46;
 
 /// Every kind is seen on every kernel of the matrix; fentry where the kernel has it.
 fn doctor_takes_the_best(stage: &Stage<'_>) {
@@ -72,8 +77,11 @@ fn expect_all_by(found: &BTreeMap<String, Planned>, hooks: Hooks) {
     let others: Vec<_> = found
         .iter()
         .filter(|(kind, (backend, _))| {
-            let is_fixed = TRACEPOINTS.contains(&kind.as_str());
-            let expected = if is_fixed { "tracepoint" } else { hooks.name() };
+            let expected = match kind.as_str() {
+                kind if TRACEPOINTS.contains(&kind) => "tracepoint",
+                kind if PACKETS.contains(&kind) => "packets",
+                _ => hooks.name(),
+            };
             let else_kprobe = hooks == Hooks::Fentry && WITHOUT_TRAMPOLINE.contains(&kind.as_str());
             let backend = backend.as_deref();
             backend != Some(expected) && !(else_kprobe && backend == Some("kprobe"))
