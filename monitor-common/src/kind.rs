@@ -104,8 +104,8 @@ kinds! {
     SocketCreate = 28 "socket" Act;
     /// A socket became a standard stream. The descriptor is the stream.
     Dup = 29 "dup" Socket;
-    /// A process was attached to. Numbers: request, target's pid, target's start, access mode, 1 where
-    /// it is the monitor.
+    /// A process was attached to. Numbers: request, target's pid, target's start, access mode, 1
+    /// where it is the monitor.
     Ptrace = 30 "ptrace" Act;
     /// The `bpf` call. Numbers: command, type of program or map; other: the name.
     Bpf = 31 "bpf" Act;

@@ -28,7 +28,8 @@ pub(crate) struct Call {
 /// Number of a call, without the mark of x32.
 #[inline(always)]
 pub(crate) fn number(registers: Kptr) -> u64 {
-    raw::<u64>(registers.wrapping_add(offset(Member::PtRegsSyscall))) & !X32
+    let at = registers.wrapping_add(offset(Member::PtRegsSyscall));
+    if cfg!(bpf_target_arch = "aarch64") { raw::<u32>(at).into() } else { raw::<u64>(at) & !X32 }
 }
 
 impl Call {

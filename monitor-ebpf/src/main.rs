@@ -26,6 +26,7 @@ mod packet;
 mod path;
 mod read;
 mod record;
+mod sections;
 mod seen;
 mod socket;
 mod task;

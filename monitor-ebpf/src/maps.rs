@@ -214,8 +214,8 @@ pub(crate) fn sequences() -> [u64; 2] {
     pair(&raw const SEQUENCES)
 }
 
-/// Nanoseconds for a token of a bucket, and nanoseconds' worth of tokens that one holds; zeros where
-/// nothing is bounded. Constants to the verifier.
+/// Nanoseconds for a token of a bucket, and nanoseconds' worth of tokens that one holds; zeros
+/// where nothing is bounded. Constants to the verifier.
 #[inline(always)]
 pub(crate) fn bucket_rate() -> [u64; 2] {
     pair(&raw const BUCKET_RATE)

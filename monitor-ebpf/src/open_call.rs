@@ -1,12 +1,14 @@
-//! The calls that open a file, on x86-64: their numbers and where their arguments are.
+//! The calls that open a file: their numbers and where their arguments are.
 
 use monitor_common::Member;
 
-use crate::{
-    call::is_compat,
-    read::{self, Kptr, member},
-};
+use crate::read::{self, Kptr};
+#[cfg(not(bpf_target_arch = "aarch64"))]
+use crate::{call::is_compat, read::member};
+#[cfg(bpf_target_arch = "aarch64")]
+use crate::{maps::offset, read::raw};
 
+#[cfg(not(bpf_target_arch = "aarch64"))]
 const O_CREAT_WRONLY_TRUNC: u32 = 0x241;
 
 /// An open as the process asked for it.
@@ -19,6 +21,25 @@ pub(crate) struct Call {
     pub(crate) name: u64,
 }
 
+/// The call of this number, if it opens a file.
+#[cfg(bpf_target_arch = "aarch64")]
+#[inline(always)]
+pub(crate) fn decode(registers: Kptr, number: u64, _: Kptr) -> Option<Call> {
+    // The first register holds the result by now; what it held is kept elsewhere.
+    let argument = |index: usize| {
+        let registers = read::plain(registers) as Kptr;
+        raw::<u64>(registers.wrapping_add(offset(Member::PtRegsRegs) + 8 * index))
+    };
+    match number {
+        56 => Some(call(argument(2) as u32, argument(1))),
+        265 => Some(call(argument(2) as u32, 0)),
+        437 => Some(Call { flags: None, how: argument(2), name: argument(1) }),
+        _ => None,
+    }
+}
+
+/// The call of this number, if it opens a file.
+#[cfg(not(bpf_target_arch = "aarch64"))]
 #[inline(always)]
 pub(crate) fn decode(registers: Kptr, number: u64, process: Kptr) -> Option<Call> {
     let (first, second, third) = (
@@ -53,6 +74,7 @@ fn call(flags: u32, name: u64) -> Call {
     Call { flags: Some(flags), how: 0, name }
 }
 
+#[cfg(not(bpf_target_arch = "aarch64"))]
 #[inline(always)]
 fn register(registers: Kptr, which: Member) -> u64 {
     member::<true, _>(registers, which)

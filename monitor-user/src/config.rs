@@ -17,7 +17,8 @@ use monitor_rules::Priority;
 use serde::Deserialize;
 
 use crate::{
-    bpf::{hooks::Backend, object::FloodLimit, planner::Choice},
+    bpf::{hooks::Backend, planner::Choice},
+    flood::FloodLimit,
     input, limits,
     metadata::RuntimeRoot,
 };
@@ -79,7 +80,7 @@ keys! {
         pub hooks: Option<String> = "\"auto\"",
         /// Whether the kernel leaves out opens of files that no rule is about.
         pub kernel_filter: Option<bool> = "true",
-        /// Records a second of one kind, and one path of the rules, that a container can have; 0: all.
+        /// Records a second of one kind, and one path of the rules, for each container; 0: all.
         pub flood_rate: Option<u32> = "5000",
         /// Records of that sort that it can have at once.
         pub flood_burst: Option<u32> = "20000",

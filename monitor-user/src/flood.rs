@@ -1,8 +1,27 @@
-//! [`FloodWatch`]: finds who made the kernel tell of more than it may, by the losses of cgroups.
+//! [`FloodLimit`]: what one container can make the kernel tell of. [`FloodWatch`]: finds who made it
+//! tell of more, by the losses of cgroups.
 
 use std::collections::HashMap;
 
 use crate::limits::{FLOOD_AGAIN_NS, FLOOD_LOOK_NS};
+
+/// How many records of one kind, and of one entry of the filter, one container can have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FloodLimit {
+    /// In each second, in the long run; 0: as many as there are.
+    pub rate: u32,
+    /// At once.
+    pub burst: u32,
+}
+
+impl FloodLimit {
+    /// Nanoseconds for one record, and for a burst of them, as the programs count.
+    #[must_use]
+    pub fn nanoseconds(self) -> [u64; 2] {
+        let Some(each) = 1_000_000_000_u64.checked_div(self.rate.into()) else { return [0; 2] };
+        [each, each * u64::from(self.burst.saturating_sub(1))]
+    }
+}
 
 /// What is known of the floods of each cgroup. As many as the kernel counts losses of.
 #[derive(Debug, Default)]

@@ -21,12 +21,13 @@ use crate::{
         BpfError,
         counters::Counters,
         kernel_log::KernelLog,
-        object::{FloodLimit, LoadOptions, Object},
+        object::{LoadOptions, Object},
         planner::{Choice, Plan, Silence},
         ring::Ring,
     },
     enrich::container::Lookup,
     env::EnvKeys,
+    flood::FloodLimit,
     instance::Instance,
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
@@ -331,8 +332,8 @@ impl Live {
         detached.and(attached)
     }
 
-    /// Looks whether every hook still fires, as far as the canary can make it. Returns those that do
-    /// not, and the processes that the canary made.
+    /// Looks whether every hook still fires, as far as the canary can make it. Returns those that
+    /// do not, and the processes that the canary made.
     ///
     /// # Errors
     ///

@@ -9,8 +9,8 @@ use serde_json::Value;
 /// By kernel and program: the instructions that the verifier walked. Linux 5.10 does not say.
 const BASELINE: &str = include_str!("../verifier.json");
 
-/// How much more is accepted, in percent of what is written down: the next version of a kernel walks
-/// other ways.
+/// How much more is accepted, in percent of what is written down: the next version of a kernel
+/// walks other ways.
 const TOLERANCE: u64 = 25;
 
 /// Asserts that no program costs much more than is written down for this kernel, and that each

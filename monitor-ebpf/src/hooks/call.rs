@@ -35,12 +35,15 @@ fn rs_dispatch(ctx: BtfTracePointContext) -> i32 {
         return 0;
     }
     let registers: Kptr = ctx.arg(0);
+    let at = registers.wrapping_add(offset(Member::PtRegsSyscall));
     // Typed on every kernel that has this tracepoint with BTF.
-    // SAFETY: the verifier knows `struct pt_regs` and checks the offset.
-    let number = unsafe {
-        registers.wrapping_add(offset(Member::PtRegsSyscall)).cast::<u64>().read_volatile()
+    let number = if cfg!(bpf_target_arch = "aarch64") {
+        // SAFETY: the verifier knows `struct pt_regs` and checks the offset.
+        u64::from(unsafe { at.cast::<u32>().read_volatile() })
+    } else {
+        // SAFETY: as above.
+        unsafe { at.cast::<u64>().read_volatile() & !call::X32 }
     };
-    let number = number & !call::X32;
     let Some(number) = read::bounded(number, CALL_NUMBERS as u64 - 1) else { return 0 };
     let Some(table) = CALL_TABLE.get_ptr(0) else { return 0 };
     // SAFETY: a byte of the table, by a number that was checked.

@@ -14,7 +14,7 @@ use std::{
 use monitor_common::{Program, RecordKind};
 use nix::{
     sys::memfd::{MFdFlags, memfd_create},
-    unistd::{getresgid, getresuid, setresgid, setresuid},
+    unistd::{getresgid, getresuid, setgid, setuid},
 };
 
 mod dns;
@@ -59,6 +59,8 @@ pub enum Deed {
     Files,
     /// A socket listens, and accepts a connection of its own.
     Accept,
+    /// A socket is given a port.
+    Bind,
     /// A file in memory.
     Memfd,
     /// The user and group ids are set to what they are.
@@ -126,7 +128,8 @@ fn of_kind(kind: RecordKind) -> Option<Deed> {
         | RecordKind::Chmod
         | RecordKind::Chown
         | RecordKind::Utimes => Some(Deed::Files),
-        RecordKind::Listen | RecordKind::Bind | RecordKind::Accept => Some(Deed::Accept),
+        RecordKind::Listen | RecordKind::Accept => Some(Deed::Accept),
+        RecordKind::Bind => Some(Deed::Bind),
         RecordKind::Memfd => Some(Deed::Memfd),
         RecordKind::SetUid | RecordKind::SetGid => Some(Deed::Ids),
         _ => None,
@@ -159,6 +162,7 @@ impl Deed {
             }
             Self::Files => done(files::all().is_ok()),
             Self::Accept => done(accept().is_ok()),
+            Self::Bind => done(bind().is_ok()),
             Self::Memfd => done(memfd_create("runmon-canary", MFdFlags::MFD_CLOEXEC).is_ok()),
             Self::Ids => done(set_ids().is_ok()),
             Self::Ask => done(dns::ask(false)),
@@ -191,10 +195,22 @@ fn accept() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Of a port that the kernel chooses nothing is told, so that it is asked for again.
+fn bind() -> std::io::Result<()> {
+    let chosen = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    UdpSocket::bind(chosen).map(drop)
+}
+
+/// By the calls that go on also where nothing changes; only where all three ids are one, which stay
+/// as they are.
 fn set_ids() -> nix::Result<()> {
     let (user, group) = (getresuid()?, getresgid()?);
-    setresuid(user.real, user.effective, user.saved)?;
-    setresgid(group.real, group.effective, group.saved)
+    let is_one = user.real == user.effective && user.effective == user.saved;
+    if !is_one || group.real != group.effective || group.effective != group.saved {
+        return Err(nix::Error::EPERM);
+    }
+    setgid(group.real)?;
+    setuid(user.real)
 }
 
 fn start_child() -> Act {

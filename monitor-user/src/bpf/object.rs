@@ -17,7 +17,7 @@ use monitor_common::{
     Member, Program, RecordKind, call::CallWords, limits, member::ABSENT, settings,
 };
 
-use crate::{env::EnvKeys, rules::filter::PathFilter};
+use crate::{env::EnvKeys, flood::FloodLimit, rules::filter::PathFilter};
 
 use super::{
     BpfError,
@@ -49,23 +49,6 @@ pub struct LoadOptions {
     pub floor: bool,
     /// The cgroup v1 controller that names containers, where there is one.
     pub cgroup_v1_controller: Option<&'static str>,
-}
-
-/// How many records of one kind, and of one entry of the filter, one container can have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FloodLimit {
-    /// In each second, in the long run; 0: as many as there are.
-    pub rate: u32,
-    /// At once.
-    pub burst: u32,
-}
-
-impl FloodLimit {
-    /// Nanoseconds for one record, and for a burst of them, as the programs count.
-    fn nanoseconds(self) -> [u64; 2] {
-        let Some(each) = 1_000_000_000_u64.checked_div(self.rate.into()) else { return [0; 2] };
-        [each, each * u64::from(self.burst.saturating_sub(1))]
-    }
 }
 
 /// The programs and maps in the kernel. All of it goes when this is dropped, or the process dies.

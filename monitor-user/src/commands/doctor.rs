@@ -11,11 +11,12 @@ use crate::{
     bpf::{
         btf,
         hooks::HOOKS,
-        object::{FloodLimit, LoadOptions, Object, cgroup2_root},
+        object::{LoadOptions, Object, cgroup2_root},
         planner,
     },
     cli::DoctorArgs,
     config::Config,
+    flood::FloodLimit,
     metadata::cgroups,
 };
 

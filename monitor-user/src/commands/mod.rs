@@ -26,11 +26,12 @@ use signal_hook::{
 };
 
 use crate::{
-    bpf::{hooks::Backend, object::FloodLimit, planner::Choice},
+    bpf::{hooks::Backend, planner::Choice},
     cli::Hooks,
     config::{Config, Format},
     document::{Schema, Sender},
     env::EnvKeys,
+    flood::FloodLimit,
     live::{Bell, LiveOptions},
     logging::say,
     rules::filter::PathFilter,

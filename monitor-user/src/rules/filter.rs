@@ -4,8 +4,8 @@
 //! to hold ([`monitor_rules::Condition::needs`]). If one of them cannot say, or says more than
 //! there is room for, all opens of that kind are told of.
 //!
-//! Paths that rules name are also what noise is told from: each, and each kind, has token buckets of
-//! its own in the kernel. For that, other acts on paths have entries as well.
+//! Paths that rules name are also what noise is told from: each, and each kind, has token buckets
+//! of its own in the kernel. For that, other acts on paths have entries as well.
 
 use std::collections::BTreeMap;
 

@@ -185,8 +185,8 @@ pub enum Act {
         #[arg(long)]
         pid: Option<i32>,
     },
-    /// Make and remove files in DIR as fast as it goes, and meanwhile open ATTACK for writing, until
-    /// there is a file STOP
+    /// Make and remove files in DIR as fast as it goes, and meanwhile open ATTACK for writing,
+    /// until there is a file STOP
     Flood {
         /// Where the files are made
         dir: PathBuf,
