@@ -1,5 +1,5 @@
-//! [`FloodLimit`]: what one container can make the kernel tell of. [`FloodWatch`]: finds who made it
-//! tell of more, by the losses of cgroups.
+//! [`FloodLimit`]: what one container can make the kernel tell of. [`FloodWatch`]: finds who made
+//! it tell of more, by the losses of cgroups.
 
 use std::collections::HashMap;
 
