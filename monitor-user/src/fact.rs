@@ -79,7 +79,7 @@ pub enum Reason {
     NotLearned,
     /// The file is larger than `hash_bytes_max`.
     TooLarge,
-    /// The file is not as it was executed.
+    /// The file is not as it was executed, or may not be.
     Changed,
     /// The file is on a network or in a file system that a program serves: reading may never end.
     Remote,

@@ -94,6 +94,8 @@ pub struct HashQuestion {
     pub path: Option<Box<[u8]>>,
     /// The process that runs it.
     pub pid: u32,
+    /// When it was started, nanoseconds since boot.
+    pub exec_ns: u64,
     /// Ancestors of that, nearest first: who may see the file if the process is gone.
     pub ancestors: Vec<u32>,
 }
@@ -288,6 +290,7 @@ fn question(key: FileKey, event: &Event) -> HashQuestion {
         magic: process.file.magic,
         path,
         pid: process.key.pid,
+        exec_ns: process.exec_ns,
         ancestors: event.ancestors.iter().map(|ancestor| ancestor.key.pid).collect(),
     }
 }

@@ -3,6 +3,10 @@
 //! A process that lives leads to it, also if it has no name any more. Otherwise its path is walked
 //! as an ancestor sees it. Either way the inode must be the one that the kernel told of, before and
 //! after it is read: what comes out is the hash of what was executed, or none.
+//!
+//! The time of an inode's change moves in ticks, so that a change soon after another one shows in
+//! nothing. Of a file that was executed that soon, the hash counts only if its process still runs
+//! when it was read: meanwhile the kernel lets nobody write to it.
 
 use std::{
     fs::File,
@@ -13,18 +17,21 @@ use std::{
     },
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
     sys::stat::{FileStat, Mode, SFlag, fstat, major, minor},
+    time::{ClockId, clock_getres},
 };
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     enrich::hashes::{FileKey, HashQuestion},
     event::{Fact, FactSource, Reason},
+    live::{boottime_ns, clock_offset_ns},
 };
 
 /// Bytes that are read at once.
@@ -50,7 +57,7 @@ pub(super) fn hash(
     if REMOTE.contains(&question.magic) {
         return Fact::Unknown(Reason::Remote);
     }
-    match find(question).and_then(|file| read(&file, question, spend)) {
+    match find(question).and_then(|file| settled(&file, question, spend)) {
         Ok(hash) => Fact::Known(hash.into(), FactSource::File),
         Err(reason) => Fact::Unknown(reason),
     }
@@ -128,6 +135,37 @@ fn check(file: impl AsFd, question: &HashQuestion) -> Result<(), Reason> {
 
 fn is_regular(stat: &FileStat) -> bool {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
+}
+
+/// Reads a file, and makes sure that what was read is what was executed.
+fn settled(
+    file: &OwnedFd,
+    question: &HashQuestion,
+    spend: &mut impl FnMut(u64),
+) -> Result<String, Reason> {
+    let tick_ns = tick_ns();
+    let since_change_ns = |boottime_ns: u64| {
+        let at = clock_offset_ns().saturating_add_unsigned(boottime_ns);
+        at.saturating_sub(question.key.ctime_ns)
+    };
+    if since_change_ns(question.exec_ns) > tick_ns {
+        return read(file, question, spend);
+    }
+    // From then on every change shows, so that the hash is good for later starts too.
+    let rest = tick_ns.saturating_sub(since_change_ns(boottime_ns())).clamp(0, tick_ns);
+    std::thread::sleep(Duration::from_nanos(rest.unsigned_abs()));
+    let hash = read(file, question, spend)?;
+    let still = executed(question.pid).map_err(reason_of);
+    let still = still.and_then(|file| check(&file, question));
+    still.map_err(|_| Reason::Changed).map(|()| hash)
+}
+
+/// How far apart two changes are at most that have the same time: a tick of the clock that inodes
+/// take it from, and one more for the clocks' being read one after the other.
+fn tick_ns() -> i64 {
+    const LONGEST: Duration = Duration::from_millis(10);
+    let tick = clock_getres(ClockId::CLOCK_REALTIME_COARSE).map_or(LONGEST, Duration::from);
+    i64::try_from(tick.as_nanos().saturating_mul(2)).unwrap_or(i64::MAX)
 }
 
 /// Reads a file that was checked, and checks it again.

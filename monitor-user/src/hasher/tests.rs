@@ -35,7 +35,9 @@ impl Program {
         Running(started.unwrap())
     }
 
+    /// About a start some time after the file was changed.
     fn question(&self, pid: u32) -> HashQuestion {
+        std::thread::sleep(Duration::from_millis(30));
         let meta = fs::metadata(&self.path).unwrap();
         HashQuestion {
             key: FileKey {
@@ -48,6 +50,7 @@ impl Program {
             magic: 0xef53,
             path: Some(self.path.to_str().unwrap().as_bytes().into()),
             pid,
+            exec_ns: crate::live::boottime_ns(),
             ancestors: vec![std::process::id()],
         }
     }
@@ -119,6 +122,20 @@ fn a_removed_file_is_found_while_its_process_runs() {
     let meta = fs::metadata(format!("/proc/{}/exe", running.0.id())).unwrap();
     question.key.ctime_ns = meta.ctime() * 1_000_000_000 + meta.ctime_nsec();
     assert_eq!(hash(&question), Ok(expected));
+}
+
+#[test]
+fn a_file_that_was_executed_at_once_must_still_run() {
+    let program = Program::new("fresh");
+    let running = program.start();
+    let mut question = program.question(running.0.id());
+    // As if it had been written just before.
+    let age = crate::live::clock_offset_ns().saturating_add_unsigned(question.exec_ns);
+    let age = age.saturating_sub(question.key.ctime_ns);
+    question.exec_ns -= age.unsigned_abs() - 1_000_000;
+    assert_eq!(hash(&question), Ok(program.digest()));
+    drop(running);
+    assert_eq!(hash(&question), Err(Reason::Changed));
 }
 
 #[test]
