@@ -17,6 +17,9 @@ pub struct Alert {
     pub matched: Vec<Matched>,
     /// Whether all facts that may come late had arrived when this was made.
     pub complete: bool,
+    /// Of an update: whether the rules say something else now, or the container is another one. An
+    /// alert of which only the hash was missing tells no more to who gets just what rules say.
+    pub changed: bool,
 }
 
 impl Alert {

@@ -252,7 +252,7 @@ impl<O: Outlet> Line<O> {
     fn alert(&mut self, mut event: Box<Event>, matched: Vec<alert::Matched>) {
         self.enricher.hashes().follow_alert(&mut event);
         let (at, complete) = (event.boottime_ns, alert::is_complete(&event));
-        let alert = Alert { event: Arc::from(event), matched, complete };
+        let alert = Alert { event: Arc::from(event), matched, complete, changed: false };
         self.stats.alerts += 1;
         if self.outlet.wants_events() {
             self.outlet.offer(Document::Event(Arc::clone(&alert.event)));
@@ -360,6 +360,7 @@ impl<O: Outlet> Line<O> {
                 let mut event = Event::clone(&alert.event);
                 news.tell(&self.enricher, &mut event);
                 alert.event = Arc::new(event);
+                alert.changed |= !matches!(news, News::Hash(_));
                 if alert::is_complete(&alert.event) {
                     self.update(&alert);
                     continue;
@@ -387,8 +388,12 @@ impl<O: Outlet> Line<O> {
             return;
         }
         self.stats.updates += 1;
+        let says = |matched: &[alert::Matched]| -> Vec<Vec<u8>> {
+            matched.iter().map(|one| one.output.clone()).collect()
+        };
+        let changed = alert.changed || says(&matched) != says(&alert.matched);
         let event = Arc::clone(&alert.event);
-        self.outlet.offer(Document::Update(Alert { event, matched, complete: true }));
+        self.outlet.offer(Document::Update(Alert { event, matched, complete: true, changed }));
     }
 
     fn is_own(&mut self, event: &Event) -> bool {

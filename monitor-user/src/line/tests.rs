@@ -336,6 +336,14 @@ impl Bench {
         questions.len()
     }
 
+    fn updates_that_say_more(&self) -> Vec<bool> {
+        let changed = |document: &Document| match document {
+            Document::Update(alert) => Some(alert.changed),
+            _ => None,
+        };
+        self.line.outlet.documents.iter().filter_map(changed).collect()
+    }
+
     fn outputs(&self) -> Vec<String> {
         let output = |document: &Document| match document {
             Document::Alert(alert) | Document::Update(alert) => {
@@ -408,6 +416,7 @@ fn an_alert_about_a_start_is_followed_by_the_hash() {
     };
     let hashes: Vec<_> = bench.line.outlet.documents.iter().map(hashes).collect();
     assert_eq!(hashes, [Fact::Unknown(Reason::Pending), is("bad"), is("bad")]);
+    assert_eq!(bench.updates_that_say_more(), [false]);
     assert!(!bench.line.is_waiting());
 }
 
@@ -442,4 +451,20 @@ fn who_wants_events_gets_starts_with_their_hash_if_that_is_always_taken() {
     let mut bench = Bench::hashing("", HashMode::Rules, true);
     bench.shell(0);
     assert_eq!((bench.shown(), bench.answer(is("bad"))), (vec!["event 1".to_owned()], 0));
+}
+
+#[test]
+fn an_update_says_more_if_a_text_has_the_hash_or_the_container_is_known() {
+    let text = SHELL.replace("shell in", "hash %proc.exe_sha256 in");
+    let mut bench = Bench::hashing(&text, HashMode::Rules, false);
+    bench.shell(0);
+    assert_eq!(bench.answer(is("bad")), 1);
+    assert!(bench.outputs().last().is_some_and(|output| output.starts_with("hash bad in")));
+    assert_eq!(bench.updates_that_say_more(), [true]);
+    let mut bench = Bench::with(SHELL, Vec::new(), false);
+    bench.line.enricher.hashes().set_mode(HashMode::Rules);
+    bench.shell(0);
+    bench.learn("shop");
+    assert_eq!(bench.answer(is("bad")), 1);
+    assert_eq!((bench.shown().len(), bench.updates_that_say_more()), (2, vec![true]));
 }
