@@ -200,11 +200,14 @@ impl Hashes {
     }
 
     /// Gives the event of an alert the hash: that of a start is wanted in any case, and one that
-    /// is pending must be asked for.
+    /// is pending must be asked for. What could not be read a moment ago is not tried again.
     pub fn follow_alert(&mut self, event: &mut Event) {
         let starts = matches!(event.action, Action::Exec { .. });
-        let is_pending = event.program_hash == Fact::Unknown(Reason::Pending);
-        if self.mode != HashMode::Off && (starts || is_pending) {
+        let wanted = match event.program_hash {
+            Fact::Known(..) | Fact::Unknown(Reason::NotWanted) => starts,
+            Fact::Unknown(reason) => reason == Reason::Pending,
+        };
+        if self.mode != HashMode::Off && wanted {
             self.ask(event);
         }
     }

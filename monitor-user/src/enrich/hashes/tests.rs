@@ -116,6 +116,17 @@ fn what_may_pass_is_asked_again() {
 }
 
 #[test]
+fn an_alert_does_not_try_again_what_just_failed() {
+    let (mut hashes, mut event) = (hashes(HashMode::Rules, true), start(1));
+    event.program_hash = Fact::Unknown(Reason::Gone);
+    hashes.follow_alert(&mut event);
+    assert_eq!(
+        (hashes.take_questions(), event.program_hash),
+        (vec![], Fact::Unknown(Reason::Gone))
+    );
+}
+
+#[test]
 fn a_file_without_a_name_has_no_path() {
     let mut hashes = hashes(HashMode::Always, false);
     let mut path_of = |links, internal| {
