@@ -84,7 +84,7 @@ keys! {
         pub flood_rate: Option<u32> = "5000",
         /// Records of that sort that it can have at once.
         pub flood_burst: Option<u32> = "20000",
-        /// When the SHA-256 of executed files is taken: `rules` or alerts want it, `always`, or `off`.
+        /// When the SHA-256 of executed files is taken: for `rules` and alerts, `always`, `off`.
         pub hash: Option<String> = "\"rules\"",
         /// Bytes of the largest file that is read for it.
         pub hash_bytes_max: Option<u64> = "67108864",
