@@ -216,6 +216,8 @@ fn write(
                 }
             }
             Input::Facts(facts) => format!("{facts:?}").contains(which),
+            // Nothing of a host but hashes of its programs, which rules may hang on.
+            Input::Hash(_) => true,
             Input::Cgroup(..) | Input::Time(_) => false,
         };
         if keep {

@@ -15,8 +15,11 @@ pub struct Alert {
     pub event: Arc<Event>,
     /// The rules, highest priority first. Never empty.
     pub matched: Vec<Matched>,
-    /// Whether all facts about the container had arrived when this was made.
+    /// Whether all facts that may come late had arrived when this was made.
     pub complete: bool,
+    /// Of an update: whether the rules say something else now, or the container is another one. An
+    /// alert of which only the hash was missing tells no more to who gets just what rules say.
+    pub changed: bool,
 }
 
 impl Alert {
@@ -48,9 +51,10 @@ pub struct Matched {
     pub gathered: Option<Gathered>,
 }
 
-/// Whether every fact about the container that may arrive has arrived.
+/// Whether every fact that may arrive has arrived: about the container, and of the executed file.
 #[must_use]
-pub fn is_complete(container: &Container) -> bool {
+pub fn is_complete(event: &Event) -> bool {
+    let container: &Container = &event.container;
     let facts = [
         &container.runtime,
         &container.name,
@@ -60,7 +64,8 @@ pub fn is_complete(container: &Container) -> bool {
         &container.pod_namespace,
         &container.pod_uid,
     ];
-    !facts.into_iter().any(|fact| matches!(fact, Fact::Unknown(Reason::Pending)))
+    event.program_hash != Fact::Unknown(Reason::Pending)
+        && !facts.into_iter().any(|fact| matches!(fact, Fact::Unknown(Reason::Pending)))
 }
 
 /// Puts the rule of the highest priority first.

@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use crate::{
     bpf::{hooks::Backend, planner::Choice},
+    enrich::hashes::HashMode,
     flood::FloodLimit,
     input, limits,
     metadata::RuntimeRoot,
@@ -84,6 +85,10 @@ keys! {
         pub flood_rate: Option<u32> = "5000",
         /// Records of that sort that it can have at once.
         pub flood_burst: Option<u32> = "20000",
+        /// When the SHA-256 of executed files is taken: for `rules` and alerts, `always`, `off`.
+        pub hash: Option<String> = "\"rules\"",
+        /// Bytes of the largest file that is read for it.
+        pub hash_bytes_max: Option<u64> = "67108864",
         /// Environment variables that are kept; a final `*` stands for anything.
         pub env_keys: Option<Vec<String>> = "[\"LD_*\", \"PATH\"]",
         /// Where container runtimes keep their state; without this key containerd's usual place.
@@ -163,6 +168,10 @@ pub struct Config {
     pub kernel_filter: bool,
     /// What one container can make the kernel tell of.
     pub flood: FloodLimit,
+    /// When the hashes of executed files are taken.
+    pub hash: HashMode,
+    /// Bytes of the largest file that is read for its hash.
+    pub hash_bytes_max: u64,
     /// Environment variables that are kept.
     pub env_keys: Vec<String>,
     /// Where container runtimes keep their state.
@@ -298,6 +307,12 @@ impl Config {
                     limits::FLOOD_BURST_RANGE,
                 )?,
             },
+            hash: hash(raw.hash.as_deref().unwrap_or("rules"))?,
+            hash_bytes_max: within(
+                "hash_bytes_max",
+                raw.hash_bytes_max.unwrap_or(limits::HASH_BYTES_MAX),
+                limits::HASH_BYTES_MAX_RANGE,
+            )?,
             env_keys: raw.env_keys.unwrap_or_else(|| limits::ENV_KEYS.map(str::to_owned).to_vec()),
             runtime_roots: if roots.is_empty() { vec![RuntimeRoot::containerd()] } else { roots },
             sinks: sinks::sinks(raw.sinks)?,
@@ -326,6 +341,11 @@ where
     }
     let (least, most) = (range.start(), range.end());
     wrong(key, format!("{number} is not between {least} and {most}"))
+}
+
+fn hash(name: &str) -> Result<HashMode, Wrong> {
+    let of_none = || wrong("hash", format!("`{name}` is none of rules, always, off"));
+    HashMode::from_name(name).map_or_else(of_none, Ok)
 }
 
 fn hooks(name: &str) -> Result<Choice, Wrong> {

@@ -12,7 +12,7 @@ use crate::{
         Document, Finding, Heartbeat, finding,
         heartbeat::{HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters},
     },
-    enrich::{Enricher, container::Lookup},
+    enrich::{Enricher, container::Lookup, hashes::HashQuestion},
     env::EnvKeys,
     event::{Action, Event},
     flood::{Flood, FloodWatch},
@@ -233,7 +233,8 @@ impl<O: CountedOutlet> Daemon<O> {
         kernel(&mut heartbeat, live);
         heartbeat.losses = self.losses(live);
         let windows = self.line.judge().windows();
-        heartbeat.tables = tables(self.line.enricher(), windows, live.lookups_refused());
+        let refused = Refused { lookups: live.lookups_refused(), hashes: live.hashes_refused() };
+        heartbeat.tables = tables(self.line.enricher(), windows, refused);
         let now_ns = self.line.enricher().timestamp_ns(boottime_ns());
         heartbeat.rule_states = rule_states(self.line.judge(), now_ns);
         heartbeat
@@ -276,15 +277,24 @@ fn now_ns() -> i64 {
     clock_offset_ns().saturating_add_unsigned(boottime_ns())
 }
 
+/// Questions that found no room.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Refused {
+    /// About containers.
+    pub lookups: u64,
+    /// About the hashes of files.
+    pub hashes: u64,
+}
+
 /// The state of the tables, by name.
 #[must_use]
 pub fn tables(
     enricher: &Enricher,
     (windows, windows_evicted): (u64, u64),
-    lookups_refused: u64,
+    refused: Refused,
 ) -> Vec<(&'static str, u64)> {
     let (processes, registry) = (enricher.table_stats(), enricher.registry_stats());
-    let names = enricher.name_stats();
+    let (names, hashes) = (enricher.name_stats(), enricher.hash_stats());
     vec![
         ("processes", processes.entries as u64),
         ("process_bytes", processes.bytes as u64),
@@ -294,11 +304,16 @@ pub fn tables(
         ("cgroups", registry.cgroups as u64),
         ("cgroups_refused", registry.refused),
         ("cgroups_unseen", registry.unseen),
-        ("lookups_refused", lookups_refused),
+        ("lookups_refused", refused.lookups),
         ("named_addresses", names.addresses as u64),
         ("named_addresses_evicted", names.evicted),
         ("dns_questions_evicted", names.questions_evicted),
         ("dns_answers_unasked", names.unasked),
+        ("hashes", hashes.files as u64),
+        ("hashes_hit", hashes.hits),
+        ("hashes_missed", hashes.misses),
+        ("hashes_evicted", hashes.evicted),
+        ("hashes_refused", refused.hashes),
         ("windows", windows),
         ("windows_evicted", windows_evicted),
     ]
@@ -421,6 +436,10 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
 
     fn take_lookups(&mut self) -> Vec<Lookup> {
         self.line.take_lookups()
+    }
+
+    fn take_hash_questions(&mut self) -> Vec<HashQuestion> {
+        self.line.take_hash_questions()
     }
 
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool {

@@ -47,6 +47,8 @@ pub struct Event {
     pub session_id: u32,
     /// The process that did it. For an exec: as the new program.
     pub process: Arc<Process>,
+    /// SHA-256 of the file that it runs, as lower-case hexadecimal digits.
+    pub program_hash: Fact<Arc<str>>,
     /// Its ancestors, nearest first, as they were when it was forked.
     pub ancestors: Arc<[Arc<Process>]>,
     /// Where it ran.

@@ -19,7 +19,7 @@ impl<T> Fact<T> {
     }
 }
 
-/// Where a fact about a container comes from.
+/// Where a fact comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FactSource {
     /// The path of its cgroup.
@@ -30,6 +30,8 @@ pub enum FactSource {
     Containerd,
     /// The answer of a name server.
     Dns,
+    /// The content of the file.
+    File,
 }
 
 impl FactSource {
@@ -41,13 +43,14 @@ impl FactSource {
             Self::Bundle => "bundle",
             Self::Containerd => "containerd",
             Self::Dns => "dns",
+            Self::File => "file",
         }
     }
 
     /// The source of a name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::CgroupPath, Self::Bundle, Self::Containerd, Self::Dns]
+        [Self::CgroupPath, Self::Bundle, Self::Containerd, Self::Dns, Self::File]
             .into_iter()
             .find(|source| source.name() == name)
     }
@@ -66,7 +69,7 @@ pub enum Reason {
     NoBundle,
     /// The monitor may not read it.
     NotPermitted,
-    /// The runtime does not know the container any more.
+    /// What it is about is not there any more: the runtime's container, or the executed file.
     Gone,
     /// The runtime's API did not answer in time.
     NoAnswer,
@@ -74,6 +77,14 @@ pub enum Reason {
     TooMany,
     /// No answer of a name server was seen that tells it to this container.
     NotLearned,
+    /// The file is larger than `hash_bytes_max`.
+    TooLarge,
+    /// The file is not as it was executed, or may not be.
+    Changed,
+    /// The file is on a network or in a file system that a program serves: reading may never end.
+    Remote,
+    /// Nobody asked for it: the configuration's `hash` says when it is.
+    NotWanted,
 }
 
 impl Reason {
@@ -90,6 +101,10 @@ impl Reason {
             Self::NoAnswer => "no_answer",
             Self::TooMany => "too_many",
             Self::NotLearned => "not_learned",
+            Self::TooLarge => "too_large",
+            Self::Changed => "changed",
+            Self::Remote => "remote",
+            Self::NotWanted => "not_wanted",
         }
     }
 
@@ -106,6 +121,10 @@ impl Reason {
             Self::NoAnswer,
             Self::TooMany,
             Self::NotLearned,
+            Self::TooLarge,
+            Self::Changed,
+            Self::Remote,
+            Self::NotWanted,
         ]
         .into_iter()
         .find(|reason| reason.name() == name)

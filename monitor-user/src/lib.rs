@@ -26,6 +26,7 @@ pub mod env;
 pub mod event;
 pub mod fact;
 pub mod flood;
+pub mod hasher;
 pub mod input;
 pub mod instance;
 pub mod judge;

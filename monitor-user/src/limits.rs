@@ -63,6 +63,27 @@ pub const GONE_CONTAINERS: usize = 256;
 /// Cgroups that went and whose container is remembered, to name those that lost records.
 pub const REMOVED_CGROUPS: usize = 4_096;
 
+/// Files whose SHA-256 is known or asked for; over it the one that was executed longest ago is
+/// forgotten, counted, and read again when it is executed again.
+pub const HASHES: usize = 16_384;
+
+/// Files that wait to be read for their SHA-256; over it they are answered `too_many`, counted.
+pub const HASH_QUESTIONS: usize = 1_024;
+
+/// Bytes of the largest file that is read for its SHA-256, unless the configuration says otherwise:
+/// nearly all programs are smaller, and a second is enough for it.
+pub const HASH_BYTES_MAX: u64 = 64 << 20;
+
+/// What that may be.
+pub const HASH_BYTES_MAX_RANGE: RangeInclusive<u64> = 1..=1 << 40;
+
+/// Bytes a second that are read for SHA-256 while many programs are new: a fraction of a core, and
+/// of a disk.
+pub const HASH_BYTES_PER_SECOND: u64 = 64 << 20;
+
+/// Bytes that may be read at once after a quiet time: the largest file twice.
+pub const HASH_BURST_BYTES: u64 = 128 << 20;
+
 /// Lookups that wait for the metadata task; over it they are answered `too_many`.
 pub const LOOKUPS: usize = 4_096;
 

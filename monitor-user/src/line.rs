@@ -10,14 +10,15 @@ use crate::{
     enrich::{
         Enriched, Enricher,
         container::{ContainerFacts, Lookup},
+        hashes::{FileKey, HashAnswer, HashQuestion},
         process_table,
     },
     env::EnvKeys,
-    event::{Action, Container, Event, ProcessKey},
+    event::{Action, Event, Fact, ProcessKey, Reason},
     judge::{Judge, Verdict},
     limits::{INCOMPLETE, INCOMPLETE_NS, OWN_PIDS, PARKED, PARKED_BYTES, PARKED_NS},
     raw_event::{CgroupKey, RawBody},
-    rules::Rules,
+    rules::{self, Rules},
 };
 
 /// Where documents go.
@@ -37,6 +38,8 @@ pub enum Input<'a> {
     Cgroup(CgroupKey, &'a str),
     /// What the metadata task found.
     Facts(ContainerFacts),
+    /// What came of reading an executed file.
+    Hash(HashAnswer),
     /// A look at the clock, nanoseconds since boot: what has waited long enough is decided.
     Time(u64),
 }
@@ -88,12 +91,58 @@ pub struct LineStats {
     pub updates_expired: u64,
 }
 
+/// An event that waits for a fact.
+enum Parked {
+    /// A rule cannot be decided without it.
+    Open(Box<Event>),
+    /// No rule matches; who wants events wants it with the hash of the program.
+    Quiet(Box<Event>),
+}
+
+impl Parked {
+    fn event(&mut self) -> &mut Event {
+        match self {
+            Self::Open(event) | Self::Quiet(event) => event,
+        }
+    }
+}
+
+/// What became known.
+enum News<'a> {
+    /// The facts about a container, by the path of its cgroup.
+    Container(&'a str),
+    /// The path of a cgroup that was never told of.
+    Cgroup,
+    /// The hash of a file.
+    Hash(&'a HashAnswer),
+}
+
+impl News<'_> {
+    fn is_about(&self, event: &Event) -> bool {
+        match self {
+            Self::Container(path) => *event.container.cgroup_path == **path,
+            Self::Cgroup => event.container.is_unseen(),
+            Self::Hash(answer) => {
+                event.program_hash == Fact::Unknown(Reason::Pending)
+                    && FileKey::of(&event.process) == Ok(answer.key)
+            }
+        }
+    }
+
+    fn tell(&self, enricher: &Enricher, event: &mut Event) {
+        match self {
+            Self::Container(_) | Self::Cgroup => enricher.refresh(event),
+            Self::Hash(answer) => event.program_hash = answer.hash.clone(),
+        }
+    }
+}
+
 /// The line with its state.
 pub struct Line<O> {
     enricher: Enricher,
     judge: Judge,
-    /// Events that a rule cannot be decided for yet, since when.
-    parked: VecDeque<(u64, Box<Event>)>,
+    /// Events that wait for a fact, since when.
+    parked: VecDeque<(u64, Parked)>,
     parked_bytes: usize,
     /// Alerts that left with facts pending, since when.
     incomplete: VecDeque<(u64, Alert)>,
@@ -105,7 +154,8 @@ pub struct Line<O> {
 
 impl<O: Outlet> Line<O> {
     /// A line that ends in `outlet`. Acts of `own_pids` (the canary's children) are left out.
-    pub fn new(enricher: Enricher, rules: Arc<Rules>, own_pids: Vec<u32>, outlet: O) -> Self {
+    pub fn new(mut enricher: Enricher, rules: Arc<Rules>, own_pids: Vec<u32>, outlet: O) -> Self {
+        enricher.hashes().set_rules_ask(rules::asks_hash(&rules));
         Self {
             enricher,
             judge: Judge::new(rules),
@@ -139,6 +189,7 @@ impl<O: Outlet> Line<O> {
             Input::Record(bytes) => self.record(bytes),
             Input::Cgroup(key, path) => self.cgroup(key, path),
             Input::Facts(facts) => self.facts(facts),
+            Input::Hash(answer) => self.hash(&answer),
             Input::Time(now_ns) => self.expire(now_ns),
         }
     }
@@ -159,7 +210,7 @@ impl<O: Outlet> Line<O> {
         }
     }
 
-    fn event(&mut self, event: Box<Event>) {
+    fn event(&mut self, mut event: Box<Event>) {
         if let Some(count) = self.stats.events.0.get_mut(usize::from(event.action.kind())) {
             *count += 1;
         }
@@ -169,10 +220,26 @@ impl<O: Outlet> Line<O> {
         }
         self.expire(event.boottime_ns);
         match self.judge.judge(&event) {
+            Verdict::Quiet if self.is_wanted_whole(&event) => {
+                self.park(event.boottime_ns, Parked::Quiet(event));
+            }
             Verdict::Quiet => self.pass(event),
-            Verdict::Open => self.park(event.boottime_ns, event),
+            Verdict::Open => {
+                if event.program_hash == Fact::Unknown(Reason::Pending) {
+                    self.enricher.hashes().ask(&mut event);
+                }
+                self.park(event.boottime_ns, Parked::Open(event));
+            }
             Verdict::Matched(matched) => self.alert(event, matched),
         }
+    }
+
+    /// Whether the start of a program is to be told of with its hash, which is asked for.
+    fn is_wanted_whole(&mut self, event: &Event) -> bool {
+        matches!(event.action, Action::Exec { .. })
+            && event.program_hash == Fact::Unknown(Reason::Pending)
+            && self.enricher.hashes().asks_always()
+            && self.outlet.wants_events()
     }
 
     /// An event that no rule matches.
@@ -182,9 +249,10 @@ impl<O: Outlet> Line<O> {
         }
     }
 
-    fn alert(&mut self, event: Box<Event>, matched: Vec<alert::Matched>) {
-        let (at, complete) = (event.boottime_ns, alert::is_complete(&event.container));
-        let alert = Alert { event: Arc::from(event), matched, complete };
+    fn alert(&mut self, mut event: Box<Event>, matched: Vec<alert::Matched>) {
+        self.enricher.hashes().follow_alert(&mut event);
+        let (at, complete) = (event.boottime_ns, alert::is_complete(&event));
+        let alert = Alert { event: Arc::from(event), matched, complete, changed: false };
         self.stats.alerts += 1;
         if self.outlet.wants_events() {
             self.outlet.offer(Document::Event(Arc::clone(&alert.event)));
@@ -196,16 +264,16 @@ impl<O: Outlet> Line<O> {
         self.outlet.offer(Document::Alert(alert));
     }
 
-    fn park(&mut self, now_ns: u64, event: Box<Event>) {
+    fn park(&mut self, now_ns: u64, mut parked: Parked) {
         self.stats.parked += 1;
-        let bytes = size(&event);
+        let bytes = size(parked.event());
         while self.parked.len() >= PARKED || self.parked_bytes + bytes > PARKED_BYTES {
             if !self.release_oldest() {
                 break;
             }
         }
         self.parked_bytes += bytes;
-        self.parked.push_back((now_ns, event));
+        self.parked.push_back((now_ns, parked));
     }
 
     fn await_facts(&mut self, now_ns: u64, alert: Alert) {
@@ -231,15 +299,21 @@ impl<O: Outlet> Line<O> {
 
     /// Decides the event that has waited longest; false if none waits.
     fn release_oldest(&mut self) -> bool {
-        let Some((_, event)) = self.parked.pop_front() else { return false };
-        self.parked_bytes = self.parked_bytes.saturating_sub(size(&event));
+        let Some((_, mut parked)) = self.parked.pop_front() else { return false };
+        self.parked_bytes = self.parked_bytes.saturating_sub(size(parked.event()));
         self.stats.parked_expired += 1;
-        self.settle(event);
+        match parked {
+            Parked::Quiet(event) => self.pass(event),
+            Parked::Open(event) => {
+                let verdict = self.judge.decide(&event);
+                self.settle(event, verdict);
+            }
+        }
         true
     }
 
-    fn settle(&mut self, event: Box<Event>) {
-        match self.judge.decide(&event) {
+    fn settle(&mut self, event: Box<Event>, verdict: Verdict) {
+        match verdict {
             Verdict::Quiet | Verdict::Open => self.pass(event),
             Verdict::Matched(matched) => self.alert(event, matched),
         }
@@ -247,43 +321,63 @@ impl<O: Outlet> Line<O> {
 
     fn cgroup(&mut self, key: CgroupKey, path: &str) {
         self.enricher.add_cgroup(key, path);
-        self.look_again(Container::is_unseen);
+        self.look_again(&News::Cgroup);
     }
 
     fn facts(&mut self, facts: ContainerFacts) {
         let path = facts.cgroup_path.clone();
         if self.enricher.learn(facts) {
-            self.look_again(|container| container.cgroup_path == path);
+            self.look_again(&News::Container(&path));
         }
     }
 
-    /// Gives what waits in such a container the facts that are there now. What has more to wait for
-    /// goes on waiting.
-    fn look_again(&mut self, is_meant: impl Fn(&Container) -> bool) {
+    fn hash(&mut self, answer: &HashAnswer) {
+        self.enricher.hashes().learn(answer);
+        self.look_again(&News::Hash(answer));
+    }
+
+    /// Gives what waits the facts that are there now. What has more to wait for goes on waiting.
+    fn look_again(&mut self, news: &News<'_>) {
         for _ in 0..self.parked.len() {
-            let Some((at, mut event)) = self.parked.pop_front() else { return };
-            if is_meant(&event.container) {
-                self.enricher.refresh(&mut event);
-                if alert::is_complete(&event.container) {
-                    self.parked_bytes = self.parked_bytes.saturating_sub(size(&event));
-                    self.settle(event);
-                    continue;
+            let Some((at, mut parked)) = self.parked.pop_front() else { return };
+            if news.is_about(parked.event()) {
+                news.tell(&self.enricher, parked.event());
+                let bytes = size(parked.event());
+                match self.decided(parked) {
+                    Ok((event, verdict)) => {
+                        self.parked_bytes = self.parked_bytes.saturating_sub(bytes);
+                        self.settle(event, verdict);
+                        continue;
+                    }
+                    Err(open) => parked = open,
                 }
             }
-            self.parked.push_back((at, event));
+            self.parked.push_back((at, parked));
         }
         for _ in 0..self.incomplete.len() {
             let Some((at, mut alert)) = self.incomplete.pop_front() else { return };
-            if is_meant(&alert.event.container) {
+            if news.is_about(&alert.event) {
                 let mut event = Event::clone(&alert.event);
-                self.enricher.refresh(&mut event);
+                news.tell(&self.enricher, &mut event);
                 alert.event = Arc::new(event);
-                if alert::is_complete(&alert.event.container) {
+                alert.changed |= !matches!(news, News::Hash(_));
+                if alert::is_complete(&alert.event) {
                     self.update(&alert);
                     continue;
                 }
             }
             self.incomplete.push_back((at, alert));
+        }
+    }
+
+    /// What comes of an event that waited, if it need not wait any more.
+    fn decided(&mut self, parked: Parked) -> Result<(Box<Event>, Verdict), Parked> {
+        match parked {
+            Parked::Quiet(event) => Ok((event, Verdict::Quiet)),
+            Parked::Open(event) => match self.judge.judge(&event) {
+                Verdict::Open => Err(Parked::Open(event)),
+                verdict => Ok((event, verdict)),
+            },
         }
     }
 
@@ -294,8 +388,12 @@ impl<O: Outlet> Line<O> {
             return;
         }
         self.stats.updates += 1;
+        let says = |matched: &[alert::Matched]| -> Vec<Vec<u8>> {
+            matched.iter().map(|one| one.output.clone()).collect()
+        };
+        let changed = alert.changed || says(&matched) != says(&alert.matched);
         let event = Arc::clone(&alert.event);
-        self.outlet.offer(Document::Update(Alert { event, matched, complete: true }));
+        self.outlet.offer(Document::Update(Alert { event, matched, complete: true, changed }));
     }
 
     fn is_own(&mut self, event: &Event) -> bool {
@@ -327,6 +425,7 @@ impl<O: Outlet> Line<O> {
 
     /// Changes the rules between two events.
     pub fn set_rules(&mut self, rules: Arc<Rules>) {
+        self.enricher.hashes().set_rules_ask(rules::asks_hash(&rules));
         self.judge.set_rules(rules);
     }
 
@@ -343,6 +442,11 @@ impl<O: Outlet> Line<O> {
     /// What the metadata task must be asked now.
     pub fn take_lookups(&mut self) -> Vec<Lookup> {
         self.enricher.take_lookups()
+    }
+
+    /// Which files must be read for their hash now.
+    pub fn take_hash_questions(&mut self) -> Vec<HashQuestion> {
+        self.enricher.hashes().take_questions()
     }
 
     /// The state behind the line, for the counters.

@@ -25,9 +25,10 @@ use crate::{
         planner::{Choice, Plan, Silence},
         ring::Ring,
     },
-    enrich::container::Lookup,
+    enrich::{container::Lookup, hashes::HashQuestion},
     env::EnvKeys,
     flood::FloodLimit,
+    hasher::Hasher,
     instance::Instance,
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
@@ -62,6 +63,8 @@ pub trait Consumer {
     fn take(&mut self, input: Input<'_>);
     /// Questions for the metadata task that came of it.
     fn take_lookups(&mut self) -> Vec<Lookup>;
+    /// Files that must be read for their hash.
+    fn take_hash_questions(&mut self) -> Vec<HashQuestion>;
     /// Called every `TICK` while something happens, else every second. False ends the loop.
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool;
     /// Whether something waits for time to pass.
@@ -85,6 +88,8 @@ pub struct LiveOptions {
     pub floor: bool,
     /// Where runtimes keep their containers.
     pub runtime_roots: Vec<RuntimeRoot>,
+    /// Bytes of the largest file that is read for its hash.
+    pub hash_bytes_max: u64,
     /// Environment variables that are kept.
     pub env_keys: EnvKeys,
     /// Which opens are told of.
@@ -139,7 +144,7 @@ impl Bell {
     }
 }
 
-/// The kernel side, attached, and the metadata task.
+/// The kernel side, attached, and the tasks that find out about containers and files.
 pub struct Live {
     object: Object,
     ring: Option<Ring>,
@@ -147,6 +152,7 @@ pub struct Live {
     plan: Plan,
     choice: Choice,
     metadata: Metadata,
+    hasher: Hasher,
     controller: Option<&'static str>,
     bell: Bell,
     instance: Instance,
@@ -175,10 +181,14 @@ impl Live {
         let mut plan = Plan::default();
         plan.attach(&mut object, &counters, &kinds, options.choice)?;
         plan.require_sight()?;
+        let no_thread = |source| BpfError::Open { path: "/proc/self/task".into(), source };
         let ringer = bell.clone();
         let metadata =
             Metadata::start(options.runtime_roots.clone(), controller, move || ringer.ring())
-                .map_err(|source| BpfError::Open { path: "/proc/self/task".into(), source })?;
+                .map_err(no_thread)?;
+        let ringer = bell.clone();
+        let hasher = Hasher::start(options.hash_bytes_max, move || ringer.ring());
+        let hasher = hasher.map_err(no_thread)?;
         let ring = Some(ring);
         let choice = options.choice;
         Ok(Self {
@@ -188,6 +198,7 @@ impl Live {
             plan,
             choice,
             metadata,
+            hasher,
             controller,
             bell,
             instance,
@@ -276,6 +287,19 @@ impl Live {
 
     /// Passes questions on and takes answers in.
     fn ask(&mut self, consumer: &mut impl Consumer) {
+        // Files first: a program that ends at once takes them with it.
+        for question in consumer.take_hash_questions() {
+            if let Some(answer) = self.hasher.ask(question) {
+                consumer.take(Input::Hash(answer));
+            }
+        }
+        while let Some(answer) = self.hasher.answer() {
+            consumer.take(Input::Hash(answer));
+        }
+        self.ask_metadata(consumer);
+    }
+
+    fn ask_metadata(&mut self, consumer: &mut impl Consumer) {
         for lookup in consumer.take_lookups() {
             if let Some(facts) = self.metadata.ask(lookup) {
                 consumer.take(Input::Facts(facts));
@@ -368,6 +392,12 @@ impl Live {
     #[must_use]
     pub fn lookups_refused(&self) -> u64 {
         self.metadata.refused()
+    }
+
+    /// Files that found no room among those that are to be read.
+    #[must_use]
+    pub fn hashes_refused(&self) -> u64 {
+        self.hasher.refused()
     }
 
     /// Whether the rules are to be read again; asks once.

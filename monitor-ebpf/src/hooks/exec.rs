@@ -106,7 +106,8 @@ fn describe_file(body: &mut Image, executed: Kptr) {
 fn time(inode: Kptr, seconds: Member, nanoseconds: Member) -> i64 {
     let seconds: i64 = member::<true, _>(inode, seconds);
     let nanoseconds: u32 = member::<true, _>(inode, nanoseconds);
-    seconds * 1_000_000_000 + i64::from(nanoseconds)
+    // Since Linux 6.13 the highest bit of a change time says whether somebody asked for it.
+    seconds * 1_000_000_000 + i64::from(nanoseconds & 0x7fff_ffff)
 }
 
 #[inline(always)]

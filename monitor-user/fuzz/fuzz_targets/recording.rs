@@ -9,7 +9,7 @@ use std::{
 use libfuzzer_sys::fuzz_target;
 use runmon::{
     document::{Document, Schema, Sender},
-    enrich::Enricher,
+    enrich::{Enricher, hashes::HashMode},
     env::EnvKeys,
     line::{Line, Outlet},
     rules::{Rules, embedded, load},
@@ -45,11 +45,12 @@ fuzz_target!(|bytes: &[u8]| {
         instance: String::new(),
     };
     let env_keys = EnvKeys::new(&preamble.env_keys);
-    let enricher = Enricher::new(64 << 10, preamble.clock_offset_ns, env_keys);
+    let mut enricher = Enricher::new(64 << 10, preamble.clock_offset_ns, env_keys);
+    enricher.hashes().set_mode(HashMode::Always);
     let mut line = Line::new(enricher, Arc::clone(&RULES), Vec::new(), Writer(sender));
     while let Ok(Some(input)) = reader.next() {
         line.take(input);
-        drop(line.take_lookups());
+        drop((line.take_lookups(), line.take_hash_questions()));
     }
     line.finish();
 });

@@ -78,6 +78,7 @@ fn live_options(
         kernel_log: args.kernel_log,
         floor: args.bare_floor,
         runtime_roots: config.runtime_roots.clone(),
+        hash_bytes_max: config.hash_bytes_max,
         env_keys,
         filter: PathFilter::default(),
     }

@@ -11,7 +11,11 @@ use crate::{
     config::Config,
     daemon::hooks,
     document::heartbeat::Heartbeat,
-    enrich::{Enricher, container::Lookup},
+    enrich::{
+        Enricher,
+        container::Lookup,
+        hashes::{HashMode, HashQuestion},
+    },
     env::EnvKeys,
     instance::Instance,
     limits::RECORDED_NAMES,
@@ -42,7 +46,12 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
         Live::start(&live_options(&config, &args.live, kinds, env_keys.clone()), instance, bell)
             .map_err(super::run::explain)?;
     let preamble = preamble(&config, name, &live);
-    let enricher = Enricher::new(config.process_table_bytes, preamble.clock_offset_ns, env_keys);
+    let (table, offset) = (config.process_table_bytes, preamble.clock_offset_ns);
+    let mut enricher = Enricher::new(table, offset, env_keys);
+    if config.hash != HashMode::Off {
+        // Which rules a replay will have is not known.
+        enricher.hashes().set_mode(HashMode::Always);
+    }
     let mut recorder = Recorder {
         writer: Writer::create(&args.output, &preamble, args.limit).map_err(explain_recording)?,
         enricher,
@@ -88,6 +97,7 @@ fn preamble(config: &Config, name: &str, live: &Live) -> Preamble {
     let sender = sender(name);
     let kernel = kernel.trim().to_owned();
     let mut preamble = Preamble::new(&sender, kernel, clock_offset_ns(), hooks, env_keys);
+    config.hash.name().clone_into(&mut preamble.hash);
     preamble.process_table_bytes = config.process_table_bytes as u64;
     preamble.canary_pids.clone_from(&live.plan().canary_pids);
     preamble.own_until_ns = boottime_ns();
@@ -144,6 +154,7 @@ impl Consumer for Recorder {
             Input::Facts(facts) => {
                 self.enricher.learn(facts);
             }
+            Input::Hash(answer) => self.enricher.hashes().learn(&answer),
             // Nothing waits here.
             Input::Time(_) => {}
         }
@@ -151,6 +162,10 @@ impl Consumer for Recorder {
 
     fn take_lookups(&mut self) -> Vec<Lookup> {
         self.enricher.take_lookups()
+    }
+
+    fn take_hash_questions(&mut self) -> Vec<HashQuestion> {
+        self.enricher.hashes().take_questions()
     }
 
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool {

@@ -7,7 +7,7 @@ use crate::{
     cli::ReplayArgs,
     config::Format,
     document::{Document, Schema, Sender},
-    enrich::Enricher,
+    enrich::{Enricher, hashes::HashMode},
     env::EnvKeys,
     limits,
     line::{Line, LineStats, Outlet},
@@ -40,8 +40,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
             // What was read before it is good.
             Err(error) => break Some(error),
         }
-        // Containers were asked about when this was recorded; the answers are in it.
-        drop(line.take_lookups());
+        // What is asked here was asked when this was recorded; the answers are in it.
+        drop((line.take_lookups(), line.take_hash_questions()));
         if let Some(error) = line.outlet().failed.take() {
             return closed(error);
         }
@@ -75,7 +75,9 @@ pub(super) fn line_of<O: Outlet>(preamble: &Preamble, rules: Arc<Rules>, outlet:
     if !preamble.users.is_empty() {
         names::set_of_host(Names::of_pairs(&preamble.users, &preamble.groups));
     }
-    let enricher = Enricher::new(table, preamble.clock_offset_ns, EnvKeys::new(&preamble.env_keys));
+    let env_keys = EnvKeys::new(&preamble.env_keys);
+    let mut enricher = Enricher::new(table, preamble.clock_offset_ns, env_keys);
+    enricher.hashes().set_mode(HashMode::from_name(&preamble.hash).unwrap_or_default());
     let mut line = Line::new(enricher, rules, preamble.canary_pids.clone(), outlet);
     line.own_until(preamble.own_until_ns);
     line

@@ -56,7 +56,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     options.flood = config.flood;
     options.filter = path_filter(&rules, filters);
     let mut live = Live::start(&options, instance, bell.clone()).map_err(explain)?;
-    let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
+    let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
+    enricher.hashes().set_mode(config.hash);
     let canary = live.plan().canary_pids.clone();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
     let mut line = Line::new(enricher, Arc::clone(&rules), canary, fanout);

@@ -56,7 +56,8 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let mut live = Live::start(&options, instance, bell).map_err(super::run::explain)?;
     let outlet =
         Filtered { filter, kinds, alerts: args.alerts, fanout: fanout(args, name)?, shown: 0 };
-    let enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
+    let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
+    enricher.hashes().set_mode(config.hash);
     let mut line = Line::new(enricher, rules, live.plan().canary_pids.clone(), outlet);
     line.own_until(boottime_ns());
     let mut daemon = Daemon::new(line, 0, u64::MAX / 2, super::run::end(args.live.duration));

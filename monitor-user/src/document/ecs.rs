@@ -162,6 +162,7 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
             "name": lossless(comm_bytes(&event.comm)),
         }),
     );
+    of_hash(&mut document, event, form);
     set(&mut document, &["process", "session_leader"], json!({ "pid": event.session_id }));
     if let Some(uid) = event.credentials.loginuid {
         set(&mut document, &["user", "audit"], json!({ "id": uid.to_string() }));
@@ -204,6 +205,19 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
         Action::DnsAnswer(act) => network::dns(&mut document, act, "answer", "ingress"),
     }
     document
+}
+
+/// The hash of the program, or why it is not known where somebody wanted it.
+fn of_hash(document: &mut Value, event: &Event, form: &str) {
+    match &event.program_hash {
+        Fact::Known(hash, _) => set(document, &["process", "hash", "sha256"], json!(**hash)),
+        Fact::Unknown(Reason::NotWanted | Reason::NotApplicable) => {}
+        // Of an event that no rule hangs on it is pending for ever.
+        Fact::Unknown(Reason::Pending) if form == "event" => {}
+        Fact::Unknown(reason) => {
+            set(document, &["process", "hash", "unknown_because"], json!(reason.name()));
+        }
+    }
 }
 
 fn host(sender: &Sender) -> Value {

@@ -11,6 +11,7 @@ use crate::{alert::Alert, document::text::rfc3339};
 pub fn write(document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
     let values = match document {
         Document::Event(_) => Vec::new(),
+        Document::Update(alert) if !alert.changed => Vec::new(),
         Document::Alert(alert) | Document::Update(alert) => alerts(alert, sender),
         Document::Heartbeat(heartbeat) => vec![of_heartbeat(heartbeat, sender)],
         Document::Finding(finding) => vec![of_finding(finding, sender)],

@@ -66,6 +66,20 @@ pub enum Schema {
 }
 
 impl Schema {
+    /// Whether this schema has a form for a document at all.
+    #[must_use]
+    pub fn has_form(self, document: &Document) -> bool {
+        match document {
+            Document::Event(_) => self != Self::Falco,
+            Document::Update(alert) => match self {
+                Self::Ecs => true,
+                Self::Falco => alert.changed,
+                Self::Text { .. } => false,
+            },
+            Document::Alert(_) | Document::Heartbeat(_) | Document::Finding(_) => true,
+        }
+    }
+
     /// Writes a document as one or more lines, each without its line end. None for a document
     /// that this schema has no form for.
     #[must_use]

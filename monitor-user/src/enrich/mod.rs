@@ -4,6 +4,7 @@
 mod acts;
 pub mod cgroup_path;
 pub mod container;
+pub mod hashes;
 pub mod names;
 pub mod process_table;
 mod sockets;
@@ -15,12 +16,13 @@ use std::sync::Arc;
 use crate::{
     env::EnvKeys,
     event::{
-        Action, Address, Container, Event, FileAct, Knowledge, Process, ProcessKey, SocketAct,
-        base_name,
+        Action, Address, Container, Event, Fact, FileAct, Knowledge, Process, ProcessKey, Reason,
+        SocketAct, base_name,
     },
     raw_event::{CgroupKey, RawBody, RawEvent, RawFileOpen, RawImage, Task},
 };
 use container::{ContainerFacts, ContainerIndex, Lookup, Registry};
+use hashes::Hashes;
 use names::Names;
 use process_table::{Entry, ProcessTable, unknown_process};
 
@@ -40,6 +42,7 @@ pub struct Enricher {
     processes: ProcessTable,
     containers: Registry,
     names: Names,
+    hashes: Hashes,
     /// Wall clock minus boot clock, nanoseconds.
     clock_offset_ns: i64,
     env_keys: EnvKeys,
@@ -55,6 +58,7 @@ impl Enricher {
             processes: ProcessTable::new(budget_bytes),
             containers: Registry::default(),
             names: Names::default(),
+            hashes: Hashes::default(),
             clock_offset_ns,
             env_keys,
             lookups: Vec::new(),
@@ -118,6 +122,7 @@ impl Enricher {
         };
         let mut event = self.event(&raw, action);
         self.follow_names(&mut event, &raw.body);
+        self.hashes.follow(&mut event);
         Enriched::Event(Box::new(event))
     }
 
@@ -140,6 +145,17 @@ impl Enricher {
     /// What the metadata task must be asked now.
     pub fn take_lookups(&mut self) -> Vec<Lookup> {
         std::mem::take(&mut self.lookups)
+    }
+
+    /// The hashes of executed files.
+    pub fn hashes(&mut self) -> &mut Hashes {
+        &mut self.hashes
+    }
+
+    /// State of the hashes, for the counters.
+    #[must_use]
+    pub fn hash_stats(&self) -> hashes::HashStats {
+        self.hashes.stats()
     }
 
     /// Gives an event that waited the facts that are known by now.
@@ -214,6 +230,7 @@ impl Enricher {
             namespaces: task.namespaces,
             session_id: process.session_id,
             process,
+            program_hash: Fact::Unknown(Reason::NotWanted),
             ancestors,
             container: Arc::clone(self.containers.get(container)),
             action,

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    enrich::hashes::HashMode,
     event::{Container, Fact, FactSource, Reason},
     limits::PROCESS_TABLE_BYTES,
     records::{self, Record, Who},
@@ -306,4 +307,164 @@ proptest! {
         let alerts = bench.shown().iter().filter(|text| text.starts_with("alert")).count();
         prop_assert_eq!(alerts as u64, stats.alerts);
     }
+}
+
+/// Hangs on the hash of the program, of shells alone.
+const HASH: &str = "
+- rule: Hash
+  desc: d
+  condition: evt.type = execve and proc.name = sh and proc.exe_sha256 in (good, bad)
+  output: hash %proc.exe_sha256
+  priority: notice
+";
+
+impl Bench {
+    fn hashing(text: &str, mode: HashMode, events: bool) -> Self {
+        let mut bench = Self::with(text, Vec::new(), events);
+        bench.line.enricher.hashes().set_mode(mode);
+        bench.facts(Fact::Unknown(Reason::NotInBundle));
+        bench
+    }
+
+    /// The answer to each question that there is.
+    fn answer(&mut self, hash: Fact<Arc<str>>) -> usize {
+        let questions = self.line.take_hash_questions();
+        for question in &questions {
+            let answer = HashAnswer { key: question.key, hash: hash.clone() };
+            self.line.take(Input::Hash(answer));
+        }
+        questions.len()
+    }
+
+    fn updates_that_say_more(&self) -> Vec<bool> {
+        let changed = |document: &Document| match document {
+            Document::Update(alert) => Some(alert.changed),
+            _ => None,
+        };
+        self.line.outlet.documents.iter().filter_map(changed).collect()
+    }
+
+    fn outputs(&self) -> Vec<String> {
+        let output = |document: &Document| match document {
+            Document::Alert(alert) | Document::Update(alert) => {
+                Some(String::from_utf8_lossy(&alert.leader()?.output).into_owned())
+            }
+            _ => None,
+        };
+        self.line.outlet.documents.iter().filter_map(output).collect()
+    }
+}
+
+fn is(hash: &str) -> Fact<Arc<str>> {
+    Fact::Known(hash.into(), FactSource::File)
+}
+
+#[test]
+fn a_rule_waits_for_the_hash_that_it_hangs_on() {
+    let mut bench = Bench::hashing(HASH, HashMode::Rules, false);
+    bench.take(records::exec(Who::new(8), "/bin/true", b"true\0"));
+    // Nothing hangs on it.
+    assert_eq!(bench.answer(is("bad")), 0);
+    bench.shell(1);
+    assert!(bench.line.is_waiting());
+    assert_eq!(bench.answer(is("bad")), 1);
+    assert_eq!(bench.shown(), ["alert 2 Hash complete"]);
+    assert_eq!(bench.outputs(), ["hash bad"]);
+    // The same file again is known.
+    bench.shell(2);
+    assert_eq!(bench.shown().len(), 2);
+    assert_eq!((bench.answer(is("bad")), bench.line.stats().parked), (0, 1));
+}
+
+#[test]
+fn a_hash_that_does_not_come_decides_nothing() {
+    let mut bench = Bench::hashing(HASH, HashMode::Rules, false);
+    bench.shell(0);
+    assert_eq!(bench.answer(Fact::Unknown(Reason::Gone)), 1);
+    assert!(!bench.line.is_waiting());
+    bench.shell(1);
+    bench.line.take(Input::Time(records::START_NS + 1 + PARKED_NS));
+    assert_eq!((bench.shown(), bench.line.stats().parked_expired), (vec![], 1));
+    // Too late for the rule, in time for the next one.
+    assert_eq!(bench.answer(is("good")), 1);
+    bench.shell(2 + PARKED_NS);
+    assert_eq!(bench.shown(), ["alert 3 Hash complete"]);
+}
+
+#[test]
+fn without_hashes_a_rule_about_them_matches_nothing_and_waits_for_nothing() {
+    let mut bench = Bench::hashing(HASH, HashMode::Off, false);
+    bench.shell(0);
+    assert!(!bench.line.is_waiting());
+    assert_eq!((bench.shown(), bench.answer(is("bad"))), (vec![], 0));
+}
+
+#[test]
+fn an_alert_about_a_start_is_followed_by_the_hash() {
+    let mut bench = Bench::hashing(SHELL, HashMode::Rules, false);
+    bench.shell(0);
+    assert_eq!(bench.shown(), ["alert 1 Shell pending"]);
+    assert_eq!(bench.answer(is("bad")), 1);
+    bench.shell(1);
+    assert_eq!(
+        bench.shown(),
+        ["alert 1 Shell pending", "update 1 Shell complete", "alert 2 Shell complete"]
+    );
+    let hashes = |document: &Document| match document {
+        Document::Alert(alert) | Document::Update(alert) => alert.event.program_hash.clone(),
+        _ => Fact::Unknown(Reason::Gone),
+    };
+    let hashes: Vec<_> = bench.line.outlet.documents.iter().map(hashes).collect();
+    assert_eq!(hashes, [Fact::Unknown(Reason::Pending), is("bad"), is("bad")]);
+    assert_eq!(bench.updates_that_say_more(), [false]);
+    assert!(!bench.line.is_waiting());
+}
+
+#[test]
+fn a_hash_and_a_container_may_come_in_any_order() {
+    for hash_first in [true, false] {
+        let text = HASH.replace("good, bad", "bad") + IMAGE;
+        let mut bench = Bench::with(&text, Vec::new(), false);
+        bench.line.enricher.hashes().set_mode(HashMode::Rules);
+        bench.shell(0);
+        let mut learn = |hash: bool| {
+            if hash { assert_eq!(bench.answer(is("bad")), 1) } else { bench.learn("shop") }
+        };
+        learn(hash_first);
+        learn(!hash_first);
+        assert_eq!(bench.shown(), ["alert 1 Hash+Image complete"], "{hash_first}");
+        assert!(!bench.line.is_waiting());
+    }
+}
+
+#[test]
+fn who_wants_events_gets_starts_with_their_hash_if_that_is_always_taken() {
+    let mut bench = Bench::hashing("", HashMode::Always, true);
+    bench.shell(0);
+    bench.take(records::exit(Who::new(9), 0).after_ns(1));
+    assert_eq!(bench.shown(), ["event 2"]);
+    assert_eq!(bench.answer(is("bad")), 1);
+    assert_eq!(bench.shown(), ["event 2", "event 1"]);
+    bench.shell(2);
+    let last = bench.line.outlet.documents.last();
+    assert!(matches!(last, Some(Document::Event(event)) if event.program_hash == is("bad")));
+    let mut bench = Bench::hashing("", HashMode::Rules, true);
+    bench.shell(0);
+    assert_eq!((bench.shown(), bench.answer(is("bad"))), (vec!["event 1".to_owned()], 0));
+}
+
+#[test]
+fn an_update_says_more_if_a_text_has_the_hash_or_the_container_is_known() {
+    let text = SHELL.replace("shell in", "hash %proc.exe_sha256 in");
+    let mut bench = Bench::hashing(&text, HashMode::Rules, false);
+    bench.shell(0);
+    assert_eq!(bench.answer(is("bad")), 1);
+    assert!(bench.outputs().last().is_some_and(|output| output.starts_with("hash bad in")));
+    assert_eq!(bench.updates_that_say_more(), [true]);
+    let mut bench = Bench::with(SHELL, Vec::new(), false);
+    bench.line.enricher.hashes().set_mode(HashMode::Rules);
+    bench.shell(0);
+    bench.learn("shop");
+    assert_eq!(bench.answer(is("bad")), 1);
+    assert_eq!((bench.shown().len(), bench.updates_that_say_more()), (2, vec![true]));
 }

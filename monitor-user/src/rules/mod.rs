@@ -33,6 +33,13 @@ pub fn env_keys(rules: &Rules) -> Vec<String> {
     enabled.flat_map(|rule| rule.keys_of("proc.env")).collect()
 }
 
+/// Whether an enabled rule names the SHA-256 of the executed file.
+#[must_use]
+pub fn asks_hash(rules: &Rules) -> bool {
+    let mut enabled = rules.rules().iter().filter(|rule| rule.enabled);
+    enabled.any(|rule| rule.fields().contains(fields::program::HASH))
+}
+
 /// The kinds of event that have to be seen for enabled rules: those that they can match, and those
 /// that tell what they ask of them.
 #[must_use]

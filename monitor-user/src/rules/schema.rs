@@ -134,6 +134,9 @@ pub(super) const PUT_TOGETHER: &[&str] = &[
 pub fn why_costly(name: &str) -> Option<&'static str> {
     let field = SCHEMA.fields.iter().find(|field| field.name == name)?;
     match field.get {
+        _ if name == fields::program::HASH => {
+            Some("comes late: the file is read after the start, and what hangs on it waits")
+        }
         Get::Any(_) | Get::Set(_) => Some("may have several values, all of which are looked at"),
         Get::One(_) if PUT_TOGETHER.contains(&field.name) => Some("is put together for each event"),
         Get::One(_) => None,

@@ -50,7 +50,7 @@ pub static PROFILE: Profile = Profile {
 
 type Fields<const N: usize> = [(&'static str, Source); N];
 
-const HASHES: Source = Source::Nowhere("hashes of programs are not taken");
+const HASHES: Source = Source::Nowhere("of the hashes of programs only `sha256` is taken");
 const WINDOWS: Source = Source::Nowhere("programs on Linux have no such thing");
 
 /// Who acts. The command line is that of all arguments, the first as the caller chose it.
@@ -68,7 +68,7 @@ const PROCESS: Fields<27> = [
     ("Hashes", HASHES),
     ("md5", HASHES),
     ("sha1", HASHES),
-    ("sha256", HASHES),
+    ("sha256", Source::Field("proc.exe_sha256")),
     ("Imphash", WINDOWS),
     ("OriginalFileName", WINDOWS),
     ("FileVersion", WINDOWS),

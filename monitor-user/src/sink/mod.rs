@@ -246,6 +246,7 @@ impl Outgoing {
 impl SinkOptions {
     fn wants(&self, document: &Document) -> bool {
         match document {
+            document if !self.schema.has_form(document) => false,
             Document::Event(_) => self.events,
             Document::Heartbeat(_) => self.heartbeats,
             Document::Finding(finding) => finding.priority <= self.minimum,

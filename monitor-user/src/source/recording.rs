@@ -11,6 +11,7 @@
 //! | 2 | facts about a container: MessagePack of a map |
 //! | 3 | a look at the clock: nanoseconds since boot, 64 bits, big-endian |
 //! | 4 | records that the kernel lost so far: 64 bits, big-endian |
+//! | 5 | what came of reading an executed file for its hash: MessagePack of a map |
 
 mod facts;
 mod preamble;
@@ -24,7 +25,7 @@ use std::{
 
 use serde::Deserialize;
 
-use facts::RawFacts;
+use facts::{RawFacts, RawHash};
 pub use preamble::Preamble;
 use preamble::{FORMAT, endianness};
 
@@ -47,6 +48,7 @@ const CGROUP: u8 = 1;
 const FACTS: u8 = 2;
 const TIME: u8 = 3;
 const LOST: u8 = 4;
+const HASH: u8 = 5;
 
 /// Why a recording cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -168,6 +170,9 @@ impl Writer {
             }
             Input::Facts(facts) => {
                 self.packed(FACTS, rmp_serde::to_vec_named(&RawFacts::from(facts)))
+            }
+            Input::Hash(answer) => {
+                self.packed(HASH, rmp_serde::to_vec_named(&RawHash::from(answer)))
             }
             Input::Time(now_ns) => self.entry(TIME, &now_ns.to_be_bytes()),
         }
@@ -370,6 +375,9 @@ impl<R: Read> Reader<R> {
             FACTS => rmp_serde::from_slice::<RawFacts>(&self.buffer)
                 .map_err(|error| self.damaged(start, &error.to_string()))
                 .map(|facts| Input::Facts(facts.into())),
+            HASH => rmp_serde::from_slice::<RawHash>(&self.buffer)
+                .map_err(|error| self.damaged(start, &error.to_string()))
+                .map(|answer| Input::Hash(answer.into())),
             TIME => {
                 let now_ns = number(&self.buffer).ok_or_else(|| self.damaged(start, "short"))?;
                 Ok(Input::Time(now_ns))

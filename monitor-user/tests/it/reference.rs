@@ -101,7 +101,8 @@ fn every_counter_is_described() {
     let mut heartbeat = Heartbeat::default();
     daemon::kernel_counters(&mut heartbeat, &Reading::default());
     heartbeat.kernel.push(("recursion_misses", 0));
-    heartbeat.tables = daemon::tables(&Enricher::new(0, 0, EnvKeys::default()), (0, 0), 0);
+    let enricher = Enricher::new(0, 0, EnvKeys::default());
+    heartbeat.tables = daemon::tables(&enricher, (0, 0), daemon::Refused::default());
     heartbeat.sinks = vec![SinkCounters::default()];
     let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };
     heartbeat.rule_states = vec![RuleState { tally, ..RuleState::default() }];

@@ -16,6 +16,7 @@ mod files;
 mod filter;
 mod flood;
 mod harness;
+mod hashes;
 mod lifecycle;
 mod network;
 mod processes;
@@ -83,6 +84,7 @@ pub const CASES: &[&[Case]] = &[
     acts::CASES,
     containers::CASES,
     deployment::CASES,
+    hashes::CASES,
     evasion::CASES,
     backends::CASES,
     lifecycle::CASES,

@@ -2,11 +2,14 @@
 
 use monitor_rules::{Field, Type, Value};
 
-use super::{is_lower_layer, number, one, process::of};
+use super::{is_lower_layer, number, one, process::of, unknown};
 use crate::{
-    event::{Event, FileFacts, Process},
+    event::{Event, Fact, FileFacts, Process},
     rules::kinds::ALL,
 };
+
+/// The field of a fact that is found out late.
+pub(in crate::rules) const HASH: &str = "proc.exe_sha256";
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one(
@@ -37,6 +40,17 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         "The program has no name any more, and is no memfd; not a field of Falco's.",
         |event, _| {
             on_program(event, |process, file| Value::Bool(file.links == 0 && !is_memfd(process)))
+        },
+    ),
+    one(
+        HASH,
+        Type::Str,
+        ALL,
+        "SHA-256 of the program's file, in lower-case hexadecimal digits; not a field of Falco's. \
+         The file is read after the start: what hangs on it waits for up to half a second.",
+        |event, _| match &event.program_hash {
+            Fact::Known(hash, _) => Value::str(hash.as_bytes()),
+            Fact::Unknown(reason) => unknown(*reason),
         },
     ),
     one("proc.exe_ino", Type::Int, ALL, "Inode number of the program.", |event, _| {

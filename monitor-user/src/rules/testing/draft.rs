@@ -304,6 +304,7 @@ fn event(action: Action) -> Event {
         namespaces: Namespaces { mount: 1, pid: 1, network: 1, user: 1 },
         session_id: PID,
         process: Arc::new(process(PID)),
+        program_hash: Fact::Unknown(Reason::NotWanted),
         ancestors: Arc::new([]),
         container: Arc::new(Container::host()),
         action,

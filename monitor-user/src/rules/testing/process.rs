@@ -8,7 +8,7 @@ use super::{
     value,
 };
 use crate::{
-    event::{Knowledge, Stdio},
+    event::{Fact, FactSource, Knowledge, Stdio},
     rules::fields::process::{CAPABILITIES, stdio_name},
 };
 
@@ -31,6 +31,12 @@ pub(super) fn set(draft: &mut Draft, (name, arg): (&str, Option<&str>), value: &
         Some("ppid") => {
             Some(value::number(value).map(|pid| draft.ancestor(1).process.key.pid = pid))
         }
+        Some("exe_sha256") => Some(value::fact(value).map(|fact| {
+            draft.event.program_hash = match fact {
+                Fact::Known(hash, _) => Fact::Known(hash.into(), FactSource::File),
+                Fact::Unknown(reason) => Fact::Unknown(reason),
+            };
+        })),
         Some("duration") => Some(value::number(value).and_then(|age| draft.set_age(age))),
         Some("sid") => Some(assign(&mut draft.event.session_id, value, value::number)),
         Some(part) => set_own(&mut draft.process, part, value),

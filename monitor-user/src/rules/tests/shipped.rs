@@ -125,3 +125,22 @@ fn the_other_examples_load() {
         assert_eq!(found, Vec::<String>::new(), "example {at}");
     }
 }
+
+/// The example of a list of hashes fires on what is in the list.
+#[test]
+fn the_example_of_hashes_passes_its_tests() {
+    let readme = include_str!("../../../../rules/README.md");
+    let example = readme.split("```yaml").nth(9).unwrap().split("```").next().unwrap();
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let read = |_: &str, path: &str| match path {
+        "indicators/sha256.txt" => Ok(format!("# of an empty file\n{empty}\n")),
+        other => Err(other.to_owned()),
+    };
+    let file = RuleFile { name: "hashes.yaml", bytes: example.as_bytes() };
+    let loaded = crate::rules::load_with(&[file], &read);
+    let found: Vec<String> = loaded.diagnostics.iter().map(|d| d.one_line()).collect();
+    assert_eq!(found, Vec::<String>::new());
+    let reports = testing::run_tests(&loaded.rules);
+    assert_eq!(reports.len(), 2);
+    assert!(reports.iter().all(testing::TestReport::passed), "{reports:#?}");
+}

@@ -1,9 +1,12 @@
-//! Facts about a container as a recording holds them.
+//! Facts about a container, and about an executed file, as a recording holds them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    enrich::container::ContainerFacts,
+    enrich::{
+        container::ContainerFacts,
+        hashes::{FileKey, HashAnswer},
+    },
     event::{Container, Fact, FactSource, Reason},
 };
 
@@ -81,5 +84,41 @@ impl From<RawFacts> for ContainerFacts {
             pod_uid: fact("pod_uid"),
         });
         Self { cgroup_path: raw.cgroup_path.as_str().into(), container }
+    }
+}
+
+/// The hash of a file as it is written down.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RawHash {
+    major: u32,
+    minor: u32,
+    inode: u64,
+    ctime_ns: i64,
+    size: u64,
+    sha256: Option<String>,
+    /// Why there is none.
+    unknown_because: Option<String>,
+}
+
+impl From<&HashAnswer> for RawHash {
+    fn from(answer: &HashAnswer) -> Self {
+        let FileKey { major, minor, inode, ctime_ns, size } = answer.key;
+        let (sha256, unknown_because) = match &answer.hash {
+            Fact::Known(hash, _) => (Some(bounded(hash)), None),
+            Fact::Unknown(reason) => (None, Some(reason.name().to_owned())),
+        };
+        Self { major, minor, inode, ctime_ns, size, sha256, unknown_because }
+    }
+}
+
+impl From<RawHash> for HashAnswer {
+    fn from(raw: RawHash) -> Self {
+        let RawHash { major, minor, inode, ctime_ns, size, .. } = raw;
+        let reason = raw.unknown_because.as_deref().and_then(Reason::from_name);
+        let hash = match raw.sha256 {
+            Some(hash) => Fact::Known(hash.into(), FactSource::File),
+            None => Fact::Unknown(reason.unwrap_or(Reason::Gone)),
+        };
+        Self { key: FileKey { major, minor, inode, ctime_ns, size }, hash }
     }
 }

@@ -33,6 +33,9 @@ pub struct Preamble {
     /// Budget of the process table, bytes; 0 is the default one.
     #[serde(default)]
     pub process_table_bytes: u64,
+    /// When hashes of executed files are asked for; a recording without it holds none.
+    #[serde(default)]
+    pub hash: String,
     /// Pids of the monitor's canary, whose acts are left out.
     #[serde(default)]
     pub canary_pids: Vec<u32>,
@@ -70,6 +73,7 @@ impl Preamble {
             hooks,
             env_keys,
             process_table_bytes: 0,
+            hash: String::new(),
             canary_pids: Vec::new(),
             own_until_ns: 0,
             users: Vec::new(),

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     document::Sender,
     enrich::container::ContainerFacts,
+    enrich::hashes::{FileKey, HashAnswer},
     event::{Container, Fact, FactSource, Reason},
     records::{self, ProgramStart, Who, every_kind, folder::Folder},
 };
@@ -58,6 +59,12 @@ fn write(place: &Place, limit: u64) -> (Vec<String>, Writer) {
     put(Input::Cgroup(CgroupKey { hierarchy: 4, id: u64::MAX }, "/default/n1"));
     put(Input::Facts(facts()));
     put(Input::Facts(ContainerFacts { cgroup_path: "/a/b".into(), container: None }));
+    for hash in
+        [Fact::Known("ab".repeat(32).into(), FactSource::File), Fact::Unknown(Reason::TooLarge)]
+    {
+        let key = FileKey { major: 8, minor: 1, inode: u64::MAX, ctime_ns: -1, size: 1 << 40 };
+        put(Input::Hash(HashAnswer { key, hash }));
+    }
     put(Input::Record(b""));
     put(Input::Record(b"not a record"));
     for who in 1..4 {
