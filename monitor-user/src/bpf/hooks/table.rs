@@ -21,6 +21,14 @@ const REGULAR: &str = "mknod of a regular file";
 const WHICH_MOUNT: &str = "by which of several mounts of one file system the file was reached";
 const DEVICE: &str = "/dev/userfaultfd, but for its being opened";
 
+const OLDER_FILES: &str = "what is written through a descriptor from before the monitor";
+const OLDER: &str = "connections from before the monitor, and what is sent over a connection";
+const PIPED: &str = "what an interpreter reads as its script from its standard input";
+const OTHER_DATAGRAMS: &str = "datagrams on AF_UNIX, packet and netlink sockets";
+const NETLINK: &str = "netlink sockets";
+const POLLED: &str = "whose act it is, where Linux before 5.12 polls the io_uring (SQPOLL): it is told \
+                      of as one of the kernel's own thread";
+
 const BY_CALL: &[Program] = &[Program::SysExit, Program::SysExitCall];
 
 const fn tracepoint(programs: &'static [Program]) -> Candidate {
@@ -57,13 +65,14 @@ const OPEN: &[Candidate] = &[
             "links in the name of a refused open are not resolved",
             "an open that the file itself refuses (a FIFO without reader, a device without driver) \
              is told of twice: as done, then as failed",
+            OLDER_FILES,
         ],
     },
     Candidate {
         backend: Backend::Kprobe,
         programs: &[Program::FileOpenProbe],
         optional: &[],
-        blind: &["opens that are refused", "whether the file itself refuses the open"],
+        blind: &["opens that are refused", "whether the file itself refuses the open", OLDER_FILES],
     },
     Candidate {
         backend: Backend::Fallback,
@@ -82,13 +91,22 @@ const OPEN: &[Candidate] = &[
              of by its name, read from user memory afterwards; one that it replaces by a file that \
              is open for writing, as the replacement",
             "opens that a kernel service makes for a process (mq_open)",
+            OLDER_FILES,
         ],
     },
 ];
 
 /// Every kind of record that has hooks. (`task` records come from the walk at start.)
 pub const HOOKS: &[Hook] = &[
-    Hook { kind: RecordKind::Exec, candidates: &[tracepoint(&[Program::ProcessExec])] },
+    Hook {
+        kind: RecordKind::Exec,
+        candidates: &[Candidate {
+            backend: Backend::Tracepoint,
+            programs: &[Program::ProcessExec],
+            optional: &[],
+            blind: &[PIPED],
+        }],
+    },
     Hook { kind: RecordKind::Fork, candidates: &[tracepoint(&[Program::ProcessFork])] },
     Hook { kind: RecordKind::Exit, candidates: &[tracepoint(&[Program::ProcessExit])] },
     Hook { kind: RecordKind::CgroupMkdir, candidates: &[tracepoint(&[Program::CgroupMkdir])] },
@@ -100,13 +118,13 @@ pub const HOOKS: &[Hook] = &[
                 backend: Backend::Fentry,
                 programs: &[Program::SocketConnect],
                 optional: &[(Program::SockState, FAILED)],
-                blind: &[FAMILIES, NO_ROUTE],
+                blind: &[FAMILIES, NO_ROUTE, OLDER, POLLED],
             },
             Candidate {
                 backend: Backend::Kprobe,
                 programs: &[Program::SocketConnectProbe],
                 optional: &[(Program::SockState, FAILED)],
-                blind: &[FAMILIES, ENTRY, NO_ROUTE],
+                blind: &[FAMILIES, ENTRY, NO_ROUTE, OLDER, POLLED],
             },
             Candidate {
                 backend: Backend::Fallback,
@@ -117,6 +135,8 @@ pub const HOOKS: &[Hook] = &[
                     "connections of families other than IPv4 and IPv6",
                     "connections that a security module refuses before the address is looked at",
                     NO_ROUTE,
+                    OLDER,
+                    POLLED,
                 ],
             },
         ],
@@ -128,20 +148,22 @@ pub const HOOKS: &[Hook] = &[
                 backend: Backend::Fentry,
                 programs: &[Program::SocketSendmsg],
                 optional: &[],
-                blind: &["datagrams on AF_UNIX and packet sockets"],
+                blind: &[OTHER_DATAGRAMS, POLLED],
             },
             Candidate {
                 backend: Backend::Kprobe,
                 programs: &[Program::SocketSendmsgProbe],
                 optional: &[],
-                blind: &["datagrams on AF_UNIX and packet sockets", ENTRY],
+                blind: &[OTHER_DATAGRAMS, ENTRY, POLLED],
             },
             Candidate {
                 backend: Backend::Fallback,
                 programs: &[Program::Sendmsg4, Program::Sendmsg6],
                 optional: &[],
                 blind: &[
-                    "datagrams on AF_UNIX, packet and raw sockets",
+                    OTHER_DATAGRAMS,
+                    "datagrams on raw sockets",
+                    POLLED,
                     "datagrams that a connected UDP socket sends to another address than its own",
                 ],
             },
@@ -307,12 +329,12 @@ pub const HOOKS: &[Hook] = &[
     Hook {
         kind: RecordKind::SocketCreate,
         candidates: &[
-            fexit(&[Program::SocketCreate], &[CHECKED]),
-            kprobe(&[Program::SocketCreateProbe], &[ENTRY, CHECKED]),
+            fexit(&[Program::SocketCreate], &[CHECKED, NETLINK]),
+            kprobe(&[Program::SocketCreateProbe], &[ENTRY, CHECKED, NETLINK]),
             calls(
                 &[Program::SysExit, Program::SysExitSocket],
                 &[],
-                &["sockets that are made through io_uring"],
+                &["sockets that are made through io_uring", NETLINK],
             ),
         ],
     },
