@@ -10,7 +10,7 @@ mod command_line;
 mod containers;
 mod control;
 mod deployment;
-mod evasion;
+pub mod evasion;
 mod files;
 mod filter;
 mod flood;
@@ -65,6 +65,13 @@ impl Case {
             Hooks::Auto | Hooks::Fallback => None,
         };
         self.needs.iter().copied().chain(of_hooks).collect()
+    }
+}
+
+impl Case {
+    /// Whether a row of the table of evasions has it.
+    pub fn is_of_evasions(&self) -> bool {
+        evasion::ROWS.iter().any(|row| row.cases.contains(&self.name))
     }
 }
 
