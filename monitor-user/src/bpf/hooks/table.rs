@@ -26,8 +26,8 @@ const OLDER: &str = "connections from before the monitor, and what is sent over 
 const PIPED: &str = "what an interpreter reads as its script from its standard input";
 const OTHER_DATAGRAMS: &str = "datagrams on AF_UNIX, packet and netlink sockets";
 const NETLINK: &str = "netlink sockets";
-const POLLED: &str = "whose act it is, where Linux before 5.12 polls the io_uring (SQPOLL): it is told \
-                      of as one of the kernel's own thread";
+const POLLED: &str = "whose act it is, where Linux before 5.12 polls the io_uring (SQPOLL): it is \
+                      told of as one of the kernel's own thread";
 
 const BY_CALL: &[Program] = &[Program::SysExit, Program::SysExitCall];
 
