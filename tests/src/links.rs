@@ -6,6 +6,8 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 /// `BPF_LINK_GET_FD_BY_ID`, Linux 5.8.
 const GET_FD_BY_ID: libc::c_int = 30;
+/// `BPF_PROG_GET_FD_BY_ID`, Linux 4.13.
+const PROGRAM_BY_ID: libc::c_int = 13;
 /// `BPF_LINK_DETACH`, Linux 5.9.
 const DETACH: libc::c_int = 34;
 
@@ -25,6 +27,14 @@ fn link(text: &str) -> Option<(u32, u32)> {
 
 fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
+}
+
+/// A descriptor of a program, whosever it is.
+pub fn program(id: u32) -> io::Result<OwnedFd> {
+    // id, next id, flags
+    let program = bpf(PROGRAM_BY_ID, &[id, 0, 0])?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(program) })
 }
 
 /// Detaches the program behind a link, whoever holds it.

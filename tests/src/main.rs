@@ -1,21 +1,33 @@
 //! The test binary: `e2e [FILTER] [--list] …`, as root. `cargo xtask e2e` builds and starts it.
+//! `--evasions` prints the table of evasions as JSON, `--rows` runs only its cases.
+
+#![expect(clippy::print_stdout, reason = "the table on stdout is what is asked for")]
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use e2e::cases::evasion::table;
 use e2e::cases::{CASES, Case};
 use e2e::features::{self, Feature};
 use e2e::lab::{Hooks, Lab, Stage};
 use libtest_mimic::{Arguments, Trial, run};
 
 fn main() -> ExitCode {
-    let mut args = Arguments::from_args();
+    let mut words: Vec<String> = std::env::args().collect();
+    if words.iter().any(|word| word == "--evasions") {
+        println!("{}", table::json());
+        return ExitCode::SUCCESS;
+    }
+    let rows_only = words.iter().any(|word| word == "--rows");
+    words.retain(|word| word != "--rows");
+    let mut args = Arguments::from_iter(words);
     // Cases share a kernel and a container runtime; one daemon at a time watches them.
     args.test_threads = Some(1);
     let lab = Arc::new(Lab::new());
     let missing = features::missing();
-    let trials =
-        CASES.iter().copied().flatten().flat_map(|case| trials(case, &missing, &lab)).collect();
+    let cases = CASES.iter().copied().flatten();
+    let cases = cases.filter(|case| !rows_only || case.is_of_evasions());
+    let trials = cases.flat_map(|case| trials(case, &missing, &lab)).collect();
     let conclusion = run(&args, trials);
     // The last owner: the container runtime and everything in it ends here, whatever panicked.
     drop(lab);

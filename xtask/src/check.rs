@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::cli::SetupArgs;
 use crate::process::run as start;
 use crate::workspace::Workspace;
-use crate::{rustup, setup, tidy};
+use crate::{e2e, evasions, rustup, setup, tidy};
 
 /// Runs every gate in turn, the quick ones first, and stops at the first that fails.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
@@ -21,7 +21,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     clippy_bpf(workspace)?;
     println!("check: rustdoc");
     let doc = ["doc", "--workspace", "--exclude", "monitor-ebpf", "--no-deps", "--locked"];
-    start(workspace.cargo().env("RUSTDOCFLAGS", "--deny warnings").args(doc))
+    start(workspace.cargo().env("RUSTDOCFLAGS", "--deny warnings").args(doc))?;
+    println!("check: the table of evasions");
+    e2e::build_tests(workspace)?;
+    evasions::check(workspace)
 }
 
 fn clippy_bpf(workspace: &Workspace) -> Result<()> {

@@ -92,6 +92,18 @@ pub(crate) enum E2eTarget {
     Local(E2eLocalArgs),
     /// In virtual machines, two at a time; needs no root
     Vm(E2eVmArgs),
+    /// The cases of the table of evasions, here and in virtual machines; writes it to SECURITY.md
+    Evasions(E2eEvasionsArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct E2eEvasionsArgs {
+    /// Only this kernel besides the running one; repeatable
+    #[arg(long = "kernel", value_name = "KERNEL")]
+    pub(crate) kernels: Vec<String>,
+    /// Run nothing: take what `cargo xtask e2e` wrote to this file; repeatable
+    #[arg(long = "console", value_name = "FILE")]
+    pub(crate) consoles: Vec<PathBuf>,
 }
 
 #[derive(Args, Default)]

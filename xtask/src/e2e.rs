@@ -3,18 +3,20 @@
 //! The test binary and the triggers are static, so that the same files run here, in a container
 //! whose only other program is busybox, and in a guest. The daemon is the one that is shipped.
 
+use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::build;
-use crate::cli::{E2eArgs, E2eLocalArgs, E2eTarget, E2eVmArgs, GuestFile};
+use crate::cli::{E2eArgs, E2eEvasionsArgs, E2eLocalArgs, E2eTarget, E2eVmArgs, GuestFile};
+use crate::evasions::{self, Results};
 use crate::kernels::{KERNELS, Kernel};
-use crate::process::run as start;
+use crate::process::{copied, run as start};
 use crate::progress::human;
 use crate::setup;
 use crate::vm::Machine;
@@ -27,7 +29,7 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 const MEMORY_MB: u32 = 2048;
 
 /// A guest that has not ended its cases by then hangs.
-const TIMEOUT: Duration = Duration::from_secs(1800);
+const TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How many guests run at once.
 const AT_ONCE: usize = 2;
@@ -47,9 +49,34 @@ pub(crate) fn run(workspace: &Workspace, args: &E2eArgs) -> Result<()> {
     build::run(workspace)?;
     build_tests(workspace)?;
     match &args.target {
-        E2eTarget::Local(args) => local(workspace, args),
-        E2eTarget::Vm(args) => vm(workspace, args),
+        E2eTarget::Local(args) => local(workspace, args, &mut Results::default()),
+        E2eTarget::Vm(args) => vm(workspace, args, &mut Results::default()),
+        E2eTarget::Evasions(args) => evasions(workspace, args),
     }
+}
+
+/// Makes the table of evasions. It is written also where cases failed: it says so.
+fn evasions(workspace: &Workspace, args: &E2eEvasionsArgs) -> Result<()> {
+    let mut results = Results::default();
+    for path in &args.consoles {
+        let output = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        results.take_labelled(&output)?;
+    }
+    if !args.consoles.is_empty() {
+        return evasions::write(workspace, &results);
+    }
+    let rows = || vec!["--rows".to_owned()];
+    let here = E2eLocalArgs { filter: None, args: rows() };
+    let there = E2eVmArgs { kernels: args.kernels.clone(), filter: None, args: rows() };
+    let ran = local(workspace, &here, &mut results);
+    let ran = vm(workspace, &there, &mut results).and(ran);
+    evasions::write(workspace, &results)?;
+    ran
+}
+
+/// The built test binary.
+pub(crate) fn test_binary(workspace: &Workspace) -> PathBuf {
+    tests(workspace).join("e2e")
 }
 
 /// Builds the test binary and the triggers, static.
@@ -64,13 +91,19 @@ pub(crate) fn build_tests(workspace: &Workspace) -> Result<()> {
 }
 
 /// Runs the cases on this kernel, as root.
-pub(crate) fn local(workspace: &Workspace, args: &E2eLocalArgs) -> Result<()> {
+pub(crate) fn local(
+    workspace: &Workspace,
+    args: &E2eLocalArgs,
+    results: &mut Results,
+) -> Result<()> {
     let mut env = as_root("env")?;
     env.arg(format!("RUNMON={}", workspace.runmon().display()));
     env.arg(format!("TRIGGER={}", tests(workspace).join("trigger").display()));
     env.arg(format!("PACKAGES={}", setup::server_packages(workspace).display()));
-    env.arg(tests(workspace).join("e2e"));
-    start(env.args(filter(args.filter.as_deref())).args(&args.args))
+    env.arg(test_binary(workspace));
+    let (console, ended) = copied(env.args(filter(args.filter.as_deref())).args(&args.args))?;
+    results.take(&evasions::running_kernel()?, &console);
+    ended
 }
 
 /// One boot of a guest.
@@ -84,7 +117,8 @@ struct Boot {
 }
 
 /// Runs the cases on each kernel that is asked for; says at the end on which they failed.
-pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs) -> Result<()> {
+pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs, results: &mut Results) -> Result<()> {
+    let results = Mutex::new(results);
     let files = guest_files(workspace)?;
     let boots = boots(args)?;
     let labelled = boots.len() > 1;
@@ -94,7 +128,11 @@ pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs) -> Result<()> {
         println!("e2e: {}", boot.name());
         let label = if labelled { boot.label() } else { String::new() };
         let started = Instant::now();
-        let code = boot.run(workspace, &files, &args.args, &label)?;
+        let (code, console) = boot.run(workspace, &files, &args.args, &label)?;
+        if !boot.bare {
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            results.take(boot.kernel.version, &console);
+        }
         println!("{label}ended with {code} after {}", human(started.elapsed()));
         Ok((code != 0).then(|| boot.name()))
     };
@@ -132,7 +170,7 @@ impl Boot {
         files: &[GuestFile],
         args: &[String],
         label: &str,
-    ) -> Result<u8> {
+    ) -> Result<(u8, String)> {
         let command = guest_command(self.filter.as_deref(), args);
         let machine = Machine {
             kernel: self.kernel,

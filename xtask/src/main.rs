@@ -12,6 +12,7 @@ mod check;
 mod cli;
 mod dist;
 mod e2e;
+mod evasions;
 mod fuzz;
 mod kernels;
 mod process;

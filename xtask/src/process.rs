@@ -1,6 +1,7 @@
 //! Child processes: run one, say which failed and how.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -13,6 +14,21 @@ const TAIL_LINES: usize = 25;
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| cannot_start(command))?;
     check(command, status)
+}
+
+/// Runs a command on the caller's terminal, and returns what it writes to stdout and how it ended.
+pub(crate) fn copied(command: &mut Command) -> Result<(String, Result<()>)> {
+    let child = command.stdout(Stdio::piped()).spawn();
+    let mut child = child.with_context(|| cannot_start(command))?;
+    let mut text = String::new();
+    for line in child.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
+        let line = line.with_context(|| format!("output of `{}`", self::line(command)))?;
+        println!("{line}");
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let status = child.wait().context("wait for the command")?;
+    Ok((text, check(command, status)))
 }
 
 /// Runs a command and returns what it writes to stdout.

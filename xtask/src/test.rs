@@ -6,10 +6,11 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::cli::{E2eLocalArgs, E2eVmArgs, SetupArgs, TestArgs};
+use crate::evasions::Results;
 use crate::process::run as start;
 use crate::progress::human;
 use crate::workspace::Workspace;
-use crate::{build, check, e2e, fuzz, setup};
+use crate::{build, check, e2e, evasions, fuzz, setup};
 
 /// Runs every part in turn and stops at the first that fails.
 pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
@@ -20,12 +21,17 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     part("build", || build::run(workspace).and_then(|()| e2e::build_tests(workspace)))?;
     part("rules", || rules(workspace, args.full))?;
     part("fuzz", || fuzz::run(workspace))?;
-    part("e2e local", || e2e::local(workspace, &E2eLocalArgs::default()))?;
+    let mut results = Results::default();
+    part("e2e local", || e2e::local(workspace, &E2eLocalArgs::default(), &mut results))?;
     // The whole matrix is for `--full`.
     let filter = (!args.full).then(|| e2e::SMOKE.to_owned());
     part("e2e vm", || {
-        e2e::vm(workspace, &E2eVmArgs { kernels: Vec::new(), filter, args: Vec::new() })
+        let args = E2eVmArgs { kernels: Vec::new(), filter, args: Vec::new() };
+        e2e::vm(workspace, &args, &mut results)
     })?;
+    if args.full {
+        part("evasions", || evasions::write(workspace, &results))?;
+    }
     println!("test: all passed in {}", human(started.elapsed()));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The table of hooks: for each kind of record the ways to see it, best first, and what each of
 //! them cannot see. The planner takes the first that loads, attaches and fires.
 
+mod blind;
 mod table;
 
 use monitor_common::{Program, RecordKind};

@@ -146,6 +146,6 @@ fn is_blind_to_rings(heartbeat: &Value, kind: &str) -> bool {
 }
 
 /// Whether the hooks see objects, or what was asked for.
-fn sees_objects(stage: &Stage<'_>) -> bool {
+pub(super) fn sees_objects(stage: &Stage<'_>) -> bool {
     matches!(stage.hooks, Hooks::Fentry | Hooks::Kprobe)
 }

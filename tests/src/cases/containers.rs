@@ -116,13 +116,13 @@ fn lost_cgroup_record(stage: &Stage<'_>) {
 }
 
 /// A cgroup of our own in the v2 hierarchy; removed with its parents when dropped.
-struct Cgroup {
+pub(super) struct Cgroup {
     root: PathBuf,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Cgroup {
-    fn make(path: &str) -> Self {
+    pub(super) fn make(path: &str) -> Self {
         let mounts = fs::read_to_string("/proc/self/mounts").expect("read the mounts");
         let root = mounts.lines().find_map(|line| {
             let words: Vec<&str> = line.split(' ').collect();

@@ -1,15 +1,23 @@
 //! Ways to deceive a monitor: other names for a file, arguments that change meanwhile.
 
+mod programs;
+mod rows;
+mod sockets;
+pub mod table;
+mod writes;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 use serde_json::{Value, json};
 
 use super::Case;
-use crate::daemon::{ACTS, Options, is_alert};
+use crate::daemon::{ACTS, Daemon, Options, is_alert};
 use crate::lab::{Hooks, Stage};
 use crate::laws::number;
 use crate::place::Place;
+
+pub use rows::ROWS;
 
 pub(super) const CASES: &[Case] = &[
     Case::each("evasion::other_names_of_a_file", other_names),
@@ -20,9 +28,41 @@ pub(super) const CASES: &[Case] = &[
     Case::each("evasion::path_is_rewritten_meanwhile", path_is_rewritten),
     Case::each("evasion::descriptor_is_closed_meanwhile", descriptor_is_closed),
     Case::each("evasion::address_is_rewritten_meanwhile", address_is_rewritten),
-    Case::new("evasion::deep_paths_and_long_environments_hide_nothing", deep_and_long),
+    Case::each("evasion::deep_paths_and_long_environments_hide_nothing", deep_and_long),
     Case::each("evasion::namespaces_do_not_hide_the_container", namespaces),
+    Case::each("evasion::files_are_changed_without_write", writes::without_write),
+    Case::each("evasion::descriptor_is_taken_from_another", writes::taken_descriptor),
+    Case::each("evasion::what_was_open_before_is_not_seen", writes::older_descriptors),
+    Case::each("evasion::disk_is_opened", writes::device),
+    Case::each("evasion::memory_is_opened_as_a_file", writes::memory_of_another),
+    Case::each("evasion::path_is_longer_than_a_record", writes::too_deep),
+    Case::each("evasion::program_is_named_by_its_descriptor", programs::by_descriptor),
+    Case::each("evasion::interpreter_is_given_a_script", programs::interpreter),
+    Case::each("evasion::loader_is_given_a_program", programs::loader),
+    Case::each("evasion::programs_in_disguise", programs::disguises),
+    Case::each("evasion::arguments_that_are_meant_for_the_reader", programs::hostile_arguments),
+    Case::each("evasion::one_binary_has_many_names", programs::one_binary),
+    Case::each("evasion::process_id_is_used_again", programs::same_id),
+    Case::each("evasion::container_moves_to_another_cgroup", programs::another_cgroup),
+    Case::each("evasion::ring_that_the_kernel_polls", sockets::polled_ring),
+    Case::each("evasion::sockets_of_other_families", sockets::other_families),
+    Case::each("evasion::multipath_connections", sockets::multipath),
+    Case::each("evasion::addresses_that_mean_another", sockets::addresses),
+    Case::each("evasion::programs_of_the_monitor_are_reached", sockets::monitors_programs),
 ];
+
+/// Raises an alert on every act of a trigger.
+fn watch_acts(stage: &Stage<'_>) -> Daemon {
+    stage.daemon(Options { rules: Some(ACTS.to_owned()), ..Options::default() })
+}
+
+/// Whether the hooks of a kind of record say that they do not see this: as `doctor` does.
+fn is_blind(heartbeat: &Value, kind: &str, text: &str) -> bool {
+    let hooks = heartbeat["runmon"]["hooks"].as_array();
+    let hook = hooks.into_iter().flatten().find(|hook| hook["kind"] == kind);
+    let blind = hook.and_then(|hook| hook["blind"].as_array()).into_iter().flatten();
+    blind.filter_map(Value::as_str).any(|gap| gap.contains(text))
+}
 
 /// Whatever name is used, device and inode are those of the file.
 fn other_names(stage: &Stage<'_>) {

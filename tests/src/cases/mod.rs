@@ -11,7 +11,7 @@ mod containers;
 mod control;
 mod deployment;
 mod dns;
-mod evasion;
+pub mod evasion;
 mod files;
 mod filter;
 mod flood;
@@ -67,6 +67,13 @@ impl Case {
             Hooks::Auto | Hooks::Fallback => None,
         };
         self.needs.iter().copied().chain(of_hooks).collect()
+    }
+}
+
+impl Case {
+    /// Whether a row of the table of evasions has it.
+    pub fn is_of_evasions(&self) -> bool {
+        evasion::ROWS.iter().any(|row| row.cases.contains(&self.name))
     }
 }
 

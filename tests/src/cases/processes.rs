@@ -20,14 +20,14 @@ pub(super) const CASES: &[Case] = &[
         let container = stage.containerd().run(&stage.name("life"), &[]);
         life(stage, &Place::In(&container));
     }),
-    Case::new("processes::ways_to_start_a_program_on_the_host", |stage| {
+    Case::each("processes::ways_to_start_a_program_on_the_host", |stage| {
         ways_to_start(stage, &Place::Host(stage.lab));
     }),
     Case::new("processes::ways_to_start_a_program_in_a_container", |stage| {
         let container = stage.containerd().run(&stage.name("ways"), &[]);
         ways_to_start(stage, &Place::In(&container));
     }),
-    Case::new("processes::long_arguments_are_cut_and_hashed", long_arguments),
+    Case::each("processes::long_arguments_are_cut_and_hashed", long_arguments),
     Case::new("processes::upper_layer_is_told_apart", upper_layer),
     Case::new("processes::ancestors_are_known", ancestors),
     Case::new("processes::older_processes_are_known", older_processes),

@@ -3,22 +3,23 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use clap::ValueEnum;
-use nix::fcntl::AtFlags;
+use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, execveat};
 
 use super::Report;
 use super::sys::{self, c_string};
 
-/// How a program is started. All but the last two become the program, pid and all.
+/// How a program is started. All but the last three become the program, pid and all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum How {
     /// execve
@@ -41,10 +42,16 @@ pub enum How {
     LongEnvironment,
     /// By a thread that is not the process's first
     Thread,
+    /// By the name that a descriptor of it has below /proc
+    ProcFd,
+    /// Under the name of a thread of the kernel
+    Disguised,
     /// In a vfork child
     Vfork,
     /// In a clone3 child
     Clone3,
+    /// In two children, one after the other, that have the same process id
+    SameId,
 }
 
 /// One argument may have 128 KiB; two of this make 200 KiB.
@@ -55,6 +62,9 @@ const DEPTH: usize = 300;
 
 /// Bytes of one variable; a record holds 8 KiB of an environment.
 const BALLAST_BYTES: usize = 6000;
+
+/// A name that stands in brackets for a thread of the kernel.
+const DISGUISE: &str = "[kworker/0:1]";
 
 /// Starts `program`, or this one again to nap. Returns only where a child was made or on failure:
 /// the report of the others is written before, since they become the program.
@@ -106,7 +116,20 @@ pub fn start(
             let thread = scope.spawn(|| become_program(how, &program, &args));
             thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
         }),
+        How::ProcFd => {
+            // Kept open by the program: that is where its name leads.
+            let file = nix::fcntl::open(&program, OFlag::O_PATH, Mode::empty())?;
+            let name = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+            become_program(how, &name, &args)
+        }
+        How::Disguised => {
+            let path = c_string(&program)?;
+            let args = argv(Path::new(DISGUISE), &args)?;
+            let report = announce(how, &program, &args)?;
+            report.outcome(Err::<(), _>(sys::execve(&path, &args)))
+        }
         How::Vfork | How::Clone3 => child(how, &program, &args),
+        How::SameId => same_id(how, &program, &args),
     }
 }
 
@@ -169,11 +192,26 @@ fn child(how: How, program: &Path, args: &[OsString]) -> io::Result<Report> {
     let mut report = Report::new(&act(how)).path(program);
     let pid = match how {
         How::Vfork => sys::vfork_exec(&path, &args)?,
-        _ => sys::clone3_exec(&path, &args)?,
+        _ => sys::clone3_exec(&path, &args, None)?,
     };
     report.pid = pid;
     report.tid = pid;
     waitpid(Pid::from_raw(pid), None)?;
+    Ok(report)
+}
+
+/// Each gets its number as a last argument.
+fn same_id(how: How, program: &Path, args: &[OsString]) -> io::Result<Report> {
+    let path = c_string(program)?;
+    let mut report = Report::new(&act(how)).path(program);
+    let mut id = None;
+    for number in ["first", "second"] {
+        let args: Vec<OsString> = args.iter().cloned().chain([number.into()]).collect();
+        let pid = sys::clone3_exec(&path, &argv(program, &args)?, id)?;
+        waitpid(Pid::from_raw(pid), None)?;
+        (report.pid, report.tid) = (pid, pid);
+        id = Some(pid);
+    }
     Ok(report)
 }
 

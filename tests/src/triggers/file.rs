@@ -13,6 +13,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode as Permission;
 use nix::unistd::{Gid, Uid, chroot, setresgid, setresuid};
 
+use super::ring::Polled;
 use super::sys::{self, c_string};
 use super::{Report, ring};
 
@@ -33,6 +34,8 @@ pub enum Call {
     IoUring,
     /// IORING_OP_OPENAT2
     IoUring2,
+    /// IORING_OP_OPENAT in a ring that a thread of the kernel looks into (SQPOLL)
+    Polled,
 }
 
 /// What a file is opened for.
@@ -97,7 +100,8 @@ fn open_by(path: &Path, call: Call, mode: Mode) -> io::Result<io::Result<OwnedFd
         }
         Call::Creat => sys::creat(&name, PERMISSION),
         Call::Int80 => sys::open_int80(&name, bits, permission),
-        Call::IoUring => ring::openat(&name, bits, permission)?,
+        Call::IoUring => ring::openat(&name, bits, permission, Polled::No)?,
+        Call::Polled => ring::openat(&name, bits, permission, Polled::Yes)?,
         Call::IoUring2 => ring::openat2(&name, bits, permission)?,
     })
 }

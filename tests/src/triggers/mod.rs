@@ -7,6 +7,7 @@
 pub mod calls;
 mod child;
 pub mod deeds;
+pub mod evade;
 pub mod exec;
 pub mod file;
 pub mod flood;
@@ -50,6 +51,9 @@ pub enum Act {
     Sendto {
         /// `ADDRESS:PORT`, `[ADDRESS]:PORT`
         address: SocketAddr,
+        /// The interface to the kernel
+        #[arg(long, value_enum, default_value_t = net::Call::Libc)]
+        call: net::Call,
     },
     /// Open a TCP connection with its first data (MSG_FASTOPEN): no connect call
     FastOpen {
@@ -185,6 +189,24 @@ pub enum Act {
         #[arg(long)]
         pid: Option<i32>,
     },
+    /// Change a file, or reach out, without the usual call
+    Evade {
+        /// How
+        #[arg(value_enum)]
+        how: evade::Evasion,
+        /// The file
+        path: PathBuf,
+        /// Where to
+        address: Option<SocketAddr>,
+    },
+    /// Send from, or connect, a socket of an uncommon family
+    Family {
+        /// The family
+        #[arg(value_enum)]
+        family: evade::Family,
+        /// Where to
+        address: Option<SocketAddr>,
+    },
     /// Make and remove files in DIR as fast as it goes, and meanwhile open ATTACK for writing,
     /// until there is a file STOP
     Flood {
@@ -206,7 +228,7 @@ pub enum Act {
 pub fn perform(act: &Act) -> io::Result<Report> {
     match act {
         Act::Connect { protocol, address, call } => net::connect(*protocol, *address, *call),
-        Act::Sendto { address } => net::sendto(*address),
+        Act::Sendto { address, call } => net::sendto(*address, *call),
         Act::FastOpen { address } => net::fast_open(*address),
         Act::Accept { address } => net::accept(*address),
         Act::Resolve { name, server, answer, way, unasked, unasked_ip, own_network } => {
@@ -226,6 +248,8 @@ pub fn perform(act: &Act) -> io::Result<Report> {
         Act::Exec { how, dir, program, args } => exec::start(*how, dir, program.as_deref(), args),
         Act::Call { dir, names, way, form, uid } => calls::perform(dir, names, *way, *form, *uid),
         Act::Deed { deed, dir, pid } => deeds::perform(*deed, dir, *pid),
+        Act::Evade { how, path, address } => evade::perform(*how, path, *address),
+        Act::Family { family, address } => evade::send(*family, *address),
         Act::Flood { dir, attack, stop } => flood::flood(dir, attack, stop),
         Act::Nap { args } => {
             let milliseconds = args.iter().find_map(|arg| arg.to_str()?.parse().ok());

@@ -10,7 +10,8 @@ use nix::sys::socket::{
     sendmsg, socket,
 };
 
-use super::{Report, ring};
+use super::ring::Polled;
+use super::{Report, ring, sys};
 
 /// The kind of socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,6 +29,8 @@ pub enum Call {
     Libc,
     /// A request in an io_uring: no system call of the act's own.
     IoUring,
+    /// The same in a ring that a thread of the kernel looks into (SQPOLL): no system call at all.
+    Polled,
 }
 
 /// A socket of the address's family.
@@ -46,15 +49,31 @@ pub fn connect(protocol: Protocol, address: SocketAddr, call: Call) -> io::Resul
     let name = SockaddrStorage::from(address);
     let result = match call {
         Call::Libc => connect_socket(socket.as_raw_fd(), &name).map_err(io::Error::from),
-        Call::IoUring => ring::connect(&socket, &name)?.map(drop),
+        Call::IoUring => ring::connect(&socket, &name, Polled::No)?.map(drop),
+        Call::Polled => ring::connect(&socket, &name, Polled::Yes)?.map(drop),
     };
     Report::new("connect").address(address).outcome(result)
 }
 
+/// Connects a socket that is known by its number, and closes it.
+pub(super) fn connect_number(socket: i64, address: SocketAddr) -> io::Result<()> {
+    let number = i32::try_from(socket).map_err(io::Error::other)?;
+    let result = connect_socket(number, &SockaddrStorage::from(address));
+    sys::close_number(number);
+    Ok(result?)
+}
+
 /// Sends without a connection.
-pub fn sendto(address: SocketAddr) -> io::Result<Report> {
+pub fn sendto(address: SocketAddr, call: Call) -> io::Result<Report> {
+    const DATA: &[u8] = b"trigger";
     let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let result = UdpSocket::bind(any)?.send_to(b"trigger", address);
+    let socket = UdpSocket::bind(any)?;
+    let name = SockaddrStorage::from(address);
+    let result = match call {
+        Call::Libc => socket.send_to(DATA, address).map(drop),
+        Call::IoUring => ring::send(&socket.into(), &name, DATA, Polled::No)?.map(drop),
+        Call::Polled => ring::send(&socket.into(), &name, DATA, Polled::Yes)?.map(drop),
+    };
     Report::new("sendto").address(address).outcome(result)
 }
 

@@ -10,24 +10,75 @@ use nix::sys::socket::{SockaddrLike as _, SockaddrStorage};
 
 use super::raw::Arg;
 
+/// Whether a thread of the kernel looks for requests (SQPOLL), and no call hands them over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Polled {
+    Yes,
+    No,
+}
+
+/// How long the kernel's thread looks before it sleeps.
+const IDLE_MS: u32 = 2000;
+
 /// Connects. The outer error: there is no io_uring here.
-pub(super) fn connect(socket: &OwnedFd, name: &SockaddrStorage) -> io::Result<io::Result<i32>> {
-    let fd = types::Fd(socket.as_raw_fd());
-    submit(&opcode::Connect::new(fd, name.as_ptr(), name.len()).build())
+pub(super) fn connect(
+    socket: &OwnedFd,
+    name: &SockaddrStorage,
+    polled: Polled,
+) -> io::Result<io::Result<i32>> {
+    // Before Linux 5.11 a polled ring takes registered descriptors only.
+    let entry = match polled {
+        Polled::Yes => opcode::Connect::new(types::Fixed(0), name.as_ptr(), name.len()).build(),
+        Polled::No => {
+            let fd = types::Fd(socket.as_raw_fd());
+            opcode::Connect::new(fd, name.as_ptr(), name.len()).build()
+        }
+    };
+    submit(&entry, polled, Some(socket))
+}
+
+/// Sends one datagram.
+pub(super) fn send(
+    socket: &OwnedFd,
+    name: &SockaddrStorage,
+    data: &[u8],
+    polled: Polled,
+) -> io::Result<io::Result<i32>> {
+    let mut parts =
+        [libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() }];
+    // SAFETY: all bytes zero is a message without anything.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_name = name.as_ptr().cast_mut().cast();
+    message.msg_namelen = name.len();
+    message.msg_iov = parts.as_mut_ptr();
+    message.msg_iovlen = parts.len();
+    let entry = match polled {
+        Polled::Yes => opcode::SendMsg::new(types::Fixed(0), &raw const message).build(),
+        Polled::No => {
+            opcode::SendMsg::new(types::Fd(socket.as_raw_fd()), &raw const message).build()
+        }
+    };
+    submit(&entry, polled, Some(socket))
 }
 
 /// Opens relative to the working directory.
-pub(super) fn openat(path: &CStr, flags: i32, mode: u32) -> io::Result<io::Result<OwnedFd>> {
+pub(super) fn openat(
+    path: &CStr,
+    flags: i32,
+    mode: u32,
+    polled: Polled,
+) -> io::Result<io::Result<OwnedFd>> {
     let cwd = types::Fd(libc::AT_FDCWD);
     let open = opcode::OpenAt::new(cwd, path.as_ptr()).flags(flags).mode(mode).build();
-    Ok(submit(&open)?.map(owned))
+    Ok(submit(&open, polled, None)?.map(owned))
 }
 
 /// Opens with openat2's way of saying how.
 pub(super) fn openat2(path: &CStr, flags: i32, mode: u32) -> io::Result<io::Result<OwnedFd>> {
     let cwd = types::Fd(libc::AT_FDCWD);
     let how = types::OpenHow::new().flags(flags as u64).mode(mode.into());
-    Ok(submit(&opcode::OpenAt2::new(cwd, path.as_ptr(), &how).build())?.map(owned))
+    let open = opcode::OpenAt2::new(cwd, path.as_ptr(), &how).build();
+    Ok(submit(&open, Polled::No, None)?.map(owned))
 }
 
 /// A change of names, by the name of the system call and its arguments.
@@ -54,12 +105,19 @@ pub(super) fn change(name: &str, args: &[Arg<'_>]) -> io::Result<io::Result<i32>
         }
         _ => return Err(io::Error::other(format!("a ring cannot do {name}"))),
     };
-    submit(&entry)
+    submit(&entry, Polled::No, None)
 }
 
-/// Submits one request and waits for it; the inner result is the request's own.
-fn submit(entry: &Entry) -> io::Result<io::Result<i32>> {
-    let mut ring = IoUring::new(2)?;
+/// Submits one request and waits for it; the inner result is the request's own. A polled ring knows
+/// the socket as its first registered descriptor.
+fn submit(entry: &Entry, polled: Polled, socket: Option<&OwnedFd>) -> io::Result<io::Result<i32>> {
+    let mut ring = match polled {
+        Polled::Yes => IoUring::builder().setup_sqpoll(IDLE_MS).build(2)?,
+        Polled::No => IoUring::new(2)?,
+    };
+    if let (Polled::Yes, Some(socket)) = (polled, socket) {
+        ring.submitter().register_files(&[socket.as_raw_fd()])?;
+    }
     // SAFETY: what the entry points to is borrowed by the caller, which waits here for its end.
     unsafe { ring.submission().push(entry) }.map_err(io::Error::other)?;
     ring.submit_and_wait(1)?;

@@ -10,7 +10,8 @@ use std::ptr;
 
 pub(super) use kernel::{
     call, clone_with, clone3_with, keep_capabilities, load_program, map_then_execute, new_tmpfs,
-    open_by_handle, open_tree, pidfd_of_self, traceme_in_child,
+    open_by_handle, open_tree, pidfd_of_self, send_or_connect, traceme_in_child,
+    write_through_mapping, write_vector,
 };
 
 /// A string for the kernel.
@@ -168,10 +169,15 @@ extern "C" fn exec_child(start: *mut libc::c_void) -> libc::c_int {
 /// The exit code of a child that could not start its program, as shells have it.
 const EXEC_FAILED: libc::c_int = 127;
 
-/// Starts a program in a clone3(2) child with a copy of this process's memory.
-pub(super) fn clone3_exec(path: &CStr, args: &[CString]) -> io::Result<i32> {
+/// Starts a program in a clone3(2) child with a copy of this process's memory, and with a process
+/// id that nobody has (Linux 5.5) if one is given.
+pub(super) fn clone3_exec(path: &CStr, args: &[CString], id: Option<i32>) -> io::Result<i32> {
     let pointers = pointers(args);
-    let request = CloneArgs { exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() };
+    let ids = [id.unwrap_or_default()];
+    let (set_tid, set_tid_size) =
+        if id.is_some() { (ids.as_ptr() as u64, ids.len() as u64) } else { (0, 0) };
+    let exit_signal = libc::SIGCHLD as u64;
+    let request = CloneArgs { exit_signal, set_tid, set_tid_size, ..CloneArgs::default() };
     let size = size_of::<CloneArgs>();
     // SAFETY: without CLONE_VM the child gets its own copy and returns here once, like fork's.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const request, size) };
@@ -184,7 +190,7 @@ pub(super) fn clone3_exec(path: &CStr, args: &[CString]) -> io::Result<i32> {
     answer(pid)
 }
 
-/// The kernel's `struct clone_args`, first version.
+/// The kernel's `struct clone_args`, second version (Linux 5.5).
 #[derive(Default)]
 #[repr(C)]
 struct CloneArgs {
@@ -196,6 +202,8 @@ struct CloneArgs {
     stack: u64,
     stack_size: u64,
     tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
 }
 
 /// The arguments as the kernel wants them: pointers, the last one null.

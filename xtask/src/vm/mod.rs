@@ -54,12 +54,12 @@ pub(crate) fn run(workspace: &Workspace, args: &VmArgs) -> Result<ExitCode> {
         command: &args.command,
         label: "",
     };
-    machine.run(workspace).map(ExitCode::from)
+    machine.run(workspace).map(|(code, _)| ExitCode::from(code))
 }
 
 impl Machine<'_> {
-    /// Boots, runs the command, and returns its exit code.
-    pub(crate) fn run(&self, workspace: &Workspace) -> Result<u8> {
+    /// Boots, runs the command, and returns its exit code and what came on the console.
+    pub(crate) fn run(&self, workspace: &Workspace) -> Result<(u8, String)> {
         ensure!(
             self.kernel.is_there(workspace) && find_program("qemu-system-x86_64").is_some(),
             "Linux {} or qemu is missing; run `cargo xtask setup`",
@@ -76,7 +76,9 @@ impl Machine<'_> {
         qemu.kill();
         // The copier ends with the machine; it has nothing to report but a full disk.
         copier.join().unwrap_or_default();
-        ended.map_err(|err| {
+        let written = fs::read(&console).unwrap_or_default();
+        let written = String::from_utf8_lossy(&written).into_owned();
+        ended.map(|code| (code, written)).map_err(|err| {
             anyhow!(
                 "Linux {}: {err:#}; its console ended so:\n{}",
                 self.kernel.version,

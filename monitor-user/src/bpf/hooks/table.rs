@@ -2,29 +2,14 @@
 
 use monitor_common::{Program, RecordKind};
 
-use super::{Backend, Candidate, Hook};
-
-const FAILED: &str = "the failure of a TCP connection that was begun";
-const NO_ROUTE: &str = "the failure of a TCP connection that ends before it is begun (no route)";
-const FAMILIES: &str = "connections of families other than IPv4, IPv6 and AF_UNIX";
-const ENTRY: &str = "whether the act was refused or failed";
-const CHECKED: &str = "whether an act that was allowed came about, and one that is refused before \
-                       the security modules are asked";
-const NAMES: &str = "the object itself: its name is read from user memory after the act, and links \
-                     in it are not resolved";
-const URING: &str = "acts through io_uring";
-const UNIX: &str = "AF_UNIX sockets";
-const COMPAT: &str = "32-bit calls";
-const BORN: &str = "processes that are made with namespaces of their own";
-const BEFORE: &str = "what it was before";
-const REGULAR: &str = "mknod of a regular file";
-const WHICH_MOUNT: &str = "by which of several mounts of one file system the file was reached";
-const DEVICE: &str = "/dev/userfaultfd, but for its being opened";
-
-const PORT: &str = "name servers on other ports than 53 (multicast DNS among them), and a server's \
-                    own side";
-const ENCRYPTED: &str = "DNS over TLS, HTTPS or QUIC";
-const SEGMENT: &str = "a message over TCP that does not start a segment together with its length";
+use super::{
+    Backend, Candidate, Hook,
+    blind::{
+        BEFORE, BORN, CHECKED, COMPAT, DEVICE, ENCRYPTED, ENTRY, FAILED, FAMILIES, NAMES, NETLINK,
+        NO_ROUTE, OLDER, OLDER_FILES, OTHER_DATAGRAMS, PIPED, PORT, REGULAR, SEGMENT, UNIX, URING,
+        WHICH_MOUNT,
+    },
+};
 
 const BY_CALL: &[Program] = &[Program::SysExit, Program::SysExitCall];
 
@@ -66,13 +51,14 @@ const OPEN: &[Candidate] = &[
             "links in the name of a refused open are not resolved",
             "an open that the file itself refuses (a FIFO without reader, a device without driver) \
              is told of twice: as done, then as failed",
+            OLDER_FILES,
         ],
     },
     Candidate {
         backend: Backend::Kprobe,
         programs: &[Program::FileOpenProbe],
         optional: &[],
-        blind: &["opens that are refused", "whether the file itself refuses the open"],
+        blind: &["opens that are refused", "whether the file itself refuses the open", OLDER_FILES],
     },
     Candidate {
         backend: Backend::Fallback,
@@ -91,13 +77,22 @@ const OPEN: &[Candidate] = &[
              of by its name, read from user memory afterwards; one that it replaces by a file that \
              is open for writing, as the replacement",
             "opens that a kernel service makes for a process (mq_open)",
+            OLDER_FILES,
         ],
     },
 ];
 
 /// Every kind of record that has hooks. (`task` records come from the walk at start.)
 pub const HOOKS: &[Hook] = &[
-    Hook { kind: RecordKind::Exec, candidates: &[tracepoint(&[Program::ProcessExec])] },
+    Hook {
+        kind: RecordKind::Exec,
+        candidates: &[Candidate {
+            backend: Backend::Tracepoint,
+            programs: &[Program::ProcessExec],
+            optional: &[],
+            blind: &[PIPED],
+        }],
+    },
     Hook { kind: RecordKind::Fork, candidates: &[tracepoint(&[Program::ProcessFork])] },
     Hook { kind: RecordKind::Exit, candidates: &[tracepoint(&[Program::ProcessExit])] },
     Hook { kind: RecordKind::CgroupMkdir, candidates: &[tracepoint(&[Program::CgroupMkdir])] },
@@ -109,13 +104,13 @@ pub const HOOKS: &[Hook] = &[
                 backend: Backend::Fentry,
                 programs: &[Program::SocketConnect],
                 optional: &[(Program::SockState, FAILED)],
-                blind: &[FAMILIES, NO_ROUTE],
+                blind: &[FAMILIES, NO_ROUTE, OLDER],
             },
             Candidate {
                 backend: Backend::Kprobe,
                 programs: &[Program::SocketConnectProbe],
                 optional: &[(Program::SockState, FAILED)],
-                blind: &[FAMILIES, ENTRY, NO_ROUTE],
+                blind: &[FAMILIES, ENTRY, NO_ROUTE, OLDER],
             },
             Candidate {
                 backend: Backend::Fallback,
@@ -126,6 +121,7 @@ pub const HOOKS: &[Hook] = &[
                     "connections of families other than IPv4 and IPv6",
                     "connections that a security module refuses before the address is looked at",
                     NO_ROUTE,
+                    OLDER,
                 ],
             },
         ],
@@ -137,20 +133,21 @@ pub const HOOKS: &[Hook] = &[
                 backend: Backend::Fentry,
                 programs: &[Program::SocketSendmsg],
                 optional: &[],
-                blind: &["datagrams on AF_UNIX and packet sockets"],
+                blind: &[OTHER_DATAGRAMS],
             },
             Candidate {
                 backend: Backend::Kprobe,
                 programs: &[Program::SocketSendmsgProbe],
                 optional: &[],
-                blind: &["datagrams on AF_UNIX and packet sockets", ENTRY],
+                blind: &[OTHER_DATAGRAMS, ENTRY],
             },
             Candidate {
                 backend: Backend::Fallback,
                 programs: &[Program::Sendmsg4, Program::Sendmsg6],
                 optional: &[],
                 blind: &[
-                    "datagrams on AF_UNIX, packet and raw sockets",
+                    OTHER_DATAGRAMS,
+                    "datagrams on raw sockets",
                     "datagrams that a connected UDP socket sends to another address than its own",
                 ],
             },
@@ -316,12 +313,12 @@ pub const HOOKS: &[Hook] = &[
     Hook {
         kind: RecordKind::SocketCreate,
         candidates: &[
-            fexit(&[Program::SocketCreate], &[CHECKED]),
-            kprobe(&[Program::SocketCreateProbe], &[ENTRY, CHECKED]),
+            fexit(&[Program::SocketCreate], &[CHECKED, NETLINK]),
+            kprobe(&[Program::SocketCreateProbe], &[ENTRY, CHECKED, NETLINK]),
             calls(
                 &[Program::SysExit, Program::SysExitSocket],
                 &[],
-                &["sockets that are made through io_uring"],
+                &["sockets that are made through io_uring", NETLINK],
             ),
         ],
     },

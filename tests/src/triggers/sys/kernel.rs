@@ -172,3 +172,44 @@ pub(in super::super) fn map_then_execute(file: BorrowedFd<'_>) -> io::Result<()>
     unsafe { mprotect(at, PAGE.get(), read | ProtFlags::PROT_EXEC) }?;
     Ok(())
 }
+
+/// Writes to the start of a file by way of memory that is shared with it.
+pub(in super::super) fn write_through_mapping(
+    file: BorrowedFd<'_>,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let length = NonZeroUsize::new(bytes.len()).ok_or(io::ErrorKind::InvalidInput)?;
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: a new mapping where the kernel likes; nothing else is there.
+    let at = unsafe { mmap(None, length, access, MapFlags::MAP_SHARED, file, 0) }?;
+    // SAFETY: the mapping has that many bytes; the callers' files have at least as many, or the
+    // signal that the kernel sends then ends the trigger.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), at.as_ptr().cast::<u8>(), bytes.len()) };
+    Ok(())
+}
+
+/// pwritev2(2), at the start.
+pub(in super::super) fn write_vector(file: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
+    let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let number = std::os::fd::AsRawFd::as_raw_fd(&file);
+    // SAFETY: the kernel only reads the bytes, which outlive the call.
+    let result =
+        unsafe { libc::syscall(libc::SYS_pwritev2, number, &raw const part, 1, 0_i64, 0_i64, 0) };
+    answer(result).map(drop)
+}
+
+/// Sends data to an address of any family; connects to it, if there is none. Closes the socket.
+pub(in super::super) fn send_or_connect(socket: i64, data: &[u8], to: &[u8]) -> io::Result<()> {
+    let socket = owned(i32::try_from(socket).map_err(io::Error::other)?);
+    let number = std::os::fd::AsRawFd::as_raw_fd(&socket);
+    let (name, length) = (to.as_ptr(), to.len());
+    let result = if data.is_empty() {
+        // SAFETY: the address is as long as said and outlives the call.
+        unsafe { libc::syscall(libc::SYS_connect, number, name, length) }
+    } else {
+        let (data, bytes) = (data.as_ptr(), data.len());
+        // SAFETY: both are as long as said and outlive the call.
+        unsafe { libc::syscall(libc::SYS_sendto, number, data, bytes, 0, name, length) }
+    };
+    answer(result).map(drop)
+}
