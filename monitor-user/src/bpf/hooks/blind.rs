@@ -5,10 +5,12 @@ pub(super) const NO_ROUTE: &str =
     "the failure of a TCP connection that ends before it is begun (no route)";
 pub(super) const FAMILIES: &str = "connections of families other than IPv4, IPv6 and AF_UNIX";
 pub(super) const ENTRY: &str = "whether the act was refused or failed";
-pub(super) const CHECKED: &str = "whether an act that was allowed came about, and one that is refused before \
-                       the security modules are asked";
-pub(super) const NAMES: &str = "the object itself: its name is read from user memory after the act, and links \
-                     in it are not resolved";
+pub(super) const CHECKED: &str = "\
+    whether an act that was allowed came about, and one that is refused before the security \
+    modules are asked";
+pub(super) const NAMES: &str = "\
+    the object itself: its name is read from user memory after the act, and links in it are \
+    not resolved";
 pub(super) const URING: &str = "acts through io_uring";
 pub(super) const UNIX: &str = "AF_UNIX sockets";
 pub(super) const COMPAT: &str = "32-bit calls";
@@ -18,8 +20,8 @@ pub(super) const REGULAR: &str = "mknod of a regular file";
 pub(super) const WHICH_MOUNT: &str =
     "by which of several mounts of one file system the file was reached";
 pub(super) const DEVICE: &str = "/dev/userfaultfd, but for its being opened";
-pub(super) const PORT: &str = "name servers on other ports than 53 (multicast DNS among them), and a server's \
-                    own side";
+pub(super) const PORT: &str =
+    "name servers on other ports than 53 (multicast DNS among them), and a server's own side";
 pub(super) const ENCRYPTED: &str = "DNS over TLS, HTTPS or QUIC";
 pub(super) const SEGMENT: &str =
     "a message over TCP that does not start a segment together with its length";
