@@ -139,12 +139,27 @@ impl<O: CountedOutlet> Daemon<O> {
         }
         self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();
         self.line.set_rules(Arc::clone(&rules));
+        self.check_rules();
         say(&format!("read the rules again: {}", count(rules.rules().len(), "rule")));
+    }
+
+    /// Tells of what the rules ask for that the configuration has switched off: when the daemon
+    /// starts, and whenever they are read again.
+    pub fn check_rules(&mut self) {
+        if self.line.asks_hash_in_vain() {
+            let text = "proc.exe_sha256 is unknown, and rules that ask for it do not fire: the \
+                        configuration has hash = \"off\"; set it to \"rules\""
+                .to_owned();
+            say(&text);
+            self.find(finding::HASH_OFF, text);
+        }
     }
 
     /// Tells of who made the kernel leave out records by having too many.
     fn tell_floods(&mut self, now_ns: u64, live: &Live) {
-        let emptied = |(key, [.., lost]): (u64, [u64; DropReason::COUNT])| (key, lost);
+        let emptied = |(key, counts): (u64, [u64; DropReason::COUNT])| {
+            (key, counts.get(DropReason::BucketEmpty as usize).copied().unwrap_or_default())
+        };
         let losses = live.counters().losses().map(emptied);
         for Flood { key, left_out } in self.floods.look(losses, now_ns) {
             let (id, hierarchy) = counter::loss_cgroup(key);
@@ -160,8 +175,13 @@ impl<O: CountedOutlet> Daemon<O> {
 
     /// Tells of hooks that do not fire any more.
     fn check_hooks(&mut self, live: &mut Live) {
-        let checked = live.check_hooks();
-        let Ok((silent, pids)) = checked else { return };
+        let (silent, pids) = match live.check_hooks() {
+            Ok(checked) => checked,
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                return say(&format!("whether hooks fire cannot be looked at: {error:#}"));
+            }
+        };
         self.line.leave_out(&pids, boottime_ns());
         for Silence { kind, program, again } in silent {
             let (kind, label) = (kind.name(), attach_point(program).label());

@@ -444,6 +444,11 @@ impl<O: Outlet> Line<O> {
         self.enricher.take_lookups()
     }
 
+    /// Whether a rule hangs on hashes of files, of which none is taken.
+    pub fn asks_hash_in_vain(&mut self) -> bool {
+        self.enricher.hashes().is_asked_in_vain()
+    }
+
     /// Which files must be read for their hash now.
     pub fn take_hash_questions(&mut self) -> Vec<HashQuestion> {
         self.enricher.hashes().take_questions()

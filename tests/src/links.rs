@@ -48,9 +48,9 @@ pub fn detach(id: u32) -> io::Result<()> {
 }
 
 fn bpf(command: libc::c_int, request: &[u32]) -> io::Result<libc::c_int> {
+    let (at, bytes) = (request.as_ptr(), size_of_val(request));
     // SAFETY: the request is as long as said and outlives the call.
-    let result =
-        unsafe { libc::syscall(libc::SYS_bpf, command, request.as_ptr(), size_of_val(request)) };
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, at, bytes) };
     match libc::c_int::try_from(result) {
         Ok(result) if result >= 0 => Ok(result),
         _ => Err(io::Error::last_os_error()),

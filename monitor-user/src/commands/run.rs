@@ -71,6 +71,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         daemon.control_with(control);
     }
     live.seed(&mut daemon)?;
+    daemon.check_rules();
     announce(&live, enabled, begun);
     live.run(&mut daemon)?;
     daemon.finish(&live);

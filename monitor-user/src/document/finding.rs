@@ -26,5 +26,7 @@ pub const RULES_REFUSED: &str = "Rules cannot be reloaded";
 pub const HOOKS_REFUSED: &str = "Hooks for new rules cannot be attached";
 /// The name of the finding that a container made the kernel leave out records by having too many.
 pub const FLOOD: &str = "Flood of events";
+/// The name of the finding that a rule asks for hashes of files, which are switched off.
+pub const HASH_OFF: &str = "Rules ask for hashes that are off";
 /// The name of the finding that a program of the monitor's own does not see acts any more.
 pub const HOOK_SILENT: &str = "A hook went silent";

@@ -179,6 +179,12 @@ impl Hashes {
         self.rules_ask = rules_ask;
     }
 
+    /// Whether a rule names the hash, and it is never taken.
+    #[must_use]
+    pub fn is_asked_in_vain(&self) -> bool {
+        self.rules_ask && self.mode == HashMode::Off
+    }
+
     /// Gives an event the hash as far as it is known. Where a rule may hang on it, it is pending
     /// and not yet asked for: most rules are decided without it.
     pub fn follow(&mut self, event: &mut Event) {

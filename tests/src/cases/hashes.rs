@@ -22,6 +22,7 @@ pub(super) const CASES: &[Case] = &[
         starts(stage, &Place::In(&container));
     }),
     Case::new("hashes::a_rule_finds_a_program_by_its_hash", rule_on_a_hash),
+    Case::new("hashes::a_rule_that_asks_in_vain_is_told_of", asked_in_vain),
     Case::new("hashes::large_files_are_not_read", large_file),
     Case::new("hashes::a_file_that_changes_is_never_told_as_another", changing_file),
 ];
@@ -69,6 +70,20 @@ fn starts(stage: &Stage<'_>, place: &Place<'_>) {
     let tables = &ended.heartbeat()["runmon"]["tables"];
     assert!(tables["hashes_missed"].as_u64() > Some(0), "{tables:#}");
     assert_eq!(tables["hashes_refused"], 0, "{tables:#}");
+}
+
+/// Where they are switched off such a rule cannot fire, which is not left unsaid.
+fn asked_in_vain(stage: &Stage<'_>) {
+    let condition = format!("proc.exe_sha256 = {}", of_trigger());
+    let rules = STARTS.replace("proc.args startswith nap", &condition);
+    let keys = "hash = \"off\"".to_owned();
+    let daemon = stage.daemon(Options { rules: Some(rules), keys, ..Options::default() });
+    let finding = daemon.expect_document("the finding", |document| {
+        document["rule"]["name"] == "Rules ask for hashes that are off"
+    });
+    let text = finding["message"].as_str().unwrap_or_default();
+    assert!(text.contains("hash = \"off\""), "{text}");
+    daemon.stop();
 }
 
 /// A rule about a hash fires on the program, whatever its name, and on nothing else.

@@ -249,7 +249,7 @@ pub const ROWS: &[Row] = &[
     row(
         35,
         "Multipath TCP, SCTP",
-        [Part("SCTP could not be tried: the kernels have no such protocol"); 3],
+        [Part("SCTP could not be tried: 6.18 here and the guests do not have it"); 3],
         &["evasion::multipath_connections"],
     ),
     row(

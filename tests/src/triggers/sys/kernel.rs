@@ -192,9 +192,9 @@ pub(in super::super) fn write_through_mapping(
 pub(in super::super) fn write_vector(file: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let number = std::os::fd::AsRawFd::as_raw_fd(&file);
+    let (call, parts, start) = (libc::SYS_pwritev2, &raw const part, 0_i64);
     // SAFETY: the kernel only reads the bytes, which outlive the call.
-    let result =
-        unsafe { libc::syscall(libc::SYS_pwritev2, number, &raw const part, 1, 0_i64, 0_i64, 0) };
+    let result = unsafe { libc::syscall(call, number, parts, 1, start, start, 0) };
     answer(result).map(drop)
 }
 
