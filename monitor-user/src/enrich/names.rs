@@ -4,7 +4,7 @@
 //! What another container was told is nobody else's: an answer counts for who asked.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     net::IpAddr,
     sync::Arc,
 };
@@ -53,7 +53,34 @@ struct Named {
 #[derive(Default)]
 struct Table {
     by_address: HashMap<IpAddr, Named, ahash::RandomState>,
+    /// The addresses by when they were last used. A server's answer brings many, and to look
+    /// through all for the oldest would let it slow the line down.
+    by_use: BTreeSet<(u64, IpAddr)>,
     used_ns: u64,
+}
+
+impl Table {
+    /// What is known of an address, which is used now.
+    fn used(&mut self, address: IpAddr, now_ns: u64) -> Option<&mut Named> {
+        self.used_ns = now_ns;
+        let named = self.by_address.get_mut(&address)?;
+        self.by_use.remove(&(named.used_ns, address));
+        self.by_use.insert((now_ns, address));
+        named.used_ns = now_ns;
+        Some(named)
+    }
+
+    /// Makes a place for an address that is not there.
+    fn add(&mut self, address: IpAddr, now_ns: u64) {
+        self.by_use.insert((now_ns, address));
+        self.by_address.insert(address, Named { names: Vec::new(), used_ns: now_ns });
+    }
+
+    /// Forgets the address that was not used for longest; false where there is none.
+    fn forget_oldest(&mut self) -> bool {
+        let Some((_, oldest)) = self.by_use.pop_first() else { return false };
+        self.by_address.remove(&oldest).is_some()
+    }
 }
 
 /// The names that containers know.
@@ -117,9 +144,7 @@ impl Names {
     ) -> Fact<Box<[Arc<str>]>> {
         let none = Fact::Unknown(Reason::NotLearned);
         let Some(table) = self.containers.get_mut(&*container.cgroup_path) else { return none };
-        table.used_ns = now_ns;
-        let Some(named) = table.by_address.get_mut(&address) else { return none };
-        named.used_ns = now_ns;
+        let Some(named) = table.used(address, now_ns) else { return none };
         let good = named.names.iter().filter(|(_, until_ns)| now_ns < *until_ns);
         let good: Box<[_]> = good.map(|(name, _)| Arc::clone(name)).collect();
         if !good.is_empty() && is_known(container) {
@@ -176,12 +201,11 @@ impl Names {
     ) {
         self.make_room(&container.cgroup_path, address);
         let table = self.containers.entry(container.cgroup_path.clone()).or_default();
-        table.used_ns = now_ns;
-        let named = table.by_address.entry(address).or_insert_with(|| {
+        if !table.by_address.contains_key(&address) {
             self.stats.addresses += 1;
-            Named { names: Vec::new(), used_ns: now_ns }
-        });
-        named.used_ns = now_ns;
+            table.add(address, now_ns);
+        }
+        let Some(named) = table.used(address, now_ns) else { return };
         named.names.retain(|(known, good_ns)| *known != name && now_ns < *good_ns);
         named.names.insert(0, (name, until_ns));
         named.names.truncate(NAMES_OF_ADDRESS);
@@ -194,13 +218,9 @@ impl Names {
             if table.by_address.contains_key(&address) {
                 return;
             }
-            if table.by_address.len() >= NAMED_ADDRESSES_OF_CONTAINER {
-                let oldest = table.by_address.iter().min_by_key(|(ip, it)| (it.used_ns, **ip));
-                if let Some(oldest) = oldest.map(|(ip, _)| *ip) {
-                    table.by_address.remove(&oldest);
-                    self.stats.addresses -= 1;
-                    self.stats.evicted += 1;
-                }
+            if table.by_address.len() >= NAMED_ADDRESSES_OF_CONTAINER && table.forget_oldest() {
+                self.stats.addresses = self.stats.addresses.saturating_sub(1);
+                self.stats.evicted += 1;
             }
         }
         while self.stats.addresses >= NAMED_ADDRESSES {
