@@ -1,7 +1,11 @@
 //! Messages of the domain name system: bytes of anyone's → what they ask or say. Total: any bytes
 //! are a message or none. Names are in lower case and without a final dot.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use domain::{
     base::{Message, ParsedName, ParsedRecord, Rtype, iana::Opcode, iana::Rcode},
@@ -116,29 +120,28 @@ impl DnsMessage {
     pub fn resolved(&self) -> impl Iterator<Item = (IpAddr, u32)> + '_ {
         let names = self.aliases();
         self.answers.iter().filter_map(move |answer| match answer.data {
-            DnsData::Address(ip) if names.contains(&&*answer.name) => Some((ip, answer.ttl)),
+            DnsData::Address(ip) if names.contains(&*answer.name) => Some((ip, answer.ttl)),
             _ => None,
         })
     }
 
     /// The name that was asked for, and those that it goes by.
-    fn aliases(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.question.iter().map(|question| &*question.name).collect();
+    fn aliases(&self) -> HashSet<&str> {
         // An alias may stand before the one that leads to it.
-        loop {
-            let before = names.len();
-            for answer in &self.answers {
-                if let DnsData::Alias(target) = &answer.data
-                    && names.contains(&&*answer.name)
-                    && !names.contains(&&**target)
-                {
-                    names.push(target);
-                }
-            }
-            if names.len() == before {
-                return names;
+        let mut targets: HashMap<&str, Vec<&str>> = HashMap::new();
+        for answer in &self.answers {
+            if let DnsData::Alias(target) = &answer.data {
+                targets.entry(&answer.name).or_default().push(target);
             }
         }
+        let mut next: Vec<&str> = self.question.iter().map(|question| &*question.name).collect();
+        let mut names = HashSet::new();
+        while let Some(name) = next.pop() {
+            if names.insert(name) {
+                next.extend(targets.get(name).into_iter().flatten());
+            }
+        }
+        names
     }
 }
 
