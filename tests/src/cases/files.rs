@@ -11,7 +11,7 @@ use super::backends::doctor;
 use crate::daemon::is_alert;
 use crate::lab::{Hooks, Stage};
 use crate::place::Place;
-use crate::triggers::Report;
+use crate::triggers::{Report, old};
 
 pub(super) const CASES: &[Case] = &[
     Case::each("files::every_call_on_the_host", |stage| {
@@ -29,7 +29,11 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// The interfaces to the kernel.
-const CALLS: &[&str] = &["open", "openat", "openat2", "int80", "io-uring", "io-uring2"];
+const CALLS: &[&str] = &["openat", "openat2", "io-uring", "io-uring2"];
+
+/// Those that not every architecture has.
+const OLD_CALLS: &[&str] = if old::IS_HERE { &["open", "int80"] } else { &[] };
+const OLD_CREATION: &[&str] = if old::IS_HERE { &["creat"] } else { &[] };
 
 fn every_call(stage: &Stage<'_>, place: &Place<'_>) {
     let daemon = stage.watch();
@@ -39,7 +43,7 @@ fn every_call(stage: &Stage<'_>, place: &Place<'_>) {
     place.trigger(&["open", there, "--mode", "create"]);
     let blind = blind(stage);
     let (seen, unseen): (Vec<&str>, Vec<&str>) =
-        CALLS.iter().partition(|call| !(blind && call.starts_with("io-uring")));
+        CALLS.iter().chain(OLD_CALLS).partition(|call| !(blind && call.starts_with("io-uring")));
     let reports = unseen.iter().map(|call| place.trigger(&["open", there, "--call", call]));
     let unseen: Vec<Report> = reports.collect();
     for call in &seen {
@@ -66,7 +70,7 @@ fn every_call(stage: &Stage<'_>, place: &Place<'_>) {
             place.is_by(report, it) && it["file"]["path"] == there
         });
     }
-    for call in seen.iter().chain(&["creat"]) {
+    for call in seen.iter().chain(OLD_CREATION) {
         let new = dir.join(format!("new-{call}"));
         let new = new.to_str().expect("a plain path");
         let report = place.trigger(&["open", new, "--mode", "create", "--call", call]);

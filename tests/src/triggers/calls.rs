@@ -1,5 +1,5 @@
-//! Acts that are one system call, from a table: name, number, number for 32-bit programs, and
-//! arguments in words, which `Scene::arg` explains.
+//! Acts that are one system call, from a table: name, numbers, and arguments in words, which
+//! `Scene::arg` explains.
 
 use std::cell::OnceCell;
 use std::ffi::CString;
@@ -16,6 +16,7 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use nix::unistd::{Gid, Uid, setresgid, setresuid};
 
 use super::child::Child;
+use super::old;
 use super::raw::{self, Arg};
 use super::sys::c_string;
 use super::{Report, ring};
@@ -50,88 +51,118 @@ pub const NEW: &str = "new";
 /// The directory.
 pub const DIR: &str = "dir";
 
-/// Name, number on `x86_64`, number of its 32-bit calls, arguments.
-pub type Row = (&'static str, i64, i64, &'static str);
+/// A row of the tables.
+#[derive(Debug)]
+pub struct Row {
+    /// What it is called here.
+    pub name: &'static str,
+    native: i64,
+    compat: i64,
+    /// The arguments.
+    pub words: &'static str,
+}
+
+/// The number of a call that an architecture does not have.
+const NONE: i64 = -1;
+
+/// A row: the numbers are those of x86_64, of its 32-bit calls, and of aarch64.
+const fn row(name: &'static str, numbers: [i64; 3], words: &'static str) -> Row {
+    let [wide, narrow, generic] = numbers;
+    let (native, compat) =
+        if cfg!(target_arch = "x86_64") { (wide, narrow) } else { (generic, NONE) };
+    Row { name, native, compat, words }
+}
+
+impl Row {
+    /// Whether this architecture has the call for its own programs.
+    pub const fn has_native(&self) -> bool {
+        self.native != NONE
+    }
+
+    /// Whether it has the call at an entry for 32-bit programs.
+    pub const fn has_compat(&self) -> bool {
+        self.compat != NONE
+    }
+}
 
 /// Acts on names and attributes of files.
 pub const NAMES: &[Row] = &[
-    ("rename", 82, 38, "old new"),
-    ("renameat", 264, 302, "@ old @ new"),
-    ("renameat2", 316, 353, "@ old @ new 1"),
-    ("link", 86, 9, "old new"),
-    ("linkat", 265, 303, "@ old @ new 0"),
-    ("symlink", 88, 83, "'says new"),
-    ("symlinkat", 266, 304, "'says @ new"),
-    ("unlink", 87, 10, "old"),
-    ("unlinkat", 263, 301, "@ old 0"),
-    ("rmdir", 84, 40, "dir"),
-    ("unlinkat-dir", 263, 301, "@ dir 512"),
-    ("mkdir", 83, 39, "new 0o750"),
-    ("mkdirat", 258, 296, "@ new 0o750"),
-    ("mknod", 133, 14, "new 0o10640 0"),
-    ("mknodat", 259, 297, "@ new 0o10640 0"),
-    ("truncate", 76, 92, "old 7"),
-    ("chmod", 90, 15, "old 0o4711"),
-    ("fchmod", 91, 94, "fd 0o4711"),
-    ("fchmodat", 268, 306, "@ old 0o4711"),
-    ("fchmodat2", 452, 452, "@ old 0o4711 0"),
-    ("chown", 92, 212, "old 1 2"),
-    ("fchown", 93, 207, "fd 1 2"),
-    ("lchown", 94, 198, "old 1 2"),
-    ("fchownat", 260, 298, "@ old 1 2 0"),
-    ("fchownat-empty", 260, 298, "fd ' 1 2 0x1000"),
-    ("utime", 132, 30, "old 0"),
-    ("utimes", 235, 271, "old 0"),
-    ("futimesat", 261, 299, "@ old 0"),
-    ("utimensat", 280, 320, "@ old 0 0"),
-    ("futimens", 280, 320, "fd 0 0 0"),
-    ("setxattr", 188, 226, "old 'trusted.mark 'v 1 0"),
-    ("lsetxattr", 189, 227, "old 'trusted.mark 'v 1 0"),
-    ("fsetxattr", 190, 228, "fd 'trusted.mark 'v 1 0"),
-    ("removexattr", 197, 235, "old 'trusted.mark"),
-    ("lremovexattr", 198, 236, "old 'trusted.mark"),
-    ("fremovexattr", 199, 237, "fd 'trusted.mark"),
+    row("rename", [82, 38, NONE], "old new"),
+    row("renameat", [264, 302, 38], "@ old @ new"),
+    row("renameat2", [316, 353, 276], "@ old @ new 1"),
+    row("link", [86, 9, NONE], "old new"),
+    row("linkat", [265, 303, 37], "@ old @ new 0"),
+    row("symlink", [88, 83, NONE], "'says new"),
+    row("symlinkat", [266, 304, 36], "'says @ new"),
+    row("unlink", [87, 10, NONE], "old"),
+    row("unlinkat", [263, 301, 35], "@ old 0"),
+    row("rmdir", [84, 40, NONE], "dir"),
+    row("unlinkat-dir", [263, 301, 35], "@ dir 512"),
+    row("mkdir", [83, 39, NONE], "new 0o750"),
+    row("mkdirat", [258, 296, 34], "@ new 0o750"),
+    row("mknod", [133, 14, NONE], "new 0o10640 0"),
+    row("mknodat", [259, 297, 33], "@ new 0o10640 0"),
+    row("truncate", [76, 92, 45], "old 7"),
+    row("chmod", [90, 15, NONE], "old 0o4711"),
+    row("fchmod", [91, 94, 52], "fd 0o4711"),
+    row("fchmodat", [268, 306, 53], "@ old 0o4711"),
+    row("fchmodat2", [452, 452, 452], "@ old 0o4711 0"),
+    row("chown", [92, 212, NONE], "old 1 2"),
+    row("fchown", [93, 207, 55], "fd 1 2"),
+    row("lchown", [94, 198, NONE], "old 1 2"),
+    row("fchownat", [260, 298, 54], "@ old 1 2 0"),
+    row("fchownat-empty", [260, 298, 54], "fd ' 1 2 0x1000"),
+    row("utime", [132, 30, NONE], "old 0"),
+    row("utimes", [235, 271, NONE], "old 0"),
+    row("futimesat", [261, 299, NONE], "@ old 0"),
+    row("utimensat", [280, 320, 88], "@ old 0 0"),
+    row("futimens", [280, 320, 88], "fd 0 0 0"),
+    row("setxattr", [188, 226, 5], "old 'trusted.mark 'v 1 0"),
+    row("lsetxattr", [189, 227, 6], "old 'trusted.mark 'v 1 0"),
+    row("fsetxattr", [190, 228, 7], "fd 'trusted.mark 'v 1 0"),
+    row("removexattr", [197, 235, 14], "old 'trusted.mark"),
+    row("lremovexattr", [198, 236, 15], "old 'trusted.mark"),
+    row("fremovexattr", [199, 237, 16], "fd 'trusted.mark"),
 ];
 
 /// Acts on the process, its memory, its descriptors, and the system.
 pub const OTHERS: &[Row] = &[
-    ("setuid", 105, 213, "65534"),
-    ("setreuid", 113, 203, "-1 65534"),
-    ("setresuid", 117, 208, "1 65534 2"),
-    ("setfsuid", 122, 215, "65534"),
-    ("setgid", 106, 214, "65534"),
-    ("setregid", 114, 204, "-1 65534"),
-    ("setresgid", 119, 210, "1 65534 2"),
-    ("setfsgid", 123, 216, "65534"),
-    ("unshare", 272, 310, "0x4000000"),
-    ("setns", 308, 346, "uts 0x4000000"),
-    ("memfd", 319, 356, "'mark 1"),
-    ("userfaultfd", 323, 374, "0x80000"),
-    ("socket-packet", 41, 359, "17 3 768"),
-    ("socket-raw", 41, 359, "2 3 1"),
-    ("socket-vsock", 41, 359, "40 1 0"),
-    ("socket-common", 41, 359, "2 1 0"),
-    ("chroot", 161, 61, "dir"),
-    ("mmap", 9, -1, "0 4096 5 2 fd 0"),
-    ("mmap-data", 9, -1, "0 4096 1 2 fd 0"),
-    ("mprotect", 10, 125, "page 4096 5"),
-    ("mprotect-data", 10, 125, "page 4096 1"),
-    ("pkey_mprotect", 329, 380, "page 4096 5 -1"),
-    ("pidfd_getfd", 438, 438, "pidfd fd 0"),
-    ("ptrace-attach", 101, 26, "16 child 0 0"),
-    ("ptrace-seize", 101, 26, "0x4206 child 0 0"),
-    ("finit_module", 313, 350, "fd ' 0"),
-    (
+    row("setuid", [105, 213, 146], "65534"),
+    row("setreuid", [113, 203, 145], "-1 65534"),
+    row("setresuid", [117, 208, 147], "1 65534 2"),
+    row("setfsuid", [122, 215, 151], "65534"),
+    row("setgid", [106, 214, 144], "65534"),
+    row("setregid", [114, 204, 143], "-1 65534"),
+    row("setresgid", [119, 210, 149], "1 65534 2"),
+    row("setfsgid", [123, 216, 152], "65534"),
+    row("unshare", [272, 310, 97], "0x4000000"),
+    row("setns", [308, 346, 268], "uts 0x4000000"),
+    row("memfd", [319, 356, 279], "'mark 1"),
+    row("userfaultfd", [323, 374, 282], "0x80000"),
+    row("socket-packet", [41, 359, 198], "17 3 768"),
+    row("socket-raw", [41, 359, 198], "2 3 1"),
+    row("socket-vsock", [41, 359, 198], "40 1 0"),
+    row("socket-common", [41, 359, 198], "2 1 0"),
+    row("chroot", [161, 61, 51], "dir"),
+    row("mmap", [9, NONE, 222], "0 4096 5 2 fd 0"),
+    row("mmap-data", [9, NONE, 222], "0 4096 1 2 fd 0"),
+    row("mprotect", [10, 125, 226], "page 4096 5"),
+    row("mprotect-data", [10, 125, 226], "page 4096 1"),
+    row("pkey_mprotect", [329, 380, 288], "page 4096 5 -1"),
+    row("pidfd_getfd", [438, 438, 438], "pidfd fd 0"),
+    row("ptrace-attach", [101, 26, 117], "16 child 0 0"),
+    row("ptrace-seize", [101, 26, 117], "0x4206 child 0 0"),
+    row("finit_module", [313, 350, 273], "fd ' 0"),
+    row(
         "init_module",
-        175,
-        128,
+        [175, 128, 105],
         "'no-module-but-more-bytes-than-the-header-of-one-has-which-are-sixty-four 70 '",
     ),
-    ("mount-tmpfs", 165, 21, "'none dir 'tmpfs 0 0"),
-    ("mount-bind", 165, 21, ". dir 0 0x1000 0"),
-    ("umount2", 166, 52, "mount 2"),
-    ("move_mount", 429, 429, "tree ' @ dir 4"),
-    ("fsmount", 429, 429, "fs ' @ dir 4"),
+    row("mount-tmpfs", [165, 21, 40], "'none dir 'tmpfs 0 0"),
+    row("mount-bind", [165, 21, 40], ". dir 0 0x1000 0"),
+    row("umount2", [166, 52, 39], "mount 2"),
+    row("move_mount", [429, 429, 429], "tree ' @ dir 4"),
+    row("fsmount", [429, 429, 429], "fs ' @ dir 4"),
 ];
 
 /// Performs acts of the tables one after the other, each in the directory of its name below `dir`.
@@ -151,18 +182,18 @@ pub fn perform(
     let rows: Vec<&Row> = names
         .iter()
         .map(|name| {
-            let row = NAMES.iter().chain(OTHERS).find(|row| row.0 == name);
+            let row = NAMES.iter().chain(OTHERS).find(|row| row.name == name);
             row.ok_or_else(|| io::Error::other(format!("no act {name}")))
         })
         .collect::<io::Result<_>>()?;
-    if rows.iter().any(|row| row.0.contains("mount")) {
+    if rows.iter().any(|row| row.name.contains("mount")) {
         own_mounts()?;
     }
     let mut report = Report::new("call").path(dir);
     for row in rows {
-        let scene = Scene::new(dir.join(row.0), form)?;
+        let scene = Scene::new(dir.join(row.name), form)?;
         let refused = scene.act(row, way)?.err().and_then(|err| err.raw_os_error());
-        report = report.number(row.0, refused.unwrap_or(0).unsigned_abs().into());
+        report = report.number(row.name, refused.unwrap_or(0).unsigned_abs().into());
         if let Some(child) = scene.child.get() {
             report = report.number("child", child.pid().unsigned_abs().into());
         }
@@ -210,9 +241,8 @@ impl Scene {
 
     /// The outer error: this cannot be tried here.
     fn act(&self, row: &Row, way: Way) -> io::Result<io::Result<i64>> {
-        let &(name, native, compat, words) = row;
         let words: Vec<Word> =
-            words.split(' ').map(|word| self.arg(word)).collect::<io::Result<_>>()?;
+            row.words.split(' ').map(|word| self.arg(word)).collect::<io::Result<_>>()?;
         let args: Vec<Arg<'_>> = words
             .iter()
             .map(|word| match word {
@@ -221,9 +251,9 @@ impl Scene {
             })
             .collect();
         Ok(match way {
-            Way::Native => raw::call(native, &args),
-            Way::Int80 => raw::int80(compat, &args),
-            Way::IoUring => ring::change(name, &args)?.map(i64::from),
+            Way::Native => raw::call(row.native, &args),
+            Way::Int80 => old::int80(row.compat, &args),
+            Way::IoUring => ring::change(row.name, &args)?.map(i64::from),
         })
     }
 
@@ -288,11 +318,11 @@ impl Scene {
     }
 }
 
-/// Memory that may be written, below 4 GiB.
+/// Memory that may be written, within reach of 32-bit calls where there are any.
 fn page() -> io::Result<i64> {
     const PAGE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
     let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_32BIT;
+    let flags = MapFlags::MAP_PRIVATE | old::BELOW_4_GIB;
     // SAFETY: a new anonymous mapping where the kernel likes; nothing else is there.
     Ok(unsafe { mmap_anonymous(None, PAGE, access, flags) }?.as_ptr() as i64)
 }

@@ -20,7 +20,7 @@ use nix::unistd::{Pid, linkat, pivot_root};
 
 use super::calls::{DIR, OLD, own_mounts};
 use super::child::Child;
-use super::{Report, sys};
+use super::{Report, old, sys};
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -165,7 +165,7 @@ fn duplicate(deed: Deed, report: Report) -> io::Result<Report> {
     let (ours, peer) = (socket.local_addr()?, socket.peer_addr()?);
     let number = socket.as_raw_fd();
     let result = match deed {
-        Deed::Dup2 => sys::call(libc::SYS_dup2, [number, 0, 0]),
+        Deed::Dup2 => old::dup2(number, 0),
         Deed::Dup3 => sys::call(libc::SYS_dup3, [number, 0, 0]),
         _ => {
             sys::close_number(0);

@@ -15,7 +15,7 @@ use nix::unistd::{Gid, Uid, chroot, setresgid, setresuid};
 
 use super::ring::Polled;
 use super::sys::{self, c_string};
-use super::{Report, ring};
+use super::{Report, old, ring};
 
 /// The interface to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -92,14 +92,14 @@ fn open_by(path: &Path, call: Call, mode: Mode) -> io::Result<io::Result<OwnedFd
     let permission = if creates { PERMISSION } else { 0 };
     let permissions = Permission::from_bits_truncate(permission);
     Ok(match call {
-        Call::Open => sys::open(&name, bits, permission),
+        Call::Open => old::open(&name, bits, permission),
         Call::Openat => openat(AT_FDCWD, path, flags, permissions).map_err(io::Error::from),
         Call::Openat2 => {
             let how = OpenHow::new().flags(flags).mode(permissions);
             openat2(AT_FDCWD, path, how).map_err(io::Error::from)
         }
-        Call::Creat => sys::creat(&name, PERMISSION),
-        Call::Int80 => sys::open_int80(&name, bits, permission),
+        Call::Creat => old::creat(&name, PERMISSION),
+        Call::Int80 => old::open_int80(&name, bits, permission),
         Call::IoUring => ring::openat(&name, bits, permission, Polled::No)?,
         Call::Polled => ring::openat(&name, bits, permission, Polled::Yes)?,
         Call::IoUring2 => ring::openat2(&name, bits, permission)?,

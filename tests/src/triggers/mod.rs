@@ -13,6 +13,7 @@ pub mod file;
 pub mod flood;
 pub mod names;
 pub mod net;
+pub mod old;
 pub mod race;
 mod raw;
 pub mod report;

@@ -20,68 +20,25 @@ pub(super) fn c_string(text: impl AsRef<OsStr>) -> io::Result<CString> {
 }
 
 /// The kernel's answer in libc's form.
-fn answer(result: libc::c_long) -> io::Result<i32> {
+pub(super) fn answer(result: libc::c_long) -> io::Result<i32> {
     match i32::try_from(result) {
         Ok(number) if number >= 0 => Ok(number),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-fn owned(fd: i32) -> OwnedFd {
+pub(super) fn owned(fd: i32) -> OwnedFd {
     // SAFETY: callers pass a descriptor that the kernel has just made for them.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
-/// open(2) itself: libc's function of that name is openat.
-pub(super) fn open(path: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
-    // SAFETY: the path is a C string that outlives the call.
-    let result = unsafe { libc::syscall(libc::SYS_open, path.as_ptr(), flags, mode) };
-    answer(result).map(owned)
-}
-
-/// creat(2): write, create, truncate.
-pub(super) fn creat(path: &CStr, mode: u32) -> io::Result<OwnedFd> {
-    // SAFETY: the path is a C string that outlives the call.
-    let result = unsafe { libc::syscall(libc::SYS_creat, path.as_ptr(), mode) };
-    answer(result).map(owned)
-}
-
-/// open(2) through the 32-bit entry of the kernel, as a 32-bit program would call it.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn open_int80(path: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
-    use std::num::NonZeroUsize;
-
-    use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
-
-    const OPEN: u64 = 5;
-    const PAGE: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
-    let bytes = path.to_bytes_with_nul();
-    if bytes.len() > PAGE.get() {
-        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
-    }
-    let flags_of_map = MapFlags::MAP_PRIVATE | MapFlags::MAP_32BIT;
-    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: a new anonymous mapping where the kernel likes; nothing else is there.
-    let low = unsafe { mmap_anonymous(None, PAGE, access, flags_of_map) }?;
-    // SAFETY: the mapping is PAGE bytes long, writable and ours alone; the path fits, see above.
-    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), low.as_ptr().cast::<u8>(), bytes.len()) };
-    let mut result = OPEN;
-    // SAFETY: rbx, which the compiler keeps for itself, is put back; the entry clobbers r8 to r11.
-    unsafe {
-        std::arch::asm!(
-            "xchg rbx, {path}", "int 0x80", "xchg rbx, {path}",
-            path = inout(reg) low.as_ptr() as u64 => _,
-            inout("rax") result, in("rcx") i64::from(flags), in("rdx") u64::from(mode),
-            lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _,
-        );
-    }
-    let result = result as i32;
-    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(owned(result)) }
-}
-
 /// open(2) for writing, of a file that may have to be made.
 pub(super) fn open_for_writing(path: &CStr) -> io::Result<OwnedFd> {
-    open(path, libc::O_WRONLY | libc::O_CREAT | libc::O_CLOEXEC, 0o644)
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_CLOEXEC;
+    // SAFETY: the path is a C string that outlives the call.
+    let result =
+        unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0o644) };
+    answer(result).map(owned)
 }
 
 /// Closes whatever has this number; false if nothing has. Only for numbers that nothing else uses.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Done, Run, Wrong, errno_name, is_blind_to_rings, sees_objects, watch};
 use crate::lab::{Hooks, Stage};
 use crate::place::Place;
-use crate::triggers::calls::{DIR, NAMES, NEW, OLD};
+use crate::triggers::calls::{DIR, NAMES, NEW, OLD, Row};
 
 /// Acts, the action that is told, the name and the other name, and the text.
 type Told = (&'static [&'static str], &'static str, &'static str, &'static str, &'static str);
@@ -54,15 +54,20 @@ pub(super) fn in_a_container(stage: &Stage<'_>) {
 
 fn every_way(stage: &Stage<'_>, place: &Place<'_>, dir: &std::path::Path, here: &std::path::Path) {
     let daemon = watch(stage);
-    let all: Vec<&str> = NAMES.iter().map(|row| row.0).collect();
-    let at: Vec<&str> = NAMES.iter().filter(|row| row.3.contains('@')).map(|row| row.0).collect();
+    let names = |is_one: fn(&&Row) -> bool| -> Vec<&str> {
+        NAMES.iter().filter(is_one).map(|row| row.name).collect()
+    };
+    let all = names(|row| row.has_native());
+    let at = names(|row| row.has_native() && row.words.contains('@'));
+    let compat = names(|row| row.has_compat());
+    let compat_at = names(|row| row.has_compat() && row.words.contains('@'));
     let mut runs = Vec::new();
     for (way, form, names) in [
         ("native", "absolute", &all[..]),
         ("native", "relative", &all),
         ("native", "at", &at),
-        ("int80", "absolute", &all),
-        ("int80", "at", &at),
+        ("int80", "absolute", &compat),
+        ("int80", "at", &compat_at),
         ("io-uring", "absolute", RING),
         ("io-uring", "at", RING),
     ] {
@@ -128,8 +133,8 @@ fn check(
 
 /// Whether the object of an act is known, and not only its name.
 fn has_object(stage: &Stage<'_>, name: &str) -> bool {
-    let row = NAMES.iter().find(|row| row.0 == name).expect("a row for each act");
-    sees_objects(stage) || row.3.starts_with("fd ")
+    let row = NAMES.iter().find(|row| row.name == name).expect("a row for each act");
+    sees_objects(stage) || row.words.starts_with("fd ")
 }
 
 fn compare(

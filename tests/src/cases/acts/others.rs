@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Done, Run, Wrong, errno_name, is_watched, sees_objects, watch};
 use crate::lab::{Hooks, Stage};
 use crate::place::Place;
-use crate::triggers::calls::OTHERS;
+use crate::triggers::calls::{OTHERS, Row};
 
 /// An act, the action that is told, and its text; an empty action is not told of. In the text PATH
 /// is the directory with the act's names, CHILD the process that it is about.
@@ -62,8 +62,9 @@ pub(super) fn on_the_host(stage: &Stage<'_>) {
     let place = Place::Host(stage.lab);
     let mut runs = Vec::new();
     for way in ["native", "int80"] {
-        let compat = |name: &str| OTHERS.iter().any(|row| row.0 == name && row.2 >= 0);
-        for told in TOLD.iter().filter(|told| way == "native" || compat(told.0)) {
+        let has = |row: &Row| if way == "native" { row.has_native() } else { row.has_compat() };
+        let is_here = |name: &str| OTHERS.iter().any(|row| row.name == name && has(row));
+        for told in TOLD.iter().filter(|told| is_here(told.0)) {
             let run = Run::new(&place, &dir, &dir, way, "absolute");
             let done = run.perform(&daemon, &[told.0]);
             runs.push((run, done, told));
@@ -92,7 +93,7 @@ fn check(
     let object = sees_objects(stage);
     let errno = done.errno(name);
     // There are kernels without these; only the objects' hooks are asked before that shows.
-    let is_tried = name.ends_with("module") || name == "socket-vsock";
+    let is_tried = name.ends_with("module") || matches!(name, "socket-vsock" | "pkey_mprotect");
     if errno != 0 && !is_tried {
         return wrong.note(format!("{what}: errno {errno}"));
     }
