@@ -24,12 +24,15 @@ pub enum Feature {
 /// Every feature.
 pub const FEATURES: &[Feature] = &[Feature::Trampoline, Feature::Kprobe, Feature::BpfLsm];
 
-/// What the kernels that we boot have, by the start of their release. Debian's 5.10 knows LSM
-/// programs, but its list of active modules leaves them out.
-pub const MATRIX: &[(&str, &[Feature])] = &[
-    ("5.10.0-", &[Feature::Trampoline, Feature::Kprobe]),
-    ("6.1.0-", &[Feature::Trampoline, Feature::Kprobe, Feature::BpfLsm]),
-    ("6.12.", &[Feature::Trampoline, Feature::Kprobe, Feature::BpfLsm]),
+/// What the kernels that we boot have, by the start and the end of their release.
+///
+/// Debian's 5.10 knows LSM programs, but its list of active modules leaves them out; aarch64 has
+/// trampolines since Linux 6.4.
+pub const MATRIX: &[(&str, &str, &[Feature])] = &[
+    ("5.10.0-", "-cloud-amd64", &[Feature::Trampoline, Feature::Kprobe]),
+    ("6.1.0-", "-cloud-amd64", &[Feature::Trampoline, Feature::Kprobe, Feature::BpfLsm]),
+    ("6.12.", "-cloud-amd64", &[Feature::Trampoline, Feature::Kprobe, Feature::BpfLsm]),
+    ("6.1.0-", "-cloud-arm64", &[Feature::Kprobe]),
 ];
 
 impl Feature {
@@ -37,11 +40,15 @@ impl Feature {
     pub fn is_here(self) -> bool {
         match self {
             // Asked once: Linux before 5.11 answers alike when too many programs are loaded.
-            Self::Trampoline => *TRACING.get_or_init(can_load_tracing),
+            Self::Trampoline => {
+                *TRACING.get_or_init(|| can_load_tracing() && can_attach_trampolines())
+            }
             Self::Kprobe => Path::new("/sys/bus/event_source/devices/kprobe").exists(),
             Self::BpfLsm => {
                 let list = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
-                list.trim().split(',').any(|name| name == "bpf")
+                let is_on = list.trim().split(',').any(|name| name == "bpf");
+                // These programs are called by trampolines.
+                is_on && Self::Trampoline.is_here()
             }
         }
     }
@@ -68,8 +75,9 @@ pub fn missing() -> Vec<Feature> {
 pub fn expected_here() -> Option<Vec<Feature>> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     // The matrix names Debian's cloud kernels; another 6.12 need not be like theirs.
-    let row = MATRIX.iter().find(|(start, _)| release.starts_with(start));
-    let (_, features) = row.filter(|_| release.contains("-cloud-"))?;
+    let release = release.trim();
+    let is_it = |start: &str, end: &str| release.starts_with(start) && release.ends_with(end);
+    let (_, _, features) = MATRIX.iter().find(|(start, end, _)| is_it(start, end))?;
     let features = features.iter().copied();
     Some(features.filter(|feature| *feature != Feature::BpfLsm || !is_lsm_off()).collect())
 }
@@ -79,6 +87,13 @@ fn is_lsm_off() -> bool {
     let line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let list = line.split_whitespace().find_map(|word| word.strip_prefix("lsm="));
     list.is_some_and(|list| !list.split(',').any(|name| name == "bpf"))
+}
+
+/// Whether functions can call programs: the kernel then has this function of its own. Where it has
+/// not, programs load, but are refused where they are to be attached.
+fn can_attach_trampolines() -> bool {
+    let symbols = fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+    symbols.lines().any(|line| line.ends_with(" register_ftrace_direct"))
 }
 
 /// Tries to load a tracing program for a type that is no function. A kernel that has them complains

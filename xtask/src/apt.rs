@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::arch::Arch;
 use crate::process::{Log, read};
 use crate::workspace::{Workspace, as_root, find_program, is_root};
 
@@ -94,12 +95,15 @@ impl Drop for ServiceGuard {
 /// An apt of its own, below the cache: fetches and unpacks packages, installs nothing.
 pub(crate) struct PrivateApt {
     dir: PathBuf,
+    arch: Arch,
     updated: Cell<bool>,
 }
 
 impl PrivateApt {
-    pub(crate) fn new(workspace: &Workspace) -> Self {
-        Self { dir: workspace.cache().join("apt"), updated: Cell::new(false) }
+    /// Of packages for an architecture, which need not be the host's.
+    pub(crate) fn new(workspace: &Workspace, arch: Arch) -> Self {
+        let dir = workspace.cache().join("apt").join(arch.debian());
+        Self { dir, arch, updated: Cell::new(false) }
     }
 
     /// Finds the newest package whose name starts and ends like this, with only digits, dots and
@@ -170,6 +174,8 @@ impl PrivateApt {
             option("Dir::Etc::sourceparts", "sources"),
             option("Dir::State::lists", "lists"),
             option("Dir::Cache", "cache"),
+            format!("APT::Architecture={}", self.arch.debian()),
+            format!("APT::Architectures={}", self.arch.debian()),
             // Root fetches into a directory that apt's own user cannot write.
             "APT::Sandbox::User=root".to_owned(),
         ] {

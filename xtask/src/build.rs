@@ -1,10 +1,12 @@
 //! `cargo xtask build` and `cargo xtask run`: the daemon, in release form.
 
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
+use crate::arch::Arch;
 use crate::cli::SetupArgs;
 use crate::process::run as start;
 use crate::workspace::{Workspace, as_root};
@@ -14,6 +16,16 @@ use crate::{setup, workspace};
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     start(workspace.cargo().args(["build", "--release", "--locked", "--package", "monitor-user"]))
         .context("if a tool is missing: `cargo xtask setup --build-only`")
+}
+
+/// Builds a static, stripped runmon, which runs on any host of the architecture; where it is.
+pub(crate) fn static_daemon(workspace: &Workspace, arch: Arch) -> Result<PathBuf> {
+    let mut cargo = arch.cargo(workspace);
+    cargo.args(["build", "--release", "--locked", "--package", "monitor-user"]);
+    cargo.args(["--target", arch.target()]);
+    cargo.env(arch.variable("RUSTFLAGS"), "-Ctarget-feature=+crt-static -Cstrip=symbols");
+    start(&mut cargo)?;
+    Ok(workspace.target().join(arch.target()).join("release/runmon"))
 }
 
 /// Sets up, builds, and becomes `runmon run`.

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::arch::Arch;
 use crate::cli::SetupArgs;
 use crate::process::run as start;
 use crate::workspace::Workspace;
@@ -23,7 +24,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let doc = ["doc", "--workspace", "--exclude", "monitor-ebpf", "--no-deps", "--locked"];
     start(workspace.cargo().env("RUSTDOCFLAGS", "--deny warnings").args(doc))?;
     println!("check: the table of evasions");
-    e2e::build_tests(workspace)?;
+    e2e::build_tests(workspace, Arch::X86_64)?;
     evasions::check(workspace)
 }
 

@@ -51,6 +51,9 @@ pub(crate) struct SetupArgs {
     /// Only what `cargo xtask build` needs: no qemu, no kernels, no containerd
     #[arg(long)]
     pub(crate) build_only: bool,
+    /// Also what it takes to build for aarch64, and to start a machine of that kind
+    #[arg(long)]
+    pub(crate) arm64: bool,
     /// Take the BPF toolchain from here instead of trying rustup first
     #[arg(long, value_enum, hide = true)]
     pub(crate) bpf_toolchain: Option<BpfToolchain>,
@@ -74,7 +77,8 @@ pub(crate) struct RunArgs {
 
 #[derive(Args)]
 pub(crate) struct TestArgs {
-    /// Also every end-to-end case on every kernel, and every shipped rule with a term negated
+    /// Also every end-to-end case on every kernel, aarch64 too, and every shipped rule with a term
+    /// negated
     #[arg(long)]
     pub(crate) full: bool,
 }
@@ -118,7 +122,7 @@ pub(crate) struct E2eLocalArgs {
 
 #[derive(Args)]
 pub(crate) struct E2eVmArgs {
-    /// Kernels to boot; all of them when none is named
+    /// Kernels to boot: 5.10, 6.1, 6.12, 6.1-arm64; all but the last when none is named
     #[arg(value_name = "KERNEL")]
     pub(crate) kernels: Vec<String>,
     /// Only the cases whose name holds this text
@@ -131,7 +135,7 @@ pub(crate) struct E2eVmArgs {
 
 #[derive(Args)]
 pub(crate) struct VmArgs {
-    /// The kernel: 5.10, 6.1 or 6.12
+    /// The kernel: 5.10, 6.1, 6.12 or 6.1-arm64
     pub(crate) kernel: String,
     /// More words for the kernel command line, such as `lsm=lockdown,yama`
     #[arg(long, value_name = "CMDLINE")]

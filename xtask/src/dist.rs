@@ -8,29 +8,22 @@ use anyhow::{Context as _, Result};
 use image_tar::Layer;
 use serde_json::json;
 
+use crate::arch::Arch;
 use crate::cli::SetupArgs;
-use crate::process::run as start;
-use crate::setup;
 use crate::workspace::Workspace;
+use crate::{build, setup};
 
 /// The image's name, as the Kubernetes manifest has it.
 const IMAGE: &str = "localhost/runmon:latest";
 
-/// Naming the target keeps the flags below away from build scripts and macros.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// What it runs on.
+const ARCH: Arch = Arch::X86_64;
 
 /// Builds everything that is handed out.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     setup::run(workspace, &SetupArgs { build_only: true, ..SetupArgs::default() })?;
-    println!("building a static runmon for {TARGET} …");
-    start(
-        workspace
-            .cargo()
-            .args(["build", "--release", "--locked", "--package", "monitor-user", "--target"])
-            .arg(TARGET)
-            .env(flags_variable(), "-Ctarget-feature=+crt-static -Cstrip=symbols"),
-    )?;
-    let built = workspace.target().join(TARGET).join("release/runmon");
+    println!("building a static runmon for {} …", ARCH.target());
+    let built = build::static_daemon(workspace, ARCH)?;
     let dist = workspace.target().join("dist");
     fs::create_dir_all(&dist).with_context(|| format!("cannot make {}", dist.display()))?;
     let binary = dist.join("runmon");
@@ -40,11 +33,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     checksums(&dist, &["runmon", "runmon-image.tar"])?;
     println!("target/dist: runmon, runmon-image.tar ({IMAGE}), SHA256SUMS");
     Ok(())
-}
-
-/// `CARGO_TARGET_…_RUSTFLAGS`, which only goes to what is built for the target.
-fn flags_variable() -> String {
-    format!("CARGO_TARGET_{}_RUSTFLAGS", TARGET.to_uppercase().replace('-', "_"))
 }
 
 /// The binary, and the directories that it expects. Nothing else: no shell, no package.

@@ -12,8 +12,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use crate::arch::Arch;
 use crate::build;
-use crate::cli::{E2eArgs, E2eEvasionsArgs, E2eLocalArgs, E2eTarget, E2eVmArgs, GuestFile};
+use crate::cli::{
+    E2eArgs, E2eEvasionsArgs, E2eLocalArgs, E2eTarget, E2eVmArgs, GuestFile, SetupArgs,
+};
 use crate::evasions::{self, Results};
 use crate::kernels::{KERNELS, Kernel};
 use crate::process::{copied, run as start};
@@ -21,9 +24,6 @@ use crate::progress::human;
 use crate::setup;
 use crate::vm::Machine;
 use crate::workspace::{Workspace, as_root, find_program};
-
-/// The host's own target, named: flags for a named target do not touch build scripts.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// A guest holds its files twice while it boots, and containers beside them.
 const MEMORY_MB: u32 = 2048;
@@ -45,9 +45,9 @@ const RUNTIME: &[&str] = &["containerd", "containerd-shim-runc-v2", "ctr", "runc
 
 /// Sets up, builds and runs the cases.
 pub(crate) fn run(workspace: &Workspace, args: &E2eArgs) -> Result<()> {
-    setup::run(workspace, &crate::cli::SetupArgs::default())?;
+    setup::run(workspace, &SetupArgs::default())?;
     build::run(workspace)?;
-    build_tests(workspace)?;
+    build_tests(workspace, Arch::X86_64)?;
     match &args.target {
         E2eTarget::Local(args) => local(workspace, args, &mut Results::default()),
         E2eTarget::Vm(args) => vm(workspace, args, &mut Results::default()),
@@ -67,7 +67,11 @@ fn evasions(workspace: &Workspace, args: &E2eEvasionsArgs) -> Result<()> {
     }
     let rows = || vec!["--rows".to_owned()];
     let here = E2eLocalArgs { filter: None, args: rows() };
-    let there = E2eVmArgs { kernels: args.kernels.clone(), filter: None, args: rows() };
+    let kernels = match args.kernels.as_slice() {
+        [] => Kernel::all().map(|kernel| kernel.version.to_owned()).collect(),
+        names => names.to_vec(),
+    };
+    let there = E2eVmArgs { kernels, filter: None, args: rows() };
     let ran = local(workspace, &here, &mut results);
     let ran = vm(workspace, &there, &mut results).and(ran);
     evasions::write(workspace, &results)?;
@@ -76,14 +80,14 @@ fn evasions(workspace: &Workspace, args: &E2eEvasionsArgs) -> Result<()> {
 
 /// The built test binary.
 pub(crate) fn test_binary(workspace: &Workspace) -> PathBuf {
-    tests(workspace).join("e2e")
+    tests(workspace, Arch::X86_64).join("e2e")
 }
 
 /// Builds the test binary and the triggers, static.
-pub(crate) fn build_tests(workspace: &Workspace) -> Result<()> {
-    let flags = format!("target.{TARGET}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
-    let mut cargo = workspace.cargo();
-    cargo.args(["build", "--package", "e2e", "--locked", "--target", TARGET]);
+pub(crate) fn build_tests(workspace: &Workspace, arch: Arch) -> Result<()> {
+    let flags = format!("target.{}.rustflags=[\"-Ctarget-feature=+crt-static\"]", arch.target());
+    let mut cargo = arch.cargo(workspace);
+    cargo.args(["build", "--package", "e2e", "--locked", "--target", arch.target()]);
     // For guests, whose processors are emulated: less to load, to copy and to compute.
     cargo.args(["--config", "profile.dev.opt-level=1"]);
     cargo.args(["--config", "profile.dev.strip=\"debuginfo\""]);
@@ -98,7 +102,7 @@ pub(crate) fn local(
 ) -> Result<()> {
     let mut env = as_root("env")?;
     env.arg(format!("RUNMON={}", workspace.runmon().display()));
-    env.arg(format!("TRIGGER={}", tests(workspace).join("trigger").display()));
+    env.arg(format!("TRIGGER={}", tests(workspace, Arch::X86_64).join("trigger").display()));
     env.arg(format!("PACKAGES={}", setup::server_packages(workspace).display()));
     env.arg(test_binary(workspace));
     let (console, ended) = copied(env.args(filter(args.filter.as_deref())).args(&args.args))?;
@@ -119,8 +123,14 @@ struct Boot {
 /// Runs the cases on each kernel that is asked for; says at the end on which they failed.
 pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs, results: &mut Results) -> Result<()> {
     let results = Mutex::new(results);
-    let files = guest_files(workspace)?;
     let boots = boots(args)?;
+    let mut files = vec![(Arch::X86_64, guest_files(workspace)?)];
+    if boots.iter().any(|boot| boot.kernel.arch == Arch::Aarch64) {
+        files.push((Arch::Aarch64, guest_files_across(workspace, Arch::Aarch64)?));
+    }
+    let files = |arch| {
+        files.iter().filter(|it| it.0 == arch).flat_map(|it| it.1.clone()).collect::<Vec<_>>()
+    };
     let labelled = boots.len() > 1;
     let waiting = Mutex::new(boots.iter());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -128,7 +138,7 @@ pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs, results: &mut Results)
         println!("e2e: {}", boot.name());
         let label = if labelled { boot.label() } else { String::new() };
         let started = Instant::now();
-        let (code, console) = boot.run(workspace, &files, &args.args, &label)?;
+        let (code, console) = boot.run(workspace, &files(boot.kernel.arch), &args.args, &label)?;
         if !boot.bare {
             let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
             results.take(boot.kernel.version, &console);
@@ -227,12 +237,7 @@ fn guest_command(text: Option<&str>, args: &[String]) -> Vec<String> {
 }
 
 fn guest_files(workspace: &Workspace) -> Result<Vec<GuestFile>> {
-    let ours = [workspace.runmon(), tests(workspace).join("e2e"), tests(workspace).join("trigger")];
-    let mut files = Vec::new();
-    for host in ours {
-        let name = host.file_name().unwrap_or_default();
-        files.push(GuestFile { guest: Path::new(GUEST_BIN).join(name), host });
-    }
+    let mut files = our_files(workspace, Arch::X86_64, workspace.runmon());
     for name in RUNTIME {
         let Some(host) = find_program(name) else {
             bail!("{name} is missing; run `cargo xtask setup`");
@@ -242,10 +247,32 @@ fn guest_files(workspace: &Workspace) -> Result<Vec<GuestFile>> {
     Ok(files)
 }
 
+/// The same for another architecture: built, and with the whole of its user land.
+fn guest_files_across(workspace: &Workspace, arch: Arch) -> Result<Vec<GuestFile>> {
+    setup::run(workspace, &SetupArgs { arm64: true, ..SetupArgs::default() })?;
+    build_tests(workspace, arch)?;
+    let mut files = our_files(workspace, arch, build::static_daemon(workspace, arch)?);
+    let root = arch.user_land(workspace).context("an architecture of its own has a user land")?;
+    for dir in ["lib", "usr"] {
+        files.push(GuestFile { host: root.join(dir), guest: Path::new("/").join(dir) });
+    }
+    Ok(files)
+}
+
+fn our_files(workspace: &Workspace, arch: Arch, runmon: PathBuf) -> Vec<GuestFile> {
+    let tests = tests(workspace, arch);
+    let ours = [runmon, tests.join("e2e"), tests.join("trigger")];
+    let file = |host: PathBuf| {
+        let name = host.file_name().unwrap_or_default();
+        GuestFile { guest: Path::new(GUEST_BIN).join(name), host }
+    };
+    ours.map(file).into()
+}
+
 fn filter(text: Option<&str>) -> Vec<String> {
     text.map(str::to_owned).into_iter().collect()
 }
 
-fn tests(workspace: &Workspace) -> PathBuf {
-    workspace.target().join(TARGET).join("debug")
+fn tests(workspace: &Workspace, arch: Arch) -> PathBuf {
+    workspace.target().join(arch.target()).join("debug")
 }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::e2e;
-use crate::kernels::KERNELS;
+use crate::kernels::Kernel;
 use crate::process::read;
 use crate::workspace::Workspace;
 
@@ -67,7 +67,7 @@ impl Results {
         let here = running_kernel()?;
         for line in output.lines() {
             let of = |version: &str| line.strip_prefix(version)?.strip_prefix(" | ");
-            let found = KERNELS.iter().find_map(|it| Some((it.version, of(it.version)?)));
+            let found = Kernel::all().find_map(|it| Some((it.version, of(it.version)?)));
             // A machine that lacks what a host need not have is not in the table.
             if found.is_none() && line.contains(" bare | ") {
                 continue;
@@ -120,9 +120,11 @@ impl Results {
     }
 }
 
-/// `6.12` as numbers, to sort by.
-fn version(kernel: &str) -> Vec<u32> {
-    kernel.split('.').filter_map(|part| part.parse().ok()).collect()
+/// `6.12` as numbers, to sort by, and whether it is of this host's architecture.
+fn version(kernel: &str) -> (bool, Vec<u32>) {
+    let (version, arch) =
+        kernel.split_once('-').map_or((kernel, None), |(v, arch)| (v, Some(arch)));
+    (arch.is_none(), version.split('.').filter_map(|part| part.parse().ok()).collect())
 }
 
 /// The first two numbers of the running kernel's version.

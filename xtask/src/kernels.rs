@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::apt::PrivateApt;
+use crate::arch::Arch;
 use crate::process::{Log, run};
 use crate::workspace::Workspace;
 
@@ -17,25 +18,40 @@ use crate::workspace::Workspace;
 pub(crate) struct Kernel {
     /// What it is called on the command line.
     pub(crate) version: &'static str,
-    /// Its package is `prefix` + build number + `-cloud-amd64`.
+    /// What it runs on.
+    pub(crate) arch: Arch,
+    /// Its package is `prefix` + build number + `-cloud-` + architecture.
     prefix: &'static str,
 }
 
 /// Every kernel that the tests boot, oldest first.
 pub(crate) const KERNELS: &[Kernel] = &[
-    Kernel { version: "5.10", prefix: "linux-image-5.10.0-" },
-    Kernel { version: "6.1", prefix: "linux-image-6.1.0-" },
-    Kernel { version: "6.12", prefix: "linux-image-6.12." },
+    Kernel::new("5.10", Arch::X86_64, "linux-image-5.10.0-"),
+    Kernel::new("6.1", Arch::X86_64, "linux-image-6.1.0-"),
+    Kernel::new("6.12", Arch::X86_64, "linux-image-6.12."),
 ];
+
+/// Kernels of other architectures, for which everything is built once more: booted where they are
+/// named, and by the tests in full.
+pub(crate) const ACROSS: &[Kernel] =
+    &[Kernel::new("6.1-arm64", Arch::Aarch64, "linux-image-6.1.0-")];
 
 /// Modules that tests need, by their place in the kernel tree.
 const MODULES: &[&str] = &["fs/overlayfs/overlay.ko"];
 
 impl Kernel {
+    const fn new(version: &'static str, arch: Arch, prefix: &'static str) -> Self {
+        Self { version, arch, prefix }
+    }
+
+    /// Every kernel that there is.
+    pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
+        KERNELS.iter().chain(ACROSS)
+    }
+
     pub(crate) fn find(version: &str) -> Result<&'static Self> {
-        let known = || KERNELS.iter().map(|kernel| kernel.version).collect::<Vec<_>>().join(", ");
-        KERNELS
-            .iter()
+        let known = || Self::all().map(|kernel| kernel.version).collect::<Vec<_>>().join(", ");
+        Self::all()
             .find(|kernel| kernel.version == version)
             .with_context(|| format!("no kernel {version} in the matrix; there are {}", known()))
     }
@@ -49,13 +65,14 @@ impl Kernel {
     }
 
     /// Fetches and unpacks this kernel; the rest of its package is thrown away.
-    pub(crate) fn make(&self, workspace: &Workspace, apt: &PrivateApt, log: &Log) -> Result<()> {
+    pub(crate) fn make(&self, workspace: &Workspace, log: &Log) -> Result<()> {
+        let apt = PrivateApt::new(workspace, self.arch);
         let dir = self.dir(workspace);
         let unpacked = dir.join("unpacked");
         if dir.exists() {
             fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))?;
         }
-        let package = apt.newest(self.prefix, "-cloud-amd64", log)?;
+        let package = apt.newest(self.prefix, &format!("-cloud-{}", self.arch.debian()), log)?;
         apt.unpack(&[&package], &unpacked, log)?;
         let release = package.trim_start_matches("linux-image-");
         let image = unpacked.join("boot").join(format!("vmlinuz-{release}"));

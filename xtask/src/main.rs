@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "these are commands for a person: they talk on stdout")]
 
 mod apt;
+mod arch;
 mod bench;
 mod build;
 mod check;

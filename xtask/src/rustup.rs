@@ -18,6 +18,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::apt::PrivateApt;
+use crate::arch::Arch;
 use crate::cli::BpfToolchain;
 use crate::process::{Log, read};
 use crate::workspace::{Workspace, find_program};
@@ -151,7 +152,7 @@ fn unpack_debian(workspace: &Workspace, log: &Log) -> Result<String> {
     if root.exists() {
         fs::remove_dir_all(&root).with_context(|| format!("remove {}", root.display()))?;
     }
-    let apt = PrivateApt::new(workspace);
+    let apt = PrivateApt::new(workspace, Arch::X86_64);
     let std = apt.newest("libstd-rust-web-1.", "", log)?;
     let packages: Vec<&str> = DEBIAN_RUST.iter().copied().chain([std.as_str()]).collect();
     apt.unpack(&packages, &root, log)?;

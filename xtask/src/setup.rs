@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 
 use crate::apt::{self, PrivateApt};
+use crate::arch::{self, Arch};
 use crate::cli::SetupArgs;
-use crate::kernels::KERNELS;
+use crate::kernels::{self, KERNELS, Kernel};
 use crate::process::Log;
 use crate::progress;
 use crate::rustup::{self, BPF_LINKER};
@@ -66,10 +67,12 @@ pub(crate) fn run(workspace: &Workspace, args: &SetupArgs) -> Result<()> {
     let lock = File::create(cache.join("setup.lock")).context("create the set-up's lock")?;
     lock.lock().context("lock the set-up")?;
 
-    let apt = PrivateApt::new(workspace);
     let mut steps = build_steps(workspace, args);
     if !args.build_only {
-        steps.extend(test_steps(workspace, &apt));
+        steps.extend(test_steps(workspace));
+    }
+    if args.arm64 {
+        steps.extend(steps_across(workspace));
     }
     let total = steps.len();
     let mut made = 0;
@@ -106,20 +109,46 @@ fn build_steps<'a>(workspace: &'a Workspace, args: &'a SetupArgs) -> Vec<Step<'a
     ]
 }
 
-fn test_steps<'a>(workspace: &'a Workspace, apt: &'a PrivateApt) -> Vec<Step<'a>> {
-    let kernels = KERNELS.iter().map(|kernel| Step {
+fn test_steps(workspace: &Workspace) -> Vec<Step<'_>> {
+    let server = Step {
+        name: "Debian packages of a server, for tests that install them".to_owned(),
+        is_done: Box::new(|| server_packages(workspace).exists()),
+        make: Box::new(|log| {
+            let apt = PrivateApt::new(workspace, Arch::X86_64);
+            apt.fetch(SERVER_PACKAGES, &server_packages(workspace), log)
+        }),
+    };
+    std::iter::once(packages("Debian packages for the tests", TEST_PACKAGES))
+        .chain(KERNELS.iter().map(|kernel| kernel_step(workspace, kernel)))
+        .chain(std::iter::once(server))
+        .collect()
+}
+
+/// What another architecture needs.
+fn steps_across(workspace: &Workspace) -> Vec<Step<'_>> {
+    const ARCH: Arch = Arch::Aarch64;
+    let rust = Step {
+        name: format!("Rust's standard library for {}", ARCH.target()),
+        is_done: Box::new(|| ARCH.has_rust(workspace)),
+        make: Box::new(|log| ARCH.make_rust(workspace, log)),
+    };
+    let user_land = Step {
+        name: format!("Debian packages of {} for the virtual machine", ARCH.debian()),
+        is_done: Box::new(|| ARCH.has_user_land(workspace)),
+        make: Box::new(|log| ARCH.make_user_land(workspace, log)),
+    };
+    std::iter::once(packages("Debian packages to build across", arch::ACROSS_PACKAGES))
+        .chain([rust, user_land])
+        .chain(kernels::ACROSS.iter().map(|kernel| kernel_step(workspace, kernel)))
+        .collect()
+}
+
+fn kernel_step<'a>(workspace: &'a Workspace, kernel: &'static Kernel) -> Step<'a> {
+    Step {
         name: format!("Linux {} for the virtual machine", kernel.version),
         is_done: Box::new(|| kernel.is_there(workspace)),
-        make: Box::new(|log| kernel.make(workspace, apt, log)),
-    });
-    std::iter::once(packages("Debian packages for the tests", TEST_PACKAGES))
-        .chain(kernels)
-        .chain(std::iter::once(Step {
-            name: "Debian packages of a server, for tests that install them".to_owned(),
-            is_done: Box::new(|| server_packages(workspace).exists()),
-            make: Box::new(|log| apt.fetch(SERVER_PACKAGES, &server_packages(workspace), log)),
-        }))
-        .collect()
+        make: Box::new(|log| kernel.make(workspace, log)),
+    }
 }
 
 fn packages<'a>(title: &str, packages: &'static [&'static str]) -> Step<'a> {

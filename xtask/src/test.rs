@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
+use crate::arch::Arch;
 use crate::cli::{E2eLocalArgs, E2eVmArgs, SetupArgs, TestArgs};
 use crate::evasions::Results;
+use crate::kernels::Kernel;
 use crate::process::run as start;
 use crate::progress::human;
 use crate::workspace::Workspace;
@@ -18,15 +20,20 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     part("setup", || setup::run(workspace, &SetupArgs::default()))?;
     part("check", || check::run(workspace))?;
     part("cargo test", || start(workspace.cargo().args(["test", "--locked"])))?;
-    part("build", || build::run(workspace).and_then(|()| e2e::build_tests(workspace)))?;
+    part("build", || {
+        build::run(workspace).and_then(|()| e2e::build_tests(workspace, Arch::X86_64))
+    })?;
     part("rules", || rules(workspace, args.full))?;
     part("fuzz", || fuzz::run(workspace))?;
     let mut results = Results::default();
     part("e2e local", || e2e::local(workspace, &E2eLocalArgs::default(), &mut results))?;
     // The whole matrix is for `--full`.
-    let filter = (!args.full).then(|| e2e::SMOKE.to_owned());
+    let (kernels, filter) = match args.full {
+        true => (Kernel::all().map(|kernel| kernel.version.to_owned()).collect(), None),
+        false => (Vec::new(), Some(e2e::SMOKE.to_owned())),
+    };
     part("e2e vm", || {
-        let args = E2eVmArgs { kernels: Vec::new(), filter, args: Vec::new() };
+        let args = E2eVmArgs { kernels, filter, args: Vec::new() };
         e2e::vm(workspace, &args, &mut results)
     })?;
     if args.full {

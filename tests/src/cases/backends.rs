@@ -61,10 +61,13 @@ const WITHOUT_TRAMPOLINE: &[&str] = &["memfd", "userfaultfd"];
 /// How many kinds of record have hooks.
 const KINDS: usize = 46;
 
-/// Every kind is seen on every kernel of the matrix; fentry where the kernel has it.
+/// Every kind is seen on every kernel of the matrix: by fentry where the kernel has it, else by
+/// kprobes.
 fn doctor_takes_the_best(stage: &Stage<'_>) {
-    let best = if Feature::Trampoline.is_here() { Hooks::Fentry } else { Hooks::Fallback };
-    expect_all_by(&doctor(stage.lab, Hooks::Auto), best);
+    let best = [(Feature::Trampoline, Hooks::Fentry), (Feature::Kprobe, Hooks::Kprobe)]
+        .into_iter()
+        .find_map(|(feature, hooks)| feature.is_here().then_some(hooks));
+    expect_all_by(&doctor(stage.lab, Hooks::Auto), best.unwrap_or(Hooks::Fallback));
 }
 
 /// So it is with each family alone: what it has for a kind loads, attaches and fires.

@@ -10,12 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::workspace::find_program;
-
 /// What the guest runs first.
 const INIT: &str = include_str!("init.sh");
-/// Where the host's busybox is looked for; it must be static.
-const BUSYBOX: &str = "busybox";
 
 /// One file of the guest.
 enum Content {
@@ -35,14 +31,11 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// The base system, with the command that it is to run.
-    pub(crate) fn new(command: &[String], bare: bool) -> Result<Self> {
+    /// The base system, around a static busybox, with the command that it is to run.
+    pub(crate) fn new(busybox: &Path, command: &[String]) -> Result<Self> {
         let mut image = Self { nodes: BTreeMap::new() };
-        let busybox = find_program(BUSYBOX)
-            .context("busybox (Debian's busybox-static) is missing; run `cargo xtask setup`")?;
-        image.add_plain(&busybox, Path::new("/bin/busybox"))?;
+        image.add_plain(busybox, Path::new("/bin/busybox"))?;
         image.add_text("/init", 0o755, INIT);
-        image.add_text("/etc/vm/settings", 0o644, if bare { "BARE=yes\n" } else { "BARE=no\n" });
         let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
         image.add_text("/etc/vm/command", 0o644, &format!("exec {}\n", words.join(" ")));
         image.add_text(
@@ -56,6 +49,12 @@ impl Image {
         image.add_text("/etc/resolv.conf", 0o644, "");
         image.add_text("/etc/hostname", 0o644, "vm\n");
         Ok(image)
+    }
+
+    /// Adds what the init is told.
+    pub(crate) fn add_settings(&mut self, settings: &[(&str, &str)]) {
+        let lines = settings.iter().map(|(name, value)| format!("{name}={value}\n"));
+        self.add_text("/etc/vm/settings", 0o644, &lines.collect::<String>());
     }
 
     /// Adds a file with the libraries it needs, or a directory with all that is in it.

@@ -46,13 +46,13 @@ for module in /modules/*.ko; do
 done
 ip link set lo up
 hostname vm
-stty -F /dev/ttyS1 raw
-echo up > /dev/ttyS1
+stty -F /dev/$REPORT raw
+echo up > /dev/$REPORT
 cd /root
 sh /etc/vm/command < /dev/null
 code=$?
 # Setting a terminal waits until its output is out; after the report the host stops the machine.
-stty -F /dev/ttyS0 -echo
-echo "exit $code" > /dev/ttyS1
+stty -F /dev/$CONSOLE -echo
+echo "exit $code" > /dev/$REPORT
 sleep 5
 poweroff -f

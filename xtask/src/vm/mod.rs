@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
+use crate::arch::Arch;
 use crate::cli::{GuestFile, VmArgs};
 use crate::kernels::Kernel;
 use crate::process::tail;
@@ -60,10 +61,14 @@ pub(crate) fn run(workspace: &Workspace, args: &VmArgs) -> Result<ExitCode> {
 impl Machine<'_> {
     /// Boots, runs the command, and returns its exit code and what came on the console.
     pub(crate) fn run(&self, workspace: &Workspace) -> Result<(u8, String)> {
+        let arch = self.kernel.arch;
         ensure!(
-            self.kernel.is_there(workspace) && find_program("qemu-system-x86_64").is_some(),
-            "Linux {} or qemu is missing; run `cargo xtask setup`",
-            self.kernel.version
+            self.kernel.is_there(workspace)
+                && arch.has_user_land(workspace)
+                && find_program(arch.qemu()).is_some(),
+            "Linux {} or qemu is missing; run `cargo xtask setup{}`",
+            self.kernel.version,
+            if arch == Arch::X86_64 { "" } else { " --arm64" }
         );
         let scratch = Scratch::new(workspace)?;
         let initrd = scratch.dir.join("initrd");
@@ -88,7 +93,17 @@ impl Machine<'_> {
     }
 
     fn image(&self, workspace: &Workspace) -> Result<Image> {
-        let mut image = Image::new(self.command, self.bare)?;
+        let busybox = match self.kernel.arch.user_land(workspace) {
+            Some(root) => root.join("bin/busybox"),
+            None => find_program("busybox")
+                .context("busybox (Debian's busybox-static) is missing; run `cargo xtask setup`")?,
+        };
+        let mut image = Image::new(&busybox, self.command)?;
+        image.add_settings(&[
+            ("BARE", if self.bare { "yes" } else { "no" }),
+            ("CONSOLE", self.console()),
+            ("REPORT", if self.kernel.arch == Arch::X86_64 { "ttyS1" } else { "ttyS0" }),
+        ]);
         for entry in fs::read_dir(self.kernel.dir(workspace))? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "ko") {
@@ -103,18 +118,35 @@ impl Machine<'_> {
     }
 
     fn qemu(&self, workspace: &Workspace, initrd: &Path, report: &Path) -> Command {
-        let mut qemu = Command::new("qemu-system-x86_64");
+        let mut qemu = Command::new(self.kernel.arch.qemu());
+        let report = report.display();
+        match self.kernel.arch {
+            Arch::X86_64 => qemu.args(["-serial", "stdio", "-serial", &format!("file:{report}")]),
+            // Its board has one port; the other one is a card.
+            Arch::Aarch64 => qemu
+                .args(["-machine", "virt", "-serial", "stdio"])
+                .args(["-chardev", &format!("file,id=report,path={report}")])
+                .args(["-device", "pci-serial,chardev=report"]),
+        };
         // Emulated: KVM is often not there for guests. Two processors in turn, not at once: where
         // they really run at once, one can still take a breakpoint that the kernel, which rewrites
         // its own code so, has done away with on the other, and the guest ends in an oops.
         qemu.args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2"]);
         qemu.args(["-m", &self.memory_mb.to_string()]);
         qemu.args(["-nodefaults", "-display", "none", "-no-reboot"]);
-        qemu.args(["-serial", "stdio", "-serial", &format!("file:{}", report.display())]);
         qemu.arg("-kernel").arg(self.kernel.dir(workspace).join("vmlinuz"));
         qemu.arg("-initrd").arg(initrd);
-        qemu.args(["-append", &format!("console=ttyS0 quiet panic=-1 {}", self.append)]);
+        let console = self.console();
+        qemu.args(["-append", &format!("console={console} quiet panic=-1 {}", self.append)]);
         qemu
+    }
+
+    /// The guest's name of its first serial line.
+    fn console(&self) -> &'static str {
+        match self.kernel.arch {
+            Arch::X86_64 => "ttyS0",
+            Arch::Aarch64 => "ttyAMA0",
+        }
     }
 
     /// Waits for the guest's reports: first that it is up, then its exit code.
@@ -155,7 +187,7 @@ struct Qemu {
 impl Qemu {
     fn start(mut command: Command) -> Result<Self> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-        Ok(Self { child: child.context("cannot start qemu-system-x86_64")? })
+        Ok(Self { child: child.context("cannot start qemu")? })
     }
 
     /// Copies the console to stdout, labelled, and to a file, line by line.
