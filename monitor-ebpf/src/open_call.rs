@@ -2,19 +2,27 @@
 
 use monitor_common::Member;
 
-use crate::read::{self, Kptr};
 #[cfg(not(bpf_target_arch = "aarch64"))]
 use crate::{call::is_compat, read::member};
 #[cfg(bpf_target_arch = "aarch64")]
 use crate::{maps::offset, read::raw};
+use crate::{
+    opening::O_ACCMODE,
+    read::{self, Kptr},
+};
 
 #[cfg(not(bpf_target_arch = "aarch64"))]
 const O_CREAT_WRONLY_TRUNC: u32 = 0x241;
 
+/// In place of flags that are in user memory: the accesses of both readers and writers, and a bit
+/// that no flag has. An `Option` of flags would leave them undefined there, which a compiler may
+/// take for leave to calculate with whatever pointer the register still holds.
+pub(crate) const BY_HOW: u32 = O_ACCMODE | 1 << 31;
+
 /// An open as the process asked for it.
 pub(crate) struct Call {
-    /// Flags, where they are in a register.
-    pub(crate) flags: Option<u32>,
+    /// Flags, where they are in a register; else [`BY_HOW`].
+    pub(crate) flags: u32,
     /// User address of the `struct open_how`, where they are there.
     pub(crate) how: u64,
     /// User address of the name; 0 for a handle.
@@ -33,7 +41,7 @@ pub(crate) fn decode(registers: Kptr, number: u64, _: Kptr) -> Option<Call> {
     match number {
         56 => Some(call(argument(2) as u32, argument(1))),
         265 => Some(call(argument(2) as u32, 0)),
-        437 => Some(Call { flags: None, how: argument(2), name: argument(1) }),
+        437 => Some(call_by_how(argument(2), argument(1))),
         _ => None,
     }
 }
@@ -55,7 +63,7 @@ pub(crate) fn decode(registers: Kptr, number: u64, process: Kptr) -> Option<Call
             8 => Some(call(O_CREAT_WRONLY_TRUNC, first_compat)),
             295 => Some(call(third as u32, second_compat)),
             342 => Some(call(third as u32, 0)),
-            437 => Some(Call { flags: None, how: third & 0xffff_ffff, name: second_compat }),
+            437 => Some(call_by_how(third & 0xffff_ffff, second_compat)),
             _ => None,
         };
     }
@@ -64,14 +72,19 @@ pub(crate) fn decode(registers: Kptr, number: u64, process: Kptr) -> Option<Call
         85 => Some(call(O_CREAT_WRONLY_TRUNC, first)),
         257 => Some(call(third as u32, second)),
         304 => Some(call(third as u32, 0)),
-        437 => Some(Call { flags: None, how: third, name: second }),
+        437 => Some(call_by_how(third, second)),
         _ => None,
     }
 }
 
 #[inline(always)]
 fn call(flags: u32, name: u64) -> Call {
-    Call { flags: Some(flags), how: 0, name }
+    Call { flags: flags & !(1 << 31), how: 0, name }
+}
+
+#[inline(always)]
+fn call_by_how(how: u64, name: u64) -> Call {
+    Call { flags: BY_HOW, how, name }
 }
 
 #[cfg(not(bpf_target_arch = "aarch64"))]

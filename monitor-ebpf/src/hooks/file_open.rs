@@ -18,10 +18,10 @@ use crate::{
     file::Opened,
     filter,
     maps::{floor, has, offset},
-    open_call,
+    open_call::{self, BY_HOW},
     opening::{
-        self, O_ACCMODE, O_PATH, file_of, for_writing, is_change, is_error, must_change,
-        opened_file, refused_file, writes,
+        self, O_PATH, file_of, for_writing, is_change, is_error, must_change, opened_file,
+        refused_file, writes,
     },
     own,
     read::{self, Kptr, member, raw},
@@ -132,21 +132,21 @@ fn returned(registers: Kptr, number: u64, result: i64) -> Option<()> {
     let process = task::current::<true>();
     let call = open_call::decode(registers, number, process)?;
     // The registers are the kernel's: an open that nobody asks for ends here, before other reads.
-    let known = call.flags.unwrap_or(O_ACCMODE);
-    if known & O_PATH != 0 || !is_error(result) && !(0..=i64::from(i32::MAX)).contains(&result) {
+    if call.flags & O_PATH != 0 || !is_error(result) && !(0..=i64::from(i32::MAX)).contains(&result)
+    {
         return None;
     }
-    if call.flags.is_some() && !for_writing(known) {
+    if call.flags != BY_HOW && !for_writing(call.flags) {
         opening::kind(false, result)?;
     }
     if result >= 0
         && let Some(file) = file_of::<true>(process, result as u64)
     {
         let opened = Opened::read(file);
-        let asked = call.flags.unwrap_or(0);
+        let asked = if call.flags == BY_HOW { 0 } else { call.flags };
         let changes = is_change(&opened, asked);
         // A file that was opened to be changed and now cannot be is another's.
-        if changes || call.flags.is_none_or(|flags| !must_change(flags)) {
+        if changes || !must_change(asked) {
             let kind = opening::kind(changes, 0)?;
             if own::is_own(Program::SysExitOpen, task::pid::<true>(process)) {
                 return None;
@@ -163,10 +163,7 @@ fn returned(registers: Kptr, number: u64, result: i64) -> Option<()> {
 #[inline(always)]
 fn by_name(process: Kptr, call: &open_call::Call, result: i64) -> Option<()> {
     // What openat2 asked for is in user memory only.
-    let open_flags = match call.flags {
-        Some(open_flags) => open_flags,
-        None => open_call::user_flags(call)?,
-    };
+    let open_flags = if call.flags == BY_HOW { open_call::user_flags(call)? } else { call.flags };
     if call.name == 0 || open_flags & O_PATH != 0 {
         return None;
     }
