@@ -153,10 +153,14 @@ extern "C" fn rm_filter_remember(slot: u32, dentry: u64, mount: u64) -> u64 {
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return 0 };
     let (parent, _, _) = path::entry(dentry as Kptr);
     let key = directory_key(parent, mount, *number);
-    // SAFETY: as in `rm_filter_directory`.
-    let before = unsafe { path::directory(buffer).read_volatile() };
+    let before = path::directory(buffer).cast::<u64>();
+    // Word by word, as a copy would take much of the stack.
+    let is_as_before = |(at, word): (usize, &u64)| {
+        // SAFETY: as in `rm_filter_directory`; a word of the key.
+        unsafe { before.wrapping_add(at).read_volatile() == *word }
+    };
     // Otherwise it was given another name or place while its path was put together.
-    if key[NOW] != 0 && before == key {
+    if key[NOW] != 0 && key.iter().enumerate().all(is_as_before) {
         // SAFETY: as above.
         remember(&key, unsafe { path::nothing(buffer).read_volatile() });
     }

@@ -4,10 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything may take that a case waits for. Emulated machines are slow.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long a daemon may take to load its programs. Emulated machines are very slow verifiers.
-pub const START: Duration = Duration::from_secs(90);
+pub const START: Duration = Duration::from_secs(300);
 
 /// How often it is looked at.
 const POLL: Duration = Duration::from_millis(10);
