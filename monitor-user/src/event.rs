@@ -222,8 +222,10 @@ pub const FIRST_ACT: u8 = 13;
 /// The two ends of a connection or datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketAct {
-    /// Where to.
+    /// Where to. Of an address that means another, that other.
     pub destination: Address,
+    /// The address as it was passed, where that means another.
+    pub given: Option<IpAddr>,
     /// Where from, as far as it is bound.
     pub source: Option<SocketAddr>,
     /// IP protocol number.

@@ -25,6 +25,8 @@ use crate::{
     task,
 };
 
+const IPPROTO_MPTCP: u16 = 262;
+
 const TCP_ESTABLISHED: i32 = 1;
 const TCP_SYN_SENT: i32 = 2;
 const TCP_CLOSE: i32 = 7;
@@ -121,6 +123,10 @@ fn rm_sock_state(ctx: BtfTracePointContext) -> i32 {
 /// `connect`.
 #[inline(always)]
 fn begun(sock: Kptr) {
+    // The parts of a multipath connection are TCP and are told of; the whole has no peer of its own.
+    if raw::<u16>(sock.wrapping_add(offset(Member::SockProtocol))) == IPPROTO_MPTCP {
+        return;
+    }
     let process = task::current::<true>();
     let pid = task::pid::<true>(process);
     if own::is_own(Program::SockState, pid) {

@@ -78,6 +78,7 @@ fn text_is_kept_within_its_limit() {
 fn act(message: Option<DnsMessage>) -> DnsAct {
     let socket = crate::event::SocketAct {
         destination: crate::event::Address::Ip(Ipv4Addr::LOCALHOST.into(), 53),
+        given: None,
         source: None,
         protocol: 17,
         socket_type: 2,

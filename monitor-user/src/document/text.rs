@@ -1,5 +1,7 @@
 //! Lines for people: one event or alert each, aligned, coloured where a terminal shows them.
 
+use std::net::SocketAddr;
+
 use monitor_rules::Priority;
 
 use super::{
@@ -189,8 +191,10 @@ pub fn destination(act: &SocketAct) -> String {
         _ => "",
     };
     match &act.destination {
-        Address::Ip(ip, port) if ip.is_ipv6() => format!("{protocol}[{ip}]:{port}"),
-        Address::Ip(ip, port) => format!("{protocol}{ip}:{port}"),
+        Address::Ip(ip, port) => {
+            let given = act.given.map_or(String::new(), |given| format!(" (as {given})"));
+            format!("{protocol}{}{given}", SocketAddr::new(*ip, *port))
+        }
         Address::Unix(path) => match path.strip_prefix(b"\0") {
             Some(name) => format!("unix @{}", terminal(name)),
             None => format!("unix {}", terminal(path)),

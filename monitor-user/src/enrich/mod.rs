@@ -104,8 +104,8 @@ impl Enricher {
                 return Enriched::Repeat;
             }
             RawBody::Exit { status } => Action::Exit { status },
-            RawBody::Connect(socket) => Action::Connect(sockets::act(&socket)),
-            RawBody::Send(socket) => Action::Send(sockets::act(&socket)),
+            RawBody::Connect(socket) => Action::Connect(sockets::outgoing(&socket)),
+            RawBody::Send(socket) => Action::Send(sockets::outgoing(&socket)),
             RawBody::FileOpen(open) => Action::FileOpen(file_act(&open)),
             RawBody::FileRead(open) => Action::FileRead(file_act(&open)),
             RawBody::Accept(socket) => Action::Accept(sockets::accepted(&socket)),
@@ -254,7 +254,9 @@ impl Enricher {
             }
             (Action::Connect(act) | Action::Send(act) | Action::Dup { socket: act, .. }, _) => {
                 if let Address::Ip(ip, _) = act.destination {
-                    act.names = self.names.of(&event.container, ip, now_ns);
+                    // Name servers told of the address that was then passed.
+                    let told = act.given.unwrap_or(ip);
+                    act.names = self.names.of(&event.container, told, now_ns);
                 }
             }
             _ => {}

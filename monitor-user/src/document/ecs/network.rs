@@ -31,7 +31,8 @@ pub(super) fn socket(document: &mut Value, act: &SocketAct, direction: &str) {
                 document,
                 &["destination"],
                 json!({
-                    "ip": ip.to_string(), "port": port, "address": ip.to_string(),
+                    "ip": ip.to_string(), "port": port,
+                    "address": act.given.unwrap_or(*ip).to_string(),
                 }),
             );
             names(document, act);

@@ -379,6 +379,7 @@ fn finish_socket(
 fn no_socket() -> SocketAct {
     SocketAct {
         destination: Address::Ip(Ipv4Addr::UNSPECIFIED.into(), 0),
+        given: None,
         source: None,
         protocol: 0,
         socket_type: 0,

@@ -255,10 +255,7 @@ pub const ROWS: &[Row] = &[
     row(
         36,
         "IPv4 in IPv6 form, 0.0.0.0, ::, NAT64",
-        [Part(
-            "0.0.0.0, :: and NAT64 addresses are told as they were given, not as the address that \
-               they lead to",
-        ); 3],
+        SEEN,
         &["evasion::addresses_that_mean_another", "network::every_way_out_on_the_host"],
     ),
     row(
