@@ -131,19 +131,18 @@ pub(crate) fn vm(workspace: &Workspace, args: &E2eVmArgs, results: &mut Results)
     let files = |arch| {
         files.iter().filter(|it| it.0 == arch).flat_map(|it| it.1.clone()).collect::<Vec<_>>()
     };
-    let labelled = boots.len() > 1;
     let waiting = Mutex::new(boots.iter());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
     let one = |boot: &Boot| -> Result<Option<String>> {
         println!("e2e: {}", boot.name());
-        let label = if labelled { boot.label() } else { String::new() };
         let started = Instant::now();
-        let (code, console) = boot.run(workspace, &files(boot.kernel.arch), &args.args, &label)?;
+        let (code, console) =
+            boot.run(workspace, &files(boot.kernel.arch), &args.args, &boot.label())?;
         if !boot.bare {
             let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
             results.take(boot.kernel.version, &console);
         }
-        println!("{label}ended with {code} after {}", human(started.elapsed()));
+        println!("{}ended with {code} after {}", boot.label(), human(started.elapsed()));
         Ok((code != 0).then(|| boot.name()))
     };
     let worker = || -> Result<Vec<String>> {
