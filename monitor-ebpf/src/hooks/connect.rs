@@ -123,7 +123,7 @@ fn rm_sock_state(ctx: BtfTracePointContext) -> i32 {
 /// `connect`.
 #[inline(always)]
 fn begun(sock: Kptr) {
-    // The parts of a multipath connection are TCP and are told of; the whole has no peer of its own.
+    // The parts of a multipath connection are TCP and are told of; the whole has no peer.
     if raw::<u16>(sock.wrapping_add(offset(Member::SockProtocol))) == IPPROTO_MPTCP {
         return;
     }

@@ -115,8 +115,8 @@ pub(super) fn other_families(stage: &Stage<'_>) {
     assert_eq!(blind("connect", "connections to AF_UNIX sockets"), !object);
 }
 
-/// Multipath TCP, where the kernel has it. Its first part is a TCP connection of its own; whoever is
-/// told of goes to the true place.
+/// Multipath TCP, where the kernel has it. Its first part is a TCP connection of its own; all that
+/// is told of leads to the true place.
 pub(super) fn multipath(stage: &Stage<'_>) {
     let daemon = stage.watch();
     let place = Place::Host(stage.lab);
