@@ -17,6 +17,7 @@ use nix::{
     unistd::{getresgid, getresuid, setgid, setuid},
 };
 
+mod calls;
 mod dns;
 mod files;
 
@@ -65,13 +66,26 @@ pub enum Deed {
     Memfd,
     /// The user and group ids are set to what they are.
     Ids,
+    /// A raw socket is made.
+    RawSocket,
+    /// A namespace is entered that the thread is in.
+    EnterNamespace,
+    /// A thread makes a namespace for itself.
+    MakeNamespace,
+    /// The root directory stays the root directory.
+    KeepRoot,
+    /// A signal comes that is not heard.
+    Signal,
+    /// A program is reached by its number.
+    ReachProgram,
     /// A name is asked for.
     Ask,
     /// A name is asked for, and the question answered.
     AskAndAnswer,
 }
 
-/// What makes a program fire that is to tell of a kind; None: nothing that leaves no trace.
+/// What makes a program fire that is to tell of a kind; None: nothing that leaves no trace, and that
+/// whoever else watches the host would not take for an attack (mounts, tracing, modules, new roots).
 #[must_use]
 pub fn deed(program: Program, kind: RecordKind) -> Option<Deed> {
     match program {
@@ -98,8 +112,6 @@ pub fn deed(program: Program, kind: RecordKind) -> Option<Deed> {
         | Program::UringAccept
         | Program::SysExit
         | Program::NewTask
-        | Program::ListenState
-        | Program::Bind4
         | Program::Bind6 => None,
         Program::RemoveXattr
         | Program::RemoveXattrProbe
@@ -123,6 +135,7 @@ fn of_kind(kind: RecordKind) -> Option<Deed> {
         | RecordKind::Symlink
         | RecordKind::Unlink
         | RecordKind::Mkdir
+        | RecordKind::Mknod
         | RecordKind::Rmdir
         | RecordKind::Truncate
         | RecordKind::Chmod
@@ -132,6 +145,12 @@ fn of_kind(kind: RecordKind) -> Option<Deed> {
         RecordKind::Bind => Some(Deed::Bind),
         RecordKind::Memfd => Some(Deed::Memfd),
         RecordKind::SetUid | RecordKind::SetGid => Some(Deed::Ids),
+        RecordKind::SocketCreate => Some(Deed::RawSocket),
+        RecordKind::Setns => Some(Deed::EnterNamespace),
+        RecordKind::Unshare => Some(Deed::MakeNamespace),
+        RecordKind::Chroot => Some(Deed::KeepRoot),
+        RecordKind::Signal => Some(Deed::Signal),
+        RecordKind::Bpf => Some(Deed::ReachProgram),
         _ => None,
     }
 }
@@ -165,6 +184,12 @@ impl Deed {
             Self::Bind => done(bind().is_ok()),
             Self::Memfd => done(memfd_create("runmon-canary", MFdFlags::MFD_CLOEXEC).is_ok()),
             Self::Ids => done(set_ids().is_ok()),
+            Self::RawSocket => done(calls::raw_socket().is_ok()),
+            Self::EnterNamespace => done(calls::enter_own_namespace().is_ok()),
+            Self::MakeNamespace => done(calls::make_namespace().is_ok()),
+            Self::KeepRoot => done(calls::keep_root().is_ok()),
+            Self::Signal => done(calls::signal().is_ok()),
+            Self::ReachProgram => done(calls::reach_program()),
             Self::Ask => done(dns::ask(false)),
             Self::AskAndAnswer => done(dns::ask(true)),
         }

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::sys::stat::Mode;
+
 /// Directories that are there and may be written to, best first: what is done in the first two
 /// reaches no disk.
 const PLACES: [&str; 3] = ["/dev/shm", "/run", "/tmp"];
@@ -43,6 +45,7 @@ fn act(directory: &Path) -> io::Result<()> {
     fs::hard_link(&file, &other)?;
     fs::rename(&other, directory.join("moved"))?;
     symlink("file", &other)?;
+    nix::unistd::mkfifo(&directory.join("fifo"), Mode::S_IRUSR)?;
     fs::create_dir(directory.join("directory"))?;
     fs::remove_dir(directory.join("directory"))?;
     fs::remove_file(&other)

@@ -1,0 +1,46 @@
+//! Calls that change nothing of the host: what they do ends with them.
+
+use std::{fs::File, io, thread};
+
+use nix::{
+    errno::Errno,
+    sched::{CloneFlags, setns, unshare},
+    sys::{
+        signal::{Signal, raise},
+        socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket},
+    },
+    unistd::chroot,
+};
+
+/// A raw socket.
+pub(super) fn raw_socket() -> nix::Result<()> {
+    let kind = (AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Icmp);
+    socket(kind.0, kind.1, kind.2, kind.3).map(drop)
+}
+
+/// Enters the namespace that this thread is in.
+pub(super) fn enter_own_namespace() -> io::Result<()> {
+    let own = File::open("/proc/thread-self/ns/uts")?;
+    Ok(setns(own, CloneFlags::CLONE_NEWUTS)?)
+}
+
+/// A namespace for a thread, which ends with it.
+pub(super) fn make_namespace() -> io::Result<()> {
+    let made = thread::Builder::new().spawn(|| unshare(CloneFlags::CLONE_NEWUTS))?.join();
+    Ok(made.unwrap_or(Err(Errno::EIO))?)
+}
+
+/// Makes the root directory the root directory.
+pub(super) fn keep_root() -> nix::Result<()> {
+    chroot("/")
+}
+
+/// A signal that this process does not hear.
+pub(super) fn signal() -> nix::Result<()> {
+    raise(Signal::SIGURG)
+}
+
+/// Reaches some program by its number.
+pub(super) fn reach_program() -> bool {
+    aya::programs::loaded_programs().next().is_some_and(|found| found.is_ok())
+}
