@@ -13,13 +13,13 @@ const LONGEST: Duration = Duration::from_secs(120);
 /// Files that are made before anyone looks whether to stop, and before the act.
 const ROUND: u32 = 2000;
 
-/// Makes and removes files; opens `attack` for writing after each round but the first, in the midst
-/// of the noise.
+/// Makes and removes files; after each round, in the midst of the noise, opens `attack` for writing,
+/// which makes it the first time. There are two rounds at least.
 pub fn flood(dir: &Path, attack: &Path, stop: &Path) -> io::Result<Report> {
     let started = Instant::now();
     let mut made = 0_u64;
     let mut attacks = 0_u64;
-    while !stop.exists() && started.elapsed() < LONGEST {
+    while (attacks < 2 || !stop.exists()) && started.elapsed() < LONGEST {
         for _ in 0..ROUND {
             let path = dir.join(format!("f{made}"));
             drop(File::create(&path)?);
