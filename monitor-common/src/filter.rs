@@ -29,3 +29,22 @@ pub const DIRECTORY: u8 = 0x80;
 
 /// Numbers of filters; the next one after the last is the first.
 pub const NUMBERS: u8 = 0x7f;
+
+/// What a directory is known by.
+pub type DirectoryKey = [u64; 4];
+
+/// What is remembered of a directory: under which filter and when it was looked at, see
+/// [`seen_by`]; and the kinds that are not asked for of files in it.
+pub type Directory = [u64; 2];
+
+/// The start of the time at which a directory was looked at: never 0, and the number of the filter.
+#[must_use]
+pub const fn seen_by(number: u64) -> u64 {
+    1 << 63 | (number & NUMBERS as u64) << 56
+}
+
+/// The number of the filter under which a directory was looked at.
+#[must_use]
+pub const fn filter_of_directory([seen, _]: Directory) -> u8 {
+    (seen >> 56) as u8 & NUMBERS
+}

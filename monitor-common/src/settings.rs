@@ -60,3 +60,5 @@ pub const FILTER: &str = "FILTER";
 pub const FILTER_PATHS: &str = "FILTER_PATHS";
 /// Map: names of files, and the kinds that a rule asks for.
 pub const FILTER_NAMES: &str = "FILTER_NAMES";
+/// Map: directories of which some kinds are not asked for.
+pub const FILTER_DIRS: &str = "FILTER_DIRS";

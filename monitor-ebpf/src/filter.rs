@@ -8,7 +8,7 @@
 use aya_ebpf::helpers::generated::{bpf_map_lookup_elem, bpf_map_update_elem};
 use monitor_common::{
     Member, RecordKind, counter,
-    filter::{DIRECTORY, FIRST_ENTRY},
+    filter::{DIRECTORY, FIRST_ENTRY, seen_by},
     limits::{FILTER_NAME_BYTES, FILTER_PATH_BYTES, PATH_BYTES},
 };
 
@@ -42,7 +42,14 @@ pub(crate) fn admits(slot: u32, kind: RecordKind, opened: &Opened) -> Option<(Bu
         return Some((Built::No, if is_program { NEW_PROGRAM } else { BLOCK_DEVICE }));
     }
     let dentry: Kptr = raw(opened.path().wrapping_add(offset(Member::PathDentry)));
-    let (name, mount) = (dentry as u64, opened.mount as u64);
+    let (mut name, mut mount) = (dentry as u64, opened.mount as u64);
+    // What is mounted there has the name that it is mounted by.
+    if path::is_root(dentry, mount) {
+        if rm_filter_mounted(slot, name, mount) == REFUSED {
+            return Some((Built::No, NO_ENTRY));
+        }
+        (name, mount) = path::at(PATHS.get_ptr_mut(slot)?);
+    }
     let passes = rm_filter_name(slot, kind as u32, name);
     if passes >= PASSES {
         return Some((Built::No, passes - PASSES));
@@ -53,7 +60,7 @@ pub(crate) fn admits(slot: u32, kind: RecordKind, opened: &Opened) -> Option<(Bu
             Some((_, true)) => return Some((Built::Cut, CUT)),
             Some((_, false)) => {}
         }
-        let passes = rm_filter_path(slot, kind as u32, name);
+        let passes = rm_filter_path(slot, kind as u32, name, mount);
         rm_filter_remember(slot, name, mount);
         if passes >= PASSES {
             return Some((Built::Whole, passes - PASSES));
@@ -89,9 +96,23 @@ pub(crate) fn entry_of(key: *mut u8, length: u64, kind: u32) -> u64 {
 /// The length of a key, and the number of the filter.
 pub(crate) const KEY_HEAD: usize = 5;
 
-/// What the name of a file says: [`OPEN`] or an entry.
+/// Leaves the entry that a mount's root is mounted on in the buffer; [`REFUSED`] if there is none.
 ///
 /// Global functions, here and below, for the sake of the stack; none calls another.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_filter_mounted(slot: u32, dentry: u64, mount: u64) -> u64 {
+    let Some(buffer) = PATHS.get_ptr_mut(slot) else { return REFUSED };
+    let Some((dentry, mount)) = path::mounted(dentry as Kptr, mount) else { return REFUSED };
+    path::set_at(buffer, dentry as u64, mount);
+    // The root of all has no name, and no directory.
+    if path::is_root(dentry, mount) {
+        return REFUSED;
+    }
+    OPEN
+}
+
+/// What the name of a file says: [`OPEN`] or an entry.
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn rm_filter_name(slot: u32, kind: u32, dentry: u64) -> u64 {
@@ -123,7 +144,7 @@ extern "C" fn rm_filter_directory(slot: u32, kind: u32, dentry: u64, mount: u64)
 /// [`REFUSED`]. Writes down what can be remembered of the directory.
 #[inline(never)]
 #[unsafe(no_mangle)]
-extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64) -> u64 {
+extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64, mount: u64) -> u64 {
     let Some([number, _]) = FILTER.get(0) else { return PASSES };
     let (number, kind) = (*number, u64::from(kind & 63));
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return PASSES };
@@ -134,6 +155,7 @@ extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64) -> u64 {
         return PASSES;
     }
     let (parent, name_length, _) = path::entry(dentry as Kptr);
+    let Some((parent, _)) = path::mounted(parent, mount) else { return PASSES };
     let (_, length, name) = path::entry(parent);
     let [of_parent, parent_entry] = of_name(buffer, number | u64::from(DIRECTORY), length, name);
     let ([of_file, file_entry], of_none) = of_path(buffer, number, name_length);
@@ -189,7 +211,8 @@ fn of_path(buffer: *mut Buffer, number: u64, name_length: u64) -> ([u64; 2], u64
     const ALL: [u64; 2] = [u64::MAX, NO_ENTRY];
     let (_, length) = path::built(buffer);
     let position = path::position(buffer);
-    if position < BEFORE {
+    // The root itself stands elsewhere, and what is at the very front has no room before it.
+    if position < BEFORE || position >= PATH_BYTES as u64 {
         return (ALL, 0);
     }
     let Some(start) = read::bounded(position - BEFORE, PATH_BYTES as u64) else {
@@ -248,7 +271,7 @@ fn looked_up(map: *const core::ffi::c_void, key: *mut u8) -> [u64; 2] {
 #[inline(always)]
 fn directory_key(directory: Kptr, mount: u64, number: u64) -> [u64; 5] {
     let [renames, mounts] = sequences();
-    let filter = 1 << 63 | (number & 0x7f) << 56;
+    let filter = seen_by(number);
     if renames == 0 || mounts == 0 {
         return match path::digest(mount, directory) {
             Some([first, second]) => [first, second, 0, 0, filter],

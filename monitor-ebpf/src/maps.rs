@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use monitor_common::{
     CallSpec, Header, Member, Program, RecordKind, Socket, counter,
-    filter::{Entry, NameKey, PathKey},
+    filter::{Directory, DirectoryKey, Entry, NameKey, PathKey},
     limits::{self, CALL_NUMBERS},
     settings,
 };
@@ -111,7 +111,7 @@ pub(crate) static FILTER_NAMES: HashMap<NameKey, Entry> =
 /// Directories: when they were looked at, and the kinds that are not asked for of files in them.
 /// The oldest goes first.
 #[map]
-pub(crate) static FILTER_DIRS: LruHashMap<[u64; 4], [u64; 2]> =
+pub(crate) static FILTER_DIRS: LruHashMap<DirectoryKey, Directory> =
     LruHashMap::with_max_entries(limits::FILTER_DIRECTORIES, 0);
 
 /// Token buckets: by cgroup, and by kind and entry of the filter, when all tokens are given back.

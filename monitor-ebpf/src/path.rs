@@ -45,8 +45,7 @@ pub(crate) fn build(slot: u32, of: Kptr) -> Option<(*mut Buffer, bool)> {
 #[inline(always)]
 pub(crate) fn build_at(slot: u32, vfsmount: u64, dentry: u64) -> Option<(*mut Buffer, bool)> {
     let buffer = PATHS.get_ptr_mut(slot)?;
-    set(dentry_of(buffer), dentry);
-    set(mount_of(buffer), vfsmount.wrapping_sub(offset(Member::MountMnt) as u64));
+    set_at(buffer, dentry, vfsmount);
     set_position(buffer, PATH_BYTES as u64);
     let mut part = 0;
     while part < PATH_DEPTH / PART_DEPTH {
@@ -58,6 +57,39 @@ pub(crate) fn build_at(slot: u32, vfsmount: u64, dentry: u64) -> Option<(*mut Bu
     }
     Some((buffer, true))
 }
+
+/// Whether an entry is the root of a `struct vfsmount`, through which it is seen.
+#[inline(always)]
+pub(crate) fn is_root(dentry: Kptr, vfsmount: u64) -> bool {
+    let root = (vfsmount as Kptr).wrapping_add(offset(Member::VfsmountRoot));
+    read::raw::<u64>(root) == dentry as u64
+}
+
+/// The entry by whose name one is reached, and the `struct vfsmount` that it is seen through: of
+/// the root of a mount, what it is mounted on. None where more mounts are stacked than are climbed.
+#[inline(always)]
+pub(crate) fn mounted(mut dentry: Kptr, mut vfsmount: u64) -> Option<(Kptr, u64)> {
+    let embedded = offset(Member::MountMnt) as u64;
+    let mut step = 0;
+    while step < STACKED_MOUNTS {
+        step += 1;
+        if !is_root(dentry, vfsmount) {
+            return Some((dentry, vfsmount));
+        }
+        let place = vfsmount.wrapping_sub(embedded) as Kptr;
+        let mount = Mount::read(place);
+        // The root of all.
+        if mount.parent == place || mount.parent.is_null() {
+            return Some((dentry, vfsmount));
+        }
+        dentry = mount.mountpoint;
+        vfsmount = (mount.parent as u64).wrapping_add(embedded);
+    }
+    None
+}
+
+/// Mounts on one another that are climbed to the entry below them.
+const STACKED_MOUNTS: u32 = 4;
 
 /// What came of a part of the walk.
 const WHOLE: u64 = 0;
@@ -310,6 +342,19 @@ fn set(word: *mut u64, value: u64) {
 fn cursor(buffer: *mut Buffer) -> *mut u64 {
     // SAFETY: only the address is taken.
     unsafe { &raw mut (*buffer).position }
+}
+
+/// Where the walk is: an entry, and the `struct vfsmount` that it is seen through.
+#[inline(always)]
+pub(crate) fn at(buffer: *mut Buffer) -> (u64, u64) {
+    let mount = get(mount_of(buffer)).wrapping_add(offset(Member::MountMnt) as u64);
+    (get(dentry_of(buffer)), mount)
+}
+
+#[inline(always)]
+pub(crate) fn set_at(buffer: *mut Buffer, dentry: u64, vfsmount: u64) {
+    set(dentry_of(buffer), dentry);
+    set(mount_of(buffer), vfsmount.wrapping_sub(offset(Member::MountMnt) as u64));
 }
 
 #[inline(always)]

@@ -133,9 +133,10 @@ impl<O: CountedOutlet> Daemon<O> {
         }
         self.line.keep_env(env_keys);
         // The filter comes last: till then more is told of than is asked for.
-        let watched = live.set_kinds(&kinds).and_then(|()| live.set_filter(&filter));
-        if let Err(error) = watched {
-            self.find(finding::HOOKS_REFUSED, format!("{:#}", anyhow::Error::from(error)));
+        let watched = live.set_kinds(&kinds);
+        // Whatever came of that: the old filter is not for the new rules.
+        for refused in [watched, live.set_filter(&filter)].into_iter().filter_map(Result::err) {
+            self.find(finding::HOOKS_REFUSED, format!("{:#}", anyhow::Error::from(refused)));
         }
         self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();
         self.line.set_rules(Arc::clone(&rules));

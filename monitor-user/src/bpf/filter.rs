@@ -3,11 +3,14 @@
 
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, LpmTrie, MapData, lpm_trie},
+    maps::{Array, HashMap, LpmTrie, MapData, MapError, lpm_trie},
 };
 use monitor_common::{
     RecordKind,
-    filter::{DIRECTORY, Entry, FIRST_ENTRY, NUMBERS, NameKey, PathKey},
+    filter::{
+        DIRECTORY, Directory, DirectoryKey, Entry, FIRST_ENTRY, NUMBERS, NameKey, PathKey,
+        filter_of_directory,
+    },
     settings,
 };
 use monitor_rules::KindSet;
@@ -39,19 +42,21 @@ fn fill(ebpf: &mut Ebpf, filter: &PathFilter, number: u8) -> Result<(), BpfError
     let mut entries = FIRST_ENTRY..;
     let mut entry = |kinds| -> Entry { [bits(kinds), entries.next().unwrap_or(FIRST_ENTRY)] };
     let mut paths = paths_of(ebpf)?;
-    for (start, kinds) in &filter.paths {
-        paths.insert(&path_key(number, start), entry(*kinds), 0).map_err(&refused)?;
-    }
-    for (directory, kinds) in &filter.directories {
-        let key = path_key(number | DIRECTORY, directory);
-        paths.insert(&key, entry(*kinds), 0).map_err(&refused)?;
+    let starts = filter.paths.iter().map(|(start, kinds)| (number, start, kinds));
+    let directories =
+        filter.directories.iter().map(|(start, kinds)| (number | DIRECTORY, start, kinds));
+    for (number, start, kinds) in starts.chain(directories) {
+        // Long ones that start alike share a place, here and below.
+        let key = path_key(number, start);
+        let [kinds, entry] = entry(*kinds);
+        let [others, _] = paths.get(&key, 0).unwrap_or_default();
+        paths.insert(&key, [kinds | others, entry], 0).map_err(&refused)?;
     }
     let refused = refused_map(settings::FILTER_NAMES);
     let mut names = names_of(ebpf)?;
     let files = filter.names.iter().map(|(name, kinds)| (number, name, kinds));
     let parents = filter.parents.iter().map(|(name, kinds)| (number | DIRECTORY, name, kinds));
     for (number, name, kinds) in files.chain(parents) {
-        // Long names that start alike share a place.
         let key = name_key(number, name);
         let [kinds, entry] = entry(*kinds);
         let [others, _] = names.get(&key, 0).unwrap_or_default();
@@ -60,7 +65,7 @@ fn fill(ebpf: &mut Ebpf, filter: &PathFilter, number: u8) -> Result<(), BpfError
     Ok(())
 }
 
-/// Takes out what other filters left behind.
+/// Takes out what other filters left behind, and what was remembered by them: numbers come again.
 fn empty(ebpf: &mut Ebpf, number: u8) -> Result<(), BpfError> {
     let refused = refused_map(settings::FILTER_PATHS);
     let mut paths = paths_of(ebpf)?;
@@ -74,6 +79,21 @@ fn empty(ebpf: &mut Ebpf, number: u8) -> Result<(), BpfError> {
     let keys: Vec<NameKey> = names.keys().flatten().filter(|key| old(key.first())).collect();
     for key in keys {
         names.remove(&key).map_err(&refused)?;
+    }
+    let refused = refused_map(settings::FILTER_DIRS);
+    let mut directories: HashMap<_, DirectoryKey, Directory> =
+        map(ebpf, settings::FILTER_DIRS, HashMap::try_from)?;
+    let remembered = directories.iter().flatten();
+    let keys: Vec<DirectoryKey> = remembered
+        .filter(|(_, directory)| filter_of_directory(*directory) != number)
+        .map(|(key, _)| key)
+        .collect();
+    for key in keys {
+        match directories.remove(&key) {
+            // It was forgotten meanwhile: the oldest makes room for others.
+            Ok(()) | Err(MapError::KeyNotFound) => {}
+            Err(error) => return Err(refused(error)),
+        }
     }
     Ok(())
 }

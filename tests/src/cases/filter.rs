@@ -22,6 +22,7 @@ pub(super) const CASES: &[Case] = &[
 
 /// Rules of every sort that the kernel can look for, below one directory.
 fn rules(dir: &str) -> String {
+    let long = [dir, "/", LONG].concat();
     let rules = [
         ("whole", format!("fd.name = {dir}/whole/file and evt.is_open_write = true")),
         ("start", format!("fd.name startswith {dir}/start/ and evt.is_open_write = true")),
@@ -29,6 +30,12 @@ fn rules(dir: &str) -> String {
         ("end", "fd.name endswith /runmon-e2e-end and evt.is_open_write = true".to_owned()),
         ("parent", "fd.directory endswith /runmon-e2e-parent".to_owned()),
         ("read", format!("fd.name pmatch ({dir}/read) and evt.is_open_write = false")),
+        ("mounted", "fd.filename = runmon-e2e-mounted and evt.is_open_write = true".to_owned()),
+        ("around", "fd.directory endswith /runmon-e2e-around".to_owned()),
+        ("root", "fd.name = / and proc.cmdline endswith \"ls -l -i /\"".to_owned()),
+        // The kernel looks at the start of a path alone, which these two have in common.
+        ("long-read", format!("fd.name = {long}/a and evt.is_open_write = false")),
+        ("long-write", format!("fd.name = {long}/b and evt.is_open_write = true")),
     ];
     let rule = |(name, condition): (&str, String)| {
         format!(
@@ -38,6 +45,12 @@ fn rules(dir: &str) -> String {
     };
     rules.map(rule).concat()
 }
+
+/// A name of so many bytes that rules about what is below it look alike to the kernel.
+const LONG: &str = concat!(
+    "a-directory-whose-name-alone-fills-all-that-the-kernel-looks-at-of-a-path-",
+    "so-that-two-files-in-it-cannot-be-told-from-one-another-there",
+);
 
 /// Opens of files that a rule names, and of others beside them, before and after what is above them
 /// was given another name or place.
@@ -60,6 +73,17 @@ mkdir bound; echo x > bound/one
 if mount --bind bound start 2> /dev/null; then
     echo x > start/three; umount start; echo x > bound/four
 fi
+# Names that only mounts give: of a file, of a directory, of two mounts on one another.
+mkdir given around runmon-e2e-around; echo x > given/file; echo x > around/file
+touch plain/runmon-e2e-mounted
+mount --bind given/file plain/runmon-e2e-mounted; echo x > plain/runmon-e2e-mounted
+mount --bind around/file plain/runmon-e2e-mounted; echo x > plain/runmon-e2e-mounted
+mount --bind around runmon-e2e-around; echo x > runmon-e2e-around/file; echo x > around/file
+mount --bind given runmon-e2e-around; echo x > runmon-e2e-around/file; cat given/file > /dev/null
+umount runmon-e2e-around; echo x > runmon-e2e-around/new
+# The root itself, after files in it.
+cat /runmon-e2e-none 2> /dev/null; /bin/busybox ls -l -i / > /dev/null
+mkdir "$2"; for name in a b; do echo x > "$2/$name"; cat "$2/$name" > /dev/null; done
 # Many directories, so that some are forgotten.
 for n in 1 2 3 4 5 6 7 8 9; do mkdir d$n; echo x > d$n/file; cat d$n/file > /dev/null; done
 cat read/one > /dev/null
@@ -75,7 +99,7 @@ fn same_alerts(stage: &Stage<'_>) {
     };
     let (with, without) = (daemon(true), daemon(false));
     let mut script = Command::new("/bin/busybox");
-    script.args(["unshare", "-m", "sh", "-c", WORK, "work"]).arg(&dir);
+    script.args(["unshare", "-m", "sh", "-c", WORK, "work"]).arg(&dir).arg(LONG);
     let status = script.status().expect("start the work");
     assert!(status.success(), "{status}");
     for daemon in [&with, &without] {
@@ -85,7 +109,7 @@ fn same_alerts(stage: &Stage<'_>) {
     let (found, expected) = (alerts(&with), alerts(&without));
     assert_eq!(found, expected);
     let rules: BTreeSet<&str> = expected.iter().map(|(rule, ..)| rule.as_str()).collect();
-    assert_eq!(rules.len(), 6, "{expected:#?}");
+    assert_eq!(rules.len(), 11, "{expected:#?}");
     assert!(filtered(&with) > 10, "nothing was left out: {:#}", with.heartbeat());
     assert_eq!(filtered(&without), 0);
 }
