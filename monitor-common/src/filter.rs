@@ -27,8 +27,9 @@ pub type NameKey = [u8; FILTER_NAME_BYTES];
 /// in the table of names the last component, and the kinds are those of any file in it.
 pub const DIRECTORY: u8 = 0x80;
 
-/// Numbers of filters; the next one after the last is the first.
-pub const NUMBERS: u8 = 0x7f;
+/// Numbers of filters, also the bits that they take; the next one after the last is the first. No
+/// more than two are in the tables at a time.
+pub const NUMBERS: u8 = 0x7;
 
 /// What a directory is known by.
 pub type DirectoryKey = [u64; 4];

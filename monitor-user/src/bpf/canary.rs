@@ -84,8 +84,8 @@ pub enum Deed {
     AskAndAnswer,
 }
 
-/// What makes a program fire that is to tell of a kind; None: nothing that leaves no trace, and that
-/// whoever else watches the host would not take for an attack (mounts, tracing, modules, new roots).
+/// What makes a program fire that is to tell of a kind; None: nothing that leaves no trace, and
+/// that nobody else who watches the host would take for an attack (mounts, tracing, modules).
 #[must_use]
 pub fn deed(program: Program, kind: RecordKind) -> Option<Deed> {
     match program {

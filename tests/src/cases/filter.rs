@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::{Case, EACH};
@@ -18,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
         hooks: EACH,
         run: same_alerts,
     },
+    Case::new("filter::what_was_remembered_ends_with_its_rules", remembered),
 ];
 
 /// Rules of every sort that the kernel can look for, below one directory.
@@ -136,4 +138,45 @@ fn key(alert: &Value) -> (String, u64, String) {
 fn filtered(ended: &Ended) -> u64 {
     let kinds = &ended.heartbeat()["runmon"]["kernel"]["kinds"];
     ["file_open", "file_read"].iter().filter_map(|kind| kinds[kind]["filtered"].as_u64()).sum()
+}
+
+/// Filters in the kernel have so many numbers, which come again.
+const NUMBERS: usize = 7;
+
+/// A directory of which no rule asked for anything is not taken for that when one does, also where
+/// the filter has the number that it had then.
+fn remembered(stage: &Stage<'_>) {
+    let (dir, rules) = (stage.dir("remembered"), stage.dir("rules").join("rules.yaml"));
+    let (file, other) = (dir.join("below/file"), dir.join("other"));
+    fs::create_dir_all(dir.join("below")).expect("make a directory");
+    fs::write(&file, "x").expect("make a file");
+    let about = |file: &std::path::Path| {
+        let rule = "- rule: read\n  desc: d\n  output: o\n  priority: notice\n  condition: \
+                    evt.type = open and evt.is_open_write = false and fd.name = ";
+        fs::write(&rules, format!("{rule}{}\n", file.display())).expect("write the rules");
+    };
+    about(&other);
+    let keys = format!("rules = [{rules:?}]");
+    let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
+    let again = |times: usize| {
+        daemon.notify(Signal::SIGHUP);
+        crate::wait::until("the daemon to read the rules", || {
+            (daemon.log().matches("read the rules again").count() == times).then_some(())
+        });
+    };
+    let read = || {
+        // Twice: the first time is remembered.
+        for _ in 0..2 {
+            drop(fs::read_to_string(&file).expect("read the file"));
+        }
+    };
+    read();
+    for times in 1..NUMBERS {
+        again(times);
+    }
+    about(&file);
+    again(NUMBERS);
+    read();
+    crate::wait::until("two reads", || (reads(&daemon) == 2).then_some(()));
+    daemon.stop();
 }

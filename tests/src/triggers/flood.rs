@@ -13,8 +13,8 @@ const LONGEST: Duration = Duration::from_secs(120);
 /// Files that are made before anyone looks whether to stop, and before the act.
 const ROUND: u32 = 2000;
 
-/// Makes and removes files; after each round, in the midst of the noise, opens `attack` for writing,
-/// which makes it the first time. There are two rounds at least.
+/// Makes and removes files; after each round, in the midst of the noise, opens `attack` for
+/// writing, which makes it the first time. There are two rounds at least.
 pub fn flood(dir: &Path, attack: &Path, stop: &Path) -> io::Result<Report> {
     let started = Instant::now();
     let mut made = 0_u64;

@@ -1,5 +1,7 @@
 //! The filter of opens: it must let through whatever a rule can be about.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::rules::{
     filter::PathFilter,
@@ -162,4 +164,95 @@ fn the_shipped_rules_miss_nothing() {
         }
     }
     assert!(asked > 20, "{asked}: were nothing to fire, nothing would be shown");
+}
+
+/// A few names, so that rules and paths meet often.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("a".to_owned()),
+        Just("ab".to_owned()),
+        Just("etc".to_owned()),
+        Just(".x".to_owned()),
+        "[a-z]{44,52}",
+    ]
+}
+
+fn path() -> impl Strategy<Value = String> {
+    prop::collection::vec(name(), 0..4).prop_map(|names| format!("/{}", names.join("/")))
+}
+
+/// What a rule asks for of a path, as rules are written.
+fn about_path() -> impl Strategy<Value = String> {
+    let field = prop_oneof![Just("fd.name"), Just("fs.path.name"), Just("evt.arg.path")];
+    let fields = (field, path(), path(), name());
+    fields.prop_flat_map(|(field, path, other, name)| {
+        prop_oneof![
+            Just(format!("{field} = {path}")),
+            Just(format!("{field} in ({path}, {other})")),
+            Just(format!("{field} startswith {path}")),
+            Just(format!("{field} pmatch ({path}, {other})")),
+            Just(format!("{field} endswith /{name}")),
+            Just(format!("{field} endswith {name}")),
+            Just(format!("{field} contains {name}")),
+            Just(format!("{field} glob {path}*")),
+            Just(format!("fd.filename = {name}")),
+            Just(format!("fd.filename startswith {name}")),
+            Just(format!("fd.directory = {path}")),
+            Just(format!("fd.directory startswith {path}")),
+            Just(format!("fd.directory endswith /{name}")),
+            Just(format!("tolower({field}) = {path}")),
+        ]
+    })
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        6 => about_path(),
+        1 => Just("evt.is_open_write = true".to_owned()),
+        1 => Just("proc.name = x".to_owned()),
+    ];
+    leaf.prop_recursive(3, 8, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} and {b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} or {b})")),
+            inner.prop_map(|a| format!("not {a}")),
+        ]
+    })
+}
+
+proptest! {
+    /// Whatever the rules are and whatever is opened: what a rule may hold for passes.
+    #[test]
+    fn nothing_that_a_rule_holds_for_is_left_out(
+        conditions in prop::collection::vec((any::<bool>(), condition()), 1..4),
+        paths in prop::collection::vec(path(), 1..6),
+        endings in prop::collection::vec(name(), 1..3),
+    ) {
+        let conditions: Vec<String> = conditions
+            .into_iter()
+            .map(|(writes, about)| {
+                format!("evt.type = open and evt.is_open_write = {writes} and {about}")
+            })
+            .collect();
+        let conditions: Vec<&str> = conditions.iter().map(String::as_str).collect();
+        let (rules, filter) = filter_of(&conditions);
+        // Also what the rules themselves name, and what is below it and beside it.
+        let words = conditions.iter().flat_map(|it| it.split([' ', '(', ')', ',', '*']));
+        let named = words.filter(|word| word.starts_with('/')).map(str::to_owned);
+        for path in paths.into_iter().chain(named) {
+            let below = endings.iter().map(|ending| format!("{path}/{ending}"));
+            let beside = endings.iter().map(|ending| format!("{path}{ending}"));
+            for path in below.chain(beside).chain([path.clone()]) {
+                for writes in [true, false] {
+                    let event = open(&path, writes);
+                    let holds = |rule: &monitor_rules::Rule<Event>| {
+                        rule.condition.eval(&event) != monitor_rules::Tri::False
+                    };
+                    let fires = rules.rules().iter().any(holds);
+                    let passes = filter.passes(event.action.kind(), path.as_bytes());
+                    prop_assert!(passes || !fires, "{path} {writes}: {conditions:?}");
+                }
+            }
+        }
+    }
 }

@@ -90,7 +90,11 @@ pub(super) fn loader(stage: &Stage<'_>) {
 }
 
 /// Where the loader is on this architecture.
-const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+const LOADER: &str = if cfg!(target_arch = "aarch64") {
+    "/lib/ld-linux-aarch64.so.1"
+} else {
+    "/lib64/ld-linux-x86-64.so.2"
+};
 
 fn find(name: &str) -> std::path::PathBuf {
     let dirs = ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/sbin", "/bin"];
