@@ -6,7 +6,7 @@ use monitor_common::{DropReason, Program, RecordKind, counter};
 use monitor_rules::{KindSet, Priority, Rule};
 
 use crate::{
-    bpf::{attach_point::attach_point, counters::Reading, planner::Silence},
+    bpf::{attach_point::attach_point, counters::Reading},
     control::{self, Control},
     document::{
         Document, Finding, Heartbeat, finding,
@@ -25,6 +25,8 @@ use crate::{
     reload::Reloader,
     rules::{Rules, filter::PathFilter},
 };
+
+mod self_watch;
 
 /// Where documents go, with counters to tell of.
 pub trait CountedOutlet: Outlet {
@@ -171,31 +173,6 @@ impl<O: CountedOutlet> Daemon<O> {
                  (flood_rate) and were left out; acts of other sorts and of others are told of"
             );
             self.find_in(finding::FLOOD, text, Some(container));
-        }
-    }
-
-    /// Tells of hooks that do not fire any more.
-    fn check_hooks(&mut self, live: &mut Live) {
-        let (silent, pids) = match live.check_hooks() {
-            Ok(checked) => checked,
-            Err(error) => {
-                let error = anyhow::Error::from(error);
-                return say(&format!("whether hooks fire cannot be looked at: {error:#}"));
-            }
-        };
-        self.line.leave_out(&pids, boottime_ns());
-        for Silence { kind, program, again } in silent {
-            let (kind, label) = (kind.name(), attach_point(program).label());
-            let then = match again {
-                Ok(()) => "it is attached again".to_owned(),
-                Err(why) => format!("it cannot be attached again: {why}"),
-            };
-            let text = format!(
-                "{kind}: {label} did not see an act of the monitor's own: acts of this kind went \
-                 unseen; {then}"
-            );
-            say(&text);
-            self.find(finding::HOOK_SILENT, text);
         }
     }
 
@@ -475,6 +452,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
         }
         if now_ns >= self.next_ns {
             self.next_ns = now_ns + self.interval_ns;
+            self.check_maps(live);
             self.check_hooks(live);
             self.heartbeat(live, false);
         }

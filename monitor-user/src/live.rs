@@ -370,6 +370,16 @@ impl Live {
         Ok((silent, std::mem::take(&mut self.plan.canary_pids)))
     }
 
+    /// Looks whether another has changed what the programs were told, which is then put right.
+    /// Returns the names of the maps.
+    ///
+    /// # Errors
+    ///
+    /// A map cannot be read or written.
+    pub fn put_right(&mut self) -> Result<Vec<&'static str>, BpfError> {
+        self.object.put_right()
+    }
+
     /// Which hook each kind got.
     #[must_use]
     pub fn plan(&self) -> &Plan {

@@ -18,6 +18,7 @@ pub mod lab;
 pub mod laws;
 pub mod leftovers;
 pub mod links;
+pub mod maps;
 pub mod place;
 pub mod triggers;
 pub mod verifier;

@@ -47,7 +47,8 @@ pub fn detach(id: u32) -> io::Result<()> {
     bpf(DETACH, &[descriptor]).map(drop)
 }
 
-fn bpf(command: libc::c_int, request: &[u32]) -> io::Result<libc::c_int> {
+/// Calls `bpf(2)`.
+pub fn bpf(command: libc::c_int, request: &[u32]) -> io::Result<libc::c_int> {
     let (at, bytes) = (request.as_ptr(), size_of_val(request));
     // SAFETY: the request is as long as said and outlives the call.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, at, bytes) };

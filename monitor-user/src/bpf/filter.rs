@@ -1,6 +1,8 @@
 //! Brings the filter that was made of the rules into the kernel: beside the one in use, which it
 //! then takes the place of at once.
 
+use std::collections::BTreeMap;
+
 use aya::{
     Ebpf,
     maps::{Array, HashMap, LpmTrie, MapData, MapError, lpm_trie},
@@ -22,47 +24,97 @@ use crate::{event::Action, rules::filter::PathFilter};
 #[derive(Debug, Default)]
 pub(super) struct FilterState {
     number: u8,
+    kinds: u64,
+    tables: Tables,
 }
 
 impl FilterState {
     /// Puts a filter in use. Where that fails there is none: everything is told.
     pub(super) fn set(&mut self, ebpf: &mut Ebpf, filter: &PathFilter) -> Result<(), BpfError> {
         let number = if self.number >= NUMBERS { 1 } else { self.number + 1 };
-        let filled = fill(ebpf, filter, number);
-        let kinds = if filled.is_ok() { bits(filter.kinds) } else { 0 };
-        let mut used: Array<_, [u64; 2]> = map(ebpf, settings::FILTER, Array::try_from)?;
-        used.set(0, [number.into(), kinds], 0).map_err(refused_map(settings::FILTER))?;
+        self.tables = Tables::of(filter, number);
+        let filled = self.fill(ebpf);
+        self.kinds = if filled.is_ok() { bits(filter.kinds) } else { 0 };
         self.number = number;
+        self.put_in_use(ebpf)?;
         filled.and(empty(ebpf, number))
+    }
+
+    /// Whether the kernel has what it was given.
+    pub(super) fn is_kept(&self, ebpf: &mut Ebpf) -> Result<bool, BpfError> {
+        let used: Array<_, [u64; 2]> = map(ebpf, settings::FILTER, Array::try_from)?;
+        let used = used.get(&0, 0).map_err(refused_map(settings::FILTER))?;
+        Ok(used == [self.number.into(), self.kinds] && self.tables == Tables::read(ebpf)?)
+    }
+
+    /// Gives the kernel the same once more.
+    pub(super) fn put_right(&mut self, ebpf: &mut Ebpf) -> Result<(), BpfError> {
+        self.fill(ebpf)?;
+        self.put_in_use(ebpf)
+    }
+
+    fn put_in_use(&self, ebpf: &mut Ebpf) -> Result<(), BpfError> {
+        let mut used: Array<_, [u64; 2]> = map(ebpf, settings::FILTER, Array::try_from)?;
+        used.set(0, [self.number.into(), self.kinds], 0).map_err(refused_map(settings::FILTER))
+    }
+
+    fn fill(&self, ebpf: &mut Ebpf) -> Result<(), BpfError> {
+        let mut paths = paths_of(ebpf)?;
+        for ((length, data), entry) in &self.tables.paths {
+            let key = lpm_trie::Key::new(*length, *data);
+            paths.insert(&key, *entry, 0).map_err(refused_map(settings::FILTER_PATHS))?;
+        }
+        let mut names = names_of(ebpf)?;
+        for (key, entry) in &self.tables.names {
+            names.insert(key, *entry, 0).map_err(refused_map(settings::FILTER_NAMES))?;
+        }
+        Ok(())
     }
 }
 
-fn fill(ebpf: &mut Ebpf, filter: &PathFilter, number: u8) -> Result<(), BpfError> {
-    let refused = refused_map(settings::FILTER_PATHS);
-    let mut entries = FIRST_ENTRY..;
-    let mut entry = |kinds| -> Entry { [bits(kinds), entries.next().unwrap_or(FIRST_ENTRY)] };
-    let mut paths = paths_of(ebpf)?;
-    let starts = filter.paths.iter().map(|(start, kinds)| (number, start, kinds));
-    let directories =
-        filter.directories.iter().map(|(start, kinds)| (number | DIRECTORY, start, kinds));
-    for (number, start, kinds) in starts.chain(directories) {
+/// What the tables in the kernel hold.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tables {
+    /// By the bits of a key that count, and the key.
+    paths: BTreeMap<(u32, PathKey), Entry>,
+    names: BTreeMap<NameKey, Entry>,
+}
+
+impl Tables {
+    fn of(filter: &PathFilter, number: u8) -> Self {
+        let mut entries = FIRST_ENTRY..;
+        let mut tables = Self::default();
         // Long ones that start alike share a place, here and below.
-        let key = path_key(number, start);
-        let [kinds, entry] = entry(*kinds);
-        let [others, _] = paths.get(&key, 0).unwrap_or_default();
-        paths.insert(&key, [kinds | others, entry], 0).map_err(&refused)?;
+        let mut add = |place: &mut Entry, kinds| {
+            let [others, _] = *place;
+            *place = [bits(kinds) | others, entries.next().unwrap_or(FIRST_ENTRY)];
+        };
+        let inside = number | DIRECTORY;
+        let starts = filter.paths.iter().map(|(start, kinds)| (number, start, kinds));
+        let directories = filter.directories.iter().map(|(start, kinds)| (inside, start, kinds));
+        for (number, start, kinds) in starts.chain(directories) {
+            add(tables.paths.entry(path_key(number, start)).or_default(), *kinds);
+        }
+        let files = filter.names.iter().map(|(name, kinds)| (number, name, kinds));
+        let parents = filter.parents.iter().map(|(name, kinds)| (inside, name, kinds));
+        for (number, name, kinds) in files.chain(parents) {
+            add(tables.names.entry(name_key(number, name)).or_default(), *kinds);
+        }
+        tables
     }
-    let refused = refused_map(settings::FILTER_NAMES);
-    let mut names = names_of(ebpf)?;
-    let files = filter.names.iter().map(|(name, kinds)| (number, name, kinds));
-    let parents = filter.parents.iter().map(|(name, kinds)| (number | DIRECTORY, name, kinds));
-    for (number, name, kinds) in files.chain(parents) {
-        let key = name_key(number, name);
-        let [kinds, entry] = entry(*kinds);
-        let [others, _] = names.get(&key, 0).unwrap_or_default();
-        names.insert(key, [kinds | others, entry], 0).map_err(&refused)?;
+
+    fn read(ebpf: &mut Ebpf) -> Result<Self, BpfError> {
+        let mut tables = Self::default();
+        for entry in paths_of(ebpf)?.iter() {
+            let (key, entry) = entry.map_err(refused_map(settings::FILTER_PATHS))?;
+            tables.paths.insert((key.prefix_len(), key.data()), entry);
+        }
+        for entry in names_of(ebpf)?.iter() {
+            let (key, entry) = entry.map_err(refused_map(settings::FILTER_NAMES))?;
+            tables.names.insert(key, entry);
+        }
+        Ok(tables)
     }
-    Ok(())
 }
 
 /// Takes out what other filters left behind, and what was remembered by them: numbers come again.
@@ -115,11 +167,11 @@ fn map<'e, M>(
     of(map).map_err(refused_map(name))
 }
 
-/// The start of a path, as much of it as the kernel looks at.
-fn path_key(number: u8, start: &[u8]) -> lpm_trie::Key<PathKey> {
+/// The start of a path, as much of it as the kernel looks at, and its length in bits.
+fn path_key(number: u8, start: &[u8]) -> (u32, PathKey) {
     let mut data: PathKey = [0; size_of::<PathKey>()];
     let length = place(&mut data, number, start);
-    lpm_trie::Key::new(8 * u32::try_from(length).unwrap_or(0), data)
+    (8 * u32::try_from(length).unwrap_or(0), data)
 }
 
 fn name_key(number: u8, name: &[u8]) -> NameKey {

@@ -17,18 +17,21 @@ use monitor_common::{
     Member, Program, RecordKind, call::CallWords, limits, member::ABSENT, settings,
 };
 
-use crate::{env::EnvKeys, flood::FloodLimit, rules::filter::PathFilter};
+use crate::flood::FloodLimit;
 
 use super::{
     BpfError,
     attach_point::{AttachPoint, attach_point},
     btf,
-    calls::{CALLS, program_table},
+    calls::CALLS,
     counters::Counters,
-    filter::FilterState,
     kernel_log::KernelLog,
     ring::Ring,
 };
+
+mod kept;
+
+use kept::Kept;
 
 /// The compiled kernel programs.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/monitor-ebpf"));
@@ -61,7 +64,7 @@ pub struct Object {
     links: HashMap<u32, Link>,
     /// The kinds that are asked for, and those of them that are seen by system calls.
     wanted: HashMap<RecordKind, bool>,
-    filter: FilterState,
+    kept: Kept,
     floor: bool,
     /// Whether `io_uring_complete` tells of the request, and not only of what the user called it.
     completes_requests: bool,
@@ -131,7 +134,7 @@ impl Object {
             cgroup2: cgroup2_root(),
             links: HashMap::new(),
             wanted: HashMap::new(),
-            filter: FilterState::default(),
+            kept: Kept::default(),
             floor: options.floor,
             completes_requests,
         };
@@ -274,21 +277,6 @@ impl Object {
         self.tell_wanted()
     }
 
-    fn tell_wanted(&mut self) -> Result<(), BpfError> {
-        let bits = self.wanted.keys().fold(0_u64, |bits, kind| bits | 1 << *kind as u64);
-        let mut wanted: Array<&mut MapData, u64> = array(&mut self.ebpf, settings::WANTED)?;
-        wanted.set(0, bits, 0).map_err(refused_map(settings::WANTED))?;
-        let places = program_table(|kind| self.wanted.get(&kind) == Some(&true));
-        let mut table: Array<&mut MapData, [u8; limits::CALL_NUMBERS]> =
-            array(&mut self.ebpf, settings::CALL_TABLE)?;
-        table.set(0, places, 0).map_err(refused_map(settings::CALL_TABLE))
-    }
-
-    /// Leaves out what no rule can be about.
-    pub fn set_filter(&mut self, filter: &PathFilter) -> Result<(), BpfError> {
-        self.filter.set(&mut self.ebpf, filter)
-    }
-
     /// Whether programs return at once: then no canary can see them fire.
     #[must_use]
     pub fn is_floor(&self) -> bool {
@@ -347,26 +335,6 @@ impl Object {
         let losses =
             self.ebpf.take_map(settings::LOSSES).ok_or(BpfError::Absent(settings::LOSSES))?;
         Counters::new(counters, losses)
-    }
-
-    /// Names the monitors whose own acts are left out; more than fit are not left out.
-    pub fn set_own_pids(&mut self, pids: &[u32]) -> Result<(), BpfError> {
-        let mut own: Array<&mut MapData, [u32; limits::SELF_PIDS]> =
-            array(&mut self.ebpf, settings::OWN_PIDS)?;
-        let mut places = [0; limits::SELF_PIDS];
-        for (place, pid) in places.iter_mut().zip(pids) {
-            *place = *pid;
-        }
-        own.set(0, places, 0).map_err(refused_map(settings::OWN_PIDS))
-    }
-
-    /// Says which variables are looked for in environments that are too long to be recorded.
-    pub fn set_env_keys(&mut self, keys: &EnvKeys) -> Result<(), BpfError> {
-        let mut wanted: Array<&mut MapData, [[u64; 2]; limits::ENV_KEYS]> =
-            array(&mut self.ebpf, settings::ENV_WANTED)?;
-        wanted
-            .set(0, super::env_wanted::patterns(keys), 0)
-            .map_err(refused_map(settings::ENV_WANTED))
     }
 
     /// Run count and total run time in nanoseconds of a program, where the kernel's run-time

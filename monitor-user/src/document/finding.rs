@@ -30,3 +30,5 @@ pub const FLOOD: &str = "Flood of events";
 pub const HASH_OFF: &str = "Rules ask for hashes that are off";
 /// The name of the finding that a program of the monitor's own does not see acts any more.
 pub const HOOK_SILENT: &str = "A hook went silent";
+/// The name of the finding that another process changed what the monitor's programs look for.
+pub const MAP_CHANGED: &str = "A map of the monitor was changed";

@@ -6,6 +6,7 @@ use super::Case;
 use crate::daemon::{Daemon, EVERY_ACT, Options, is_alert, is_heartbeat};
 use crate::lab::{Hooks, Stage};
 use crate::links;
+use crate::maps;
 use crate::place::Place;
 
 pub(super) const CASES: &[Case] = &[
@@ -16,6 +17,7 @@ pub(super) const CASES: &[Case] = &[
         hooks: &[Hooks::Fallback],
         run: silent_hook,
     },
+    Case::new("self_watch::a_map_that_was_changed_is_put_right", changed_map),
     Case::new("self_watch::every_hook_with_a_canary_goes_on_firing", goes_on_firing),
     Case::each("self_watch::attempts_on_the_monitor_are_alerts", attempts),
 ];
@@ -52,6 +54,25 @@ fn silent_hook(stage: &Stage<'_>) {
     let place = Place::Host(stage.lab);
     let report = place.trigger(&["connect", "udp", "127.0.0.1:9"]);
     place.expect(&daemon, &report, "connect", |_| true);
+    daemon.stop();
+}
+
+/// An intruder has the kernel leave out all opens: that is told, and they are seen again.
+fn changed_map(stage: &Stage<'_>) {
+    let keys = "heartbeat_seconds = 1".to_owned();
+    let daemon = stage.daemon(Options { keys, ..Options::default() });
+    for (map, value) in [("FILTER", [9, u64::MAX]), ("WANTED", [0, 0])] {
+        let map_of = maps::of(daemon.pid(), map).expect("reach the map");
+        maps::write_first(&map_of, &value).expect("write to the map");
+        daemon.expect_document(map, |document| {
+            let text = document["message"].as_str().unwrap_or_default();
+            document["rule"]["name"] == "A map of the monitor was changed" && text.contains(map)
+        });
+    }
+    let place = Place::Host(stage.lab);
+    let path = stage.dir("changed").join("file");
+    let report = place.trigger(&["open", path.to_str().expect("plain"), "--mode", "create"]);
+    place.expect(&daemon, &report, "file_create", |_| true);
     daemon.stop();
 }
 

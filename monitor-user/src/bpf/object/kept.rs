@@ -1,0 +1,93 @@
+//! What the programs are told while they run, and whether it is still that: a map can be written to
+//! by whoever gets hold of it, and programs that ask for nothing see nothing.
+
+use aya::maps::{Array, MapData};
+use monitor_common::{limits, settings};
+
+use super::{Object, array, refused_map};
+use crate::{
+    bpf::{BpfError, calls::program_table, env_wanted, filter::FilterState},
+    env::EnvKeys,
+    rules::filter::PathFilter,
+};
+
+/// What was last told.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    filter: FilterState,
+    own_pids: Option<[u32; limits::SELF_PIDS]>,
+    /// Maps that another has written to, and that are as they were again.
+    put_right: Vec<&'static str>,
+}
+
+impl Object {
+    /// Tells of the kinds that are asked for, and of the system calls that are looked at for them.
+    pub(super) fn tell_wanted(&mut self) -> Result<(), BpfError> {
+        let (bits, places) = self.wanted();
+        let mut wanted: Array<&mut MapData, u64> = array(&mut self.ebpf, settings::WANTED)?;
+        wanted.set(0, bits, 0).map_err(refused_map(settings::WANTED))?;
+        let mut table: Array<&mut MapData, [u8; limits::CALL_NUMBERS]> =
+            array(&mut self.ebpf, settings::CALL_TABLE)?;
+        table.set(0, places, 0).map_err(refused_map(settings::CALL_TABLE))
+    }
+
+    fn wanted(&self) -> (u64, [u8; limits::CALL_NUMBERS]) {
+        let bits = self.wanted.keys().fold(0_u64, |bits, kind| bits | 1 << *kind as u64);
+        (bits, program_table(|kind| self.wanted.get(&kind) == Some(&true)))
+    }
+
+    /// Leaves out what no rule can be about.
+    pub fn set_filter(&mut self, filter: &PathFilter) -> Result<(), BpfError> {
+        self.kept.filter.set(&mut self.ebpf, filter)
+    }
+
+    /// Names the monitors whose own acts are left out; more than fit are not left out.
+    pub fn set_own_pids(&mut self, pids: &[u32]) -> Result<(), BpfError> {
+        let refused = refused_map(settings::OWN_PIDS);
+        let mut own: Array<&mut MapData, [u32; limits::SELF_PIDS]> =
+            array(&mut self.ebpf, settings::OWN_PIDS)?;
+        let now = own.get(&0, 0).map_err(&refused)?;
+        if self.kept.own_pids.is_some_and(|kept| kept != now) {
+            self.kept.put_right.push(settings::OWN_PIDS);
+        }
+        let mut places = [0; limits::SELF_PIDS];
+        for (place, pid) in places.iter_mut().zip(pids) {
+            *place = *pid;
+        }
+        self.kept.own_pids = Some(places);
+        own.set(0, places, 0).map_err(refused)
+    }
+
+    /// Says which variables are looked for in environments that are too long to be recorded.
+    pub fn set_env_keys(&mut self, keys: &EnvKeys) -> Result<(), BpfError> {
+        let mut wanted: Array<&mut MapData, [[u64; 2]; limits::ENV_KEYS]> =
+            array(&mut self.ebpf, settings::ENV_WANTED)?;
+        wanted.set(0, env_wanted::patterns(keys), 0).map_err(refused_map(settings::ENV_WANTED))
+    }
+
+    /// Looks whether another has changed what the programs were told, and tells them again. Returns
+    /// the maps that had been changed since the last time.
+    ///
+    /// # Errors
+    ///
+    /// A map cannot be read or written.
+    pub fn put_right(&mut self) -> Result<Vec<&'static str>, BpfError> {
+        let mut changed = std::mem::take(&mut self.kept.put_right);
+        changed.dedup();
+        let (bits, places) = self.wanted();
+        let wanted: Array<&mut MapData, u64> = array(&mut self.ebpf, settings::WANTED)?;
+        let is_wanted = wanted.get(&0, 0).map_err(refused_map(settings::WANTED))? == bits;
+        let table: Array<&mut MapData, [u8; limits::CALL_NUMBERS]> =
+            array(&mut self.ebpf, settings::CALL_TABLE)?;
+        let is_table = table.get(&0, 0).map_err(refused_map(settings::CALL_TABLE))? == places;
+        if !is_wanted || !is_table {
+            changed.push(if is_wanted { settings::CALL_TABLE } else { settings::WANTED });
+            self.tell_wanted()?;
+        }
+        if !self.kept.filter.is_kept(&mut self.ebpf)? {
+            changed.push(settings::FILTER);
+            self.kept.filter.put_right(&mut self.ebpf)?;
+        }
+        Ok(changed)
+    }
+}

@@ -1,0 +1,56 @@
+//! What the monitor notices of itself: hooks that went silent, maps that were changed.
+
+use super::{CountedOutlet, Daemon};
+use crate::{
+    bpf::{attach_point::attach_point, planner::Silence},
+    document::finding,
+    live::{Live, boottime_ns},
+    logging::say,
+};
+
+impl<O: CountedOutlet> Daemon<O> {
+    /// Tells of hooks that do not fire any more.
+    pub(super) fn check_hooks(&mut self, live: &mut Live) {
+        let (silent, pids) = match live.check_hooks() {
+            Ok(checked) => checked,
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                return say(&format!("whether hooks fire cannot be looked at: {error:#}"));
+            }
+        };
+        self.line.leave_out(&pids, boottime_ns());
+        for Silence { kind, program, again } in silent {
+            let (kind, label) = (kind.name(), attach_point(program).label());
+            let then = match again {
+                Ok(()) => "it is attached again".to_owned(),
+                Err(why) => format!("it cannot be attached again: {why}"),
+            };
+            let text = format!(
+                "{kind}: {label} did not see an act of the monitor's own: acts of this kind went \
+                 unseen; {then}"
+            );
+            say(&text);
+            self.find(finding::HOOK_SILENT, text);
+        }
+    }
+
+    /// Tells of maps that another wrote to.
+    pub(super) fn check_maps(&mut self, live: &mut Live) {
+        match live.put_right() {
+            Ok(changed) => {
+                for map in changed {
+                    let text = format!(
+                        "another process wrote to the map {map}, by which programs are told what \
+                         to look for: acts may have gone unseen; it is as it was again"
+                    );
+                    say(&text);
+                    self.find(finding::MAP_CHANGED, text);
+                }
+            }
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                say(&format!("whether maps were changed cannot be looked at: {error:#}"));
+            }
+        }
+    }
+}
