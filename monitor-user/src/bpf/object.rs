@@ -27,6 +27,7 @@ use super::{
     counters::Counters,
     filter::FilterState,
     kernel_log::KernelLog,
+    own_objects::OwnObjects,
     ring::Ring,
 };
 
@@ -62,6 +63,7 @@ pub struct Object {
     /// The kinds that are asked for, and those of them that are seen by system calls.
     wanted: HashMap<RecordKind, bool>,
     filter: FilterState,
+    own: OwnObjects,
     floor: bool,
     /// Whether `io_uring_complete` tells of the request, and not only of what the user called it.
     completes_requests: bool,
@@ -132,6 +134,7 @@ impl Object {
             links: HashMap::new(),
             wanted: HashMap::new(),
             filter: FilterState::default(),
+            own: OwnObjects::default(),
             floor: options.floor,
             completes_requests,
         };
@@ -287,6 +290,12 @@ impl Object {
     /// Leaves out what no rule can be about.
     pub fn set_filter(&mut self, filter: &PathFilter) -> Result<(), BpfError> {
         self.filter.set(&mut self.ebpf, filter)
+    }
+
+    /// Says which programs, maps and links are the monitor's own by now.
+    pub fn tell_own_objects(&mut self) -> Result<(), BpfError> {
+        let name = settings::OWN_OBJECTS;
+        self.own.tell(self.ebpf.map_mut(name).ok_or(BpfError::Absent(name))?)
     }
 
     /// Whether programs return at once: then no canary can see them fire.

@@ -17,6 +17,9 @@ pub(super) const COMPAT: &str = "32-bit calls";
 pub(super) const BORN: &str = "processes that are made with namespaces of their own";
 pub(super) const BEFORE: &str = "what it was before";
 pub(super) const REGULAR: &str = "mknod of a regular file";
+pub(super) const REACHED: &str = "\
+    which program, map or link it was, where another thread rewrites that in user memory before \
+    the call returns";
 pub(super) const WHICH_MOUNT: &str =
     "by which of several mounts of one file system the file was reached";
 pub(super) const DEVICE: &str = "/dev/userfaultfd, but for its being opened";

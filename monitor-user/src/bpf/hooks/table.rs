@@ -6,8 +6,8 @@ use super::{
     Backend, Candidate, Hook,
     blind::{
         BEFORE, BORN, CHECKED, COMPAT, DEVICE, ENCRYPTED, ENTRY, FAILED, FAMILIES, NAMES, NETLINK,
-        NO_ROUTE, OLDER, OLDER_FILES, OTHER_DATAGRAMS, PIPED, PORT, REGULAR, SEGMENT, UNIX, URING,
-        WHICH_MOUNT,
+        NO_ROUTE, OLDER, OLDER_FILES, OTHER_DATAGRAMS, PIPED, PORT, REACHED, REGULAR, SEGMENT,
+        UNIX, URING, WHICH_MOUNT,
     },
 };
 
@@ -347,7 +347,7 @@ pub const HOOKS: &[Hook] = &[
             fexit(&[Program::PtraceAccess, Program::PtraceTraceme], &[CHECKED]),
             kprobe(&[Program::PtraceAccessProbe, Program::PtraceTracemeProbe], &[ENTRY, CHECKED]),
             calls(
-                BY_CALL,
+                &[Program::SysExit, Program::SysExitCall, Program::SysExitTake],
                 &[],
                 &[
                     "which process it is, where the caller has a pid namespace of its own",
@@ -361,7 +361,7 @@ pub const HOOKS: &[Hook] = &[
         candidates: &[
             fexit(&[Program::Bpf], &[CHECKED]),
             kprobe(&[Program::BpfProbe], &[ENTRY, CHECKED]),
-            calls(BY_CALL, &[], &["the type and the name of a program"]),
+            calls(BY_CALL, &[], &["the name of a program", REACHED]),
         ],
     },
     Hook {

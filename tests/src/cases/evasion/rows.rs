@@ -222,9 +222,12 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         31,
-        "The monitor's programs are reached, its links detached",
-        SEEN,
-        &["evasion::programs_of_the_monitor_are_reached", "acts::deeds"],
+        "The monitor's programs, maps and links are reached, or taken from it",
+        [Seen, Seen, Part("not where another thread rewrites the number before the call returns")],
+        &[
+            "evasion::programs_of_the_monitor_are_reached",
+            "self_watch::attempts_on_the_monitor_are_alerts",
+        ],
     ),
     untested(
         32,
