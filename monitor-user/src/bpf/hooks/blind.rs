@@ -9,8 +9,8 @@ pub(super) const CHECKED: &str = "\
     whether an act that was allowed came about, and one that is refused before the security \
     modules are asked";
 pub(super) const NAMES: &str = "\
-    the object itself: its name is read from user memory after the act, and links in it are \
-    not resolved";
+    the object itself: its name is read from user memory after the act, links in it are not \
+    resolved, and a full name of a process in a chroot is told as if it began at the real root";
 pub(super) const URING: &str = "acts through io_uring";
 pub(super) const UNIX: &str = "AF_UNIX sockets";
 pub(super) const COMPAT: &str = "32-bit calls";

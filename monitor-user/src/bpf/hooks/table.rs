@@ -48,7 +48,8 @@ const OPEN: &[Candidate] = &[
         programs: &[Program::FileOpen],
         optional: &[(Program::FilpOpen, "opens that are refused")],
         blind: &[
-            "links in the name of a refused open are not resolved",
+            "links in the name of a refused open are not resolved, nor is the chroot that a full \
+             name starts from",
             "an open that the file itself refuses (a FIFO without reader, a device without driver) \
              is told of twice: as done, then as failed",
             OLDER_FILES,
@@ -71,8 +72,8 @@ const OPEN: &[Candidate] = &[
             ),
         ],
         blind: &[
-            "the name of a refused open is read from user memory afterwards, and its links are not \
-             resolved; a refused open through io_uring is not seen",
+            "the name of a refused open is read from user memory afterwards, and neither its links \
+             nor the chroot that it starts from are resolved; a refused open through io_uring is not seen",
             "an open whose file descriptor another thread closes before the call returns is told \
              of by its name, read from user memory afterwards; one that it replaces by a file that \
              is open for writing, as the replacement",
