@@ -10,6 +10,8 @@ pub mod file_flags {
     pub const UPPER: u32 = 1;
     /// The file is on a mount that only the kernel has, as memfd files are.
     pub const INTERNAL_MOUNT: u32 = 2;
+    /// The file is one of procfs about a monitor or a thread of it.
+    pub const OF_MONITOR: u32 = 4;
 }
 
 /// Identity and state of a file, from its inode and super block.

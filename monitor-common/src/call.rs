@@ -43,6 +43,8 @@ pub mod flags {
     pub const NARROW: u16 = 1;
     /// Without a file the act is not told of.
     pub const NEEDS_OBJECT: u16 = 2;
+    /// The second number is the word of 32 bits at the user address that the argument is.
+    pub const SECOND_IN_MEMORY: u16 = 4;
 }
 
 /// Of a byte of the table of programs the bits for calls of the machine; the others are for its
@@ -50,6 +52,9 @@ pub mod flags {
 pub const NATIVE_MASK: u8 = 0xf;
 /// Where the bits for 32-bit calls start.
 pub const NARROW_SHIFT: u8 = 4;
+
+/// Place of the program of calls that are wholly described, where others lead on to it.
+pub const BY_SPEC: u8 = 2;
 
 /// No kind: the call is not told of. It is the number of a kind that no call leads to, so that a
 /// table of zeros tells of nothing.

@@ -264,6 +264,8 @@ programs! {
     DnsEgress = 113 "rm_dns_egress";
     /// cgroup `skb`, ingress: messages from name servers.
     DnsIngress = 114 "rm_dns_ingress";
+    /// Entered from [`Program::SysExit`]: `pidfd_getfd`; leads on to [`Program::SysExitCall`].
+    SysExitTake = 115 "rs_take";
 }
 
 impl TryFrom<u32> for Program {

@@ -51,6 +51,10 @@ pub const SCRATCH_SLOTS: u32 = 4;
 /// Monitor processes whose own acts are left out.
 pub const SELF_PIDS: usize = 8;
 
+/// Programs, maps and links of the monitor that are known as its own; others are taken for those of
+/// others. There are less than a hundred of each.
+pub const OWN_OBJECTS: u32 = 512;
+
 /// Cgroups whose losses are counted one by one; what does not fit is counted in the totals only.
 pub const LOSS_CGROUPS: u32 = 4096;
 

@@ -205,4 +205,9 @@ members! {
     IoMkdirName = "io_mkdir" "filename" Maybe;
     IoMkdirMode = "io_mkdir" "mode" Maybe;
     SockLockOwned = "sock" "sk_lock.owned" Maybe;
+    PidTasks = "pid" "tasks" Always;
+    TaskPidLinks = "task_struct" "pid_links" Always;
+    InodePrivate = "inode" "i_private" Always;
+    ProcInodePid = "proc_inode" "pid" Maybe;
+    ProcInodeVfs = "proc_inode" "vfs_inode" Maybe;
 }

@@ -40,6 +40,9 @@ pub const COUNTERS: &str = "COUNTERS";
 pub const LOSSES: &str = "LOSSES";
 /// Map: pids of monitors, whose own acts are left out.
 pub const OWN_PIDS: &str = "OWN_PIDS";
+/// Map: the monitor's own programs, maps and links: keys have the command of bpf(2) that reaches
+/// such an object in the upper half and its id in the lower one, values mean nothing.
+pub const OWN_OBJECTS: &str = "OWN_OBJECTS";
 /// Map: first bytes of the environment variables that are asked for, and masks of the bytes that
 /// count. A place with no bytes and a full mask is free, one with an empty mask asks for all.
 pub const ENV_WANTED: &str = "ENV_WANTED";

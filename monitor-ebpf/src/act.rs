@@ -14,7 +14,7 @@ use crate::{
     maps::offset,
     opening::{descriptor, file_of},
     own,
-    read::{Kptr, member, raw},
+    read::{self, Kptr, member, raw},
     record::{Record, rm_end},
     task,
 };
@@ -217,4 +217,72 @@ extern "C" fn rm_directory(index: u32, section: u32, number: u64) -> u64 {
         body.other_base_len = record.append_path::<BEFORE_OTHER_BASE, BASE_MAX>(path);
     }
     0
+}
+
+/// Appends a text of user memory, if there is one. Returns its length.
+#[inline(always)]
+pub(crate) fn user_text(index: u32, section: u32, text: u64) -> u64 {
+    rm_user_text(index, section, text)
+}
+
+/// The facts and the path of the file behind a descriptor; 0 where there is none.
+#[inline(always)]
+pub(crate) fn object_of(index: u32, number: u64) -> u64 {
+    rm_object(index, number)
+}
+
+/// A word of 32 bits of user memory; 0 where it cannot be read.
+#[inline(always)]
+pub(crate) fn user_word(address: u64) -> u64 {
+    rm_user_word(address)
+}
+
+// Global functions: the stack is shared by a program and all that it calls, and each of these gives
+// its part back.
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_user_text(index: u32, section: u32, text: u64) -> u64 {
+    let Some(record) = Record::claimed(index) else { return 0 };
+    if text == 0 {
+        return 0;
+    }
+    let body: &mut Act = record.body();
+    let length = match section {
+        PATH => {
+            body.path_len = record.append_user_string::<BEFORE_PATH, PATH_MAX>(text);
+            body.path_len
+        }
+        OTHER => {
+            body.other_len = record.append_user_string::<BEFORE_OTHER, PATH_MAX>(text);
+            body.other_len
+        }
+        _ => {
+            body.other_base_len = record.append_user_string::<BEFORE_OTHER_BASE, BASE_MAX>(text);
+            body.other_base_len
+        }
+    };
+    length.into()
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_object(index: u32, number: u64) -> u64 {
+    let Some(record) = Record::claimed(index) else { return 0 };
+    let process = task::current::<false>();
+    let Some(found) = descriptor(number).and_then(|number| file_of::<false>(process, number))
+    else {
+        return 0;
+    };
+    object(&record, record.body(), found.wrapping_add(offset(Member::FilePath)));
+    1
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_user_word(address: u64) -> u64 {
+    let mut word = 0_u32;
+    // SAFETY: the destination is a local of four bytes, which is zeros after a fault.
+    unsafe { read::copy_user((&raw mut word).cast(), 4, address) };
+    word.into()
 }

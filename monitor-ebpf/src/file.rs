@@ -4,6 +4,7 @@ use monitor_common::{FileFacts, Member, body::file_flags};
 
 use crate::{
     maps::{PATHS, has, offset},
+    own,
     read::{Block, BlockBytes, Kptr, raw},
     record::Record,
 };
@@ -14,6 +15,7 @@ pub(crate) const FMODE_CREATED: u32 = 0x10_0000;
 const OVERLAYFS_MAGIC: u32 = 0x794c_7630;
 const TMPFS_MAGIC: u32 = 0x0102_1994;
 const HUGETLBFS_MAGIC: u32 = 0x9584_58f6;
+const PROC_MAGIC: u32 = 0x9fa0;
 const MNT_INTERNAL: u32 = 0x4000;
 const MQUEUE_MAGIC: u64 = 0x1980_0202;
 /// What stands in place of the namespace of a mount that is in none: `ERR_PTR(-EINVAL)`.
@@ -123,6 +125,9 @@ extern "C" fn rm_facts(index: u32, inode: u64, mount: u64) -> u64 {
         if raw::<u32>(flags) & MNT_INTERNAL != 0 {
             facts.flags |= file_flags::INTERNAL_MOUNT;
         }
+    }
+    if facts.magic == PROC_MAGIC && own::is_about_monitor(at) {
+        facts.flags |= file_flags::OF_MONITOR;
     }
     0
 }

@@ -39,6 +39,11 @@ pub(crate) static LOSSES: HashMap<u64, [u64; monitor_common::DropReason::COUNT]>
 #[map]
 pub(crate) static OWN_PIDS: Array<[u32; limits::SELF_PIDS]> = Array::with_max_entries(1, 0);
 
+/// The monitor's own programs, maps and links, see [`settings::OWN_OBJECTS`].
+#[map]
+pub(crate) static OWN_OBJECTS: HashMap<u64, u8> =
+    HashMap::with_max_entries(limits::OWN_OBJECTS, BPF_F_NO_PREALLOC);
+
 /// Environment variables that are asked for, see [`settings::ENV_WANTED`].
 #[map]
 pub(crate) static ENV_WANTED: Array<[[u64; 2]; limits::ENV_KEYS]> = Array::with_max_entries(1, 0);

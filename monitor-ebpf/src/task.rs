@@ -93,6 +93,14 @@ pub(crate) fn namespace_pid<const TYPED: bool>(task: Kptr) -> u32 {
     read::raw(pid.wrapping_add(number))
 }
 
+/// The task behind a `struct pid`; null where it has ended.
+#[inline(always)]
+pub(crate) fn of_number(number: Kptr) -> Kptr {
+    // The first of the lists is that of the task that has the number for its own (`PIDTYPE_PID`).
+    let link: Kptr = read::raw(number.wrapping_add(offset(Member::PidTasks)));
+    if link.is_null() { link } else { link.wrapping_sub(offset(Member::TaskPidLinks)) }
+}
+
 /// Writes the facts of `task` into the header.
 #[inline(always)]
 pub(crate) fn describe<const TYPED: bool>(header: &mut Header, task: Kptr) {

@@ -147,6 +147,10 @@ acts! {
         command: u32,
         /// Type of the program, where one is loaded.
         program_type: u32,
+        /// Id of the program, map or link that was reached by it; 0 of other commands.
+        object: u32,
+        /// Whether that is the monitor's.
+        monitor: bool,
     } = 17 "bpf";
     /// A kernel module was loaded.
     Module = 18 "module";

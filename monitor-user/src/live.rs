@@ -216,6 +216,8 @@ impl Live {
         }
         self.ask(consumer);
         let records = self.object.walk_tasks()?;
+        // The walk has a program too.
+        self.object.tell_own_objects()?;
         // Before the process table is filled, which then takes that room.
         self.object.forget_types();
         for record in seed::complete(&records) {

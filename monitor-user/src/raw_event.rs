@@ -211,6 +211,8 @@ pub struct FileFacts {
     pub upper_layer: bool,
     /// On a mount that only the kernel has, as memfd files are.
     pub internal_mount: bool,
+    /// Of procfs, about the monitor.
+    pub of_monitor: bool,
 }
 
 /// What a standard stream of a process is.

@@ -128,6 +128,12 @@ pub fn ptrace(request: u32) -> String {
     word(request, &[(0, "PTRACE_TRACEME"), (16, "PTRACE_ATTACH"), (0x4206, "PTRACE_SEIZE")])
 }
 
+/// Whether a command of bpf(2) takes hold of a program, a map or a link by its id.
+#[must_use]
+pub const fn is_reached_by_id(command: u32) -> bool {
+    matches!(command, 13 | 14 | 30)
+}
+
 /// A command of bpf(2).
 #[must_use]
 pub fn bpf(command: u32) -> String {

@@ -4,15 +4,16 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use monitor_common::{
     Act, Member, Program, RecordKind,
-    call::{NARROW_SHIFT, NATIVE_MASK, flags::NEEDS_OBJECT},
+    call::{
+        NARROW_SHIFT, NATIVE_MASK,
+        flags::{NEEDS_OBJECT, SECOND_IN_MEMORY},
+    },
     header::{OUTCOME_UNKNOWN, origin},
-    limits::{CALL_NUMBERS, CWD_BYTES, PATH_BYTES},
+    limits::CALL_NUMBERS,
 };
 
 use crate::{
-    act::{
-        self, AT_FDCWD, BASE, BEFORE_OTHER, BEFORE_OTHER_BASE, BEFORE_PATH, OTHER, OTHER_BASE, PATH,
-    },
+    act::{self, AT_FDCWD, BASE, OTHER, OTHER_BASE, PATH},
     call::{self, Call},
     maps::{CALL_PROGRAMS, CALL_TABLE, floor, offset},
     opening::{descriptor, file_of, is_refusal},
@@ -22,9 +23,6 @@ use crate::{
     seen::{Seen, watch},
     task,
 };
-
-const PATH_MAX: u64 = PATH_BYTES as u64;
-const BASE_MAX: u64 = CWD_BYTES as u64;
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`, Linux 2.6.32
 ///
@@ -123,17 +121,22 @@ fn fill(record: &Record, body: &mut Act, call: &Call, result: i64) {
     if record.header().kind == RecordKind::Ptrace as u16 {
         body.numbers[4] = own::is_monitor(body.numbers[1] as u32).into();
     }
+    if spec.flags & SECOND_IN_MEMORY != 0 {
+        record.header().origin = origin::USER_MEMORY;
+        body.numbers[1] = act::user_word(body.numbers[1]);
+        body.numbers[4] = own::is_object(body.numbers[0] & 0xffff_ffff, body.numbers[1]).into();
+    }
     let index = record.index();
     let object = call.argument(spec.object, result);
-    if spec.object != 0 && rm_object(index, object) != 0 {
+    if spec.object != 0 && act::object_of(index, object) != 0 {
         texts(index, call, result);
         return;
     }
     if spec.path != 0 {
         let base = call.argument(spec.base, result);
-        let length = rm_user_text(index, PATH, call.argument(spec.path, result));
+        let length = act::user_text(index, PATH, call.argument(spec.path, result));
         // Of an empty name, or none, the descriptor itself is meant.
-        if length != 0 || spec.base == 0 || rm_object(index, base) == 0 {
+        if length != 0 || spec.base == 0 || act::object_of(index, base) == 0 {
             record.header().origin = origin::USER_MEMORY;
             act::directory(index, BASE, if spec.base == 0 { AT_FDCWD } else { base });
         }
@@ -149,52 +152,9 @@ fn fill(record: &Record, body: &mut Act, call: &Call, result: i64) {
 fn texts(index: u32, call: &Call, result: i64) {
     let spec = call.spec();
     if spec.other != 0 {
-        rm_user_text(index, OTHER, call.argument(spec.other, result));
+        act::user_text(index, OTHER, call.argument(spec.other, result));
     }
     if spec.third != 0 {
-        rm_user_text(index, OTHER_BASE, call.argument(spec.third, result));
+        act::user_text(index, OTHER_BASE, call.argument(spec.third, result));
     }
-}
-
-/// Appends a text of user memory, if there is one. Returns its length.
-///
-/// Global functions, here and below: the stack is shared by a program and all that it calls, and
-/// each of these gives its part back.
-#[inline(never)]
-#[unsafe(no_mangle)]
-extern "C" fn rm_user_text(index: u32, section: u32, text: u64) -> u64 {
-    let Some(record) = Record::claimed(index) else { return 0 };
-    if text == 0 {
-        return 0;
-    }
-    let body: &mut Act = record.body();
-    let length = match section {
-        PATH => {
-            body.path_len = record.append_user_string::<BEFORE_PATH, PATH_MAX>(text);
-            body.path_len
-        }
-        OTHER => {
-            body.other_len = record.append_user_string::<BEFORE_OTHER, PATH_MAX>(text);
-            body.other_len
-        }
-        _ => {
-            body.other_base_len = record.append_user_string::<BEFORE_OTHER_BASE, BASE_MAX>(text);
-            body.other_base_len
-        }
-    };
-    length.into()
-}
-
-/// The facts and the path of the file behind a descriptor; 0 where there is none.
-#[inline(never)]
-#[unsafe(no_mangle)]
-extern "C" fn rm_object(index: u32, number: u64) -> u64 {
-    let Some(record) = Record::claimed(index) else { return 0 };
-    let process = task::current::<false>();
-    let Some(found) = descriptor(number).and_then(|number| file_of::<false>(process, number))
-    else {
-        return 0;
-    };
-    act::object(&record, record.body(), found.wrapping_add(offset(Member::FilePath)));
-    1
 }

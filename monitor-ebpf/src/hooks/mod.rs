@@ -17,6 +17,7 @@ mod path;
 mod process;
 mod send;
 mod system;
+mod take;
 mod task;
 mod uring_open;
 mod uring_path;

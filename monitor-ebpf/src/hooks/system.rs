@@ -5,6 +5,7 @@ use monitor_common::{Member, Program, RecordKind};
 use crate::{
     act,
     maps::offset,
+    own,
     read::{Kptr, plain, raw},
     seen::{Seen, verdict, watch},
 };
@@ -51,6 +52,7 @@ fn bpf(seen: &impl Seen, program: Program) {
         let attributes = seen.pointer(1);
         body.numbers[0] = command;
         body.numbers[1] = raw::<u32>(attributes).into();
+        body.numbers[4] = own::is_object(command, body.numbers[1]).into();
         if command == BPF_PROG_LOAD {
             act::other_text(record, body, attributes.wrapping_add(BPF_ATTR_PROG_NAME));
         }

@@ -190,4 +190,5 @@ points! {
     SysExitSocket => Led(calls::SOCKET, "socket");
     DnsEgress => Packets("egress");
     DnsIngress => Packets("ingress");
+    SysExitTake => Led(calls::TAKE, "pidfd_getfd");
 }

@@ -9,8 +9,8 @@ use monitor_common::{
     limits::CALL_NUMBERS,
 };
 
-/// Program of the calls that [`CallSpec`] describes wholly: place 2 of `CALL_PROGRAMS`.
-pub const BY_SPEC: u8 = 2;
+/// Program of the calls that [`CallSpec`] describes wholly.
+pub const BY_SPEC: u8 = monitor_common::call::BY_SPEC;
 /// Program of the calls that open a file.
 pub const OPEN: u8 = 1;
 /// Program of the calls that accept a connection.
@@ -19,6 +19,8 @@ pub const ACCEPT: u8 = 3;
 pub const DUP: u8 = 4;
 /// Program of the call that makes a socket.
 pub const SOCKET: u8 = 5;
+/// Program of the call that takes a descriptor from a process; it leads on to [`BY_SPEC`].
+pub const TAKE: u8 = 6;
 
 /// An architecture does not have the call.
 const NONE: u16 = u16::MAX;
@@ -34,6 +36,8 @@ pub struct SystemCall {
     numbers: [u16; 3],
     /// Place of its program in `CALL_PROGRAMS`.
     program: u8,
+    /// A further kind, and the program that tells of it and leads on to `program`.
+    also: Option<(Kind, u8)>,
     kinds: [Option<Kind>; 2],
     /// Argument and bits that tell the two kinds apart.
     test: Option<(u8, u32)>,
@@ -44,6 +48,7 @@ pub struct SystemCall {
     third: Option<u8>,
     object: Option<Number>,
     needs_object: bool,
+    second_in_memory: bool,
     values: [Number; 6],
 }
 
@@ -60,6 +65,7 @@ const fn call(numbers: [u16; 3], kind: Kind) -> SystemCall {
     SystemCall {
         numbers,
         program: BY_SPEC,
+        also: None,
         kinds: [Some(kind), None],
         test: None,
         path: None,
@@ -69,6 +75,7 @@ const fn call(numbers: [u16; 3], kind: Kind) -> SystemCall {
         third: None,
         object: None,
         needs_object: false,
+        second_in_memory: false,
         values: [Number::Nothing; 6],
     }
 }
@@ -76,6 +83,16 @@ const fn call(numbers: [u16; 3], kind: Kind) -> SystemCall {
 impl SystemCall {
     const fn by(mut self, program: u8) -> Self {
         self.program = program;
+        self
+    }
+
+    const fn also(mut self, kind: Kind, program: u8) -> Self {
+        self.also = Some((kind, program));
+        self
+    }
+
+    const fn second_in_memory(mut self) -> Self {
+        self.second_in_memory = true;
         self
     }
 
@@ -140,7 +157,15 @@ impl SystemCall {
 
     /// The kinds of record that the call leads to.
     pub fn kinds(&self) -> impl Iterator<Item = Kind> {
-        self.kinds.into_iter().flatten()
+        self.kinds.into_iter().chain([self.also.map(|(kind, _)| kind)]).flatten()
+    }
+
+    /// The program that it is to enter, if it leads to a kind that is asked for.
+    fn entered(&self, is_wanted: impl Fn(Kind) -> bool) -> Option<u8> {
+        match self.also {
+            Some((kind, program)) if is_wanted(kind) => Some(program),
+            _ => self.kinds().any(is_wanted).then_some(self.program),
+        }
     }
 
     /// Its places in the table of specs: by number, and by the number of its 32-bit form.
@@ -184,7 +209,8 @@ impl SystemCall {
             object: self.object.map_or(0, number),
             numbers: self.values.map(number),
             flags: if narrow { flags::NARROW } else { 0 }
-                | if self.needs_object { flags::NEEDS_OBJECT } else { 0 },
+                | if self.needs_object { flags::NEEDS_OBJECT } else { 0 }
+                | if self.second_in_memory { flags::SECOND_IN_MEMORY } else { 0 },
         }
     }
 }
@@ -216,6 +242,16 @@ const CAPABILITIES: [Number; 6] = [
 const REMOVED: [Number; 6] = [
     Number::Constant(1),
     Number::Nothing,
+    Number::Nothing,
+    Number::Nothing,
+    Number::Nothing,
+    Number::Nothing,
+];
+/// The numbers of a file that came in are not arguments; its second is for the program that is
+/// entered first: the process's descriptor.
+const TAKEN: [Number; 6] = [
+    Number::Nothing,
+    Number::Argument(0),
     Number::Nothing,
     Number::Nothing,
     Number::Nothing,
@@ -322,9 +358,12 @@ pub const CALLS: &[SystemCall] = &[
     // ptrace, process_vm_writev, pidfd_getfd
     call([101, 26, 117], Kind::Ptrace).takes(0, 1, 6),
     call([311, 348, 271], Kind::Ptrace).values(WRITTEN_TO),
-    call([438, 438, 438], Kind::FileReceive).needs(Number::Special(source::RESULT)),
-    // bpf
-    call([321, 357, 280], Kind::Bpf).take(0),
+    call([438, 438, 438], Kind::FileReceive)
+        .needs(Number::Special(source::RESULT))
+        .values(TAKEN)
+        .also(Kind::Ptrace, TAKE),
+    // bpf: a command, and the address of what it is about
+    call([321, 357, 280], Kind::Bpf).takes(0, 1, 6).second_in_memory(),
     // init_module, finit_module
     call([175, 128, 105], Kind::Module),
     call([313, 350, 273], Kind::Module).object(0),
@@ -369,10 +408,11 @@ pub const CALLS: &[SystemCall] = &[
 #[must_use]
 pub fn program_table(is_wanted: impl Fn(Kind) -> bool) -> [u8; CALL_NUMBERS] {
     let mut table = [0; CALL_NUMBERS];
-    for call in CALLS.iter().filter(|call| call.kinds().any(&is_wanted)) {
+    for call in CALLS {
+        let Some(program) = call.entered(&is_wanted) else { continue };
         for (number, narrow) in call.places() {
             if let Some(place) = table.get_mut(number) {
-                *place |= if narrow { call.program << NARROW_SHIFT } else { call.program };
+                *place |= if narrow { program << NARROW_SHIFT } else { program };
             }
         }
     }
@@ -405,6 +445,19 @@ mod tests {
         assert_eq!(programs(5), (0, OPEN), "fstat, open");
         assert_eq!(programs(0), (0, 0), "read, restart_syscall");
         assert!(CALLS.iter().all(|call| call.program <= monitor_common::call::NATIVE_MASK));
+    }
+
+    /// Where tracing is seen by other hooks, the descriptor that was taken alone is told of.
+    #[test]
+    fn the_further_kind_of_a_call_has_a_program_of_its_own() {
+        let entered = |wanted: &[Kind]| {
+            let table = program_table(|kind| wanted.contains(&kind));
+            table.get(438).map(|programs| programs & monitor_common::call::NATIVE_MASK)
+        };
+        assert_eq!(entered(&[Kind::Ptrace]), Some(TAKE));
+        assert_eq!(entered(&[Kind::Ptrace, Kind::FileReceive]), Some(TAKE));
+        assert_eq!(entered(&[Kind::FileReceive]), Some(BY_SPEC));
+        assert_eq!(entered(&[Kind::Bpf]), Some(0));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod filter;
 pub mod hooks;
 pub mod kernel_log;
 pub mod object;
+mod own_objects;
 pub mod planner;
 pub mod ring;
 

@@ -26,6 +26,7 @@ use super::{
     calls::CALLS,
     counters::Counters,
     kernel_log::KernelLog,
+    own_objects::OwnObjects,
     ring::Ring,
 };
 
@@ -65,6 +66,7 @@ pub struct Object {
     /// The kinds that are asked for, and those of them that are seen by system calls.
     wanted: HashMap<RecordKind, bool>,
     kept: Kept,
+    own: OwnObjects,
     floor: bool,
     /// Whether `io_uring_complete` tells of the request, and not only of what the user called it.
     completes_requests: bool,
@@ -135,6 +137,7 @@ impl Object {
             links: HashMap::new(),
             wanted: HashMap::new(),
             kept: Kept::default(),
+            own: OwnObjects::default(),
             floor: options.floor,
             completes_requests,
         };
@@ -275,6 +278,12 @@ impl Object {
     pub fn unwant(&mut self, kind: RecordKind) -> Result<(), BpfError> {
         self.wanted.remove(&kind);
         self.tell_wanted()
+    }
+
+    /// Says which programs, maps and links are the monitor's own by now.
+    pub fn tell_own_objects(&mut self) -> Result<(), BpfError> {
+        let name = settings::OWN_OBJECTS;
+        self.own.tell(self.ebpf.map_mut(name).ok_or(BpfError::Absent(name))?)
     }
 
     /// Whether programs return at once: then no canary can see them fire.

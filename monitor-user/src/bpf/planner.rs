@@ -100,7 +100,7 @@ impl Plan {
             let planned = attach_kind(object, counters, *kind, choice, &mut self.canary_pids)?;
             self.hooks.push(planned);
         }
-        Ok(())
+        object.tell_own_objects()
     }
 
     /// Does the acts of the canary again, each once, and finds the programs that do not fire any
@@ -142,6 +142,10 @@ impl Plan {
             if was_done {
                 self.set_fired(kind, program, fires);
             }
+        }
+        // Links that were made again have other numbers.
+        if !silent.is_empty() {
+            object.tell_own_objects()?;
         }
         Ok(silent)
     }

@@ -6,6 +6,7 @@ use super::{DecodeError, Sections, file, fixed};
 use crate::{
     act::{ActKind, Ids},
     raw_event::{ProcessKey, RawAct},
+    words,
 };
 
 /// Decodes an act. `before`: the program saw what was before, too.
@@ -54,7 +55,7 @@ fn act_kind(kind: RecordKind, known: bool, numbers: [u64; 6]) -> Result<ActKind,
             protocol: low(third),
         },
         RecordKind::Ptrace => ActKind::Ptrace { request: low(first), target, monitor: fifth != 0 },
-        RecordKind::Bpf => ActKind::Bpf { command: low(first), program_type: low(second) },
+        RecordKind::Bpf => bpf(low(first), low(second), fifth != 0),
         RecordKind::Module => ActKind::Module,
         RecordKind::Mount => ActKind::Mount { flags: first },
         RecordKind::Umount => ActKind::Umount { flags: low(first) },
@@ -78,6 +79,14 @@ fn act_kind(kind: RecordKind, known: bool, numbers: [u64; 6]) -> Result<ActKind,
         RecordKind::Signal => ActKind::Signal { signal: low(first), target },
         other => return Err(DecodeError::Kind(other as u16)),
     })
+}
+
+/// What the first word behind a command is, the command says.
+fn bpf(command: u32, word: u32, monitor: bool) -> ActKind {
+    const PROG_LOAD: u32 = 5;
+    let program_type = if command == PROG_LOAD { word } else { 0 };
+    let object = if words::is_reached_by_id(command) { word } else { 0 };
+    ActKind::Bpf { command, program_type, object, monitor }
 }
 
 /// Ids as they are, and as they were where that is known.

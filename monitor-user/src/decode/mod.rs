@@ -221,6 +221,7 @@ fn file(facts: &monitor_common::FileFacts) -> FileFacts {
         uid: facts.uid,
         upper_layer: facts.flags & file_flags::UPPER != 0,
         internal_mount: facts.flags & file_flags::INTERNAL_MOUNT != 0,
+        of_monitor: facts.flags & file_flags::OF_MONITOR != 0,
     }
 }
 

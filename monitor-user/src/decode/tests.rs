@@ -150,7 +150,7 @@ fn an_image_has_its_sections_in_order() {
     assert_eq!(image.tty, Some((136, 3)));
     assert_eq!(image.stdio, [Stdio::None, Stdio::Tty, Stdio::Socket]);
     assert_eq!((image.file.major, image.file.minor), (254, 1));
-    assert!(image.file.upper_layer && !image.file.internal_mount);
+    assert!(image.file.upper_layer && !image.file.internal_mount && !image.file.of_monitor);
     start.image.tty = 0;
     let bytes = start.exec(Who::new(5)).bytes();
     let RawBody::Exec(image) = decode(&bytes).unwrap().body else { panic!("another kind") };
@@ -192,6 +192,31 @@ fn addresses() {
     let unix = Socket { family: 1, ..Socket::default() };
     assert_eq!(socket_of(unix, b"\0name").0, format!("Unix({:?})", b"\0name"));
     assert_eq!(socket_of(unix, b"").0, "Unix([])");
+}
+
+/// What stands behind the command is an id of some commands, of one a type, of the others neither.
+#[test]
+fn commands_of_bpf_say_what_their_word_means() {
+    let act = |command: u64, monitor: u64| {
+        let numbers = [command, 7, 0, 0, monitor, 0];
+        let bytes = records::act(RecordKind::Bpf, Who::new(5), numbers, [b""; 4]).bytes();
+        let RawBody::Act(act) = decode(&bytes).unwrap().body else { panic!("another kind") };
+        act.kind
+    };
+    let bpf = |command, [program_type, object]: [u32; 2], monitor| ActKind::Bpf {
+        command,
+        program_type,
+        object,
+        monitor,
+    };
+    assert_eq!(act(5, 0), bpf(5, [7, 0], false));
+    for command in [13, 14, 30] {
+        assert_eq!(act(command.into(), 0), bpf(command, [0, 7], false));
+        assert_eq!(act(command.into(), 1), bpf(command, [0, 7], true));
+    }
+    for command in [8, 9, 28, 29, 34] {
+        assert_eq!(act(command.into(), 0), bpf(command, [0, 0], false));
+    }
 }
 
 #[test]

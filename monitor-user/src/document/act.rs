@@ -34,7 +34,8 @@ pub(super) fn line(act: &Act) -> String {
         ActKind::Ptrace { request, target, .. } => {
             format!("{} {}", words::ptrace(request), target.pid)
         }
-        ActKind::Bpf { command, .. } => format!("{} {other}", words::bpf(command)),
+        ActKind::Bpf { command, object: 0, .. } => format!("{} {other}", words::bpf(command)),
+        ActKind::Bpf { command, object, .. } => format!("{} {object}", words::bpf(command)),
         ActKind::Module => path.into_owned(),
         ActKind::Mount { .. } => format!("{other} at {path} {}", terminal(&act.text)),
         ActKind::Umount { .. } => path.into_owned(),

@@ -61,6 +61,7 @@ shipped! {
     "defense_evasion/library_preloaded_from_shared_folder.yaml",
     "defense_evasion/log_removed_with_tool.yaml",
     "defense_evasion/monitor_bpf_program_reached.yaml",
+    "defense_evasion/monitor_map_reached.yaml",
     "defense_evasion/monitor_signalled.yaml",
     "defense_evasion/monitor_traced.yaml",
     "defense_evasion/protection_switched_off.yaml",

@@ -101,7 +101,9 @@ fn attempts(stage: &Stage<'_>) {
     let dir = stage.dir("attempts");
     let dir = dir.to_str().expect("a plain path");
     let pid = daemon.pid().to_string();
-    attempt(stage, &daemon, "Monitor traced", &["deed", "seize", dir, "--pid", &pid]);
+    for deed in ["seize", "take-map", "memory", "thread-memory"] {
+        attempt(stage, &daemon, "Monitor traced", &["deed", deed, dir, "--pid", &pid]);
+    }
     attempt(stage, &daemon, "Monitor signalled", &["deed", "stop", dir, "--pid", &pid]);
     daemon.stop();
 }

@@ -20,6 +20,7 @@ use nix::unistd::{Pid, linkat, pivot_root};
 
 use super::calls::{DIR, OLD, own_mounts};
 use super::child::Child;
+use super::raw::{self, Arg};
 use super::{Report, old, sys};
 
 /// What is done.
@@ -61,6 +62,12 @@ pub enum Deed {
     Stop,
     /// A process is taken hold of, by PTRACE_SEIZE, and let go
     Seize,
+    /// A descriptor of a BPF map is taken from a process, by pidfd_getfd
+    TakeMap,
+    /// `/proc/PID/mem` is opened for writing
+    Memory,
+    /// The same of a thread of it that is not the first
+    ThreadMemory,
 }
 
 /// Does it; `dir` has what `calls::prepare` makes. `pid`: to whom.
@@ -117,7 +124,35 @@ pub fn perform(deed: Deed, dir: &Path, pid: Option<i32>) -> io::Result<Report> {
             };
             report.outcome(done.map_err(io::Error::from))
         }
+        Deed::TakeMap => report.outcome(take_map(pid.unwrap_or_default())),
+        Deed::Memory => {
+            let path = format!("/proc/{}/mem", pid.unwrap_or_default());
+            report.outcome(OpenOptions::new().write(true).open(path))
+        }
+        Deed::ThreadMemory => {
+            let thread = another_thread(pid.unwrap_or_default())?;
+            let path = format!("/proc/{thread}/mem");
+            report.outcome(OpenOptions::new().write(true).open(path))
+        }
     }
+}
+
+fn take_map(pid: i32) -> io::Result<()> {
+    let mut entries = std::fs::read_dir(format!("/proc/{pid}/fdinfo"))?.flatten();
+    let map = entries.find(|entry| {
+        let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        text.lines().any(|line| line.starts_with("map_id:"))
+    });
+    let number = map.and_then(|entry| entry.file_name().to_str()?.parse().ok());
+    let number = number.ok_or_else(|| io::Error::other("the process has no map"))?;
+    let pidfd = raw::call(libc::SYS_pidfd_open, &[pid.into(), 0].map(Arg::Number))?;
+    raw::call(libc::SYS_pidfd_getfd, &[pidfd, number, 0].map(Arg::Number)).map(drop)
+}
+
+fn another_thread(pid: i32) -> io::Result<i32> {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/task"))?.flatten();
+    let mut threads = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    threads.find(|thread| *thread != pid).ok_or_else(|| io::Error::other("it has one thread"))
 }
 
 /// The act is the child's.

@@ -9,14 +9,17 @@ pub(super) const CHECKED: &str = "\
     whether an act that was allowed came about, and one that is refused before the security \
     modules are asked";
 pub(super) const NAMES: &str = "\
-    the object itself: its name is read from user memory after the act, and links in it are \
-    not resolved";
+    the object itself: its name is read from user memory after the act, links in it are not \
+    resolved, and a full name of a process in a chroot is told as if it began at the real root";
 pub(super) const URING: &str = "acts through io_uring";
 pub(super) const UNIX: &str = "AF_UNIX sockets";
 pub(super) const COMPAT: &str = "32-bit calls";
 pub(super) const BORN: &str = "processes that are made with namespaces of their own";
 pub(super) const BEFORE: &str = "what it was before";
 pub(super) const REGULAR: &str = "mknod of a regular file";
+pub(super) const REACHED: &str = "\
+    which program, map or link it was, where another thread rewrites that in user memory before \
+    the call returns";
 pub(super) const WHICH_MOUNT: &str =
     "by which of several mounts of one file system the file was reached";
 pub(super) const DEVICE: &str = "/dev/userfaultfd, but for its being opened";

@@ -6,8 +6,8 @@ use super::{
     Backend, Candidate, Hook,
     blind::{
         BEFORE, BORN, CHECKED, COMPAT, DEVICE, ENCRYPTED, ENTRY, FAILED, FAMILIES, NAMES, NETLINK,
-        NO_ROUTE, OLDER, OLDER_FILES, OTHER_DATAGRAMS, PIPED, PORT, REGULAR, SEGMENT, UNIX, URING,
-        WHICH_MOUNT,
+        NO_ROUTE, OLDER, OLDER_FILES, OTHER_DATAGRAMS, PIPED, PORT, REACHED, REGULAR, SEGMENT,
+        UNIX, URING, WHICH_MOUNT,
     },
 };
 
@@ -48,7 +48,8 @@ const OPEN: &[Candidate] = &[
         programs: &[Program::FileOpen],
         optional: &[(Program::FilpOpen, "opens that are refused")],
         blind: &[
-            "links in the name of a refused open are not resolved",
+            "links in the name of a refused open are not resolved, nor is the chroot that a full \
+             name starts from",
             "an open that the file itself refuses (a FIFO without reader, a device without driver) \
              is told of twice: as done, then as failed",
             OLDER_FILES,
@@ -71,8 +72,8 @@ const OPEN: &[Candidate] = &[
             ),
         ],
         blind: &[
-            "the name of a refused open is read from user memory afterwards, and its links are not \
-             resolved; a refused open through io_uring is not seen",
+            "the name of a refused open is read from user memory afterwards, and neither its links \
+             nor the chroot that it starts from are resolved; a refused open through io_uring is not seen",
             "an open whose file descriptor another thread closes before the call returns is told \
              of by its name, read from user memory afterwards; one that it replaces by a file that \
              is open for writing, as the replacement",
@@ -347,7 +348,7 @@ pub const HOOKS: &[Hook] = &[
             fexit(&[Program::PtraceAccess, Program::PtraceTraceme], &[CHECKED]),
             kprobe(&[Program::PtraceAccessProbe, Program::PtraceTracemeProbe], &[ENTRY, CHECKED]),
             calls(
-                BY_CALL,
+                &[Program::SysExit, Program::SysExitCall, Program::SysExitTake],
                 &[],
                 &[
                     "which process it is, where the caller has a pid namespace of its own",
@@ -361,7 +362,7 @@ pub const HOOKS: &[Hook] = &[
         candidates: &[
             fexit(&[Program::Bpf], &[CHECKED]),
             kprobe(&[Program::BpfProbe], &[ENTRY, CHECKED]),
-            calls(BY_CALL, &[], &["the type and the name of a program"]),
+            calls(BY_CALL, &[], &["the name of a program", REACHED]),
         ],
     },
     Hook {

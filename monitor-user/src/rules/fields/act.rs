@@ -17,6 +17,9 @@ use crate::{
 /// Acts on another process.
 const OTHERS: KindSet = PTRACE.union(SIGNAL);
 
+/// Acts that can be on the monitor.
+const ON_MONITOR: KindSet = union(&[OTHERS, BPF, FILE]);
+
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("fs.path.name", Type::Str, PATH, "Full path of the object.", |event, _| path(event)),
     one("fs.path.nameraw", Type::Str, PATH, "Path as it was passed, as far as kept.", raw_path),
@@ -165,13 +168,14 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     }),
     one("evt.arg.pid", Type::Int, OTHERS, "The other process.", other_process),
     one("evt.arg.targetpid", Type::Int, OTHERS, "The other process.", other_process),
-    one("evt.is_on_monitor", Type::Bool, OTHERS, "Whether it is done to runmon.", |event, _| {
-        on_act(event, |act| match act.kind {
-            ActKind::Ptrace { monitor, .. } => Value::Bool(monitor),
-            ActKind::Signal { .. } => Value::Bool(true),
-            _ => Value::Absent,
-        })
-    }),
+    one(
+        "evt.is_on_monitor",
+        Type::Bool,
+        ON_MONITOR,
+        "Whether it is done to runmon: to its process, to a program, map or link of BPF of its \
+         own, or to a file of procfs about it.",
+        |event, _| is_on_monitor(event),
+    ),
     one("evt.arg.sig", Type::Str, SIGNAL, "As in `SIGKILL`.", |event, _| {
         on_act(event, |act| match act.kind {
             ActKind::Signal { signal, .. } => Value::owned(words::signal(signal)),
@@ -184,6 +188,18 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
             _ => Value::Absent,
         })
     }),
+    one(
+        "evt.arg.id",
+        Type::Int,
+        BPF,
+        "Id of the program, map or link that was reached by it.",
+        |event, _| {
+            on_act(event, |act| match act.kind {
+                ActKind::Bpf { object, .. } if object != 0 => Value::Int(object.into()),
+                _ => Value::Absent,
+            })
+        },
+    ),
     one("evt.arg.domain", Type::Str, SOCKET_CREATE, "As in `AF_PACKET`.", |event, _| {
         on_act(event, |act| match act.kind {
             ActKind::SocketCreate { family, .. } => Value::owned(words::family(family)),
@@ -291,6 +307,17 @@ fn group(event: &Event) -> Value<'_> {
     on_act(event, |act| match act.kind {
         ActKind::SetGid { new: [_, effective, _], .. } => Value::Int(effective.into()),
         ActKind::Chown { gid, .. } if gid != u32::MAX => Value::Int(gid.into()),
+        _ => Value::Absent,
+    })
+}
+
+fn is_on_monitor(event: &Event) -> Value<'_> {
+    if let Some(open) = event.action.open() {
+        return Value::or_absent(open.file.map(|file| Value::Bool(file.of_monitor)));
+    }
+    on_act(event, |act| match act.kind {
+        ActKind::Ptrace { monitor, .. } | ActKind::Bpf { monitor, .. } => Value::Bool(monitor),
+        ActKind::Signal { .. } => Value::Bool(true),
         _ => Value::Absent,
     })
 }

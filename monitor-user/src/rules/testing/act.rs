@@ -69,6 +69,7 @@ fn set_file(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
         }),
         "fd.ino" => assign(&mut facts.inode, value, value::number),
         "fd.is_upper_layer" => assign(&mut facts.upper_layer, value, value::yes),
+        "evt.is_on_monitor" => assign(&mut facts.of_monitor, value, value::yes),
         "fd.is_block_device" => value::yes(value).map(|yes| {
             facts.mode = if yes { libc::S_IFBLK | 0o660 } else { libc::S_IFREG | 0o644 };
         }),

@@ -45,7 +45,7 @@ fn kind(number: u8) -> ActKind {
         ActKind::Protect { protection: 5 },
         ActKind::SocketCreate { family: 17, sort: 3, protocol: 0 },
         ActKind::Ptrace { request: 16, target: OTHER, monitor: false },
-        ActKind::Bpf { command: 5, program_type: 1 },
+        ActKind::Bpf { command: 5, program_type: 1, object: 0, monitor: false },
         ActKind::Module,
         ActKind::Mount { flags: 0 },
         ActKind::Umount { flags: 0 },
@@ -115,9 +115,10 @@ fn set_kind(kind: &mut ActKind, name: &str, value: &TestValue) -> Set {
             "evt.arg.pid" | "evt.arg.targetpid",
             ActKind::Ptrace { target, .. } | ActKind::Signal { target, .. },
         ) => assign(&mut target.pid, value, value::number),
-        ("evt.is_on_monitor", ActKind::Ptrace { monitor, .. }) => {
+        ("evt.is_on_monitor", ActKind::Ptrace { monitor, .. } | ActKind::Bpf { monitor, .. }) => {
             assign(monitor, value, value::yes)
         }
+        ("evt.arg.id", ActKind::Bpf { object, .. }) => assign(object, value, value::number),
         ("evt.arg.sig", ActKind::Signal { signal, .. }) => {
             find(value, 0..=64, words::signal).map(|found| *signal = found)
         }

@@ -355,6 +355,7 @@ fn file_facts(mode: u32) -> FileFacts {
         uid: 0,
         upper_layer: false,
         internal_mount: false,
+        of_monitor: false,
     }
 }
 

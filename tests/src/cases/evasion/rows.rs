@@ -6,7 +6,8 @@ use super::table::{Row, SEEN, Verdict, row, untested};
 /// Acts on names, as the fallback has them.
 const NAMES: Verdict = Else(
     "told of by the name that the call was given, read from user memory \
-                             after the act; links in it are not resolved",
+                             after the act; links in it are not resolved, and a full name of a \
+                             process in a chroot is told as if it began at the real root",
 );
 
 /// Calls that hooks on the call itself do not see from 32-bit programs.
@@ -84,7 +85,14 @@ pub const ROWS: &[Row] = &[
     row(
         9,
         "A hard link, which is written to",
-        [Seen, Seen, Else("the link as the call named it; the write with the file's inode")],
+        [
+            Seen,
+            Seen,
+            Else(
+                "the link as the call named it, of a process in a chroot as if that were the real \
+             root; the write with the file's inode",
+            ),
+        ],
         &["acts::names_on_the_host", "evasion::other_names_of_a_file"],
     ),
     row(
@@ -222,9 +230,12 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         31,
-        "The monitor's programs are reached, its links detached",
-        SEEN,
-        &["evasion::programs_of_the_monitor_are_reached", "acts::deeds"],
+        "The monitor's programs, maps and links are reached, or taken from it",
+        [Seen, Seen, Part("not where another thread rewrites the number before the call returns")],
+        &[
+            "evasion::programs_of_the_monitor_are_reached",
+            "self_watch::attempts_on_the_monitor_are_alerts",
+        ],
     ),
     untested(
         32,

@@ -1,5 +1,6 @@
 //! Ways out that no connect of a TCP or UDP socket is, and the monitor's own programs.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 
@@ -7,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::{is_blind, watch_acts};
 use crate::cases::acts;
-use crate::daemon::{Daemon, is_alert};
+use crate::daemon::{Daemon, Options, is_alert};
 use crate::lab::Stage;
+use crate::links;
 use crate::place::Place;
 use crate::triggers::Report;
 
@@ -154,21 +156,35 @@ pub(super) fn addresses(stage: &Stage<'_>) {
     daemon.stop();
 }
 
-/// A descriptor of one of the monitor's programs is what one needs to meddle with it.
+/// A descriptor of one of the monitor's maps, programs or links is what one needs to meddle with
+/// it. By the shipped rules, which say nothing where it is somebody else's.
 pub(super) fn monitors_programs(stage: &Stage<'_>) {
-    let daemon = stage.daemon(crate::daemon::Options {
-        rules: Some(
-            crate::daemon::EVERY_ACT
-                .replace(crate::daemon::EVERY_ACT_CONDITION, "evt.type = bpf and proc.name = e2e"),
-        ),
-        ..crate::daemon::Options::default()
-    });
-    let programs = crate::leftovers::programs_of(daemon.pid());
-    let program = *programs.first().expect("the monitor has programs");
-    drop(crate::links::program(program).expect("reach a program"));
-    daemon.expect("that it was reached", |it| {
-        it["runmon"]["act"].as_str().is_some_and(|act| act.starts_with("BPF_PROG_GET_FD_BY_ID"))
-            && it["process"]["pid"] == std::process::id()
-    });
-    daemon.stop();
+    let daemon = stage.daemon(Options { rules: None, ..Options::default() });
+    let ours = links::new_map().expect("make a map");
+    let theirs = links::held(daemon.pid());
+    for (command, act, id) in links::held(std::process::id()).iter().chain(&theirs) {
+        drop(links::reach(*command, *id).unwrap_or_else(|err| panic!("{act} {id}: {err}")));
+    }
+    let taken: BTreeSet<String> = theirs.iter().map(|(_, act, id)| format!("{act} {id}")).collect();
+    for kind in ["PROG", "MAP", "LINK"] {
+        let start = format!("BPF_{kind}_GET_FD_BY_ID");
+        assert!(taken.iter().any(|act| act.starts_with(&start)), "no {kind} in {taken:?}");
+    }
+    for act in &taken {
+        daemon.expect(act, |it| is_of_ours(it, act));
+    }
+    drop(ours);
+    let ended = daemon.stop();
+    let told = ended.documents.iter().filter(|it| is_alert(it) && is_of_ours(it, ""));
+    let told: BTreeSet<&str> = told.filter_map(|it| it["runmon"]["act"].as_str()).collect();
+    assert_eq!(told, taken.iter().map(String::as_str).collect());
+}
+
+/// Whether it is the alert that this program took hold of an object of the monitor's.
+fn is_of_ours(document: &Value, act: &str) -> bool {
+    const RULE: &str = "BPF object of the monitor taken hold of";
+    let mut names = document["runmon"]["rules"].as_array().into_iter().flatten();
+    names.any(|it| it["name"] == RULE)
+        && document["process"]["pid"] == std::process::id()
+        && (act.is_empty() || document["runmon"]["act"] == act)
 }
