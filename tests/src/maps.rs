@@ -1,10 +1,9 @@
 //! BPF maps of another process, reached as an intruder with the right to would.
 
-use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
-use crate::links::bpf;
+use crate::links::{self, bpf};
 
 /// `BPF_MAP_UPDATE_ELEM`, Linux 3.18.
 const UPDATE: libc::c_int = 2;
@@ -18,14 +17,11 @@ const NAME: std::ops::Range<usize> = 24..40;
 
 /// A map that a process holds, by its name, of which the kernel keeps fifteen bytes.
 pub fn of(pid: u32, name: &str) -> io::Result<OwnedFd> {
-    for entry in fs::read_dir(format!("/proc/{pid}/fdinfo"))?.flatten() {
-        let text = fs::read_to_string(entry.path()).unwrap_or_default();
-        let id = text.lines().find_map(|line| line.strip_prefix("map_id:"));
-        let Some(id) = id.and_then(|id| id.trim().parse().ok()) else { continue };
-        // id, next id, flags
-        let map = bpf(GET_FD_BY_ID, &[id, 0, 0])?;
-        // SAFETY: the kernel has just made this descriptor for us.
-        let map = unsafe { OwnedFd::from_raw_fd(map) };
+    for (command, _, id) in links::held(pid) {
+        if command != GET_FD_BY_ID {
+            continue;
+        }
+        let map = links::reach(command, id)?;
         if name_of(&map)? == name {
             return Ok(map);
         }
