@@ -61,12 +61,31 @@ impl Containerd {
         self.run_with(name, &[], command)
     }
 
+    /// Imports an image of ours under a name that is its own, or was another's; its digest.
+    pub fn import(&self, image: &str, content: &str) -> String {
+        let tar = self.dir.join("other.tar");
+        let digest = image::write_as(&tar, &trigger_path(), image, content);
+        self.expect(&["images", "import", tar.to_str().expect("a plain path")]);
+        digest
+    }
+
     /// The same, with options for `ctr run`.
     pub fn run_with(&self, name: &str, options: &[&str], command: &[&str]) -> Container<'_> {
+        self.run_image(image::NAME, name, options, command)
+    }
+
+    /// The same of an image of that name.
+    pub fn run_image(
+        &self,
+        image: &str,
+        name: &str,
+        options: &[&str],
+        command: &[&str],
+    ) -> Container<'_> {
         let args: Vec<&str> = ["run", "--detach"]
             .into_iter()
             .chain(options.iter().copied())
-            .chain([image::NAME, name])
+            .chain([image, name])
             .chain(command.iter().copied())
             .collect();
         let container = Container { runtime: self, name: name.to_owned() };

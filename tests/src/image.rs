@@ -15,8 +15,15 @@ pub const TRIGGER: &str = "/bin/trigger";
 
 /// Writes the image; returns the digest of its manifest (`sha256:…`).
 pub fn write(path: &Path, trigger: &Path) -> String {
+    write_as(path, trigger, NAME, "")
+}
+
+/// The same under a name, with a file that says so, which makes it another image.
+pub fn write_as(path: &Path, trigger: &Path, name: &str, content: &str) -> String {
     let config = json!({ "Env": ["PATH=/bin"], "Cmd": ["/bin/sleep", "1000000"] });
-    image_tar::write(path, NAME, layer(trigger), config).expect("write the image")
+    let mut layer = layer(trigger);
+    layer.file("etc/content", 0o644, content.as_bytes()).expect("add a file");
+    image_tar::write(path, name, layer, config).expect("write the image")
 }
 
 /// The root file system: programs, links, and the few files that programs look for.

@@ -1,6 +1,6 @@
 //! The table of evasions in SECURITY.md: rows of the end-to-end tests' own table, cells of what the
 //! cases of a row came to on each kernel with each family of hooks. A cell of which a case was not
-//! run says so.
+//! run, or did nothing, says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -34,7 +34,19 @@ struct Row {
 
 /// What cases came to: by kernel, then by the case's name with its family.
 #[derive(Default)]
-pub(crate) struct Results(BTreeMap<String, BTreeMap<String, bool>>);
+pub(crate) struct Results(BTreeMap<String, BTreeMap<String, Outcome>>);
+
+/// What a case came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    Held,
+    /// It held with nothing done: why.
+    NotTried(String),
+    Failed,
+}
+
+/// What a case says before why it did nothing.
+const NOT_TRIED: &str = "not tried: ";
 
 impl Results {
     /// Takes what the test binary wrote on a kernel. What a case says itself may stand between its
@@ -42,17 +54,22 @@ impl Results {
     pub(crate) fn take(&mut self, kernel: &str, console: &str) {
         let cases = self.0.entry(kernel.to_owned()).or_default();
         let mut open = None;
+        let mut held = Outcome::Held;
         for line in console.lines() {
             let mut rest = line.trim();
             if let Some(test) = line.strip_prefix("test ")
                 && let Some((name, after)) = test.split_once(" ... ")
             {
                 open = name.split_whitespace().last().map(str::to_owned);
+                held = Outcome::Held;
                 rest = after.trim();
             }
+            if let Some(why) = rest.strip_prefix(NOT_TRIED) {
+                held = Outcome::NotTried(why.to_owned());
+            }
             let outcome = match rest {
-                "ok" => true,
-                "FAILED" => false,
+                "ok" => held.clone(),
+                "FAILED" => Outcome::Failed,
                 _ => continue,
             };
             if let Some(name) = open.take() {
@@ -102,20 +119,25 @@ impl Results {
         columns
     }
 
-    fn cell<'r>(&self, row: &'r Row, kernel: &str, family: &str) -> &'r str {
-        let verdict = row.verdicts.iter().find(|it| it.0 == family).map_or("", |it| &it.1);
+    fn cell(&self, row: &Row, kernel: &str, family: &str) -> String {
+        let verdict = row.verdicts.iter().find(|it| it.0 == family).map_or("", |it| it.1.as_str());
         if row.cases.is_empty() {
-            return "not tested";
+            return "not tested".to_owned();
         }
-        let outcome =
-            |case: &String| self.0.get(kernel)?.get(&format!("{case}::{family}")).copied();
-        let outcomes: Vec<Option<bool>> = row.cases.iter().map(outcome).collect();
-        if outcomes.contains(&Some(false)) {
-            "**failed**"
+        let outcome = |case: &String| self.0.get(kernel)?.get(&format!("{case}::{family}"));
+        let outcomes: Vec<Option<&Outcome>> = row.cases.iter().map(outcome).collect();
+        let not_tried = outcomes.iter().find_map(|outcome| match outcome {
+            Some(Outcome::NotTried(why)) => Some(why),
+            _ => None,
+        });
+        if outcomes.contains(&Some(&Outcome::Failed)) {
+            "**failed**".to_owned()
         } else if outcomes.contains(&None) {
-            "not run"
+            "not run".to_owned()
+        } else if let Some(why) = not_tried {
+            format!("{NOT_TRIED}{why}")
         } else {
-            verdict
+            verdict.to_owned()
         }
     }
 }

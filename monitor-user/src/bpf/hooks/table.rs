@@ -73,7 +73,8 @@ const OPEN: &[Candidate] = &[
         ],
         blind: &[
             "the name of a refused open is read from user memory afterwards, and neither its links \
-             nor the chroot that it starts from are resolved; a refused open through io_uring is not seen",
+             nor the chroot that it starts from are resolved; a refused open through io_uring is \
+             not seen",
             "an open whose file descriptor another thread closes before the call returns is told \
              of by its name, read from user memory afterwards; one that it replaces by a file that \
              is open for writing, as the replacement",

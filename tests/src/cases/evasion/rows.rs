@@ -146,7 +146,8 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         18,
-        "Files that make the kernel start programs (core_pattern and the like)",
+        "Files that make the kernel start programs (core_pattern, modprobe, poweroff_cmd, \
+         release_agent: those that the kernel has)",
         SEEN,
         &["evasion::kernel_switches_by_other_names"],
     ),
@@ -218,8 +219,11 @@ pub const ROWS: &[Row] = &[
     row(
         28,
         "An image under the name of another: its digest is told",
-        SEEN,
-        &["files::every_call_in_a_container"],
+        [Part(
+            "of a container that was there before the monitor it is \
+              that which the name has by then",
+        ); 3],
+        &["evasion::image_takes_the_name_of_another"],
     ),
     row(29, "One binary with many names (busybox)", SEEN, &["evasion::one_binary_has_many_names"]),
     row(
