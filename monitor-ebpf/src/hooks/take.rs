@@ -32,14 +32,19 @@ fn taken(registers: Kptr, result: i64) {
     let Some(call) = Call::read(registers, process) else { return };
     let number = descriptor(call.argument(call.spec().numbers[1], result));
     let Some(file) = number.and_then(|number| file_of::<false>(process, number)) else { return };
+    let target = of_pidfd(file);
+    let pid = if target.is_null() { 0 } else { task::pid::<false>(target) };
+    // A process needs no right to its own.
+    if pid == task::pid::<false>(process) {
+        return;
+    }
     let outcome = if result < 0 { result as i32 } else { 0 };
     act::tell(RecordKind::Ptrace, Program::SysExitTake, outcome, |_, body| {
-        let target = of_pidfd(file);
         body.numbers[0] = PTRACE_ATTACH;
-        if !target.is_null() {
-            body.numbers[1] = task::pid::<false>(target).into();
+        if pid != 0 {
+            body.numbers[1] = pid.into();
             body.numbers[2] = task::start::<false>(target);
-            body.numbers[4] = own::is_monitor(body.numbers[1] as u32).into();
+            body.numbers[4] = own::is_monitor(pid).into();
         }
     });
 }
