@@ -38,10 +38,9 @@ fn name_of(map: &OwnedFd) -> io::Result<String> {
     Ok(String::from_utf8_lossy(name).into_owned())
 }
 
-/// Writes the first value of an array.
-pub fn write_first(map: &OwnedFd, value: &[u64]) -> io::Result<()> {
-    let key = 0_u32;
-    let [key_low, key_high] = halves(&raw const key as u64);
+/// Writes a value; key and value are as long as the map's.
+pub fn write(map: &OwnedFd, key: &[u8], value: &[u64]) -> io::Result<()> {
+    let [key_low, key_high] = halves(key.as_ptr() as u64);
     let [low, high] = halves(value.as_ptr() as u64);
     // descriptor and padding, key, value, flags
     bpf(UPDATE, &[number(map), 0, key_low, key_high, low, high, 0, 0]).map(drop)

@@ -37,7 +37,12 @@ impl FilterState {
         self.kinds = if filled.is_ok() { bits(filter.kinds) } else { 0 };
         self.number = number;
         self.put_in_use(ebpf)?;
-        filled.and(empty(ebpf, number))
+        let emptied = empty(ebpf, number);
+        if filled.is_err() || emptied.is_err() {
+            // What did not fit is not what another took out.
+            self.tables = Tables::read(ebpf)?;
+        }
+        filled.and(emptied)
     }
 
     /// Whether the kernel has what it was given.
@@ -47,8 +52,19 @@ impl FilterState {
         Ok(used == [self.number.into(), self.kinds] && self.tables == Tables::read(ebpf)?)
     }
 
-    /// Gives the kernel the same once more.
+    /// Gives the kernel the same once more, and takes out what it was not given: a longer start of
+    /// a path that asks for nothing would hide it.
     pub(super) fn put_right(&mut self, ebpf: &mut Ebpf) -> Result<(), BpfError> {
+        let found = Tables::read(ebpf)?;
+        let mut paths = paths_of(ebpf)?;
+        for key in found.paths.keys().filter(|key| !self.tables.paths.contains_key(*key)) {
+            let key = lpm_trie::Key::new(key.0, key.1);
+            paths.remove(&key).map_err(refused_map(settings::FILTER_PATHS))?;
+        }
+        let mut names = names_of(ebpf)?;
+        for key in found.names.keys().filter(|key| !self.tables.names.contains_key(*key)) {
+            names.remove(key).map_err(refused_map(settings::FILTER_NAMES))?;
+        }
         self.fill(ebpf)?;
         self.put_in_use(ebpf)
     }

@@ -61,18 +61,36 @@ fn silent_hook(stage: &Stage<'_>) {
 fn changed_map(stage: &Stage<'_>) {
     let keys = "heartbeat_seconds = 1".to_owned();
     let daemon = stage.daemon(Options { keys, ..Options::default() });
-    for (map, value) in [("FILTER", [9, u64::MAX]), ("WANTED", [0, 0])] {
+    let is_finding = |it: &Value| it["rule"]["name"] == "A map of the monitor was changed";
+    let findings = || daemon.documents().iter().filter(|it| is_finding(it)).count();
+    // The first place of an array; a name that the filter was not given.
+    for (at, (map, key, value)) in [
+        ("FILTER", vec![0; 4], [9, u64::MAX]),
+        ("WANTED", vec![0; 4], [0, 0]),
+        ("FILTER_NAMES", vec![1; 48], [0, 20]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let map_of = maps::of(daemon.pid(), map).expect("reach the map");
-        maps::write_first(&map_of, &value).expect("write to the map");
-        daemon.expect_document(map, |document| {
-            let text = document["message"].as_str().unwrap_or_default();
-            document["rule"]["name"] == "A map of the monitor was changed" && text.contains(map)
-        });
+        maps::write(&map_of, &key, &value).expect("write to the map");
+        crate::wait::until("a finding", || (findings() > at).then_some(()));
+    }
+    let text = |it: &Value| it["message"].as_str().unwrap_or_default().to_owned();
+    let told: Vec<String> =
+        daemon.documents().iter().filter(|it| is_finding(it)).map(text).collect();
+    for (text, map) in told.iter().zip(["map FILTER", "map WANTED", "map FILTER"]) {
+        assert!(text.contains(map), "{told:#?}");
     }
     let place = Place::Host(stage.lab);
     let path = stage.dir("changed").join("file");
     let report = place.trigger(&["open", path.to_str().expect("plain"), "--mode", "create"]);
     place.expect(&daemon, &report, "file_create", |_| true);
+    // What is right again is not told of again.
+    let beats = || daemon.documents().iter().filter(|it| is_heartbeat(it)).count();
+    let before = beats();
+    crate::wait::until("two heartbeats", || (beats() >= before + 2).then_some(()));
+    assert_eq!(findings(), 3);
     daemon.stop();
 }
 

@@ -14,8 +14,8 @@ use nix::{
 
 /// A raw socket.
 pub(super) fn raw_socket() -> nix::Result<()> {
-    let kind = (AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Icmp);
-    socket(kind.0, kind.1, kind.2, kind.3).map(drop)
+    let (family, protocol) = (AddressFamily::Inet, SockProtocol::Icmp);
+    socket(family, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).map(drop)
 }
 
 /// Enters the namespace that this thread is in.
