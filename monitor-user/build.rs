@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use aya_build::{Package, Toolchain, build_ebpf};
+use object::build::elf::{Builder, SectionData};
 
 /// What `cargo xtask setup` found out about the toolchain for BPF; see `xtask/src/rustup.rs`.
 const TOOLCHAIN_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/bpf-toolchain.env");
@@ -12,11 +13,17 @@ const TOOLCHAIN_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/bpf
 /// The toolchain that rust-toolchain.toml pins, which builds `core` from source.
 const TOOLCHAIN: &str = "1.95.0";
 
+/// What is built of them, by its features.
+const OBJECTS: [(&str, &[&str]); 2] =
+    [("monitor-ebpf", &[]), ("monitor-ebpf-readable", &["readable"])];
+
 fn main() -> Result<()> {
     if std::env::var_os("CARGO_CFG_FUZZING").is_some() {
         // Nothing is loaded while parsers are fuzzed, and the flags for it are not for BPF.
-        let object = Path::new(&std::env::var("OUT_DIR")?).join("monitor-ebpf");
-        return Ok(fs::write(object, [])?);
+        let directory = PathBuf::from(std::env::var("OUT_DIR")?);
+        return OBJECTS
+            .iter()
+            .try_for_each(|(object, _)| Ok(fs::write(directory.join(object), [])?));
     }
     println!("cargo:rerun-if-changed={TOOLCHAIN_FILE}");
     println!("cargo:rerun-if-changed={}/../monitor-common", env!("CARGO_MANIFEST_DIR"));
@@ -31,11 +38,6 @@ fn main() -> Result<()> {
     // SAFETY: this program has one thread.
     unsafe { std::env::set_var("RUSTC_BOOTSTRAP", bootstrap) };
     let toolchain = value("toolchain").unwrap_or_else(|| TOOLCHAIN.to_owned());
-    let programs = Package {
-        name: "monitor-ebpf",
-        root_dir: concat!(env!("CARGO_MANIFEST_DIR"), "/../monitor-ebpf"),
-        ..Package::default()
-    };
     let own = PathBuf::from(std::env::var("OUT_DIR")?);
     let shared = shared(&own)?;
     // Two builds at once would copy to the same file.
@@ -43,8 +45,17 @@ fn main() -> Result<()> {
     lock.lock()?;
     // SAFETY: this program has one thread.
     unsafe { std::env::set_var("OUT_DIR", &shared) };
-    build_ebpf([programs], Toolchain::Custom(&toolchain))?;
-    fs::copy(shared.join("monitor-ebpf"), own.join("monitor-ebpf"))?;
+    for (object, features) in OBJECTS {
+        let programs = Package {
+            name: "monitor-ebpf",
+            root_dir: concat!(env!("CARGO_MANIFEST_DIR"), "/../monitor-ebpf"),
+            features,
+            ..Package::default()
+        };
+        build_ebpf([programs], Toolchain::Custom(&toolchain))?;
+        let built = fs::read(shared.join("monitor-ebpf"))?;
+        fs::write(own.join(object), without_debug_info(&built)?)?;
+    }
     Ok(())
 }
 
@@ -56,4 +67,22 @@ fn shared(own: &Path) -> Result<PathBuf> {
     let shared = target.context("OUT_DIR is in a target directory")?.join("bpf");
     fs::create_dir_all(&shared)?;
     Ok(shared)
+}
+
+/// An object without what only debuggers read, four fifths of it: the kernel gets BTF.
+fn without_debug_info(object: &[u8]) -> Result<Vec<u8>> {
+    let mut builder = Builder::read(object)?;
+    for section in &mut builder.sections {
+        let name = section.name.as_slice();
+        section.delete = name.starts_with(b".debug_") || name.starts_with(b".rel.debug_");
+    }
+    // The names of sections stood among those of symbols.
+    let names = builder.sections.add();
+    names.name = ".shstrtab".into();
+    names.sh_type = object::elf::SHT_STRTAB;
+    names.data = SectionData::SectionString;
+    builder.delete_orphans();
+    let mut stripped = Vec::new();
+    builder.write(&mut stripped)?;
+    Ok(stripped)
 }

@@ -31,21 +31,40 @@ pub const DIRECTORY: u8 = 0x80;
 /// more than two are in the tables at a time.
 pub const NUMBERS: u8 = 0x7;
 
-/// What a directory is known by.
-pub type DirectoryKey = [u64; 4];
+/// Names that are in the table, as marks, one bit each: most that are not are told by that alone.
+/// Each filter has marks of its own, by its number.
+pub type Marks = [u64; MARK_WORDS];
 
-/// What is remembered of a directory: under which filter and when it was looked at, see
-/// [`seen_by`]; and the kinds that are not asked for of files in it.
-pub type Directory = [u64; 2];
+/// Words of marks, a power of two.
+pub const MARK_WORDS: usize = 64;
 
-/// The start of the time at which a directory was looked at: never 0, and the number of the filter.
+/// The mark of a name, by its length and its first eight bytes, or as many as it has: the word, and
+/// the bit in it.
 #[must_use]
-pub const fn seen_by(number: u64) -> u64 {
-    1 << 63 | (number & NUMBERS as u64) << 56
+pub const fn mark(length: u64, start: u64) -> (usize, u64) {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let longest = FILTER_NAME_BYTES as u64 - 1;
+    let length = if length < longest { length } else { longest };
+    let unused = if length < 8 { 64 - 8 * length } else { 0 };
+    let start = if length == 0 { 0 } else { u64::from_le(start) << unused };
+    let mixed = (start ^ length).wrapping_mul(ODD);
+    ((mixed >> 58) as usize % MARK_WORDS, mixed >> 52 & 63)
 }
 
-/// The number of the filter under which a directory was looked at.
-#[must_use]
-pub const fn filter_of_directory([seen, _]: Directory) -> u8 {
-    (seen >> 56) as u8 & NUMBERS
+/// What is said of the filter in use: its number; the kinds that it is for, one bit each; and how
+/// many filters there have been, which never comes again.
+pub type InUse = [u64; 3];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_behind_a_name_does_not_change_its_mark() {
+        let start = |bytes: [u8; 8]| u64::from_ne_bytes(bytes);
+        assert_eq!(mark(3, start(*b"abc\0\0\0\0\0")), mark(3, start(*b"abcdefgh")));
+        assert_ne!(mark(3, start(*b"abcdefgh")), mark(4, start(*b"abcdefgh")));
+        assert_eq!(mark(0, start(*b"abcdefgh")), mark(0, 0));
+        assert_eq!(mark(100, start(*b"abcdefgh")), mark(255, start(*b"abcdefgh")));
+    }
 }

@@ -74,8 +74,9 @@ pub const FILTER_NAME_BYTES: usize = 48;
 /// Paths, and names, that the filter has room for, in two versions while one takes over.
 pub const FILTER_ENTRIES: u32 = 16384;
 
-/// Directories of which the filter remembers that no rule is about a file in them.
-pub const FILTER_DIRECTORIES: u32 = 16384;
+/// Directories of which the filter remembers on each CPU that no rule is about a file in them; a
+/// power of two.
+pub const FILTER_DIRECTORIES: u32 = 1024;
 
 /// Token buckets; the one that was not used for longest goes first, and is full when it comes back.
 pub const BUCKETS: u32 = 16384;

@@ -5,6 +5,10 @@ pub const OFFSETS: &str = "OFFSETS";
 /// Global `DIRECT`, `u8`: 1 where typed kernel pointers may be followed directly, which needs
 /// `bpf_get_current_task_btf` (Linux 5.11).
 pub const DIRECT: &str = "DIRECT";
+/// The number of a helper that no kernel has: what the object for kernels with `bpf_rdonly_cast` to
+/// nothing in particular (Linux 6.17) has in place of a call of it, whose number is each kernel's
+/// own.
+pub const CAST_CALL: i32 = 0x7263_6173;
 /// Global `FLOOR`, `u8`: 1 makes every program return at once. What is left is the price of the
 /// attach points themselves, which benchmarks compare with.
 pub const FLOOR: &str = "FLOOR";
@@ -39,7 +43,7 @@ pub const COUNTERS: &str = "COUNTERS";
 /// Map: cgroup id → losses by [`crate::DropReason`].
 pub const LOSSES: &str = "LOSSES";
 /// Map: pids of monitors, whose own acts are left out.
-pub const OWN_PIDS: &str = "OWN_PIDS";
+pub const OWN_PIDS: &str = ".data.OWN_PIDS";
 /// Map: the monitor's own programs, maps and links: keys have the command of bpf(2) that reaches
 /// such an object in the upper half and its id in the lower one, values mean nothing.
 pub const OWN_OBJECTS: &str = "OWN_OBJECTS";
@@ -50,18 +54,18 @@ pub const ENV_WANTED: &str = "ENV_WANTED";
 pub const READER_SLEEPS: &str = "READER_SLEEPS";
 /// Map: the kinds that are asked for, one bit each ([`crate::RecordKind`]), for programs that see
 /// several.
-pub const WANTED: &str = "WANTED";
+pub const WANTED: &str = ".data.WANTED";
 /// Map: by number of a system call the place in [`CALL_PROGRAMS`] of the program for it; 0 is none.
-pub const CALL_TABLE: &str = "CALL_TABLE";
+pub const CALL_TABLE: &str = ".data.CALL_TABLE";
 /// Map: programs that the one on `sys_exit` leads to.
 pub const CALL_PROGRAMS: &str = "CALL_PROGRAMS";
 /// Map: what a system call does, see [`crate::call::CallSpec`].
 pub const CALL_SPECS: &str = "CALL_SPECS";
-/// Map: the number of the filter in use, and the kinds that it is for, one bit each.
-pub const FILTER: &str = "FILTER";
+/// Map: which filter is in use, see [`crate::filter::InUse`].
+pub const FILTER: &str = ".data.FILTER";
 /// Map: starts of paths, by [`crate::filter`], and the kinds that a rule asks for there.
 pub const FILTER_PATHS: &str = "FILTER_PATHS";
 /// Map: names of files, and the kinds that a rule asks for.
 pub const FILTER_NAMES: &str = "FILTER_NAMES";
-/// Map: directories of which some kinds are not asked for.
-pub const FILTER_DIRS: &str = "FILTER_DIRS";
+/// Map: by number of a filter, the [`crate::filter::Marks`] of the names in its table.
+pub const FILTER_MARKS: &str = "FILTER_MARKS";

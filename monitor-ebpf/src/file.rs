@@ -58,17 +58,22 @@ impl Opened {
         if raw::<u64>(mount.wrapping_add(offset(Member::MountMntNs))) != MNT_NS_INTERNAL {
             return false;
         }
-        let dentry: Kptr = raw(self.path().wrapping_add(offset(Member::PathDentry)));
-        let parent: Kptr = raw(dentry.wrapping_add(offset(Member::DentryParent)));
+        let parent: Kptr = raw(self.dentry().wrapping_add(offset(Member::DentryParent)));
         let block: Kptr = raw(self.inode.wrapping_add(offset(Member::InodeSb)));
         let magic: u64 = raw(block.wrapping_add(offset(Member::SbMagic)));
-        parent != dentry && magic != MQUEUE_MAGIC
+        parent != self.dentry() && magic != MQUEUE_MAGIC
     }
 
     /// Whether this open made it.
     #[inline(always)]
     pub(crate) fn is_created(&self) -> bool {
         self.mode & FMODE_CREATED != 0
+    }
+
+    /// Its entry in a directory.
+    #[inline(always)]
+    pub(crate) fn dentry(&self) -> Kptr {
+        raw(self.path().wrapping_add(offset(Member::PathDentry)))
     }
 
     /// Its `struct path`.

@@ -5,10 +5,10 @@
 //!
 //! What passes names the entry that it passes by: each has a token bucket of its own (`flood.rs`).
 
-use aya_ebpf::helpers::generated::{bpf_map_lookup_elem, bpf_map_update_elem};
+use aya_ebpf::helpers::generated::bpf_map_lookup_elem;
 use monitor_common::{
     Member, RecordKind, counter,
-    filter::{DIRECTORY, FIRST_ENTRY, seen_by},
+    filter::{DIRECTORY, FIRST_ENTRY, MARK_WORDS, NUMBERS, mark},
     limits::{FILTER_NAME_BYTES, FILTER_PATH_BYTES, PATH_BYTES},
 };
 
@@ -16,32 +16,46 @@ use crate::{
     count,
     file::Opened,
     flood::NO_ENTRY,
-    maps::{FILTER, FILTER_DIRS, FILTER_NAMES, FILTER_PATHS, PATHS, offset, sequences},
+    maps::{FILTER, FILTER_MARKS, FILTER_NAMES, FILTER_PATHS, PATHS, offset},
     path::{self, Buffer},
     read::{self, Kptr, raw},
     record::Built,
+    remembered,
 };
 
 /// Whether the filter is for a kind at all.
 #[inline(always)]
 pub(crate) fn is_for(kind: RecordKind) -> bool {
-    FILTER.get(0).is_some_and(|[_, kinds]| kinds >> kind as u64 & 1 != 0)
+    FILTER.at(1) >> kind as u64 & 1 != 0
 }
 
 const S_IFMT: u16 = 0xf000;
 const S_IFBLK: u16 = 0x6000;
 const MAY_EXECUTE: u16 = 0o111;
 
+/// Whether it is known already that no rule is about a file, without a slot to look closer in.
+/// Counts the act if so.
+#[inline(always)]
+pub(crate) fn is_known_to_refuse(kind: RecordKind, opened: &Opened) -> bool {
+    let dentry = opened.dentry();
+    let mount = opened.mount as u64;
+    let refuses = passes_anyway(opened).is_none()
+        && !path::is_root(dentry, mount)
+        && rm_filter_known(kind as u32, dentry as u64, mount) == REFUSED;
+    if refuses {
+        count::add_kind(counter::filtered(RecordKind::Task), kind as u32);
+    }
+    refuses
+}
+
 /// By which entry the file passes, as some rule may be about it, and whether its path is put
 /// together already. Counts the act if it does not.
 #[inline(always)]
 pub(crate) fn admits(slot: u32, kind: RecordKind, opened: &Opened) -> Option<(Built, u64)> {
-    let mode: u16 = raw(opened.inode.wrapping_add(offset(Member::InodeMode)));
-    let is_program = opened.is_created() && mode & MAY_EXECUTE != 0;
-    if is_program || mode & S_IFMT == S_IFBLK {
-        return Some((Built::No, if is_program { NEW_PROGRAM } else { BLOCK_DEVICE }));
+    if let Some(entry) = passes_anyway(opened) {
+        return Some((Built::No, entry));
     }
-    let dentry: Kptr = raw(opened.path().wrapping_add(offset(Member::PathDentry)));
+    let dentry = opened.dentry();
     let (mut name, mut mount) = (dentry as u64, opened.mount as u64);
     // What is mounted there has the name that it is mounted by.
     if path::is_root(dentry, mount) {
@@ -70,6 +84,16 @@ pub(crate) fn admits(slot: u32, kind: RecordKind, opened: &Opened) -> Option<(Bu
     None
 }
 
+/// The entry of what passes whatever its path: programs that the open creates, and block devices.
+#[inline(always)]
+fn passes_anyway(opened: &Opened) -> Option<u64> {
+    let mode: u16 = raw(opened.inode.wrapping_add(offset(Member::InodeMode)));
+    if opened.is_created() && mode & MAY_EXECUTE != 0 {
+        return Some(NEW_PROGRAM);
+    }
+    if mode & S_IFMT == S_IFBLK { Some(BLOCK_DEVICE) } else { None }
+}
+
 const REFUSED: u64 = 0;
 /// Only the path can tell.
 const OPEN: u64 = 1;
@@ -85,16 +109,44 @@ const BLOCK_DEVICE: u64 = FIRST_ENTRY - 3;
 /// stands behind [`KEY_HEAD`] bytes, with room for one more behind it.
 #[inline(always)]
 pub(crate) fn entry_of(key: *mut u8, length: u64, kind: u32) -> u64 {
-    let Some([number, _]) = FILTER.get(0) else { return NO_ENTRY };
+    let number = FILTER.at(0);
     let Some(end) = read::bounded(length, FILTER_PATH_BYTES as u64) else { return NO_ENTRY };
     // SAFETY: the caller left room for it.
     unsafe { key.wrapping_add(KEY_HEAD + end as usize).write_volatile(0) };
-    let [kinds, entry] = prefix(key, *number as u8, length + 1);
+    let [kinds, entry] = prefix(key, number as u8, length + 1);
     if kinds >> (kind & 63) & 1 != 0 { entry } else { NO_ENTRY }
 }
 
 /// The length of a key, and the number of the filter.
 pub(crate) const KEY_HEAD: usize = 5;
+
+/// What is known without a look at names and paths: [`REFUSED`] or [`OPEN`].
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_filter_known(kind: u32, dentry: u64, mount: u64) -> u64 {
+    let (parent, length, name) = path::entry(dentry as Kptr);
+    if is_marked(length, name) {
+        return OPEN;
+    }
+    match remembered::of(&remembered::key(parent, mount)) {
+        Some(nothing) if nothing >> (kind & 63) & 1 != 0 => REFUSED,
+        _ => OPEN,
+    }
+}
+
+/// Whether a name may be in the table of names.
+#[inline(always)]
+fn is_marked(length: u64, name: Kptr) -> bool {
+    // A name that is shorter stands within its entry, and a longer one is longer than this read.
+    let (word, bit) = mark(length, raw(name));
+    let Some(marks) = FILTER_MARKS.get(FILTER.at(0) as u32 & u32::from(NUMBERS)) else {
+        return true;
+    };
+    let Some(word) = read::bounded(word as u64, MARK_WORDS as u64 - 1) else { return true };
+    let place = (&raw const *marks).cast::<u64>().wrapping_add(word as usize);
+    // SAFETY: a word of the marks, by a number that was checked.
+    unsafe { place.read_volatile() >> (bit & 63) & 1 != 0 }
+}
 
 /// Leaves the entry that a mount's root is mounted on in the buffer; [`REFUSED`] if there is none.
 ///
@@ -116,10 +168,9 @@ extern "C" fn rm_filter_mounted(slot: u32, dentry: u64, mount: u64) -> u64 {
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn rm_filter_name(slot: u32, kind: u32, dentry: u64) -> u64 {
-    let Some([number, _]) = FILTER.get(0) else { return PASSES };
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return PASSES };
     let (_, length, name) = path::entry(dentry as Kptr);
-    let [of_name, entry] = of_name(buffer, *number, length, name);
+    let [of_name, entry] = of_name(buffer, FILTER.at(0), length, name);
     if of_name >> (kind & 63) & 1 != 0 { PASSES + entry } else { OPEN }
 }
 
@@ -128,13 +179,12 @@ extern "C" fn rm_filter_name(slot: u32, kind: u32, dentry: u64) -> u64 {
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn rm_filter_directory(slot: u32, kind: u32, dentry: u64, mount: u64) -> u64 {
-    let Some([number, _]) = FILTER.get(0) else { return OPEN };
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return OPEN };
     let (parent, _, _) = path::entry(dentry as Kptr);
-    let key = directory_key(parent, mount, *number);
+    let key = remembered::key(parent, mount);
     // SAFETY: a place in a buffer that belongs to a claimed slot.
     unsafe { path::directory(buffer).write(key) };
-    match known(&key) {
+    match remembered::of(&key) {
         Some(nothing) if nothing >> (kind & 63) & 1 != 0 => REFUSED,
         _ => OPEN,
     }
@@ -145,8 +195,7 @@ extern "C" fn rm_filter_directory(slot: u32, kind: u32, dentry: u64, mount: u64)
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64, mount: u64) -> u64 {
-    let Some([number, _]) = FILTER.get(0) else { return PASSES };
-    let (number, kind) = (*number, u64::from(kind & 63));
+    let (number, kind) = (FILTER.at(0), u64::from(kind & 63));
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return PASSES };
     // SAFETY: as in `rm_filter_directory`.
     unsafe { path::nothing(buffer).write(0) };
@@ -171,10 +220,9 @@ extern "C" fn rm_filter_path(slot: u32, kind: u32, dentry: u64, mount: u64) -> u
 #[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn rm_filter_remember(slot: u32, dentry: u64, mount: u64) -> u64 {
-    let Some([number, _]) = FILTER.get(0) else { return 0 };
     let Some(buffer) = PATHS.get_ptr_mut(slot) else { return 0 };
     let (parent, _, _) = path::entry(dentry as Kptr);
-    let key = directory_key(parent, mount, *number);
+    let key = remembered::key(parent, mount);
     let before = path::directory(buffer).cast::<u64>();
     // Word by word, as a copy would take much of the stack.
     let is_as_before = |(at, word): (usize, &u64)| {
@@ -182,9 +230,9 @@ extern "C" fn rm_filter_remember(slot: u32, dentry: u64, mount: u64) -> u64 {
         unsafe { before.wrapping_add(at).read_volatile() == *word }
     };
     // Otherwise it was given another name or place while its path was put together.
-    if key[NOW] != 0 && key.iter().enumerate().all(is_as_before) {
+    if key.iter().enumerate().all(is_as_before) {
         // SAFETY: as above.
-        remember(&key, unsafe { path::nothing(buffer).read_volatile() });
+        remembered::remember(&key, unsafe { path::nothing(buffer).read_volatile() });
     }
     0
 }
@@ -264,54 +312,4 @@ fn looked_up(map: *const core::ffi::c_void, key: *mut u8) -> [u64; 2] {
     }
     // SAFETY: a value of the map.
     unsafe { found.cast::<[u64; 2]>().read_volatile() }
-}
-
-/// What a directory is known by, and at [`NOW`] when that was seen: what would have changed if its
-/// path had; 0 where that cannot be said.
-#[inline(always)]
-fn directory_key(directory: Kptr, mount: u64, number: u64) -> [u64; 5] {
-    let [renames, mounts] = sequences();
-    let filter = seen_by(number);
-    if renames == 0 || mounts == 0 {
-        return match path::digest(mount, directory) {
-            Some([first, second]) => [first, second, 0, 0, filter],
-            None => [0; 5],
-        };
-    }
-    let inode: Kptr = raw(directory.wrapping_add(offset(Member::DentryInode)));
-    let (above, _, _) = path::entry(directory);
-    let inode: u64 = raw(inode.wrapping_add(offset(Member::InodeIno)));
-    let renames: u32 = raw(renames as Kptr);
-    let mounts: u32 = raw(mounts as Kptr);
-    let now = filter | u64::from(renames & 0xfff_ffff) << 28 | u64::from(mounts & 0xfff_ffff);
-    [directory as u64, mount, inode, above as u64, now]
-}
-
-/// Where a key says when it was seen; what is before it is the key of the map.
-const NOW: usize = 4;
-
-/// The kinds that are not asked for of files in a directory, if that was seen and still holds.
-#[inline(always)]
-fn known(key: &[u64; 5]) -> Option<u64> {
-    let [a, b, c, d, now] = *key;
-    let [then, kinds] = FILTER_DIRS.get_ptr([a, b, c, d]).map(|value| {
-        // SAFETY: map memory, which any bytes are valid for.
-        unsafe { value.read_volatile() }
-    })?;
-    (now != 0 && then == now).then_some(kinds)
-}
-
-#[inline(always)]
-fn remember(key: &[u64; 5], kinds: u64) {
-    let value = [key[NOW], kinds];
-    // SAFETY: the map's key is as long as what is before the time, its value as long as that here.
-    // What finds no room is looked at again.
-    unsafe {
-        bpf_map_update_elem(
-            (&raw const FILTER_DIRS).cast_mut().cast(),
-            (&raw const *key).cast(),
-            (&raw const value).cast(),
-            0,
-        );
-    }
 }

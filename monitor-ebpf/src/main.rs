@@ -26,6 +26,7 @@ mod packet;
 mod path;
 mod read;
 mod record;
+mod remembered;
 mod sections;
 mod seen;
 mod socket;

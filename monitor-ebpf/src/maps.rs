@@ -1,5 +1,8 @@
 //! Every map and every read-only global, on one screen.
 
+use core::cell::UnsafeCell;
+
+use crate::remembered::Remembered;
 use aya_ebpf::{
     Global,
     bindings::BPF_F_NO_PREALLOC,
@@ -8,10 +11,35 @@ use aya_ebpf::{
 };
 use monitor_common::{
     CallSpec, Header, Member, Program, RecordKind, Socket, counter,
-    filter::{Directory, DirectoryKey, Entry, NameKey, PathKey},
+    filter::{Entry, InUse, Marks, NUMBERS, NameKey, PathKey},
     limits::{self, CALL_NUMBERS},
     settings,
 };
+
+/// A map of one value, which programs read without looking it up: its address is part of their
+/// instructions (Linux 5.2).
+#[repr(transparent)]
+pub(crate) struct Shared<T>(UnsafeCell<T>);
+
+// SAFETY: programs only read it, word by word, and the daemon writes it through the map.
+unsafe impl<T> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+}
+
+impl<T: Copy, const LENGTH: usize> Shared<[T; LENGTH]> {
+    /// One of its elements; the first where there are not that many.
+    #[inline(always)]
+    pub(crate) fn at(&self, index: usize) -> T {
+        let index = if index < LENGTH { index } else { 0 };
+        let first: *const T = self.0.get().cast();
+        // SAFETY: within the value.
+        unsafe { first.wrapping_add(index).read_volatile() }
+    }
+}
 
 /// Bytes of the fixed part of a socket record, kept until the connection's fate is known.
 pub(crate) const SOCKET_RECORD_BYTES: usize = size_of::<Header>() + size_of::<Socket>();
@@ -36,8 +64,9 @@ pub(crate) static LOSSES: HashMap<u64, [u64; monitor_common::DropReason::COUNT]>
     HashMap::with_max_entries(limits::LOSS_CGROUPS, 0);
 
 /// Pids of the monitors on this host; zeros are free places.
-#[map]
-pub(crate) static OWN_PIDS: Array<[u32; limits::SELF_PIDS]> = Array::with_max_entries(1, 0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.OWN_PIDS")]
+pub(crate) static OWN_PIDS: Shared<[u32; limits::SELF_PIDS]> = Shared::new([0; _]);
 
 /// The monitor's own programs, maps and links, see [`settings::OWN_OBJECTS`].
 #[map]
@@ -84,12 +113,14 @@ pub(crate) static DNS_ASKERS: LruHashMap<u64, [u64; DNS_ASKER_WORDS]> =
     LruHashMap::with_max_entries(limits::DNS_SOCKETS, 0);
 
 /// The kinds that are asked for, one bit each: for programs that see several.
-#[map]
-pub(crate) static WANTED: Array<u64> = Array::with_max_entries(1, 0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.WANTED")]
+static WANTED: Shared<[u64; 1]> = Shared::new([0]);
 
 /// By number of a system call, in any of its numberings: the place of its program, 0 is none.
-#[map]
-pub(crate) static CALL_TABLE: Array<[u8; CALL_NUMBERS]> = Array::with_max_entries(1, 0);
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.CALL_TABLE")]
+pub(crate) static CALL_TABLE: Shared<[u8; CALL_NUMBERS]> = Shared::new([0; _]);
 
 /// The programs that the one on `sys_exit` leads to.
 #[map]
@@ -99,9 +130,10 @@ pub(crate) static CALL_PROGRAMS: ProgramArray = ProgramArray::with_max_entries(8
 #[map]
 pub(crate) static CALL_SPECS: Array<CallSpec> = Array::with_max_entries(2 * CALL_NUMBERS as u32, 0);
 
-/// The number of the filter in use, and the kinds that it is for.
-#[map]
-pub(crate) static FILTER: Array<[u64; 2]> = Array::with_max_entries(1, 0);
+/// Which filter is in use.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.FILTER")]
+pub(crate) static FILTER: Shared<InUse> = Shared::new([0; _]);
 
 /// Starts of paths, and the kinds that a rule asks for there.
 #[map]
@@ -113,11 +145,14 @@ pub(crate) static FILTER_PATHS: LpmTrie<PathKey, Entry> =
 pub(crate) static FILTER_NAMES: HashMap<NameKey, Entry> =
     HashMap::with_max_entries(limits::FILTER_ENTRIES, BPF_F_NO_PREALLOC);
 
-/// Directories: when they were looked at, and the kinds that are not asked for of files in them.
-/// The oldest goes first.
+/// By number of a filter, marks of those names.
 #[map]
-pub(crate) static FILTER_DIRS: LruHashMap<DirectoryKey, Directory> =
-    LruHashMap::with_max_entries(limits::FILTER_DIRECTORIES, 0);
+pub(crate) static FILTER_MARKS: Array<Marks> = Array::with_max_entries(NUMBERS as u32 + 1, 0);
+
+/// Directories, and the kinds that are not asked for of files in them: see `remembered.rs`.
+#[map]
+pub(crate) static FILTER_DIRS: PerCpuArray<Remembered> =
+    PerCpuArray::with_max_entries(limits::FILTER_DIRECTORIES, 0);
 
 /// Token buckets: by cgroup, and by kind and entry of the filter, when all tokens are given back.
 #[map]
@@ -179,6 +214,13 @@ pub(crate) fn direct() -> bool {
     DIRECT.load() != 0
 }
 
+/// Whether any kernel address may be read from directly. There is an object of the programs for
+/// kernels that allow it and one for the others: where both ways are in one, either is slower.
+#[inline(always)]
+pub(crate) const fn readable() -> bool {
+    cfg!(feature = "readable")
+}
+
 /// Whether programs return at once. The verifier drops whatever that rules out.
 #[inline(always)]
 pub(crate) fn floor() -> bool {
@@ -210,7 +252,7 @@ pub(crate) fn is_wanted(kind: RecordKind) -> bool {
 /// As [`is_wanted`], by the number of the kind; one that is no kind is not.
 #[inline(always)]
 pub(crate) fn is_wanted_number(kind: u32) -> bool {
-    kind < u64::BITS && WANTED.get(0).is_some_and(|wanted| *wanted >> kind & 1 != 0)
+    kind < u64::BITS && WANTED.at(0) >> kind & 1 != 0
 }
 
 /// Addresses of the kernel's `rename_lock` and `mount_lock`; zeros where they are not known.

@@ -1,6 +1,6 @@
 //! The monitor's own acts are left out, and counted; acts on it are marked.
 
-use monitor_common::{Member, Program, counter};
+use monitor_common::{Member, Program, counter, limits::SELF_PIDS};
 
 use crate::{
     count,
@@ -32,13 +32,7 @@ pub(crate) fn is_own_number(program: u32, pid: u32) -> bool {
 /// Whether `pid` is a monitor.
 #[inline(always)]
 pub(crate) fn is_monitor(pid: u32) -> bool {
-    let Some(pids) = OWN_PIDS.get(0) else { return false };
-    for own in pids {
-        if *own == pid {
-            return true;
-        }
-    }
-    false
+    (0..SELF_PIDS).any(|place| OWN_PIDS.at(place) == pid)
 }
 
 /// Whether the program, map or link of this id that a command of `bpf` reaches is a monitor's.

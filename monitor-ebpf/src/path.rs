@@ -8,8 +8,9 @@ use monitor_common::{
 };
 
 use crate::{
-    maps::{PATHS, offset},
+    maps::{PATHS, offset, readable},
     read::{self, Kptr},
+    remembered::Key,
 };
 
 /// Longest name of one directory entry, `NAME_MAX`.
@@ -27,7 +28,7 @@ pub(crate) struct Buffer {
     /// The `struct mount` that the dentry is on.
     mount: u64,
     /// What the directory of a file was known by, and when: see `filter.rs`.
-    directory: [u64; 5],
+    directory: Key,
     /// The kinds that are not asked for of files in it.
     nothing: u64,
     bytes: [u8; PATH_BYTES + NAME_BYTES + 1],
@@ -159,15 +160,14 @@ pub(crate) fn digest(vfsmount: u64, directory: Kptr) -> Option<[u64; 2]> {
             dentry = mount.mountpoint;
             place = mount.parent;
             mount = Mount::read(place);
-            stir(&mut digest, place as u64);
+            stir(&mut digest, place as u64, 0);
             continue;
         }
-        let (parent, words) = identity(dentry);
+        let (parent, [seq, hash]) = identity(dentry);
         if parent == dentry {
             return None;
         }
-        stir(&mut digest, dentry as u64 ^ words[0]);
-        stir(&mut digest, words[1]);
+        stir(&mut digest, dentry as u64 ^ seq, hash);
         dentry = parent;
     }
     None
@@ -181,8 +181,8 @@ const DIGEST_DEPTH: u32 = 24;
 #[inline(always)]
 fn identity(dentry: Kptr) -> (Kptr, [u64; 2]) {
     let (seq, parent, name) = (Member::DentrySeq, Member::DentryParent, Member::DentryName);
-    // So it is in every kernel so far: one read gets all three.
-    if offset(seq) == 4 && offset(parent) == 24 && offset(name) == 32 {
+    // So it is in every kernel so far: where reading is a call, one gets all three.
+    if !readable() && offset(seq) == 4 && offset(parent) == 24 && offset(name) == 32 {
         let [flags_seq, _, _, parent, hash] = read::raw::<[u64; 5]>(dentry);
         return (parent as Kptr, [flags_seq & SEQ, hash]);
     }
@@ -195,12 +195,12 @@ fn identity(dentry: Kptr) -> (Kptr, [u64; 2]) {
 const SEQ: u64 = if cfg!(target_endian = "little") { 0xffff_ffff << 32 } else { 0xffff_ffff };
 
 #[inline(always)]
-fn stir(digest: &mut [u64; 2], word: u64) {
+fn stir(digest: &mut [u64; 2], object: u64, name: u64) {
     const ODD: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
     let [first, second] = *digest;
     *digest = [
-        (first.rotate_left(29) ^ word).wrapping_mul(ODD[0]),
-        (second ^ word).wrapping_mul(ODD[1]).rotate_left(31),
+        (first.rotate_left(29) ^ object).wrapping_mul(ODD[0]),
+        (second.rotate_left(31) ^ name.wrapping_add(object)).wrapping_mul(ODD[1]),
     ];
 }
 
@@ -308,7 +308,7 @@ fn set_position(buffer: *mut Buffer, position: u64) {
 
 /// What the directory of a file was known by, and when.
 #[inline(always)]
-pub(crate) fn directory(buffer: *mut Buffer) -> *mut [u64; 5] {
+pub(crate) fn directory(buffer: *mut Buffer) -> *mut Key {
     // SAFETY: only the address is taken.
     unsafe { &raw mut (*buffer).directory }
 }

@@ -35,8 +35,14 @@ fn clippy_bpf(workspace: &Workspace) -> Result<()> {
         );
         return Ok(());
     }
+    // As `monitor-user/build.rs` builds them.
+    ["", "readable"].iter().try_for_each(|features| clippy_bpf_with(workspace, features))
+}
+
+fn clippy_bpf_with(workspace: &Workspace, features: &str) -> Result<()> {
     let mut clippy = workspace.cargo();
     clippy.args(["clippy", "--package", "monitor-ebpf", "--release", "--locked"]);
+    clippy.args(["--features", features]);
     clippy.args(["--target", "bpfel-unknown-none", "-Zbuild-std=core"]);
     // Not the host's directory, where other flags would rebuild everything: that of the real build,
     // whose macros and build scripts are the same.

@@ -1,7 +1,7 @@
 //! Acts that are told of by their system call: the fallback of most, and the only way to see those
 //! that no function of the kernel does as a whole.
 
-use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_ebpf::{EbpfContext as _, macros::btf_tracepoint, programs::BtfTracePointContext};
 use monitor_common::{
     Act, Member, Program, RecordKind,
     call::{
@@ -43,19 +43,49 @@ fn rs_dispatch(ctx: BtfTracePointContext) -> i32 {
         unsafe { at.cast::<u64>().read_volatile() & !call::X32 }
     };
     let Some(number) = read::bounded(number, CALL_NUMBERS as u64 - 1) else { return 0 };
-    let Some(table) = CALL_TABLE.get_ptr(0) else { return 0 };
-    // SAFETY: a byte of the table, by a number that was checked.
-    let programs = unsafe { table.cast::<u8>().wrapping_add(number as usize).read_volatile() };
+    let programs = CALL_TABLE.at(number as usize);
     if programs == 0 {
         return 0;
     }
     let is_narrow = call::is_compat(task::current::<false>());
     let program = if is_narrow { programs >> NARROW_SHIFT } else { programs & NATIVE_MASK };
-    if program != 0 {
-        // SAFETY: a jump; the programs that the loader puts there are for the same tracepoint.
-        unsafe { CALL_PROGRAMS.tail_call(&ctx, program.into()) };
+    match program {
+        1 => jump::<1>(&ctx),
+        2 => jump::<2>(&ctx),
+        3 => jump::<3>(&ctx),
+        4 => jump::<4>(&ctx),
+        5 => jump::<5>(&ctx),
+        6 => jump::<6>(&ctx),
+        7 => jump::<7>(&ctx),
+        _ => {}
     }
     0
+}
+
+/// The number of `bpf_tail_call`.
+const TAIL_CALL: i32 = 12;
+
+/// Goes on with the program in a place. Written out, so that the place is part of the instruction:
+/// the kernel makes that a plain jump, and the jump by a number that it does not know one that the
+/// processor is not let guess.
+#[inline(always)]
+fn jump<const PLACE: usize>(ctx: &BtfTracePointContext) {
+    // SAFETY: the helper takes context, map and place; the programs that the loader puts there are
+    // for the same tracepoint. Where there is none, it returns.
+    unsafe {
+        core::arch::asm!(
+            "r3 = {place}",
+            "call {tail_call}",
+            place = const PLACE,
+            tail_call = const TAIL_CALL,
+            inlateout("r1") ctx.as_ptr() => _,
+            inlateout("r2") (&raw const CALL_PROGRAMS) => _,
+            lateout("r0") _,
+            out("r3") _,
+            lateout("r4") _,
+            lateout("r5") _,
+        );
+    }
 }
 
 /// Entered from `rs_dispatch`, for calls that are wholly described by their arguments.

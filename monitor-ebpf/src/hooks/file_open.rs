@@ -56,17 +56,21 @@ fn opened<S: Seen>(seen: &S, program: Program) {
     if own::is_own(program, task::pid::<true>(process)) {
         return;
     }
-    let opened = Opened::read(opened);
-    if opened.is_file_systems_own() {
-        return;
-    }
-    tell(kind, program, process, &opened, 0);
+    tell(kind, program, process, &Opened::read(opened), 0);
 }
 
 /// Tells of a file that was opened, if some rule may be about it.
 #[inline(always)]
 fn tell(kind: RecordKind, program: Program, process: Kptr, opened: &Opened, asked: u32) {
-    if filter::is_for(kind) {
+    let is_filtered = filter::is_for(kind);
+    if is_filtered && filter::is_known_to_refuse(kind, opened) {
+        return;
+    }
+    // A descriptor of a process leads to no such file.
+    if !matches!(program, Program::SysExitOpen) && opened.is_file_systems_own() {
+        return;
+    }
+    if is_filtered {
         let admits = |slot| filter::admits(slot, kind, opened);
         let fill = |record: &Record, built| opened_file(record, opened, asked, built);
         return record::send_if::<true>(kind, program, process, admits, fill);

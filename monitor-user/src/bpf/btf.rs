@@ -161,6 +161,12 @@ impl<'d> KernelTypes<'d> {
         self.named(KIND_FUNC, name.as_bytes()).is_some()
     }
 
+    /// The number of a function's type, by which programs call it.
+    #[must_use]
+    pub fn function(&self, name: &str) -> Option<u32> {
+        self.named(KIND_FUNC, name.as_bytes())
+    }
+
     /// Whether a tracepoint hands its programs a pointer as this argument, from 0.
     #[must_use]
     pub fn tracepoint_has_pointer(&self, name: &str, argument: usize) -> bool {

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, LpmTrie, MapData, MapError, lpm_trie},
+    maps::{Array, HashMap, LpmTrie, MapData, lpm_trie},
 };
 use monitor_common::{
     RecordKind,
     filter::{
-        DIRECTORY, Directory, DirectoryKey, Entry, FIRST_ENTRY, NUMBERS, NameKey, PathKey,
-        filter_of_directory,
+        DIRECTORY, Entry, FIRST_ENTRY, InUse, MARK_WORDS, Marks, NUMBERS, NameKey, PathKey, mark,
     },
     settings,
 };
@@ -25,6 +24,8 @@ use crate::{event::Action, rules::filter::PathFilter};
 pub(super) struct FilterState {
     number: u8,
     kinds: u64,
+    /// How many there have been.
+    count: u64,
     tables: Tables,
 }
 
@@ -33,9 +34,10 @@ impl FilterState {
     pub(super) fn set(&mut self, ebpf: &mut Ebpf, filter: &PathFilter) -> Result<(), BpfError> {
         let number = if self.number >= NUMBERS { 1 } else { self.number + 1 };
         self.tables = Tables::of(filter, number);
-        let filled = self.fill(ebpf);
+        let filled = self.fill(ebpf, number);
         self.kinds = if filled.is_ok() { bits(filter.kinds) } else { 0 };
         self.number = number;
+        self.count += 1;
         self.put_in_use(ebpf)?;
         let emptied = empty(ebpf, number);
         if filled.is_err() || emptied.is_err() {
@@ -47,9 +49,12 @@ impl FilterState {
 
     /// Whether the kernel has what it was given.
     pub(super) fn is_kept(&self, ebpf: &mut Ebpf) -> Result<bool, BpfError> {
-        let used: Array<_, [u64; 2]> = map(ebpf, settings::FILTER, Array::try_from)?;
+        let used: Array<_, InUse> = map(ebpf, settings::FILTER, Array::try_from)?;
         let used = used.get(&0, 0).map_err(refused_map(settings::FILTER))?;
-        Ok(used == [self.number.into(), self.kinds] && self.tables == Tables::read(ebpf)?)
+        let is_used = used == self.in_use();
+        let marks = marks_of(ebpf)?.get(&self.number.into(), 0);
+        let is_marked = marks.map_err(refused_map(settings::FILTER_MARKS))? == self.tables.marks();
+        Ok(is_used && is_marked && self.tables == Tables::read(ebpf)?)
     }
 
     /// Gives the kernel the same once more, and takes out what it was not given: a longer start of
@@ -65,16 +70,35 @@ impl FilterState {
         for key in found.names.keys().filter(|key| !self.tables.names.contains_key(*key)) {
             names.remove(key).map_err(refused_map(settings::FILTER_NAMES))?;
         }
-        self.fill(ebpf)?;
+        self.fill(ebpf, self.number)?;
         self.put_in_use(ebpf)
     }
 
+    /// Word by word, as programs may read in between: while the number changes the filter is only
+    /// for kinds that both are for, and what is remembered by the old count is not looked at by the
+    /// new one.
     fn put_in_use(&self, ebpf: &mut Ebpf) -> Result<(), BpfError> {
-        let mut used: Array<_, [u64; 2]> = map(ebpf, settings::FILTER, Array::try_from)?;
-        used.set(0, [self.number.into(), self.kinds], 0).map_err(refused_map(settings::FILTER))
+        let refused = refused_map(settings::FILTER);
+        let mut used: Array<_, InUse> = map(ebpf, settings::FILTER, Array::try_from)?;
+        let [number, kinds, count] = used.get(&0, 0).map_err(&refused)?;
+        let [new_number, new_kinds, new_count] = self.in_use();
+        let kinds = kinds & new_kinds;
+        for step in [
+            [number, kinds, count],
+            [new_number, kinds, count],
+            [new_number, new_kinds, count],
+            [new_number, new_kinds, new_count],
+        ] {
+            used.set(0, step, 0).map_err(&refused)?;
+        }
+        Ok(())
     }
 
-    fn fill(&self, ebpf: &mut Ebpf) -> Result<(), BpfError> {
+    fn in_use(&self) -> InUse {
+        [self.number.into(), self.kinds, self.count]
+    }
+
+    fn fill(&self, ebpf: &mut Ebpf, number: u8) -> Result<(), BpfError> {
         let mut paths = paths_of(ebpf)?;
         for ((length, data), entry) in &self.tables.paths {
             let key = lpm_trie::Key::new(*length, *data);
@@ -84,7 +108,9 @@ impl FilterState {
         for (key, entry) in &self.tables.names {
             names.insert(key, *entry, 0).map_err(refused_map(settings::FILTER_NAMES))?;
         }
-        Ok(())
+        let marks = self.tables.marks();
+        let refused = refused_map(settings::FILTER_MARKS);
+        marks_of(ebpf)?.set(number.into(), marks, 0).map_err(refused)
     }
 }
 
@@ -119,6 +145,25 @@ impl Tables {
         tables
     }
 
+    /// The marks of the names of files.
+    fn marks(&self) -> Marks {
+        let mut marks = [0; MARK_WORDS];
+        for [number, name @ ..] in self.names.keys() {
+            if number & DIRECTORY != 0 {
+                continue;
+            }
+            let length = name.iter().take_while(|byte| **byte != 0).count();
+            let (word, bit) = mark(
+                length as u64,
+                name.first_chunk().map_or(0, |start| u64::from_ne_bytes(*start)),
+            );
+            if let Some(word) = marks.get_mut(word) {
+                *word |= 1 << bit;
+            }
+        }
+        marks
+    }
+
     fn read(ebpf: &mut Ebpf) -> Result<Self, BpfError> {
         let mut tables = Self::default();
         for entry in paths_of(ebpf)?.iter() {
@@ -133,7 +178,7 @@ impl Tables {
     }
 }
 
-/// Takes out what other filters left behind, and what was remembered by them: numbers come again.
+/// Takes out what other filters left behind: numbers come again.
 fn empty(ebpf: &mut Ebpf, number: u8) -> Result<(), BpfError> {
     let refused = refused_map(settings::FILTER_PATHS);
     let mut paths = paths_of(ebpf)?;
@@ -148,21 +193,6 @@ fn empty(ebpf: &mut Ebpf, number: u8) -> Result<(), BpfError> {
     for key in keys {
         names.remove(&key).map_err(&refused)?;
     }
-    let refused = refused_map(settings::FILTER_DIRS);
-    let mut directories: HashMap<_, DirectoryKey, Directory> =
-        map(ebpf, settings::FILTER_DIRS, HashMap::try_from)?;
-    let remembered = directories.iter().flatten();
-    let keys: Vec<DirectoryKey> = remembered
-        .filter(|(_, directory)| filter_of_directory(*directory) != number)
-        .map(|(key, _)| key)
-        .collect();
-    for key in keys {
-        match directories.remove(&key) {
-            // It was forgotten meanwhile: the oldest makes room for others.
-            Ok(()) | Err(MapError::KeyNotFound) => {}
-            Err(error) => return Err(refused(error)),
-        }
-    }
     Ok(())
 }
 
@@ -172,6 +202,10 @@ fn paths_of(ebpf: &mut Ebpf) -> Result<LpmTrie<&mut MapData, PathKey, Entry>, Bp
 
 fn names_of(ebpf: &mut Ebpf) -> Result<HashMap<&mut MapData, NameKey, Entry>, BpfError> {
     map(ebpf, settings::FILTER_NAMES, HashMap::try_from)
+}
+
+fn marks_of(ebpf: &mut Ebpf) -> Result<Array<&mut MapData, Marks>, BpfError> {
+    map(ebpf, settings::FILTER_MARKS, Array::try_from)
 }
 
 fn map<'e, M>(

@@ -16,6 +16,7 @@ use aya::{
 use monitor_common::{
     Member, Program, RecordKind, call::CallWords, limits, member::ABSENT, settings,
 };
+use zerocopy::IntoBytes as _;
 
 use crate::flood::FloodLimit;
 
@@ -30,12 +31,17 @@ use super::{
     ring::Ring,
 };
 
+mod cast;
 mod kept;
 
 use kept::Kept;
 
 /// The compiled kernel programs.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/monitor-ebpf"));
+
+/// The same for kernels that let programs read any of their memory without a call.
+static READABLE_OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/monitor-ebpf-readable"));
 
 /// Where a kernel with kprobes says how to ask for one.
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
@@ -107,12 +113,14 @@ impl Object {
             let function = attach_point(program).function();
             function.and_then(|function| types.arity(&function)).unwrap_or(0)
         });
+        let cast = cast::function(&types);
         let bucket_rate = options.flood.nanoseconds();
         // The last quarter is for processes.
         let headroom = u64::from(options.ring_bytes) / 4 * 3;
         drop(types);
         let btf = parse_btf(&data)?;
         drop(data);
+        let readable = cast.map(|function| cast::placed(READABLE_OBJECT, function));
         let ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .override_global(settings::OFFSETS, &offsets, true)
@@ -128,7 +136,7 @@ impl Object {
             // Asked for only after a refusal. Without it, older kernels then hide their reason
             // behind EINVAL.
             .verifier_log_level(VerifierLogLevel::DEBUG)
-            .load(OBJECT)
+            .load(readable.as_ref().map_or(OBJECT, |object| object.as_bytes()))
             .map_err(|source| BpfError::Load(Box::new(source)))?;
         let mut object = Self {
             ebpf,

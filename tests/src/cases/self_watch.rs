@@ -65,9 +65,9 @@ fn changed_map(stage: &Stage<'_>) {
     let findings = || daemon.documents().iter().filter(|it| is_finding(it)).count();
     // The first place of an array; a name that the filter was not given.
     for (at, (map, key, value)) in [
-        ("FILTER", vec![0; 4], [9, u64::MAX]),
-        ("WANTED", vec![0; 4], [0, 0]),
-        ("FILTER_NAMES", vec![1; 48], [0, 20]),
+        (".data.FILTER", vec![0; 4], vec![9, u64::MAX, 0]),
+        (".data.WANTED", vec![0; 4], vec![0]),
+        ("FILTER_NAMES", vec![1; 48], vec![0, 20]),
     ]
     .into_iter()
     .enumerate()
@@ -79,7 +79,8 @@ fn changed_map(stage: &Stage<'_>) {
     let text = |it: &Value| it["message"].as_str().unwrap_or_default().to_owned();
     let told: Vec<String> =
         daemon.documents().iter().filter(|it| is_finding(it)).map(text).collect();
-    for (text, map) in told.iter().zip(["map FILTER", "map WANTED", "map FILTER"]) {
+    for (text, map) in told.iter().zip(["map .data.FILTER", "map .data.WANTED", "map .data.FILTER"])
+    {
         assert!(text.contains(map), "{told:#?}");
     }
     let place = Place::Host(stage.lab);
