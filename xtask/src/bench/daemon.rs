@@ -19,6 +19,7 @@ pub(crate) struct Mode {
     /// Its name in the table.
     pub(crate) name: &'static str,
     rules: Option<PathBuf>,
+    config: Option<PathBuf>,
     floor: bool,
     runs: bool,
 }
@@ -26,17 +27,22 @@ pub(crate) struct Mode {
 impl Mode {
     /// No daemon.
     pub(crate) fn none() -> Self {
-        Self { name: "none", rules: None, floor: false, runs: false }
+        Self { name: "none", rules: None, config: None, floor: false, runs: false }
     }
 
     /// The daemon with its own rules.
     pub(crate) fn shipped() -> Self {
-        Self { name: "shipped rules", rules: None, floor: false, runs: true }
+        Self { name: "shipped rules", runs: true, ..Self::none() }
     }
 
     /// The daemon with other rules.
     pub(crate) fn new(name: &'static str, rules: &Path) -> Self {
-        Self { name, rules: Some(rules.to_owned()), floor: false, runs: true }
+        Self { name, rules: Some(rules.to_owned()), runs: true, ..Self::none() }
+    }
+
+    /// With the options of a file.
+    pub(crate) fn config(self, config: &Path) -> Self {
+        Self { config: Some(config.to_owned()), ..self }
     }
 
     /// The same hooks, empty.
@@ -53,6 +59,9 @@ impl Mode {
         command.args(["run", "--json", "--instance", "bench"]);
         if let Some(rules) = &self.rules {
             command.arg("--rules").arg(rules);
+        }
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
         }
         if self.floor {
             command.arg("--bare-floor");
@@ -131,9 +140,11 @@ impl Daemon {
     /// Stops it; returns its last heartbeat.
     pub(crate) fn stop(self) -> Result<End> {
         let bytes = self.end()?;
-        let last = bytes.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty());
-        let heartbeat = serde_json::from_slice(last.context("runmon wrote nothing")?)?;
-        Ok(End { heartbeat })
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let mut documents: Vec<Value> =
+            lines.map(serde_json::from_slice).collect::<std::result::Result<_, _>>()?;
+        let heartbeat = documents.pop().context("runmon wrote nothing")?;
+        Ok(End { documents, heartbeat })
     }
 
     /// Stops it; what it wrote does not matter.
@@ -172,8 +183,9 @@ impl ProgramTime {
     }
 }
 
-/// The numbers that a daemon ended with.
+/// What a daemon wrote, and the numbers that it ended with.
 pub(crate) struct End {
+    documents: Vec<Value>,
     heartbeat: Value,
 }
 
@@ -202,6 +214,17 @@ impl End {
         times.sort_by(|one, other| one.attach.cmp(&other.attach));
         times.dedup_by(|one, other| one.attach == other.attach);
         times
+    }
+
+    /// Alerts by the rule of that name.
+    pub(crate) fn alerts(&self, rule: &str) -> u64 {
+        let of_rule = |it: &&Value| it.pointer("/rule/name").is_some_and(|name| name == rule);
+        self.documents.iter().filter(of_rule).count() as u64
+    }
+
+    /// A counter of a kind, by its path below it.
+    pub(crate) fn kind(&self, kind: &str, counter: &str) -> Option<u64> {
+        self.at(&format!("/runmon/kernel/kinds/{kind}/{counter}"))?.as_u64()
     }
 
     fn at(&self, pointer: &str) -> Option<&Value> {

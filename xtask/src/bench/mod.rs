@@ -5,6 +5,7 @@
 //! the machine may be noisy, the ratio is less so.
 
 mod daemon;
+mod flood;
 mod latency;
 pub(crate) mod load;
 mod report;
@@ -112,6 +113,8 @@ pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
     report.idle = idle(&place)?;
     println!("timing alerts");
     report.latency = latency::measure(&place)?;
+    println!("flooding");
+    report.floods = flood::measure(&place)?;
     println!("replaying");
     let recording = record(&place)?;
     report.throughput = throughput(&place, &recording)?;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::daemon::{Mode, ProgramTime};
+use super::flood::Flood;
 use super::latency::Latency;
 use super::load::{Cost, Load};
 use super::rules::Matching;
@@ -102,6 +103,7 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     pub(crate) idle: Idle,
     pub(crate) latency: Latency,
+    pub(crate) floods: Vec<Flood>,
     pub(crate) throughput: Throughput,
     pub(crate) matching: Vec<Matching>,
 }
@@ -145,6 +147,7 @@ impl Report {
             );
         }
         self.print_programs();
+        Flood::print(&self.floods);
         let (idle, latency) = (&self.idle, &self.latency);
         println!(
             "\nstart to watching {:.2} s; idle {:.2} % of a core; memory {:.1} MiB, ring {:.1} MiB",
@@ -226,6 +229,7 @@ impl Report {
                 "idle": { "p50": self.latency.idle.p50_ms, "p99": self.latency.idle.p99_ms },
                 "loaded": { "p50": self.latency.loaded.p50_ms, "p99": self.latency.loaded.p99_ms },
             },
+            "floods": self.floods.iter().map(Flood::json).collect::<Vec<_>>(),
             "replay": self.throughput.line,
             "matching": self.matching.iter().map(matching).collect::<Vec<_>>(),
         })
