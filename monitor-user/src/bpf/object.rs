@@ -1,7 +1,7 @@
 //! The loaded object: its programs, links and maps.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs::File,
     io::Read as _,
     os::fd::AsFd as _,
@@ -149,7 +149,7 @@ impl Object {
             floor: options.floor,
             completes_requests,
         };
-        object.describe_calls(&offsets)?;
+        object.set_calls(described_calls(&offsets))?;
         Ok(object)
     }
 
@@ -259,22 +259,6 @@ impl Object {
         .map_err(refused(program, "detached"))
     }
 
-    /// Says which arguments of each system call mean what.
-    fn describe_calls(&mut self, offsets: &[u32; Member::COUNT]) -> Result<(), BpfError> {
-        let mut specs: Array<&mut MapData, CallWords> =
-            array(&mut self.ebpf, settings::CALL_SPECS)?;
-        for call in CALLS {
-            for (number, narrow) in call.places() {
-                let place = number + if narrow { limits::CALL_NUMBERS } else { 0 };
-                let Ok(place) = u32::try_from(place) else { continue };
-                let words: CallWords =
-                    zerocopy::transmute!(call.spec(&registers(offsets, narrow), narrow));
-                specs.set(place, words, 0).map_err(refused_map(settings::CALL_SPECS))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Asks for a kind: programs that see several tell of those that are asked for. `by_calls`:
     /// it is seen by its system calls.
     pub fn want(&mut self, kind: RecordKind, by_calls: bool) -> Result<(), BpfError> {
@@ -292,6 +276,12 @@ impl Object {
     pub fn tell_own_objects(&mut self) -> Result<(), BpfError> {
         let name = settings::OWN_OBJECTS;
         self.own.tell(self.ebpf.map_mut(name).ok_or(BpfError::Absent(name))?)
+    }
+
+    /// Whether that is still so; if it is not, it is told again.
+    fn own_objects_are_told(&mut self) -> Result<bool, BpfError> {
+        let name = settings::OWN_OBJECTS;
+        self.own.is_told(self.ebpf.map_mut(name).ok_or(BpfError::Absent(name))?)
     }
 
     /// Whether programs return at once: then no canary can see them fire.
@@ -384,6 +374,20 @@ impl Object {
     pub fn take_kernel_log(&mut self) -> Result<KernelLog, BpfError> {
         KernelLog::new(&mut self.ebpf)
     }
+}
+
+/// By the place of each system call which of its arguments mean what.
+fn described_calls(offsets: &[u32; Member::COUNT]) -> BTreeMap<u32, CallWords> {
+    let mut described = BTreeMap::new();
+    for call in CALLS {
+        for (number, narrow) in call.places() {
+            let place = number + if narrow { limits::CALL_NUMBERS } else { 0 };
+            let Ok(place) = u32::try_from(place) else { continue };
+            let spec = call.spec(&registers(offsets, narrow), narrow);
+            described.insert(place, zerocopy::transmute!(spec));
+        }
+    }
+    described
 }
 
 /// Where the arguments of a system call are in `struct pt_regs`, in the order of the call.

@@ -19,11 +19,22 @@ pub(super) struct OwnObjects {
 }
 
 impl OwnObjects {
+    /// Whether the map has what was told, and nothing else; if not, that is told again.
+    pub(super) fn is_told(&mut self, map: &mut aya::maps::Map) -> Result<bool, BpfError> {
+        let refused = refused_map(settings::OWN_OBJECTS);
+        let found: BTreeSet<u64> = own(map)?.keys().collect::<Result<_, _>>().map_err(&refused)?;
+        if found == self.told {
+            return Ok(true);
+        }
+        self.told = found;
+        self.tell(map)?;
+        Ok(false)
+    }
+
     /// Tells of those that this process holds by now, and no longer of those that are gone.
     pub(super) fn tell(&mut self, map: &mut aya::maps::Map) -> Result<(), BpfError> {
         let refused = refused_map(settings::OWN_OBJECTS);
-        let mut own: HashMap<&mut MapData, u64, u8> =
-            map.try_into().map_err(refused_map(settings::OWN_OBJECTS))?;
+        let mut own = own(map)?;
         let held = held(Path::new("/proc/self/fdinfo"));
         for key in self.told.difference(&held) {
             own.remove(key).map_err(&refused)?;
@@ -34,6 +45,10 @@ impl OwnObjects {
         self.told = held;
         Ok(())
     }
+}
+
+fn own(map: &mut aya::maps::Map) -> Result<HashMap<&mut MapData, u64, u8>, BpfError> {
+    map.try_into().map_err(refused_map(settings::OWN_OBJECTS))
 }
 
 /// The keys of the objects that a process holds descriptors of, as many as there is room for.

@@ -68,6 +68,9 @@ fn changed_map(stage: &Stage<'_>) {
         (".data.FILTER", vec![0; 4], vec![9, u64::MAX, 0]),
         (".data.WANTED", vec![0; 4], vec![0]),
         ("FILTER_NAMES", vec![1; 48], vec![0, 20]),
+        ("CALL_SPECS", vec![0; 4], vec![7; 8]),
+        ("ENV_WANTED", vec![0; 4], vec![0; 32]),
+        ("OWN_OBJECTS", vec![9; 8], vec![1]),
     ]
     .into_iter()
     .enumerate()
@@ -79,8 +82,14 @@ fn changed_map(stage: &Stage<'_>) {
     let text = |it: &Value| it["message"].as_str().unwrap_or_default().to_owned();
     let told: Vec<String> =
         daemon.documents().iter().filter(|it| is_finding(it)).map(text).collect();
-    for (text, map) in told.iter().zip(["map .data.FILTER", "map .data.WANTED", "map .data.FILTER"])
-    {
+    for (text, map) in told.iter().zip([
+        "map .data.FILTER",
+        "map .data.WANTED",
+        "map .data.FILTER",
+        "map CALL_SPECS",
+        "map ENV_WANTED",
+        "map OWN_OBJECTS",
+    ]) {
         assert!(text.contains(map), "{told:#?}");
     }
     let place = Place::Host(stage.lab);
@@ -91,7 +100,7 @@ fn changed_map(stage: &Stage<'_>) {
     let beats = || daemon.documents().iter().filter(|it| is_heartbeat(it)).count();
     let before = beats();
     crate::wait::until("two heartbeats", || (beats() >= before + 2).then_some(()));
-    assert_eq!(findings(), 3);
+    assert_eq!(findings(), 6);
     daemon.stop();
 }
 

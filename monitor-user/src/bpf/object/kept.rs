@@ -1,8 +1,10 @@
 //! What the programs are told while they run, and whether it is still that: a map can be written to
 //! by whoever gets hold of it, and programs that ask for nothing see nothing.
 
+use std::collections::BTreeMap;
+
 use aya::maps::{Array, MapData};
-use monitor_common::{limits, settings};
+use monitor_common::{call::CallWords, limits, settings};
 
 use super::{Object, array, refused_map};
 use crate::{
@@ -16,6 +18,9 @@ use crate::{
 pub(super) struct Kept {
     filter: FilterState,
     own_pids: Option<[u32; limits::SELF_PIDS]>,
+    env_wanted: Option<[[u64; 2]; limits::ENV_KEYS]>,
+    /// What each system call does, by its place.
+    calls: BTreeMap<u32, CallWords>,
     /// Maps that another has written to, and that are as they were again.
     put_right: Vec<&'static str>,
 }
@@ -60,9 +65,46 @@ impl Object {
 
     /// Says which variables are looked for in environments that are too long to be recorded.
     pub fn set_env_keys(&mut self, keys: &EnvKeys) -> Result<(), BpfError> {
+        self.kept.env_wanted = Some(env_wanted::patterns(keys));
+        self.tell_env_wanted()
+    }
+
+    fn tell_env_wanted(&mut self) -> Result<(), BpfError> {
+        let Some(patterns) = self.kept.env_wanted else { return Ok(()) };
         let mut wanted: Array<&mut MapData, [[u64; 2]; limits::ENV_KEYS]> =
             array(&mut self.ebpf, settings::ENV_WANTED)?;
-        wanted.set(0, env_wanted::patterns(keys), 0).map_err(refused_map(settings::ENV_WANTED))
+        wanted.set(0, patterns, 0).map_err(refused_map(settings::ENV_WANTED))
+    }
+
+    /// Says which arguments of each system call mean what, by the call's place.
+    pub(super) fn set_calls(&mut self, calls: BTreeMap<u32, CallWords>) -> Result<(), BpfError> {
+        self.kept.calls = calls;
+        self.tell_calls()
+    }
+
+    fn tell_calls(&mut self) -> Result<(), BpfError> {
+        let mut specs: Array<&mut MapData, CallWords> =
+            array(&mut self.ebpf, settings::CALL_SPECS)?;
+        for place in 0..2 * limits::CALL_NUMBERS as u32 {
+            let words = self.kept.calls.get(&place).copied().unwrap_or_default();
+            specs.set(place, words, 0).map_err(refused_map(settings::CALL_SPECS))?;
+        }
+        Ok(())
+    }
+
+    /// Whether system calls and variables are described as they were.
+    fn are_described(&mut self) -> Result<[bool; 2], BpfError> {
+        let refused = refused_map(settings::CALL_SPECS);
+        let specs: Array<&mut MapData, CallWords> = array(&mut self.ebpf, settings::CALL_SPECS)?;
+        let mut are_calls = true;
+        for place in 0..2 * limits::CALL_NUMBERS as u32 {
+            let words = self.kept.calls.get(&place).copied().unwrap_or_default();
+            are_calls &= specs.get(&place, 0).map_err(&refused)? == words;
+        }
+        let wanted: Array<&mut MapData, [[u64; 2]; limits::ENV_KEYS]> =
+            array(&mut self.ebpf, settings::ENV_WANTED)?;
+        let wanted = wanted.get(&0, 0).map_err(refused_map(settings::ENV_WANTED))?;
+        Ok([are_calls, self.kept.env_wanted.is_none_or(|kept| kept == wanted)])
     }
 
     /// Looks whether another has changed what the programs were told, and tells them again. Returns
@@ -87,6 +129,18 @@ impl Object {
         if !self.kept.filter.is_kept(&mut self.ebpf)? {
             changed.push(settings::FILTER);
             self.kept.filter.put_right(&mut self.ebpf)?;
+        }
+        let [are_calls, are_variables] = self.are_described()?;
+        if !are_calls {
+            changed.push(settings::CALL_SPECS);
+            self.tell_calls()?;
+        }
+        if !are_variables {
+            changed.push(settings::ENV_WANTED);
+            self.tell_env_wanted()?;
+        }
+        if !self.own_objects_are_told()? {
+            changed.push(settings::OWN_OBJECTS);
         }
         Ok(changed)
     }
