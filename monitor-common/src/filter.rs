@@ -51,6 +51,13 @@ pub const fn mark(length: u64, start: u64) -> (usize, u64) {
     ((mixed >> 58) as usize % MARK_WORDS, mixed >> 52 & 63)
 }
 
+/// Remote ports that are asked for, one bit each: those of connections, then those of datagrams.
+/// Each filter has its own, by its number.
+pub type Ports = [u64; 2 * PORT_WORDS];
+
+/// Words for all ports.
+pub const PORT_WORDS: usize = (1 << 16) / u64::BITS as usize;
+
 /// What is said of the filter in use: its number; the kinds that it is for, one bit each; and how
 /// many filters there have been, which never comes again.
 pub type InUse = [u64; 3];

@@ -69,3 +69,5 @@ pub const FILTER_PATHS: &str = "FILTER_PATHS";
 pub const FILTER_NAMES: &str = "FILTER_NAMES";
 /// Map: by number of a filter, the [`crate::filter::Marks`] of the names in its table.
 pub const FILTER_MARKS: &str = "FILTER_MARKS";
+/// Map: by number of a filter, the [`crate::filter::Ports`] that are asked for.
+pub const FILTER_PORTS: &str = "FILTER_PORTS";

@@ -8,7 +8,7 @@
 use aya_ebpf::helpers::generated::bpf_map_lookup_elem;
 use monitor_common::{
     Member, RecordKind, counter,
-    filter::{DIRECTORY, FIRST_ENTRY, MARK_WORDS, NUMBERS, mark},
+    filter::{DIRECTORY, FIRST_ENTRY, MARK_WORDS, NUMBERS, PORT_WORDS, mark},
     limits::{FILTER_NAME_BYTES, FILTER_PATH_BYTES, PATH_BYTES},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     count,
     file::Opened,
     flood::NO_ENTRY,
-    maps::{FILTER, FILTER_MARKS, FILTER_NAMES, FILTER_PATHS, PATHS, offset},
+    maps::{FILTER, FILTER_MARKS, FILTER_NAMES, FILTER_PATHS, FILTER_PORTS, PATHS, offset},
     path::{self, Buffer},
     read::{self, Kptr, raw},
     record::Built,
@@ -32,6 +32,28 @@ pub(crate) fn is_for(kind: RecordKind) -> bool {
 const S_IFMT: u16 = 0xf000;
 const S_IFBLK: u16 = 0x6000;
 const MAY_EXECUTE: u16 = 0o111;
+
+/// Whether some rule may be about a connection, or a datagram, to a port. Counts the act if not.
+#[inline(always)]
+pub(crate) fn admits_port(kind: RecordKind, port: u16) -> bool {
+    if !is_for(kind) {
+        return true;
+    }
+    let Some(ports) = FILTER_PORTS.get(FILTER.at(0) as u32 & u32::from(NUMBERS)) else {
+        return true;
+    };
+    let first = if matches!(kind, RecordKind::Send) { PORT_WORDS } else { 0 };
+    let Some(word) = read::bounded(u64::from(port) / 64, PORT_WORDS as u64 - 1) else {
+        return true;
+    };
+    let place = (&raw const *ports).cast::<u64>().wrapping_add(first + word as usize);
+    // SAFETY: one of the words of either half, by a number that was checked.
+    if unsafe { place.read_volatile() } >> (port & 63) & 1 != 0 {
+        return true;
+    }
+    count::add(counter::filtered(kind));
+    false
+}
 
 /// Whether it is known already that no rule is about a file, without a slot to look closer in.
 /// Counts the act if so.

@@ -11,7 +11,7 @@ use aya_ebpf::{
 };
 use monitor_common::{
     CallSpec, Header, Member, Program, RecordKind, Socket, counter,
-    filter::{Entry, InUse, Marks, NUMBERS, NameKey, PathKey},
+    filter::{Entry, InUse, Marks, NUMBERS, NameKey, PathKey, Ports},
     limits::{self, CALL_NUMBERS},
     settings,
 };
@@ -148,6 +148,10 @@ pub(crate) static FILTER_NAMES: HashMap<NameKey, Entry> =
 /// By number of a filter, marks of those names.
 #[map]
 pub(crate) static FILTER_MARKS: Array<Marks> = Array::with_max_entries(NUMBERS as u32 + 1, 0);
+
+/// By number of a filter, the remote ports that are asked for.
+#[map]
+pub(crate) static FILTER_PORTS: Array<Ports> = Array::with_max_entries(NUMBERS as u32 + 1, 0);
 
 /// Directories, and the kinds that are not asked for of files in them: see `remembered.rs`.
 #[map]

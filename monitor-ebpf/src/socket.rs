@@ -80,11 +80,16 @@ pub(crate) fn describe(body: &mut Socket, sock: Kptr) {
     }
 }
 
+/// The port of the peer that a socket has been given.
+#[inline(always)]
+pub(crate) fn peer_port(sock: Kptr) -> u16 {
+    u16::from_be(raw(sock.wrapping_add(offset(Member::SockDport))))
+}
+
 /// Writes the peer that the socket has been given.
 #[inline(always)]
 pub(crate) fn describe_peer(body: &mut Socket, sock: Kptr) {
-    let port: u16 = raw(sock.wrapping_add(offset(Member::SockDport)));
-    body.destination_port = u16::from_be(port);
+    body.destination_port = peer_port(sock);
     if body.family == AF_INET6 {
         body.destination = raw(sock.wrapping_add(offset(Member::SockV6Daddr)));
     } else {
@@ -119,6 +124,15 @@ pub(crate) fn describe_address(body: &mut Socket, address: Kptr, family: u16) {
         _ => {}
     }
     body.family = family;
+}
+
+/// The port in a kernel copy of a `struct sockaddr`; 0 where its family has none.
+#[inline(always)]
+pub(crate) fn port_of(address: Kptr, family: u16) -> u16 {
+    if family == AF_INET || family == AF_INET6 {
+        return u16::from_be(raw(address.wrapping_add(2)));
+    }
+    0
 }
 
 /// Where the path of a `struct sockaddr_un` of `length` bytes is, and how long it is.

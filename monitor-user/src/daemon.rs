@@ -23,7 +23,7 @@ use crate::{
     logging::{count, say},
     raw_event::CgroupKey,
     reload::Reloader,
-    rules::{Rules, filter::PathFilter},
+    rules::{Rules, filter::KernelFilter},
 };
 
 mod self_watch;
@@ -128,7 +128,7 @@ impl<O: CountedOutlet> Daemon<O> {
         let Some((kept, _)) = &self.reload else { return };
         let env_keys = kept.env_keys.and(crate::rules::env_keys(&rules));
         let kinds = record_kinds(crate::rules::needed_kinds(&rules).union(kept.kinds));
-        let filter = path_filter(&rules, kept.filters);
+        let filter = kernel_filter(&rules, kept.filters);
         if let Err(error) = live.keep_env(&env_keys) {
             let error = anyhow::Error::from(error);
             self.find(finding::HOOKS_REFUSED, format!("variables are not asked for: {error:#}"));
@@ -265,8 +265,8 @@ impl<O: CountedOutlet> Daemon<O> {
 
 /// Which opens the kernel tells of, for these rules.
 #[must_use]
-pub fn path_filter(rules: &Rules, filters: bool) -> PathFilter {
-    let filter = PathFilter::of(rules);
+pub fn kernel_filter(rules: &Rules, filters: bool) -> KernelFilter {
+    let filter = KernelFilter::of(rules);
     if filters { filter } else { filter.passing_all() }
 }
 

@@ -32,7 +32,7 @@ use crate::{
     instance::Instance,
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
-    rules::filter::PathFilter,
+    rules::filter::KernelFilter,
     source::seed,
 };
 
@@ -93,7 +93,7 @@ pub struct LiveOptions {
     /// Environment variables that are kept.
     pub env_keys: EnvKeys,
     /// Which opens are told of.
-    pub filter: PathFilter,
+    pub filter: KernelFilter,
 }
 
 /// Ends the loop, or makes it look, from any thread.
@@ -332,7 +332,7 @@ impl Live {
     }
 
     /// Changes which opens are told of.
-    pub fn set_filter(&mut self, filter: &PathFilter) -> Result<(), BpfError> {
+    pub fn set_filter(&mut self, filter: &KernelFilter) -> Result<(), BpfError> {
         self.object.set_filter(filter)
     }
 

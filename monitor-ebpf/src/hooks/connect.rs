@@ -15,7 +15,7 @@ use monitor_common::{
 };
 
 use crate::{
-    attempt,
+    attempt, filter,
     maps::{PENDING, SOCKET_RECORD_BYTES, floor, offset},
     own,
     read::{Kptr, raw},
@@ -54,6 +54,9 @@ fn connect<S: Seen>(seen: &S, program: Program) {
     if own::is_own(program, task::pid::<true>(process)) {
         return;
     }
+    if !filter::admits_port(RecordKind::Connect, socket::port_of(address, family)) {
+        return;
+    }
     let sock: Kptr = pointed::<S, _>(sock, Member::SocketSk);
     record::send::<true>(RecordKind::Connect, program, process, |record| {
         let body: &mut Socket = record.body();
@@ -88,6 +91,10 @@ fn cgroup_connect<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i3
     }
     let process = task::current::<false>();
     if own::is_own(program, task::pid::<false>(process)) {
+        return 1;
+    }
+    let (_, port) = socket::context_address::<V6>(ctx);
+    if !filter::admits_port(RecordKind::Connect, u16::from_be(port)) {
         return 1;
     }
     record::send::<false>(RecordKind::Connect, program, process, |record| {
@@ -141,6 +148,9 @@ fn begun(sock: Kptr) {
         if *owner == pid && now.wrapping_sub(*at) < SAME_ATTEMPT_NS {
             return;
         }
+    }
+    if !filter::admits_port(RecordKind::Connect, socket::peer_port(sock)) {
+        return;
     }
     record::send::<true>(RecordKind::Connect, Program::SockState, process, |record| {
         let body: &mut Socket = record.body();

@@ -11,7 +11,7 @@ use monitor_common::{
 };
 
 use crate::{
-    attempt, count,
+    attempt, count, filter,
     maps::{LAST_SENT, REPEATS, floor, offset},
     own,
     read::{Kptr, raw},
@@ -55,6 +55,9 @@ fn send<S: Seen>(seen: &S, program: Program) {
     let process = task::current::<true>();
     let pid = task::pid::<true>(process);
     if own::is_own(program, pid) {
+        return;
+    }
+    if !filter::admits_port(kind, socket::port_of(address, family)) {
         return;
     }
     let refused = seen.result(program).unwrap_or(0);
@@ -110,6 +113,9 @@ fn cgroup_send<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
         return 1;
     }
     let (to, port) = socket::context_address::<V6>(ctx);
+    if !filter::admits_port(RecordKind::Send, u16::from_be(port)) {
+        return 1;
+    }
     let family = if V6 { AF_INET6 } else { AF_INET };
     let Some(repeats) = is_repeat::<false>(process, (family, port, false), &to) else {
         return 1;

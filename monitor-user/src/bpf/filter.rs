@@ -10,14 +10,15 @@ use aya::{
 use monitor_common::{
     RecordKind,
     filter::{
-        DIRECTORY, Entry, FIRST_ENTRY, InUse, MARK_WORDS, Marks, NUMBERS, NameKey, PathKey, mark,
+        DIRECTORY, Entry, FIRST_ENTRY, InUse, MARK_WORDS, Marks, NUMBERS, NameKey, PORT_WORDS,
+        PathKey, Ports, mark,
     },
     settings,
 };
 use monitor_rules::KindSet;
 
 use super::{BpfError, object::refused_map};
-use crate::{event::Action, rules::filter::PathFilter};
+use crate::{event::Action, rules::filter::KernelFilter};
 
 /// Which filter is in use.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ pub(super) struct FilterState {
 
 impl FilterState {
     /// Puts a filter in use. Where that fails there is none: everything is told.
-    pub(super) fn set(&mut self, ebpf: &mut Ebpf, filter: &PathFilter) -> Result<(), BpfError> {
+    pub(super) fn set(&mut self, ebpf: &mut Ebpf, filter: &KernelFilter) -> Result<(), BpfError> {
         let number = if self.number >= NUMBERS { 1 } else { self.number + 1 };
         self.tables = Tables::of(filter, number);
         let filled = self.fill(ebpf, number);
@@ -42,7 +43,8 @@ impl FilterState {
         let emptied = empty(ebpf, number);
         if filled.is_err() || emptied.is_err() {
             // What did not fit is not what another took out.
-            self.tables = Tables::read(ebpf)?;
+            let Tables { paths, names, .. } = Tables::read(ebpf)?;
+            (self.tables.paths, self.tables.names) = (paths, names);
         }
         filled.and(emptied)
     }
@@ -54,7 +56,9 @@ impl FilterState {
         let is_used = used == self.in_use();
         let marks = marks_of(ebpf)?.get(&self.number.into(), 0);
         let is_marked = marks.map_err(refused_map(settings::FILTER_MARKS))? == self.tables.marks();
-        Ok(is_used && is_marked && self.tables == Tables::read(ebpf)?)
+        let ports = ports_of(ebpf)?.get(&self.number.into(), 0);
+        let are_ports = ports.map_err(refused_map(settings::FILTER_PORTS))? == *self.tables.ports;
+        Ok(is_used && is_marked && are_ports && self.tables.are_in(ebpf)?)
     }
 
     /// Gives the kernel the same once more, and takes out what it was not given: a longer start of
@@ -108,6 +112,8 @@ impl FilterState {
         for (key, entry) in &self.tables.names {
             names.insert(key, *entry, 0).map_err(refused_map(settings::FILTER_NAMES))?;
         }
+        let refused = refused_map(settings::FILTER_PORTS);
+        ports_of(ebpf)?.set(number.into(), *self.tables.ports, 0).map_err(refused)?;
         let marks = self.tables.marks();
         let refused = refused_map(settings::FILTER_MARKS);
         marks_of(ebpf)?.set(number.into(), marks, 0).map_err(refused)
@@ -115,15 +121,23 @@ impl FilterState {
 }
 
 /// What the tables in the kernel hold.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 struct Tables {
     /// By the bits of a key that count, and the key.
     paths: BTreeMap<(u32, PathKey), Entry>,
     names: BTreeMap<NameKey, Entry>,
+    ports: Box<Ports>,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        let ports = Box::new([0; 2 * PORT_WORDS]);
+        Self { paths: BTreeMap::new(), names: BTreeMap::new(), ports }
+    }
 }
 
 impl Tables {
-    fn of(filter: &PathFilter, number: u8) -> Self {
+    fn of(filter: &KernelFilter, number: u8) -> Self {
         let mut entries = FIRST_ENTRY..;
         let mut tables = Self::default();
         // Long ones that start alike share a place, here and below.
@@ -142,7 +156,23 @@ impl Tables {
         for (number, name, kinds) in files.chain(parents) {
             add(tables.names.entry(name_key(number, name)).or_default(), *kinds);
         }
+        for (port, kinds) in &filter.ports {
+            let halves = [(0, RecordKind::Connect), (PORT_WORDS, RecordKind::Send)];
+            for (first, kind) in halves {
+                let is_asked = bits(*kinds) >> kind as u64 & 1 != 0;
+                let word = tables.ports.get_mut(first + usize::from(*port) / 64);
+                if let Some(word) = word.filter(|_| is_asked) {
+                    *word |= 1 << (port % 64);
+                }
+            }
+        }
         tables
+    }
+
+    /// Whether the kernel has these paths and names, and no others.
+    fn are_in(&self, ebpf: &mut Ebpf) -> Result<bool, BpfError> {
+        let found = Self::read(ebpf)?;
+        Ok(self.paths == found.paths && self.names == found.names)
     }
 
     /// The marks of the names of files.
@@ -164,6 +194,7 @@ impl Tables {
         marks
     }
 
+    /// The paths and names in the kernel.
     fn read(ebpf: &mut Ebpf) -> Result<Self, BpfError> {
         let mut tables = Self::default();
         for entry in paths_of(ebpf)?.iter() {
@@ -206,6 +237,10 @@ fn names_of(ebpf: &mut Ebpf) -> Result<HashMap<&mut MapData, NameKey, Entry>, Bp
 
 fn marks_of(ebpf: &mut Ebpf) -> Result<Array<&mut MapData, Marks>, BpfError> {
     map(ebpf, settings::FILTER_MARKS, Array::try_from)
+}
+
+fn ports_of(ebpf: &mut Ebpf) -> Result<Array<&mut MapData, Ports>, BpfError> {
+    map(ebpf, settings::FILTER_PORTS, Array::try_from)
 }
 
 fn map<'e, M>(

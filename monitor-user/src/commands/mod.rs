@@ -34,7 +34,7 @@ use crate::{
     flood::FloodLimit,
     live::{Bell, LiveOptions},
     logging::say,
-    rules::filter::PathFilter,
+    rules::filter::KernelFilter,
     source::recording::RecordingError,
 };
 
@@ -80,7 +80,7 @@ fn live_options(
         runtime_roots: config.runtime_roots.clone(),
         hash_bytes_max: config.hash_bytes_max,
         env_keys,
-        filter: PathFilter::default(),
+        filter: KernelFilter::default(),
     }
 }
 

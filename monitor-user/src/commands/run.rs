@@ -17,7 +17,7 @@ use crate::{
     cli::RunArgs,
     config::{Config, Format, SinkConfig, Target},
     control::Control,
-    daemon::{Daemon, Kept, path_filter, record_kinds},
+    daemon::{Daemon, Kept, kernel_filter, record_kinds},
     document::{Schema, heartbeat::SinkCounters},
     enrich::Enricher,
     env::EnvKeys,
@@ -54,7 +54,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut options = live_options(&config, &args.live, kinds, env_keys.clone());
     let filters = config.kernel_filter && always(&config).is_empty();
     options.flood = config.flood;
-    options.filter = path_filter(&rules, filters);
+    options.filter = kernel_filter(&rules, filters);
     let mut live = Live::start(&options, instance, bell.clone()).map_err(explain)?;
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     enricher.hashes().set_mode(config.hash);

@@ -1,8 +1,9 @@
-//! What the kernel can leave out of opens: of which paths no rule asks for anything.
+//! What the kernel can leave out: opens of files that no rule asks for by their paths, connections
+//! and datagrams to ports that none asks for.
 //!
-//! For each kind of open, all rules that can be about it are asked what the path must be for them
-//! to hold ([`monitor_rules::Condition::needs`]). If one of them cannot say, or says more than
-//! there is room for, all opens of that kind are told of.
+//! For each such kind, all rules that can be about it are asked what the path, or the port, must be
+//! for them to hold ([`monitor_rules::Condition::needs`]). If one of them cannot say, or says more
+//! than there is room for, all acts of that kind are told of.
 //!
 //! Paths that rules name are also what noise is told from: each, and each kind, has token buckets
 //! of its own in the kernel. For that, other acts on paths have entries as well.
@@ -13,7 +14,7 @@ use monitor_rules::{KindSet, Needs, Pattern, Rule};
 
 use super::{
     Rules,
-    kinds::{FILE, PATH},
+    kinds::{CONNECT, FILE, PATH, SEND},
 };
 use crate::event::Event;
 
@@ -45,9 +46,15 @@ const PATHS_OF_ACTS: [&str; 6] = [
     "evt.arg.newpath",
 ];
 
-/// Which opens are told of, and which paths rules name.
+/// Kinds that have a remote port.
+const TO_PORTS: KindSet = CONNECT.union(SEND);
+
+/// Fields that are the remote port where the process is the client.
+const PORTS: [&str; 2] = ["fd.sport", "fd.rport"];
+
+/// Which opens, connections and datagrams are told of, and which paths rules name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PathFilter {
+pub struct KernelFilter {
     /// The kinds that are filtered; of others everything is told.
     pub kinds: KindSet,
     /// Starts of paths, with the kinds that some rule asks for there, those of shorter starts
@@ -59,22 +66,23 @@ pub struct PathFilter {
     pub names: BTreeMap<Box<[u8]>, KindSet>,
     /// Names of the directories that files are in, wherever these are.
     pub parents: BTreeMap<Box<[u8]>, KindSet>,
+    /// Remote ports.
+    pub ports: BTreeMap<u16, KindSet>,
 }
 
-impl PathFilter {
+impl KernelFilter {
     /// The filter for the rules that are on.
     #[must_use]
     pub fn of(rules: &Rules) -> Self {
         let mut filter = Self::default();
-        for kind in PATH.iter() {
+        for kind in PATH.union(TO_PORTS).iter() {
             let about = rules.rules().iter().filter(|rule| rule.kinds().contains(kind));
-            let usable: &dyn Fn(&'static str, &Pattern) -> bool =
-                if FILE.contains(kind) { &is_usable } else { &is_usable_of_acts };
+            let usable = usable(kind);
             let each: Vec<Option<Needs>> = about
                 .filter(|rule| rule.enabled)
                 .map(|rule| rule.condition.needs(kind, usable))
                 .collect();
-            if FILE.contains(kind) && each.iter().all(Option::is_some) {
+            if FILTERED.contains(kind) && each.iter().all(Option::is_some) {
                 filter.kinds = filter.kinds.union(KindSet::of(&[kind]));
             }
             let named = each.iter().flatten().flatten();
@@ -104,8 +112,22 @@ impl PathFilter {
         !self.kinds.contains(kind) || named || starts
     }
 
+    /// Whether a connection or a datagram to a port passes, as [`Self::passes`].
+    #[must_use]
+    pub fn passes_port(&self, kind: u8, port: u16) -> bool {
+        let is_named = self.ports.get(&port).is_some_and(|kinds| kinds.contains(kind));
+        !self.kinds.contains(kind) || is_named
+    }
+
     fn add(&mut self, kind: u8, field: &str, pattern: &Pattern) {
         match (field, pattern) {
+            (_, Pattern::Number(number)) => {
+                // There are no others: what needs one never holds.
+                if let Ok(port) = u16::try_from(*number) {
+                    let kinds = self.ports.entry(port).or_default();
+                    *kinds = kinds.union(KindSet::of(&[kind]));
+                }
+            }
             ("fd.filename", Pattern::Text(name)) => enter(&mut self.names, name, kind),
             // Files in a directory, and those below, which is more than is asked for.
             ("fd.directory", Pattern::Text(directory)) => {
@@ -128,7 +150,7 @@ impl PathFilter {
                 }
             }
             // The kernel passes all of the one: they are few. There are none of the others.
-            (_, Pattern::Yes | Pattern::Part(_) | Pattern::Number(_)) => {}
+            (_, Pattern::Yes | Pattern::Part(_)) => {}
         }
     }
 
@@ -170,8 +192,8 @@ impl PathFilter {
 pub enum Pushed {
     /// Nothing: events of this kind are not filtered there.
     NoFilter,
-    /// Nothing: the rule may be about any path, or says which in a way that the kernel cannot look
-    /// for. Because of such a rule, all opens of the kind are told of.
+    /// Nothing: the rule may be about any path, or port, or says which in a way that the kernel
+    /// cannot look for. Because of such a rule, all acts of the kind are told of.
     Everything,
     /// All but these, in words.
     Only(Vec<String>),
@@ -181,10 +203,10 @@ impl Pushed {
     /// What the kernel leaves out of a kind, as far as it goes by one rule.
     #[must_use]
     pub fn of(rule: &Rule<Event>, kind: u8) -> Self {
-        if !FILE.contains(kind) {
+        if !FILTERED.contains(kind) {
             return Self::NoFilter;
         }
-        match rule.condition.needs(kind, &is_usable) {
+        match rule.condition.needs(kind, usable(kind)) {
             None => Self::Everything,
             Some(needs) => Self::Only(needs.iter().map(in_words).collect()),
         }
@@ -208,7 +230,26 @@ fn enter(table: &mut BTreeMap<Box<[u8]>, KindSet>, entry: &[u8], kind: u8) {
     *kinds = kinds.union(KindSet::of(&[kind]));
 }
 
-/// Whether the kernel can look for it.
+/// Kinds of which the kernel leaves something out.
+const FILTERED: KindSet = FILE.union(TO_PORTS);
+
+/// What the kernel can look for in acts of a kind.
+fn usable(kind: u8) -> &'static dyn Fn(&'static str, &Pattern) -> bool {
+    if FILE.contains(kind) {
+        &is_usable
+    } else if TO_PORTS.contains(kind) {
+        &is_usable_port
+    } else {
+        &is_usable_of_acts
+    }
+}
+
+/// Whether the kernel can look for it in a connection or a datagram.
+fn is_usable_port(field: &'static str, pattern: &Pattern) -> bool {
+    PORTS.contains(&field) && matches!(pattern, Pattern::Number(_))
+}
+
+/// Whether the kernel can look for it in an open.
 fn is_usable(field: &'static str, pattern: &Pattern) -> bool {
     match (field, pattern) {
         ("fd.filename", Pattern::Text(_)) => true,

@@ -10,7 +10,7 @@ use super::{Object, array, refused_map};
 use crate::{
     bpf::{BpfError, calls::program_table, env_wanted, filter::FilterState},
     env::EnvKeys,
-    rules::filter::PathFilter,
+    rules::filter::KernelFilter,
 };
 
 /// What was last told.
@@ -42,7 +42,7 @@ impl Object {
     }
 
     /// Leaves out what no rule can be about.
-    pub fn set_filter(&mut self, filter: &PathFilter) -> Result<(), BpfError> {
+    pub fn set_filter(&mut self, filter: &KernelFilter) -> Result<(), BpfError> {
         self.kept.filter.set(&mut self.ebpf, filter)
     }
 

@@ -1,17 +1,22 @@
-//! The filter of opens: it must let through whatever a rule can be about.
+//! The filter of what the kernel tells: it must let through whatever a rule can be about.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::rules::{
-    filter::PathFilter,
+    filter::KernelFilter,
     kinds::{OPEN_READ, OPEN_WRITE},
 };
 
+const CONNECT: u8 = 3;
+const SEND: u8 = 4;
 const WRITE: u8 = 5;
 const READ: u8 = 6;
 
-fn filter_of(conditions: &[&str]) -> (Rules, PathFilter) {
+const OPENS: KindSet = OPEN_WRITE.union(OPEN_READ);
+const TO_PORTS: KindSet = KindSet::of(&[CONNECT, SEND]);
+
+fn filter_of(conditions: &[&str]) -> (Rules, KernelFilter) {
     let rules: Vec<String> = conditions
         .iter()
         .enumerate()
@@ -24,7 +29,7 @@ fn filter_of(conditions: &[&str]) -> (Rules, PathFilter) {
     let file = rules.concat();
     let loaded = load(&[RuleFile { name: "f", bytes: file.as_bytes() }]);
     assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
-    let filter = PathFilter::of(&loaded.rules);
+    let filter = KernelFilter::of(&loaded.rules);
     (loaded.rules, filter)
 }
 
@@ -39,6 +44,8 @@ fn open(path: &str, writes: bool) -> Event {
 #[test]
 fn the_kinds_are_those_of_opens() {
     assert_eq!((KindSet::of(&[WRITE]), KindSet::of(&[READ])), (OPEN_WRITE, OPEN_READ));
+    let event = |name| to_port(name, 1).action.kind();
+    assert_eq!((event("connect"), event("sendto")), (CONNECT, SEND));
 }
 
 #[test]
@@ -53,7 +60,7 @@ fn what_no_rule_names_is_left_out() {
         "evt.type = open and evt.is_open_read = true and evt.is_open_write = false \
          and fd.name pmatch (/root/secret)",
     ]);
-    assert_eq!(filter.kinds, OPEN_WRITE.union(OPEN_READ));
+    assert_eq!(filter.kinds, OPENS.union(TO_PORTS));
     for (path, write, read) in [
         ("/etc/shadow", true, false),
         ("/etc/shadow-", false, false),
@@ -90,10 +97,10 @@ fn a_rule_about_any_path_is_about_all() {
         "evt.type = open and evt.is_open_write = true and (fd.name = /a or proc.name = x)",
         "evt.type = open and evt.is_open_write = true and fd.name contains ../",
     ] {
-        assert_eq!(filter_of(&[condition]).1.kinds, OPEN_READ, "{condition}");
+        assert_eq!(filter_of(&[condition]).1.kinds, OPEN_READ.union(TO_PORTS), "{condition}");
     }
     let exec = filter_of(&["evt.type = execve and proc.name = x"]).1;
-    assert!(exec.paths.is_empty() && exec.kinds == OPEN_WRITE.union(OPEN_READ), "nothing passes");
+    assert!(exec.paths.is_empty() && exec.kinds == OPENS.union(TO_PORTS), "nothing passes");
 }
 
 /// What was reached does not climb, and names that lead nowhere are not filtered.
@@ -101,7 +108,7 @@ fn a_rule_about_any_path_is_about_all() {
 fn names_that_climb_are_no_reason_to_tell_of_all() {
     let condition = "evt.type = open and evt.is_open_write = true and fd.nameraw contains ../../";
     let (_, filter) = filter_of(&[condition]);
-    assert_eq!(filter.kinds, OPEN_WRITE.union(OPEN_READ));
+    assert_eq!(filter.kinds, OPENS.union(TO_PORTS));
     assert!(filter.paths.is_empty() && filter.names.is_empty());
 }
 
@@ -129,7 +136,7 @@ fn the_shipped_rules_miss_nothing() {
     let files: Vec<RuleFile<'_>> =
         all.iter().map(|(name, bytes)| RuleFile { name, bytes }).collect();
     let rules = load(&files).rules;
-    let filter = PathFilter::of(&rules);
+    let filter = KernelFilter::of(&rules);
     let named: Vec<String> = rules
         .rules()
         .iter()
@@ -164,6 +171,59 @@ fn the_shipped_rules_miss_nothing() {
         }
     }
     assert!(asked > 20, "{asked}: were nothing to fire, nothing would be shown");
+}
+
+/// A connection or a datagram from port 40000.
+fn to_port(name: &str, port: u16) -> Event {
+    event(&[
+        ("evt.type", text(name)),
+        ("fd.rip", text("192.0.2.1")),
+        ("fd.rport", TestValue::Int(port.into())),
+        ("fd.lip", text("192.0.2.2")),
+        ("fd.lport", TestValue::Int(40000)),
+    ])
+}
+
+#[test]
+fn ports_that_no_rule_names_are_left_out() {
+    let (_, filter) = filter_of(&[
+        "evt.type = connect and fd.sport in (22, 2222) and container.id != host",
+        "evt.type in (connect, sendto) and fd.rport = 53",
+        "evt.type = sendto and fd.rport = 70000",
+    ]);
+    for (port, connect, send) in
+        [(22, true, false), (2222, true, false), (53, true, true), (443, false, false)]
+    {
+        let found = [CONNECT, SEND].map(|kind| filter.passes_port(kind, port));
+        assert_eq!(found, [connect, send], "{port}");
+    }
+    for any in ["fd.sport > 1024", "fd.port = 22", "fd.lport = 22", "proc.name = x"] {
+        let rule = format!("evt.type = connect and {any}");
+        let (_, filter) = filter_of(&["evt.type = connect and fd.sport = 22", &rule]);
+        assert!(filter.passes_port(CONNECT, 443), "{any}");
+        assert!(!filter.passes_port(SEND, 443), "{any}");
+    }
+}
+
+/// What a rule asks for of a port, as rules are written.
+fn about_port() -> impl Strategy<Value = String> {
+    let port = prop_oneof![Just(22), Just(53), Just(40000), Just(70000)];
+    let field = prop_oneof![
+        4 => Just("fd.sport"),
+        4 => Just("fd.rport"),
+         1 => Just("fd.port"),
+         1 => Just("fd.cport"),
+         1 => Just("fd.lport"),
+    ];
+    (field, port.clone(), port).prop_flat_map(|(field, port, other)| {
+        prop_oneof![
+            4 => Just(format!("{field} = {port}")),
+            4 => Just(format!("{field} in ({port}, {other})")),
+            1 => Just(format!("{field} != {port}")),
+            1 => Just(format!("{field} >= {port}")),
+            1 => Just("proc.name = x".to_owned()),
+        ]
+    })
 }
 
 /// A few names, so that rules and paths meet often.
@@ -206,11 +266,14 @@ fn about_path() -> impl Strategy<Value = String> {
 }
 
 fn condition() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
+    condition_of(prop_oneof![
         6 => about_path(),
         1 => Just("evt.is_open_write = true".to_owned()),
         1 => Just("proc.name = x".to_owned()),
-    ];
+    ])
+}
+
+fn condition_of(leaf: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = String> {
     leaf.prop_recursive(3, 8, 2, |inner| {
         prop_oneof![
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} and {b})")),
@@ -221,6 +284,28 @@ fn condition() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    /// The same of ports.
+    #[test]
+    fn no_port_that_a_rule_holds_for_is_left_out(
+        conditions in prop::collection::vec(condition_of(about_port()), 1..4),
+    ) {
+        for name in ["connect", "sendto"] {
+            let conditions: Vec<String> =
+                conditions.iter().map(|about| format!("evt.type = {name} and {about}")).collect();
+            let conditions: Vec<&str> = conditions.iter().map(String::as_str).collect();
+            let (rules, filter) = filter_of(&conditions);
+            for port in [0, 22, 23, 53, 40000, 65535] {
+                let event = to_port(name, port);
+                let holds = |rule: &monitor_rules::Rule<Event>| {
+                    rule.condition.eval(&event) != monitor_rules::Tri::False
+                };
+                let fires = rules.rules().iter().any(holds);
+                let passes = filter.passes_port(event.action.kind(), port);
+                prop_assert!(passes || !fires, "{name} {port}: {conditions:?}");
+            }
+        }
+    }
+
     /// Whatever the rules are and whatever is opened: what a rule may hold for passes.
     #[test]
     fn nothing_that_a_rule_holds_for_is_left_out(

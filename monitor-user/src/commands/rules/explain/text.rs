@@ -143,8 +143,8 @@ fn pushed(kind: &Kind, text: &mut Text) {
     match &kind.pushed {
         Pushed::NoFilter => text.line(1, &format!("{}: nothing", kind.name)),
         Pushed::Everything => {
-            let why = "nothing, since the rule does not say which files it is about in a way that \
-                       the kernel can look for";
+            let why = "nothing, since the rule does not say which files or ports it is about in a \
+                       way that the kernel can look for";
             text.line(1, &format!("{}: {why}", kind.name));
         }
         Pushed::Only(needs) => {
