@@ -1,15 +1,29 @@
 //! Attempts to connect: what is told of them at once, and kept until their fate is known.
 
-use monitor_common::{Socket, counter, header::OUTCOME_UNKNOWN};
+use monitor_common::{RecordKind, Socket, counter, header::OUTCOME_UNKNOWN};
 
 use crate::{
-    count,
+    count, filter,
     maps::{PENDING, SOCKET_RECORD_BYTES},
+    read::Kptr,
     record::Record,
     socket::IPPROTO_TCP,
 };
 
 const EINPROGRESS: i32 = 115;
+
+/// Whether some rule may be about a connection, or a datagram, of a socket to a port. If not, an
+/// earlier attempt to connect it is forgotten: what becomes of this one is not the fate of that.
+#[inline(always)]
+pub(crate) fn is_told(kind: RecordKind, sock: Kptr, port: u16) -> bool {
+    if filter::admits_port(kind, port) {
+        return true;
+    }
+    if matches!(kind, RecordKind::Connect) {
+        let _gone = PENDING.remove(sock as u64);
+    }
+    false
+}
 
 /// Sets the outcome of an attempt and, for TCP, keeps it until its fate is known.
 #[inline(always)]

@@ -5,7 +5,7 @@ use monitor_common::{Member, Socket, limits::UNIX_PATH_BYTES};
 
 use crate::{
     maps::offset,
-    read::{Kptr, raw},
+    read::{self, Kptr, raw},
 };
 
 /// No family.
@@ -178,21 +178,21 @@ fn word(at: *const u32) -> u32 {
     unsafe { at.read_volatile() }
 }
 
-/// Writes the socket and the address of a cgroup program's context.
+/// The socket of a cgroup program's context.
 #[inline(always)]
-pub(crate) fn from_context<const V6: bool>(body: &mut Socket, ctx: &SockAddrContext) {
+pub(crate) fn of_context(ctx: &SockAddrContext) -> Kptr {
     // SAFETY: the kernel hands over a valid context.
     let context = unsafe { &*ctx.sock_addr };
     // SAFETY: the union has no other member.
     let sock = unsafe { context.__bindgen_anon_1.sk };
-    // The context's socket is a typed pointer that must not be calculated with; through the
-    // record's memory it becomes the plain address that it is.
-    let plain = &raw mut body.socket_id;
-    // SAFETY: the body is record memory.
-    unsafe { plain.write_volatile(sock as u64) };
-    // SAFETY: as above.
-    let sock = unsafe { plain.read_volatile() } as Kptr;
-    describe(body, sock);
+    // A typed pointer, which must not be calculated with.
+    read::plain(sock.cast_const().cast())
+}
+
+/// Writes the socket and the address of a cgroup program's context.
+#[inline(always)]
+pub(crate) fn from_context<const V6: bool>(body: &mut Socket, ctx: &SockAddrContext) {
+    describe(body, of_context(ctx));
     let (address, port) = context_address::<V6>(ctx);
     body.destination = address;
     body.destination_port = u16::from_be(port);

@@ -15,7 +15,7 @@ use monitor_common::{
 };
 
 use crate::{
-    attempt, filter,
+    attempt,
     maps::{PENDING, SOCKET_RECORD_BYTES, floor, offset},
     own,
     read::{Kptr, raw},
@@ -51,13 +51,12 @@ fn connect<S: Seen>(seen: &S, program: Program) {
         return;
     }
     let process = task::current::<true>();
-    if own::is_own(program, task::pid::<true>(process)) {
-        return;
-    }
-    if !filter::admits_port(RecordKind::Connect, socket::port_of(address, family)) {
-        return;
-    }
     let sock: Kptr = pointed::<S, _>(sock, Member::SocketSk);
+    if own::is_own(program, task::pid::<true>(process))
+        || !attempt::is_told(RecordKind::Connect, sock, socket::port_of(address, family))
+    {
+        return;
+    }
     record::send::<true>(RecordKind::Connect, program, process, |record| {
         let body: &mut Socket = record.body();
         socket::describe(body, sock);
@@ -90,11 +89,10 @@ fn cgroup_connect<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i3
         return 1;
     }
     let process = task::current::<false>();
-    if own::is_own(program, task::pid::<false>(process)) {
-        return 1;
-    }
     let (_, port) = socket::context_address::<V6>(ctx);
-    if !filter::admits_port(RecordKind::Connect, u16::from_be(port)) {
+    if own::is_own(program, task::pid::<false>(process))
+        || !attempt::is_told(RecordKind::Connect, socket::of_context(ctx), u16::from_be(port))
+    {
         return 1;
     }
     record::send::<false>(RecordKind::Connect, program, process, |record| {
@@ -136,7 +134,9 @@ fn begun(sock: Kptr) {
     }
     let process = task::current::<true>();
     let pid = task::pid::<true>(process);
-    if own::is_own(Program::SockState, pid) {
+    if own::is_own(Program::SockState, pid)
+        || !attempt::is_told(RecordKind::Connect, sock, socket::peer_port(sock))
+    {
         return;
     }
     if let Some(kept) = PENDING.get_ptr(sock as u64) {
@@ -148,9 +148,6 @@ fn begun(sock: Kptr) {
         if *owner == pid && now.wrapping_sub(*at) < SAME_ATTEMPT_NS {
             return;
         }
-    }
-    if !filter::admits_port(RecordKind::Connect, socket::peer_port(sock)) {
-        return;
     }
     record::send::<true>(RecordKind::Connect, Program::SockState, process, |record| {
         let body: &mut Socket = record.body();

@@ -53,11 +53,9 @@ fn send<S: Seen>(seen: &S, program: Program) {
         return; // TCP ignores the address
     };
     let process = task::current::<true>();
-    let pid = task::pid::<true>(process);
-    if own::is_own(program, pid) {
-        return;
-    }
-    if !filter::admits_port(kind, socket::port_of(address, family)) {
+    if own::is_own(program, task::pid::<true>(process))
+        || !attempt::is_told(kind, sock, socket::port_of(address, family))
+    {
         return;
     }
     let refused = seen.result(program).unwrap_or(0);
@@ -108,12 +106,10 @@ fn cgroup_send<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
         return 1;
     }
     let process = task::current::<false>();
-    let pid = task::pid::<false>(process);
-    if own::is_own(program, pid) {
-        return 1;
-    }
     let (to, port) = socket::context_address::<V6>(ctx);
-    if !filter::admits_port(RecordKind::Send, u16::from_be(port)) {
+    if own::is_own(program, task::pid::<false>(process))
+        || !filter::admits_port(RecordKind::Send, u16::from_be(port))
+    {
         return 1;
     }
     let family = if V6 { AF_INET6 } else { AF_INET };

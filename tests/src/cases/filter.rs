@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd as _;
 use std::process::Command;
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 use serde_json::Value;
 
 use super::{Case, EACH};
@@ -132,7 +135,7 @@ fn ports(stage: &Stage<'_>) {
     let (v4, v6, udp) = (listen("127.0.0.1:0"), listen("[::1]:0"), datagrams());
     let others = (listen("127.0.0.1:0"), listen("[::1]:0"), datagrams());
     // Nobody listens there, and nobody else is given the port.
-    let closed = UdpSocket::bind("127.0.0.1:0").expect("bind");
+    let (closed, closed_too) = (datagrams(), datagrams());
     let rule = |name: &str, condition: String| {
         format!(
             "- rule: {name}\n  desc: d\n  condition: {condition}\n  output: o\n  \
@@ -166,6 +169,7 @@ fn ports(stage: &Stage<'_>) {
     }
     let refused = TcpStream::connect(closed.local_addr().expect("an address"));
     assert!(refused.is_err(), "{refused:?}");
+    twice(port(closed.local_addr()), port(closed_too.local_addr()));
     let of_sockets = |documents: &[Value]| {
         let mut all: Vec<(String, u64, String)> = documents
             .iter()
@@ -194,8 +198,23 @@ fn ports(stage: &Stage<'_>) {
     }
 }
 
-/// Two connections, a datagram, and an attempt that failed, which is told of once or twice.
-const EACH_TOLD: usize = 4;
+/// One socket tries to connect to a port that a rule names, which ends before it is begun, and then
+/// to one that none names, which is refused: that is not what became of the first.
+fn twice(named: u16, other: u16) {
+    let family = AddressFamily::Inet;
+    let tcp = socket(family, SockType::Stream, SockFlag::empty(), None).expect("make a socket");
+    let local = SockaddrIn::new(127, 0, 0, 1, 0);
+    bind(tcp.as_raw_fd(), &local).expect("bind");
+    // From the own host there is no way there.
+    let nowhere = SockaddrIn::new(192, 0, 2, 1, named);
+    assert_eq!(connect(tcp.as_raw_fd(), &nowhere), Err(Errno::EINVAL));
+    let closed = SockaddrIn::new(127, 0, 0, 1, other);
+    assert_eq!(connect(tcp.as_raw_fd(), &closed), Err(Errno::ECONNREFUSED));
+}
+
+/// Two connections, a datagram, an attempt that failed, which is told of once or twice, and one that
+/// was not begun.
+const EACH_TOLD: usize = 5;
 
 /// How often a file was read that a rule names: the work ends with one.
 fn reads(daemon: &Daemon) -> usize {
