@@ -1,9 +1,11 @@
 //! The filter that is made of the rules: what its tables hold.
 //!
+//! A connection or a datagram passes if its remote port is among those of its kind.
+//!
 //! A path passes for a kind if the longest entry of the table of paths that it starts with names
 //! the kind, or its last component is in the table of names with that kind. Entries begin with the
-//! number of the filter that they belong to, so that a new one is put beside the old one and takes
-//! over at once. Block devices, and files that an open creates and that may be executed, always
+//! number of the filter that they belong to, so that a new one is put beside the old one. Names are
+//! first looked for among marks. Block devices, and files that an open creates and that may be executed, always
 //! pass.
 
 use crate::limits::{FILTER_NAME_BYTES, FILTER_PATH_BYTES};
@@ -58,8 +60,8 @@ pub type Ports = [u64; 2 * PORT_WORDS];
 /// Words for all ports.
 pub const PORT_WORDS: usize = (1 << 16) / u64::BITS as usize;
 
-/// What is said of the filter in use: its number; the kinds that it is for, one bit each; and how
-/// many filters there have been, which never comes again.
+/// What is said of the filter in use: its number; the kinds that it is for, one bit each; and when
+/// it was put in use, nanoseconds since boot, which never comes again.
 pub type InUse = [u64; 3];
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Brings the filter that was made of the rules into the kernel: beside the one in use, which it
-//! then takes the place of at once.
+//! then takes the place of.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, thread, time::Duration};
 
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, LpmTrie, MapData, lpm_trie},
+    maps::{Array, HashMap, LpmTrie, MapData, MapError, lpm_trie},
 };
 use monitor_common::{
     RecordKind,
@@ -18,28 +18,28 @@ use monitor_common::{
 use monitor_rules::KindSet;
 
 use super::{BpfError, object::refused_map};
-use crate::{event::Action, rules::filter::KernelFilter};
+use crate::{event::Action, live::boottime_ns, rules::filter::KernelFilter};
 
 /// Which filter is in use.
 #[derive(Debug, Default)]
 pub(super) struct FilterState {
     number: u8,
     kinds: u64,
-    /// How many there have been.
-    count: u64,
+    /// When it was put in use, which never comes again.
+    since: u64,
     tables: Tables,
 }
 
 impl FilterState {
     /// Puts a filter in use. Where that fails there is none: everything is told.
     pub(super) fn set(&mut self, ebpf: &mut Ebpf, filter: &KernelFilter) -> Result<(), BpfError> {
+        let before = self.in_use();
         let number = if self.number >= NUMBERS { 1 } else { self.number + 1 };
         self.tables = Tables::of(filter, number);
         let filled = self.fill(ebpf, number);
         self.kinds = if filled.is_ok() { bits(filter.kinds) } else { 0 };
         self.number = number;
-        self.count += 1;
-        self.put_in_use(ebpf)?;
+        self.put_in_use(ebpf, before)?;
         let emptied = empty(ebpf, number);
         if filled.is_err() || emptied.is_err() {
             // What did not fit is not what another took out.
@@ -68,41 +68,44 @@ impl FilterState {
         let mut paths = paths_of(ebpf)?;
         for key in found.paths.keys().filter(|key| !self.tables.paths.contains_key(*key)) {
             let key = lpm_trie::Key::new(key.0, key.1);
-            paths.remove(&key).map_err(refused_map(settings::FILTER_PATHS))?;
+            gone(paths.remove(&key)).map_err(refused_map(settings::FILTER_PATHS))?;
         }
         let mut names = names_of(ebpf)?;
         for key in found.names.keys().filter(|key| !self.tables.names.contains_key(*key)) {
-            names.remove(key).map_err(refused_map(settings::FILTER_NAMES))?;
+            gone(names.remove(key)).map_err(refused_map(settings::FILTER_NAMES))?;
         }
         self.fill(ebpf, self.number)?;
-        self.put_in_use(ebpf)
+        self.put_in_use(ebpf, self.in_use())
     }
 
-    /// Word by word, as programs may read in between: while the number changes the filter is only
-    /// for kinds that both are for, and what is remembered by the old count is not looked at by the
-    /// new one.
-    fn put_in_use(&self, ebpf: &mut Ebpf) -> Result<(), BpfError> {
+    /// Programs read number and kinds one after the other. So that none reads one of this filter
+    /// and the other of that before it, there is no filter in between, for longer than a program
+    /// runs. What was remembered by the filter before is not looked at any more.
+    fn put_in_use(&mut self, ebpf: &mut Ebpf, before: InUse) -> Result<(), BpfError> {
+        self.since = boottime_ns();
         let refused = refused_map(settings::FILTER);
         let mut used: Array<_, InUse> = map(ebpf, settings::FILTER, Array::try_from)?;
-        let [number, kinds, count] = used.get(&0, 0).map_err(&refused)?;
-        let [new_number, new_kinds, new_count] = self.in_use();
-        let kinds = kinds & new_kinds;
-        for step in [
-            [number, kinds, count],
-            [new_number, kinds, count],
-            [new_number, new_kinds, count],
-            [new_number, new_kinds, new_count],
-        ] {
-            used.set(0, step, 0).map_err(&refused)?;
+        let [number, kinds, since] = before;
+        if kinds != 0 {
+            used.set(0, [number, 0, since], 0).map_err(&refused)?;
+            thread::sleep(LONGEST_RUN);
         }
-        Ok(())
+        let [number, kinds, since] = self.in_use();
+        used.set(0, [number, 0, since], 0).map_err(&refused)?;
+        used.set(0, [number, kinds, since], 0).map_err(&refused)
     }
 
     fn in_use(&self) -> InUse {
-        [self.number.into(), self.kinds, self.count]
+        [self.number.into(), self.kinds, self.since]
     }
 
     fn fill(&self, ebpf: &mut Ebpf, number: u8) -> Result<(), BpfError> {
+        // First what there is always room for.
+        let refused = refused_map(settings::FILTER_PORTS);
+        ports_of(ebpf)?.set(number.into(), *self.tables.ports, 0).map_err(refused)?;
+        let marks = self.tables.marks();
+        let refused = refused_map(settings::FILTER_MARKS);
+        marks_of(ebpf)?.set(number.into(), marks, 0).map_err(refused)?;
         let mut paths = paths_of(ebpf)?;
         for ((length, data), entry) in &self.tables.paths {
             let key = lpm_trie::Key::new(*length, *data);
@@ -112,11 +115,18 @@ impl FilterState {
         for (key, entry) in &self.tables.names {
             names.insert(key, *entry, 0).map_err(refused_map(settings::FILTER_NAMES))?;
         }
-        let refused = refused_map(settings::FILTER_PORTS);
-        ports_of(ebpf)?.set(number.into(), *self.tables.ports, 0).map_err(refused)?;
-        let marks = self.tables.marks();
-        let refused = refused_map(settings::FILTER_MARKS);
-        marks_of(ebpf)?.set(number.into(), marks, 0).map_err(refused)
+        Ok(())
+    }
+}
+
+/// Programs take microseconds, and hardly ever wait for others on the way.
+const LONGEST_RUN: Duration = Duration::from_millis(100);
+
+/// What another took out meanwhile is gone as well.
+fn gone(removed: Result<(), MapError>) -> Result<(), MapError> {
+    match removed {
+        Err(MapError::KeyNotFound) => Ok(()),
+        removed => removed,
     }
 }
 
