@@ -179,7 +179,7 @@ const DIGEST_DEPTH: u32 = 24;
 /// The parent of an entry; its `d_seq`, which changes with every name and place that it is given;
 /// and hash and length of its name.
 #[inline(always)]
-fn identity(dentry: Kptr) -> (Kptr, [u64; 2]) {
+pub(crate) fn identity(dentry: Kptr) -> (Kptr, [u64; 2]) {
     let (seq, parent, name) = (Member::DentrySeq, Member::DentryParent, Member::DentryName);
     // So it is in every kernel so far: where reading is a call, one gets all three.
     if !readable() && offset(seq) == 4 && offset(parent) == 24 && offset(name) == 32 {

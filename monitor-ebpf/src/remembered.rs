@@ -15,7 +15,9 @@ use crate::{
 /// All zeros where that cannot be said.
 pub(crate) type Key = [u64; KEY_WORDS];
 
-const KEY_WORDS: usize = 6;
+const KEY_WORDS: usize = 7;
+
+const _: () = assert!(FILTER_DIRECTORIES.is_power_of_two(), "places are found by a mask");
 
 /// A key, the kinds, and what shows that all of it was written by one program: another may come in
 /// between.
@@ -28,17 +30,18 @@ pub(crate) fn key(directory: Kptr, mount: u64) -> Key {
     let [renames, mounts] = sequences();
     if renames == 0 || mounts == 0 {
         return match path::digest(mount, directory) {
-            Some([first, second]) => [first, second, 0, 0, 0, filter],
+            Some([first, second]) => [first, second, 0, 0, 0, 0, filter],
             None => [0; KEY_WORDS],
         };
     }
     let inode: Kptr = raw(directory.wrapping_add(offset(Member::DentryInode)));
-    let (above, _, _) = path::entry(directory);
+    // An address may be given to another directory, of the same number even.
+    let (above, [seq, name]) = path::identity(directory);
     let inode: u64 = raw(inode.wrapping_add(offset(Member::InodeIno)));
     let renames: u32 = raw(renames as Kptr);
     let mounts: u32 = raw(mounts as Kptr);
     let now = u64::from(renames) << 32 | u64::from(mounts);
-    [directory as u64, mount, inode, above as u64, now, filter]
+    [directory as u64 ^ seq, mount, inode, above as u64, name, now, filter]
 }
 
 /// The kinds that are not asked for of files in a directory, if that is remembered.
@@ -56,6 +59,10 @@ pub(crate) fn of(key: &Key) -> Option<u64> {
 /// Remembers the kinds, in place of what stood there.
 #[inline(always)]
 pub(crate) fn remember(key: &Key, kinds: u64) {
+    let [first, ..] = *key;
+    if first == 0 {
+        return;
+    }
     let Some(place) = place(key) else { return };
     // SAFETY: words of map memory.
     let set = |at: usize, value: u64| unsafe { place.wrapping_add(at).write_volatile(value) };
@@ -77,8 +84,8 @@ fn place(key: &Key) -> Option<*mut u64> {
 /// Of the words of two entries it is none, but by chance in one of 2^64.
 #[inline(always)]
 fn seal(key: &Key, kinds: u64) -> u64 {
-    let [a, b, c, d, e, f] = *key;
-    let one = (a ^ c.rotate_left(9) ^ e.rotate_left(33)).wrapping_mul(ODD);
+    let [a, b, c, d, e, f, g] = *key;
+    let one = (a ^ c.rotate_left(9) ^ e.rotate_left(33) ^ g.rotate_left(51)).wrapping_mul(ODD);
     let other = (b ^ d.rotate_left(9) ^ f.rotate_left(33)).wrapping_add(kinds).wrapping_mul(ODD);
     one ^ other.rotate_left(23)
 }
