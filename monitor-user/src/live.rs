@@ -92,7 +92,7 @@ pub struct LiveOptions {
     pub hash_bytes_max: u64,
     /// Environment variables that are kept.
     pub env_keys: EnvKeys,
-    /// Which opens are told of.
+    /// Which opens, connections and datagrams are told of.
     pub filter: KernelFilter,
 }
 
@@ -331,7 +331,7 @@ impl Live {
         self.object.set_env_keys(keys)
     }
 
-    /// Changes which opens are told of.
+    /// Changes which opens, connections and datagrams are told of.
     pub fn set_filter(&mut self, filter: &KernelFilter) -> Result<(), BpfError> {
         self.object.set_filter(filter)
     }
@@ -377,8 +377,8 @@ impl Live {
     ///
     /// # Errors
     ///
-    /// A map cannot be read or written.
-    pub fn put_right(&mut self) -> Result<Vec<&'static str>, BpfError> {
+    /// The first of what could not be read or written; the rest was looked at all the same.
+    pub fn put_right(&mut self) -> (Vec<&'static str>, Result<(), BpfError>) {
         self.object.put_right()
     }
 

@@ -278,12 +278,6 @@ impl Object {
         self.own.tell(self.ebpf.map_mut(name).ok_or(BpfError::Absent(name))?)
     }
 
-    /// Whether that is still so; if it is not, it is told again.
-    fn own_objects_are_told(&mut self) -> Result<bool, BpfError> {
-        let name = settings::OWN_OBJECTS;
-        self.own.is_told(self.ebpf.map_mut(name).ok_or(BpfError::Absent(name))?)
-    }
-
     /// Whether programs return at once: then no canary can see them fire.
     #[must_use]
     pub fn is_floor(&self) -> bool {

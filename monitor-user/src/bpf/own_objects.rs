@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use aya::maps::{HashMap, MapData};
+use aya::maps::{HashMap, MapData, MapError};
 use monitor_common::{limits, settings};
 
 use super::{BpfError, object::refused_map};
@@ -19,16 +19,13 @@ pub(super) struct OwnObjects {
 }
 
 impl OwnObjects {
-    /// Whether the map has what was told, and nothing else; if not, that is told again.
+    /// Whether the map has what was told, and nothing else; if not, what it has counts as told.
     pub(super) fn is_told(&mut self, map: &mut aya::maps::Map) -> Result<bool, BpfError> {
         let refused = refused_map(settings::OWN_OBJECTS);
         let found: BTreeSet<u64> = own(map)?.keys().collect::<Result<_, _>>().map_err(&refused)?;
-        if found == self.told {
-            return Ok(true);
-        }
+        let is_told = found == self.told;
         self.told = found;
-        self.tell(map)?;
-        Ok(false)
+        Ok(is_told)
     }
 
     /// Tells of those that this process holds by now, and no longer of those that are gone.
@@ -37,7 +34,10 @@ impl OwnObjects {
         let mut own = own(map)?;
         let held = held(Path::new("/proc/self/fdinfo"));
         for key in self.told.difference(&held) {
-            own.remove(key).map_err(&refused)?;
+            match own.remove(key) {
+                Ok(()) | Err(MapError::KeyNotFound) => {}
+                Err(error) => return Err(refused(error)),
+            }
         }
         for key in held.difference(&self.told) {
             own.insert(key, 1, 0).map_err(&refused)?;

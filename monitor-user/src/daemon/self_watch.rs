@@ -36,21 +36,22 @@ impl<O: CountedOutlet> Daemon<O> {
 
     /// Tells of maps that another wrote to.
     pub(super) fn check_maps(&mut self, live: &mut Live) {
-        match live.put_right() {
-            Ok(changed) => {
-                for map in changed {
-                    let text = format!(
-                        "another process wrote to the map {map}, by which programs are told what \
-                         to look for: acts may have gone unseen; it is as it was again"
-                    );
-                    say(&text);
-                    self.find(finding::MAP_CHANGED, text);
-                }
-            }
-            Err(error) => {
-                let error = anyhow::Error::from(error);
-                say(&format!("whether maps were changed cannot be looked at: {error:#}"));
-            }
+        let (changed, result) = live.put_right();
+        let after =
+            if result.is_ok() { "it is as it was again" } else { "not all can be put right" };
+        for map in changed {
+            // As the programs call it.
+            let map = map.trim_start_matches(".data.");
+            let text = format!(
+                "another process wrote to the map {map}, by which programs are told what to look \
+                 for: acts may have gone unseen; {after}"
+            );
+            say(&text);
+            self.find(finding::MAP_CHANGED, text);
+        }
+        if let Err(error) = result {
+            let error = anyhow::Error::from(error);
+            say(&format!("maps cannot be looked at, or not be put right: {error:#}"));
         }
     }
 }

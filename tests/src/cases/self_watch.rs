@@ -83,9 +83,9 @@ fn changed_map(stage: &Stage<'_>) {
     let told: Vec<String> =
         daemon.documents().iter().filter(|it| is_finding(it)).map(text).collect();
     for (text, map) in told.iter().zip([
-        "map .data.FILTER",
-        "map .data.WANTED",
-        "map .data.FILTER",
+        "map FILTER",
+        "map WANTED",
+        "map FILTER",
         "map CALL_SPECS",
         "map ENV_WANTED",
         "map OWN_OBJECTS",

@@ -92,56 +92,84 @@ impl Object {
         Ok(())
     }
 
-    /// Whether system calls and variables are described as they were.
-    fn are_described(&mut self) -> Result<[bool; 2], BpfError> {
-        let refused = refused_map(settings::CALL_SPECS);
-        let specs: Array<&mut MapData, CallWords> = array(&mut self.ebpf, settings::CALL_SPECS)?;
-        let mut are_calls = true;
-        for place in 0..2 * limits::CALL_NUMBERS as u32 {
-            let words = self.kept.calls.get(&place).copied().unwrap_or_default();
-            are_calls &= specs.get(&place, 0).map_err(&refused)? == words;
-        }
-        let wanted: Array<&mut MapData, [[u64; 2]; limits::ENV_KEYS]> =
-            array(&mut self.ebpf, settings::ENV_WANTED)?;
-        let wanted = wanted.get(&0, 0).map_err(refused_map(settings::ENV_WANTED))?;
-        Ok([are_calls, self.kept.env_wanted.is_none_or(|kept| kept == wanted)])
-    }
-
     /// Looks whether another has changed what the programs were told, and tells them again. Returns
     /// the maps that had been changed since the last time.
     ///
     /// # Errors
     ///
-    /// A map cannot be read or written.
-    pub fn put_right(&mut self) -> Result<Vec<&'static str>, BpfError> {
+    /// The first of what could not be read or written; the rest was looked at all the same.
+    pub fn put_right(&mut self) -> (Vec<&'static str>, Result<(), BpfError>) {
         let mut changed = std::mem::take(&mut self.kept.put_right);
         changed.dedup();
+        let mut result = Ok(());
+        for check in [
+            Self::check_wanted,
+            Self::check_filter,
+            Self::check_calls,
+            Self::check_variables,
+            Self::check_own_objects,
+        ] {
+            let checked = check(self, &mut changed);
+            result = result.and(checked);
+        }
+        (changed, result)
+    }
+
+    fn check_wanted(&mut self, changed: &mut Vec<&'static str>) -> Result<(), BpfError> {
         let (bits, places) = self.wanted();
         let wanted: Array<&mut MapData, u64> = array(&mut self.ebpf, settings::WANTED)?;
         let is_wanted = wanted.get(&0, 0).map_err(refused_map(settings::WANTED))? == bits;
         let table: Array<&mut MapData, [u8; limits::CALL_NUMBERS]> =
             array(&mut self.ebpf, settings::CALL_TABLE)?;
         let is_table = table.get(&0, 0).map_err(refused_map(settings::CALL_TABLE))? == places;
-        if !is_wanted || !is_table {
-            changed.push(if is_wanted { settings::CALL_TABLE } else { settings::WANTED });
-            self.tell_wanted()?;
+        if is_wanted && is_table {
+            return Ok(());
         }
-        if !self.kept.filter.is_kept(&mut self.ebpf)? {
-            changed.push(settings::FILTER);
-            self.kept.filter.put_right(&mut self.ebpf)?;
+        changed.push(if is_wanted { settings::CALL_TABLE } else { settings::WANTED });
+        self.tell_wanted()
+    }
+
+    fn check_filter(&mut self, changed: &mut Vec<&'static str>) -> Result<(), BpfError> {
+        if self.kept.filter.is_kept(&mut self.ebpf)? {
+            return Ok(());
         }
-        let [are_calls, are_variables] = self.are_described()?;
-        if !are_calls {
-            changed.push(settings::CALL_SPECS);
-            self.tell_calls()?;
+        changed.push(settings::FILTER);
+        self.kept.filter.put_right(&mut self.ebpf)
+    }
+
+    fn check_calls(&mut self, changed: &mut Vec<&'static str>) -> Result<(), BpfError> {
+        let refused = refused_map(settings::CALL_SPECS);
+        let specs: Array<&mut MapData, CallWords> = array(&mut self.ebpf, settings::CALL_SPECS)?;
+        let mut is_kept = true;
+        for place in 0..2 * limits::CALL_NUMBERS as u32 {
+            let words = self.kept.calls.get(&place).copied().unwrap_or_default();
+            is_kept &= specs.get(&place, 0).map_err(&refused)? == words;
         }
-        if !are_variables {
-            changed.push(settings::ENV_WANTED);
-            self.tell_env_wanted()?;
+        if is_kept {
+            return Ok(());
         }
-        if !self.own_objects_are_told()? {
-            changed.push(settings::OWN_OBJECTS);
+        changed.push(settings::CALL_SPECS);
+        self.tell_calls()
+    }
+
+    fn check_variables(&mut self, changed: &mut Vec<&'static str>) -> Result<(), BpfError> {
+        let wanted: Array<&mut MapData, [[u64; 2]; limits::ENV_KEYS]> =
+            array(&mut self.ebpf, settings::ENV_WANTED)?;
+        let wanted = wanted.get(&0, 0).map_err(refused_map(settings::ENV_WANTED))?;
+        if self.kept.env_wanted.is_none_or(|kept| kept == wanted) {
+            return Ok(());
         }
-        Ok(changed)
+        changed.push(settings::ENV_WANTED);
+        self.tell_env_wanted()
+    }
+
+    fn check_own_objects(&mut self, changed: &mut Vec<&'static str>) -> Result<(), BpfError> {
+        let map = self.ebpf.map_mut(settings::OWN_OBJECTS);
+        let map = map.ok_or(BpfError::Absent(settings::OWN_OBJECTS))?;
+        if self.own.is_told(map)? {
+            return Ok(());
+        }
+        changed.push(settings::OWN_OBJECTS);
+        self.tell_own_objects()
     }
 }
