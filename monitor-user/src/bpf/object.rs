@@ -92,6 +92,19 @@ enum Link {
 impl Object {
     /// Makes the maps; loads no program yet.
     pub fn load(options: &LoadOptions) -> Result<Self, BpfError> {
+        let (mut object, is_readable) = Self::load_with(options, true)?;
+        // The kernel may have the function and not let programs call it.
+        if is_readable && let Err(error) = object.load_walker() {
+            let error = anyhow::Error::from(error);
+            tracing::warn!("programs read kernel memory by calls, which costs more: {error:#}");
+            return Ok(Self::load_with(options, false)?.0);
+        }
+        Ok(object)
+    }
+
+    /// As [`Self::load`], with the object that reads kernel memory without a call if that may be;
+    /// returns whether it is that one.
+    fn load_with(options: &LoadOptions, may_read: bool) -> Result<(Self, bool), BpfError> {
         let path = Path::new(btf::VMLINUX);
         let data = btf::read(path)?;
         let types = btf::KernelTypes::parse(&data).ok_or_else(|| BpfError::BtfFormat {
@@ -113,7 +126,7 @@ impl Object {
             let function = attach_point(program).function();
             function.and_then(|function| types.arity(&function)).unwrap_or(0)
         });
-        let cast = cast::function(&types);
+        let cast = cast::function(&types).filter(|_| may_read);
         let bucket_rate = options.flood.nanoseconds();
         // The last quarter is for processes.
         let headroom = u64::from(options.ring_bytes) / 4 * 3;
@@ -150,7 +163,7 @@ impl Object {
             completes_requests,
         };
         object.set_calls(described_calls(&offsets))?;
-        Ok(object)
+        Ok((object, cast.is_some()))
     }
 
     /// Loads and attaches a program. One that is already attached stays as it is.
@@ -292,25 +305,30 @@ impl Object {
 
     /// Walks the tasks that run now and returns their records, back to back.
     pub fn walk_tasks(&mut self) -> Result<Vec<u8>, BpfError> {
-        let program = Program::TaskIter;
+        let entry = self.load_walker()?;
         let refused = |source: Box<dyn std::error::Error + Send + Sync>| BpfError::Program {
-            program,
+            program: Program::TaskIter,
             act: "run",
             source,
         };
-        let entry =
-            self.ebpf.program_mut(program.name()).ok_or(BpfError::Absent(program.name()))?;
-        let entry: &mut Iter =
-            entry.try_into().map_err(|e: aya::programs::ProgramError| refused(e.into()))?;
-        if entry.fd().is_err() {
-            entry.load("task", kernel_btf(&mut self.btf)?).map_err(|e| refused(e.into()))?;
-        }
         let link = entry.attach().map_err(|e| refused(e.into()))?;
         let link = entry.take_link(link).map_err(|e| refused(e.into()))?;
         let mut records = Vec::new();
         let mut file = link.into_file().map_err(|e| refused(e.into()))?;
         file.read_to_end(&mut records).map_err(|e| refused(e.into()))?;
         Ok(records)
+    }
+
+    /// The program that walks the tasks, which is loaded if it is not yet.
+    fn load_walker(&mut self) -> Result<&mut Iter, BpfError> {
+        let program = Program::TaskIter;
+        let Self { ebpf, btf, .. } = self;
+        let entry = ebpf.program_mut(program.name()).ok_or(BpfError::Absent(program.name()))?;
+        let entry: &mut Iter = entry.try_into().map_err(refused(program, "loaded"))?;
+        if entry.fd().is_err() {
+            entry.load("task", kernel_btf(btf)?).map_err(refused(program, "loaded"))?;
+        }
+        Ok(entry)
     }
 
     /// Lets go of what only loading needs.
