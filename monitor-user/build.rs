@@ -52,8 +52,13 @@ fn main() -> Result<()> {
             features,
             ..Package::default()
         };
+        let built = shared.join("monitor-ebpf");
+        // Not what was built of other features.
+        if built.exists() {
+            fs::remove_file(&built)?;
+        }
         build_ebpf([programs], Toolchain::Custom(&toolchain))?;
-        let built = fs::read(shared.join("monitor-ebpf"))?;
+        let built = fs::read(&built).context("the kernel programs were not built")?;
         fs::write(own.join(object), without_debug_info(&built)?)?;
     }
     Ok(())

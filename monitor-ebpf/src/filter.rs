@@ -2,6 +2,7 @@
 //!
 //! Most files that are opened are in directories of which no rule asks for anything. This is
 //! remembered by directory, so that their paths need not be put together again and again.
+//! Connections and datagrams are looked at by their remote port.
 //!
 //! What passes names the entry that it passes by: each has a token bucket of its own (`flood.rs`).
 

@@ -1,5 +1,5 @@
-//! What can be decided of an event before it is one: texts of a few fields, one of which it must
-//! have for a condition to hold.
+//! What can be decided of an event before it is one: texts and numbers of a few fields, one of which
+//! it must have for a condition to hold.
 //!
 //! It may let too much through, never too little: a part of a condition that says nothing of these
 //! fields, or that is negated, is taken to hold.
@@ -10,10 +10,10 @@ use crate::matching::{Pattern, values};
 use crate::node::{Leaf, Node, Test};
 use crate::term::Term;
 
-/// Texts of fields, of which an event must have one. None at all: it cannot hold.
+/// Texts and numbers of fields, of which an event must have one. None at all: it cannot hold.
 pub type Needs = Vec<(&'static str, Pattern)>;
 
-/// Whether a text of a field can be looked for.
+/// Whether a text or a number of a field can be looked for.
 type Usable<'u> = &'u dyn Fn(&'static str, &Pattern) -> bool;
 
 impl<E> Condition<E> {

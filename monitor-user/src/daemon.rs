@@ -134,7 +134,8 @@ impl<O: CountedOutlet> Daemon<O> {
             self.find(finding::HOOKS_REFUSED, format!("variables are not asked for: {error:#}"));
         }
         self.line.keep_env(env_keys);
-        // The filter comes last: till then more is told of than is asked for.
+        // The filter comes last. Till then the old one leaves out what it knows no rule for: the
+        // new rules are not in use yet either.
         let watched = live.set_kinds(&kinds);
         // Whatever came of that: the old filter is not for the new rules.
         for refused in [watched, live.set_filter(&filter)].into_iter().filter_map(Result::err) {
@@ -263,7 +264,7 @@ impl<O: CountedOutlet> Daemon<O> {
     }
 }
 
-/// Which opens the kernel tells of, for these rules.
+/// Which opens, connections and datagrams the kernel tells of, for these rules.
 #[must_use]
 pub fn kernel_filter(rules: &Rules, filters: bool) -> KernelFilter {
     let filter = KernelFilter::of(rules);
