@@ -5,8 +5,8 @@
 //! A path passes for a kind if the longest entry of the table of paths that it starts with names
 //! the kind, or its last component is in the table of names with that kind. Entries begin with the
 //! number of the filter that they belong to, so that a new one is put beside the old one. Names are
-//! first looked for among marks. Block devices, and files that an open creates and that may be executed, always
-//! pass.
+//! first looked for among marks. Block devices, and files that an open creates and that may be
+//! executed, always pass.
 
 use crate::limits::{FILTER_NAME_BYTES, FILTER_PATH_BYTES};
 

@@ -1,5 +1,5 @@
-//! What can be decided of an event before it is one: texts and numbers of a few fields, one of which
-//! it must have for a condition to hold.
+//! What can be decided of an event before it is one: texts and numbers of a few fields, one of
+//! which it must have for a condition to hold.
 //!
 //! It may let too much through, never too little: a part of a condition that says nothing of these
 //! fields, or that is negated, is taken to hold.

@@ -79,7 +79,7 @@ keys! {
         pub heartbeat_seconds: Option<u64> = "30",
         /// Which hooks may be used: `auto`, `fentry`, `kprobe` or `fallback`.
         pub hooks: Option<String> = "\"auto\"",
-        /// Whether the kernel leaves out opens of files, and connections to ports, that no rule is about.
+        /// Whether the kernel leaves out opens and connections that no rule is about.
         pub kernel_filter: Option<bool> = "true",
         /// Records a second of one kind, and one path of the rules, for each container; 0: all.
         pub flood_rate: Option<u32> = "5000",
@@ -164,7 +164,7 @@ pub struct Config {
     pub heartbeat: Duration,
     /// Which hooks may be used.
     pub hooks: Choice,
-    /// Whether the kernel leaves out opens of files, and connections to ports, that no rule is about.
+    /// Whether the kernel leaves out opens and connections that no rule is about.
     pub kernel_filter: bool,
     /// What one container can make the kernel tell of.
     pub flood: FloodLimit,

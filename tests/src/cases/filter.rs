@@ -212,8 +212,8 @@ fn twice(named: u16, other: u16) {
     assert_eq!(connect(tcp.as_raw_fd(), &closed), Err(Errno::ECONNREFUSED));
 }
 
-/// Two connections, a datagram, an attempt that failed, which is told of once or twice, and one that
-/// was not begun.
+/// Two connections, a datagram, an attempt that failed, which is told of once or twice, and one
+/// that was not begun.
 const EACH_TOLD: usize = 5;
 
 /// How often a file was read that a rule names: the work ends with one.
