@@ -205,9 +205,10 @@ fn twice(named: u16, other: u16) {
     let tcp = socket(family, SockType::Stream, SockFlag::empty(), None).expect("make a socket");
     let local = SockaddrIn::new(127, 0, 0, 1, 0);
     bind(tcp.as_raw_fd(), &local).expect("bind");
-    // From the own host there is no way there.
+    // From the own host there is no way there, and where there is no network none at all.
     let nowhere = SockaddrIn::new(192, 0, 2, 1, named);
-    assert_eq!(connect(tcp.as_raw_fd(), &nowhere), Err(Errno::EINVAL));
+    let ended = connect(tcp.as_raw_fd(), &nowhere);
+    assert!(matches!(ended, Err(Errno::EINVAL | Errno::ENETUNREACH)), "{ended:?}");
     let closed = SockaddrIn::new(127, 0, 0, 1, other);
     assert_eq!(connect(tcp.as_raw_fd(), &closed), Err(Errno::ECONNREFUSED));
 }

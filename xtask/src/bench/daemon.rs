@@ -216,9 +216,11 @@ impl End {
         times
     }
 
-    /// Alerts by the rule of that name.
+    /// Alerts by the rule of that name, without what was added to them later.
     pub(crate) fn alerts(&self, rule: &str) -> u64 {
-        let of_rule = |it: &&Value| it.pointer("/rule/name").is_some_and(|name| name == rule);
+        let is = |it: &Value, at: &str, what: &str| it.pointer(at).is_some_and(|it| it == what);
+        let of_rule =
+            |it: &&Value| is(it, "/rule/name", rule) && is(it, "/runmon/document", "alert");
         self.documents.iter().filter(of_rule).count() as u64
     }
 
