@@ -2,7 +2,6 @@
 
 use core::cell::UnsafeCell;
 
-use crate::remembered::Remembered;
 use aya_ebpf::{
     Global,
     bindings::BPF_F_NO_PREALLOC,
@@ -15,6 +14,8 @@ use monitor_common::{
     limits::{self, CALL_NUMBERS},
     settings,
 };
+
+use crate::remembered::Remembered;
 
 /// A map of one value, which programs read without looking it up: its address is part of their
 /// instructions (Linux 5.2).

@@ -27,7 +27,7 @@ pub(crate) struct Buffer {
     dentry: u64,
     /// The `struct mount` that the dentry is on.
     mount: u64,
-    /// What the directory of a file was known by, and when: see `filter.rs`.
+    /// What the directory of a file was known by: see `remembered.rs`.
     directory: Key,
     /// The kinds that are not asked for of files in it.
     nothing: u64,
@@ -306,7 +306,7 @@ fn set_position(buffer: *mut Buffer, position: u64) {
     set(cursor(buffer), position);
 }
 
-/// What the directory of a file was known by, and when.
+/// What the directory of a file was known by.
 #[inline(always)]
 pub(crate) fn directory(buffer: *mut Buffer) -> *mut Key {
     // SAFETY: only the address is taken.

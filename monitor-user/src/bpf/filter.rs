@@ -123,7 +123,7 @@ impl FilterState {
 const LONGEST_RUN: Duration = Duration::from_millis(100);
 
 /// What another took out meanwhile is gone as well.
-fn gone(removed: Result<(), MapError>) -> Result<(), MapError> {
+pub(super) fn gone(removed: Result<(), MapError>) -> Result<(), MapError> {
     match removed {
         Err(MapError::KeyNotFound) => Ok(()),
         removed => removed,

@@ -3,10 +3,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use aya::maps::{HashMap, MapData, MapError};
+use aya::maps::{HashMap, MapData};
 use monitor_common::{limits, settings};
 
-use super::{BpfError, object::refused_map};
+use super::{BpfError, filter::gone, object::refused_map};
 
 /// What the kernel says of a descriptor of such an object, and the command of bpf(2) that reaches
 /// it by that number.
@@ -34,10 +34,7 @@ impl OwnObjects {
         let mut own = own(map)?;
         let held = held(Path::new("/proc/self/fdinfo"));
         for key in self.told.difference(&held) {
-            match own.remove(key) {
-                Ok(()) | Err(MapError::KeyNotFound) => {}
-                Err(error) => return Err(refused(error)),
-            }
+            gone(own.remove(key)).map_err(&refused)?;
         }
         for key in held.difference(&self.told) {
             own.insert(key, 1, 0).map_err(&refused)?;
