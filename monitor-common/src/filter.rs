@@ -1,6 +1,8 @@
 //! The filter that is made of the rules: what its tables hold.
 //!
-//! A connection or a datagram passes if its remote port is among those of its kind.
+//! A connection or a datagram passes if its remote port is among those of its kind, or its remote
+//! address in a network of its kind. Whatever a user does of a kind passes if the user's id is in a
+//! range of that kind.
 //!
 //! A path passes for a kind if the longest entry of the table of paths that it starts with names
 //! the kind, or its last component is in the table of names with that kind. Entries begin with the
@@ -60,9 +62,25 @@ pub type Ports = [u64; 2 * PORT_WORDS];
 /// Words for all ports.
 pub const PORT_WORDS: usize = (1 << 16) / u64::BITS as usize;
 
-/// What is said of the filter in use: its number; the kinds that it is for, one bit each; and when
-/// it was put in use, nanoseconds since boot, which never comes again.
-pub type InUse = [u64; 3];
+/// An entry of the table of networks: the number of the filter, then the address. IPv4 is mapped
+/// into IPv6 (RFC 4291 section 2.5.5.2). The value is the kinds that are asked for there, one bit
+/// each.
+pub type NetworkKey = [u8; 17];
+
+/// Users that are asked for. Each filter has its own, by its number; a range that is not used has
+/// no kinds.
+pub type Users = [UserRange; USER_RANGES];
+
+/// First and last user id, and the kinds that are asked for of these users, one bit each.
+pub type UserRange = [u64; 3];
+
+/// Ranges of user ids at most: programs look at all of them.
+pub const USER_RANGES: usize = 8;
+
+/// What is said of the filter in use: its number; the kinds that it is for, one bit each; when it
+/// was put in use, nanoseconds since boot, which never comes again; and the kinds for which it has
+/// networks, and users.
+pub type InUse = [u64; 5];
 
 #[cfg(test)]
 mod tests {

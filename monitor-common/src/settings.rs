@@ -71,3 +71,7 @@ pub const FILTER_NAMES: &str = "FILTER_NAMES";
 pub const FILTER_MARKS: &str = "FILTER_MARKS";
 /// Map: by number of a filter, the [`crate::filter::Ports`] that are asked for.
 pub const FILTER_PORTS: &str = "FILTER_PORTS";
+/// Map: networks of remote addresses, by [`crate::filter::NetworkKey`].
+pub const FILTER_NETWORKS: &str = "FILTER_NETWORKS";
+/// Map: by number of a filter, the [`crate::filter::Users`] that are asked for.
+pub const FILTER_USERS: &str = "FILTER_USERS";

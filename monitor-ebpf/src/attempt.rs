@@ -3,20 +3,21 @@
 use monitor_common::{RecordKind, Socket, counter, header::OUTCOME_UNKNOWN};
 
 use crate::{
-    count, filter,
+    count,
     maps::{PENDING, SOCKET_RECORD_BYTES},
+    peer,
     read::Kptr,
     record::Record,
-    socket::IPPROTO_TCP,
+    socket::{IPPROTO_TCP, Peer},
 };
 
 const EINPROGRESS: i32 = 115;
 
-/// Whether some rule may be about a connection, or a datagram, of a socket to a port. If not, an
-/// earlier attempt to connect it is forgotten: what becomes of this one is not the fate of that.
+/// Whether some rule may be about a connection, or a datagram, of a socket. If not, an earlier
+/// attempt to connect it is forgotten: what becomes of this one is not the fate of that.
 #[inline(always)]
-pub(crate) fn is_told(kind: RecordKind, sock: Kptr, port: u16) -> bool {
-    if filter::admits_port(kind, port) {
+pub(crate) fn is_told(kind: RecordKind, sock: Kptr, peer: Peer<impl FnOnce() -> [u8; 16]>) -> bool {
+    if peer::admits(kind, peer) {
         return true;
     }
     if matches!(kind, RecordKind::Connect) {

@@ -2,14 +2,14 @@
 //!
 //! Most files that are opened are in directories of which no rule asks for anything. This is
 //! remembered by directory, so that their paths need not be put together again and again.
-//! Connections and datagrams are looked at by their remote port.
+//! Connections and datagrams are looked at in `peer.rs`.
 //!
 //! What passes names the entry that it passes by: each has a token bucket of its own (`flood.rs`).
 
 use aya_ebpf::helpers::generated::bpf_map_lookup_elem;
 use monitor_common::{
     Member, RecordKind, counter,
-    filter::{DIRECTORY, FIRST_ENTRY, MARK_WORDS, NUMBERS, PORT_WORDS, mark},
+    filter::{DIRECTORY, FIRST_ENTRY, MARK_WORDS, NUMBERS, mark},
     limits::{FILTER_NAME_BYTES, FILTER_PATH_BYTES, PATH_BYTES},
 };
 
@@ -17,11 +17,11 @@ use crate::{
     count,
     file::Opened,
     flood::NO_ENTRY,
-    maps::{FILTER, FILTER_MARKS, FILTER_NAMES, FILTER_PATHS, FILTER_PORTS, PATHS, offset},
+    maps::{FILTER, FILTER_MARKS, FILTER_NAMES, FILTER_PATHS, FILTER_USERS, PATHS, offset},
     path::{self, Buffer},
     read::{self, Kptr, raw},
     record::Built,
-    remembered,
+    remembered, task,
 };
 
 /// Whether the filter is for a kind at all.
@@ -34,26 +34,27 @@ const S_IFMT: u16 = 0xf000;
 const S_IFBLK: u16 = 0x6000;
 const MAY_EXECUTE: u16 = 0o111;
 
-/// Whether some rule may be about a connection, or a datagram, to a port. Counts the act if not.
+/// Whether a rule asks for whatever the user who acts does of a kind.
 #[inline(always)]
-pub(crate) fn admits_port(kind: RecordKind, port: u16) -> bool {
-    if !is_for(kind) {
-        return true;
+pub(crate) fn asks_for_user(kind: RecordKind) -> bool {
+    FILTER.at(4) >> kind as u64 & 1 != 0 && rm_filter_user(kind as u32) != 0
+}
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn rm_filter_user(kind: u32) -> u64 {
+    let Some(users) = FILTER_USERS.get(FILTER.at(0) as u32 & u32::from(NUMBERS)) else { return 1 };
+    let user = u64::from(task::user::<false>(task::current::<false>()));
+    for range in users {
+        // Read once each, as another may be put in their place.
+        let [first, last, kinds] =
+            // SAFETY: three words of a map's value.
+            core::array::from_fn(|at| unsafe { range.as_ptr().wrapping_add(at).read_volatile() });
+        if kinds >> (kind & 63) & 1 != 0 && (first..=last).contains(&user) {
+            return 1;
+        }
     }
-    let Some(ports) = FILTER_PORTS.get(FILTER.at(0) as u32 & u32::from(NUMBERS)) else {
-        return true;
-    };
-    let first = if matches!(kind, RecordKind::Send) { PORT_WORDS } else { 0 };
-    let Some(word) = read::bounded(u64::from(port) / 64, PORT_WORDS as u64 - 1) else {
-        return true;
-    };
-    let place = (&raw const *ports).cast::<u64>().wrapping_add(first + word as usize);
-    // SAFETY: one of the words of either half, by a number that was checked.
-    if unsafe { place.read_volatile() } >> (port & 63) & 1 != 0 {
-        return true;
-    }
-    count::add(counter::filtered(kind));
-    false
+    0
 }
 
 /// Whether it is known already that no rule is about a file, without a slot to look closer in.
@@ -62,7 +63,7 @@ pub(crate) fn admits_port(kind: RecordKind, port: u16) -> bool {
 pub(crate) fn is_known_to_refuse(kind: RecordKind, opened: &Opened) -> bool {
     let dentry = opened.dentry();
     let mount = opened.mount as u64;
-    let refuses = passes_anyway(opened).is_none()
+    let refuses = passes_anyway(kind, opened).is_none()
         && !path::is_root(dentry, mount)
         && rm_filter_known(kind as u32, dentry as u64, mount) == REFUSED;
     if refuses {
@@ -75,7 +76,7 @@ pub(crate) fn is_known_to_refuse(kind: RecordKind, opened: &Opened) -> bool {
 /// together already. Counts the act if it does not.
 #[inline(always)]
 pub(crate) fn admits(slot: u32, kind: RecordKind, opened: &Opened) -> Option<(Built, u64)> {
-    if let Some(entry) = passes_anyway(opened) {
+    if let Some(entry) = passes_anyway(kind, opened) {
         return Some((Built::No, entry));
     }
     let dentry = opened.dentry();
@@ -107,9 +108,13 @@ pub(crate) fn admits(slot: u32, kind: RecordKind, opened: &Opened) -> Option<(Bu
     None
 }
 
-/// The entry of what passes whatever its path: programs that the open creates, and block devices.
+/// The entry of what passes whatever its path: what is asked for of the user, programs that the
+/// open creates, and block devices.
 #[inline(always)]
-fn passes_anyway(opened: &Opened) -> Option<u64> {
+fn passes_anyway(kind: RecordKind, opened: &Opened) -> Option<u64> {
+    if asks_for_user(kind) {
+        return Some(OF_USER);
+    }
     let mode: u16 = raw(opened.inode.wrapping_add(offset(Member::InodeMode)));
     if opened.is_created() && mode & MAY_EXECUTE != 0 {
         return Some(NEW_PROGRAM);
@@ -127,6 +132,7 @@ const PASSES: u64 = 2;
 const CUT: u64 = FIRST_ENTRY - 1;
 const NEW_PROGRAM: u64 = FIRST_ENTRY - 2;
 const BLOCK_DEVICE: u64 = FIRST_ENTRY - 3;
+const OF_USER: u64 = FIRST_ENTRY - 4;
 
 /// What the entry that the path in a key has says of a kind: its number, or [`NO_ENTRY`]. The path
 /// stands behind [`KEY_HEAD`] bytes, with room for one more behind it.

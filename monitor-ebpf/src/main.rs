@@ -24,6 +24,7 @@ mod opening;
 mod own;
 mod packet;
 mod path;
+mod peer;
 mod read;
 mod record;
 mod remembered;

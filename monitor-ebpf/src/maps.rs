@@ -10,7 +10,7 @@ use aya_ebpf::{
 };
 use monitor_common::{
     CallSpec, Header, Member, Program, RecordKind, Socket, counter,
-    filter::{Entry, InUse, Marks, NUMBERS, NameKey, PathKey, Ports},
+    filter::{Entry, InUse, Marks, NUMBERS, NameKey, NetworkKey, PathKey, Ports, Users},
     limits::{self, CALL_NUMBERS},
     settings,
 };
@@ -153,6 +153,15 @@ pub(crate) static FILTER_MARKS: Array<Marks> = Array::with_max_entries(NUMBERS a
 /// By number of a filter, the remote ports that are asked for.
 #[map]
 pub(crate) static FILTER_PORTS: Array<Ports> = Array::with_max_entries(NUMBERS as u32 + 1, 0);
+
+/// Networks, and the kinds that a rule asks for there.
+#[map]
+pub(crate) static FILTER_NETWORKS: LpmTrie<NetworkKey, u64> =
+    LpmTrie::with_max_entries(limits::FILTER_ENTRIES, BPF_F_NO_PREALLOC);
+
+/// By number of a filter, the users that are asked for.
+#[map]
+pub(crate) static FILTER_USERS: Array<Users> = Array::with_max_entries(NUMBERS as u32 + 1, 0);
 
 /// Directories, and the kinds that are not asked for of files in them: see `remembered.rs`.
 #[map]

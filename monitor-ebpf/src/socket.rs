@@ -80,21 +80,39 @@ pub(crate) fn describe(body: &mut Socket, sock: Kptr) {
     }
 }
 
-/// The port of the peer that a socket has been given.
+/// The end that something goes to. Its address is read when it is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer<A> {
+    pub(crate) family: u16,
+    /// 0 where the family has none.
+    pub(crate) port: u16,
+    /// The address, IPv4 in the first four bytes; nothing of other families than IP.
+    pub(crate) address: A,
+}
+
+/// The peer that a socket has been given.
 #[inline(always)]
-pub(crate) fn peer_port(sock: Kptr) -> u16 {
-    u16::from_be(raw(sock.wrapping_add(offset(Member::SockDport))))
+pub(crate) fn peer(sock: Kptr) -> Peer<impl FnOnce() -> [u8; 16]> {
+    let family = raw(sock.wrapping_add(offset(Member::SockFamily)));
+    let port = u16::from_be(raw(sock.wrapping_add(offset(Member::SockDport))));
+    Peer { family, port, address: move || peer_address(sock, family) }
+}
+
+#[inline(always)]
+fn peer_address(sock: Kptr, family: u16) -> [u8; 16] {
+    if family == AF_INET6 {
+        return raw(sock.wrapping_add(offset(Member::SockV6Daddr)));
+    }
+    let mut v4 = [0; 16];
+    set_v4(&mut v4, raw(sock.wrapping_add(offset(Member::SockDaddr))));
+    v4
 }
 
 /// Writes the peer that the socket has been given.
 #[inline(always)]
 pub(crate) fn describe_peer(body: &mut Socket, sock: Kptr) {
-    body.destination_port = peer_port(sock);
-    if body.family == AF_INET6 {
-        body.destination = raw(sock.wrapping_add(offset(Member::SockV6Daddr)));
-    } else {
-        set_v4(&mut body.destination, raw(sock.wrapping_add(offset(Member::SockDaddr))));
-    }
+    body.destination_port = peer(sock).port;
+    body.destination = peer_address(sock, body.family);
 }
 
 /// Whether an address of `length` bytes holds what its family needs; false for families that are
@@ -113,26 +131,31 @@ pub(crate) fn is_whole(family: u16, length: i32) -> bool {
 #[inline(always)]
 pub(crate) fn describe_address(body: &mut Socket, address: Kptr, family: u16) {
     match family {
-        AF_INET => {
-            body.destination_port = u16::from_be(raw(address.wrapping_add(2)));
-            set_v4(&mut body.destination, raw(address.wrapping_add(4)));
-        }
-        AF_INET6 => {
-            body.destination_port = u16::from_be(raw(address.wrapping_add(2)));
-            body.destination = raw(address.wrapping_add(8));
+        AF_INET | AF_INET6 => {
+            body.destination_port = named(address, family).port;
+            body.destination = address_of(address, family);
         }
         _ => {}
     }
     body.family = family;
 }
 
-/// The port in a kernel copy of a `struct sockaddr`; 0 where its family has none.
+/// The peer that a kernel copy of a `struct sockaddr` names.
 #[inline(always)]
-pub(crate) fn port_of(address: Kptr, family: u16) -> u16 {
-    if family == AF_INET || family == AF_INET6 {
-        return u16::from_be(raw(address.wrapping_add(2)));
+pub(crate) fn named(address: Kptr, family: u16) -> Peer<impl FnOnce() -> [u8; 16] + Copy> {
+    let is_ip = family == AF_INET || family == AF_INET6;
+    let port = if is_ip { u16::from_be(raw(address.wrapping_add(2))) } else { 0 };
+    Peer { family, port, address: move || address_of(address, family) }
+}
+
+#[inline(always)]
+fn address_of(address: Kptr, family: u16) -> [u8; 16] {
+    if family == AF_INET6 {
+        return raw(address.wrapping_add(8));
     }
-    0
+    let mut v4 = [0; 16];
+    set_v4(&mut v4, raw(address.wrapping_add(4)));
+    v4
 }
 
 /// Where the path of a `struct sockaddr_un` of `length` bytes is, and how long it is.
@@ -150,9 +173,11 @@ pub(crate) fn set_v4(address: &mut [u8; 16], value: u32) {
     [address[0], address[1], address[2], address[3]] = [a, b, c, d];
 }
 
-/// Address and port (in network byte order) of a cgroup program's context.
+/// The peer in a cgroup program's context.
 #[inline(always)]
-pub(crate) fn context_address<const V6: bool>(ctx: &SockAddrContext) -> ([u8; 16], u16) {
+pub(crate) fn context_peer<const V6: bool>(
+    ctx: &SockAddrContext,
+) -> Peer<impl FnOnce() -> [u8; 16] + Copy> {
     // SAFETY: the kernel hands over a valid context.
     let context = unsafe { &*ctx.sock_addr };
     let port = word(&raw const context.user_port) as u16;
@@ -168,7 +193,8 @@ pub(crate) fn context_address<const V6: bool>(ctx: &SockAddrContext) -> ([u8; 16
     } else {
         set_v4(&mut address, word(&raw const context.user_ip4));
     }
-    (address, port)
+    let family = if V6 { AF_INET6 } else { AF_INET };
+    Peer { family, port: u16::from_be(port), address: move || address }
 }
 
 /// A word of a context. Each is read by itself, as the kernel demands.
@@ -193,8 +219,8 @@ pub(crate) fn of_context(ctx: &SockAddrContext) -> Kptr {
 #[inline(always)]
 pub(crate) fn from_context<const V6: bool>(body: &mut Socket, ctx: &SockAddrContext) {
     describe(body, of_context(ctx));
-    let (address, port) = context_address::<V6>(ctx);
-    body.destination = address;
-    body.destination_port = u16::from_be(port);
-    body.family = if V6 { AF_INET6 } else { AF_INET };
+    let Peer { family, port, address } = context_peer::<V6>(ctx);
+    body.destination = address();
+    body.destination_port = port;
+    body.family = family;
 }

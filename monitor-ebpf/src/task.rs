@@ -130,6 +130,13 @@ pub(crate) fn identify<const TYPED: bool>(header: &mut Header, task: Kptr) {
     header.session_id = session::<TYPED>(task);
 }
 
+/// The real user id of a task.
+#[inline(always)]
+pub(crate) fn user<const TYPED: bool>(task: Kptr) -> u32 {
+    let cred: Kptr = member::<TYPED, _>(task, Member::TaskCred);
+    member::<TYPED, _>(cred, Member::CredUid)
+}
+
 #[inline(always)]
 fn credentials<const TYPED: bool>(header: &mut Header, task: Kptr) {
     let cred: Kptr = member::<TYPED, _>(task, Member::TaskCred);

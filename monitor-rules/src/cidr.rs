@@ -70,6 +70,17 @@ impl IpSet {
         v4.chain(v6)
     }
 
+    /// Its ranges, the first and the last address of each.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> {
+        let v4 = self.v4.iter().map(|(first, last)| {
+            (Ipv4Addr::from_bits(*first).into(), Ipv4Addr::from_bits(*last).into())
+        });
+        let v6 = self.v6.iter().map(|(first, last)| {
+            (Ipv6Addr::from_bits(*first).into(), Ipv6Addr::from_bits(*last).into())
+        });
+        v4.chain(v6)
+    }
+
     pub(crate) fn contains(&self, ip: IpAddr) -> bool {
         match ip {
             IpAddr::V4(ip) => is_within(&self.v4, ip.to_bits()),

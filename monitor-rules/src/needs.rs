@@ -1,19 +1,24 @@
-//! What can be decided of an event before it is one: texts and numbers of a few fields, one of
-//! which it must have for a condition to hold.
+//! What can be decided of an event before it is one: texts, numbers and addresses of a few fields,
+//! one of which it must have for a condition to hold.
 //!
 //! It may let too much through, never too little: a part of a condition that says nothing of these
 //! fields, or that is negated, is taken to hold.
 
+use std::net::IpAddr;
+
+use crate::ast::Op;
 use crate::condition::Condition;
 use crate::matcher::Matcher;
 use crate::matching::{Pattern, values};
 use crate::node::{Leaf, Node, Test};
+use crate::schema::Arg;
 use crate::term::Term;
 
-/// Texts and numbers of fields, of which an event must have one. None at all: it cannot hold.
+/// Texts, numbers and addresses of fields, of which an event must have one. None at all: it cannot
+/// hold.
 pub type Needs = Vec<(&'static str, Pattern)>;
 
-/// Whether a text or a number of a field can be looked for.
+/// Whether a text, a number or an address of a field can be looked for.
 type Usable<'u> = &'u dyn Fn(&'static str, &Pattern) -> bool;
 
 impl<E> Condition<E> {
@@ -64,16 +69,40 @@ fn of_leaf<E>(leaf: &Leaf<E>, kind: u8, usable: Usable<'_>) -> Option<Needs> {
     if !leaf.kinds().contains(kind) {
         return Some(Vec::new());
     }
-    if let (Term::Field { field, .. }, Test::Matches(Matcher::Bool(all))) = (&leaf.left, &leaf.test)
-        && **all == [true]
-    {
-        let need = (field.name, Pattern::Yes);
-        return usable(need.0, &need.1).then(|| vec![need]);
-    }
-    let values = values(leaf).filter(|values| !values.lower)?;
-    let name = values.field.name;
-    let all: Needs = values.patterns.iter().map(|pattern| (name, pattern.clone())).collect();
+    let all = match ranges(leaf) {
+        Some(ranges) => ranges,
+        None => {
+            let values = values(leaf).filter(|values| !values.lower)?;
+            let name = values.field.name;
+            values.patterns.iter().map(|pattern| (name, pattern.clone())).collect()
+        }
+    };
     all.iter().all(|(name, pattern)| usable(name, pattern)).then_some(all)
+}
+
+/// What a check asks for, where it is nothing that events are looked up by.
+fn ranges<E>(leaf: &Leaf<E>) -> Option<Needs> {
+    let (Term::Field { field, arg: Arg::None }, Test::Matches(matcher)) = (&leaf.left, &leaf.test)
+    else {
+        return None;
+    };
+    let numbers = |first: Option<i64>, last: Option<i64>| match (first, last) {
+        (Some(first), Some(last)) => vec![Pattern::Numbers(first, last)],
+        // Below the least number, or above the greatest, is none.
+        _ => Vec::new(),
+    };
+    let patterns = match matcher {
+        Matcher::Bool(all) if **all == [true] => vec![Pattern::Yes],
+        Matcher::Ip(set) => {
+            set.ranges().map(|(first, last)| Pattern::Addresses(first, last)).collect()
+        }
+        Matcher::Int(Op::Lt, number) => numbers(Some(i64::MIN), number.checked_sub(1)),
+        Matcher::Int(Op::Le, number) => numbers(Some(i64::MIN), Some(*number)),
+        Matcher::Int(Op::Gt, number) => numbers(number.checked_add(1), Some(i64::MAX)),
+        Matcher::Int(Op::Ge, number) => numbers(Some(*number), Some(i64::MAX)),
+        _ => return None,
+    };
+    Some(patterns.into_iter().map(|pattern| (field.name, pattern)).collect())
 }
 
 /// How much needs let through, roughly.
@@ -88,6 +117,25 @@ fn breadth(needs: &Needs) -> usize {
                 256
             }
         }
+        // Often all that there is.
+        Pattern::Numbers(..) => 2048,
+        Pattern::Addresses(first, last) => free_bits(*first, *last),
     };
-    needs.iter().map(|(_, pattern)| of(pattern)).sum()
+    // Whatever a user does.
+    let of_actor = |field: &str| if field.starts_with("user.") { 1024 } else { 0 };
+    needs.iter().map(|(field, pattern)| of_actor(field) + of(pattern)).sum()
+}
+
+/// In how many of the last bits a range of addresses differs.
+fn free_bits(first: IpAddr, last: IpAddr) -> usize {
+    let bits = match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            32 - (first.to_bits() ^ last.to_bits()).leading_zeros()
+        }
+        (IpAddr::V6(first), IpAddr::V6(last)) => {
+            128 - (first.to_bits() ^ last.to_bits()).leading_zeros()
+        }
+        _ => 128,
+    };
+    1 + bits as usize
 }

@@ -53,7 +53,7 @@ fn connect<S: Seen>(seen: &S, program: Program) {
     let process = task::current::<true>();
     let sock: Kptr = pointed::<S, _>(sock, Member::SocketSk);
     if own::is_own(program, task::pid::<true>(process))
-        || !attempt::is_told(RecordKind::Connect, sock, socket::port_of(address, family))
+        || !attempt::is_told(RecordKind::Connect, sock, socket::named(address, family))
     {
         return;
     }
@@ -89,9 +89,9 @@ fn cgroup_connect<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i3
         return 1;
     }
     let process = task::current::<false>();
-    let (_, port) = socket::context_address::<V6>(ctx);
+    let (sock, to) = (socket::of_context(ctx), socket::context_peer::<V6>(ctx));
     if own::is_own(program, task::pid::<false>(process))
-        || !attempt::is_told(RecordKind::Connect, socket::of_context(ctx), u16::from_be(port))
+        || !attempt::is_told(RecordKind::Connect, sock, to)
     {
         return 1;
     }
@@ -135,7 +135,7 @@ fn begun(sock: Kptr) {
     let process = task::current::<true>();
     let pid = task::pid::<true>(process);
     if own::is_own(Program::SockState, pid)
-        || !attempt::is_told(RecordKind::Connect, sock, socket::peer_port(sock))
+        || !attempt::is_told(RecordKind::Connect, sock, socket::peer(sock))
     {
         return;
     }

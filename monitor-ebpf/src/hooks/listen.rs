@@ -110,8 +110,7 @@ fn cgroup_bind<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
     if floor() {
         return 1;
     }
-    let (_, port) = socket::context_address::<V6>(ctx);
-    if port != 0 {
+    if socket::context_peer::<V6>(ctx).port != 0 {
         act::tell_socket(RecordKind::Bind, program, OUTCOME_UNKNOWN, |_, body| {
             socket::from_context::<V6>(body, ctx);
         });

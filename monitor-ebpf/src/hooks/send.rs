@@ -11,13 +11,13 @@ use monitor_common::{
 };
 
 use crate::{
-    attempt, count, filter,
+    attempt, count,
     maps::{LAST_SENT, REPEATS, floor, offset},
-    own,
+    own, peer,
     read::{Kptr, raw},
     record,
     seen::{Seen, pointed, watch},
-    socket::{self, AF_INET, AF_INET6, AF_UNSPEC, SOCK_STREAM},
+    socket::{self, AF_INET, AF_INET6, AF_UNSPEC, Peer, SOCK_STREAM},
     task,
 };
 
@@ -53,23 +53,14 @@ fn send<S: Seen>(seen: &S, program: Program) {
         return; // TCP ignores the address
     };
     let process = task::current::<true>();
-    if own::is_own(program, task::pid::<true>(process))
-        || !attempt::is_told(kind, sock, socket::port_of(address, family))
-    {
+    let to = socket::named(address, family);
+    if own::is_own(program, task::pid::<true>(process)) || !attempt::is_told(kind, sock, to) {
         return;
     }
     let refused = seen.result(program).unwrap_or(0);
     let mut repeats = 0;
     if kind == RecordKind::Send {
-        let port: u16 = raw(address.wrapping_add(2));
-        let to: [u8; 16] = if family == AF_INET6 {
-            raw(address.wrapping_add(8))
-        } else {
-            let mut to = [0; 16];
-            socket::set_v4(&mut to, raw(address.wrapping_add(4)));
-            to
-        };
-        match is_repeat::<true>(process, (family, port, refused != 0), &to) {
+        match is_repeat::<true>(process, to, refused != 0) {
             Some(count) => repeats = count,
             None => return,
         }
@@ -106,16 +97,11 @@ fn cgroup_send<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
         return 1;
     }
     let process = task::current::<false>();
-    let (to, port) = socket::context_address::<V6>(ctx);
-    if own::is_own(program, task::pid::<false>(process))
-        || !filter::admits_port(RecordKind::Send, u16::from_be(port))
-    {
+    let to = socket::context_peer::<V6>(ctx);
+    if own::is_own(program, task::pid::<false>(process)) || !peer::admits(RecordKind::Send, to) {
         return 1;
     }
-    let family = if V6 { AF_INET6 } else { AF_INET };
-    let Some(repeats) = is_repeat::<false>(process, (family, port, false), &to) else {
-        return 1;
-    };
+    let Some(repeats) = is_repeat::<false>(process, to, false) else { return 1 };
     record::send::<false>(RecordKind::Send, program, process, |record| {
         let body: &mut Socket = record.body();
         socket::from_context::<V6>(body, ctx);
@@ -134,10 +120,10 @@ fn cgroup_send<const V6: bool>(ctx: &SockAddrContext, program: Program) -> i32 {
 #[inline(always)]
 fn is_repeat<const TYPED: bool>(
     process: Kptr,
-    (family, port, refused): (u16, u16, bool),
-    to: &[u8; 16],
+    Peer { family, port, address }: Peer<impl FnOnce() -> [u8; 16]>,
+    refused: bool,
 ) -> Option<u32> {
-    let [high, low]: [u64; 2] = zerocopy::transmute!(*to);
+    let [high, low]: [u64; 2] = zerocopy::transmute!(address());
     let who = u64::from(task::pid::<TYPED>(process)) << 32
         | u64::from(task::exec_number::<TYPED>(process));
     // A pid that is taken anew within a second has another start.

@@ -4,6 +4,7 @@
 //! A guard may let too much through, never too little.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::ast::{Function, Op as Compare};
@@ -26,8 +27,12 @@ pub enum Pattern {
     End(Box<[u8]>),
     /// It holds this.
     Part(Box<[u8]>),
-    /// It is true. Events are not looked up by it.
+    /// It is true. Events are not looked up by it, nor by those below.
     Yes,
+    /// A number from the first to the last.
+    Numbers(i64, i64),
+    /// An address from the first to the last, both of one family.
+    Addresses(IpAddr, IpAddr),
 }
 
 /// What is looked up: a field, or its text in lower case.
@@ -150,7 +155,11 @@ fn together<E>(guards: Vec<Guard<E>>) -> Guard<E> {
 
 fn width(pattern: &Pattern) -> usize {
     match pattern {
-        Pattern::Text(_) | Pattern::Number(_) | Pattern::Yes => 1,
+        Pattern::Text(_)
+        | Pattern::Number(_)
+        | Pattern::Yes
+        | Pattern::Numbers(..)
+        | Pattern::Addresses(..) => 1,
         Pattern::Start(text) | Pattern::End(text) | Pattern::Part(text) => {
             if text.len() > 3 {
                 2

@@ -29,7 +29,7 @@ impl Lookup {
                 Pattern::Start(text) => lookup.starts.add(text.iter(), place),
                 Pattern::End(text) => lookup.ends.add(text.iter().rev(), place),
                 Pattern::Part(text) => parts.entry(text.clone()).or_default().push(place),
-                Pattern::Yes => {}
+                Pattern::Yes | Pattern::Numbers(..) | Pattern::Addresses(..) => {}
             }
         }
         lookup.parts = Parts::new(parts);

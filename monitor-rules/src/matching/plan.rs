@@ -51,6 +51,8 @@ fn show(pattern: &Pattern) -> String {
         Pattern::End(bytes) => format!("…{}", text(bytes)),
         Pattern::Part(bytes) => format!("…{}…", text(bytes)),
         Pattern::Yes => "true".to_owned(),
+        Pattern::Numbers(first, last) => format!("{first}-{last}"),
+        Pattern::Addresses(first, last) => format!("{first}-{last}"),
     }
 }
 

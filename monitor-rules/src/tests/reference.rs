@@ -229,13 +229,14 @@ fn has(facts: &[(&'static str, Fact)], (field, pattern): &(&'static str, Pattern
         Pattern::Start(start) => text.starts_with(start),
         Pattern::End(end) => text.ends_with(end),
         Pattern::Part(part) => text.windows(part.len()).any(|window| window == &**part),
-        Pattern::Number(_) | Pattern::Yes => false,
+        _ => false,
     };
     facts.iter().filter(|(name, _)| name == field).any(|(_, fact)| match (fact, pattern) {
         (Fact::Pending, _) => true,
         (Fact::Str(text), _) => fits(text.as_bytes()),
         (Fact::Bytes(text), _) => fits(text),
         (Fact::Int(number), Pattern::Number(wanted)) => number == wanted,
+        (Fact::Int(number), Pattern::Numbers(first, last)) => (first..=last).contains(&number),
         _ => false,
     })
 }

@@ -7,7 +7,7 @@ pub mod container;
 pub mod hashes;
 pub mod names;
 pub mod process_table;
-mod sockets;
+pub(crate) mod sockets;
 #[cfg(test)]
 mod tests;
 

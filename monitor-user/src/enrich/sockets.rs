@@ -41,7 +41,7 @@ pub(super) fn outgoing(raw: &RawSocket<'_>) -> SocketAct {
 
 /// The address that one leads to: the unspecified to the own host (`ip_route_output_key` and
 /// `ip6_datagram_connect` do it), the translated to IPv4 (RFC 6052 section 2.1).
-fn meant(given: IpAddr) -> IpAddr {
+pub(crate) fn meant(given: IpAddr) -> IpAddr {
     match given {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),

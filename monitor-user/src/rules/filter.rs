@@ -1,15 +1,20 @@
 //! What the kernel can leave out: opens of files that no rule asks for by their paths, connections
-//! and datagrams to ports that none asks for.
+//! and datagrams to addresses and ports that none asks for, and all of them by users that none asks
+//! for.
 //!
-//! For each such kind, all rules that can be about it are asked what the path, or the port, must be
-//! for them to hold ([`monitor_rules::Condition::needs`]). If one of them cannot say, or says more
-//! than there is room for, all acts of that kind are told of.
+//! For each such kind, all rules that can be about it are asked what the path, the address, the
+//! port or the user must be for them to hold ([`monitor_rules::Condition::needs`]). If one of them
+//! cannot say, or says more than there is room for, all acts of that kind are told of.
 //!
 //! Paths that rules name are also what noise is told from: each, and each kind, has token buckets
 //! of its own in the kernel. For that, other acts on paths have entries as well.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
+use ipnet::{Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 use monitor_rules::{KindSet, Needs, Pattern, Rule};
 
 use super::{
@@ -20,6 +25,9 @@ use crate::event::Event;
 
 /// Entries of each table. Twice as many fit into the kernel's, where two versions meet.
 const ENTRIES_MAX: usize = 8000;
+
+/// Ranges of user ids: programs look at all of them.
+pub(crate) const USERS_MAX: usize = 8;
 
 /// Fields that are the path of a file that was opened.
 const PATHS: [&str; 7] = [
@@ -46,11 +54,25 @@ const PATHS_OF_ACTS: [&str; 6] = [
     "evt.arg.newpath",
 ];
 
-/// Kinds that have a remote port.
-const TO_PORTS: KindSet = CONNECT.union(SEND);
+/// Kinds that have a remote address.
+const TO_PEERS: KindSet = CONNECT.union(SEND);
 
 /// Fields that are the remote port where the process is the client.
 const PORTS: [&str; 2] = ["fd.sport", "fd.rport"];
+
+/// Fields that are the remote address where the process is the client.
+const ADDRESSES: [&str; 4] = ["fd.sip", "fd.rip", "fd.snet", "fd.rnet"];
+
+/// Addresses that lead to others, which are told in their place, as networks: the unspecified to
+/// the own host, and those that are translated to IPv4 (RFC 6052 section 2.1).
+const LEADING_ELSEWHERE: [(Ipv6Addr, u8); 3] = [
+    (Ipv6Addr::UNSPECIFIED, 128),
+    (Ipv4Addr::UNSPECIFIED.to_ipv6_mapped(), 128),
+    (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96),
+];
+
+/// Field that is who acts.
+const USER: &str = "user.uid";
 
 /// Which opens, connections and datagrams are told of, and which paths rules name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +90,11 @@ pub struct KernelFilter {
     pub parents: BTreeMap<Box<[u8]>, KindSet>,
     /// Remote ports.
     pub ports: BTreeMap<u16, KindSet>,
+    /// Networks of remote addresses, with the kinds that some rule asks for there, those of wider
+    /// networks included. IPv4 is mapped into IPv6 (RFC 4291 section 2.5.5.2).
+    pub networks: BTreeMap<Ipv6Net, KindSet>,
+    /// User ids, the first and the last of each range.
+    pub users: BTreeMap<(u32, u32), KindSet>,
 }
 
 impl KernelFilter {
@@ -75,7 +102,7 @@ impl KernelFilter {
     #[must_use]
     pub fn of(rules: &Rules) -> Self {
         let mut filter = Self::default();
-        for kind in PATH.union(TO_PORTS).iter() {
+        for kind in PATH.union(TO_PEERS).iter() {
             let about = rules.rules().iter().filter(|rule| rule.kinds().contains(kind));
             let usable = usable(kind);
             let each: Vec<Option<Needs>> = about
@@ -99,7 +126,7 @@ impl KernelFilter {
 
     /// Whether an open of a kind passes: for tests, and as the meaning of the tables.
     #[must_use]
-    pub fn passes(&self, kind: u8, path: &[u8]) -> bool {
+    pub fn passes(&self, kind: u8, path: &[u8], uid: u32) -> bool {
         let mut parts = path.rsplit(|byte| *byte == b'/');
         let (name, parent) = (parts.next().unwrap_or(path), parts.next().unwrap_or_default());
         let in_table = |table: &BTreeMap<Box<[u8]>, KindSet>, name: &[u8]| {
@@ -109,26 +136,33 @@ impl KernelFilter {
         let whole = [path, b"\0"].concat();
         let mut asked = self.paths.iter().filter(|(_, kinds)| kinds.contains(kind));
         let starts = asked.any(|(start, _)| whole.starts_with(start));
-        !self.kinds.contains(kind) || named || starts
+        self.passes_user(kind, uid) || named || starts
     }
 
-    /// Whether a connection or a datagram to a port passes, as [`Self::passes`].
+    /// Whether a connection or a datagram passes, as [`Self::passes`].
     #[must_use]
-    pub fn passes_port(&self, kind: u8, port: u16) -> bool {
+    pub fn passes_peer(&self, kind: u8, address: IpAddr, port: u16, uid: u32) -> bool {
         let is_named = self.ports.get(&port).is_some_and(|kinds| kinds.contains(kind));
-        !self.kinds.contains(kind) || is_named
+        let address = mapped(address);
+        let mut networks = self.networks.iter().filter(|(_, kinds)| kinds.contains(kind));
+        let is_within = networks.any(|(network, _)| network.contains(&address));
+        self.passes_user(kind, uid) || is_named || is_within
+    }
+
+    /// Whether an act passes because its kind is not filtered, or by who acts.
+    fn passes_user(&self, kind: u8, uid: u32) -> bool {
+        let is_asked = |((first, last), kinds): (&(u32, u32), &KindSet)| {
+            (*first..=*last).contains(&uid) && kinds.contains(kind)
+        };
+        !self.kinds.contains(kind) || self.users.iter().any(is_asked)
     }
 
     fn add(&mut self, kind: u8, field: &str, pattern: &Pattern) {
         match (field, pattern) {
-            (_, Pattern::Number(number)) => {
-                // There are no others: what needs one never holds.
-                if let Ok(port) = u16::try_from(*number) {
-                    let kinds = self.ports.entry(port).or_default();
-                    *kinds = kinds.union(KindSet::of(&[kind]));
-                }
-            }
-            ("fd.filename", Pattern::Text(name)) => enter(&mut self.names, name, kind),
+            (_, Pattern::Number(number)) => self.add_numbers(kind, field, *number, *number),
+            (_, Pattern::Numbers(first, last)) => self.add_numbers(kind, field, *first, *last),
+            (_, Pattern::Addresses(first, last)) => self.add_addresses(kind, *first, *last),
+            ("fd.filename", Pattern::Text(name)) => enter(&mut self.names, name.clone(), kind),
             // Files in a directory, and those below, which is more than is asked for.
             ("fd.directory", Pattern::Text(directory)) => {
                 let slash: &[u8] = if directory.ends_with(b"/") { b"" } else { b"/" };
@@ -141,7 +175,7 @@ impl KernelFilter {
             }
             (_, Pattern::Start(start)) => self.add_start(kind, start),
             (_, Pattern::Text(path)) => {
-                enter(&mut self.paths, &[path, b"\0".as_slice()].concat(), kind);
+                enter(&mut self.paths, [path, b"\0".as_slice()].concat(), kind);
                 self.add_directory(kind, path);
             }
             (_, Pattern::End(end)) => {
@@ -154,6 +188,50 @@ impl KernelFilter {
         }
     }
 
+    /// Ports or users. There are no others than fit: what needs one never holds.
+    fn add_numbers(&mut self, kind: u8, field: &str, first: i64, last: i64) {
+        let (first, most) = (first.max(0), if field == USER { u32::MAX } else { u16::MAX.into() });
+        let last = last.min(most.into());
+        if first > last {
+            return;
+        }
+        let within = |number: i64| u32::try_from(number).unwrap_or(most);
+        if field == USER {
+            enter(&mut self.users, (within(first), within(last)), kind);
+            return;
+        }
+        for port in (within(first)..=within(last)).filter_map(|port| u16::try_from(port).ok()) {
+            enter(&mut self.ports, port, kind);
+        }
+    }
+
+    fn add_addresses(&mut self, kind: u8, first: IpAddr, last: IpAddr) {
+        match (first, last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                for network in Ipv4Subnets::new(first, last, 0) {
+                    let (address, bits) = (network.addr(), network.prefix_len());
+                    self.add_network(kind, address.to_ipv6_mapped(), MAPPED_BITS + bits);
+                }
+            }
+            (IpAddr::V6(first), IpAddr::V6(last)) => {
+                for network in Ipv6Subnets::new(first, last, 0) {
+                    self.add_network(kind, network.addr(), network.prefix_len());
+                }
+            }
+            // There are no ranges from one family to another.
+            _ => {}
+        }
+        for (address, bits) in LEADING_ELSEWHERE {
+            self.add_network(kind, address, bits);
+        }
+    }
+
+    fn add_network(&mut self, kind: u8, address: Ipv6Addr, bits: u8) {
+        if let Ok(network) = Ipv6Net::new(address, bits) {
+            enter(&mut self.networks, network, kind);
+        }
+    }
+
     fn add_start(&mut self, kind: u8, start: &[u8]) {
         enter(&mut self.paths, start, kind);
         self.add_directory(kind, start);
@@ -163,12 +241,29 @@ impl KernelFilter {
     fn add_directory(&mut self, kind: u8, path: &[u8]) {
         if let Some(slash) = path.iter().rposition(|byte| *byte == b'/') {
             let directory = path.get(..=slash).unwrap_or(path);
-            enter(&mut self.directories, &[directory, b"\0"].concat(), kind);
+            enter(&mut self.directories, [directory, b"\0"].concat(), kind);
         }
     }
 
-    /// Gives each start what the shorter ones ask for: the kernel finds the longest only.
+    /// Gives up what there is no room for, and makes the rest fit for a look at the longest match.
     fn close(mut self) -> Self {
+        let paths = self.paths.len() + self.directories.len();
+        if paths > ENTRIES_MAX || self.names.len() + self.parents.len() > ENTRIES_MAX {
+            return Self::default();
+        }
+        if self.networks.len() > ENTRIES_MAX {
+            self.kinds = without(self.kinds, &std::mem::take(&mut self.networks));
+        }
+        if self.users.len() > USERS_MAX {
+            self.kinds = without(self.kinds, &std::mem::take(&mut self.users));
+        }
+        self.close_paths();
+        self.close_networks();
+        self
+    }
+
+    /// Gives each start what the shorter ones ask for: the kernel finds the longest only.
+    fn close_paths(&mut self) {
         let starts: Vec<(Box<[u8]>, KindSet)> =
             self.paths.iter().map(|(start, kinds)| (start.clone(), *kinds)).collect();
         for (longer, kinds) in &mut self.paths {
@@ -181,10 +276,23 @@ impl KernelFilter {
                 }
             }
         }
-        let most = self.paths.len() + self.directories.len();
-        let names = self.names.len() + self.parents.len();
-        if most > ENTRIES_MAX || names > ENTRIES_MAX { Self::default() } else { self }
     }
+
+    /// The same of networks.
+    fn close_networks(&mut self) {
+        let all = self.networks.clone();
+        for (network, kinds) in &mut self.networks {
+            let wider = (0..network.prefix_len())
+                .filter_map(|bits| all.get(&Ipv6Net::new(network.addr(), bits).ok()?.trunc()));
+            *kinds = wider.fold(*kinds, |kinds, more| kinds.union(*more));
+        }
+    }
+}
+
+/// The kinds that are not in a table.
+fn without<K>(kinds: KindSet, table: &BTreeMap<K, KindSet>) -> KindSet {
+    let given_up = table.values().fold(KindSet::EMPTY, |all, kinds| all.union(*kinds));
+    kinds.intersection(given_up.complement())
 }
 
 /// What the kernel leaves out for a rule.
@@ -192,9 +300,10 @@ impl KernelFilter {
 pub enum Pushed {
     /// Nothing: events of this kind are not filtered there.
     NoFilter,
-    /// Nothing: the rule may be about any path, or port, or says which in a way that the kernel
-    /// cannot look for. Because of such a rule, all acts of the kind are told of.
-    Everything,
+    /// Nothing: what the rule must find is decided after an act was told of, or in a way that the
+    /// kernel cannot look for: in these fields, if there are such. Because of such a rule, all acts
+    /// of the kind are told of.
+    Everything(Vec<&'static str>),
     /// All but these, in words.
     Only(Vec<String>),
 }
@@ -207,7 +316,13 @@ impl Pushed {
             return Self::NoFilter;
         }
         match rule.condition.needs(kind, usable(kind)) {
-            None => Self::Everything,
+            None => {
+                let any = rule.condition.needs(kind, &|_, _| true).unwrap_or_default();
+                let mut fields: Vec<&str> = any.into_iter().map(|(field, _)| field).collect();
+                fields.sort_unstable();
+                fields.dedup();
+                Self::Everything(fields)
+            }
             Some(needs) => Self::Only(needs.iter().map(in_words).collect()),
         }
     }
@@ -221,32 +336,51 @@ fn in_words((field, pattern): &(&'static str, Pattern)) -> String {
         Pattern::End(end) => format!("{field} endswith {}", text(end)),
         Pattern::Part(part) => format!("{field} contains {}", text(part)),
         Pattern::Number(number) => format!("{field} = {number}"),
+        Pattern::Numbers(first, i64::MAX) => format!("{field} >= {first}"),
+        Pattern::Numbers(_, last) => format!("{field} <= {last}"),
+        Pattern::Addresses(first, last) if first == last => format!("{field} = {first}"),
+        Pattern::Addresses(first, last) => format!("{field} from {first} to {last}"),
         Pattern::Yes => format!("{field} = true"),
     }
 }
 
-fn enter(table: &mut BTreeMap<Box<[u8]>, KindSet>, entry: &[u8], kind: u8) {
+fn enter<K: Ord>(table: &mut BTreeMap<K, KindSet>, entry: impl Into<K>, kind: u8) {
     let kinds = table.entry(entry.into()).or_default();
     *kinds = kinds.union(KindSet::of(&[kind]));
 }
 
+/// An address as the tables have it.
+fn mapped(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+}
+
+/// The bits before an IPv4 address that is mapped into IPv6.
+const MAPPED_BITS: u8 = 96;
+
 /// Kinds of which the kernel leaves something out.
-const FILTERED: KindSet = FILE.union(TO_PORTS);
+const FILTERED: KindSet = FILE.union(TO_PEERS);
 
 /// What the kernel can look for in acts of a kind.
 fn usable(kind: u8) -> &'static dyn Fn(&'static str, &Pattern) -> bool {
     if FILE.contains(kind) {
         &is_usable
-    } else if TO_PORTS.contains(kind) {
-        &is_usable_port
+    } else if TO_PEERS.contains(kind) {
+        &is_usable_of_peers
     } else {
         &is_usable_of_acts
     }
 }
 
 /// Whether the kernel can look for it in a connection or a datagram.
-fn is_usable_port(field: &'static str, pattern: &Pattern) -> bool {
-    PORTS.contains(&field) && matches!(pattern, Pattern::Number(_))
+fn is_usable_of_peers(field: &'static str, pattern: &Pattern) -> bool {
+    match pattern {
+        Pattern::Number(_) | Pattern::Numbers(..) => PORTS.contains(&field) || field == USER,
+        Pattern::Addresses(..) => ADDRESSES.contains(&field),
+        _ => false,
+    }
 }
 
 /// Whether the kernel can look for it in an open.
@@ -260,7 +394,8 @@ fn is_usable(field: &'static str, pattern: &Pattern) -> bool {
         }
         (field, Pattern::Yes) => ALWAYS.contains(&field),
         (field, Pattern::Part(part)) => PATHS.contains(&field) && climbs(part),
-        (_, Pattern::Number(_)) => false,
+        (field, Pattern::Number(_) | Pattern::Numbers(..)) => field == USER,
+        (_, Pattern::Addresses(..)) => false,
     }
 }
 

@@ -1,15 +1,12 @@
 //! The filter that is made of the rules: it takes nothing from them.
 
+mod peers;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsRawFd as _;
 use std::process::Command;
 
-use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 use serde_json::Value;
 
 use super::{Case, EACH};
@@ -28,7 +25,13 @@ pub(super) const CASES: &[Case] = &[
         name: "filter::ports_that_no_rule_names_are_left_out",
         needs: &[],
         hooks: EACH,
-        run: ports,
+        run: peers::ports,
+    },
+    Case {
+        name: "filter::addresses_and_users_that_no_rule_names_are_left_out",
+        needs: &[],
+        hooks: EACH,
+        run: peers::addresses_and_users,
     },
     Case::new("filter::what_was_remembered_ends_with_its_rules", remembered),
 ];
@@ -126,96 +129,6 @@ fn same_alerts(stage: &Stage<'_>) {
     assert!(filtered(&with) > 10, "nothing was left out: {:#}", with.heartbeat());
     assert_eq!(filtered(&without), 0);
 }
-
-/// Connections and datagrams to ports that rules name, and to others beside them.
-fn ports(stage: &Stage<'_>) {
-    let listen = |address: &str| TcpListener::bind(address).expect("listen");
-    let datagrams = || UdpSocket::bind("127.0.0.1:0").expect("bind");
-    let port = |address: io::Result<SocketAddr>| address.expect("an address").port();
-    let (v4, v6, udp) = (listen("127.0.0.1:0"), listen("[::1]:0"), datagrams());
-    let others = (listen("127.0.0.1:0"), listen("[::1]:0"), datagrams());
-    // Nobody listens there, and nobody else is given the port.
-    let (closed, closed_too) = (datagrams(), datagrams());
-    let rule = |name: &str, condition: String| {
-        format!(
-            "- rule: {name}\n  desc: d\n  condition: {condition}\n  output: o\n  \
-             priority: notice\n"
-        )
-    };
-    let rules = [
-        rule(
-            "connection",
-            format!(
-                "evt.type = connect and fd.sport in ({}, {}, {})",
-                port(v4.local_addr()),
-                port(v6.local_addr()),
-                port(closed.local_addr())
-            ),
-        ),
-        rule("datagram", format!("evt.type = sendto and fd.rport = {}", port(udp.local_addr()))),
-    ]
-    .concat();
-    let daemon = |filters: bool| {
-        let keys = format!("kernel_filter = {filters}");
-        stage.daemon(Options { rules: Some(rules.clone()), keys, ..Options::default() })
-    };
-    let (with, without) = (daemon(true), daemon(false));
-    let sender = datagrams();
-    for (v4, v6, udp) in [&others, &(v4, v6, udp)] {
-        for listener in [v6, v4] {
-            TcpStream::connect(listener.local_addr().expect("an address")).expect("connect");
-        }
-        sender.send_to(b"x", udp.local_addr().expect("an address")).expect("send");
-    }
-    let refused = TcpStream::connect(closed.local_addr().expect("an address"));
-    assert!(refused.is_err(), "{refused:?}");
-    twice(port(closed.local_addr()), port(closed_too.local_addr()));
-    let of_sockets = |documents: &[Value]| {
-        let mut all: Vec<(String, u64, String)> = documents
-            .iter()
-            .filter(|it| is_alert(it))
-            .map(|it| {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let port = it["destination"]["port"].as_u64().unwrap_or_default();
-                (text(&it["rule"]["name"]), port, text(&it["event"]["outcome"]))
-            })
-            .collect();
-        all.sort();
-        all
-    };
-    for daemon in [&with, &without] {
-        let is_whole = || of_sockets(&daemon.documents()).len() >= EACH_TOLD;
-        crate::wait::until("the last act", || is_whole().then_some(()));
-    }
-    let (with, without) = (with.stop(), without.stop());
-    assert_eq!(of_sockets(&with.documents), of_sockets(&without.documents));
-    for (kind, least) in [("connect", 2), ("send", 1)] {
-        let filtered = |ended: &Ended| {
-            ended.heartbeat()["runmon"]["kernel"]["kinds"][kind]["filtered"].as_u64()
-        };
-        assert!(filtered(&with) >= Some(least), "{kind}: {:#}", with.heartbeat());
-        assert_eq!(filtered(&without), Some(0), "{kind}");
-    }
-}
-
-/// One socket tries to connect to a port that a rule names, which ends before it is begun, and then
-/// to one that none names, which is refused: that is not what became of the first.
-fn twice(named: u16, other: u16) {
-    let family = AddressFamily::Inet;
-    let tcp = socket(family, SockType::Stream, SockFlag::empty(), None).expect("make a socket");
-    let local = SockaddrIn::new(127, 0, 0, 1, 0);
-    bind(tcp.as_raw_fd(), &local).expect("bind");
-    // From the own host there is no way there, and where there is no network none at all.
-    let nowhere = SockaddrIn::new(192, 0, 2, 1, named);
-    let ended = connect(tcp.as_raw_fd(), &nowhere);
-    assert!(matches!(ended, Err(Errno::EINVAL | Errno::ENETUNREACH)), "{ended:?}");
-    let closed = SockaddrIn::new(127, 0, 0, 1, other);
-    assert_eq!(connect(tcp.as_raw_fd(), &closed), Err(Errno::ECONNREFUSED));
-}
-
-/// Two connections, a datagram, an attempt that failed, which is told of once or twice, and one
-/// that was not begun.
-const EACH_TOLD: usize = 5;
 
 /// How often a file was read that a rule names: the work ends with one.
 fn reads(daemon: &Daemon) -> usize {

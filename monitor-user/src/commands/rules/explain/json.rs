@@ -64,12 +64,14 @@ fn kind(kind: &Kind) -> Value {
             "rules": finding.rules,
         })
     });
-    let only = match &kind.pushed {
-        Pushed::NoFilter | Pushed::Everything => None,
-        Pushed::Only(needs) => Some(needs),
+    let (only, unseen) = match &kind.pushed {
+        Pushed::NoFilter => (None, None),
+        Pushed::Everything(fields) => (None, Some(fields)),
+        Pushed::Only(needs) => (Some(needs), None),
     };
     json!({
         "kind": kind.name, "hooks": hooks.collect::<Vec<_>>(), "kernel_tells_only": only,
+        "kernel_cannot_look_in": unseen,
         "found": found,
     })
 }

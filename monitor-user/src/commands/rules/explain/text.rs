@@ -139,17 +139,26 @@ fn hooks(kind: &Kind, text: &mut Text) {
     text.line(1, &format!("{}: {}", kind.name, ways.collect::<Vec<_>>().join("; else ")));
 }
 
+/// How many of the values that the kernel looks for are shown.
+const NEEDS_SHOWN: usize = 100;
+
 fn pushed(kind: &Kind, text: &mut Text) {
     match &kind.pushed {
         Pushed::NoFilter => text.line(1, &format!("{}: nothing", kind.name)),
-        Pushed::Everything => {
-            let why = "nothing, since the rule does not say which files or ports it is about in a \
-                       way that the kernel can look for";
+        Pushed::Everything(fields) if fields.is_empty() => {
+            let why = "nothing, since there is no field of which the rule must find some values";
             text.line(1, &format!("{}: {why}", kind.name));
+        }
+        Pushed::Everything(fields) => {
+            let why = "nothing, since the kernel cannot look for what the rule must find in";
+            text.line(1, &format!("{}: {why} {}", kind.name, fields.join(" or ")));
         }
         Pushed::Only(needs) => {
             text.line(1, &format!("{}: all but", kind.name));
-            needs.iter().for_each(|need| text.line(2, need));
+            needs.iter().take(NEEDS_SHOWN).for_each(|need| text.line(2, need));
+            if let Some(more) = needs.len().checked_sub(NEEDS_SHOWN).filter(|more| *more > 0) {
+                text.line(2, &format!("and {more} more"));
+            }
         }
     }
 }
