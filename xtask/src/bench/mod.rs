@@ -127,16 +127,18 @@ pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
     Ok(())
 }
 
-/// Every load once, under one mode.
+/// One round of every load, under one mode.
 fn measure(place: &Place, mode: &Mode, index: usize, rows: &mut [Row]) -> Result<()> {
     let daemon = mode.start(place)?;
+    let daemon_seconds = || daemon.as_ref().map_or(Ok(0.0), Daemon::cpu_seconds);
     for row in rows.iter_mut() {
-        let before = daemon.as_ref().map(Daemon::cpu_seconds).transpose()?.unwrap_or(0.0);
-        let cost = load::run(&place.directory, row.load)?;
-        // What is still in the ring belongs to this load.
-        std::thread::sleep(Duration::from_millis(100));
-        let after = daemon.as_ref().map(Daemon::cpu_seconds).transpose()?.unwrap_or(0.0);
-        row.add(index, Cost { daemon_seconds: after - before, ..cost });
+        for _ in 0..row.load.runs {
+            let before = daemon_seconds()?;
+            let cost = load::run(&place.directory, row.load)?;
+            // What is still in the ring belongs to this load.
+            std::thread::sleep(Duration::from_millis(100));
+            row.add(index, Cost { daemon_seconds: daemon_seconds()? - before, ..cost });
+        }
     }
     if let Some(daemon) = daemon {
         let end = daemon.stop()?;
