@@ -94,8 +94,12 @@ pub(crate) struct Peer<A> {
 #[inline(always)]
 pub(crate) fn peer(sock: Kptr) -> Peer<impl FnOnce() -> [u8; 16]> {
     let family = raw(sock.wrapping_add(offset(Member::SockFamily)));
-    let port = u16::from_be(raw(sock.wrapping_add(offset(Member::SockDport))));
-    Peer { family, port, address: move || peer_address(sock, family) }
+    Peer { family, port: peer_port(sock), address: move || peer_address(sock, family) }
+}
+
+#[inline(always)]
+fn peer_port(sock: Kptr) -> u16 {
+    u16::from_be(raw(sock.wrapping_add(offset(Member::SockDport))))
 }
 
 #[inline(always)]
@@ -111,8 +115,12 @@ fn peer_address(sock: Kptr, family: u16) -> [u8; 16] {
 /// Writes the peer that the socket has been given.
 #[inline(always)]
 pub(crate) fn describe_peer(body: &mut Socket, sock: Kptr) {
-    body.destination_port = peer(sock).port;
-    body.destination = peer_address(sock, body.family);
+    body.destination_port = peer_port(sock);
+    if body.family == AF_INET6 {
+        body.destination = raw(sock.wrapping_add(offset(Member::SockV6Daddr)));
+    } else {
+        set_v4(&mut body.destination, raw(sock.wrapping_add(offset(Member::SockDaddr))));
+    }
 }
 
 /// Whether an address of `length` bytes holds what its family needs; false for families that are
