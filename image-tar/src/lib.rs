@@ -42,13 +42,25 @@ impl Layer {
     }
 }
 
-/// Writes an image of one layer; returns the digest of its manifest (`sha256:…`).
+/// Writes an image of one layer for this architecture; returns the digest of its manifest
+/// (`sha256:…`).
 ///
 /// `config` is the `config` object of an OCI image configuration: `Entrypoint`, `Cmd`, `Env` …
 pub fn write(path: &Path, name: &str, layer: Layer, config: Value) -> io::Result<String> {
+    write_for(architecture(), path, name, layer, config)
+}
+
+/// The same for another architecture, by the image format's name of it: `amd64`, `arm64`.
+pub fn write_for(
+    architecture: &str,
+    path: &Path,
+    name: &str,
+    layer: Layer,
+    config: Value,
+) -> io::Result<String> {
     let layer = Blob::new(layer.tar.into_inner()?);
     let config = json!({
-        "architecture": architecture(),
+        "architecture": architecture,
         "os": "linux",
         "config": config,
         "rootfs": { "type": "layers", "diff_ids": [layer.digest] },

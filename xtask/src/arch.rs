@@ -11,22 +11,33 @@ use crate::process::{Log, read};
 use crate::workspace::Workspace;
 
 /// An architecture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Arch {
     /// That of the hosts that build and test.
+    #[value(name = "x86_64")]
     X86_64,
     /// Built across.
     Aarch64,
 }
 
-/// What is needed to build across and to start a machine of another architecture.
-pub(crate) const ACROSS_PACKAGES: &[&str] =
-    &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-system-arm"];
+/// What is needed to build across.
+pub(crate) const ACROSS_PACKAGES: &[&str] = &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"];
+
+/// What is needed to start a machine of another architecture.
+pub(crate) const EMULATOR_PACKAGES: &[&str] = &["qemu-system-arm"];
 
 /// A user land for such a machine: what this host gives to one of its own architecture.
 const USER_LAND: &[&str] = &["busybox-static", "containerd", "libc6", "libseccomp2", "runc"];
 
 impl Arch {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Aarch64 => "aarch64",
+        }
+    }
+
     /// Rust's name of the target. Flags for a named target do not touch build scripts.
     pub(crate) fn target(self) -> &'static str {
         match self {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::arch::Arch;
+
 /// Builds, runs and tests runmon.
 ///
 /// Two commands are enough for a start, and both set up what they need by themselves:
@@ -30,8 +32,8 @@ pub(crate) enum Command {
     /// One worker of a benchmark's load
     #[command(hide = true)]
     Load(LoadArgs),
-    /// Make what is handed out: a static binary, a container image, checksums
-    Dist,
+    /// Make what is handed out: a static binary, a container image, a Debian package, checksums
+    Dist(DistArgs),
     /// Set up, build, then start `runmon run ARGS` (through sudo where the caller is not root)
     Run(RunArgs),
     /// fmt, clippy (host and BPF target), rustdoc, tidy: everything that needs no root
@@ -48,10 +50,10 @@ pub(crate) enum Command {
 
 #[derive(Args, Default)]
 pub(crate) struct SetupArgs {
-    /// Only what `cargo xtask build` needs: no qemu, no kernels, no containerd
+    /// Only what it takes to build: no qemu, no kernels, no containerd
     #[arg(long)]
     pub(crate) build_only: bool,
-    /// Also what it takes to build for aarch64, and to start a machine of that kind
+    /// Also what it takes to build for aarch64 and, without --build-only, to start such a machine
     #[arg(long)]
     pub(crate) arm64: bool,
     /// Take the BPF toolchain from here instead of trying rustup first
@@ -66,6 +68,13 @@ pub(crate) enum BpfToolchain {
     Rustup,
     /// Debian's newer rustc, which ships a compiled `core` for BPF.
     Debian,
+}
+
+#[derive(Args)]
+pub(crate) struct DistArgs {
+    /// For this architecture; repeatable
+    #[arg(long, value_enum, default_value = "x86_64")]
+    pub(crate) arch: Vec<Arch>,
 }
 
 #[derive(Args)]

@@ -50,7 +50,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => return build::exec(&workspace, &args.args),
         Command::Bench(args) => bench::run(&workspace, &args)?,
         Command::Load(args) => bench::load::worker(&args.kind, args.count, &args.directory)?,
-        Command::Dist => dist::run(&workspace)?,
+        Command::Dist(args) => dist::run(&workspace, &args)?,
         Command::Check => check::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
         Command::Test(args) => test::run(&workspace, &args)?,

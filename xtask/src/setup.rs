@@ -51,13 +51,13 @@ pub(crate) fn server_packages(workspace: &Workspace) -> PathBuf {
 }
 
 /// One thing that set-up makes.
-struct Step<'a> {
-    name: String,
-    is_done: Box<dyn Fn() -> bool + 'a>,
-    make: Box<Make<'a>>,
+pub(crate) struct Step<'a> {
+    pub(crate) name: String,
+    pub(crate) is_done: Box<dyn Fn() -> bool + 'a>,
+    pub(crate) make: Box<Make<'a>>,
 }
 
-type Make<'a> = dyn Fn(&Log) -> Result<()> + 'a;
+pub(crate) type Make<'a> = dyn Fn(&Log) -> Result<()> + 'a;
 
 /// Does the steps that are not done yet.
 pub(crate) fn run(workspace: &Workspace, args: &SetupArgs) -> Result<()> {
@@ -72,8 +72,16 @@ pub(crate) fn run(workspace: &Workspace, args: &SetupArgs) -> Result<()> {
         steps.extend(test_steps(workspace));
     }
     if args.arm64 {
-        steps.extend(steps_across(workspace));
+        steps.extend(build_steps_across(workspace));
     }
+    if args.arm64 && !args.build_only {
+        steps.extend(test_steps_across(workspace));
+    }
+    carry_out(workspace, "setup", &steps)
+}
+
+/// Does those steps of a list that are not done yet.
+pub(crate) fn carry_out(workspace: &Workspace, what: &str, steps: &[Step<'_>]) -> Result<()> {
     let total = steps.len();
     let mut made = 0;
     for (index, step) in steps.iter().enumerate() {
@@ -81,13 +89,13 @@ pub(crate) fn run(workspace: &Workspace, args: &SetupArgs) -> Result<()> {
             continue;
         }
         let title = format!("[{}/{total}] {}", index + 1, step.name);
-        let log = Log::create(workspace.logs().join(format!("setup-{}.log", index + 1)))?;
+        let log = Log::create(workspace.logs().join(format!("{what}-{}.log", index + 1)))?;
         progress::step(&title, || (step.make)(&log)).with_context(|| step.name.clone())?;
         made += 1;
     }
     match made {
-        0 => println!("setup: all {total} parts are there"),
-        _ => println!("setup: made {made} of {total} parts, the others were there"),
+        0 => println!("{what}: all {total} parts are there"),
+        _ => println!("{what}: made {made} of {total} parts, the others were there"),
     }
     Ok(())
 }
@@ -124,21 +132,28 @@ fn test_steps(workspace: &Workspace) -> Vec<Step<'_>> {
         .collect()
 }
 
-/// What another architecture needs.
-fn steps_across(workspace: &Workspace) -> Vec<Step<'_>> {
+/// What it takes to build for another architecture.
+fn build_steps_across(workspace: &Workspace) -> Vec<Step<'_>> {
     const ARCH: Arch = Arch::Aarch64;
     let rust = Step {
         name: format!("Rust's standard library for {}", ARCH.target()),
         is_done: Box::new(|| ARCH.has_rust(workspace)),
         make: Box::new(|log| ARCH.make_rust(workspace, log)),
     };
+    vec![packages("Debian packages to build across", arch::ACROSS_PACKAGES), rust]
+}
+
+/// What a machine of that architecture takes.
+fn test_steps_across(workspace: &Workspace) -> Vec<Step<'_>> {
+    const ARCH: Arch = Arch::Aarch64;
     let user_land = Step {
         name: format!("Debian packages of {} for the virtual machine", ARCH.debian()),
         is_done: Box::new(|| ARCH.has_user_land(workspace)),
         make: Box::new(|log| ARCH.make_user_land(workspace, log)),
     };
-    std::iter::once(packages("Debian packages to build across", arch::ACROSS_PACKAGES))
-        .chain([rust, user_land])
+    let emulator = packages("Debian packages to start a machine of it", arch::EMULATOR_PACKAGES);
+    [emulator, user_land]
+        .into_iter()
         .chain(kernels::ACROSS.iter().map(|kernel| kernel_step(workspace, kernel)))
         .collect()
 }

@@ -1,70 +1,78 @@
-//! `cargo xtask dist`: what is handed out, in target/dist: a static binary, a container image as a
-//! tar, and their checksums.
+//! `cargo xtask dist`: what is handed out, in target/dist/ARCH: a static binary, a container image
+//! as a tar, a Debian package, and their checksums.
+
+mod debian;
+mod image;
+#[cfg(test)]
+mod tests;
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use image_tar::Layer;
-use serde_json::json;
 
 use crate::arch::Arch;
-use crate::cli::SetupArgs;
+use crate::cli::{DistArgs, SetupArgs};
+use crate::process::read;
 use crate::workspace::Workspace;
 use crate::{build, setup};
 
-/// The image's name, as the Kubernetes manifest has it.
-const IMAGE: &str = "localhost/runmon:latest";
+pub(crate) use image::NAME as IMAGE;
 
-/// What it runs on.
-const ARCH: Arch = Arch::X86_64;
+/// The version of everything that is handed out.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Builds everything that is handed out.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    setup::run(workspace, &SetupArgs { build_only: true, ..SetupArgs::default() })?;
-    println!("building a static runmon for {} …", ARCH.target());
-    let built = build::static_daemon(workspace, ARCH)?;
-    let dist = workspace.target().join("dist");
+/// Where the image and the package have the shipped rules as files.
+const RULES: &str = "usr/share/runmon/rules";
+
+/// Builds everything that is handed out, for each architecture that is asked for.
+pub(crate) fn run(workspace: &Workspace, args: &DistArgs) -> Result<()> {
+    let arm64 = args.arch.contains(&Arch::Aarch64);
+    setup::run(workspace, &SetupArgs { build_only: true, arm64, ..SetupArgs::default() })?;
+    args.arch.iter().try_for_each(|arch| one(workspace, *arch))
+}
+
+/// Where what is handed out for an architecture is.
+pub(crate) fn directory(workspace: &Workspace, arch: Arch) -> PathBuf {
+    workspace.target().join("dist").join(arch.name())
+}
+
+fn one(workspace: &Workspace, arch: Arch) -> Result<()> {
+    println!("dist: building a static runmon for {} …", arch.target());
+    let built = build::static_daemon(workspace, arch)?;
+    let dist = directory(workspace, arch);
     fs::create_dir_all(&dist).with_context(|| format!("cannot make {}", dist.display()))?;
     let binary = dist.join("runmon");
     fs::copy(&built, &binary).with_context(|| format!("cannot copy {}", built.display()))?;
-    let image = dist.join("runmon-image.tar");
-    write_image(&image, &binary)?;
-    checksums(&dist, &["runmon", "runmon-image.tar"])?;
-    println!("target/dist: runmon, runmon-image.tar ({IMAGE}), SHA256SUMS");
+    let rules = shipped_rules(workspace)?;
+    image::write(&dist.join(image::FILE), arch, &binary, &rules)?;
+    let package = debian::write(workspace, arch, &binary, &rules)?;
+    checksums(&dist, &["runmon", image::FILE, &package])?;
+    let shown = dist.strip_prefix(&workspace.root).unwrap_or(&dist).display();
+    println!("{shown}: runmon, {} ({IMAGE}), {package}, SHA256SUMS", image::FILE);
     Ok(())
 }
 
-/// The binary, and the directories that it expects. Nothing else: no shell, no package.
-fn write_image(path: &Path, binary: &Path) -> Result<()> {
-    let mut layer = Layer::default();
-    for (directory, mode) in [
-        ("etc", 0o755),
-        ("etc/runmon", 0o755),
-        ("run", 0o755),
-        ("usr", 0o755),
-        ("usr/bin", 0o755),
-        ("var", 0o755),
-        ("var/lib", 0o755),
-        ("tmp", 0o1777),
-    ] {
-        layer.directory(directory, mode)?;
+/// A file that is handed out as it is in the source tree.
+struct Shipped {
+    /// Relative to where such files go.
+    path: String,
+    content: Vec<u8>,
+}
+
+/// The shipped rules and what explains them: what git knows of them, in the order of their names.
+fn shipped_rules(workspace: &Workspace) -> Result<Vec<Shipped>> {
+    let mut git = std::process::Command::new("git");
+    git.current_dir(&workspace.root).args(["ls-files", "--", "rules/*.yaml", "rules/*.md"]);
+    let list = read(&mut git)?;
+    let mut files = Vec::new();
+    for path in list.lines() {
+        let content = fs::read(workspace.root.join(path)).with_context(|| path.to_owned())?;
+        let path = path.trim_start_matches("rules/").to_owned();
+        files.push(Shipped { path, content });
     }
-    layer.file("usr/bin/runmon", 0o755, &fs::read(binary)?)?;
-    layer.file("etc/passwd", 0o644, b"root:x:0:0:root:/:/usr/sbin/nologin\n")?;
-    let config = json!({
-        "Entrypoint": ["/usr/bin/runmon"],
-        "Cmd": ["run", "--json"],
-        "Env": ["PATH=/usr/bin"],
-        "Labels": {
-            "org.opencontainers.image.title": "runmon",
-            "org.opencontainers.image.version": env!("CARGO_PKG_VERSION"),
-            "org.opencontainers.image.licenses": "(Apache-2.0 OR MIT) AND (MIT OR GPL-2.0-only)",
-        },
-    });
-    image_tar::write(path, IMAGE, layer, config)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
 }
 
 fn checksums(dist: &Path, names: &[&str]) -> Result<()> {
