@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Load(LoadArgs),
     /// Make what is handed out: a static binary, a container image, a Debian package, checksums
     Dist(DistArgs),
+    /// Render the Kubernetes manifests and the Helm chart, and validate them for every version
+    Manifests,
     /// Set up, build, then start `runmon run ARGS` (through sudo where the caller is not root)
     Run(RunArgs),
     /// fmt, clippy (host and BPF target), rustdoc, tidy: everything that needs no root

@@ -16,6 +16,7 @@ mod e2e;
 mod evasions;
 mod fuzz;
 mod kernels;
+mod manifests;
 mod process;
 mod progress;
 mod rustup;
@@ -51,6 +52,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::run(&workspace, &args)?,
         Command::Load(args) => bench::load::worker(&args.kind, args.count, &args.directory)?,
         Command::Dist(args) => dist::run(&workspace, &args)?,
+        Command::Manifests => manifests::run(&workspace)?,
         Command::Check => check::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
         Command::Test(args) => test::run(&workspace, &args)?,

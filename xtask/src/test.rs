@@ -12,7 +12,7 @@ use crate::kernels::Kernel;
 use crate::process::run as start;
 use crate::progress::human;
 use crate::workspace::Workspace;
-use crate::{build, check, e2e, evasions, fuzz, setup};
+use crate::{build, check, e2e, evasions, fuzz, manifests, setup};
 
 /// Runs every part in turn and stops at the first that fails.
 pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
@@ -37,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
         e2e::vm(workspace, &args, &mut results)
     })?;
     if args.full {
+        part("manifests", || manifests::run(workspace))?;
         part("evasions", || evasions::write(workspace, &results))?;
     }
     println!("test: all passed in {}", human(started.elapsed()));
