@@ -1,5 +1,6 @@
-//! Container images without a container engine: one layer, as an OCI layout in a tar, which every
-//! runtime imports. The same input gives the same bytes.
+//! Container images without a container engine: one layer, as an OCI layout in a tar that is also
+//! what `docker save` writes, so that every runtime imports it. The same input gives the same
+//! bytes.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -82,9 +83,12 @@ pub fn write_for(
     let mut tar = Builder::new(File::create(path)?);
     add(&mut tar, "oci-layout", 0o644, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
     add(&mut tar, "index.json", 0o644, index.as_bytes())?;
+    // Docker before 25 reads this, and no OCI layout.
+    let archive =
+        json!([{ "Config": config.path(), "RepoTags": [name], "Layers": [layer.path()] }]);
+    add(&mut tar, "manifest.json", 0o644, archive.to_string().as_bytes())?;
     for blob in [&layer, &config, &manifest] {
-        let name = format!("blobs/sha256/{}", blob.digest.trim_start_matches("sha256:"));
-        add(&mut tar, &name, 0o644, &blob.bytes)?;
+        add(&mut tar, &blob.path(), 0o644, &blob.bytes)?;
     }
     tar.finish()?;
     Ok(manifest.digest)
@@ -129,6 +133,11 @@ impl Blob {
         let hash = Sha256::digest(&bytes);
         let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         Self { bytes, digest: format!("sha256:{hex}") }
+    }
+
+    /// Where it is in an OCI layout.
+    fn path(&self) -> String {
+        format!("blobs/sha256/{}", self.digest.trim_start_matches("sha256:"))
     }
 
     fn descriptor(&self, kind: &str) -> Value {
