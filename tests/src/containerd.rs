@@ -61,6 +61,11 @@ impl Containerd {
         self.run_with(name, &[], command)
     }
 
+    /// Imports an image that is a tar already.
+    pub fn import_tar(&self, tar: &Path) {
+        self.expect(&["images", "import", tar.to_str().expect("a plain path")]);
+    }
+
     /// Imports an image of ours under a name that is its own, or was another's; its digest.
     pub fn import(&self, image: &str, content: &str) -> String {
         let tar = self.dir.join("other.tar");

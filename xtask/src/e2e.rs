@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::arch::Arch;
-use crate::build;
 use crate::cli::{
     E2eArgs, E2eEvasionsArgs, E2eLocalArgs, E2eTarget, E2eVmArgs, GuestFile, SetupArgs,
 };
@@ -21,9 +20,9 @@ use crate::evasions::{self, Results};
 use crate::kernels::{KERNELS, Kernel};
 use crate::process::{copied, run as start};
 use crate::progress::human;
-use crate::setup;
 use crate::vm::Machine;
 use crate::workspace::{Workspace, as_root, find_program};
+use crate::{build, dist, setup};
 
 /// A guest holds its files twice while it boots, and containers beside them.
 const MEMORY_MB: u32 = 2048;
@@ -104,6 +103,9 @@ pub(crate) fn local(
     env.arg(format!("RUNMON={}", workspace.runmon().display()));
     env.arg(format!("TRIGGER={}", tests(workspace, Arch::X86_64).join("trigger").display()));
     env.arg(format!("PACKAGES={}", setup::server_packages(workspace).display()));
+    if let Some(dist) = dist::made(workspace, Arch::X86_64) {
+        env.arg(format!("DIST={}", dist.display()));
+    }
     env.arg(test_binary(workspace));
     let (console, ended) = copied(env.args(filter(args.filter.as_deref())).args(&args.args))?;
     results.take(&evasions::running_kernel()?, &console);

@@ -6,13 +6,13 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::arch::Arch;
-use crate::cli::{E2eLocalArgs, E2eVmArgs, SetupArgs, TestArgs};
+use crate::cli::{DistArgs, E2eLocalArgs, E2eVmArgs, SetupArgs, TestArgs};
 use crate::evasions::Results;
 use crate::kernels::Kernel;
 use crate::process::run as start;
 use crate::progress::human;
 use crate::workspace::Workspace;
-use crate::{build, check, e2e, evasions, fuzz, manifests, setup};
+use crate::{build, check, dist, e2e, evasions, fuzz, manifests, setup};
 
 /// Runs every part in turn and stops at the first that fails.
 pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
@@ -23,6 +23,9 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     part("build", || {
         build::run(workspace).and_then(|()| e2e::build_tests(workspace, Arch::X86_64))
     })?;
+    if args.full {
+        part("dist", || dist::run(workspace, &DistArgs { arch: vec![Arch::X86_64] }))?;
+    }
     part("rules", || rules(workspace, args.full))?;
     part("fuzz", || fuzz::run(workspace))?;
     let mut results = Results::default();

@@ -37,6 +37,18 @@ pub(crate) fn directory(workspace: &Workspace, arch: Arch) -> PathBuf {
     workspace.target().join("dist").join(arch.name())
 }
 
+/// The same, if it was made and is no older than the build for this host.
+pub(crate) fn made(workspace: &Workspace, arch: Arch) -> Option<PathBuf> {
+    let dist = directory(workspace, arch);
+    let time = |path: PathBuf| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let (made, built) = (time(dist.join("SHA256SUMS"))?, time(workspace.runmon()));
+    let is_old = built.is_some_and(|built| built > made);
+    if is_old {
+        println!("dist: what was handed out is older than the build, and is not tried");
+    }
+    (!is_old).then_some(dist)
+}
+
 fn one(workspace: &Workspace, arch: Arch) -> Result<()> {
     println!("dist: building a static runmon for {} …", arch.target());
     let built = build::static_daemon(workspace, arch)?;
