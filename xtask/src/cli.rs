@@ -88,8 +88,8 @@ pub(crate) struct RunArgs {
 
 #[derive(Args)]
 pub(crate) struct TestArgs {
-    /// Also every end-to-end case on every kernel, aarch64 too, and every shipped rule with a term
-    /// negated
+    /// Also every end-to-end case on every kernel, aarch64 too, every shipped rule with a term
+    /// negated, the image and the package that are handed out, and the manifests
     #[arg(long)]
     pub(crate) full: bool,
 }
