@@ -36,7 +36,7 @@ pub enum Command {
     /// Watch, match against the rules and send alerts until stopped
     ///
     /// Without a configuration: the embedded rules, alerts on standard output, logs on standard
-    /// error, no network listener. SIGHUP reads the rules again.
+    /// error, no network listener. The rules are read again when their files change, and on SIGHUP.
     Run(RunArgs),
     /// Show events live, one line each; needs no daemon
     ///

@@ -81,6 +81,8 @@ keys! {
         pub hooks: Option<String> = "\"auto\"",
         /// Whether the kernel leaves out opens and connections that no rule is about.
         pub kernel_filter: Option<bool> = "true",
+        /// Whether rules are read again when their files change; on SIGHUP they are in any case.
+        pub watch_rules: Option<bool> = "true",
         /// Records a second of one kind, and one path of the rules, for each container; 0: all.
         pub flood_rate: Option<u32> = "5000",
         /// Records of that sort that it can have at once.
@@ -166,6 +168,8 @@ pub struct Config {
     pub hooks: Choice,
     /// Whether the kernel leaves out opens and connections that no rule is about.
     pub kernel_filter: bool,
+    /// Whether rules are read again when their files change.
+    pub watch_rules: bool,
     /// What one container can make the kernel tell of.
     pub flood: FloodLimit,
     /// When the hashes of executed files are taken.
@@ -295,6 +299,7 @@ impl Config {
             )?),
             hooks: hooks(raw.hooks.as_deref().unwrap_or("auto"))?,
             kernel_filter: raw.kernel_filter.unwrap_or(true),
+            watch_rules: raw.watch_rules.unwrap_or(true),
             flood: FloodLimit {
                 rate: within(
                     "flood_rate",

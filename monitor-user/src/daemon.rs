@@ -83,7 +83,7 @@ impl<O: CountedOutlet> Daemon<O> {
         }
     }
 
-    /// Reads rules again with `reload` whenever the bell asks for it.
+    /// Has rules read again with `reload` whenever the bell asks for it.
     pub fn reload_with(&mut self, kept: Kept, reload: Reloader) {
         self.reload = Some((kept, reload));
     }
@@ -104,15 +104,13 @@ impl<O: CountedOutlet> Daemon<O> {
         }
     }
 
-    /// Begins to read the rules again if that is asked for, and takes them once they are read.
+    /// Has the rules read again if that is asked for, and takes them once they are read.
     fn reload(&mut self, live: &mut Live) {
-        let Some((_, reloader)) = &mut self.reload else { return };
-        let asked = if live.wants_reload() { reloader.ask() } else { Ok(()) };
-        let read = reloader.take();
-        if let Err(error) = asked {
-            self.find(finding::RULES_REFUSED, format!("the old rules stay: {error}"));
+        let Some((_, reloader)) = &self.reload else { return };
+        if live.wants_reload() {
+            reloader.ask();
         }
-        match read {
+        match reloader.take() {
             None => {}
             Some(Ok(rules)) => self.set_rules(rules, live),
             Some(Err(why)) => {

@@ -1,6 +1,6 @@
 //! Every bound of the user side, with its reason and what happens there.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// Ancestors that an event carries. Deeper trees are real only in fork chains, which would
 /// otherwise hold memory without end.
@@ -50,6 +50,9 @@ pub const NAMED_ADDRESSES_OF_CONTAINER: usize = 1_024;
 /// Addresses whose names all containers may know together; over it those of the container that was
 /// quiet for longest are forgotten, counted.
 pub const NAMED_ADDRESSES: usize = 65_536;
+
+/// How often the files of the rules are looked at: a change is taken at the second look.
+pub const RULES_LOOK: Duration = Duration::from_secs(2);
 
 /// Cgroups that are known at once; what runs in further ones is in an unknown container, counted.
 pub const CGROUPS: usize = 65_536;

@@ -1,117 +1,178 @@
-//! Reads the rules again, on a thread of its own: meanwhile the line goes on with the old ones.
+//! Reads the rules again, on a thread of its own: when that is asked for, and when their files have
+//! changed. Meanwhile the line goes on with the old ones.
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        mpsc::{Receiver, TryRecvError, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
+    time::Duration,
 };
 
 use crate::{live::Bell, rules::Rules};
 
-/// Reads and compiles rules; the error is for people.
-pub type Read = dyn Fn() -> Result<Arc<Rules>, String> + Send + Sync;
+/// Where rules come from.
+pub trait RuleSource: Send {
+    /// Reads and compiles them.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be used: why, for people.
+    fn read(&mut self) -> Result<Arc<Rules>, String>;
 
-/// Reads rules whenever it is asked to, one time after the other.
+    /// Whether they are others than those that were read last, and nobody is about to change them
+    /// further. It is asked again and again.
+    fn has_changed(&mut self) -> bool;
+}
+
+/// Reads rules whenever it is asked to or they have changed, one time after the other. Its thread
+/// ends when this is dropped.
 pub struct Reloader {
-    read: Arc<Read>,
-    bell: Bell,
-    reading: Option<Receiver<Result<Arc<Rules>, String>>>,
-    /// It was asked again meanwhile: what is being read may be old already.
-    again: bool,
+    asks: SyncSender<()>,
+    read: Receiver<Result<Arc<Rules>, String>>,
 }
 
 impl Reloader {
-    /// Reads with `read`, and rings the bell when that is done.
-    pub fn new(bell: Bell, read: Arc<Read>) -> Self {
-        Self { read, bell, reading: None, again: false }
-    }
-
-    /// Begins to read.
+    /// Starts the thread, which rings the bell when it has read something, and looks for changes so
+    /// often, or never.
     ///
     /// # Errors
     ///
     /// The host has no room for another thread.
-    pub fn ask(&mut self) -> io::Result<()> {
-        if self.reading.is_some() {
-            self.again = true;
-            return Ok(());
-        }
-        let (answer, reading) = sync_channel(1);
-        let (read, bell) = (Arc::clone(&self.read), self.bell.clone());
+    pub fn start(
+        mut source: Box<dyn RuleSource>,
+        look: Option<Duration>,
+        bell: Bell,
+    ) -> io::Result<Self> {
+        // One that waits is enough: what is read for it is what is there then.
+        let (asks, asked) = sync_channel(1);
+        let (answer, read) = sync_channel(1);
         std::thread::Builder::new().name("rules".into()).spawn(move || {
-            // Nobody waits for it when the monitor ends.
-            drop(answer.send(read()));
-            bell.ring();
+            while wait(&asked, look, &mut *source) {
+                let rules = catch_unwind(AssertUnwindSafe(|| source.read()))
+                    .unwrap_or_else(|_panic| Err("the reader of rules failed".to_owned()));
+                if answer.send(rules).is_err() {
+                    return; // the daemon is gone
+                }
+                bell.ring();
+            }
         })?;
-        self.reading = Some(reading);
-        Ok(())
+        Ok(Self { asks, read })
     }
 
-    /// What was read since the last look, if that is done.
-    pub fn take(&mut self) -> Option<Result<Arc<Rules>, String>> {
-        let read = match self.reading.as_ref()?.try_recv() {
-            Ok(read) => read,
-            Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => Err("the reader of rules failed".to_owned()),
-        };
-        self.reading = None;
-        if std::mem::take(&mut self.again) && self.ask().is_ok() {
-            return None;
+    /// Asks for the rules to be read.
+    pub fn ask(&self) {
+        // One that is full is asked already; a thread that ended has told of that.
+        let _asked = self.asks.try_send(());
+    }
+
+    /// What was read since the last look.
+    pub fn take(&self) -> Option<Result<Arc<Rules>, String>> {
+        self.read.try_recv().ok()
+    }
+}
+
+/// Waits until the rules are to be read; false where nobody will ask any more.
+fn wait(asked: &Receiver<()>, look: Option<Duration>, source: &mut dyn RuleSource) -> bool {
+    loop {
+        let Some(look) = look else { return asked.recv().is_ok() };
+        match asked.recv_timeout(look) {
+            Ok(()) => return true,
+            Err(RecvTimeoutError::Timeout) if source.has_changed() => return true,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
         }
-        Some(read)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::atomic::{AtomicU32, Ordering::SeqCst},
-        time::{Duration, Instant},
+    use std::sync::{
+        Barrier,
+        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
     };
 
     use super::*;
 
-    fn wait(reloader: &mut Reloader) -> Result<Arc<Rules>, String> {
-        let begun = Instant::now();
-        loop {
-            if let Some(read) = reloader.take() {
-                return read;
+    /// Numbers its readings; each first waits at the gate, if there is one.
+    #[derive(Default)]
+    struct Numbered {
+        readings: Arc<AtomicU32>,
+        changed: Arc<AtomicBool>,
+        gate: Option<Arc<Barrier>>,
+    }
+
+    impl RuleSource for Numbered {
+        fn read(&mut self) -> Result<Arc<Rules>, String> {
+            if let Some(gate) = &self.gate {
+                gate.wait();
             }
-            assert!(begun.elapsed() < Duration::from_secs(10), "no answer");
-            std::thread::sleep(Duration::from_millis(1));
+            let reading = self.readings.fetch_add(1, SeqCst);
+            assert!(reading < 4, "as a test");
+            Err(format!("reading {reading}"))
         }
+
+        fn has_changed(&mut self) -> bool {
+            self.changed.swap(false, SeqCst)
+        }
+    }
+
+    fn started(source: Numbered, look: Option<Duration>) -> Reloader {
+        Reloader::start(Box::new(source), look, Bell::new().unwrap()).unwrap()
+    }
+
+    fn next(reloader: &Reloader) -> String {
+        reloader.read.recv_timeout(Duration::from_secs(10)).unwrap().err().unwrap()
     }
 
     #[test]
     fn who_asks_while_it_reads_gets_what_was_there_later() {
-        let times = Arc::new(AtomicU32::new(0));
-        let (counter, gate) = (Arc::clone(&times), Arc::new(std::sync::Barrier::new(2)));
-        let first = Arc::clone(&gate);
-        let read = move || {
-            let time = counter.fetch_add(1, SeqCst);
-            if time == 0 {
-                first.wait();
-            }
-            Err(format!("reading {time}"))
+        let (gate, readings) = (Arc::new(Barrier::new(2)), Arc::new(AtomicU32::new(0)));
+        let source = Numbered {
+            readings: Arc::clone(&readings),
+            gate: Some(Arc::clone(&gate)),
+            ..Numbered::default()
         };
-        let mut reloader = Reloader::new(Bell::new().unwrap(), Arc::new(read));
-        assert!(reloader.take().is_none(), "nothing was asked for");
-        reloader.ask().unwrap();
-        reloader.ask().unwrap();
-        reloader.ask().unwrap();
+        let reloader = started(source, None);
+        reloader.ask();
         gate.wait();
-        assert_eq!(wait(&mut reloader).err().unwrap(), "reading 1");
+        assert_eq!(next(&reloader), "reading 0");
+        reloader.ask();
+        // Taken out by the thread, which then waits at the gate.
+        while reloader.asks.try_send(()).is_err() {
+            std::thread::yield_now();
+        }
+        reloader.ask();
+        reloader.ask();
+        gate.wait();
+        gate.wait();
+        assert_eq!([next(&reloader), next(&reloader)], ["reading 1", "reading 2"]);
         assert!(reloader.take().is_none());
-        assert_eq!(times.load(SeqCst), 2);
+        assert_eq!(readings.load(SeqCst), 3, "those that asked at once are answered at once");
     }
 
     #[test]
-    fn a_reader_that_panics_is_told_of() {
-        let read = || panic!("as a test");
-        let mut reloader = Reloader::new(Bell::new().unwrap(), Arc::new(read));
-        reloader.ask().unwrap();
-        assert!(wait(&mut reloader).is_err());
+    fn what_changes_is_read_without_being_asked_for() {
+        let changed = Arc::new(AtomicBool::new(false));
+        let source = Numbered { changed: Arc::clone(&changed), ..Numbered::default() };
+        let reloader = started(source, Some(Duration::from_millis(1)));
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(reloader.take().is_none(), "nothing has changed");
+        changed.store(true, SeqCst);
+        assert_eq!(next(&reloader), "reading 0");
+    }
+
+    #[test]
+    fn a_reader_that_panics_is_told_of_and_reads_again() {
+        let readings = Arc::new(AtomicU32::new(4));
+        let source = Numbered { readings: Arc::clone(&readings), ..Numbered::default() };
+        let reloader = started(source, None);
+        reloader.ask();
+        assert_eq!(next(&reloader), "the reader of rules failed");
+        readings.store(0, SeqCst);
+        reloader.ask();
+        assert_eq!(next(&reloader), "reading 0");
     }
 }

@@ -229,9 +229,7 @@ fn say_unseen(live: &crate::live::Live) {
 /// Reads and compiles rules to match events with; what is wrong with them is said, and is the
 /// caller's to mend.
 fn load_rules(paths: &[std::path::PathBuf]) -> anyhow::Result<Arc<crate::rules::Rules>> {
-    let mut rules = rules::load(paths)?;
-    rules.forget_tests();
-    Ok(Arc::new(rules))
+    rules::watched::RuleFiles::new(paths.to_vec()).load()
 }
 
 #[cfg(test)]

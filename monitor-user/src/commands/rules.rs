@@ -19,6 +19,7 @@ mod switch;
 mod test;
 #[cfg(test)]
 mod tests;
+pub mod watched;
 
 use std::{
     fs,
@@ -29,7 +30,7 @@ use std::{
 
 use anyhow::Context as _;
 use monitor_rules::{
-    Code, Diagnostic, Loaded, Rule, RuleFile, Severity, limits::INDICATOR_BYTES_MAX,
+    Code, Diagnostic, Loaded, ReadValues, Rule, RuleFile, Severity, limits::INDICATOR_BYTES_MAX,
 };
 
 use self::files::{Source, read};
@@ -118,9 +119,13 @@ pub fn fields(json: bool) -> anyhow::Result<ExitCode> {
 ///
 /// A path or a rule that cannot be used: the caller's to mend.
 pub fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {
+    load_with(paths, &read_values)
+}
+
+fn load_with(paths: &[PathBuf], read_values: ReadValues<'_>) -> anyhow::Result<Rules> {
     let files = read(paths)?;
     files.tell_unread();
-    let loaded = compile(&files.sources);
+    let loaded = compile_with(&files.sources, read_values);
     show_diagnostics(&loaded);
     refuse_errors(&loaded)?;
     ended::lines(loaded.rules.rules(), now_ns()).iter().for_each(|line| say(line));
@@ -162,14 +167,24 @@ pub fn names_of_this_host() -> Names {
 }
 
 fn compile<'f>(files: impl IntoIterator<Item = &'f Source>) -> Loaded<Event> {
-    let files: Vec<RuleFile<'_>> = files.into_iter().map(Source::as_rule_file).collect();
-    rules::load_with(&files, &read_values)
+    compile_with(files, &read_values)
 }
 
-/// Reads the file that a list's values stand in. Its path is relative to the rule file's folder.
+fn compile_with<'f>(
+    files: impl IntoIterator<Item = &'f Source>,
+    read_values: ReadValues<'_>,
+) -> Loaded<Event> {
+    let files: Vec<RuleFile<'_>> = files.into_iter().map(Source::as_rule_file).collect();
+    rules::load_with(&files, read_values)
+}
+
+/// The file that a list's values stand in. Its path is relative to the rule file's folder.
+fn values_path(rule_file: &str, path: &str) -> PathBuf {
+    Path::new(rule_file).parent().unwrap_or(Path::new("")).join(path)
+}
+
 fn read_values(rule_file: &str, path: &str) -> Result<String, String> {
-    let folder = Path::new(rule_file).parent().unwrap_or(Path::new(""));
-    crate::input::read_text(&folder.join(path), INDICATOR_BYTES_MAX as u64)
+    crate::input::read_text(&values_path(rule_file, path), INDICATOR_BYTES_MAX as u64)
         .map_err(|error| error.to_string())
 }
 

@@ -10,8 +10,8 @@ use std::{
 use monitor_rules::KindSet;
 
 use super::{
-    Hangup, Usage, bell_of_signals, check_host, live_options, load_config, load_rules, say,
-    say_unseen, schema, sender,
+    Hangup, Usage, bell_of_signals, check_host, live_options, load_config,
+    rules::watched::RuleFiles, say, say_unseen, schema, sender,
 };
 use crate::{
     cli::RunArgs,
@@ -40,7 +40,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let config = load_config(args.config.as_deref())?;
     let paths = if args.rules.is_empty() { config.rules.clone() } else { args.rules.clone() };
-    let rules = load_rules(&paths)?;
+    let mut rule_files = RuleFiles::new(paths);
+    let rules = rule_files.load()?;
     check_host()?;
     super::rules::name_users_of_this_host();
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
@@ -66,7 +67,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let end_ns = end(args.live.duration);
     let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
     let kept = Kept { kinds: always(&config), env_keys: configured, filters };
-    daemon.reload_with(kept, reloader(paths, bell));
+    let look = config.watch_rules.then_some(limits::RULES_LOOK);
+    daemon.reload_with(kept, Reloader::start(Box::new(rule_files), look, bell)?);
     if let Some(control) = control {
         daemon.control_with(control);
     }
@@ -145,11 +147,6 @@ pub(super) fn explain(error: crate::bpf::BpfError) -> anyhow::Error {
         ""
     };
     anyhow::anyhow!("{text}{hint}")
-}
-
-fn reloader(paths: Vec<std::path::PathBuf>, bell: Bell) -> Reloader {
-    let read = move || load_rules(&paths).map_err(|error| format!("{error:#}"));
-    Reloader::new(bell, Arc::new(read))
 }
 
 fn announce(live: &Live, rules: usize, begun: Instant) {

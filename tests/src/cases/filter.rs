@@ -170,7 +170,7 @@ fn remembered(stage: &Stage<'_>) {
         fs::write(&rules, format!("{rule}{}\n", file.display())).expect("write the rules");
     };
     about(&other);
-    let keys = format!("rules = [{rules:?}]");
+    let keys = format!("rules = [{rules:?}]\nwatch_rules = false");
     let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
     let again = |times: usize| {
         daemon.notify(Signal::SIGHUP);

@@ -1,6 +1,7 @@
 //! The daemon's life: start, several at once, rules that change, the end.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use nix::sys::signal::Signal;
 
@@ -27,6 +28,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("lifecycle::named_instances_leave_each_other_out", named_instances),
     Case::new("lifecycle::own_acts_are_left_out", own_acts),
     Case::new("lifecycle::rules_are_read_again", rules_are_read_again),
+    Case::new("lifecycle::changed_rule_files_are_read", changed_files_are_read),
     Case::new("lifecycle::hooks_come_with_the_rules", hooks_come_with_the_rules),
     Case::new("lifecycle::it_ends_after_its_time", ends_after_its_time),
 ];
@@ -122,13 +124,9 @@ fn rules_are_read_again(stage: &Stage<'_>) {
     fs::write(&file, narrow("before")).expect("write the rules");
     let daemon = stage.daemon(Options {
         rules: None,
-        keys: format!("rules = [{file:?}]"),
+        keys: format!("rules = [{file:?}]\nwatch_rules = false"),
         ..Options::default()
     });
-    let act = || {
-        let status = std::process::Command::new("/bin/busybox").arg("true").status();
-        assert!(status.expect("start busybox").success());
-    };
     act();
     daemon.expect("a match of the first rule", |it| it["rule"]["id"] == "before");
     // A bad file keeps the old set, and says so.
@@ -154,6 +152,41 @@ fn rules_are_read_again(stage: &Stage<'_>) {
     act();
     daemon.expect("a match of the second rule", |it| it["rule"]["id"] == "after");
     daemon.stop();
+}
+
+fn act() {
+    let status = std::process::Command::new("/bin/busybox").arg("true").status();
+    assert!(status.expect("start busybox").success());
+}
+
+/// As the kubelet brings new files of a ConfigMap: a directory is swapped, and nobody sends a
+/// signal. What is refused is told of once.
+fn changed_files_are_read(stage: &Stage<'_>) {
+    let folder = stage.dir("rules");
+    let swap = |version: &str, text: &str| {
+        let (directory, link) = (folder.join(version), folder.join("..new"));
+        fs::create_dir_all(&directory).expect("make a directory");
+        fs::write(directory.join("rules.yaml"), text).expect("write the rules");
+        symlink(version, &link).expect("make a link");
+        fs::rename(link, folder.join("..data")).expect("swap the directory");
+    };
+    swap("..1", &narrow("before"));
+    symlink("..data/rules.yaml", folder.join("rules.yaml")).expect("make a link");
+    let keys = format!("rules = [{folder:?}]");
+    let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
+    act();
+    daemon.expect("a match of the first rule", |it| it["rule"]["id"] == "before");
+    swap("..2", "- rule: broken\n  condition: proc.nam = x\n");
+    let is_refusal = |it: &serde_json::Value| it["rule"]["name"] == "Rules cannot be reloaded";
+    daemon.expect_document("a finding", is_refusal);
+    swap("..3", &narrow("after"));
+    crate::wait::until("the daemon to read the rules", || {
+        daemon.log().contains("read the rules again").then_some(())
+    });
+    act();
+    daemon.expect("a match of the second rule", |it| it["rule"]["id"] == "after");
+    let ended = daemon.stop();
+    assert_eq!(ended.documents.iter().filter(|it| is_refusal(it)).count(), 1);
 }
 
 /// What no rule needs is not attached; what new rules need is attached when they come.

@@ -85,6 +85,16 @@ pub(super) fn read(paths: &[PathBuf]) -> anyhow::Result<Files> {
     read_some(paths, &MOST)
 }
 
+/// The rule files that a path stands for, whether they can be read or not.
+pub(super) fn named_by(path: &Path) -> Result<Vec<PathBuf>, Usage> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Found { paths: Vec::new(), unread: Vec::new(), most: FILES_MAX };
+    found.search(path, 0)?;
+    Ok(found.paths)
+}
+
 /// Reads the files that the paths stand for, in order; those of a directory by name.
 pub(super) fn read_some(paths: &[PathBuf], most: &Most) -> anyhow::Result<Files> {
     let mut files = Files::default();

@@ -7,9 +7,16 @@ const GOOD: &str = "- rule: A rule\n  id: a\n  desc: d\n  condition: evt.type = 
                     (proc.name = x or not proc.args = y)\n  output: o\n  priority: info\n";
 
 /// A directory that goes away with the test.
-struct Folder(PathBuf);
+/// A folder of its own, which goes with it.
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
+    pub(super) fn empty(name: &str) -> Self {
+        let folder = Self::new(name, &[]);
+        fs::create_dir_all(&folder.0).unwrap();
+        folder
+    }
+
     fn new(name: &str, files: &[(&str, &str)]) -> Self {
         let folder =
             std::env::temp_dir().join(format!("runmon-rules-{}-{name}", std::process::id()));
