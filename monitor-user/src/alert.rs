@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use monitor_rules::{About, Gathered, Rule};
 
-use crate::event::{Container, Event, EventId, Fact, Reason};
+use crate::event::{Event, EventId, Fact, Reason};
 
 /// A finding: an event, and the rules that it matched.
 #[derive(Clone, Debug)]
@@ -54,18 +54,7 @@ pub struct Matched {
 /// Whether every fact that may arrive has arrived: about the container, and of the executed file.
 #[must_use]
 pub fn is_complete(event: &Event) -> bool {
-    let container: &Container = &event.container;
-    let facts = [
-        &container.runtime,
-        &container.name,
-        &container.image,
-        &container.image_digest,
-        &container.pod_name,
-        &container.pod_namespace,
-        &container.pod_uid,
-    ];
-    event.program_hash != Fact::Unknown(Reason::Pending)
-        && !facts.into_iter().any(|fact| matches!(fact, Fact::Unknown(Reason::Pending)))
+    event.program_hash != Fact::Unknown(Reason::Pending) && !event.container.is_pending()
 }
 
 /// Puts the rule of the highest priority first.

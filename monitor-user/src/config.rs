@@ -21,7 +21,7 @@ use crate::{
     enrich::hashes::HashMode,
     flood::FloodLimit,
     input, limits,
-    metadata::RuntimeRoot,
+    metadata::{RuntimeKind, RuntimeRoot},
 };
 pub use keys::Key;
 
@@ -93,7 +93,7 @@ keys! {
         pub hash_bytes_max: Option<u64> = "67108864",
         /// Environment variables that are kept; a final `*` stands for anything.
         pub env_keys: Option<Vec<String>> = "[\"LD_*\", \"PATH\"]",
-        /// Where container runtimes keep their state; without this key containerd's usual place.
+        /// Where container runtimes keep their state; without this key the usual places of all kinds.
         pub runtime_roots: Vec<RawRuntimeRoot> = "[]",
         /// Where alerts go; without this key to standard output.
         pub sinks: Vec<RawSink> = "[]",
@@ -105,10 +105,12 @@ keys! {
     #[derive(Clone, Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct RawRuntimeRoot {
-        /// containerd's state directory, or one that is laid out alike.
+        /// Whose: `containerd`, `docker`, `podman` (CRI-O too) or `runc` (crun too).
+        pub kind: Option<String> = "\"containerd\"",
+        /// State directory of containerd, data root of Docker, storage of podman, root of runc.
         pub state: PathBuf,
-        /// Its socket.
-        pub socket: PathBuf,
+        /// `containerd`: its socket; without this key `containerd.sock` in or beside `state`.
+        pub socket: Option<PathBuf>,
     }
 }
 
@@ -277,11 +279,9 @@ impl Config {
     }
 
     fn validate(raw: RawConfig) -> Result<Self, Wrong> {
-        let roots: Vec<RuntimeRoot> = raw
-            .runtime_roots
-            .into_iter()
-            .map(|root| RuntimeRoot { state: root.state, socket: root.socket })
-            .collect();
+        let roots = raw.runtime_roots.into_iter().enumerate();
+        let roots: Vec<RuntimeRoot> =
+            roots.map(|(index, raw)| runtime_root(index, raw)).collect::<Result<_, _>>()?;
         Ok(Self {
             rules: raw.rules,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
@@ -319,7 +319,7 @@ impl Config {
                 limits::HASH_BYTES_MAX_RANGE,
             )?,
             env_keys: raw.env_keys.unwrap_or_else(|| limits::ENV_KEYS.map(str::to_owned).to_vec()),
-            runtime_roots: if roots.is_empty() { vec![RuntimeRoot::containerd()] } else { roots },
+            runtime_roots: if roots.is_empty() { RuntimeRoot::usual() } else { roots },
             sinks: sinks::sinks(raw.sinks)?,
         })
     }
@@ -327,6 +327,20 @@ impl Config {
 
 fn wrong<T>(key: impl Into<String>, what: impl Into<String>) -> Result<T, Wrong> {
     Err(Wrong { key: key.into(), what: what.into() })
+}
+
+fn runtime_root(index: usize, raw: RawRuntimeRoot) -> Result<RuntimeRoot, Wrong> {
+    let name = raw.kind.as_deref().unwrap_or("containerd");
+    let Some(kind) = RuntimeKind::from_name(name) else {
+        let what = format!("`{name}` is none of containerd, docker, podman, runc");
+        return wrong(format!("runtime_roots[{index}].kind"), what);
+    };
+    if raw.socket.is_some() && kind != RuntimeKind::Containerd {
+        let what = format!("nothing is asked of {name} over a socket: leave it out");
+        return wrong(format!("runtime_roots[{index}].socket"), what);
+    }
+    let root = RuntimeRoot::new(kind, &raw.state);
+    Ok(RuntimeRoot { socket: raw.socket.or_else(|| root.socket.clone()), ..root })
 }
 
 fn ring_bytes(bytes: u32) -> Result<u32, Wrong> {

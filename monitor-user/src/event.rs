@@ -7,6 +7,7 @@ use std::{
 
 pub use crate::act::Act;
 use crate::act::{self, ActKind};
+pub use crate::container::Container;
 pub use crate::dns::DnsAct;
 use crate::env::EnvKeys;
 pub use crate::fact::{Fact, FactSource, Reason};
@@ -332,86 +333,6 @@ pub enum Knowledge {
     Procfs,
     /// It ran before the monitor and was gone before it could be asked, or its record was lost.
     Gone,
-}
-
-/// Where a process runs: a container, or the host.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Container {
-    /// Full id; `host` on the host.
-    pub id: Box<str>,
-    /// Path of the cgroup that named it.
-    pub cgroup_path: Box<str>,
-    /// Runtime or engine that the path or bundle tells of.
-    pub runtime: Fact<Box<str>>,
-    /// Name.
-    pub name: Fact<Box<str>>,
-    /// Image reference as it was asked for.
-    pub image: Fact<Box<str>>,
-    /// Digest of the image.
-    pub image_digest: Fact<Box<str>>,
-    /// Pod name.
-    pub pod_name: Fact<Box<str>>,
-    /// Pod namespace.
-    pub pod_namespace: Fact<Box<str>>,
-    /// Pod uid.
-    pub pod_uid: Fact<Box<str>>,
-}
-
-impl Container {
-    /// The id of what is in no container.
-    pub const HOST: &'static str = "host";
-
-    /// The id of a container of which only a cgroup is known.
-    pub const UNKNOWN: &'static str = "unknown";
-
-    /// A container of which nothing is known, for this reason.
-    #[must_use]
-    pub fn unknown(cgroup_path: &str, reason: Reason) -> Self {
-        let none = || Fact::Unknown(reason);
-        Self {
-            id: Self::UNKNOWN.into(),
-            cgroup_path: cgroup_path.into(),
-            runtime: none(),
-            name: none(),
-            image: none(),
-            image_digest: none(),
-            pod_name: none(),
-            pod_namespace: none(),
-            pod_uid: none(),
-        }
-    }
-
-    /// The host.
-    #[must_use]
-    pub fn host() -> Self {
-        Self { id: Self::HOST.into(), ..Self::unknown("", Reason::NotApplicable) }
-    }
-
-    /// Whether only the number of its cgroup is known, and the path is being looked for.
-    #[must_use]
-    pub fn is_unseen(&self) -> bool {
-        self.cgroup_path.starts_with('?')
-    }
-
-    /// Whether this is the host.
-    #[must_use]
-    pub fn is_host(&self) -> bool {
-        &*self.id == Self::HOST
-    }
-
-    /// Whether this is known to be a container. A cgroup's path alone may only suggest one; until
-    /// its bundle is found or not, its runtime is pending.
-    #[must_use]
-    pub fn is_certain(&self) -> bool {
-        self.runtime != Fact::Unknown(Reason::Pending)
-    }
-
-    /// The id as people write it: its first twelve characters, where it is a long hexadecimal one.
-    #[must_use]
-    pub fn short_id(&self) -> &str {
-        let long = self.id.len() == 64 && self.id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if long { self.id.get(..12).unwrap_or(&self.id) } else { &self.id }
-    }
 }
 
 /// The part of a zero-padded thread name before the padding.

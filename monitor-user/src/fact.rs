@@ -28,6 +28,14 @@ pub enum FactSource {
     Bundle,
     /// containerd's API.
     Containerd,
+    /// Docker's files about the container.
+    Docker,
+    /// The files in which podman and CRI-O keep containers and images.
+    Storage,
+    /// The state that runc or crun keeps of the container.
+    Runc,
+    /// The name of the pod, by the rule after which controllers name their pods.
+    NameRule,
     /// The answer of a name server.
     Dns,
     /// The content of the file.
@@ -42,6 +50,10 @@ impl FactSource {
             Self::CgroupPath => "cgroup_path",
             Self::Bundle => "bundle",
             Self::Containerd => "containerd",
+            Self::Docker => "docker",
+            Self::Storage => "storage",
+            Self::Runc => "runc",
+            Self::NameRule => "name_rule",
             Self::Dns => "dns",
             Self::File => "file",
         }
@@ -50,9 +62,19 @@ impl FactSource {
     /// The source of a name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::CgroupPath, Self::Bundle, Self::Containerd, Self::Dns, Self::File]
-            .into_iter()
-            .find(|source| source.name() == name)
+        [
+            Self::CgroupPath,
+            Self::Bundle,
+            Self::Containerd,
+            Self::Docker,
+            Self::Storage,
+            Self::Runc,
+            Self::NameRule,
+            Self::Dns,
+            Self::File,
+        ]
+        .into_iter()
+        .find(|source| source.name() == name)
     }
 }
 
@@ -63,7 +85,7 @@ pub enum Reason {
     Pending,
     /// There is no such thing here (the image of the host, the pod of a plain container).
     NotApplicable,
-    /// The bundle does not hold it, and no API was found that does.
+    /// Neither the bundle nor what the runtime keeps besides holds it.
     NotInBundle,
     /// No bundle was found for the container.
     NoBundle,
@@ -77,7 +99,8 @@ pub enum Reason {
     TooMany,
     /// No answer of a name server was seen that tells it to this container.
     NotLearned,
-    /// The file is larger than `hash_bytes_max`.
+    /// It takes more room than it may: the file is larger than `hash_bytes_max`, or the list of a
+    /// container's mounts or labels is longer than is kept.
     TooLarge,
     /// The file is not as it was executed, or may not be.
     Changed,

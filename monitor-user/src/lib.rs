@@ -16,6 +16,7 @@ pub mod bpf;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod container;
 pub mod control;
 pub mod daemon;
 pub mod decode;

@@ -60,6 +60,17 @@ pub const CGROUPS: usize = 65_536;
 /// Containers that are known at once; further ones are unknown containers, counted.
 pub const CONTAINERS: usize = 16_384;
 
+/// Bytes of a container's mounts, or of its or its pod's labels, that are kept; a longer list is
+/// not known (`too_large`).
+pub const CONTAINER_LIST_BYTES: usize = 8 << 10;
+
+/// Bytes of the largest file of a runtime's that is read about a container.
+pub const RUNTIME_FILE_BYTES: u64 = 4 << 20;
+
+/// Containers of runc's or crun's own whose state is looked at for one whose cgroup has not its
+/// name.
+pub const RUNC_CONTAINERS: usize = 256;
+
 /// Containers that stay known after their last cgroup is gone, for their last events.
 pub const GONE_CONTAINERS: usize = 256;
 

@@ -30,7 +30,7 @@ fn without_a_file_the_defaults() {
     assert_eq!(config.heartbeat, Duration::from_secs(limits::HEARTBEAT_SECONDS));
     assert_eq!(config.hooks, Choice::Auto);
     assert_eq!(config.env_keys, limits::ENV_KEYS);
-    assert_eq!(config.runtime_roots, [RuntimeRoot::containerd()]);
+    assert_eq!(config.runtime_roots, RuntimeRoot::usual());
 }
 
 #[test]
@@ -48,6 +48,9 @@ fn every_key_is_taken() {
         [[runtime_roots]]
         state = "/a"
         socket = "/b"
+        [[runtime_roots]]
+        kind = "docker"
+        state = "/c"
         "#,
     );
     assert_eq!(config.rules, [Path::new("/r"), Path::new("/s")]);
@@ -58,7 +61,10 @@ fn every_key_is_taken() {
     assert_eq!(config.hooks, Choice::Only(Backend::Fallback));
     assert_eq!(good("hooks = \"fentry\"").hooks, Choice::Only(Backend::Fentry));
     assert!(config.env_keys.is_empty());
-    assert_eq!(config.runtime_roots, [RuntimeRoot { state: "/a".into(), socket: "/b".into() }]);
+    let containerd = RuntimeRoot::new(RuntimeKind::Containerd, Path::new("/a"));
+    let docker = RuntimeRoot::new(RuntimeKind::Docker, Path::new("/c"));
+    assert_eq!(config.runtime_roots[0], RuntimeRoot { socket: Some("/b".into()), ..containerd });
+    assert_eq!(config.runtime_roots[1..], [docker]);
 }
 
 #[test]
@@ -111,6 +117,15 @@ fn wrong_values_name_their_key_and_the_cure() {
     bad("heartbeat_seconds = 0", "c.toml: heartbeat_seconds: 0 is not between 1 and 86400");
     bad("heartbeat_seconds = 86401", "c.toml: heartbeat_seconds: 86401 is not between 1 and 86400");
     bad("hooks = \"lsm\"", "c.toml: hooks: `lsm` is none of auto, fentry, kprobe, fallback");
+    let root = "[[runtime_roots]]\nstate = \"/x\"\n";
+    bad(
+        &format!("{root}kind = \"rkt\""),
+        "c.toml: runtime_roots[0].kind: `rkt` is none of containerd, docker, podman, runc",
+    );
+    bad(
+        &format!("{root}kind = \"docker\"\nsocket = \"/y\""),
+        "c.toml: runtime_roots[0].socket: nothing is asked of docker over a socket: leave it out",
+    );
     let of = |text: &str, expected: &str| {
         bad(&format!("[[sinks]]\n{text}"), &format!("c.toml: sinks[0].{expected}"))
     };
@@ -186,8 +201,8 @@ fn unknown_keys_are_placed_and_the_known_ones_told() {
     assert!(error.contains("`heartbeat_seconds`"), "{error}");
     let error = parse("[[sinks]]\nkind = \"file\"\npth = \"/x\"\n").expect_err("was taken");
     assert!(error.contains("at line 3, column 1\n") && error.contains("`path`"), "{error}");
-    let error = parse("[[runtime_roots]]\nstate = \"/x\"\n").expect_err("was taken");
-    assert!(error.contains("missing field `socket`"), "{error}");
+    let error = parse("[[runtime_roots]]\nkind = \"runc\"\n").expect_err("was taken");
+    assert!(error.contains("missing field `state`"), "{error}");
     let error = parse("ring_bytes = \"big\"").expect_err("was taken");
     assert!(error.contains("at line 1, column 14\n") && error.contains("invalid type"), "{error}");
     assert!(parse("ring_bytes = -1").is_err() && parse("not toml").is_err());

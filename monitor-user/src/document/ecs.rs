@@ -1,5 +1,6 @@
 //! Elastic Common Schema (9.x), one JSON document a line.
 
+mod container;
 mod heartbeat;
 mod network;
 
@@ -16,8 +17,8 @@ use crate::{
     alert::{Alert, Matched},
     enrich::process_name,
     event::{
-        Act, Action, Container, Event, Fact, FileAct, FileFacts, Knowledge, Origin, Outcome,
-        Process, Reason, base_name, comm_bytes,
+        Act, Action, Event, Fact, FileAct, FileFacts, Knowledge, Origin, Outcome, Process, Reason,
+        base_name, comm_bytes,
     },
 };
 
@@ -151,7 +152,7 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
             "effective": { "id": event.credentials.euid.to_string() },
             "group": { "id": event.credentials.gid.to_string() },
         },
-        "container": container(&event.container),
+        "container": container::of(&event.container, form),
         "runmon": about_observation(event, form),
     });
     set(
@@ -170,17 +171,7 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
     if let Some(parent) = event.ancestors.first() {
         set(&mut document, &["process", "parent"], process(parent, sender));
     }
-    if let Some(name) = event.container.pod_name.known() {
-        set(
-            &mut document,
-            &["orchestrator"],
-            json!({
-                "type": "kubernetes",
-                "namespace": event.container.pod_namespace.known(),
-                "resource": { "type": "pod", "name": name, "id": event.container.pod_uid.known() },
-            }),
-        );
-    }
+    container::pod(&mut document, &event.container);
     if event.is_nobodys()
         && let Some(members) = document.as_object_mut()
     {
@@ -373,30 +364,6 @@ fn process(process: &Process, sender: &Sender) -> Value {
 pub fn is_memfd(process: &Process) -> bool {
     process.file.internal_mount
         && process.executable.as_ref().is_some_and(|path| path.starts_with(b"/memfd:"))
-}
-
-fn container(container: &Container) -> Value {
-    let mut value = json!({ "id": *container.id });
-    let mut why = Map::new();
-    let facts: [(&[&str], &Fact<Box<str>>); 4] = [
-        (&["runtime"], &container.runtime),
-        (&["name"], &container.name),
-        (&["image", "name"], &container.image),
-        (&["image", "hash", "all"], &container.image_digest),
-    ];
-    for (path, fact) in facts {
-        match fact {
-            Fact::Known(text, _) => set(&mut value, path, json!(text)),
-            Fact::Unknown(Reason::NotApplicable) => {}
-            Fact::Unknown(reason) => {
-                why.insert(path.join("."), json!(reason.name()));
-            }
-        }
-    }
-    if !why.is_empty() {
-        set(&mut value, &["unknown_because"], Value::Object(why));
-    }
-    value
 }
 
 /// The object of an act, where it is a file.

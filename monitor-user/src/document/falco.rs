@@ -4,7 +4,12 @@ use monitor_rules::Priority;
 use serde_json::{Map, Value, json};
 
 use super::{Document, Finding, Heartbeat, Sender, event_id, printable::lossless};
-use crate::{alert::Alert, document::text::rfc3339};
+use crate::{
+    alert::Alert,
+    container::split_image,
+    document::text::rfc3339,
+    event::{Container, Fact},
+};
 
 /// Writes a document. An event that no rule matched has no form here.
 #[must_use]
@@ -29,7 +34,9 @@ fn alerts(alert: &Alert, sender: &Sender) -> Vec<Value> {
             .map(|(name, value)| (name.to_string(), json!(lossless(value))))
             .collect();
         fields.insert("evt.time".into(), json!(event.timestamp_ns));
-        fields.insert("container.id".into(), json!(event.container.short_id()));
+        for (name, value) in place(&event.container) {
+            fields.entry(name).or_insert(value);
+        }
         let output = format!(
             "{}: {} {}",
             time,
@@ -49,6 +56,24 @@ fn alerts(alert: &Alert, sender: &Sender) -> Vec<Value> {
         })
     };
     alert.matched.iter().map(one).collect()
+}
+
+/// What Falco adds to each alert's fields: where it happened.
+fn place(container: &Container) -> [(&'static str, Value); 6] {
+    let known = |fact: &Fact<Box<str>>| json!(fact.known());
+    let image = container.image.known().map(|image| split_image(image));
+    let name = match container.is_host() {
+        true => json!(Container::HOST),
+        false => known(&container.name),
+    };
+    [
+        ("container.id", json!(container.short_id())),
+        ("container.name", name),
+        ("container.image.repository", json!(image.and_then(|(repository, _)| repository))),
+        ("container.image.tag", json!(image.and_then(|(_, tag)| tag))),
+        ("k8s.pod.name", known(&container.pod_name)),
+        ("k8s.ns.name", known(&container.pod_namespace)),
+    ]
 }
 
 fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {

@@ -12,6 +12,7 @@ use super::{
     *,
 };
 use crate::{
+    container::{Label, Mount},
     document::printable::{command_line, lossless, strings, terminal},
     enrich::{Enricher, container::ContainerFacts},
     event::{Container, Fact, FactSource, Reason},
@@ -73,6 +74,15 @@ fn sender() -> Sender {
 
 fn facts() -> ContainerFacts {
     let known = |text: &str| Fact::Known(text.into(), FactSource::Bundle);
+    let of_name = |text: &str| Fact::Known(text.into(), FactSource::NameRule);
+    let label = |key: &str, value: &str| Label { key: key.into(), value: value.into() };
+    let mount = Mount {
+        source: "/srv".into(),
+        destination: "/data".into(),
+        mode: "".into(),
+        is_writable: true,
+        propagation: "rprivate".into(),
+    };
     let container = Container {
         id: story::CONTAINER.into(),
         cgroup_path: story::CGROUP.into(),
@@ -83,8 +93,21 @@ fn facts() -> ContainerFacts {
         pod_name: known("shop-0"),
         pod_namespace: known("default"),
         pod_uid: known("0b5f9a1e-0000-4000-8000-000000000001"),
+        started_ns: Fact::Known(1_700_000_000_000_000_000, FactSource::Bundle),
+        privileged: Fact::Known(false, FactSource::Bundle),
+        host_network: Fact::Known(true, FactSource::Bundle),
+        capabilities: Fact::Known(1 | 1 << 21, FactSource::Bundle),
+        mounts: Fact::Known([mount].into(), FactSource::Bundle),
+        labels: Fact::Known(
+            [label("tier", "web"), label("tier.x", "y")].into(),
+            FactSource::Containerd,
+        ),
+        pod_labels: Fact::Known([label("app", "shop")].into(), FactSource::Containerd),
+        deployment: of_name("shop"),
+        replica_set: of_name("shop-5d4f8c7b9b"),
+        ..Container::unknown(story::CGROUP, Reason::NotInBundle)
     };
-    ContainerFacts { cgroup_path: story::CGROUP.into(), container: Some(container) }
+    ContainerFacts { cgroup_path: story::CGROUP.into(), container: Some(container.into()) }
 }
 
 /// A heartbeat in which every list has something.

@@ -7,7 +7,8 @@
 //! | containerd CRI, systemd | `…/cri-containerd-<64 hex>.scope` |
 //! | CRI-O | `…/crio-<64 hex>.scope` |
 //! | podman | `…/libpod-<64 hex>[.scope]` |
-//! | ctr and others | `/<namespace>/<any name>`: possible, the bundle decides |
+//! | runc, crun, systemd | `…/runc-<name>.scope`, `…/crun-<name>.scope`: possible |
+//! | ctr, runc, crun and others | `…/<any name>`: possible, the bundle decides |
 
 /// How sure a path is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +43,14 @@ const PREFIXES: [(&str, &str); 5] = [
     ("nerdctl-", "containerd"),
 ];
 
+/// Prefixes of scopes that runtimes have systemd make, with names that anyone chose.
+const RUNTIMES: [&str; 2] = ["runc-", "crun-"];
+
 /// Endings of cgroups that service managers make for themselves.
 const SERVICES: [&str; 6] = [".service", ".slice", ".scope", ".socket", ".mount", ".swap"];
+
+/// Endings of those of them that are one service's or session's, with all that is below.
+const ENDS: [&str; 2] = [".service", ".scope"];
 
 /// The innermost container that a cgroup's path names.
 #[must_use]
@@ -59,6 +66,12 @@ pub fn container(path: &str) -> Option<Named<'_>> {
         end = above.len();
     }
     possible(path)
+}
+
+/// Whether some part of a path is one that only containers have.
+#[must_use]
+pub fn is_certain(path: &str) -> bool {
+    container(path).is_some_and(|named| named.shape == Shape::Certain)
 }
 
 fn certain<'p>(above: &str, last: &'p str) -> Option<(&'p str, Option<&'static str>)> {
@@ -86,11 +99,16 @@ fn certain<'p>(above: &str, last: &'p str) -> Option<(&'p str, Option<&'static s
 
 fn possible(path: &str) -> Option<Named<'_>> {
     let (above, last) = path.rsplit_once('/')?;
-    // One level is a service's or a slice's; a container has its runtime's above it.
-    if above.is_empty() || last.is_empty() || SERVICES.iter().any(|s| path.contains(s)) {
-        return None;
-    }
-    Some(Named { path, id: last, runtime: None, pod_uid: pod_uid(above), shape: Shape::Possible })
+    let of_runtime = RUNTIMES.iter().find_map(|prefix| last.strip_prefix(prefix));
+    let id = match of_runtime.and_then(|name| name.strip_suffix(".scope")) {
+        Some(id) => id,
+        // Service managers make the others for themselves, and services what is below theirs.
+        None if SERVICES.iter().any(|ending| last.ends_with(ending)) => return None,
+        None if ENDS.iter().any(|ending| above.contains(ending)) => return None,
+        None => last,
+    };
+    let pod_uid = pod_uid(above);
+    (!id.is_empty()).then_some(Named { path, id, runtime: None, pod_uid, shape: Shape::Possible })
 }
 
 fn is_long_id(text: &str) -> bool {
@@ -145,7 +163,15 @@ mod tests {
         );
         check("/machine.slice/libpod-ID.scope", Some((ID, Some("podman"), None, Shape::Certain)));
         check("/default/n1", Some(("n1", None, None, Shape::Possible)));
-        check("/n1", None);
+        check("/n1", Some(("n1", None, None, Shape::Possible)));
+        check("/user.slice/user-0.slice/n1", Some(("n1", None, None, Shape::Possible)));
+        check("/system.slice/runc-n1.scope", Some(("n1", None, None, Shape::Possible)));
+        check(
+            "/user.slice/user@1.service/crun-n1.scope",
+            Some(("n1", None, None, Shape::Possible)),
+        );
+        check("/system.slice/runc-.scope", None);
+        check("/system.slice/runc.scope/n1", None);
         check("/anything/ID", Some((ID, None, None, Shape::Possible)));
         check("/user.slice/user@1000.service/ID", None);
     }

@@ -37,7 +37,7 @@ pub struct ContainerFacts {
     /// Path of the cgroup that was asked about.
     pub cgroup_path: Box<str>,
     /// The container, or None: it is none.
-    pub container: Option<Container>,
+    pub container: Option<Arc<Container>>,
 }
 
 struct Entry {
@@ -212,7 +212,7 @@ impl Registry {
         let Some(entry) = self.containers.get_mut(&index) else { return false };
         match facts.container {
             Some(container) => {
-                entry.container = Arc::new(container);
+                entry.container = container;
                 entry.state = State::Container;
             }
             None if entry.state == State::Candidate => {
@@ -393,17 +393,12 @@ pub(super) fn unseen_path(key: CgroupKey) -> Box<str> {
 
 /// What the path alone tells; the rest is pending.
 fn first_facts(named: &cgroup_path::Named<'_>) -> Container {
-    let pending = || Fact::Unknown(Reason::Pending);
     let known = |text: &str| Fact::Known(text.into(), FactSource::CgroupPath);
+    let pending = Container::unknown(named.path, Reason::Pending);
     Container {
         id: named.id.into(),
-        cgroup_path: named.path.into(),
-        runtime: named.runtime.map_or_else(pending, known),
-        name: pending(),
-        image: pending(),
-        image_digest: pending(),
-        pod_name: pending(),
-        pod_namespace: pending(),
-        pod_uid: named.pod_uid.as_deref().map_or_else(pending, known),
+        runtime: named.runtime.map_or(Fact::Unknown(Reason::Pending), known),
+        pod_uid: named.pod_uid.as_deref().map_or(Fact::Unknown(Reason::Pending), known),
+        ..pending
     }
 }

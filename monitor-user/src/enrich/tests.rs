@@ -54,7 +54,10 @@ impl Bench {
     }
 
     fn learn(&mut self, path: &str, container: Option<Container>) -> bool {
-        self.0.learn(ContainerFacts { cgroup_path: path.into(), container })
+        self.0.learn(ContainerFacts {
+            cgroup_path: path.into(),
+            container: container.map(Into::into),
+        })
     }
 
     fn misses(&self) -> u64 {

@@ -105,7 +105,7 @@ impl Bench {
             Container { id: "n1".into(), cgroup_path: PATH.into(), image, ..Container::host() };
         self.line.take(Input::Facts(ContainerFacts {
             cgroup_path: PATH.into(),
-            container: Some(container),
+            container: Some(container.into()),
         }));
     }
 

@@ -1,4 +1,4 @@
-//! containerd's API: the image of a container, where its bundle does not tell.
+//! containerd's API: the image and labels of a container and its pod, which no bundle tells.
 
 use std::{
     collections::HashMap,
@@ -16,40 +16,50 @@ use containerd_client::{
 };
 use tokio::runtime::Runtime;
 
-use crate::event::{Container, Fact, FactSource, Reason};
+use super::files::{Words, fill_labels, fill_text, lacks};
+use crate::{
+    container::{AnyFact, Container},
+    event::{FactSource, Reason},
+};
+
+const SOURCE: FactSource = FactSource::Containerd;
 
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_millis(400);
 
 /// Connections to the runtimes, made when first needed.
 #[derive(Default)]
-pub struct Clients {
+pub(super) struct Clients {
     runtime: Option<Runtime>,
     channels: HashMap<PathBuf, Channel>,
 }
 
+/// A container's image and labels, or those of the sandbox of its pod.
+struct Record {
+    image: String,
+    labels: Words,
+}
+
+/// What containerd said.
+#[derive(Default)]
+struct Told {
+    container: Option<Result<Record, Reason>>,
+    digest: Option<Result<String, Reason>>,
+    sandbox: Option<Result<Record, Reason>>,
+}
+
 impl Clients {
     /// Asks for what is pending about a container.
-    pub fn complete(&mut self, socket: &Path, namespace: &str, container: &mut Container) {
-        let pending = |fact: &Fact<_>| *fact == Fact::Unknown(Reason::Pending);
-        if !pending(&container.image) && !pending(&container.image_digest) {
+    pub(super) fn complete(&mut self, socket: &Path, namespace: &str, container: &mut Container) {
+        let asked = Asked::about(container);
+        if !asked.is_anything() {
             return;
         }
-        let answer = self.ask(socket, namespace, container);
-        let (image, digest) = match answer {
-            Ok((image, digest)) => (
-                Fact::Known(image.into_boxed_str(), FactSource::Containerd),
-                digest.map_or(Fact::Unknown(Reason::Gone), |digest| {
-                    Fact::Known(digest.into_boxed_str(), FactSource::Containerd)
-                }),
-            ),
-            Err(reason) => (Fact::Unknown(reason), Fact::Unknown(reason)),
-        };
-        if pending(&container.image) {
-            container.image = image;
-        }
-        if pending(&container.image_digest) {
-            container.image_digest = digest;
+        match self.ask(socket, namespace, container, &asked) {
+            Ok(told) => told.fill(container),
+            Err(reason) => {
+                asked.lacks(container, reason);
+            }
         }
     }
 
@@ -58,25 +68,110 @@ impl Clients {
         socket: &Path,
         namespace: &str,
         container: &Container,
-    ) -> Result<(String, Option<String>), Reason> {
+        asked: &Asked,
+    ) -> Result<Told, Reason> {
         let runtime = match &mut self.runtime {
             Some(runtime) => runtime,
             none => none.insert(new_runtime().ok_or(Reason::NotPermitted)?),
         };
-        let known_image = container.image.known().map(|image| image.to_string());
         let channels = &mut self.channels;
         runtime.block_on(async {
             let asking = async {
                 let channel = channel(channels, socket).await?;
-                let image = match known_image {
-                    Some(image) => image,
-                    None => image_of(channel.clone(), namespace, &container.id).await?,
-                };
-                let digest = digest_of(channel, namespace, &image).await.ok();
-                Ok((image, digest))
+                Ok(tell(&channel, namespace, container, asked).await)
             };
             tokio::time::timeout(ANSWER, asking).await.unwrap_or(Err(Reason::NoAnswer))
         })
+    }
+}
+
+/// What is to be asked for.
+struct Asked {
+    image: bool,
+    digest: bool,
+    labels: bool,
+    pod_labels: bool,
+}
+
+impl Asked {
+    fn about(container: &Container) -> Self {
+        let pending = |fact: &dyn AnyFact| fact.reason() == Some(Reason::Pending);
+        Self {
+            image: pending(&container.image),
+            digest: pending(&container.image_digest),
+            labels: pending(&container.labels),
+            pod_labels: pending(&container.pod_labels) && container.sandbox_id.known().is_some(),
+        }
+    }
+
+    fn is_anything(&self) -> bool {
+        self.image || self.digest || self.labels || self.pod_labels
+    }
+
+    /// Nothing could be asked.
+    fn lacks(&self, container: &mut Container, reason: Reason) {
+        lacks(&mut container.image, reason);
+        lacks(&mut container.image_digest, reason);
+        lacks(&mut container.labels, reason);
+        if self.pod_labels {
+            lacks(&mut container.pod_labels, reason);
+        }
+    }
+}
+
+/// Asks one question after the other: each waits for what the one before it told.
+async fn tell(channel: &Channel, namespace: &str, container: &Container, asked: &Asked) -> Told {
+    let mut told = Told::default();
+    if asked.image || asked.labels {
+        told.container = Some(get_container(channel.clone(), namespace, &container.id).await);
+    }
+    let image = match (container.image.known(), &told.container) {
+        (Some(image), _) => Ok(image.to_string()),
+        (None, Some(Ok(record))) if !record.image.is_empty() => Ok(record.image.clone()),
+        (None, Some(Err(reason))) => Err(*reason),
+        (None, _) => Err(Reason::NotInBundle),
+    };
+    if asked.digest {
+        told.digest = Some(match image {
+            Ok(image) => digest_of(channel.clone(), namespace, &image).await,
+            Err(reason) => Err(reason),
+        });
+    }
+    // The labels of a pod are those of its sandbox.
+    if asked.pod_labels
+        && let Some(sandbox) = container.sandbox_id.known()
+    {
+        told.sandbox = Some(get_container(channel.clone(), namespace, sandbox).await);
+    }
+    told
+}
+
+impl Told {
+    fn fill(self, container: &mut Container) {
+        match self.container {
+            Some(Ok(Record { image, labels })) => {
+                let image = Some(&*image).filter(|image| !image.is_empty());
+                fill_text(&mut container.image, image, SOURCE);
+                let name = labels.get("nerdctl/name").map(String::as_str);
+                fill_text(&mut container.name, name, SOURCE);
+                fill_labels(&mut container.labels, &labels, SOURCE);
+            }
+            Some(Err(reason)) => {
+                lacks(&mut container.image, reason);
+                lacks(&mut container.labels, reason);
+            }
+            None => {}
+        }
+        match self.digest {
+            Some(Ok(digest)) => fill_text(&mut container.image_digest, Some(&digest), SOURCE),
+            Some(Err(reason)) => lacks(&mut container.image_digest, reason),
+            None => {}
+        }
+        match self.sandbox {
+            Some(Ok(record)) => fill_labels(&mut container.pod_labels, &record.labels, SOURCE),
+            Some(Err(reason)) => lacks(&mut container.pod_labels, reason),
+            None => {}
+        }
     }
 }
 
@@ -99,11 +194,11 @@ async fn channel(
     Ok(channel)
 }
 
-async fn image_of(channel: Channel, namespace: &str, id: &str) -> Result<String, Reason> {
+async fn get_container(channel: Channel, namespace: &str, id: &str) -> Result<Record, Reason> {
     let request = in_namespace(GetContainerRequest { id: id.to_owned() }, namespace)?;
     let answer = ContainersClient::new(channel).get(request).await.map_err(|s| reason(&s))?;
     let container = answer.into_inner().container.ok_or(Reason::Gone)?;
-    if container.image.is_empty() { Err(Reason::NotInBundle) } else { Ok(container.image) }
+    Ok(Record { image: container.image, labels: container.labels.into_iter().collect() })
 }
 
 async fn digest_of(channel: Channel, namespace: &str, image: &str) -> Result<String, Reason> {

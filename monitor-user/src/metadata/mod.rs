@@ -1,40 +1,39 @@
 //! The metadata task: finds out about containers, off the line. Questions come in, facts go out;
 //! both queues are bounded, and what found no room is answered `too_many`.
 
-pub mod bundle;
+mod bundle;
 pub mod cgroups;
 #[cfg(feature = "containerd")]
-pub mod containerd;
+mod containerd;
+mod docker;
+mod files;
+mod finder;
+mod oci;
+mod owner;
+mod roots;
+mod runc;
+mod storage;
 
 use std::{
-    path::PathBuf,
-    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    collections::VecDeque,
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    time::{Duration, Instant},
 };
 
 use crate::{
     enrich::container::{ContainerFacts, Lookup},
-    event::{Container, Fact, Reason},
+    event::Reason,
     limits::LOOKUPS,
     raw_event::CgroupKey,
 };
-use cgroups::CgroupTree;
+use finder::{Finder, unknown};
+pub use roots::{RuntimeKind, RuntimeRoot};
 
-/// A place where a runtime keeps its running containers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuntimeRoot {
-    /// containerd's state directory (`/run/containerd`), or one that is laid out alike.
-    pub state: PathBuf,
-    /// Its socket.
-    pub socket: PathBuf,
-}
+/// How long after the first look the second is.
+const FIRST_WAIT: Duration = Duration::from_millis(5);
 
-impl RuntimeRoot {
-    /// Where containerd keeps them unless it is told otherwise.
-    #[must_use]
-    pub fn containerd() -> Self {
-        Self { state: "/run/containerd".into(), socket: "/run/containerd/containerd.sock".into() }
-    }
-}
+/// How long the task sleeps where nothing waits for a second look.
+const IDLE: Duration = Duration::from_secs(3600);
 
 /// What the task found out.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,15 +60,9 @@ impl Metadata {
     ) -> std::io::Result<Self> {
         let (questions, asked) = sync_channel::<Lookup>(LOOKUPS);
         let (answer, answers) = sync_channel(LOOKUPS);
-        let mut finder = Finder::new(roots, controller);
-        std::thread::Builder::new().name("metadata".into()).spawn(move || {
-            while let Ok(lookup) = asked.recv() {
-                if answer.send(finder.find(&lookup)).is_err() {
-                    return; // the line is gone
-                }
-                wake();
-            }
-        })?;
+        let finder = Finder::new(roots, controller);
+        let mut task = Task { finder, waiting: VecDeque::new(), answer, wake };
+        std::thread::Builder::new().name("metadata".into()).spawn(move || task.run(&asked))?;
         Ok(Self { questions, answers, refused: 0 })
     }
 
@@ -96,74 +89,67 @@ impl Metadata {
     }
 }
 
-/// A container of which only the path is known.
-fn unknown(lookup: &Lookup, reason: Reason) -> ContainerFacts {
-    let id = lookup.id.clone();
-    let container = Container { id, ..Container::unknown(&lookup.cgroup_path, reason) };
-    ContainerFacts { cgroup_path: lookup.cgroup_path.clone(), container: Some(container) }
+/// A question that it was too early to answer.
+struct Waiting {
+    at: Instant,
+    tries: u32,
+    lookup: Lookup,
 }
 
-/// Looks where runtimes keep what they know.
-struct Finder {
-    roots: Vec<RuntimeRoot>,
-    tree: CgroupTree,
-    #[cfg(feature = "containerd")]
-    containerd: containerd::Clients,
+struct Task<W> {
+    finder: Finder,
+    /// Questions that are looked at again; none holds up another.
+    waiting: VecDeque<Waiting>,
+    answer: SyncSender<Answer>,
+    wake: W,
 }
 
-impl Finder {
-    fn new(roots: Vec<RuntimeRoot>, controller: Option<&'static str>) -> Self {
-        Self {
-            roots,
-            tree: CgroupTree::new(controller),
-            #[cfg(feature = "containerd")]
-            containerd: containerd::Clients::default(),
+/// Nobody wants answers any more.
+struct Over;
+
+impl<W: Fn()> Task<W> {
+    fn run(&mut self, asked: &Receiver<Lookup>) {
+        loop {
+            let now = Instant::now();
+            let next = self.waiting.iter().map(|waiting| waiting.at).min();
+            let patience = next.map_or(IDLE, |at| at.saturating_duration_since(now));
+            let done = match asked.recv_timeout(patience) {
+                Ok(lookup) => self.look(lookup, 0),
+                Err(RecvTimeoutError::Timeout) => Ok(()),
+                Err(RecvTimeoutError::Disconnected) => Err(Over),
+            };
+            if done.and_then(|()| self.look_again()).is_err() {
+                return;
+            }
         }
     }
 
-    fn find(&mut self, lookup: &Lookup) -> Answer {
-        match lookup.unseen {
-            None => Answer::Facts(self.facts(lookup)),
-            Some(key) => match self.tree.path(key) {
-                Some(path) => Answer::Cgroup(key, path),
-                None => Answer::Facts(unknown(lookup, Reason::Gone)),
-            },
-        }
+    fn look(&mut self, lookup: Lookup, tries: u32) -> Result<(), Over> {
+        // As many wait as can be asked: over it one look is all there is.
+        let tries = if self.waiting.len() < LOOKUPS { tries } else { finder::TRIES };
+        let Some(answer) = self.finder.find(&lookup, tries) else {
+            let at = Instant::now() + FIRST_WAIT * 2_u32.saturating_pow(tries);
+            self.waiting.push_back(Waiting { at, tries: tries + 1, lookup });
+            return Ok(());
+        };
+        self.answer.send(answer).map_err(|_gone| Over)?;
+        (self.wake)();
+        Ok(())
     }
 
-    fn facts(&mut self, lookup: &Lookup) -> ContainerFacts {
-        for root in &self.roots {
-            let Some(bundle) = bundle::find(&root.state, lookup) else { continue };
-            let mut container = bundle.container(lookup);
-            #[cfg(feature = "containerd")]
-            self.containerd.complete(&root.socket, &bundle.namespace, &mut container);
-            close(&mut container);
-            let cgroup_path = lookup.cgroup_path.clone();
-            return ContainerFacts { cgroup_path, container: Some(container) };
+    /// Looks again at what it is time for.
+    fn look_again(&mut self) -> Result<(), Over> {
+        for _ in 0..self.waiting.len() {
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            if waiting.at > Instant::now() {
+                self.waiting.push_back(waiting);
+            } else {
+                self.look(waiting.lookup, waiting.tries)?;
+            }
         }
-        let certain = crate::enrich::cgroup_path::container(&lookup.cgroup_path)
-            .is_some_and(|named| named.shape == crate::enrich::cgroup_path::Shape::Certain);
-        if certain {
-            return unknown(lookup, Reason::NoBundle);
-        }
-        ContainerFacts { cgroup_path: lookup.cgroup_path.clone(), container: None }
+        Ok(())
     }
 }
 
-/// Whatever is still pending when all sources were asked is in none of them.
-fn close(container: &mut Container) {
-    let facts = [
-        &mut container.runtime,
-        &mut container.name,
-        &mut container.image,
-        &mut container.image_digest,
-        &mut container.pod_name,
-        &mut container.pod_namespace,
-        &mut container.pod_uid,
-    ];
-    for fact in facts {
-        if *fact == Fact::Unknown(Reason::Pending) {
-            *fact = Fact::Unknown(Reason::NotInBundle);
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

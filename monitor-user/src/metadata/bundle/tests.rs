@@ -1,11 +1,15 @@
-use super::*;
-use crate::records::folder::Folder;
+use super::{
+    super::tests::{check, lookup, pending},
+    *,
+};
+use crate::{container::AnyFact, event::Reason, records::folder::Folder};
 
 const CRI: &str = r#"{
   "annotations": {
     "io.kubernetes.cri.container-type": "container",
     "io.kubernetes.cri.container-name": "web",
     "io.kubernetes.cri.image-name": "registry.example/web:1",
+    "io.kubernetes.cri.sandbox-id": "s1",
     "io.kubernetes.cri.sandbox-name": "web-0",
     "io.kubernetes.cri.sandbox-namespace": "shop",
     "io.kubernetes.cri.sandbox-uid": ""
@@ -24,44 +28,50 @@ fn state(name: &str, bundles: &[(&str, &str, &str)]) -> Folder {
     folder
 }
 
-fn lookup(path: &str, id: &str) -> Lookup {
-    Lookup { cgroup_path: path.into(), id: id.into(), unseen: None }
-}
-
-fn known(fact: &Fact<Box<str>>) -> &str {
-    fact.known().map_or("", |text| text)
+/// What the bundle of a container tells.
+fn told(name: &str, namespace: &str, config: &str, asked: &Lookup) -> Container {
+    let state = state(name, &[(namespace, &asked.id, config)]);
+    let bundle = find(state.path(), asked).unwrap();
+    assert_eq!(bundle.namespace, namespace);
+    let mut container = pending(asked);
+    bundle.fill(&mut container);
+    container
 }
 
 #[test]
 fn a_pod_is_told_by_its_annotations() {
-    let state = state("cri", &[("k8s.io", "c1", CRI)]);
     let asked = lookup("/kubepods.slice/cri-containerd-c1.scope", "c1");
-    let bundle = find(state.path(), &asked).unwrap();
-    assert_eq!(bundle.namespace, "k8s.io");
-    let container = bundle.container(&asked);
-    assert_eq!((known(&container.name), known(&container.runtime)), ("web", "containerd"));
-    assert_eq!(known(&container.image), "registry.example/web:1");
-    assert_eq!((known(&container.pod_name), known(&container.pod_namespace)), ("web-0", "shop"));
-    // Empty is not known; the digest is asked of the API.
-    assert_eq!(container.pod_uid, Fact::Unknown(Reason::Pending));
-    assert_eq!(container.image_digest, Fact::Unknown(Reason::Pending));
+    let container = told("cri", "k8s.io", CRI, &asked);
+    check(
+        &container,
+        &[
+            "runtime = containerd (bundle)",
+            "name = web (bundle)",
+            "image = registry.example/web:1 (bundle)",
+            "pod_name = web-0 (bundle)",
+            "pod_namespace = shop (bundle)",
+            "sandbox_id = s1 (bundle)",
+        ],
+    );
+    // Empty is not known; the digest and the labels are asked of the API.
+    let open = |fact: &dyn AnyFact| fact.reason() == Some(Reason::Pending);
+    assert!(open(&container.pod_uid) && open(&container.image_digest) && open(&container.labels));
 }
 
 #[test]
 fn the_sandbox_of_a_pod_is_named_so() {
-    let state = state("sandbox", &[("k8s.io", "c1", &CRI.replace("\"container\"", "\"sandbox\""))]);
     let asked = lookup("/kubepods.slice/cri-containerd-c1.scope", "c1");
-    assert_eq!(known(&find(state.path(), &asked).unwrap().container(&asked).name), "POD");
+    let sandbox = CRI.replace("\"container\"", "\"sandbox\"");
+    check(&told("sandbox", "k8s.io", &sandbox, &asked), &["name = POD (bundle)"]);
 }
 
 #[test]
 fn a_plain_container_is_in_no_pod() {
-    let state = state("plain", &[("default", "n1", r#"{"linux":{"cgroupsPath":"/default/n1"}}"#)]);
     let asked = lookup("/default/n1", "n1");
-    let container = find(state.path(), &asked).unwrap().container(&asked);
-    assert_eq!(known(&container.name), "n1");
-    assert_eq!(container.pod_name, Fact::Unknown(Reason::NotApplicable));
-    assert_eq!(container.image, Fact::Unknown(Reason::Pending));
+    let plain = r#"{"linux":{"cgroupsPath":"/default/n1"}}"#;
+    let container = told("plain", "default", plain, &asked);
+    assert_eq!(container.pod_name.known(), None);
+    assert_eq!(container.image.known(), None);
 }
 
 /// Two namespaces have a container of one name: the cgroup tells which is meant.
@@ -74,16 +84,18 @@ fn the_cgroup_tells_two_namesakes_apart() {
         let bundle = find(state.path(), &lookup(&format!("/{namespace}/n1"), "n1")).unwrap();
         assert_eq!(bundle.namespace, namespace);
     }
-    assert_eq!(find(state.path(), &lookup("/third/n1", "n1")), None);
+    assert_eq!(find(state.path(), &lookup("/third/n1", "n1")).err(), Some(Look::Nothing));
 }
 
 #[test]
 fn what_is_no_bundle_is_none() {
     let state = state("none", &[("default", "broken", "{"), ("default", "number", "3")]);
-    for id in ["absent", "broken", "number"] {
-        assert_eq!(find(state.path(), &lookup("/default/x", id)), None, "{id}");
-    }
-    assert_eq!(find(Path::new("/nowhere"), &lookup("/default/n1", "n1")), None);
+    let none = |state: &Path, id: &str| find(state, &lookup("/default/x", id)).err();
+    assert_eq!(none(state.path(), "absent"), Some(Look::Nothing));
+    // It may be that they are being written.
+    assert_eq!(none(state.path(), "broken"), Some(Look::NotYet));
+    assert_eq!(none(state.path(), "number"), Some(Look::NotYet));
+    assert_eq!(none(Path::new("/nowhere"), "n1"), Some(Look::Nothing));
 }
 
 /// An id comes from the path of a cgroup, which a container may choose.
@@ -92,7 +104,7 @@ fn an_id_cannot_lead_elsewhere() {
     let own = r#"{"linux":{"cgroupsPath":"/default/n1"}}"#;
     let state = state("elsewhere", &[("default", "n1", own), ("default/n1", "sub", own)]);
     for id in ["", ".", "..", "../default/n1", "n1/sub", "/etc", ".hidden"] {
-        assert_eq!(find(state.path(), &lookup("/default/n1", id)), None, "{id}");
+        assert!(find(state.path(), &lookup("/default/n1", id)).is_err(), "{id}");
     }
-    assert!(find(state.path(), &lookup("/default/n1", "n1")).is_some());
+    assert!(find(state.path(), &lookup("/default/n1", "n1")).is_ok());
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::{Fact, FactSource, Knowledge, Stdio},
-    rules::fields::process::{CAPABILITIES, stdio_name},
+    rules::fields::process::stdio_name,
 };
 
 pub(super) fn set(draft: &mut Draft, (name, arg): (&str, Option<&str>), value: &TestValue) -> Set {
@@ -110,8 +110,12 @@ fn set_thread(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
     let process = &mut draft.process.process;
     match name {
         "thread.tid" => Some(assign(&mut draft.event.tid, value, value::number)),
-        "thread.cap_effective" => Some(assign(&mut process.cap_effective, value, capabilities)),
-        "thread.cap_permitted" => Some(assign(&mut process.cap_permitted, value, capabilities)),
+        "thread.cap_effective" => {
+            Some(assign(&mut process.cap_effective, value, value::capabilities))
+        }
+        "thread.cap_permitted" => {
+            Some(assign(&mut process.cap_permitted, value, value::capabilities))
+        }
         _ => None,
     }
 }
@@ -135,11 +139,4 @@ fn stream(name: &str) -> Result<Stdio, String> {
     let all = [None, File, Pipe, Tty, Socket, Character, Other];
     let found = all.into_iter().find(|stdio| stdio_name(*stdio) == name);
     found.ok_or_else(|| format!("one of {} is expected", all.map(stdio_name).join(", ")))
-}
-
-fn capabilities(value: &TestValue) -> Result<u64, String> {
-    value::words(value)?.iter().try_fold(0, |set, name| {
-        let bit = CAPABILITIES.iter().position(|known| known == name);
-        bit.map(|bit| set | 1 << bit).ok_or_else(|| format!("`{name}` is no capability"))
-    })
 }

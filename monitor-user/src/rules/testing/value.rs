@@ -4,7 +4,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use monitor_rules::TestValue;
 
-use crate::event::{Fact, FactSource, Reason};
+use crate::{
+    event::{Fact, FactSource, Reason},
+    words::CAPABILITIES,
+};
 
 type Read<T> = Result<T, String>;
 
@@ -62,6 +65,14 @@ pub(super) fn number<T: TryFrom<i64>>(value: &TestValue) -> Read<T> {
 
 pub(super) fn ip(value: &TestValue) -> Read<IpAddr> {
     text(value)?.parse().map_err(|_| wanted("an IP address", value))
+}
+
+/// Capabilities by their names.
+pub(super) fn capabilities(value: &TestValue) -> Read<u64> {
+    words(value)?.iter().try_fold(0, |set, name| {
+        let bit = CAPABILITIES.iter().position(|known| known == name);
+        bit.map(|bit| set | 1 << bit).ok_or_else(|| format!("`{name}` is no capability"))
+    })
 }
 
 /// A fact: `null` for what does not apply, `<reason>` for what is not known.

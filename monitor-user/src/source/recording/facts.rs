@@ -1,8 +1,11 @@
 //! Facts about a container, and about an executed file, as a recording holds them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    container::AnyFact,
     enrich::{
         container::ContainerFacts,
         hashes::{FileKey, HashAnswer},
@@ -18,12 +21,10 @@ pub(super) struct RawFacts {
     facts: Vec<(String, Option<String>, String)>,
 }
 
-const NAMES: [&str; 7] =
-    ["runtime", "name", "image", "image_digest", "pod_name", "pod_namespace", "pod_uid"];
-
-/// Longest value that is written down: nine of them fit an entry. Names and images are far shorter;
-/// a bundle could say anything.
-const VALUE_BYTES: usize = 4096;
+/// Longest value that is written down. All facts together fit an entry: of lists no more is kept
+/// than `limits::CONTAINER_LIST_BYTES`, and names and images are far shorter than this; but a
+/// bundle could say anything.
+const VALUE_BYTES: usize = 2048;
 
 fn bounded(value: &str) -> String {
     value.get(..value.floor_char_boundary(VALUE_BYTES)).unwrap_or_default().to_owned()
@@ -31,57 +32,43 @@ fn bounded(value: &str) -> String {
 
 impl From<&ContainerFacts> for RawFacts {
     fn from(facts: &ContainerFacts) -> Self {
-        let raw = |(name, fact): (&str, &Fact<Box<str>>)| match fact {
-            Fact::Known(value, source) => {
-                (name.to_owned(), Some(bounded(value)), source.name().to_owned())
-            }
-            Fact::Unknown(reason) => (name.to_owned(), None, reason.name().to_owned()),
+        let raw = |(name, fact): (&'static str, &dyn AnyFact)| {
+            let is_list = LISTS.contains(&name);
+            let value = fact.text().map(|text| if is_list { text } else { bounded(&text) });
+            let why = fact.source().map(FactSource::name).or(fact.reason().map(Reason::name));
+            (name.to_owned(), value, why.unwrap_or_default().to_owned())
         };
-        let of = |c: &Container| {
-            let facts = [
-                &c.runtime,
-                &c.name,
-                &c.image,
-                &c.image_digest,
-                &c.pod_name,
-                &c.pod_namespace,
-                &c.pod_uid,
-            ];
-            NAMES.into_iter().zip(facts).map(raw).collect()
-        };
+        let container = facts.container.as_ref();
         Self {
             cgroup_path: bounded(&facts.cgroup_path),
-            id: facts.container.as_ref().map(|container| bounded(&container.id)),
-            facts: facts.container.as_ref().map(of).unwrap_or_default(),
+            id: container.map(|container| bounded(&container.id)),
+            facts: container.map(|it| it.facts().map(raw).collect()).unwrap_or_default(),
         }
     }
 }
 
+/// Facts whose values are lists: a part of one could not be read.
+const LISTS: [&str; 3] = ["mounts", "labels", "pod_labels"];
+
 impl From<RawFacts> for ContainerFacts {
     fn from(raw: RawFacts) -> Self {
-        let fact = |name: &str| {
-            let found = raw.facts.iter().find(|(known, _, _)| known == name);
-            match found {
-                Some((_, Some(value), source)) => {
-                    let source = FactSource::from_name(source).unwrap_or(FactSource::Bundle);
-                    Fact::Known(value.as_str().into(), source)
+        let container = raw.id.as_ref().map(|id| {
+            // What the recording does not tell of was not asked for when it was made.
+            let unknown = Container::unknown(&raw.cgroup_path, Reason::NotInBundle);
+            let mut container = Container { id: id.as_str().into(), ..unknown };
+            for (name, fact) in container.facts_mut() {
+                match raw.facts.iter().find(|(known, _, _)| known == name) {
+                    Some((_, Some(value), source)) => {
+                        let source = FactSource::from_name(source).unwrap_or(FactSource::Bundle);
+                        fact.set_text(value, source);
+                    }
+                    Some((_, None, reason)) => {
+                        fact.set_unknown(Reason::from_name(reason).unwrap_or(Reason::NotInBundle));
+                    }
+                    None => {}
                 }
-                Some((_, None, reason)) => {
-                    Fact::Unknown(Reason::from_name(reason).unwrap_or(Reason::NotInBundle))
-                }
-                None => Fact::Unknown(Reason::NotInBundle),
             }
-        };
-        let container = raw.id.as_ref().map(|id| Container {
-            id: id.as_str().into(),
-            cgroup_path: raw.cgroup_path.as_str().into(),
-            runtime: fact("runtime"),
-            name: fact("name"),
-            image: fact("image"),
-            image_digest: fact("image_digest"),
-            pod_name: fact("pod_name"),
-            pod_namespace: fact("pod_namespace"),
-            pod_uid: fact("pod_uid"),
+            Arc::new(container)
         });
         Self { cgroup_path: raw.cgroup_path.as_str().into(), container }
     }
@@ -120,5 +107,65 @@ impl From<RawHash> for HashAnswer {
             None => Fact::Unknown(reason.unwrap_or(Reason::Gone)),
         };
         Self { key: FileKey { major, minor, inode, ctime_ns, size }, hash }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::{Label, Mount};
+
+    /// A recording of a version that knew fewer facts.
+    #[test]
+    fn facts_that_were_not_recorded_are_not_known() {
+        let fact = |name: &str, value: Option<&str>, why: &str| {
+            (name.to_owned(), value.map(str::to_owned), why.to_owned())
+        };
+        let raw = RawFacts {
+            cgroup_path: "/default/n1".to_owned(),
+            id: Some("n1".to_owned()),
+            facts: vec![
+                fact("name", Some("web"), "bundle"),
+                fact("image_digest", None, "no_answer"),
+                fact("privileged", Some("perhaps"), "bundle"),
+                fact("of_the_future", Some("x"), "oracle"),
+            ],
+        };
+        let container = ContainerFacts::from(raw).container.unwrap();
+        assert_eq!(container.name, Fact::Known("web".into(), FactSource::Bundle));
+        assert_eq!(container.image_digest, Fact::Unknown(Reason::NoAnswer));
+        assert_eq!(container.privileged, Fact::Unknown(Reason::NotInBundle));
+        assert_eq!(container.labels, Fact::Unknown(Reason::NotInBundle));
+    }
+
+    /// However much a runtime says, it fits an entry.
+    #[test]
+    fn the_longest_facts_fit_an_entry() {
+        let list = crate::limits::CONTAINER_LIST_BYTES;
+        let long = "x".repeat(1 << 20);
+        let mut container = Container::unknown(&long, Reason::Pending);
+        container.id = long.as_str().into();
+        for (name, fact) in container.facts_mut() {
+            if !LISTS.contains(&name) {
+                let _is_text = fact.set_text(&long, FactSource::Containerd);
+            }
+        }
+        let label = Label { key: "x".repeat(list - 2).into(), value: "".into() };
+        let mount = Mount {
+            source: "x".repeat(list - 10).into(),
+            destination: "".into(),
+            mode: "".into(),
+            is_writable: true,
+            propagation: "".into(),
+        };
+        container.labels = Fact::Known([label.clone()].into(), FactSource::Containerd);
+        container.pod_labels = Fact::Known([label].into(), FactSource::Containerd);
+        container.mounts = Fact::Known([mount].into(), FactSource::Containerd);
+        let facts = ContainerFacts {
+            cgroup_path: long.as_str().into(),
+            container: Some(Arc::new(container)),
+        };
+        let bytes = rmp_serde::to_vec_named(&RawFacts::from(&facts)).unwrap().len();
+        assert!(bytes <= super::super::ENTRY_BYTES as usize, "{bytes}");
     }
 }

@@ -45,7 +45,7 @@ fn facts() -> ContainerFacts {
         pod_name: Fact::Unknown(Reason::NoAnswer),
         ..Container::host()
     };
-    ContainerFacts { cgroup_path: "/default/n1".into(), container: Some(container) }
+    ContainerFacts { cgroup_path: "/default/n1".into(), container: Some(container.into()) }
 }
 
 /// Inputs of all sorts, as text.

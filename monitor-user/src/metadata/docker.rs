@@ -1,0 +1,173 @@
+//! What Docker keeps on disk of a container from its making on: `config.v2.json` and
+//! `hostconfig.json` in `<data-root>/containers/<id>`, and the digests of images. They tell
+//! everything that its API does, so that its socket, which can do everything, is not needed.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Deserialize;
+
+use super::files::{
+    self, Look, Words, fill, fill_labels, fill_mounts, fill_pod, fill_text, is_file_name,
+    is_outermost, lacks, plain_id,
+};
+use crate::{
+    container::{Container, Mount},
+    enrich::container::Lookup,
+    event::{FactSource, Reason},
+};
+
+const SOURCE: FactSource = FactSource::Docker;
+
+/// `config.v2.json`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Config {
+    name: String,
+    /// Id of the image.
+    image: String,
+    /// The storage driver.
+    driver: String,
+    config: ImageConfig,
+    image_manifest: Option<Descriptor>,
+    mount_points: Option<BTreeMap<String, MountPoint>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct ImageConfig {
+    image: String,
+    labels: Option<Words>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Descriptor {
+    digest: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct MountPoint {
+    source: String,
+    name: String,
+    destination: String,
+    #[serde(rename = "RW")]
+    is_writable: bool,
+    /// The mode, under its old name.
+    relabel: String,
+    propagation: String,
+}
+
+/// `hostconfig.json`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct HostConfig {
+    privileged: bool,
+    network_mode: String,
+    pid_mode: String,
+    ipc_mode: String,
+}
+
+/// `image/<driver>/repositories.json`: by repository the ids of images, by reference.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Repositories {
+    repositories: BTreeMap<String, Words>,
+}
+
+/// Looks for a container below a data root.
+pub(super) fn look(data: &Path, lookup: &Lookup, container: &mut Container) -> Look {
+    if !is_file_name(&lookup.id) || !is_outermost(lookup) {
+        return Look::Nothing;
+    }
+    let directory = data.join("containers").join(&*lookup.id);
+    let config: Config = match files::read(&directory.join("config.v2.json")) {
+        Ok(config) => config,
+        Err(look) => return look,
+    };
+    config.fill(container);
+    if let Ok(host) = files::read::<HostConfig>(&directory.join("hostconfig.json")) {
+        host.fill(container);
+    }
+    config.fill_digest(data, container);
+    Look::Found
+}
+
+impl Config {
+    fn fill(&self, container: &mut Container) {
+        let labels = self.config.labels.clone().unwrap_or_default();
+        fill_text(&mut container.runtime, Some("docker"), SOURCE);
+        // Where a kubelet uses Docker, its own words are the better ones.
+        let name = match labels.get("io.kubernetes.docker.type").map(String::as_str) {
+            Some("podsandbox") => Some("POD"),
+            Some(_) => labels.get("io.kubernetes.container.name").map(String::as_str),
+            None => None,
+        };
+        let name = name.or(Some(self.name.trim_start_matches('/')));
+        fill_text(&mut container.name, name, SOURCE);
+        fill_text(&mut container.image, Some(&self.config.image), SOURCE);
+        fill_text(&mut container.image_id, Some(plain_id(&self.image)), SOURCE);
+        fill_pod(container, &labels, SOURCE);
+        fill_labels(&mut container.labels, &labels, SOURCE);
+        let mounts = self.mount_points.iter().flatten().map(|(_, point)| point.mount()).collect();
+        fill_mounts(&mut container.mounts, mounts, SOURCE);
+    }
+
+    /// An image that came from nowhere has no digest.
+    fn fill_digest(&self, data: &Path, container: &mut Container) {
+        let named = self.image_manifest.as_ref().map(|manifest| &*manifest.digest);
+        fill_text(&mut container.image_digest, named, SOURCE);
+        if !is_file_name(&self.driver) {
+            return;
+        }
+        let place = data.join("image").join(&self.driver).join("repositories.json");
+        let Ok(known) = files::read::<Repositories>(&place) else { return };
+        let digests = known.repositories.iter().flat_map(|(name, references)| {
+            let of_it = references.iter().filter(|(_, id)| **id == self.image);
+            of_it.filter_map(move |(reference, _)| Some((name, files::digest(reference)?)))
+        });
+        // Of several repositories the one that was asked for counts.
+        let asked = |name: &str| {
+            self.config.image == name
+                || self.config.image.strip_prefix(name).is_some_and(|it| it.starts_with([':', '@']))
+        };
+        let all: Vec<(&String, &str)> = digests.collect();
+        let best = all.iter().find(|(name, _)| asked(name)).or(all.first());
+        match best {
+            Some((_, digest)) => fill_text(&mut container.image_digest, Some(digest), SOURCE),
+            None => lacks(&mut container.image_digest, Reason::NotApplicable),
+        }
+    }
+}
+
+impl MountPoint {
+    fn mount(&self) -> Mount {
+        // Of a volume, its place is on the host like anything else.
+        let source = if self.source.is_empty() { &self.name } else { &self.source };
+        Mount {
+            source: source.as_str().into(),
+            destination: self.destination.as_str().into(),
+            mode: self.relabel.as_str().into(),
+            is_writable: self.is_writable,
+            propagation: self.propagation.as_str().into(),
+        }
+    }
+}
+
+impl HostConfig {
+    fn fill(&self, container: &mut Container) {
+        fill(&mut container.privileged, Some(self.privileged), SOURCE);
+        for (fact, mode) in [
+            (&mut container.host_pid, &self.pid_mode),
+            (&mut container.host_network, &self.network_mode),
+            (&mut container.host_ipc, &self.ipc_mode),
+        ] {
+            // Of one that joins another container's, the bundle tells.
+            let joins = mode.starts_with("container:");
+            fill(fact, (!joins).then_some(mode == "host"), SOURCE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

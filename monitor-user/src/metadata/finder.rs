@@ -1,0 +1,160 @@
+//! Asks every place where a runtime may keep what it knows about a container. Each fills in what
+//! those before it left open.
+
+use std::{path::PathBuf, sync::Arc};
+
+#[cfg(feature = "containerd")]
+use super::containerd;
+use super::{
+    Answer, bundle,
+    cgroups::CgroupTree,
+    docker,
+    files::{Look, fill_text, lacks},
+    owner,
+    roots::{self, RuntimeKind, RuntimeRoot},
+    runc, storage,
+};
+use crate::{
+    container::Container,
+    enrich::{
+        cgroup_path::{self, Shape},
+        container::{ContainerFacts, Lookup},
+    },
+    event::{FactSource, Reason},
+};
+
+/// How often a container is looked for again whose files may be on their way: each time after twice
+/// as long.
+pub(super) const TRIES: u32 = 6;
+
+/// The same where only the path says that there is a container.
+const TRIES_OF_PATH: u32 = 2;
+
+/// Looks where runtimes keep what they know.
+pub(super) struct Finder {
+    roots: Vec<RuntimeRoot>,
+    tree: CgroupTree,
+    #[cfg(feature = "containerd")]
+    containerd: containerd::Clients,
+}
+
+/// A container of which only the path is known.
+pub(super) fn unknown(lookup: &Lookup, reason: Reason) -> ContainerFacts {
+    let mut container = of_lookup(lookup);
+    fill_from_path(lookup, &mut container);
+    container.give_up(reason);
+    facts(lookup, Some(container))
+}
+
+fn of_lookup(lookup: &Lookup) -> Container {
+    let id = lookup.id.clone();
+    Container { id, ..Container::unknown(&lookup.cgroup_path, Reason::Pending) }
+}
+
+fn facts(lookup: &Lookup, container: Option<Container>) -> ContainerFacts {
+    ContainerFacts { cgroup_path: lookup.cgroup_path.clone(), container: container.map(Arc::new) }
+}
+
+fn fill_from_path(lookup: &Lookup, container: &mut Container) {
+    let Some(named) = cgroup_path::container(&lookup.cgroup_path) else { return };
+    fill_text(&mut container.runtime, named.runtime, FactSource::CgroupPath);
+    fill_text(&mut container.pod_uid, named.pod_uid.as_deref(), FactSource::CgroupPath);
+}
+
+impl Finder {
+    pub(super) fn new(roots: Vec<RuntimeRoot>, controller: Option<&'static str>) -> Self {
+        Self {
+            roots,
+            tree: CgroupTree::new(controller),
+            #[cfg(feature = "containerd")]
+            containerd: containerd::Clients::default(),
+        }
+    }
+
+    /// The answer; None if it is too early for one after so many tries.
+    pub(super) fn find(&mut self, lookup: &Lookup, tries: u32) -> Option<Answer> {
+        match lookup.unseen {
+            None => self.facts(lookup, tries).map(Answer::Facts),
+            Some(key) => Some(match self.tree.path(key) {
+                Some(path) => Answer::Cgroup(key, path),
+                None => Answer::Facts(unknown(lookup, Reason::Gone)),
+            }),
+        }
+    }
+
+    fn facts(&mut self, lookup: &Lookup, tries: u32) -> Option<ContainerFacts> {
+        let mut container = of_lookup(lookup);
+        let users = roots::of_user(&lookup.cgroup_path);
+        let roots: Vec<RuntimeRoot> = users.into_iter().chain(self.roots.iter().cloned()).collect();
+        let look = self.look(&roots, lookup, &mut container);
+        let shape = cgroup_path::container(&lookup.cgroup_path).map(|named| named.shape);
+        match (look, shape) {
+            (Look::Found, _) => {
+                close(lookup, &mut container);
+                Some(facts(lookup, Some(container)))
+            }
+            (Look::NotYet, _) if tries < TRIES => None,
+            (_, Some(Shape::Certain)) if tries < TRIES_OF_PATH => None,
+            (_, Some(Shape::Certain)) => Some(unknown(lookup, Reason::NoBundle)),
+            (_, Some(Shape::Possible) | None) => Some(facts(lookup, None)),
+        }
+    }
+
+    /// Asks the engines first, then what they run containers with.
+    fn look(&mut self, roots: &[RuntimeRoot], lookup: &Lookup, container: &mut Container) -> Look {
+        let of = |kind| roots.iter().filter(move |root| root.kind == kind);
+        let mut best = Look::Nothing;
+        for root in of(RuntimeKind::Docker) {
+            best = best.max(docker::look(&root.state, lookup, container));
+        }
+        let storage: Vec<PathBuf> = of(RuntimeKind::Podman).map(|it| it.state.clone()).collect();
+        if best < Look::Found {
+            best = best.max(storage::look(&storage, lookup, container));
+        }
+        for root in of(RuntimeKind::Containerd) {
+            match bundle::find(&root.state, lookup) {
+                Ok(bundle) => {
+                    bundle.fill(container);
+                    self.ask_containerd(root, &bundle.namespace, container);
+                    // Only its id names it where nobody else does.
+                    fill_text(&mut container.name, Some(&lookup.id), FactSource::Bundle);
+                    best = Look::Found;
+                    break;
+                }
+                Err(look) => best = best.max(look),
+            }
+        }
+        for root in of(RuntimeKind::Runc) {
+            if best == Look::Found {
+                break;
+            }
+            best = best.max(runc::look(&root.state, lookup, container));
+        }
+        best
+    }
+
+    #[cfg(feature = "containerd")]
+    fn ask_containerd(&mut self, root: &RuntimeRoot, namespace: &str, container: &mut Container) {
+        if let Some(socket) = &root.socket {
+            self.containerd.complete(socket, namespace, container);
+        }
+    }
+
+    #[cfg(not(feature = "containerd"))]
+    #[expect(clippy::unused_self, reason = "it is used where the API is")]
+    fn ask_containerd(&self, _root: &RuntimeRoot, _namespace: &str, _container: &mut Container) {}
+}
+
+/// All sources were asked: what is still pending is in none of them.
+fn close(lookup: &Lookup, container: &mut Container) {
+    fill_from_path(lookup, container);
+    let Container { pod_name, pod_namespace, pod_uid, sandbox_id, .. } = container;
+    let of_pod = [pod_name, pod_namespace, pod_uid, sandbox_id];
+    if of_pod.iter().all(|fact| fact.known().is_none()) {
+        of_pod.into_iter().for_each(|fact| lacks(fact, Reason::NotApplicable));
+        lacks(&mut container.pod_labels, Reason::NotApplicable);
+    }
+    lacks(&mut container.pod_labels, Reason::NotInBundle);
+    owner::fill(container);
+    container.give_up(Reason::NotInBundle);
+}

@@ -1,0 +1,255 @@
+//! `config.json`, which every runtime gets: what a container may do, and whose it is.
+
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+
+use serde::Deserialize;
+
+use super::files::{self, Look, Words, fill, fill_mounts, fill_text};
+use crate::{
+    container::{Container, Mount},
+    enrich::container::Lookup,
+    event::FactSource,
+    words::CAPABILITIES,
+};
+
+const SOURCE: FactSource = FactSource::Bundle;
+
+/// How mounts spread.
+const PROPAGATIONS: [&str; 8] =
+    ["private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable"];
+
+/// The file, as far as it is read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Spec {
+    annotations: Words,
+    linux: Linux,
+    process: Option<Process>,
+    mounts: Vec<MountEntry>,
+    /// When it was written, nanoseconds since 1970: engines do so at each start.
+    #[serde(skip)]
+    written_ns: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Linux {
+    cgroups_path: String,
+    namespaces: Vec<Namespace>,
+    resources: Resources,
+    masked_paths: Vec<String>,
+    readonly_paths: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Namespace {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    path: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Resources {
+    devices: Vec<Device>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Device {
+    allow: bool,
+    #[serde(rename = "type")]
+    kind: String,
+    major: Option<i64>,
+    minor: Option<i64>,
+    access: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Process {
+    capabilities: Capabilities,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Capabilities {
+    effective: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct MountEntry {
+    destination: String,
+    source: String,
+    #[serde(rename = "type")]
+    kind: String,
+    options: Vec<String>,
+}
+
+/// Reads the file in a bundle.
+pub(super) fn read(bundle: &Path) -> Result<Spec, Look> {
+    let path = bundle.join("config.json");
+    let spec: Spec = files::read(&path)?;
+    let written_ns = fs::metadata(&path)
+        .ok()
+        .and_then(|meta| meta.mtime().checked_mul(1_000_000_000)?.checked_add(meta.mtime_nsec()));
+    Ok(Spec { written_ns, ..spec })
+}
+
+impl Spec {
+    /// Whether this is the container whose cgroup was asked about.
+    pub(super) fn is_of(&self, lookup: &Lookup) -> bool {
+        let path = &self.linux.cgroups_path;
+        // The systemd driver writes `slice:prefix:id`, and names the cgroup after the latter two;
+        // the other one writes the path itself.
+        if let [_slice, prefix, id] = path.split(':').collect::<Vec<_>>()[..] {
+            return lookup.cgroup_path.ends_with(&format!("/{prefix}-{id}.scope"))
+                && files::is_outermost(lookup);
+        }
+        *path == *lookup.cgroup_path
+    }
+
+    /// A note of the engine's, unless it is empty.
+    pub(super) fn note(&self, key: &str) -> Option<&str> {
+        self.annotations.get(key).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// Fills in what every engine writes.
+    pub(super) fn fill(&self, container: &mut Container) {
+        fill(&mut container.started_ns, self.written_ns, SOURCE);
+        let stated = self.note("io.podman.annotations.privileged").map(|word| word == "TRUE");
+        let capabilities = self.capabilities();
+        let privileged = stated.or_else(|| capabilities.map(|set| self.is_unconfined(set)));
+        fill(&mut container.privileged, privileged, SOURCE);
+        fill(&mut container.capabilities, capabilities, SOURCE);
+        for (fact, namespace) in [
+            (&mut container.host_pid, "pid"),
+            (&mut container.host_network, "network"),
+            (&mut container.host_ipc, "ipc"),
+        ] {
+            fill(fact, self.shares_with_host(namespace), SOURCE);
+        }
+        let mounts = self.mounts(container);
+        fill_mounts(&mut container.mounts, mounts, SOURCE);
+    }
+
+    /// Fills in what containerd's part for Kubernetes notes; false if it is in no pod.
+    pub(super) fn fill_cri(&self, container: &mut Container) -> bool {
+        let Some(kind) = self.note("io.kubernetes.cri.container-type") else { return false };
+        let note = |key: &str| self.note(&format!("io.kubernetes.cri.{key}"));
+        let is_sandbox = kind == "sandbox";
+        let name = if is_sandbox { Some("POD") } else { note("container-name") };
+        fill_text(&mut container.name, name, SOURCE);
+        fill_text(&mut container.image, note("image-name"), SOURCE);
+        fill_text(&mut container.sandbox_id, note("sandbox-id"), SOURCE);
+        fill_text(&mut container.pod_name, note("sandbox-name"), SOURCE);
+        fill_text(&mut container.pod_namespace, note("sandbox-namespace"), SOURCE);
+        fill_text(&mut container.pod_uid, note("sandbox-uid"), SOURCE);
+        true
+    }
+
+    /// Fills in what CRI-O notes; false if it is not its container.
+    pub(super) fn fill_crio(&self, container: &mut Container) -> bool {
+        if self.note("io.container.manager") != Some("cri-o") {
+            return false;
+        }
+        let note = |key: &str| self.note(&format!("io.kubernetes.cri-o.{key}"));
+        let is_sandbox = note("ContainerType") == Some("sandbox");
+        let name = if is_sandbox { Some("POD") } else { self.note("io.kubernetes.container.name") };
+        let labels = note("Labels").and_then(|text| serde_json::from_str::<Words>(text).ok());
+        fill_text(&mut container.runtime, Some("cri-o"), SOURCE);
+        fill_text(&mut container.name, name, SOURCE);
+        let image = note("ImageName").or_else(|| note("Image"));
+        fill_text(&mut container.image, image, SOURCE);
+        fill_text(&mut container.image_digest, note("ImageRef").and_then(files::digest), SOURCE);
+        fill_text(&mut container.sandbox_id, note("SandboxID"), SOURCE);
+        let pod_name = self.note("io.kubernetes.pod.name").or_else(|| note("KubeName"));
+        fill_text(&mut container.pod_name, pod_name, SOURCE);
+        let namespace = self.note("io.kubernetes.pod.namespace").or_else(|| note("Namespace"));
+        fill_text(&mut container.pod_namespace, namespace, SOURCE);
+        fill_text(&mut container.pod_uid, self.note("io.kubernetes.pod.uid"), SOURCE);
+        if let Some(labels) = &labels {
+            files::fill_pod(container, labels, SOURCE);
+            files::fill_labels(&mut container.labels, labels, SOURCE);
+        }
+        true
+    }
+
+    /// The labels of a pod, from the bundle of its sandbox as CRI-O writes it.
+    pub(super) fn fill_pod_labels(&self, container: &mut Container) {
+        let labels = self.note("io.kubernetes.cri-o.Labels");
+        if let Some(labels) = labels.and_then(|text| serde_json::from_str::<Words>(text).ok()) {
+            files::fill_labels(&mut container.pod_labels, &labels, SOURCE);
+        }
+    }
+
+    fn capabilities(&self) -> Option<u64> {
+        let names = &self.process.as_ref()?.capabilities.effective;
+        let bit = |name: &String| CAPABILITIES.iter().position(|known| known == name);
+        Some(names.iter().filter_map(bit).fold(0, |set, bit| set | 1 << bit))
+    }
+
+    /// Whether nothing keeps it from the host: it may administer it, use every device, and sees
+    /// `/proc` and `/sys` whole.
+    fn is_unconfined(&self, capabilities: u64) -> bool {
+        let admin = CAPABILITIES.iter().position(|name| *name == "CAP_SYS_ADMIN");
+        let is_any = |device: &Device| {
+            let all = ["", "a"].contains(&&*device.kind);
+            let numbers = [device.major, device.minor].into_iter().flatten();
+            let whole = "rwm".chars().all(|right| device.access.contains(right));
+            device.allow && all && whole && numbers.into_iter().all(|number| number < 0)
+        };
+        admin.is_some_and(|bit| capabilities & 1 << bit != 0)
+            && self.linux.masked_paths.is_empty()
+            && self.linux.readonly_paths.is_empty()
+            && self.linux.resources.devices.iter().any(is_any)
+            && !self.linux.namespaces.iter().any(|namespace| namespace.kind == "user")
+    }
+
+    /// Whether it has no namespace of that kind of its own; None if it joins one that is gone.
+    fn shares_with_host(&self, kind: &str) -> Option<bool> {
+        let Some(own) = self.linux.namespaces.iter().find(|it| it.kind == kind) else {
+            return Some(true);
+        };
+        if own.path.is_empty() {
+            return Some(false);
+        }
+        let file = if kind == "network" { "net" } else { kind };
+        let host = fs::metadata(format!("/proc/1/ns/{file}")).ok()?;
+        let joined = fs::metadata(&own.path).ok()?;
+        Some((host.dev(), host.ino()) == (joined.dev(), joined.ino()))
+    }
+
+    /// What is mounted from outside, without what engines mount of their own for this container.
+    fn mounts(&self, container: &Container) -> Vec<Mount> {
+        let sandbox = container.sandbox_id.known().map(|id| &**id);
+        let ids =
+            [&*container.id, sandbox.unwrap_or_default()].map(|id| (id.len() >= 64).then_some(id));
+        let is_engines = |source: &str| ids.iter().flatten().any(|id| source.contains(*id));
+        let is_bind = |mount: &&MountEntry| {
+            mount.kind == "bind"
+                || mount.options.iter().any(|word| word == "bind" || word == "rbind")
+        };
+        let mounts = self.mounts.iter().filter(is_bind);
+        mounts.filter(|mount| !is_engines(&mount.source)).map(MountEntry::mount).collect()
+    }
+}
+
+impl MountEntry {
+    fn mount(&self) -> Mount {
+        let is = |word: &&str| self.options.iter().any(|option| option == word);
+        let propagation = PROPAGATIONS.iter().find(|word| is(word)).copied();
+        Mount {
+            source: self.source.as_str().into(),
+            destination: self.destination.as_str().into(),
+            mode: "".into(),
+            is_writable: !is(&"ro"),
+            propagation: propagation.unwrap_or_default().into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+use std::{os::unix::fs::MetadataExt as _, path::PathBuf};
+
+use super::{
+    super::tests::{ID, check, lookup, pending, place, shown},
+    *,
+};
+
+fn spec(text: &str) -> Spec {
+    serde_json::from_str(text).unwrap()
+}
+
+/// What the spec tells of a container.
+fn told(text: &str) -> Container {
+    let mut container = pending(&lookup("/x", "THE_ID"));
+    spec(text).fill(&mut container);
+    container
+}
+
+const PRIVILEGED: &str = r#"{"process":{"capabilities":{"effective":["CAP_CHOWN","CAP_SYS_ADMIN"]}},
+    "linux":{"resources":{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"access":"rwm"}]},
+    "namespaces":[{"type":"pid"},{"type":"ipc"},{"type":"network"}]}}"#;
+
+#[test]
+fn privileged_is_who_has_all_of_it() {
+    check(&told(PRIVILEGED), &["privileged = true (bundle)", "capabilities = 2097153 (bundle)"]);
+    for (part, by) in [
+        ("\"CAP_SYS_ADMIN\"", "\"CAP_KILL\""),
+        ("\"resources\"", "\"maskedPaths\":[\"/proc/kcore\"],\"resources\""),
+        ("\"resources\"", "\"readonlyPaths\":[\"/proc/sys\"],\"resources\""),
+        ("{\"allow\":true,", "{\"allow\":true,\"type\":\"c\","),
+        ("{\"allow\":true,", "{\"allow\":true,\"major\":1,"),
+        ("{\"allow\":true,\"access\":\"rwm\"}", "{\"allow\":true,\"access\":\"rm\"}"),
+        ("{\"type\":\"pid\"}", "{\"type\":\"user\"}"),
+    ] {
+        let less = PRIVILEGED.replacen(part, by, 1);
+        assert_ne!(less, PRIVILEGED);
+        check(&told(&less), &["privileged = false (bundle)"]);
+    }
+}
+
+#[test]
+fn an_engine_that_says_so_is_believed() {
+    let says = |word: &str| {
+        format!(
+            r#"{{"annotations":{{"io.podman.annotations.privileged":"{word}"}},{}"#,
+            &PRIVILEGED[1..]
+        )
+    };
+    check(&told(&says("FALSE")), &["privileged = false (bundle)"]);
+    check(&told(&says("TRUE")), &["privileged = true (bundle)"]);
+}
+
+#[test]
+fn nothing_is_told_of_what_is_not_there() {
+    assert_eq!(
+        shown(&told("{}")),
+        [
+            "host_pid = true (bundle)",
+            "host_network = true (bundle)",
+            "host_ipc = true (bundle)",
+            "mounts =  (bundle)"
+        ]
+    );
+}
+
+#[test]
+fn a_namespace_that_is_joined_may_be_the_hosts() {
+    let of = |path: &str| {
+        format!(r#"{{"linux":{{"namespaces":[{{"type":"network","path":"{path}"}}]}}}}"#)
+    };
+    // Not everybody may look at the first process.
+    if fs::metadata("/proc/1/ns/net").is_ok() {
+        check(&told(&of("/proc/1/ns/net")), &["host_network = true (bundle)"]);
+        check(&told(&of("/proc/1/ns/uts")), &["host_network = false (bundle)"]);
+    }
+    let gone = told(&of("/proc/0/ns/net"));
+    assert_eq!(gone.host_network.known(), None);
+}
+
+/// What the engine mounts for every container of its own is left out.
+#[test]
+fn mounts_are_those_from_outside() {
+    let text = r#"{"mounts":[
+        {"destination":"/proc","type":"proc","source":"proc","options":["nosuid"]},
+        {"destination":"/host","type":"bind","source":"/","options":["rbind","ro","rslave"]},
+        {"destination":"/etc/hosts","type":"bind","source":"/var/lib/x/THE_ID/hosts"},
+        {"destination":"/data","type":"none","source":"/srv","options":["bind","rw"]}]}"#;
+    let text = text.replace("THE_ID", ID);
+    check(&told(&text), &["mounts = /|/host||false|rslave|/srv|/data||true|| (bundle)"]);
+}
+
+#[test]
+fn it_was_started_when_its_file_was_written() {
+    let folder = place("oci-start", &[("config.json", "{}")]);
+    let mut container = pending(&lookup("/x", "x"));
+    read(folder.path()).unwrap().fill(&mut container);
+    let seconds = std::fs::metadata(folder.path().join("config.json")).unwrap().mtime();
+    assert_eq!(container.started_ns.known().unwrap() / 1_000_000_000, seconds);
+    assert_eq!(read(&PathBuf::from("/nowhere")).unwrap_err(), Look::Nothing);
+}
+
+#[test]
+fn it_is_known_by_its_cgroup() {
+    let of = |path: &str| spec(&format!(r#"{{"linux":{{"cgroupsPath":"{path}"}}}}"#));
+    let slice = of(&format!("system.slice:docker:{ID}"));
+    assert!(slice.is_of(&lookup("/system.slice/docker-THE_ID.scope", "THE_ID")));
+    assert!(!slice.is_of(&lookup("/docker/THE_ID", "THE_ID")));
+    // Whoever is in a container can make such a cgroup there.
+    let inside = format!("/docker/{}/system.slice/docker-THE_ID.scope", "ab".repeat(32));
+    assert!(!slice.is_of(&lookup(&inside, "THE_ID")));
+    assert!(of("/default/n1").is_of(&lookup("/default/n1", "n1")));
+    assert!(!of("/default/n1").is_of(&lookup("/a/default/n1", "n1")));
+}

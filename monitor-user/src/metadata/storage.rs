@@ -1,0 +1,149 @@
+//! What podman and CRI-O keep on disk, both in the layout of containers/storage: the bundle of each
+//! container, and lists of containers and images with their names.
+//!
+//! One container's parts can be in two places: what outlives the host's run in one, the rest in the
+//! other. So all places are looked at together.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{
+    files::{self, Look, fill_text, is_file_name, is_outermost, lacks, plain_id},
+    oci::{self, Spec},
+};
+use crate::{
+    container::Container,
+    enrich::container::Lookup,
+    event::{FactSource, Reason},
+};
+
+const SOURCE: FactSource = FactSource::Storage;
+
+/// Storage drivers that containers run on.
+const DRIVERS: [&str; 4] = ["overlay", "vfs", "btrfs", "zfs"];
+
+/// An entry of `containers.json`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    id: String,
+    names: Option<Vec<String>>,
+    /// Id of the image; of an infra container there is none.
+    image: String,
+    /// More JSON, as a text.
+    metadata: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    #[serde(rename = "image-name")]
+    image_name: String,
+}
+
+/// An entry of `images.json`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Image {
+    id: String,
+    digest: String,
+}
+
+/// Looks for a container in all places.
+pub(super) fn look(places: &[PathBuf], lookup: &Lookup, container: &mut Container) -> Look {
+    if !is_file_name(&lookup.id) {
+        return Look::Nothing;
+    }
+    let spec = match bundle(places, &lookup.id) {
+        Ok(spec) if spec.is_of(lookup) => Some(spec),
+        Ok(_anothers) => return Look::Nothing,
+        Err(Look::NotYet) => return Look::NotYet,
+        Err(_) => None,
+    };
+    let entry = entry(places, &lookup.id);
+    // Without a bundle only the id says that it is the one.
+    if spec.is_none() && (entry.is_none() || !is_outermost(lookup)) {
+        return Look::Nothing;
+    }
+    let of_crio = spec.as_ref().is_some_and(|spec| spec.fill_crio(container));
+    if of_crio {
+        fill_pod_labels(places, container);
+    }
+    if let Some(entry) = entry {
+        entry.fill(places, container);
+    }
+    if let Some(spec) = spec {
+        spec.fill(container);
+    }
+    fill_text(&mut container.runtime, Some("podman"), SOURCE);
+    Look::Found
+}
+
+/// The labels of a pod are noted in the bundle of its sandbox.
+fn fill_pod_labels(places: &[PathBuf], container: &mut Container) {
+    let Some(sandbox) = container.sandbox_id.known().cloned() else { return };
+    if is_file_name(&sandbox)
+        && let Ok(spec) = bundle(places, &sandbox)
+    {
+        spec.fill_pod_labels(container);
+    }
+}
+
+/// The directory of a driver's containers or images, in each place.
+fn directories<'a>(places: &'a [PathBuf], what: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
+    let in_place = move |place: &Path| DRIVERS.map(|driver| place.join(format!("{driver}-{what}")));
+    places.iter().flat_map(move |place| in_place(place))
+}
+
+fn bundle(places: &[PathBuf], id: &str) -> Result<Spec, Look> {
+    let mut best = Look::Nothing;
+    for containers in directories(places, "containers") {
+        match oci::read(&containers.join(id).join("userdata")) {
+            Ok(spec) => return Ok(spec),
+            Err(look) => best = best.max(look),
+        }
+    }
+    Err(best)
+}
+
+fn entry(places: &[PathBuf], id: &str) -> Option<Entry> {
+    directories(places, "containers").find_map(|containers| {
+        // Containers that go when they end are listed apart.
+        ["containers.json", "volatile-containers.json"].into_iter().find_map(|list| {
+            let entries: Vec<Entry> = files::read(&containers.join(list)).ok()?;
+            entries.into_iter().find(|entry| entry.id == id)
+        })
+    })
+}
+
+fn image(places: &[PathBuf], id: &str) -> Option<Image> {
+    directories(places, "images").find_map(|images| {
+        let entries: Vec<Image> = files::read(&images.join("images.json")).ok()?;
+        entries.into_iter().find(|image| image.id == id)
+    })
+}
+
+impl Entry {
+    fn fill(&self, places: &[PathBuf], container: &mut Container) {
+        let names = self.names.as_deref().unwrap_or_default();
+        fill_text(&mut container.name, names.first().map(String::as_str), SOURCE);
+        if self.image.is_empty() {
+            // It runs from a directory of the host.
+            for fact in [&mut container.image, &mut container.image_id, &mut container.image_digest]
+            {
+                lacks(fact, Reason::NotApplicable);
+            }
+            return;
+        }
+        let metadata: Metadata = serde_json::from_str(&self.metadata).unwrap_or_default();
+        fill_text(&mut container.image, Some(&metadata.image_name), SOURCE);
+        fill_text(&mut container.image_id, Some(plain_id(&self.image)), SOURCE);
+        if let Some(image) = image(places, &self.image) {
+            fill_text(&mut container.image_digest, Some(&image.digest), SOURCE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

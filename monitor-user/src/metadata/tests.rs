@@ -1,0 +1,160 @@
+//! What tests of the sources share, and tests of all sources together.
+
+use super::{files::Look, *};
+use crate::{container::Container, event::Fact, records::folder::Folder};
+
+/// An id as engines give them.
+pub(super) const ID: &str = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
+
+/// A place with files in it. `THE_ID` stands for the id.
+pub(super) fn place(name: &str, files: &[(&str, &str)]) -> Folder {
+    let folder = Folder::new(&format!("metadata-{name}"));
+    for (path, text) in files {
+        let path = folder.path().join(path.replace("THE_ID", ID));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text.replace("THE_ID", ID)).unwrap();
+    }
+    folder
+}
+
+pub(super) fn lookup(path: &str, id: &str) -> Lookup {
+    let [path, id] = [path, id].map(|text| text.replace("THE_ID", ID).into());
+    Lookup { cgroup_path: path, id, unseen: None }
+}
+
+pub(super) fn pending(lookup: &Lookup) -> Container {
+    let id = lookup.id.clone();
+    Container { id, ..Container::unknown(&lookup.cgroup_path, Reason::Pending) }
+}
+
+/// Each fact in a line: `name = value (source)`, or `name: reason`. What is pending is left out.
+pub(super) fn shown(container: &Container) -> Vec<String> {
+    let line = |name: &str, text: Option<String>, source: &str, reason: Option<Reason>| match text {
+        Some(text) => Some(format!("{name} = {} ({source})", text.replace('\0', "|"))),
+        None => {
+            reason.filter(|it| *it != Reason::Pending).map(|it| format!("{name}: {}", it.name()))
+        }
+    };
+    let facts = container.facts().filter_map(|(name, fact)| {
+        let source = fact.source().map_or("", crate::event::FactSource::name);
+        line(name, fact.text(), source, fact.reason())
+    });
+    facts.collect()
+}
+
+/// Asserts that these lines are among those of the container.
+#[track_caller]
+pub(super) fn check(container: &Container, expected: &[&str]) {
+    let shown = shown(container);
+    for line in expected {
+        let line = line.replace("THE_ID", ID);
+        assert!(shown.contains(&line), "no `{line}` in {shown:#?}");
+    }
+}
+
+const DOCKER: (&str, &str) = (
+    "docker/containers/THE_ID/config.v2.json",
+    r#"{"Name":"/shop","Image":"sha256:11","Driver":"overlay2","MountPoints":{},
+        "Config":{"Image":"shop:1","Labels":{"tier":"web"}}}"#,
+);
+const BUNDLE: (&str, &str) = (
+    "containerd/io.containerd.runtime.v2.task/moby/THE_ID/config.json",
+    r#"{"process":{"capabilities":{"effective":["CAP_CHOWN"]}},
+        "linux":{"cgroupsPath":"/docker/THE_ID","namespaces":[{"type":"pid"}],"maskedPaths":["/p"]}}"#,
+);
+
+fn finder(folder: &Folder) -> Finder {
+    let root = |kind, name: &str| RuntimeRoot::new(kind, &folder.path().join(name));
+    let roots = vec![
+        root(RuntimeKind::Runc, "runc"),
+        root(RuntimeKind::Containerd, "containerd"),
+        root(RuntimeKind::Podman, "podman"),
+        root(RuntimeKind::Docker, "docker"),
+    ];
+    Finder::new(roots, None)
+}
+
+#[track_caller]
+fn container(answer: Option<Answer>) -> Option<std::sync::Arc<Container>> {
+    match answer {
+        Some(Answer::Facts(facts)) => facts.container,
+        other => panic!("no facts: {other:?}"),
+    }
+}
+
+/// Docker's files tell who it is, the bundle what it may do.
+#[test]
+fn sources_complete_one_another() {
+    let folder = place("both", &[DOCKER, BUNDLE]);
+    let found = finder(&folder).find(&lookup("/docker/THE_ID", "THE_ID"), 0);
+    check(
+        &container(found).unwrap(),
+        &[
+            "name = shop (docker)",
+            "image = shop:1 (docker)",
+            "labels = tier|web| (docker)",
+            "capabilities = 1 (bundle)",
+            "privileged = false (bundle)",
+            "host_network = true (bundle)",
+            "pod_name: not_applicable",
+            "pod_labels: not_applicable",
+            // Neither the list of images nor containerd was there.
+            "image_digest: not_in_bundle",
+        ],
+    );
+}
+
+#[test]
+fn what_is_nowhere_keeps_what_the_path_says() {
+    let folder = place("nowhere", &[]);
+    let mut finder = finder(&folder);
+    let asked = lookup("/docker/THE_ID", "THE_ID");
+    // Its files may be on their way.
+    assert_eq!(finder.find(&asked, 0), None);
+    let found = finder.find(&asked, finder::TRIES);
+    check(
+        &container(found).unwrap(),
+        &["runtime = docker (cgroup_path)", "name: no_bundle", "started_ns: no_bundle"],
+    );
+    // Nothing says that this is one.
+    assert_eq!(container(finder.find(&lookup("/default/n1", "n1"), 0)), None);
+}
+
+/// Whose state is being written is asked about again, and nobody else waits for it.
+#[test]
+fn who_must_wait_holds_nobody_up() {
+    let folder = place("wait", &[DOCKER, ("runc/n1/other", "")]);
+    let root = |kind, name: &str| RuntimeRoot::new(kind, &folder.path().join(name));
+    let roots = vec![root(RuntimeKind::Runc, "runc"), root(RuntimeKind::Docker, "docker")];
+    let mut metadata = Metadata::start(roots, None, || {}).unwrap();
+    assert_eq!(metadata.ask(lookup("/n1", "n1")), None);
+    assert_eq!(metadata.ask(lookup("/docker/THE_ID", "THE_ID")), None);
+    let id = |answer: Answer| match answer {
+        Answer::Facts(facts) => facts.container.map(|it| it.id.to_string()),
+        Answer::Cgroup(..) => panic!("no facts"),
+    };
+    let answers = &metadata.answers;
+    assert_eq!(id(answers.recv().unwrap()).as_deref(), Some(ID));
+    let state = r#"{"created":"2026-01-02T03:04:05.5Z","cgroup_paths":{"":"/sys/fs/cgroup/n1"}}"#;
+    std::fs::write(folder.path().join("runc/n1/state.json"), state).unwrap();
+    assert_eq!(id(answers.recv().unwrap()).as_deref(), Some("n1"));
+}
+
+#[test]
+fn only_files_are_read() {
+    let folder = place("files", &[("broken", "{"), ("good", "{}")]);
+    let read = |name: &str| files::read::<files::Words>(&folder.path().join(name));
+    assert_eq!(read("good"), Ok(files::Words::new()));
+    assert_eq!(read("broken"), Err(Look::NotYet));
+    assert_eq!(read("absent"), Err(Look::Nothing));
+    assert_eq!(read("good/absent"), Err(Look::Nothing));
+}
+
+#[test]
+fn a_list_that_is_too_long_is_not_kept() {
+    let mut container = pending(&lookup("/x", "x"));
+    let long = "x".repeat(crate::limits::CONTAINER_LIST_BYTES);
+    let labels = files::Words::from([("a".to_owned(), long)]);
+    files::fill_labels(&mut container.labels, &labels, crate::event::FactSource::Docker);
+    assert_eq!(container.labels, Fact::Unknown(Reason::TooLarge));
+}
