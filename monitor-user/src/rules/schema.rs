@@ -39,7 +39,7 @@ const STREAM: &str = "which family a socket is of is not observed, so that it is
                       `ipv6` or `unix`";
 
 /// The families of fields, in the order of the reference.
-const FAMILIES: [&[Field<Event>]; 11] = [
+const FAMILIES: [&[Field<Event>]; 13] = [
     fields::event::FIELDS,
     fields::act::FIELDS,
     fields::process::FIELDS,
@@ -50,6 +50,8 @@ const FAMILIES: [&[Field<Event>]; 11] = [
     fields::dns::FIELDS,
     fields::user::FIELDS,
     fields::container::FIELDS,
+    fields::mount::FIELDS,
+    fields::pod::FIELDS,
     fields::unobserved::FIELDS,
 ];
 

@@ -1,12 +1,18 @@
-//! `container.*` and `k8s.*`: where the process runs.
+//! `container.*`: the container that the process runs in.
 
 use monitor_rules::{Field, Type, Unknown, Value};
 
-use super::{fact, one};
+use super::{fact, fact_of, keyed, labelled, labels, one};
 use crate::{
+    container::split_image,
     event::{Container, Event},
     rules::kinds::ALL,
+    words,
 };
+
+const HOST_PID: &str = "Whether the container shares the host's pid namespace.";
+const HOST_NETWORK: &str = "Whether the container shares the host's network namespace.";
+const HOST_IPC: &str = "Whether the container shares the host's IPC namespace.";
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one(
@@ -36,22 +42,69 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         Type::Str,
         ALL,
         "Image without tag and digest.",
-        |event, _| of_image(event, |image| split(image).0),
+        |event, _| of_image(event, |image| split_image(image).0),
     ),
     one("container.image.tag", Type::Str, ALL, "Tag of the image.", |event, _| {
-        of_image(event, |image| split(image).1)
+        of_image(event, |image| split_image(image).1)
     }),
     one("container.image.digest", Type::Str, ALL, "Digest of the image.", |event, _| {
         fact(&event.container.image_digest)
     }),
-    one("k8s.pod.name", Type::Str, ALL, "Name of the pod.", |event, _| {
-        fact(&event.container.pod_name)
+    one("container.image.id", Type::Str, ALL, "Id of the image, where the engine has one.", {
+        |event, _| fact(&event.container.image_id)
     }),
-    one("k8s.ns.name", Type::Str, ALL, "Namespace of the pod.", |event, _| {
-        fact(&event.container.pod_namespace)
+    one(
+        "container.privileged",
+        Type::Bool,
+        ALL,
+        "Whether nothing keeps the container from the host: what Docker or podman say; elsewhere \
+         that it starts with `CAP_SYS_ADMIN`, may use every device, sees all of `/proc` and `/sys`, \
+         and has no user namespace of its own.",
+        |event, _| fact_of(&event.container.privileged, |yes| Value::Bool(*yes)),
+    ),
+    one("container.host_pid", Type::Bool, ALL, HOST_PID, |event, _| {
+        fact_of(&event.container.host_pid, |yes| Value::Bool(*yes))
     }),
-    one("k8s.pod.uid", Type::Str, ALL, "Unique id of the pod.", |event, _| {
-        fact(&event.container.pod_uid)
+    one("container.host_network", Type::Bool, ALL, HOST_NETWORK, |event, _| {
+        fact_of(&event.container.host_network, |yes| Value::Bool(*yes))
+    }),
+    one("container.host_ipc", Type::Bool, ALL, HOST_IPC, |event, _| {
+        fact_of(&event.container.host_ipc, |yes| Value::Bool(*yes))
+    }),
+    one(
+        "container.cap_effective",
+        Type::Str,
+        ALL,
+        "Effective capabilities that the container's first program starts with, with spaces; not a \
+         field of Falco's.",
+        |event, _| {
+            fact_of(&event.container.capabilities, |set| Value::owned(words::capabilities(*set)))
+        },
+    ),
+    one(
+        "container.start_ts",
+        Type::Int,
+        ALL,
+        "When the container was started, nanoseconds since 1970: when its bundle was written or its \
+         state was made, just before its first program.",
+        |event, _| fact_of(&event.container.started_ns, |at| Value::Int(*at)),
+    ),
+    one(
+        "container.duration",
+        Type::Int,
+        ALL,
+        "Nanoseconds since the container was started.",
+        |event, _| {
+            fact_of(&event.container.started_ns, |at| {
+                Value::Int(event.timestamp_ns.saturating_sub(*at).max(0))
+            })
+        },
+    ),
+    keyed("container.label", Type::Str, ALL, "Value of a label of the container.", |event, arg| {
+        labelled(&event.container.labels, arg)
+    }),
+    one("container.labels", Type::Str, ALL, "Labels of the container: `key:value,…`.", {
+        |event, _| labels(&event.container.labels)
     }),
 ];
 
@@ -59,19 +112,6 @@ fn of_image<'e>(event: &'e Event, part: fn(&'e str) -> Option<&'e str>) -> Value
     match event.container.image.known() {
         Some(image) => Value::or_absent(part(image).map(Value::str)),
         None => fact(&event.container.image),
-    }
-}
-
-/// Repository and tag of an image reference. A bare digest has neither.
-fn split(image: &str) -> (Option<&str>, Option<&str>) {
-    let (name, digest) = image.split_once('@').map_or((image, None), |(n, d)| (n, Some(d)));
-    if digest.is_none() && name.starts_with("sha256:") {
-        return (None, None);
-    }
-    // A colon before the last slash belongs to the port of a registry.
-    match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (Some(repository), Some(tag)),
-        _ => (Some(name), None),
     }
 }
 

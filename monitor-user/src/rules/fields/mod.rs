@@ -6,6 +6,8 @@ pub(super) mod container;
 pub(super) mod descriptor;
 pub(super) mod dns;
 pub(super) mod event;
+pub(super) mod mount;
+pub(super) mod pod;
 pub(super) mod process;
 pub(super) mod program;
 pub(super) mod socket;
@@ -16,7 +18,10 @@ use std::borrow::Cow;
 
 use monitor_rules::{Arg, ArgRule, Field, Get, KindSet, Type, Unknown, Value, Visit};
 
-use crate::event::{Event, Fact, FileFacts, Reason};
+use crate::{
+    container::Label,
+    event::{Event, Fact, FileFacts, Reason},
+};
 
 /// How a field with one value gets it.
 type GetOne = for<'e> fn(&'e Event, &Arg) -> Value<'e>;
@@ -43,6 +48,17 @@ pub(super) const fn numbered(
     get: GetOne,
 ) -> Field<Event> {
     Field { name, ty, arg: ArgRule::OptionalIndex, kinds, doc, get: Get::One(get) }
+}
+
+/// A field with one value for each word or glob behind it.
+pub(super) const fn keyed(
+    name: &'static str,
+    ty: Type,
+    kinds: KindSet,
+    doc: &'static str,
+    get: GetOne,
+) -> Field<Event> {
+    Field { name, ty, arg: ArgRule::Key, kinds, doc, get: Get::One(get) }
 }
 
 /// A field with alternatives.
@@ -72,6 +88,31 @@ fn fact<'e>(fact: &'e Fact<Box<str>>) -> Value<'e> {
         Fact::Known(text, _) => Value::str(text.as_bytes()),
         Fact::Unknown(reason) => unknown(*reason),
     }
+}
+
+/// What is made of a fact, or why it is not known.
+fn fact_of<'e, T>(fact: &'e Fact<T>, make: impl FnOnce(&'e T) -> Value<'e>) -> Value<'e> {
+    match fact {
+        Fact::Known(value, _) => make(value),
+        Fact::Unknown(reason) => unknown(*reason),
+    }
+}
+
+/// Labels, as Falco writes them.
+fn labels(labels: &Fact<Box<[Label]>>) -> Value<'_> {
+    fact_of(labels, |labels| {
+        let all: Vec<String> =
+            labels.iter().map(|label| format!("{}:{}", label.key, label.value)).collect();
+        Value::owned(all.join(","))
+    })
+}
+
+/// The value of the first label whose name the argument means.
+fn labelled<'e>(labels: &'e Fact<Box<[Label]>>, arg: &Arg) -> Value<'e> {
+    fact_of(labels, |labels| {
+        let is_it = |label: &&Label| arg.key().is_some_and(|it| it.matches(label.key.as_bytes()));
+        Value::or_absent(labels.iter().find(is_it).map(|label| Value::str(&*label.value)))
+    })
 }
 
 /// What is not known, and why.

@@ -251,7 +251,7 @@ fn set(draft: &mut Draft, field: &TestField) -> Result<(), String> {
         .or_else(|| act::set(draft, name, &field.value))
         .or_else(|| dns::set(draft, name, &field.value))
         .or_else(|| process::set(draft, (name, arg), &field.value))
-        .or_else(|| place::set(draft, name, &field.value));
+        .or_else(|| place::set(draft, (name, arg), &field.value));
     match set {
         Some(result) => result.map_err(|why| format!("`{}`: {why}", field.name)),
         None if known => Err(format!("`{name}` follows from other fields: set those instead")),

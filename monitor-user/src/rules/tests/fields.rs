@@ -402,6 +402,86 @@ fn fields_of_a_container() {
 }
 
 #[test]
+fn fields_of_what_a_container_may_do() {
+    let event = event(&[
+        ("evt.type", text("execve")),
+        ("container.id", text("n1")),
+        ("container.privileged", TestValue::Bool(true)),
+        ("container.host_pid", TestValue::Bool(false)),
+        ("container.cap_effective", text("CAP_CHOWN CAP_SYS_ADMIN")),
+        ("container.mounts", text("/:/host::false:rslave /srv/a:/data:z:true:")),
+        ("container.label[app.example/tier]", text("web")),
+        ("container.label[x]", text("")),
+        ("k8s.pod.label[app]", text("shop")),
+        ("k8s.deployment.name", text("web")),
+    ]);
+    check(
+        &event,
+        &[
+            ("container.privileged", "true"),
+            ("container.host_pid", "false"),
+            ("container.host_network", "-"),
+            ("container.cap_effective", "CAP_CHOWN CAP_SYS_ADMIN"),
+            ("container.mounts", "/:/host::false:rslave /srv/a:/data:z:true:"),
+            ("container.labels", "app.example/tier:web,x:"),
+            ("k8s.pod.labels", "app:shop"),
+            ("k8s.deployment.name", "web"),
+            ("k8s.rs.name", "-"),
+        ],
+    );
+    for condition in [
+        "container.mount[0] = /:/host::false:rslave",
+        "container.mount[/srv/*] = /srv/a:/data:z:true:",
+        "container.mount.dest[/] = /host",
+        "container.mount.dest[/srv*] != \"N/A\"",
+        "container.mount.source[/data] = /srv/a",
+        "container.mount.source[1] = /srv/a",
+        "container.mount.mode[1] = z",
+        "container.mount.rdwr[0] = false",
+        "container.mount.propagation[0] = rslave",
+        "container.label[app.example/tier] = web",
+        "container.label[app.*] = web",
+        "k8s.pod.label[app] = shop",
+    ] {
+        assert!(holds(&event, condition), "{condition}");
+    }
+    // What is not mounted is no mount, as with Falco.
+    for condition in [
+        "container.mount[2] exists",
+        "container.mount[/none] exists",
+        "container.mount.dest[/etc*] != \"N/A\"",
+        "container.mount.source[/srv] exists",
+        "container.label[none] exists",
+    ] {
+        assert!(!holds(&event, condition), "{condition}");
+    }
+    let host = of_type("execve");
+    check(&host, &[("container.privileged", "-"), ("container.mounts", "-")]);
+}
+
+#[test]
+fn fields_of_a_containers_time() {
+    let mut event = of_type("execve");
+    let now = event.timestamp_ns;
+    let mut container = Container { id: "n1".into(), ..Container::host() };
+    container.started_ns = Fact::Known(now - 5, FactSource::Runc);
+    container.sandbox_id = Fact::Known("ab".repeat(32).into(), FactSource::Bundle);
+    event.container = Arc::new(container.clone());
+    check(
+        &event,
+        &[
+            ("container.start_ts", &(now - 5).to_string()),
+            ("container.duration", "5"),
+            ("k8s.pod.sandbox_id", "abababababab"),
+            ("k8s.pod.full_sandbox_id", &"ab".repeat(32)),
+        ],
+    );
+    container.started_ns = Fact::Unknown(Reason::NoBundle);
+    event.container = Arc::new(container);
+    check(&event, &[("container.duration", "<no_bundle>")]);
+}
+
+#[test]
 fn fields_of_a_program_in_memory() {
     let event = event(&[
         ("evt.type", text("execve")),
