@@ -41,6 +41,11 @@ impl Layer {
         let mut header = header(EntryType::Symlink, 0o777, 0);
         self.tar.append_link(&mut header, path, target)
     }
+
+    /// The layer alone, as a tar: what engines import as a root file system.
+    pub fn into_tar(self) -> io::Result<Vec<u8>> {
+        self.tar.into_inner()
+    }
 }
 
 /// Writes an image of one layer for this architecture; returns the digest of its manifest
@@ -59,7 +64,7 @@ pub fn write_for(
     layer: Layer,
     config: Value,
 ) -> io::Result<String> {
-    let layer = Blob::new(layer.tar.into_inner()?);
+    let layer = Blob::new(layer.into_tar()?);
     let config = json!({
         "architecture": architecture,
         "os": "linux",

@@ -273,6 +273,8 @@ pub(crate) struct Runtime {
     pub(crate) state: PathBuf,
     /// Its socket.
     pub(crate) socket: PathBuf,
+    /// The places of other engines, by the kind of their layout.
+    pub(crate) others: Vec<(&'static str, PathBuf)>,
 }
 
 fn read_documents(stdout: ChildStdout, documents: Arc<Mutex<Vec<Value>>>) -> JoinHandle<()> {
@@ -304,6 +306,9 @@ pub(crate) fn configuration(dir: &Path, options: &Options, runtime: &Runtime) ->
         "[[runtime_roots]]\nstate = {:?}\nsocket = {:?}",
         runtime.state, runtime.socket
     ));
+    for (kind, state) in &runtime.others {
+        keys.push(format!("[[runtime_roots]]\nkind = {kind:?}\nstate = {state:?}"));
+    }
     keys.push(format!("[[sinks]]\nkind = \"stdout\"\nformat = \"ecs\"\nqueue = {QUEUE}"));
     keys.push(options.sinks.clone());
     let path = dir.join("config.toml");

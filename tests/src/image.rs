@@ -26,6 +26,12 @@ pub fn write_as(path: &Path, trigger: &Path, name: &str, content: &str) -> Strin
     image_tar::write(path, name, layer, config).expect("write the image")
 }
 
+/// Writes the root file system alone.
+pub fn write_root(path: &Path, trigger: &Path) {
+    let tar = layer(trigger).into_tar().expect("make the root file system");
+    fs::write(path, tar).expect("write the root file system");
+}
+
 /// The root file system: programs, links, and the few files that programs look for.
 fn layer(trigger: &Path) -> Layer {
     let mut layer = Layer::default();

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::containerd::Containerd;
 use crate::daemon::{Daemon, Options, Runtime, configuration, runmon};
+use crate::engines;
 use crate::triggers::Report;
 
 /// The place where cases run. What it made is gone when it is dropped.
@@ -103,6 +104,11 @@ impl Lab {
         format!("{what}-{}", self.names.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// A directory of that name below which another engine keeps everything.
+    pub fn engine_dir(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     /// The container runtime, started when first asked for.
     pub fn containerd(&self) -> &Containerd {
         self.containerd.get_or_init(|| Containerd::start(&self.runtime_dir()))
@@ -123,7 +129,8 @@ impl Lab {
 
     fn runtime(&self) -> Runtime {
         let dir = self.runtime_dir();
-        Runtime { state: Containerd::state_in(&dir), socket: Containerd::socket_in(&dir) }
+        let others = engines::roots_in(&self.dir);
+        Runtime { state: Containerd::state_in(&dir), socket: Containerd::socket_in(&dir), others }
     }
 
     /// Runs the program under test to its end.

@@ -12,6 +12,7 @@
 pub mod cases;
 pub mod containerd;
 pub mod daemon;
+pub mod engines;
 pub mod features;
 pub mod image;
 pub mod lab;

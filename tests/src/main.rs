@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use e2e::cases::evasion::table;
 use e2e::cases::{CASES, Case};
+use e2e::engines;
 use e2e::features::{self, Feature};
 use e2e::lab::{Hooks, Lab, Stage};
 use libtest_mimic::{Arguments, Trial, run};
@@ -57,10 +58,11 @@ fn trial(
     lab: &Arc<Lab>,
 ) -> Trial {
     let needs = case.needs_with(hooks);
-    let lacking: Vec<String> = needs
-        .iter()
-        .filter(|need| missing.contains(need))
-        .map(|need| format!("no {need}"))
+    let features = needs.iter().filter(|need| missing.contains(need)).map(ToString::to_string);
+    let programs = case.programs.iter().filter(|name| !engines::is_installed(name));
+    let lacking: Vec<String> = features
+        .chain(programs.map(|name| (*name).to_owned()))
+        .map(|what| format!("no {what}"))
         .collect();
     let lab = Arc::clone(lab);
     let trial = Trial::test(name, move || {

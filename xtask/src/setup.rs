@@ -20,10 +20,18 @@ use crate::workspace::Workspace;
 /// What `cargo build` needs beside Rust.
 const BUILD_PACKAGES: &[&str] = &["gcc", "libc6-dev", "protobuf-compiler"];
 
-/// What the tests need: a container runtime, a user land for containers and machines, machines, and
+/// What the tests need: container runtimes, a user land for containers and machines, machines, and
 /// a compiler for the fuzzer.
-const TEST_PACKAGES: &[&str] =
-    &["busybox-static", "containerd", "g++", "iproute2", "qemu-system-x86", "runc"];
+const TEST_PACKAGES: &[&str] = &[
+    "busybox-static",
+    "containerd",
+    "docker.io",
+    "g++",
+    "iproute2",
+    "podman",
+    "qemu-system-x86",
+    "runc",
+];
 
 /// What an ordinary server has: unpacked nowhere, but installed by tests in a root of their own.
 const SERVER_PACKAGES: &[&str] = &[

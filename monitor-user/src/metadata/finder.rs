@@ -23,9 +23,9 @@ use crate::{
     event::{FactSource, Reason},
 };
 
-/// How often a container is looked for again whose files may be on their way: each time after twice
-/// as long.
-pub(super) const TRIES: u32 = 6;
+/// How often a container is looked for again whose files are on their way: for five seconds. Its
+/// first program does not start before they are there.
+pub(super) const TRIES: u32 = 128;
 
 /// The same where only the path says that there is a container.
 const TRIES_OF_PATH: u32 = 2;

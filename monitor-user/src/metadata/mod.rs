@@ -29,8 +29,11 @@ use crate::{
 use finder::{Finder, unknown};
 pub use roots::{RuntimeKind, RuntimeRoot};
 
-/// How long after the first look the second is.
+/// How long after the first look the second is; between later ones it is twice as long each time.
 const FIRST_WAIT: Duration = Duration::from_millis(5);
+
+/// How often that doubles.
+const DOUBLINGS: u32 = 3;
 
 /// How long the task sleeps where nothing waits for a second look.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -128,7 +131,7 @@ impl<W: Fn()> Task<W> {
         // As many wait as can be asked: over it one look is all there is.
         let tries = if self.waiting.len() < LOOKUPS { tries } else { finder::TRIES };
         let Some(answer) = self.finder.find(&lookup, tries) else {
-            let at = Instant::now() + FIRST_WAIT * 2_u32.saturating_pow(tries);
+            let at = Instant::now() + FIRST_WAIT * 2_u32.saturating_pow(tries.min(DOUBLINGS));
             self.waiting.push_back(Waiting { at, tries: tries + 1, lookup });
             return Ok(());
         };

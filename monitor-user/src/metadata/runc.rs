@@ -1,7 +1,7 @@
 //! Containers that runc or crun were told to run by no engine: their state is
 //! `<root>/<id>/state.json` (runc) or `<root>/<id>/status` (crun), and says where the bundle is.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use serde::Deserialize;
 
@@ -17,6 +17,9 @@ use crate::{
 };
 
 const SOURCE: FactSource = FactSource::Runc;
+
+/// How long a container may take to be made.
+const MAKING: Duration = Duration::from_secs(10);
 
 /// `state.json`, as far as it is read.
 #[derive(Debug, Default, Deserialize)]
@@ -79,7 +82,7 @@ fn look_at(root: &Path, id: &str, lookup: &Lookup, container: &mut Container) ->
     let found = match read(&directory) {
         Ok(found) => found,
         // Its directory is there before it has a cgroup, the file only after.
-        Err(Look::Nothing) if directory.is_dir() => return Look::NotYet,
+        Err(Look::Nothing) if is_new(&directory) => return Look::NotYet,
         Err(look) => return look,
     };
     if !found.cgroups.iter().any(|path| is_path(path, &lookup.cgroup_path)) {
@@ -88,6 +91,12 @@ fn look_at(root: &Path, id: &str, lookup: &Lookup, container: &mut Container) ->
     container.id = id.into();
     found.fill(container);
     Look::Found
+}
+
+/// Whether a directory was made just now: an old one without a file is what somebody left.
+fn is_new(directory: &Path) -> bool {
+    let made = fs::metadata(directory).and_then(|it| it.modified());
+    made.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < MAKING))
 }
 
 fn read(directory: &Path) -> Result<Found, Look> {

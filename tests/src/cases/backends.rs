@@ -15,6 +15,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "backends::smoke_doctor_sees_every_kind",
         needs: &[],
+        programs: &[],
         // What the best of all sees is asked for above.
         hooks: &[Hooks::Kprobe, Hooks::Fallback],
         run: doctor_sees_every_kind,
@@ -24,6 +25,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "backends::links_of_a_refused_open",
         needs: &[],
+        programs: &[],
         hooks: EACH,
         run: links_of_a_refused_open,
     },

@@ -18,12 +18,14 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "filter::alerts_are_the_same_by_each_family",
         needs: &[],
+        programs: &[],
         hooks: EACH,
         run: same_alerts,
     },
     Case {
         name: "filter::ports_that_no_rule_names_are_left_out",
         needs: &[],
+        programs: &[],
         hooks: EACH,
         run: peers::ports,
     },

@@ -11,6 +11,7 @@ mod containers;
 mod control;
 mod deployment;
 mod dns;
+mod engines;
 pub mod evasion;
 mod files;
 mod filter;
@@ -36,6 +37,8 @@ pub struct Case {
     pub name: &'static str,
     /// What the kernel must have for it.
     pub needs: &'static [Feature],
+    /// Programs that must be there besides.
+    pub programs: &'static [&'static str],
     /// The families of hooks that it is run with.
     pub hooks: &'static [Hooks],
     /// Panics where something does not hold.
@@ -51,12 +54,21 @@ const ANY: &[Hooks] = &[Hooks::Auto];
 impl Case {
     /// A case that every kernel can run, with the hooks that the daemon takes.
     const fn new(name: &'static str, run: fn(&Stage<'_>)) -> Self {
-        Self { name, needs: &[], hooks: ANY, run }
+        Self { name, needs: &[], programs: &[], hooks: ANY, run }
     }
 
     /// A case that is run with each family of hooks.
     const fn each(name: &'static str, run: fn(&Stage<'_>)) -> Self {
-        Self { name, needs: &[], hooks: EACH, run }
+        Self { name, needs: &[], programs: &[], hooks: EACH, run }
+    }
+
+    /// A case with another engine than the one that every kernel is tested with.
+    const fn with(
+        programs: &'static [&'static str],
+        name: &'static str,
+        run: fn(&Stage<'_>),
+    ) -> Self {
+        Self { programs, ..Self::new(name, run) }
     }
 
     /// What the kernel must have for it with these hooks.
@@ -90,6 +102,7 @@ pub const CASES: &[&[Case]] = &[
     flood::CASES,
     acts::CASES,
     containers::CASES,
+    engines::CASES,
     deployment::CASES,
     hashes::CASES,
     evasion::CASES,

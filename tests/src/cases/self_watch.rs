@@ -13,6 +13,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "self_watch::a_silent_hook_is_told_of",
         needs: &[],
+        programs: &[],
         // Only links to cgroups can be detached by others.
         hooks: &[Hooks::Fallback],
         run: silent_hook,
