@@ -45,6 +45,22 @@ impl Containerd {
         runtime
     }
 
+    /// Where it answers, also to a kubelet. Pods have images of their own: this adds ours.
+    pub fn for_pods(&self) -> PathBuf {
+        let tar = self.dir.join("image.tar");
+        let import = ["--namespace", "k8s.io", "images", "import"];
+        self.expect(&import.into_iter().chain(tar.to_str()).collect::<Vec<_>>());
+        let cri = "io.containerd.grpc.v1";
+        wait::until("containerd's part for Kubernetes", || {
+            let plugins = self.ctr(&["plugins", "list"]).stdout;
+            let plugins = String::from_utf8_lossy(&plugins).into_owned();
+            let is_ok =
+                |line: &str| line.contains(cri) && line.contains(" cri ") && line.contains(" ok");
+            plugins.lines().any(is_ok).then_some(())
+        });
+        Self::socket_in(&self.dir)
+    }
+
     /// The socket of one below `dir`, for a daemon that asks for images and labels.
     pub(crate) fn socket_in(dir: &Path) -> PathBuf {
         dir.join("sock")

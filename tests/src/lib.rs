@@ -11,6 +11,7 @@
 
 pub mod cases;
 pub mod containerd;
+pub mod cri;
 pub mod daemon;
 pub mod engines;
 pub mod features;

@@ -1,21 +1,25 @@
-//! Containers of other engines than containerd: who they are, also for the first program of each of
+//! Containers of other engines than `ctr`, and of pods: who they are, also for the first program of each of
 //! twenty that start together.
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Case;
+use crate::cri::{self, Pod, RunningPod};
 use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options};
 use crate::engines::{Docker, Engine, Podman, Runc};
 use crate::image;
 use crate::lab::Stage;
+use crate::place::assert_image;
 
 pub(super) const CASES: &[Case] = &[
     Case::with(&["dockerd"], "engines::twenty_of_docker", of_docker),
     Case::with(&["podman"], "engines::twenty_of_podman", of_podman),
     Case::new("engines::twenty_of_runc", of_runc),
     Case::new("engines::one_whose_cgroup_is_called_otherwise", cgroup_of_another_name),
+    Case::new("engines::twenty_pods", twenty_pods),
+    Case::new("engines::a_privileged_pod", privileged_pod),
 ];
 
 const TWENTY: usize = 20;
@@ -126,4 +130,87 @@ fn assert_of_runc(name: &str, container: &Value) {
     // There is no image: that is no fact which is missing.
     assert!(container["image"].is_null(), "{container:#}");
     assert!(container["unknown_because"].is_null(), "{container:#}");
+}
+
+/// A template's hash, as names of pods have it.
+const HASH: &str = "5d4f8c7b9b";
+
+/// Each container's first program carries its image and its pod, with whose that is.
+fn twenty_pods(stage: &Stage<'_>) {
+    let socket = stage.containerd().for_pods();
+    let daemon = watch(stage);
+    let host = stage.dir("host");
+    let start = |number: usize| {
+        // Names of pods end with letters of which these are some.
+        let name = format!("{}-{HASH}-{}", stage.name("web"), random(number));
+        let labels = [("app", "web"), ("pod-template-hash", HASH)];
+        let command = [image::TRIGGER, "nap", "600000", &name];
+        let pod =
+            Pod { name: &name, labels: &labels, host: &host, privileged: false, command: &command };
+        let pod = RunningPod::start(&socket, &pod);
+        (name, pod)
+    };
+    let pods: Vec<(String, RunningPod)> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..TWENTY).map(|number| scope.spawn(move || start(number))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("start a pod")).collect()
+    });
+    for (name, pod) in &pods {
+        let exec = first_exec_in_pod(&daemon, name);
+        let container = &exec["container"];
+        assert_eq!(container["id"], pod.container.as_str(), "{container:#}");
+        assert_eq!(container["name"], cri::CONTAINER, "{container:#}");
+        assert_eq!(container["security_context"]["privileged"], false, "{container:#}");
+        assert_eq!(container["known_from"]["pod.labels"], "containerd", "{container:#}");
+        assert_image(container, &stage.containerd().image_digest);
+        let pod_of = &exec["orchestrator"];
+        assert_eq!(pod_of["namespace"], cri::NAMESPACE, "{pod_of:#}");
+        assert_eq!(pod_of["resource"]["name"], name.as_str(), "{pod_of:#}");
+        assert_eq!(pod_of["resource"]["id"], format!("{}{name}", cri::UID), "{pod_of:#}");
+        let labels = pod_of["resource"]["label"].as_array().expect("the pod has labels");
+        assert!(labels.contains(&json!("app:web")), "{pod_of:#}");
+        let (set, _) = name.rsplit_once('-').expect("a name with parts");
+        assert_eq!(pod_of["resource"]["parent"]["name"], set, "{pod_of:#}");
+        let deployment = set.strip_suffix(HASH).and_then(|name| name.strip_suffix('-'));
+        assert_eq!(exec["kubernetes"]["deployment"]["name"], json!(deployment), "{exec:#}");
+    }
+    drop(pods);
+    daemon.stop();
+}
+
+/// Five letters of those that names of pods end with.
+fn random(mut number: usize) -> String {
+    let letters = ['b', 'c', 'd', 'f', 'g'];
+    let mut letter = || {
+        let letter = letters[number % letters.len()];
+        number /= letters.len();
+        letter
+    };
+    (0..5).map(|_| letter()).collect()
+}
+
+fn first_exec_in_pod(daemon: &Daemon, name: &str) -> Value {
+    daemon.expect(&format!("the first exec in {name}"), |it| {
+        it["event"]["action"] == "exec"
+            && it["process"]["args"][1] == "nap"
+            && it["process"]["args"][3] == name
+    })
+}
+
+fn privileged_pod(stage: &Stage<'_>) {
+    let socket = stage.containerd().for_pods();
+    let daemon = watch(stage);
+    let (name, host) = (stage.name("mighty"), stage.dir("host"));
+    let command = [image::TRIGGER, "nap", "600000", &name];
+    let pod = Pod { name: &name, labels: &[], host: &host, privileged: true, command: &command };
+    let running = RunningPod::start(&socket, &pod);
+    let exec = first_exec_in_pod(&daemon, &name);
+    let container = &exec["container"];
+    assert_eq!(container["security_context"]["privileged"], true, "{container:#}");
+    let held = container["capabilities"].as_array().expect("it has capabilities");
+    assert!(held.contains(&json!("CAP_SYS_ADMIN")), "{container:#}");
+    // Nobody's controller made it.
+    assert!(exec["kubernetes"].is_null(), "{exec:#}");
+    drop(running);
+    daemon.stop();
 }
