@@ -93,7 +93,7 @@ keys! {
         pub hash_bytes_max: Option<u64> = "67108864",
         /// Environment variables that are kept; a final `*` stands for anything.
         pub env_keys: Option<Vec<String>> = "[\"LD_*\", \"PATH\"]",
-        /// Where container runtimes keep their state; without this key the usual places of all kinds.
+        /// Where container runtimes keep their state; without this key all usual places.
         pub runtime_roots: Vec<RawRuntimeRoot> = "[]",
         /// Where alerts go; without this key to standard output.
         pub sinks: Vec<RawSink> = "[]",

@@ -1,5 +1,5 @@
-//! Pods of the tests' containerd, made as a kubelet makes them: over the Container Runtime Interface
-//! (`runtime.v1`), of which only what is needed is written down here.
+//! Pods of the tests' containerd, made as a kubelet makes them: over the Container Runtime
+//! Interface (`runtime.v1`), of which only what is needed is written down here.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -29,7 +29,7 @@ const HASH_LETTERS: std::ops::RangeInclusive<usize> = 7..=10;
 /// Digits of the minutes since 1970, from 1989 to 2160.
 const MINUTES_DIGITS: usize = 8;
 
-/// Fills in what can be told; where there is no pod, or none of a controller, nothing of it applies.
+/// Fills in what can be told; where there is no pod, or none of a controller's, nothing applies.
 pub(super) fn fill(container: &mut Container) {
     let Some(pod) = container.pod_name.known().cloned() else {
         let reason = match container.pod_name {

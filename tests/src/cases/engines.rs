@@ -1,5 +1,5 @@
-//! Containers of other engines than `ctr`, and of pods: who they are, also for the first program of each of
-//! twenty that start together.
+//! Containers of other engines than `ctr`, and of pods: who they are, also for the first program of
+//! each of twenty that start together.
 
 use std::collections::BTreeSet;
 

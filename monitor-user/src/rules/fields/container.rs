@@ -58,8 +58,8 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         Type::Bool,
         ALL,
         "Whether nothing keeps the container from the host: what Docker or podman say; elsewhere \
-         that it starts with `CAP_SYS_ADMIN`, may use every device, sees all of `/proc` and `/sys`, \
-         and has no user namespace of its own.",
+         that it starts with `CAP_SYS_ADMIN`, may use every device, sees all of `/proc` and \
+         `/sys`, and has no user namespace of its own.",
         |event, _| fact_of(&event.container.privileged, |yes| Value::Bool(*yes)),
     ),
     one("container.host_pid", Type::Bool, ALL, HOST_PID, |event, _| {
@@ -85,8 +85,8 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         "container.start_ts",
         Type::Int,
         ALL,
-        "When the container was started, nanoseconds since 1970: when its bundle was written or its \
-         state was made, just before its first program.",
+        "When the container was started, nanoseconds since 1970: when its bundle was written or \
+         its state was made, just before its first program.",
         |event, _| fact_of(&event.container.started_ns, |at| Value::Int(*at)),
     ),
     one(
