@@ -103,10 +103,10 @@ impl Spec {
     pub(super) fn is_of(&self, lookup: &Lookup) -> bool {
         let path = &self.linux.cgroups_path;
         // The systemd driver writes `slice:prefix:id`, and names the cgroup after the latter two;
-        // the other one writes the path itself.
+        // the other one writes the path itself. What is above the slice is not said: a node of a
+        // cluster can itself be in a container.
         if let [_slice, prefix, id] = path.split(':').collect::<Vec<_>>()[..] {
-            return lookup.cgroup_path.ends_with(&format!("/{prefix}-{id}.scope"))
-                && files::is_outermost(lookup);
+            return lookup.cgroup_path.ends_with(&format!("/{prefix}-{id}.scope"));
         }
         *path == *lookup.cgroup_path
     }
