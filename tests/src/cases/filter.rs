@@ -32,6 +32,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "filter::addresses_and_users_that_no_rule_names_are_left_out",
         needs: &[],
+        programs: &[],
         hooks: EACH,
         run: peers::addresses_and_users,
     },
