@@ -6,7 +6,12 @@ use monitor_common::{DropReason, Program, RecordKind, counter};
 use monitor_rules::{KindSet, Priority, Rule};
 
 use crate::{
-    bpf::{attach_point::attach_point, counters::Reading},
+    bpf::{
+        attach_point::attach_point,
+        counters::Reading,
+        kernel_side::{Losses, Numbers},
+        planner::Plan,
+    },
     control::{self, Control},
     document::{
         Document, Finding, Heartbeat, finding,
@@ -127,16 +132,18 @@ impl<O: CountedOutlet> Daemon<O> {
         let env_keys = kept.env_keys.and(crate::rules::env_keys(&rules));
         let kinds = record_kinds(crate::rules::needed_kinds(&rules).union(kept.kinds));
         let filter = kernel_filter(&rules, kept.filters);
-        if let Err(error) = live.keep_env(&env_keys) {
+        let kernel = live.kernel();
+        if let Err(error) = kernel.keep_env(&env_keys) {
             let error = anyhow::Error::from(error);
             self.find(finding::HOOKS_REFUSED, format!("variables are not asked for: {error:#}"));
         }
         self.line.keep_env(env_keys);
         // The filter comes last. Till then the old one leaves out what it knows no rule for: the
         // new rules are not in use yet either.
-        let watched = live.set_kinds(&kinds);
+        let watched = kernel.set_kinds(&kinds);
+        self.line.leave_out(&kernel.take_canary_pids(), boottime_ns());
         // Whatever came of that: the old filter is not for the new rules.
-        for refused in [watched, live.set_filter(&filter)].into_iter().filter_map(Result::err) {
+        for refused in [watched, kernel.set_filter(&filter)].into_iter().filter_map(Result::err) {
             self.find(finding::HOOKS_REFUSED, format!("{:#}", anyhow::Error::from(refused)));
         }
         self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();
@@ -158,11 +165,12 @@ impl<O: CountedOutlet> Daemon<O> {
     }
 
     /// Tells of who made the kernel leave out records by having too many.
-    fn tell_floods(&mut self, now_ns: u64, live: &Live) {
-        let emptied = |(key, counts): (u64, [u64; DropReason::COUNT])| {
+    fn tell_floods(&mut self, now_ns: u64, live: &mut Live) {
+        let emptied = |(key, counts): Losses| {
             (key, counts.get(DropReason::BucketEmpty as usize).copied().unwrap_or_default())
         };
-        let losses = live.counters().losses().map(emptied);
+        // What cannot be read now can be in the next second; heartbeats show that it lasts.
+        let losses = live.kernel().losses().unwrap_or_default().into_iter().map(emptied);
         for Flood { key, left_out } in self.floods.look(losses, now_ns) {
             let (id, hierarchy) = counter::loss_cgroup(key);
             let container = self.line.enricher().container_id(CgroupKey { hierarchy, id });
@@ -189,7 +197,7 @@ impl<O: CountedOutlet> Daemon<O> {
     }
 
     /// Decides what still waits, and sends the last heartbeat.
-    pub fn finish(&mut self, live: &Live) {
+    pub fn finish(&mut self, live: &mut Live) {
         self.line.finish();
         self.tell_floods(boottime_ns(), live);
         self.heartbeat(live, true);
@@ -205,17 +213,18 @@ impl<O: CountedOutlet> Daemon<O> {
         self.line
     }
 
-    fn heartbeat(&mut self, live: &Live, last: bool) {
+    fn heartbeat(&mut self, live: &mut Live, last: bool) {
         self.sequence += 1;
         let heartbeat = self.state(live, last);
         self.line.outlet().offer(Document::Heartbeat(Arc::new(heartbeat)));
     }
 
     /// The numbers of this moment.
-    pub fn state(&mut self, live: &Live, last: bool) -> Heartbeat {
+    pub fn state(&mut self, live: &mut Live, last: bool) -> Heartbeat {
         // The line first: a record that is submitted meanwhile is then not missed, only not yet
         // decoded.
         let line = self.line.stats();
+        let numbers = live.kernel().numbers().ok();
         let mut heartbeat = Heartbeat {
             sequence: self.sequence,
             timestamp_ns: now_ns(),
@@ -224,11 +233,14 @@ impl<O: CountedOutlet> Daemon<O> {
             line,
             rules: self.rules,
             sinks: self.line.outlet().sinks(),
-            hooks: hooks(live),
+            hooks: hooks(live.plan(), numbers.as_ref()),
             ..Heartbeat::default()
         };
-        kernel(&mut heartbeat, live);
-        heartbeat.losses = self.losses(live);
+        if let Some(numbers) = &numbers {
+            kernel_counters(&mut heartbeat, &numbers.reading);
+            heartbeat.kernel.push(("recursion_misses", numbers.recursion_misses));
+        }
+        heartbeat.losses = self.losses(live.kernel().losses().unwrap_or_default());
         let windows = self.line.judge().windows();
         let refused = Refused { lookups: live.lookups_refused(), hashes: live.hashes_refused() };
         heartbeat.tables = tables(self.line.enricher(), windows, refused);
@@ -238,9 +250,9 @@ impl<O: CountedOutlet> Daemon<O> {
     }
 
     /// Losses by container, the greatest first.
-    fn losses(&self, live: &Live) -> Vec<Loss> {
+    fn losses(&self, by_cgroup: Vec<Losses>) -> Vec<Loss> {
         let mut losses: Vec<(String, [u64; DropReason::COUNT])> = Vec::new();
-        for (key, counts) in live.counters().losses() {
+        for (key, counts) in by_cgroup {
             let (id, hierarchy) = counter::loss_cgroup(key);
             let container = self.line.enricher().container_id(CgroupKey { hierarchy, id });
             match losses.iter_mut().find(|(known, _)| *known == container) {
@@ -359,12 +371,6 @@ fn decoded(line: &LineStats) -> u64 {
     line.records.saturating_sub(line.seeds + line.decode_errors)
 }
 
-fn kernel(heartbeat: &mut Heartbeat, live: &Live) {
-    let Ok(reading) = live.counters().read() else { return };
-    kernel_counters(heartbeat, &reading);
-    heartbeat.kernel.push(("recursion_misses", recursion_misses(live)));
-}
-
 /// Writes the kernel side's counters into a heartbeat.
 pub fn kernel_counters(heartbeat: &mut Heartbeat, reading: &Reading) {
     for kind in RecordKind::ALL {
@@ -396,15 +402,11 @@ pub fn kernel_counters(heartbeat: &mut Heartbeat, reading: &Reading) {
     ];
 }
 
-/// Runs that the kernel skipped: acts that no hook could count. Of every program: not each belongs
-/// to a kind.
-fn recursion_misses(live: &Live) -> u64 {
-    Program::ALL.iter().filter_map(|program| live.object().recursion_misses(*program)).sum()
-}
-
-/// Which hook each kind got.
+/// Which hook each kind got, and what its programs cost where that is known.
 #[must_use]
-pub fn hooks(live: &Live) -> Vec<HookState> {
+pub fn hooks(plan: &Plan, numbers: Option<&Numbers>) -> Vec<HookState> {
+    let costs = || numbers.iter().flat_map(|numbers| &numbers.costs);
+    let cost = |program| costs().find(|(of, _)| *of == program).map(|(_, cost)| *cost);
     let state = |planned: &crate::bpf::planner::Planned| HookState {
         kind: planned.kind.name(),
         backend: planned.chosen.as_ref().map(|chosen| chosen.backend.name()),
@@ -415,7 +417,7 @@ pub fn hooks(live: &Live) -> Vec<HookState> {
             .map(|(program, fired)| ProgramState {
                 attach: attach_point(*program).label(),
                 fires: *fired,
-                cost: live.object().run_stats(*program),
+                cost: cost(*program),
             })
             .collect(),
         blind: planned.chosen.as_ref().map_or_else(
@@ -423,7 +425,7 @@ pub fn hooks(live: &Live) -> Vec<HookState> {
             |chosen| chosen.blind.clone(),
         ),
     };
-    live.plan().hooks.iter().map(state).collect()
+    plan.hooks.iter().map(state).collect()
 }
 
 impl<O: CountedOutlet> Consumer for Daemon<O> {

@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use monitor_common::{Program, RecordKind};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::eventfd::{EfdFlags, EventFd},
@@ -19,20 +18,15 @@ use nix::{
 use crate::{
     bpf::{
         BpfError,
-        counters::Counters,
-        kernel_log::KernelLog,
-        object::{LoadOptions, Object},
-        planner::{Choice, Plan, Silence},
+        kernel_side::{Kernel, KernelSide, SideOptions},
+        planner::Plan,
         ring::Ring,
     },
     enrich::{container::Lookup, hashes::HashQuestion},
-    env::EnvKeys,
-    flood::FloodLimit,
     hasher::Hasher,
     instance::Instance,
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
-    rules::filter::KernelFilter,
     source::seed,
 };
 
@@ -47,15 +41,6 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Longest sleep when nothing happens.
 const SLEEP: Duration = Duration::from_secs(1);
-
-/// Kinds without which processes and containers are not known.
-pub const STATE_KINDS: [RecordKind; 5] = [
-    RecordKind::Exec,
-    RecordKind::Fork,
-    RecordKind::Exit,
-    RecordKind::CgroupMkdir,
-    RecordKind::CgroupRmdir,
-];
 
 /// What takes the inputs.
 pub trait Consumer {
@@ -74,26 +59,12 @@ pub trait Consumer {
 /// What the live source is brought up with.
 #[derive(Clone, Debug)]
 pub struct LiveOptions {
-    /// Kinds to see besides those that the state needs.
-    pub kinds: Vec<RecordKind>,
-    /// Which hooks may be used.
-    pub choice: Choice,
-    /// Size of the ring buffer.
-    pub ring_bytes: u32,
-    /// What one container can make the kernel tell of.
-    pub flood: FloodLimit,
-    /// Whether the programs' own debug messages are wanted.
-    pub kernel_log: bool,
-    /// Whether programs return at once, to measure their attach points alone.
-    pub floor: bool,
+    /// The kernel side.
+    pub side: SideOptions,
     /// Where runtimes keep their containers.
     pub runtime_roots: Vec<RuntimeRoot>,
     /// Bytes of the largest file that is read for its hash.
     pub hash_bytes_max: u64,
-    /// Environment variables that are kept.
-    pub env_keys: EnvKeys,
-    /// Which opens, connections and datagrams are told of.
-    pub filter: KernelFilter,
 }
 
 /// Ends the loop, or makes it look, from any thread.
@@ -146,41 +117,25 @@ impl Bell {
 
 /// The kernel side, attached, and the tasks that find out about containers and files.
 pub struct Live {
-    object: Object,
+    kernel: Box<dyn Kernel>,
     ring: Option<Ring>,
-    counters: Counters,
-    plan: Plan,
-    choice: Choice,
     metadata: Metadata,
     hasher: Hasher,
     controller: Option<&'static str>,
     bell: Bell,
     instance: Instance,
-    kernel_log: Option<KernelLog>,
 }
 
 impl Live {
-    /// Loads and attaches. From here on records flow into the ring.
+    /// Loads and attaches in this process. From here on records flow into the ring.
+    ///
+    /// # Errors
+    ///
+    /// The kernel side cannot be brought up, or sees nothing.
     pub fn start(options: &LiveOptions, instance: Instance, bell: Bell) -> Result<Self, BpfError> {
         let controller = cgroups::v1_controller();
-        let mut object = Object::load(&LoadOptions {
-            ring_bytes: options.ring_bytes,
-            flood: options.flood,
-            kernel_log: options.kernel_log,
-            floor: options.floor,
-            cgroup_v1_controller: controller,
-        })?;
-        object.set_own_pids(&instance.pids())?;
-        object.set_env_keys(&options.env_keys)?;
-        object.set_filter(&options.filter)?;
-        let kernel_log = if options.kernel_log { Some(object.take_kernel_log()?) } else { None };
-        let counters = object.take_counters()?;
-        let ring = object.take_ring()?;
-        let mut kinds = STATE_KINDS.to_vec();
-        kinds.extend(options.kinds.iter().filter(|kind| !STATE_KINDS.contains(kind)));
-        let mut plan = Plan::default();
-        plan.attach(&mut object, &counters, &kinds, options.choice)?;
-        plan.require_sight()?;
+        let (kernel, ring) = KernelSide::start(&options.side, &instance.pids(), controller)?;
+        let ring = Ring::new(ring)?;
         let no_thread = |source| BpfError::Open { path: "/proc/self/task".into(), source };
         let ringer = bell.clone();
         let metadata =
@@ -189,21 +144,8 @@ impl Live {
         let ringer = bell.clone();
         let hasher = Hasher::start(options.hash_bytes_max, move || ringer.ring());
         let hasher = hasher.map_err(no_thread)?;
-        let ring = Some(ring);
-        let choice = options.choice;
-        Ok(Self {
-            object,
-            ring,
-            counters,
-            plan,
-            choice,
-            metadata,
-            hasher,
-            controller,
-            bell,
-            instance,
-            kernel_log,
-        })
+        let (kernel, ring) = (Box::new(kernel), Some(ring));
+        Ok(Self { kernel, ring, metadata, hasher, controller, bell, instance })
     }
 
     /// Hands over what was there before: cgroups first, then the processes in them.
@@ -215,11 +157,7 @@ impl Live {
             }
         }
         self.ask(consumer);
-        let records = self.object.walk_tasks()?;
-        // The walk has a program too.
-        self.object.tell_own_objects()?;
-        // Before the process table is filled, which then takes that room.
-        self.object.forget_types();
+        let records = self.kernel.walk_tasks()?;
         for record in seed::complete(&records) {
             consumer.take(Input::Record(&record));
         }
@@ -239,9 +177,7 @@ impl Live {
             if now >= next_tick {
                 next_tick = now + TICK;
                 self.refresh_own_pids()?;
-                if let Some(log) = &mut self.kernel_log {
-                    log.flush();
-                }
+                self.kernel.flush_log();
                 if !consumer.tick(boottime_ns(), self) {
                     break;
                 }
@@ -279,9 +215,7 @@ impl Live {
     }
 
     fn stop(&mut self, ring: &mut Ring, consumer: &mut impl Consumer) -> Result<(), BpfError> {
-        for program in Program::ALL {
-            self.object.detach(program)?;
-        }
+        self.kernel.detach_all()?;
         while drain(ring, consumer) > 0 {}
         self.ask(consumer);
         Ok(())
@@ -323,81 +257,18 @@ impl Live {
 
     fn refresh_own_pids(&mut self) -> Result<(), BpfError> {
         let pids = self.instance.pids();
-        self.object.set_own_pids(&pids)
+        self.kernel.set_own_pids(&pids)
     }
 
-    /// Changes which environment variables are looked for.
-    pub fn keep_env(&mut self, keys: &EnvKeys) -> Result<(), BpfError> {
-        self.object.set_env_keys(keys)
-    }
-
-    /// Changes which opens, connections and datagrams are told of.
-    pub fn set_filter(&mut self, filter: &KernelFilter) -> Result<(), BpfError> {
-        self.object.set_filter(filter)
-    }
-
-    /// Attaches what further kinds need, and lets go what none of these kinds and no state needs.
-    ///
-    /// # Errors
-    ///
-    /// The first thing that could not be done; the rest is done all the same. A kind that no hook
-    /// sees is none: the plan says so.
-    pub fn set_kinds(&mut self, kinds: &[RecordKind]) -> Result<(), BpfError> {
-        let (unneeded, programs) =
-            self.plan.take_unneeded(|kind| kinds.contains(&kind) || STATE_KINDS.contains(&kind));
-        let mut detached = Ok(());
-        for kind in unneeded {
-            detached = detached.and(self.object.unwant(kind));
-        }
-        for program in programs {
-            detached = detached.and(self.object.detach(program));
-        }
-        let known = |kind: &RecordKind| self.plan.hooks.iter().any(|hook| hook.kind == *kind);
-        let new: Vec<RecordKind> = kinds.iter().copied().filter(|kind| !known(kind)).collect();
-        let attached = self.plan.attach(&mut self.object, &self.counters, &new, self.choice);
-        detached.and(attached)
-    }
-
-    /// Looks whether every hook still fires, as far as the canary can make it. Returns those that
-    /// do not, and the processes that the canary made.
-    ///
-    /// # Errors
-    ///
-    /// The counters cannot be read.
-    pub fn check_hooks(&mut self) -> Result<(Vec<Silence>, Vec<u32>), BpfError> {
-        self.plan.canary_pids.clear();
-        let silent = self.plan.check(&mut self.object, &self.counters)?;
-        // What was read to attach a program again.
-        self.object.forget_types();
-        Ok((silent, std::mem::take(&mut self.plan.canary_pids)))
-    }
-
-    /// Looks whether another has changed what the programs were told, which is then put right.
-    /// Returns the names of the maps.
-    ///
-    /// # Errors
-    ///
-    /// The first of what could not be read or written; the rest was looked at all the same.
-    pub fn put_right(&mut self) -> (Vec<&'static str>, Result<(), BpfError>) {
-        self.object.put_right()
+    /// The kernel side.
+    pub fn kernel(&mut self) -> &mut dyn Kernel {
+        &mut *self.kernel
     }
 
     /// Which hook each kind got.
     #[must_use]
     pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// The kernel side's counters.
-    #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// The programs.
-    #[must_use]
-    pub fn object(&self) -> &Object {
-        &self.object
+        self.kernel.plan()
     }
 
     /// Questions that the metadata task had no room for.

@@ -3,8 +3,8 @@
 //! `btf` reads the running kernel's types, `object` loads the programs and owns maps and links,
 //! `attach_point` says where each program goes, `calls` which system calls are told of, `hooks`
 //! which programs see which kind of record, best first; `planner` picks from it what loads,
-//! attaches and fires
-//! on a `canary` act, `ring` and `counters` are what is read while it runs.
+//! attaches and fires on a `canary` act, `ring` and `counters` are what is read while it runs, and
+//! `kernel_side` is all of it, as who watches asks it.
 
 pub mod attach_point;
 pub mod btf;
@@ -15,6 +15,7 @@ mod env_wanted;
 mod filter;
 pub mod hooks;
 pub mod kernel_log;
+pub mod kernel_side;
 pub mod object;
 mod own_objects;
 pub mod planner;

@@ -28,7 +28,7 @@ use super::{
     counters::Counters,
     kernel_log::KernelLog,
     own_objects::OwnObjects,
-    ring::Ring,
+    ring::RingMaps,
 };
 
 mod cast;
@@ -337,14 +337,9 @@ impl Object {
     }
 
     /// The ring buffer; it can be taken once.
-    pub fn take_ring(&mut self) -> Result<Ring, BpfError> {
-        let map =
-            self.ebpf.take_map(settings::RECORDS).ok_or(BpfError::Absent(settings::RECORDS))?;
-        let sleeps = self
-            .ebpf
-            .take_map(settings::READER_SLEEPS)
-            .ok_or(BpfError::Absent(settings::READER_SLEEPS))?;
-        Ring::new(map, sleeps)
+    pub fn take_ring(&mut self) -> Result<RingMaps, BpfError> {
+        let mut take = |name| self.ebpf.take_map(name).ok_or(BpfError::Absent(name));
+        Ok(RingMaps { ring: take(settings::RECORDS)?, sleeps: take(settings::READER_SLEEPS)? })
     }
 
     /// The counters; they can be taken once.

@@ -10,6 +10,14 @@ use monitor_common::settings;
 
 use super::BpfError;
 
+/// The maps that the reading end is made of.
+pub struct RingMaps {
+    /// The ring.
+    pub(super) ring: Map,
+    /// Whether the reader sleeps.
+    pub(super) sleeps: Map,
+}
+
 /// Reading end of the ring buffer.
 pub struct Ring {
     ring: RingBuf<MapData>,
@@ -17,7 +25,12 @@ pub struct Ring {
 }
 
 impl Ring {
-    pub(super) fn new(ring: Map, sleeps: Map) -> Result<Self, BpfError> {
+    /// The reading end of these maps.
+    ///
+    /// # Errors
+    ///
+    /// They are of another form.
+    pub fn new(RingMaps { ring, sleeps }: RingMaps) -> Result<Self, BpfError> {
         Ok(Self {
             ring: RingBuf::try_from(ring).map_err(refused(settings::RECORDS))?,
             sleeps: Array::try_from(sleeps).map_err(refused(settings::READER_SLEEPS))?,

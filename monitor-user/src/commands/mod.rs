@@ -26,7 +26,7 @@ use signal_hook::{
 };
 
 use crate::{
-    bpf::{hooks::Backend, planner::Choice},
+    bpf::{hooks::Backend, kernel_side::SideOptions, planner::Choice},
     cli::Hooks,
     config::{Config, Format},
     document::{Schema, Sender},
@@ -71,16 +71,18 @@ fn live_options(
     env_keys: EnvKeys,
 ) -> LiveOptions {
     LiveOptions {
-        kinds,
-        choice: choice(args.hooks, config.hooks),
-        ring_bytes: config.ring_bytes,
-        flood: FloodLimit::default(),
-        kernel_log: args.kernel_log,
-        floor: args.bare_floor,
+        side: SideOptions {
+            kinds,
+            choice: choice(args.hooks, config.hooks),
+            ring_bytes: config.ring_bytes,
+            flood: FloodLimit::default(),
+            kernel_log: args.kernel_log,
+            floor: args.bare_floor,
+            env_keys,
+            filter: KernelFilter::default(),
+        },
         runtime_roots: config.runtime_roots.clone(),
         hash_bytes_max: config.hash_bytes_max,
-        env_keys,
-        filter: KernelFilter::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
     say_unseen, sender, stop_when_unread,
 };
 use crate::{
+    bpf::kernel_side::STATE_KINDS,
     cli::RecordArgs,
     config::Config,
     daemon::hooks,
@@ -20,7 +21,7 @@ use crate::{
     instance::Instance,
     limits::RECORDED_NAMES,
     line::Input,
-    live::{Consumer, Live, STATE_KINDS, boottime_ns, clock_offset_ns},
+    live::{Consumer, Live, boottime_ns, clock_offset_ns},
     source::recording::{Preamble, RecordingError, Writer},
 };
 
@@ -45,7 +46,7 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     let mut live =
         Live::start(&live_options(&config, &args.live, kinds, env_keys.clone()), instance, bell)
             .map_err(super::run::explain)?;
-    let preamble = preamble(&config, name, &live);
+    let preamble = preamble(&config, name, &mut live);
     let (table, offset) = (config.process_table_bytes, preamble.clock_offset_ns);
     let mut enricher = Enricher::new(table, offset, env_keys);
     if config.hash != HashMode::Off {
@@ -66,12 +67,12 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     say_unseen(&live);
     say(&format!("recording to {}; Ctrl-C ends it", args.output.display()));
     live.run(&mut recorder)?;
-    recorder.note_lost(&live);
+    recorder.note_lost(&mut live);
     recorder.writer.flush()?;
     if let Some(error) = recorder.failure {
         return Err(error.into());
     }
-    let lost = lost(&live);
+    let lost = lost(&mut live);
     let (inputs, bytes) = (recorder.inputs, recorder.writer.bytes());
     say(&format!(
         "recorded {inputs} entries, {bytes} bytes; {lost} records were lost in the kernel"
@@ -86,9 +87,9 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn preamble(config: &Config, name: &str, live: &Live) -> Preamble {
+fn preamble(config: &Config, name: &str, live: &mut Live) -> Preamble {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let hooks = hooks(live)
+    let hooks = hooks(live.plan(), None)
         .into_iter()
         .map(|hook| format!("{}={}", hook.kind, hook.backend.unwrap_or("none")))
         .collect();
@@ -99,16 +100,16 @@ fn preamble(config: &Config, name: &str, live: &Live) -> Preamble {
     let mut preamble = Preamble::new(&sender, kernel, clock_offset_ns(), hooks, env_keys);
     config.hash.name().clone_into(&mut preamble.hash);
     preamble.process_table_bytes = config.process_table_bytes as u64;
-    preamble.canary_pids.clone_from(&live.plan().canary_pids);
+    preamble.canary_pids = live.kernel().take_canary_pids();
     preamble.own_until_ns = boottime_ns();
     (preamble.users, preamble.groups) = (users, groups);
     preamble
 }
 
-fn lost(live: &Live) -> u64 {
-    let Ok(reading) = live.counters().read() else { return 0 };
+fn lost(live: &mut Live) -> u64 {
+    let Ok(numbers) = live.kernel().numbers() else { return 0 };
     let mut heartbeat = Heartbeat::default();
-    crate::daemon::kernel_counters(&mut heartbeat, &reading);
+    crate::daemon::kernel_counters(&mut heartbeat, &numbers.reading);
     heartbeat.lost()
 }
 
@@ -125,7 +126,7 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn note_lost(&mut self, live: &Live) {
+    fn note_lost(&mut self, live: &mut Live) {
         let lost = lost(live);
         if lost != self.lost && self.failure.is_none() {
             self.lost = lost;

@@ -54,12 +54,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let env_keys = configured.and(crate::rules::env_keys(&rules));
     let mut options = live_options(&config, &args.live, kinds, env_keys.clone());
     let filters = config.kernel_filter && always(&config).is_empty();
-    options.flood = config.flood;
-    options.filter = kernel_filter(&rules, filters);
+    options.side.flood = config.flood;
+    options.side.filter = kernel_filter(&rules, filters);
     let mut live = Live::start(&options, instance, bell.clone()).map_err(explain)?;
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     enricher.hashes().set_mode(config.hash);
-    let canary = live.plan().canary_pids.clone();
+    let canary = live.kernel().take_canary_pids();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
     let mut line = Line::new(enricher, Arc::clone(&rules), canary, fanout);
     line.own_until(boottime_ns());
@@ -76,7 +76,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     daemon.check_rules();
     announce(&live, enabled, begun);
     live.run(&mut daemon)?;
-    daemon.finish(&live);
+    daemon.finish(&mut live);
     let sinks = daemon.into_line().into_outlet().finish(PATIENCE);
     drop(live);
     Ok(end_of_sinks(&sinks))

@@ -58,7 +58,7 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
         Filtered { filter, kinds, alerts: args.alerts, fanout: fanout(args, name)?, shown: 0 };
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     enricher.hashes().set_mode(config.hash);
-    let mut line = Line::new(enricher, rules, live.plan().canary_pids.clone(), outlet);
+    let mut line = Line::new(enricher, rules, live.kernel().take_canary_pids(), outlet);
     line.own_until(boottime_ns());
     let mut daemon = Daemon::new(line, 0, u64::MAX / 2, super::run::end(args.live.duration));
     live.seed(&mut daemon)?;
@@ -66,7 +66,7 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     say("watching; Ctrl-C ends it");
     live.run(&mut daemon)?;
     daemon.line().finish();
-    let state = daemon.state(&live, true);
+    let state = daemon.state(&mut live, true);
     let outlet = daemon.into_line().into_outlet();
     let (shown, sinks) = (outlet.shown, outlet.fanout.finish(PATIENCE));
     let unwritten: u64 = sinks.iter().map(|sink| sink.counters.dropped).sum();

@@ -11,14 +11,15 @@ use crate::{
 impl<O: CountedOutlet> Daemon<O> {
     /// Tells of hooks that do not fire any more.
     pub(super) fn check_hooks(&mut self, live: &mut Live) {
-        let (silent, pids) = match live.check_hooks() {
-            Ok(checked) => checked,
+        let checked = live.kernel().check_hooks();
+        self.line.leave_out(&live.kernel().take_canary_pids(), boottime_ns());
+        let silent = match checked {
+            Ok(silent) => silent,
             Err(error) => {
                 let error = anyhow::Error::from(error);
                 return say(&format!("whether hooks fire cannot be looked at: {error:#}"));
             }
         };
-        self.line.leave_out(&pids, boottime_ns());
         for Silence { kind, program, again } in silent {
             let (kind, label) = (kind.name(), attach_point(program).label());
             let then = match again {
@@ -36,7 +37,7 @@ impl<O: CountedOutlet> Daemon<O> {
 
     /// Tells of maps that another wrote to.
     pub(super) fn check_maps(&mut self, live: &mut Live) {
-        let (changed, result) = live.put_right();
+        let (changed, result) = live.kernel().put_right();
         let after =
             if result.is_ok() { "it is as it was again" } else { "not all can be put right" };
         for map in changed {
