@@ -54,6 +54,9 @@ pub enum Command {
     Rules(RulesCommand),
     /// Say what this host allows, what cannot be seen, and how to mend it
     Doctor(DoctorArgs),
+    /// Keeps the privileges of a daemon, which starts it
+    #[command(hide = true)]
+    Keep,
     /// Ends at once: the monitor's own canary
     #[command(name = crate::bpf::canary::CHILD, hide = true)]
     CanaryChild,

@@ -14,6 +14,7 @@ use std::{
 };
 
 use monitor_rules::Priority;
+use nix::unistd::User;
 use serde::Deserialize;
 
 use crate::{
@@ -87,6 +88,8 @@ keys! {
         pub flood_rate: Option<u32> = "5000",
         /// Records of that sort that it can have at once.
         pub flood_burst: Option<u32> = "20000",
+        /// User that parses and sends, beside a process with the privileges; `root`: one has all.
+        pub run_as: Option<String> = "\"64988\"",
         /// When the SHA-256 of executed files is taken: for `rules` and alerts, `always`, `off`.
         pub hash: Option<String> = "\"rules\"",
         /// Bytes of the largest file that is read for it.
@@ -174,6 +177,8 @@ pub struct Config {
     pub watch_rules: bool,
     /// What one container can make the kernel tell of.
     pub flood: FloodLimit,
+    /// User that the line becomes; None: root, and there is no other process.
+    pub run_as: Option<u32>,
     /// When the hashes of executed files are taken.
     pub hash: HashMode,
     /// Bytes of the largest file that is read for its hash.
@@ -299,6 +304,7 @@ impl Config {
             )?),
             hooks: hooks(raw.hooks.as_deref().unwrap_or("auto"))?,
             kernel_filter: raw.kernel_filter.unwrap_or(true),
+            run_as: run_as(raw.run_as.as_deref().unwrap_or("64988"))?,
             watch_rules: raw.watch_rules.unwrap_or(true),
             flood: FloodLimit {
                 rate: within(
@@ -365,6 +371,16 @@ where
 fn hash(name: &str) -> Result<HashMode, Wrong> {
     let of_none = || wrong("hash", format!("`{name}` is none of rules, always, off"));
     HashMode::from_name(name).map_or_else(of_none, Ok)
+}
+
+/// A user id; None is root's.
+fn run_as(user: &str) -> Result<Option<u32>, Wrong> {
+    let named = || User::from_name(user).ok().flatten().map(|user| user.uid.as_raw());
+    match user.parse().ok().or_else(named) {
+        // The last number stands for no user.
+        Some(uid) if uid != u32::MAX => Ok((uid != 0).then_some(uid)),
+        _ => wrong("run_as", format!("there is no user `{user}` on this host")),
+    }
 }
 
 fn hooks(name: &str) -> Result<Choice, Wrong> {

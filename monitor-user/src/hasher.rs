@@ -9,7 +9,10 @@ mod file;
 mod tests;
 
 use std::{
-    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -27,14 +30,20 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// Starts the task; files over `bytes_max` are not read. `wake` is called after each answer.
-    pub fn start(bytes_max: u64, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+    /// Starts the task. `hash` reads a file; `wake` is called after each answer.
+    ///
+    /// # Errors
+    ///
+    /// The host has no room for another thread.
+    pub fn start(
+        mut hash: impl FnMut(&HashQuestion) -> Fact<Arc<str>> + Send + 'static,
+        wake: impl Fn() + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (questions, asked) = sync_channel::<HashQuestion>(HASH_QUESTIONS);
         let (answer, answers) = sync_channel(HASH_QUESTIONS);
         std::thread::Builder::new().name("hasher".into()).spawn(move || {
-            let mut pace = Pace::new();
             while let Ok(question) = asked.recv() {
-                let hash = file::hash(&question, bytes_max, &mut |bytes| pace.spend(bytes));
+                let hash = hash(&question);
                 if answer.send(HashAnswer { key: question.key, hash }).is_err() {
                     return; // the line is gone
                 }
@@ -66,6 +75,12 @@ impl Hasher {
     pub fn refused(&self) -> u64 {
         self.refused
     }
+}
+
+/// Reads files in this process, at a bounded pace; those over `bytes_max` are not read.
+pub fn reader(bytes_max: u64) -> impl FnMut(&HashQuestion) -> Fact<Arc<str>> {
+    let mut pace = Pace::new();
+    move |question| file::hash(question, bytes_max, &mut |bytes| pace.spend(bytes))
 }
 
 /// A bound on bytes a second.

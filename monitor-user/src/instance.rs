@@ -49,6 +49,8 @@ pub enum InstanceError {
 
 /// A held place. It is free again when this is dropped, or the process dies.
 pub struct Instance {
+    name: String,
+    run_dir: PathBuf,
     directory: PathBuf,
     path: PathBuf,
     _lock: Flock<File>,
@@ -85,7 +87,29 @@ impl Instance {
             })?;
         lock.set_len(0).map_err(unusable(&path))?;
         writeln!(lock, "{}", std::process::id()).map_err(unusable(&path))?;
-        Ok(Self { directory, path, _lock: lock })
+        let (name, run_dir) = (name.to_owned(), run_dir.to_owned());
+        Ok(Self { name, run_dir, directory, path, _lock: lock })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the monitors of this host are registered.
+    #[must_use]
+    pub fn run_dir(&self) -> &Path {
+        &self.run_dir
+    }
+
+    /// Takes away what the instance of that name and process left behind.
+    pub fn clean_up(run_dir: &Path, name: &str, pid: u32) {
+        let path = run_dir.join("instances").join(format!("{name}.pid"));
+        if File::open(&path).ok().and_then(read_pid) == Some(pid) {
+            // What is gone already is as well.
+            drop((fs::remove_file(&path), fs::remove_file(socket_path(run_dir, name))));
+        }
     }
 
     /// Pids of all instances on this host, this one first.

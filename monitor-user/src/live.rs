@@ -25,6 +25,7 @@ use crate::{
     enrich::{container::Lookup, hashes::HashQuestion},
     hasher::Hasher,
     instance::Instance,
+    keeper::Privileges,
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
     source::seed,
@@ -127,25 +128,46 @@ pub struct Live {
 }
 
 impl Live {
-    /// Loads and attaches in this process. From here on records flow into the ring.
+    /// Loads and attaches, in this process or in the keeper. From here on records flow into the
+    /// ring.
     ///
     /// # Errors
     ///
     /// The kernel side cannot be brought up, or sees nothing.
-    pub fn start(options: &LiveOptions, instance: Instance, bell: Bell) -> Result<Self, BpfError> {
+    pub fn start(
+        options: &LiveOptions,
+        instance: Instance,
+        bell: Bell,
+        mut privileges: Privileges,
+    ) -> Result<Self, BpfError> {
         let controller = cgroups::v1_controller();
-        let (kernel, ring) = KernelSide::start(&options.side, &instance.pids(), controller)?;
-        let ring = Ring::new(ring)?;
-        let no_thread = |source| BpfError::Open { path: "/proc/self/task".into(), source };
+        let no_room = |source| BpfError::Open { path: "/proc/self/task".into(), source };
+        let reach = privileges.files().map_err(no_room)?;
+        let (roots, ringer) = (options.runtime_roots.clone(), bell.clone());
+        let metadata = Metadata::start(reach, roots, controller, move || ringer.ring());
+        let hash = privileges.hasher(options.hash_bytes_max).map_err(no_room)?;
         let ringer = bell.clone();
-        let metadata =
-            Metadata::start(options.runtime_roots.clone(), controller, move || ringer.ring())
-                .map_err(no_thread)?;
-        let ringer = bell.clone();
-        let hasher = Hasher::start(options.hash_bytes_max, move || ringer.ring());
-        let hasher = hasher.map_err(no_thread)?;
-        let (kernel, ring) = (Box::new(kernel), Some(ring));
-        Ok(Self { kernel, ring, metadata, hasher, controller, bell, instance })
+        let hasher = Hasher::start(hash, move || ringer.ring());
+        let (kernel, ring): (Box<dyn Kernel>, _) = match privileges {
+            Privileges::Here => {
+                let (kernel, ring) =
+                    KernelSide::start(&options.side, &instance.pids(), controller)?;
+                (Box::new(kernel), ring)
+            }
+            Privileges::Apart(mut keeper) => {
+                let ring = keeper.start(&options.side, instance.run_dir(), instance.name())?;
+                (keeper, ring)
+            }
+        };
+        Ok(Self {
+            kernel,
+            ring: Some(Ring::new(ring)?),
+            metadata: metadata.map_err(no_room)?,
+            hasher: hasher.map_err(no_room)?,
+            controller,
+            bell,
+            instance,
+        })
     }
 
     /// Hands over what was there before: cgroups first, then the processes in them.
@@ -202,8 +224,11 @@ impl Live {
         self.stop(&mut ring, consumer)
     }
 
-    fn sleep(&self, ring: &mut Ring, consumer: &mut impl Consumer) -> Result<(), BpfError> {
-        ring.ask_to_be_woken()?;
+    fn sleep(&mut self, ring: &mut Ring, consumer: &mut impl Consumer) -> Result<(), BpfError> {
+        // Before Linux 5.19 only the privileged may write to maps.
+        if ring.ask_to_be_woken().is_err() {
+            self.kernel.ask_to_be_woken()?;
+        }
         if drain(ring, consumer) > 0 {
             return Ok(());
         }

@@ -25,6 +25,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => commands::replay::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Rules(command) => commands::rules::run(command),
+        Command::Keep => runmon::keeper::serve(),
         Command::CanaryChild => Ok(ExitCode::SUCCESS),
     }
 }

@@ -133,6 +133,18 @@ impl Daemon {
         self.child.id()
     }
 
+    /// The process that keeps its privileges, if that is another one: its only child.
+    pub fn keeper(&self) -> Option<u32> {
+        let path = format!("/proc/{0}/task/{0}/children", self.pid());
+        let children = fs::read_to_string(path).expect("read the daemon's children");
+        children.split_whitespace().next().map(|pid| pid.parse().expect("a process id"))
+    }
+
+    /// The process that holds its programs and maps.
+    pub fn holder(&self) -> u32 {
+        self.keeper().unwrap_or(self.pid())
+    }
+
     /// Every document so far, oldest first.
     pub fn documents(&self) -> Vec<Value> {
         self.documents.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -192,6 +204,16 @@ impl Daemon {
         assert!(!self.programs.is_empty(), "the daemon held no programs");
         leftovers::expect_gone(&self.programs);
         self.documents()
+    }
+
+    /// Waits until it fails by itself, and says why.
+    pub fn fails(mut self, why: &str) {
+        let status = wait::until_or(|| self.child.try_wait().expect("wait for the daemon"));
+        let status = status.unwrap_or_else(|| panic!("it does not end\n{}", self.story()));
+        assert_eq!(status.code(), Some(1), "{status}\n{}", self.story());
+        self.join();
+        assert!(self.log().contains(why), "{}", self.story());
+        leftovers::expect_gone(&self.programs);
     }
 
     /// What it has said on standard error.

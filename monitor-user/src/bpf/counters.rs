@@ -54,6 +54,20 @@ fn refused(name: &'static str) -> impl Fn(aya::maps::MapError) -> BpfError {
 }
 
 impl Reading {
+    /// A reading of these values, by their places.
+    #[must_use]
+    pub fn of(values: &[u64]) -> Self {
+        let mut reading = Self::default();
+        reading.values.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
+        reading
+    }
+
+    /// The values, by their places.
+    #[must_use]
+    pub fn values(&self) -> &[u64] {
+        &self.values
+    }
+
     /// Acts of a kind that a hook decided to tell of.
     #[must_use]
     pub fn attempted(&self, kind: RecordKind) -> u64 {

@@ -25,6 +25,10 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// Every family.
+    pub const ALL: [Self; 5] =
+        [Self::Tracepoint, Self::Packets, Self::Fentry, Self::Kprobe, Self::Fallback];
+
     /// How reports and `--hooks` name it.
     #[must_use]
     pub const fn name(self) -> &'static str {

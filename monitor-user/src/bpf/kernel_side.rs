@@ -136,6 +136,13 @@ pub trait Kernel {
     /// Writes the programs' debug messages into the log, where they are wanted.
     fn flush_log(&mut self);
 
+    /// Asks to be woken by the next record, where the reader of the ring may not do so itself.
+    ///
+    /// # Errors
+    ///
+    /// The programs cannot be told.
+    fn ask_to_be_woken(&mut self) -> Result<(), BpfError>;
+
     /// Detaches every program.
     ///
     /// # Errors
@@ -267,6 +274,11 @@ impl Kernel for KernelSide {
         if let Some(log) = &mut self.kernel_log {
             log.flush();
         }
+    }
+
+    /// Who has the programs may write to their maps.
+    fn ask_to_be_woken(&mut self) -> Result<(), BpfError> {
+        Ok(())
     }
 
     fn detach_all(&mut self) -> Result<(), BpfError> {

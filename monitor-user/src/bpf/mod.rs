@@ -98,6 +98,9 @@ pub enum BpfError {
         #[source]
         source: std::io::Error,
     },
+    /// The keeper says so.
+    #[error("{0}")]
+    Kept(String),
     /// Nothing at all can be seen.
     #[error("no hook could be attached for {kinds}: {why}")]
     Blind {

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Which hook each kind got.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// By kind, in the order in which they were asked for.
     pub hooks: Vec<Planned>,
@@ -21,7 +21,7 @@ pub struct Plan {
 }
 
 /// The hook of one kind.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
     /// The kind.
     pub kind: RecordKind,
@@ -32,7 +32,7 @@ pub struct Planned {
 }
 
 /// A way that works.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
     /// Its family.
     pub backend: Backend,
@@ -54,7 +54,7 @@ pub struct Silence {
 }
 
 /// A way that does not work, and why.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Its family.
     pub backend: Backend,

@@ -19,6 +19,7 @@ use crate::{
     },
     env::EnvKeys,
     instance::Instance,
+    keeper::Privileges,
     limits::RECORDED_NAMES,
     line::Input,
     live::{Consumer, Live, boottime_ns, clock_offset_ns},
@@ -43,9 +44,9 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     let kinds = kinds.filter(|kind| crate::bpf::hooks::hook(*kind).is_some());
     let kinds = kinds.filter(|kind| !STATE_KINDS.contains(kind)).collect();
     let env_keys = EnvKeys::new(&config.env_keys);
+    let options = live_options(&config, &args.live, kinds, env_keys.clone());
     let mut live =
-        Live::start(&live_options(&config, &args.live, kinds, env_keys.clone()), instance, bell)
-            .map_err(super::run::explain)?;
+        Live::start(&options, instance, bell, Privileges::Here).map_err(super::run::explain)?;
     let preamble = preamble(&config, name, &mut live);
     let (table, offset) = (config.process_table_bytes, preamble.clock_offset_ns);
     let mut enricher = Enricher::new(table, offset, env_keys);

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use monitor_rules::KindSet;
 
 use super::{
@@ -23,6 +24,10 @@ use crate::{
     env::EnvKeys,
     event::Action,
     instance::{DEFAULT_NAME, Instance, socket_path},
+    keeper::{
+        Privileges,
+        confine::{ConfineError, confine},
+    },
     limits,
     line::Line,
     live::{Bell, Live, boottime_ns, clock_offset_ns},
@@ -46,7 +51,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     super::rules::name_users_of_this_host();
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
     let instance = register(&config, name)?;
-    let fanout = open_sinks(&config, args, sender(name))?;
+    let mut privileges = Privileges::of(&config).context("cannot start the keeper")?;
+    let fanout = open_sinks(&config, args, sender(name), &mut privileges)?;
     let bell = bell_of_signals(Hangup::Reloads)?;
     let control = open_control(&config, name, bell.clone());
     let kinds = record_kinds(wanted(&config, &rules));
@@ -56,7 +62,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let filters = config.kernel_filter && always(&config).is_empty();
     options.side.flood = config.flood;
     options.side.filter = kernel_filter(&rules, filters);
-    let mut live = Live::start(&options, instance, bell.clone()).map_err(explain)?;
+    let mut live = Live::start(&options, instance, bell.clone(), privileges).map_err(explain)?;
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     enricher.hashes().set_mode(config.hash);
     let canary = live.kernel().take_canary_pids();
@@ -73,6 +79,11 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         daemon.control_with(control);
     }
     live.seed(&mut daemon)?;
+    // While the socket for it can still be written to. Nobody may have asked to be told.
+    drop(sd_notify::notify(false, &[sd_notify::NotifyState::Ready]));
+    if let Some(uid) = config.run_as {
+        confine(uid).map_err(explain_confine)?;
+    }
     daemon.check_rules();
     announce(&live, enabled, begun);
     live.run(&mut daemon)?;
@@ -165,14 +176,19 @@ fn announce(live: &Live, rules: usize, begun: Instant) {
         seen.join(", ")
     ));
     say_unseen(live);
-    // Nobody may have asked to be told.
-    drop(sd_notify::notify(false, &[sd_notify::NotifyState::Ready]));
+}
+
+/// Says what to do where privileges cannot be given up.
+fn explain_confine(error: ConfineError) -> anyhow::Error {
+    let hint = "run_as = \"root\" keeps all privileges in one process";
+    anyhow::anyhow!("{:#}\nhint: {hint}", anyhow::Error::from(error))
 }
 
 fn open_sinks(
     config: &Config,
     args: &RunArgs,
     sender: crate::document::Sender,
+    privileges: &mut Privileges,
 ) -> anyhow::Result<Fanout> {
     let mut fanout = Fanout::new(sender);
     let asked = if args.json { Some(Format::Ecs) } else { args.format };
@@ -181,7 +197,7 @@ fn open_sinks(
         fanout.add(options_of_stdout(schema(format)), stdout::run)?;
     }
     for sink in &config.sinks {
-        open_sink(&mut fanout, sink, asked)?;
+        open_sink(&mut fanout, sink, asked, privileges)?;
     }
     Ok(fanout)
 }
@@ -211,7 +227,12 @@ fn explain_sink(error: SinkError) -> anyhow::Error {
     if is_usage { Usage(text).into() } else { anyhow::anyhow!(text) }
 }
 
-fn open_sink(fanout: &mut Fanout, sink: &SinkConfig, asked: Option<Format>) -> anyhow::Result<()> {
+fn open_sink(
+    fanout: &mut Fanout,
+    sink: &SinkConfig,
+    asked: Option<Format>,
+    privileges: &mut Privileges,
+) -> anyhow::Result<()> {
     let options = |schema: Schema| SinkOptions {
         name: sink.name.clone(),
         schema,
@@ -231,7 +252,8 @@ fn open_sink(fanout: &mut Fanout, sink: &SinkConfig, asked: Option<Format>) -> a
             fanout.add(options(schema(format)), stdout::run)?;
         }
         Target::File(file) => {
-            let open = FileSink::open(&sink.name, file.clone()).map_err(explain_sink)?;
+            let open = FileSink::open(&sink.name, file.clone(), privileges.files()?);
+            let open = open.map_err(explain_sink)?;
             let schema = plain(sink.format.unwrap_or(Format::Ecs));
             fanout.add(options(schema), move |intake| open.run(intake))?;
         }
@@ -253,7 +275,7 @@ mod tests {
 
     fn open(path: &str) -> anyhow::Error {
         let options = FileOptions { path: path.into(), rotate_bytes: 9, keep: 1 };
-        explain_sink(FileSink::open("f", options).err().unwrap())
+        explain_sink(FileSink::open("f", options, Box::new(crate::reach::Direct)).err().unwrap())
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::{
     env::EnvKeys,
     event::Event,
     instance::Instance,
+    keeper::Privileges,
     limits,
     line::{Line, Outlet},
     live::{Live, boottime_ns, clock_offset_ns},
@@ -53,7 +54,8 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let asked = filter.iter().flat_map(|filter| filter.keys_of("proc.env"));
     let env_keys = EnvKeys::new(&config.env_keys).and(crate::rules::env_keys(&rules)).and(asked);
     let options = live_options(&config, &args.live, record_kinds(needed), env_keys.clone());
-    let mut live = Live::start(&options, instance, bell).map_err(super::run::explain)?;
+    let mut live =
+        Live::start(&options, instance, bell, Privileges::Here).map_err(super::run::explain)?;
     let outlet =
         Filtered { filter, kinds, alerts: args.alerts, fanout: fanout(args, name)?, shown: 0 };
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);

@@ -79,7 +79,8 @@ impl Control {
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
         let (sender, asked) = sync_channel(CONTROL_CLIENTS);
         let ends = Arc::new(AtomicBool::new(false));
-        let door = Door { sender, bell, open: Arc::default() };
+        let owner = nix::unistd::geteuid().as_raw();
+        let door = Door { sender, bell, owner, open: Arc::default() };
         let (incoming, ended) = (listener.try_clone()?, Arc::clone(&ends));
         thread::Builder::new()
             .name("control".into())
@@ -111,6 +112,8 @@ impl Drop for Control {
 struct Door {
     sender: SyncSender<Asked>,
     bell: Bell,
+    /// Who made the socket: whom the daemon becomes later is not who may ask.
+    owner: u32,
     /// Connections that are served now.
     open: Arc<AtomicUsize>,
 }
@@ -153,7 +156,7 @@ impl Door {
     }
 
     fn answer(&self, stream: &UnixStream) -> Answer {
-        let peer = peer(stream)?;
+        let peer = peer(stream, self.owner)?;
         let line = read_line(stream)?;
         let request = Request::parse(&line)?;
         let (answer, answered) = sync_channel(1);
@@ -172,19 +175,19 @@ impl Door {
 }
 
 /// Who is at the other end, if that one may ask.
-fn peer(stream: &UnixStream) -> Result<Peer, Refusal> {
+fn peer(stream: &UnixStream, owner: u32) -> Result<Peer, Refusal> {
     let found = getsockopt(stream, PeerCredentials)
         .map_err(|error| Refusal::failure(format!("it is not known who asks: {error}")))?;
     let peer = Peer { uid: found.uid(), pid: found.pid() };
-    if may_ask(peer, nix::unistd::geteuid().as_raw()) {
+    if may_ask(peer, owner) {
         return Ok(peer);
     }
     tracing::warn!(uid = peer.uid, pid = peer.pid, "a control request was refused");
-    Err(Refusal::failure("only root and the daemon's own user may ask"))
+    Err(Refusal::failure("only root and the user who started the daemon may ask"))
 }
 
-pub(super) fn may_ask(peer: Peer, own_uid: u32) -> bool {
-    peer.uid == 0 || peer.uid == own_uid
+pub(super) fn may_ask(peer: Peer, owner: u32) -> bool {
+    peer.uid == 0 || peer.uid == owner
 }
 
 /// The line that a client sends, as far as it does so in time.

@@ -2,13 +2,13 @@
 //!
 //! `<state>/io.containerd.runtime.v2.task/<namespace>/<id>/config.json`
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use super::{
     files::{self, Look, fill_text},
     oci::{self, Spec},
 };
-use crate::{container::Container, enrich::container::Lookup, event::FactSource};
+use crate::{container::Container, enrich::container::Lookup, event::FactSource, reach::Reach};
 
 const TASKS: &str = "io.containerd.runtime.v2.task";
 
@@ -21,20 +21,20 @@ pub(super) struct Bundle {
 }
 
 /// Finds the bundle of a container.
-pub(super) fn find(state: &Path, lookup: &Lookup) -> Result<Bundle, Look> {
+pub(super) fn find(reach: &dyn Reach, state: &Path, lookup: &Lookup) -> Result<Bundle, Look> {
     if !files::is_file_name(&lookup.id) {
         return Err(Look::Nothing);
     }
-    let tasks = fs::read_dir(state.join(TASKS)).map_err(|_none| Look::Nothing)?;
+    let tasks = state.join(TASKS);
     let mut best = Look::Nothing;
-    for namespace in tasks.flatten() {
-        let directory = namespace.path().join(&*lookup.id);
-        if !directory.is_dir() {
+    for namespace in reach.names(&tasks).map_err(|_none| Look::Nothing)? {
+        let directory = tasks.join(&namespace).join(&*lookup.id);
+        if !reach.stat(&directory).is_ok_and(|it| it.is_directory) {
             continue;
         }
-        match oci::read(&directory) {
+        match oci::read(reach, &directory) {
             Ok(spec) if spec.is_of(lookup) => {
-                let namespace = namespace.file_name().to_string_lossy().into_owned();
+                let namespace = namespace.to_string_lossy().into_owned();
                 return Ok(Bundle { namespace, spec });
             }
             Ok(_anothers) => {}
@@ -47,10 +47,10 @@ pub(super) fn find(state: &Path, lookup: &Lookup) -> Result<Bundle, Look> {
 
 impl Bundle {
     /// Fills in what the bundle tells.
-    pub(super) fn fill(&self, container: &mut Container) {
+    pub(super) fn fill(&self, reach: &dyn Reach, container: &mut Container) {
         fill_text(&mut container.runtime, Some("containerd"), FactSource::Bundle);
         self.spec.fill_cri(container);
-        self.spec.fill(container);
+        self.spec.fill(reach, container);
     }
 }
 

@@ -2,24 +2,31 @@
 
 use std::{
     collections::HashMap,
+    io,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use containerd_client::{
-    connect,
     services::v1::{
         GetContainerRequest, GetImageRequest, containers_client::ContainersClient,
         images_client::ImagesClient,
     },
-    tonic::{Code, Request, Status, metadata::MetadataValue, transport::Channel},
+    tonic::{
+        Code, Request, Status,
+        metadata::MetadataValue,
+        transport::{Channel, Endpoint, Uri},
+    },
 };
+use hyper_util::rt::TokioIo;
 use tokio::runtime::Runtime;
 
 use super::files::{Words, fill_labels, fill_text, lacks};
 use crate::{
     container::{AnyFact, Container},
     event::{FactSource, Reason},
+    reach::Reach,
 };
 
 const SOURCE: FactSource = FactSource::Containerd;
@@ -48,14 +55,38 @@ struct Told {
     sandbox: Option<Result<Record, Reason>>,
 }
 
+impl Told {
+    /// Whether something was not answered: the connection may be gone.
+    fn is_cut_off(&self) -> bool {
+        let Self { container, digest, sandbox } = self;
+        let reasons = [
+            container.as_ref().and_then(|it| it.as_ref().err()),
+            digest.as_ref().and_then(|it| it.as_ref().err()),
+            sandbox.as_ref().and_then(|it| it.as_ref().err()),
+        ];
+        reasons.into_iter().flatten().any(|reason| *reason == Reason::NoAnswer)
+    }
+}
+
 impl Clients {
     /// Asks for what is pending about a container.
-    pub(super) fn complete(&mut self, socket: &Path, namespace: &str, container: &mut Container) {
+    pub(super) fn complete(
+        &mut self,
+        reach: &dyn Reach,
+        socket: &Path,
+        namespace: &str,
+        container: &mut Container,
+    ) {
         let asked = Asked::about(container);
         if !asked.is_anything() {
             return;
         }
-        match self.ask(socket, namespace, container, &asked) {
+        let told = self.ask(reach, socket, namespace, (container, &asked));
+        if told.as_ref().map_or(true, Told::is_cut_off) {
+            // A connection is made once; the next question makes another.
+            self.channels.remove(socket);
+        }
+        match told {
             Ok(told) => told.fill(container),
             Err(reason) => {
                 asked.lacks(container, reason);
@@ -65,10 +96,10 @@ impl Clients {
 
     fn ask(
         &mut self,
+        reach: &dyn Reach,
         socket: &Path,
         namespace: &str,
-        container: &Container,
-        asked: &Asked,
+        (container, asked): (&Container, &Asked),
     ) -> Result<Told, Reason> {
         let runtime = match &mut self.runtime {
             Some(runtime) => runtime,
@@ -77,7 +108,7 @@ impl Clients {
         let channels = &mut self.channels;
         runtime.block_on(async {
             let asking = async {
-                let channel = channel(channels, socket).await?;
+                let channel = channel(channels, reach, socket).await?;
                 Ok(tell(&channel, namespace, container, asked).await)
             };
             tokio::time::timeout(ANSWER, asking).await.unwrap_or(Err(Reason::NoAnswer))
@@ -181,17 +212,31 @@ fn new_runtime() -> Option<Runtime> {
 
 async fn channel(
     channels: &mut HashMap<PathBuf, Channel>,
+    reach: &dyn Reach,
     socket: &Path,
 ) -> Result<Channel, Reason> {
     if let Some(channel) = channels.get(socket) {
         return Ok(channel.clone());
     }
-    if !socket.exists() {
-        return Err(Reason::NotInBundle);
-    }
-    let channel = connect(socket).await.map_err(|_refused| Reason::NotPermitted)?;
+    let stream = reach.connect(socket).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Reason::NotInBundle,
+        _ => Reason::NotPermitted,
+    })?;
+    let channel = over(stream).await.map_err(|_refused| Reason::NotPermitted)?;
     channels.insert(socket.to_owned(), channel.clone());
     Ok(channel)
+}
+
+/// A channel over a connection that was made.
+async fn over(stream: UnixStream) -> Result<Channel, Box<dyn std::error::Error>> {
+    stream.set_nonblocking(true)?;
+    let mut made = Some(TokioIo::new(tokio::net::UnixStream::from_std(stream)?));
+    let connector = tower::service_fn(move |_: Uri| {
+        let made = made.take().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected));
+        std::future::ready(made)
+    });
+    // An address is asked for, and not used.
+    Ok(Endpoint::from_static("http://[::]").connect_with_connector(connector).await?)
 }
 
 async fn get_container(channel: Channel, namespace: &str, id: &str) -> Result<Record, Reason> {

@@ -14,6 +14,7 @@ use crate::{
     container::{Container, Mount},
     enrich::container::Lookup,
     event::{FactSource, Reason},
+    reach::Reach,
 };
 
 const SOURCE: FactSource = FactSource::Docker;
@@ -76,20 +77,25 @@ struct Repositories {
 }
 
 /// Looks for a container below a data root.
-pub(super) fn look(data: &Path, lookup: &Lookup, container: &mut Container) -> Look {
+pub(super) fn look(
+    reach: &dyn Reach,
+    data: &Path,
+    lookup: &Lookup,
+    container: &mut Container,
+) -> Look {
     if !is_file_name(&lookup.id) || !is_outermost(lookup) {
         return Look::Nothing;
     }
     let directory = data.join("containers").join(&*lookup.id);
-    let config: Config = match files::read(&directory.join("config.v2.json")) {
+    let config: Config = match files::read(reach, &directory.join("config.v2.json")) {
         Ok(config) => config,
         Err(look) => return look,
     };
     config.fill(container);
-    if let Ok(host) = files::read::<HostConfig>(&directory.join("hostconfig.json")) {
+    if let Ok(host) = files::read::<HostConfig>(reach, &directory.join("hostconfig.json")) {
         host.fill(container);
     }
-    config.fill_digest(data, container);
+    config.fill_digest(reach, data, container);
     Look::Found
 }
 
@@ -114,14 +120,14 @@ impl Config {
     }
 
     /// An image that came from nowhere has no digest.
-    fn fill_digest(&self, data: &Path, container: &mut Container) {
+    fn fill_digest(&self, reach: &dyn Reach, data: &Path, container: &mut Container) {
         let named = self.image_manifest.as_ref().map(|manifest| &*manifest.digest);
         fill_text(&mut container.image_digest, named, SOURCE);
         if !is_file_name(&self.driver) {
             return;
         }
         let place = data.join("image").join(&self.driver).join("repositories.json");
-        let Ok(known) = files::read::<Repositories>(&place) else { return };
+        let Ok(known) = files::read::<Repositories>(reach, &place) else { return };
         let digests = known.repositories.iter().flat_map(|(name, references)| {
             let of_it = references.iter().filter(|(_, id)| **id == self.image);
             of_it.filter_map(move |(reference, _)| Some((name, files::digest(reference)?)))

@@ -8,8 +8,8 @@ use crate::{
     container::{Container, Label, Mount},
     enrich::container::Lookup,
     event::{Fact, FactSource, Reason},
-    input,
     limits::{CONTAINER_LIST_BYTES, RUNTIME_FILE_BYTES},
+    reach::Reach,
 };
 
 /// What came of looking for a container in one place.
@@ -27,8 +27,8 @@ pub(super) enum Look {
 pub(super) type Words = BTreeMap<String, String>;
 
 /// Reads a file of JSON; `NotYet` if it is there, but not whole.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Look> {
-    let text = input::read(path, RUNTIME_FILE_BYTES).map_err(|error| match error.kind() {
+pub(super) fn read<T: DeserializeOwned>(reach: &dyn Reach, path: &Path) -> Result<T, Look> {
+    let text = reach.read(path, RUNTIME_FILE_BYTES).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Look::Nothing,
         _ => Look::NotYet,
     })?;

@@ -21,6 +21,7 @@ use crate::{
         container::{ContainerFacts, Lookup},
     },
     event::{FactSource, Reason},
+    reach::Reach,
 };
 
 /// How often a container is looked for again whose files are on their way: for five seconds. Its
@@ -32,6 +33,7 @@ const TRIES_OF_PATH: u32 = 2;
 
 /// Looks where runtimes keep what they know.
 pub(super) struct Finder {
+    reach: Box<dyn Reach>,
     roots: Vec<RuntimeRoot>,
     tree: CgroupTree,
     #[cfg(feature = "containerd")]
@@ -62,8 +64,13 @@ fn fill_from_path(lookup: &Lookup, container: &mut Container) {
 }
 
 impl Finder {
-    pub(super) fn new(roots: Vec<RuntimeRoot>, controller: Option<&'static str>) -> Self {
+    pub(super) fn new(
+        reach: Box<dyn Reach>,
+        roots: Vec<RuntimeRoot>,
+        controller: Option<&'static str>,
+    ) -> Self {
         Self {
+            reach,
             roots,
             tree: CgroupTree::new(controller),
             #[cfg(feature = "containerd")]
@@ -105,16 +112,17 @@ impl Finder {
         let of = |kind| roots.iter().filter(move |root| root.kind == kind);
         let mut best = Look::Nothing;
         for root in of(RuntimeKind::Docker) {
-            best = best.max(docker::look(&root.state, lookup, container));
+            best = best.max(docker::look(&*self.reach, &root.state, lookup, container));
         }
         let storage: Vec<PathBuf> = of(RuntimeKind::Podman).map(|it| it.state.clone()).collect();
         if best < Look::Found {
-            best = best.max(storage::look(&storage, lookup, container));
+            let places = storage::Places { reach: &*self.reach, paths: &storage };
+            best = best.max(storage::look(places, lookup, container));
         }
         for root in of(RuntimeKind::Containerd) {
-            match bundle::find(&root.state, lookup) {
+            match bundle::find(&*self.reach, &root.state, lookup) {
                 Ok(bundle) => {
-                    bundle.fill(container);
+                    bundle.fill(&*self.reach, container);
                     self.ask_containerd(root, &bundle.namespace, container);
                     // Only its id names it where nobody else does.
                     fill_text(&mut container.name, Some(&lookup.id), FactSource::Bundle);
@@ -128,7 +136,7 @@ impl Finder {
             if best == Look::Found {
                 break;
             }
-            best = best.max(runc::look(&root.state, lookup, container));
+            best = best.max(runc::look(&*self.reach, &root.state, lookup, container));
         }
         best
     }
@@ -136,7 +144,7 @@ impl Finder {
     #[cfg(feature = "containerd")]
     fn ask_containerd(&mut self, root: &RuntimeRoot, namespace: &str, container: &mut Container) {
         if let Some(socket) = &root.socket {
-            self.containerd.complete(socket, namespace, container);
+            self.containerd.complete(&*self.reach, socket, namespace, container);
         }
     }
 

@@ -25,6 +25,7 @@ use crate::{
     event::Reason,
     limits::LOOKUPS,
     raw_event::CgroupKey,
+    reach::Reach,
 };
 use finder::{Finder, unknown};
 pub use roots::{RuntimeKind, RuntimeRoot};
@@ -56,14 +57,19 @@ pub struct Metadata {
 
 impl Metadata {
     /// Starts the task. `wake` is called after each answer.
+    ///
+    /// # Errors
+    ///
+    /// The host has no room for another thread.
     pub fn start(
+        reach: Box<dyn Reach>,
         roots: Vec<RuntimeRoot>,
         controller: Option<&'static str>,
         wake: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
         let (questions, asked) = sync_channel::<Lookup>(LOOKUPS);
         let (answer, answers) = sync_channel(LOOKUPS);
-        let finder = Finder::new(roots, controller);
+        let finder = Finder::new(reach, roots, controller);
         let mut task = Task { finder, waiting: VecDeque::new(), answer, wake };
         std::thread::Builder::new().name("metadata".into()).spawn(move || task.run(&asked))?;
         Ok(Self { questions, answers, refused: 0 })

@@ -1,6 +1,6 @@
 //! `config.json`, which every runtime gets: what a container may do, and whose it is.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -9,6 +9,7 @@ use crate::{
     container::{Container, Mount},
     enrich::container::Lookup,
     event::FactSource,
+    reach::Reach,
     words::CAPABILITIES,
 };
 
@@ -89,12 +90,10 @@ struct MountEntry {
 }
 
 /// Reads the file in a bundle.
-pub(super) fn read(bundle: &Path) -> Result<Spec, Look> {
+pub(super) fn read(reach: &dyn Reach, bundle: &Path) -> Result<Spec, Look> {
     let path = bundle.join("config.json");
-    let spec: Spec = files::read(&path)?;
-    let written_ns = fs::metadata(&path)
-        .ok()
-        .and_then(|meta| meta.mtime().checked_mul(1_000_000_000)?.checked_add(meta.mtime_nsec()));
+    let spec: Spec = files::read(reach, &path)?;
+    let written_ns = reach.stat(&path).ok().map(|it| it.modified_ns);
     Ok(Spec { written_ns, ..spec })
 }
 
@@ -117,7 +116,7 @@ impl Spec {
     }
 
     /// Fills in what every engine writes.
-    pub(super) fn fill(&self, container: &mut Container) {
+    pub(super) fn fill(&self, reach: &dyn Reach, container: &mut Container) {
         fill(&mut container.started_ns, self.written_ns, SOURCE);
         let stated = self.note("io.podman.annotations.privileged").map(|word| word == "TRUE");
         let capabilities = self.capabilities();
@@ -129,7 +128,7 @@ impl Spec {
             (&mut container.host_network, "network"),
             (&mut container.host_ipc, "ipc"),
         ] {
-            fill(fact, self.shares_with_host(namespace), SOURCE);
+            fill(fact, self.shares_with_host(reach, namespace), SOURCE);
         }
         let mounts = self.mounts(container);
         fill_mounts(&mut container.mounts, mounts, SOURCE);
@@ -209,7 +208,7 @@ impl Spec {
     }
 
     /// Whether it has no namespace of that kind of its own; None if it joins one that is gone.
-    fn shares_with_host(&self, kind: &str) -> Option<bool> {
+    fn shares_with_host(&self, reach: &dyn Reach, kind: &str) -> Option<bool> {
         let Some(own) = self.linux.namespaces.iter().find(|it| it.kind == kind) else {
             return Some(true);
         };
@@ -217,9 +216,9 @@ impl Spec {
             return Some(false);
         }
         let file = if kind == "network" { "net" } else { kind };
-        let host = fs::metadata(format!("/proc/1/ns/{file}")).ok()?;
-        let joined = fs::metadata(&own.path).ok()?;
-        Some((host.dev(), host.ino()) == (joined.dev(), joined.ino()))
+        let host = reach.stat(Path::new(&format!("/proc/1/ns/{file}"))).ok()?;
+        let joined = reach.stat(Path::new(&own.path)).ok()?;
+        Some(host.identity == joined.identity)
     }
 
     /// What is mounted from outside, without what engines mount of their own for this container.

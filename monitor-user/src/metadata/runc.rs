@@ -1,7 +1,7 @@
 //! Containers that runc or crun were told to run by no engine: their state is
 //! `<root>/<id>/state.json` (runc) or `<root>/<id>/status` (crun), and says where the bundle is.
 
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use serde::Deserialize;
 
@@ -14,6 +14,8 @@ use crate::{
     enrich::container::Lookup,
     event::{FactSource, Reason},
     limits::RUNC_CONTAINERS,
+    live::{boottime_ns, clock_offset_ns},
+    reach::{Reach, Stat},
 };
 
 const SOURCE: FactSource = FactSource::Runc;
@@ -54,19 +56,24 @@ struct Found {
 }
 
 /// Looks for a container below a root. Its cgroup mostly has its name, but need not.
-pub(super) fn look(root: &Path, lookup: &Lookup, container: &mut Container) -> Look {
-    let first = look_at(root, &lookup.id, lookup, container);
+pub(super) fn look(
+    reach: &dyn Reach,
+    root: &Path,
+    lookup: &Lookup,
+    container: &mut Container,
+) -> Look {
+    let first = look_at(reach, root, &lookup.id, lookup, container);
     // Engines give long ids, and name cgroups after them.
     let is_engines = lookup.id.len() == 64;
     if first == Look::Found || is_engines {
         return first;
     }
-    let Ok(entries) = fs::read_dir(root) else { return first };
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let Ok(names) = reach.names(root) else { return first };
+    let names = names.into_iter().map(|name| name.to_string_lossy().into_owned());
     let others = names.filter(|name| name.len() != 64 && **name != *lookup.id);
     let mut best = first;
     for name in others.take(RUNC_CONTAINERS) {
-        best = best.max(look_at(root, &name, lookup, container));
+        best = best.max(look_at(reach, root, &name, lookup, container));
         if best == Look::Found {
             break;
         }
@@ -74,32 +81,39 @@ pub(super) fn look(root: &Path, lookup: &Lookup, container: &mut Container) -> L
     best
 }
 
-fn look_at(root: &Path, id: &str, lookup: &Lookup, container: &mut Container) -> Look {
+fn look_at(
+    reach: &dyn Reach,
+    root: &Path,
+    id: &str,
+    lookup: &Lookup,
+    container: &mut Container,
+) -> Look {
     if !is_file_name(id) {
         return Look::Nothing;
     }
     let directory = root.join(id);
-    let found = match read(&directory) {
+    let found = match read(reach, &directory) {
         Ok(found) => found,
         // Its directory is there before it has a cgroup, the file only after.
-        Err(Look::Nothing) if is_new(&directory) => return Look::NotYet,
+        Err(Look::Nothing) if is_new(reach, &directory) => return Look::NotYet,
         Err(look) => return look,
     };
     if !found.cgroups.iter().any(|path| is_path(path, &lookup.cgroup_path)) {
         return Look::Nothing;
     }
     container.id = id.into();
-    found.fill(container);
+    found.fill(reach, container);
     Look::Found
 }
 
 /// Whether a directory was made just now: an old one without a file is what somebody left.
-fn is_new(directory: &Path) -> bool {
-    let made = fs::metadata(directory).and_then(|it| it.modified());
-    made.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < MAKING))
+fn is_new(reach: &dyn Reach, directory: &Path) -> bool {
+    let now_ns = clock_offset_ns().saturating_add_unsigned(boottime_ns());
+    let age_ns = |it: Stat| u128::try_from(now_ns.saturating_sub(it.modified_ns)).unwrap_or(0);
+    reach.stat(directory).is_ok_and(|it| age_ns(it) < MAKING.as_nanos())
 }
 
-fn read(directory: &Path) -> Result<Found, Look> {
+fn read(reach: &dyn Reach, directory: &Path) -> Result<Found, Look> {
     let of_runc = |state: State| {
         let labels = state.config.labels.unwrap_or_default();
         let bundle = labels.iter().find_map(|label| label.strip_prefix("bundle="));
@@ -116,8 +130,8 @@ fn read(directory: &Path) -> Result<Found, Look> {
         cgroups: vec![format!("/sys/fs/cgroup/{}", status.cgroup_path.trim_start_matches('/'))],
         bundle: Some(status.bundle),
     };
-    match files::read(&directory.join("state.json")).map(of_runc) {
-        Err(Look::Nothing) => files::read(&directory.join("status")).map(of_crun),
+    match files::read(reach, &directory.join("state.json")).map(of_runc) {
+        Err(Look::Nothing) => files::read(reach, &directory.join("status")).map(of_crun),
         read => read,
     }
 }
@@ -131,7 +145,7 @@ fn is_path(full: &str, cgroup: &str) -> bool {
 }
 
 impl Found {
-    fn fill(&self, container: &mut Container) {
+    fn fill(&self, reach: &dyn Reach, container: &mut Container) {
         let id = container.id.clone();
         fill_text(&mut container.runtime, Some(self.runtime), SOURCE);
         fill_text(&mut container.name, Some(&id), SOURCE);
@@ -141,8 +155,9 @@ impl Found {
             lacks(fact, Reason::NotApplicable);
         }
         lacks(&mut container.labels, Reason::NotApplicable);
-        if let Some(Ok(spec)) = self.bundle.as_ref().map(|bundle| oci::read(Path::new(bundle))) {
-            spec.fill(container);
+        let spec = self.bundle.as_ref().and_then(|it| oci::read(reach, Path::new(it)).ok());
+        if let Some(spec) = spec {
+            spec.fill(reach, container);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     container::Container,
     enrich::container::Lookup,
     event::{FactSource, Reason},
+    reach::Reach,
 };
 
 const SOURCE: FactSource = FactSource::Storage;
@@ -50,8 +51,15 @@ struct Image {
     digest: String,
 }
 
+/// The places, and how they are reached.
+#[derive(Clone, Copy)]
+pub(super) struct Places<'a> {
+    pub(super) reach: &'a dyn Reach,
+    pub(super) paths: &'a [PathBuf],
+}
+
 /// Looks for a container in all places.
-pub(super) fn look(places: &[PathBuf], lookup: &Lookup, container: &mut Container) -> Look {
+pub(super) fn look(places: Places<'_>, lookup: &Lookup, container: &mut Container) -> Look {
     if !is_file_name(&lookup.id) {
         return Look::Nothing;
     }
@@ -74,14 +82,14 @@ pub(super) fn look(places: &[PathBuf], lookup: &Lookup, container: &mut Containe
         entry.fill(places, container);
     }
     if let Some(spec) = spec {
-        spec.fill(container);
+        spec.fill(places.reach, container);
     }
     fill_text(&mut container.runtime, Some("podman"), SOURCE);
     Look::Found
 }
 
 /// The labels of a pod are noted in the bundle of its sandbox.
-fn fill_pod_labels(places: &[PathBuf], container: &mut Container) {
+fn fill_pod_labels(places: Places<'_>, container: &mut Container) {
     let Some(sandbox) = container.sandbox_id.known().cloned() else { return };
     if is_file_name(&sandbox)
         && let Ok(spec) = bundle(places, &sandbox)
@@ -91,15 +99,15 @@ fn fill_pod_labels(places: &[PathBuf], container: &mut Container) {
 }
 
 /// The directory of a driver's containers or images, in each place.
-fn directories<'a>(places: &'a [PathBuf], what: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
+fn directories<'a>(places: Places<'a>, what: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
     let in_place = move |place: &Path| DRIVERS.map(|driver| place.join(format!("{driver}-{what}")));
-    places.iter().flat_map(move |place| in_place(place))
+    places.paths.iter().flat_map(move |place| in_place(place))
 }
 
-fn bundle(places: &[PathBuf], id: &str) -> Result<Spec, Look> {
+fn bundle(places: Places<'_>, id: &str) -> Result<Spec, Look> {
     let mut best = Look::Nothing;
     for containers in directories(places, "containers") {
-        match oci::read(&containers.join(id).join("userdata")) {
+        match oci::read(places.reach, &containers.join(id).join("userdata")) {
             Ok(spec) => return Ok(spec),
             Err(look) => best = best.max(look),
         }
@@ -107,25 +115,25 @@ fn bundle(places: &[PathBuf], id: &str) -> Result<Spec, Look> {
     Err(best)
 }
 
-fn entry(places: &[PathBuf], id: &str) -> Option<Entry> {
+fn entry(places: Places<'_>, id: &str) -> Option<Entry> {
     directories(places, "containers").find_map(|containers| {
         // Containers that go when they end are listed apart.
         ["containers.json", "volatile-containers.json"].into_iter().find_map(|list| {
-            let entries: Vec<Entry> = files::read(&containers.join(list)).ok()?;
+            let entries: Vec<Entry> = files::read(places.reach, &containers.join(list)).ok()?;
             entries.into_iter().find(|entry| entry.id == id)
         })
     })
 }
 
-fn image(places: &[PathBuf], id: &str) -> Option<Image> {
+fn image(places: Places<'_>, id: &str) -> Option<Image> {
     directories(places, "images").find_map(|images| {
-        let entries: Vec<Image> = files::read(&images.join("images.json")).ok()?;
+        let entries: Vec<Image> = files::read(places.reach, &images.join("images.json")).ok()?;
         entries.into_iter().find(|image| image.id == id)
     })
 }
 
 impl Entry {
-    fn fill(&self, places: &[PathBuf], container: &mut Container) {
+    fn fill(&self, places: Places<'_>, container: &mut Container) {
         let names = self.names.as_deref().unwrap_or_default();
         fill_text(&mut container.name, names.first().map(String::as_str), SOURCE);
         if self.image.is_empty() {

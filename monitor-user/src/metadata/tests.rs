@@ -1,7 +1,7 @@
 //! What tests of the sources share, and tests of all sources together.
 
 use super::{files::Look, *};
-use crate::{container::Container, event::Fact, records::folder::Folder};
+use crate::{container::Container, event::Fact, reach::Direct, records::folder::Folder};
 
 /// An id as engines give them.
 pub(super) const ID: &str = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
@@ -71,7 +71,7 @@ fn finder(folder: &Folder) -> Finder {
         root(RuntimeKind::Podman, "podman"),
         root(RuntimeKind::Docker, "docker"),
     ];
-    Finder::new(roots, None)
+    Finder::new(Box::new(Direct), roots, None)
 }
 
 #[track_caller]
@@ -126,7 +126,7 @@ fn who_must_wait_holds_nobody_up() {
     let folder = place("wait", &[DOCKER, ("runc/n1/other", "")]);
     let root = |kind, name: &str| RuntimeRoot::new(kind, &folder.path().join(name));
     let roots = vec![root(RuntimeKind::Runc, "runc"), root(RuntimeKind::Docker, "docker")];
-    let mut metadata = Metadata::start(roots, None, || {}).unwrap();
+    let mut metadata = Metadata::start(Box::new(Direct), roots, None, || {}).unwrap();
     assert_eq!(metadata.ask(lookup("/n1", "n1")), None);
     assert_eq!(metadata.ask(lookup("/docker/THE_ID", "THE_ID")), None);
     let id = |answer: Answer| match answer {
@@ -143,7 +143,7 @@ fn who_must_wait_holds_nobody_up() {
 #[test]
 fn only_files_are_read() {
     let folder = place("files", &[("broken", "{"), ("good", "{}")]);
-    let read = |name: &str| files::read::<files::Words>(&folder.path().join(name));
+    let read = |name: &str| files::read::<files::Words>(&Direct, &folder.path().join(name));
     assert_eq!(read("good"), Ok(files::Words::new()));
     assert_eq!(read("broken"), Err(Look::NotYet));
     assert_eq!(read("absent"), Err(Look::Nothing));

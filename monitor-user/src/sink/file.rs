@@ -1,18 +1,13 @@
 //! A file, one line a document, rotated by size: `path`, `path.1` (newest) … `path.N`. Where that
 //! cannot be done, the file grows on, to [`GROWTH_MAX`] times its size.
 
-use std::{
-    fs::{File, OpenOptions, rename},
-    io,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io, os::unix::fs::MetadataExt as _, path::PathBuf};
 
 use super::{
     Intake, SinkError,
     lines::{Unwritten, join, write_all},
 };
-use crate::input::{no_waiting, require_regular};
+use crate::reach::Reach;
 
 /// Times the size for rotation that a file may have while it cannot be rotated. What comes then is
 /// dropped: a full disk harms more than this sink.
@@ -32,6 +27,8 @@ pub struct FileOptions {
 /// An open file sink.
 pub struct FileSink {
     options: FileOptions,
+    /// How the file is reached once this process may not open it.
+    reach: Box<dyn Reach>,
     file: File,
     /// The last line in it was cut, and could not be taken out.
     torn: bool,
@@ -41,10 +38,14 @@ pub struct FileSink {
 
 impl FileSink {
     /// Opens the file for appending, readable by its owner only.
-    pub fn open(name: &str, options: FileOptions) -> Result<Self, SinkError> {
+    pub fn open(
+        name: &str,
+        options: FileOptions,
+        reach: Box<dyn Reach>,
+    ) -> Result<Self, SinkError> {
         let (name, path) = (name.to_owned(), options.path.clone());
-        match append(&options.path) {
-            Ok(file) => Ok(Self { options, file, torn: false, unrotated: false }),
+        match reach.append(&options.path) {
+            Ok(file) => Ok(Self { options, reach, file, torn: false, unrotated: false }),
             Err(source) if source.kind() == io::ErrorKind::InvalidInput => {
                 Err(SinkError::NotRegular { name, path, source })
             }
@@ -114,66 +115,22 @@ impl FileSink {
 
     /// Opens the path anew. Returns how long that file is.
     fn renew(&mut self) -> io::Result<u64> {
-        self.file = append(&self.options.path)?;
+        self.file = self.reach.append(&self.options.path)?;
         self.torn = false;
         Ok(self.file.metadata()?.len())
     }
 
     /// How long the open file is, where the path still leads to it.
     fn length_in_place(&self) -> Option<u64> {
-        let at_path = std::fs::metadata(&self.options.path).ok()?;
+        let at_path = self.reach.stat(&self.options.path).ok()?;
         let open = self.file.metadata().ok()?;
-        let is_same = (at_path.dev(), at_path.ino()) == (open.dev(), open.ino());
+        let is_same = at_path.identity == (open.dev(), open.ino());
         is_same.then_some(open.len())
     }
 
     fn rotate(&self) -> io::Result<()> {
-        let path = &self.options.path;
-        for number in (1..self.options.keep).rev() {
-            let (from, to) = (numbered(path, number), numbered(path, number + 1));
-            if from.exists() {
-                rename_regular(&from, &to)?;
-            }
-        }
-        if self.options.keep > 0 {
-            rename_regular(path, &numbered(path, 1))
-        } else {
-            require_regular(std::fs::metadata(path)?.file_type())?;
-            std::fs::remove_file(path)
-        }
+        self.reach.rotate(&self.options.path, self.options.keep)
     }
-}
-
-/// Renames a file, and replaces one. Neither may be a device or anything else that is no file.
-fn rename_regular(from: &Path, to: &Path) -> io::Result<()> {
-    require_regular(std::fs::metadata(from)?.file_type())?;
-    match std::fs::metadata(to) {
-        Ok(there) => require_regular(there.file_type())?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    rename(from, to)
-}
-
-/// Opens a regular file, or makes one. Never waits, as an open of a FIFO would.
-fn append(path: &Path) -> io::Result<File> {
-    match std::fs::metadata(path) {
-        Ok(there) => require_regular(there.file_type())?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o600).custom_flags(no_waiting());
-    let file = options.open(path)?;
-    // It may have been replaced meanwhile.
-    require_regular(file.metadata()?.file_type())?;
-    Ok(file)
-}
-
-fn numbered(path: &Path, number: u32) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{number}"));
-    name.into()
 }
 
 #[cfg(test)]

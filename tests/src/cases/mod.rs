@@ -20,6 +20,7 @@ mod harness;
 mod hashes;
 mod lifecycle;
 mod network;
+mod privileges;
 mod processes;
 mod quiet;
 mod recording;
@@ -105,6 +106,7 @@ pub const CASES: &[&[Case]] = &[
     engines::CASES,
     deployment::CASES,
     hashes::CASES,
+    privileges::CASES,
     evasion::CASES,
     backends::CASES,
     lifecycle::CASES,

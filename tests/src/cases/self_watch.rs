@@ -41,7 +41,7 @@ fn silent_hook(stage: &Stage<'_>) {
     // The shipped rule leaves programs alone that are started by a build tool, as this one may be.
     let rules = Some([EVERY_ACT, DETACHED].concat());
     let daemon = stage.daemon(Options { keys, rules, ..Options::default() });
-    let links = links::to_cgroups(daemon.pid());
+    let links = links::to_cgroups(daemon.holder());
     let link = links.iter().find(|(_, kind)| *kind == CONNECT4);
     let (id, _) = link.unwrap_or_else(|| panic!("no link for connect4 among {links:?}"));
     links::detach(*id).expect("detach a link");
@@ -76,7 +76,7 @@ fn changed_map(stage: &Stage<'_>) {
     .into_iter()
     .enumerate()
     {
-        let map_of = maps::of(daemon.pid(), map).expect("reach the map");
+        let map_of = maps::of(daemon.holder(), map).expect("reach the map");
         maps::write(&map_of, &key, &value).expect("write to the map");
         crate::wait::until("a finding", || (findings() > at).then_some(()));
     }

@@ -1,8 +1,10 @@
+use std::fs;
+
 use super::{
     super::tests::{check, lookup, pending},
     *,
 };
-use crate::{container::AnyFact, event::Reason, records::folder::Folder};
+use crate::{container::AnyFact, event::Reason, reach::Direct, records::folder::Folder};
 
 const CRI: &str = r#"{
   "annotations": {
@@ -31,10 +33,10 @@ fn state(name: &str, bundles: &[(&str, &str, &str)]) -> Folder {
 /// What the bundle of a container tells.
 fn told(name: &str, namespace: &str, config: &str, asked: &Lookup) -> Container {
     let state = state(name, &[(namespace, &asked.id, config)]);
-    let bundle = find(state.path(), asked).unwrap();
+    let bundle = find(&Direct, state.path(), asked).unwrap();
     assert_eq!(bundle.namespace, namespace);
     let mut container = pending(asked);
-    bundle.fill(&mut container);
+    bundle.fill(&Direct, &mut container);
     container
 }
 
@@ -81,16 +83,17 @@ fn the_cgroup_tells_two_namesakes_apart() {
     let (one, other) = (config("/one/n1"), config("/other/n1"));
     let state = state("namesakes", &[("one", "n1", &one), ("other", "n1", &other)]);
     for namespace in ["one", "other"] {
-        let bundle = find(state.path(), &lookup(&format!("/{namespace}/n1"), "n1")).unwrap();
+        let bundle =
+            find(&Direct, state.path(), &lookup(&format!("/{namespace}/n1"), "n1")).unwrap();
         assert_eq!(bundle.namespace, namespace);
     }
-    assert_eq!(find(state.path(), &lookup("/third/n1", "n1")).err(), Some(Look::Nothing));
+    assert_eq!(find(&Direct, state.path(), &lookup("/third/n1", "n1")).err(), Some(Look::Nothing));
 }
 
 #[test]
 fn what_is_no_bundle_is_none() {
     let state = state("none", &[("default", "broken", "{"), ("default", "number", "3")]);
-    let none = |state: &Path, id: &str| find(state, &lookup("/default/x", id)).err();
+    let none = |state: &Path, id: &str| find(&Direct, state, &lookup("/default/x", id)).err();
     assert_eq!(none(state.path(), "absent"), Some(Look::Nothing));
     // It may be that they are being written.
     assert_eq!(none(state.path(), "broken"), Some(Look::NotYet));
@@ -104,7 +107,7 @@ fn an_id_cannot_lead_elsewhere() {
     let own = r#"{"linux":{"cgroupsPath":"/default/n1"}}"#;
     let state = state("elsewhere", &[("default", "n1", own), ("default/n1", "sub", own)]);
     for id in ["", ".", "..", "../default/n1", "n1/sub", "/etc", ".hidden"] {
-        assert!(find(state.path(), &lookup("/default/n1", id)).is_err(), "{id}");
+        assert!(find(&Direct, state.path(), &lookup("/default/n1", id)).is_err(), "{id}");
     }
-    assert!(find(state.path(), &lookup("/default/n1", "n1")).is_ok());
+    assert!(find(&Direct, state.path(), &lookup("/default/n1", "n1")).is_ok());
 }

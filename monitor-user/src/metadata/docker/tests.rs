@@ -2,6 +2,7 @@ use super::{
     super::tests::{ID, check, lookup, pending, place},
     *,
 };
+use crate::reach::Direct;
 
 const CONFIG: &str = r#"{"ID":"THE_ID","Name":"/web","Driver":"overlay2","Image":"sha256:9f9f",
     "Config":{"Image":"registry.example:5000/web:1","Labels":{"tier":"front"}},
@@ -26,7 +27,7 @@ fn found(name: &str, files: &[(&str, &str)]) -> Container {
     let folder = place(&format!("docker-{name}"), files);
     let asked = lookup("/docker/THE_ID", "THE_ID");
     let mut container = pending(&asked);
-    assert_eq!(look(folder.path(), &asked, &mut container), Look::Found);
+    assert_eq!(look(&Direct, folder.path(), &asked, &mut container), Look::Found);
     container
 }
 
@@ -96,10 +97,18 @@ fn nobody_takes_anothers_name() {
     let own = "ab".repeat(32);
     for path in [format!("/docker/{own}/docker/{ID}"), format!("/kubepods/pod1/{own}/{ID}")] {
         let asked = lookup(&path, ID);
-        assert_eq!(look(folder.path(), &asked, &mut pending(&asked)), Look::Nothing, "{path}");
+        assert_eq!(
+            look(&Direct, folder.path(), &asked, &mut pending(&asked)),
+            Look::Nothing,
+            "{path}"
+        );
     }
     for id in ["..", "../containers", "", "."] {
         let asked = lookup("/docker/x", id);
-        assert_eq!(look(folder.path(), &asked, &mut pending(&asked)), Look::Nothing, "{id}");
+        assert_eq!(
+            look(&Direct, folder.path(), &asked, &mut pending(&asked)),
+            Look::Nothing,
+            "{id}"
+        );
     }
 }

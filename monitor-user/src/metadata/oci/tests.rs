@@ -4,6 +4,7 @@ use super::{
     super::tests::{ID, check, lookup, pending, place, shown},
     *,
 };
+use crate::reach::Direct;
 
 fn spec(text: &str) -> Spec {
     serde_json::from_str(text).unwrap()
@@ -12,7 +13,7 @@ fn spec(text: &str) -> Spec {
 /// What the spec tells of a container.
 fn told(text: &str) -> Container {
     let mut container = pending(&lookup("/x", "THE_ID"));
-    spec(text).fill(&mut container);
+    spec(text).fill(&Direct, &mut container);
     container
 }
 
@@ -69,7 +70,7 @@ fn a_namespace_that_is_joined_may_be_the_hosts() {
         format!(r#"{{"linux":{{"namespaces":[{{"type":"network","path":"{path}"}}]}}}}"#)
     };
     // Not everybody may look at the first process.
-    if fs::metadata("/proc/1/ns/net").is_ok() {
+    if std::fs::metadata("/proc/1/ns/net").is_ok() {
         check(&told(&of("/proc/1/ns/net")), &["host_network = true (bundle)"]);
         check(&told(&of("/proc/1/ns/uts")), &["host_network = false (bundle)"]);
     }
@@ -93,10 +94,10 @@ fn mounts_are_those_from_outside() {
 fn it_was_started_when_its_file_was_written() {
     let folder = place("oci-start", &[("config.json", "{}")]);
     let mut container = pending(&lookup("/x", "x"));
-    read(folder.path()).unwrap().fill(&mut container);
+    read(&Direct, folder.path()).unwrap().fill(&Direct, &mut container);
     let seconds = std::fs::metadata(folder.path().join("config.json")).unwrap().mtime();
     assert_eq!(container.started_ns.known().unwrap() / 1_000_000_000, seconds);
-    assert_eq!(read(&PathBuf::from("/nowhere")).unwrap_err(), Look::Nothing);
+    assert_eq!(read(&Direct, &PathBuf::from("/nowhere")).unwrap_err(), Look::Nothing);
 }
 
 #[test]

@@ -2,6 +2,7 @@ use super::{
     super::tests::{check, lookup, pending, place},
     *,
 };
+use crate::reach::Direct;
 
 fn state(cgroup: &str, bundle: &Path) -> String {
     format!(
@@ -20,11 +21,11 @@ fn a_container_of_runcs() {
     let root = folder.path().join("root");
     let asked = lookup("/n1", "n1");
     // Its state is written once it has a cgroup.
-    assert_eq!(look(&root, &asked, &mut pending(&asked)), Look::NotYet);
+    assert_eq!(look(&Direct, &root, &asked, &mut pending(&asked)), Look::NotYet);
     std::fs::write(root.join("n1/state.json"), state("/n1", &folder.path().join("bundle")))
         .unwrap();
     let mut container = pending(&asked);
-    assert_eq!(look(&root, &asked, &mut container), Look::Found);
+    assert_eq!(look(&Direct, &root, &asked, &mut container), Look::Found);
     check(
         &container,
         &[
@@ -50,11 +51,15 @@ fn one_whose_cgroup_has_another_name() {
     }
     let asked = lookup("/mine/second", "second");
     let mut container = pending(&asked);
-    assert_eq!(look(folder.path(), &asked, &mut container), Look::Found);
+    assert_eq!(look(&Direct, folder.path(), &asked, &mut container), Look::Found);
     assert_eq!(&*container.id, "n2");
     for path in ["/second", "/other/mine/second", "/mine/third"] {
         let asked = lookup(path, "second");
-        assert_eq!(look(folder.path(), &asked, &mut pending(&asked)), Look::Nothing, "{path}");
+        assert_eq!(
+            look(&Direct, folder.path(), &asked, &mut pending(&asked)),
+            Look::Nothing,
+            "{path}"
+        );
     }
 }
 
@@ -65,7 +70,7 @@ fn a_container_of_cruns() {
     let folder = place("crun", &[("n1/status", status)]);
     let asked = lookup("/n1", "n1");
     let mut container = pending(&asked);
-    assert_eq!(look(folder.path(), &asked, &mut container), Look::Found);
+    assert_eq!(look(&Direct, folder.path(), &asked, &mut container), Look::Found);
     check(&container, &["runtime = crun (runc)", "name = n1 (runc)"]);
 }
 
@@ -74,8 +79,12 @@ fn an_id_cannot_lead_elsewhere() {
     let folder = place("runc-elsewhere", &[]);
     for id in ["", ".", "..", "../n1", "/etc"] {
         let asked = lookup("/n1", id);
-        assert_eq!(look(folder.path(), &asked, &mut pending(&asked)), Look::Nothing, "{id}");
+        assert_eq!(
+            look(&Direct, folder.path(), &asked, &mut pending(&asked)),
+            Look::Nothing,
+            "{id}"
+        );
     }
     let asked = lookup("/n1", "n1");
-    assert_eq!(look(Path::new("/nowhere"), &asked, &mut pending(&asked)), Look::Nothing);
+    assert_eq!(look(&Direct, Path::new("/nowhere"), &asked, &mut pending(&asked)), Look::Nothing);
 }

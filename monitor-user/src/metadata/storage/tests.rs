@@ -2,6 +2,7 @@ use super::{
     super::tests::{ID, check, lookup, pending, place},
     *,
 };
+use crate::reach::Direct;
 use crate::records::folder::Folder;
 
 const PODMAN: &str = r#"{"annotations":{"io.container.manager":"libpod",
@@ -19,8 +20,12 @@ fn found(folder: &Folder, path: &str) -> Container {
     let asked = lookup(path, "THE_ID");
     let mut container = pending(&asked);
     let places = [folder.path().to_owned(), folder.path().join("run")];
-    assert_eq!(look(&places, &asked, &mut container), Look::Found);
+    assert_eq!(look(at(&places), &asked, &mut container), Look::Found);
     container
+}
+
+fn at(paths: &[PathBuf]) -> Places<'_> {
+    Places { reach: &Direct, paths }
 }
 
 #[test]
@@ -108,7 +113,7 @@ fn a_container_of_crios() {
     );
     let asked = lookup(&format!("{slice}/crio-{sandbox}.scope"), &sandbox);
     let mut container = pending(&asked);
-    assert_eq!(look(&[folder.path().to_owned()], &asked, &mut container), Look::Found);
+    assert_eq!(look(at(&[folder.path().to_owned()]), &asked, &mut container), Look::Found);
     check(&container, &["name = POD (bundle)", "pod_name = web-0 (bundle)"]);
 }
 
@@ -121,7 +126,7 @@ fn nobody_takes_anothers_name() {
     for folder in [&both, &listed] {
         let asked = lookup(&inside, ID);
         let places = [folder.path().to_owned()];
-        assert_eq!(look(&places, &asked, &mut pending(&asked)), Look::Nothing);
+        assert_eq!(look(at(&places), &asked, &mut pending(&asked)), Look::Nothing);
     }
     let container = found(&listed, "/libpod_parent/libpod-THE_ID");
     check(&container, &["name = web (storage)"]);
@@ -132,5 +137,5 @@ fn a_bundle_that_is_being_written_is_waited_for() {
     let folder = place("podman-early", &[(BUNDLE_FILE, "{\"ociVersion\"")]);
     let asked = lookup("/libpod_parent/libpod-THE_ID", "THE_ID");
     let places = [folder.path().to_owned()];
-    assert_eq!(look(&places, &asked, &mut pending(&asked)), Look::NotYet);
+    assert_eq!(look(at(&places), &asked, &mut pending(&asked)), Look::NotYet);
 }

@@ -1,6 +1,7 @@
 use std::{
     fs,
     os::unix::fs::{FileTypeExt as _, symlink},
+    path::Path,
     sync::{Arc, atomic::AtomicBool},
 };
 
@@ -13,10 +14,15 @@ use nix::{
 };
 
 use super::*;
+use crate::reach::{Direct, numbered};
 use crate::records::folder::Folder;
 
 fn open(path: &Path, rotate_bytes: u64, keep: u32) -> Result<FileSink, SinkError> {
-    FileSink::open("test", FileOptions { path: path.to_owned(), rotate_bytes, keep })
+    FileSink::open(
+        "test",
+        FileOptions { path: path.to_owned(), rotate_bytes, keep },
+        Box::new(Direct),
+    )
 }
 
 fn put(sink: &mut FileSink, text: &str) -> io::Result<()> {

@@ -163,7 +163,7 @@ pub(super) fn addresses(stage: &Stage<'_>) {
 pub(super) fn monitors_programs(stage: &Stage<'_>) {
     let daemon = stage.daemon(Options { rules: None, ..Options::default() });
     let ours = links::new_map().expect("make a map");
-    let theirs = links::held(daemon.pid());
+    let theirs = links::held(daemon.holder());
     for (command, act, id) in links::held(std::process::id()).iter().chain(&theirs) {
         drop(links::reach(*command, *id).unwrap_or_else(|err| panic!("{act} {id}: {err}")));
     }

@@ -1,0 +1,138 @@
+//! What the keeper opens, whoever asks: it was told before anything untrusted was read.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Where a user's own runtimes keep their files.
+const OF_USERS: [&str; 2] = [".local/share/docker", ".local/share/containers/storage"];
+
+/// Files that may be asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowed {
+    /// Directories in and below which files are read.
+    pub directories: Vec<PathBuf>,
+    /// Sockets that are connected to.
+    pub sockets: Vec<PathBuf>,
+    /// Files that are appended to and rotated.
+    pub logs: Vec<PathBuf>,
+}
+
+impl Allowed {
+    /// Whether a file may be read, or a directory listed.
+    pub(super) fn reads(&self, path: &Path) -> bool {
+        let is_below = |directory: &PathBuf| path.starts_with(directory);
+        is_plain(path) && self.directories.iter().any(is_below)
+    }
+
+    /// Whether it may be read, or listed, if it is a user's own, who can make a link to any file.
+    pub(super) fn is_of_user(path: &Path) -> bool {
+        is_plain(path) && is_of_user(path)
+    }
+
+    /// Whether it may be the file that runc's state leads to, wherever the bundle is.
+    pub(super) fn is_bundle(path: &Path) -> bool {
+        is_plain(path) && path.file_name().is_some_and(|name| name == "config.json")
+    }
+
+    /// Whether it may be told what is at a path.
+    pub(super) fn stats(&self, path: &Path) -> bool {
+        self.reads(path)
+            || self.appends(path)
+            || Self::is_of_user(path)
+            || Self::is_bundle(path)
+            || is_plain(path) && is_namespace(path)
+    }
+
+    /// Whether a socket may be connected to.
+    pub(super) fn connects(&self, path: &Path) -> bool {
+        self.sockets.iter().any(|socket| socket == path)
+    }
+
+    /// Whether a file may be appended to, and rotated.
+    pub(super) fn appends(&self, path: &Path) -> bool {
+        self.logs.iter().any(|log| log == path)
+    }
+}
+
+/// Whether a path is absolute and does not climb.
+fn is_plain(path: &Path) -> bool {
+    let mut components = path.components();
+    components.next() == Some(Component::RootDir)
+        && components.all(|it| matches!(it, Component::Normal(_)))
+}
+
+/// Places of users who run containers without root.
+fn is_of_user(path: &Path) -> bool {
+    let is_at_home = |place: &str| {
+        let length = Path::new(place).components().count() + 1;
+        path.ancestors().any(|above| above.ends_with(place) && above.components().count() > length)
+    };
+    path.starts_with("/run/user") || OF_USERS.into_iter().any(is_at_home)
+}
+
+/// Files that stand for namespaces.
+fn is_namespace(path: &Path) -> bool {
+    let names: Vec<_> = path.iter().skip(1).map(|name| name.to_string_lossy()).collect();
+    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    matches!(names[..], ["proc", _, "ns", _] | ["run" | "var", .., "netns", _])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed() -> Allowed {
+        Allowed {
+            directories: vec!["/run/containerd".into()],
+            sockets: vec!["/run/containerd/containerd.sock".into()],
+            logs: vec!["/var/log/runmon.ndjson".into()],
+        }
+    }
+
+    #[test]
+    fn only_what_was_allowed_is_opened() {
+        let allowed = allowed();
+        let reads = |path: &str| allowed.reads(Path::new(path));
+        for path in [
+            "/run/containerd",
+            "/run/containerd/io.containerd.runtime.v2.task/default/x/config.json",
+        ] {
+            assert!(reads(path), "{path}");
+        }
+        for path in [
+            "/run/user/1000/containers/overlay-containers/x/userdata/config.json",
+            "/home/u/.local/share/docker/containers/x/config.v2.json",
+        ] {
+            assert!(!reads(path) && Allowed::is_of_user(Path::new(path)), "{path}");
+        }
+        for path in [
+            "/etc/shadow",
+            "/run/containerd2/x",
+            "/run/containerd/../../etc/shadow",
+            "run/containerd/x",
+            "/proc/1/environ",
+            "/var/log/runmon.ndjson",
+            "/.local/share/docker",
+        ] {
+            assert!(!reads(path) && !Allowed::is_of_user(Path::new(path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn sockets_and_logs_are_those_that_were_named() {
+        let allowed = allowed();
+        assert!(allowed.connects(Path::new("/run/containerd/containerd.sock")));
+        assert!(!allowed.connects(Path::new("/run/containerd/containerd.sock.ttrpc")));
+        assert!(allowed.appends(Path::new("/var/log/runmon.ndjson")));
+        assert!(!allowed.appends(Path::new("/var/log/../log/runmon.ndjson")));
+        assert!(allowed.stats(Path::new("/var/log/runmon.ndjson")));
+    }
+
+    #[test]
+    fn of_namespaces_it_is_told_which_they_are() {
+        let stats = |path: &str| allowed().stats(Path::new(path));
+        assert!(stats("/proc/1/ns/net") && stats("/var/run/netns/cni-1") && stats("/run/netns/x"));
+        assert!(!stats("/proc/1/root") && !stats("/proc/1/ns/../exe") && !stats("/etc/netns/x"));
+    }
+}

@@ -1,0 +1,340 @@
+//! The keeper's process.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    os::{
+        fd::{AsFd as _, BorrowedFd, OwnedFd},
+        unix::{fs::MetadataExt as _, net::UnixStream},
+    },
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use monitor_common::{Program, RecordKind};
+use nix::{libc, unistd::getppid};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::{
+    Allowed, forms,
+    wire::{Answer, Pipe, Request, Start},
+};
+use crate::{
+    bpf::{
+        BpfError,
+        kernel_side::{Kernel, KernelSide, Numbers, SideOptions},
+        planner::Silence,
+        ring::Alarm,
+    },
+    enrich::hashes::HashQuestion,
+    env::EnvKeys,
+    event::Fact,
+    flood::FloodLimit,
+    hasher, input,
+    instance::Instance,
+    metadata::cgroups,
+    reach::{Direct, Reach as _, Stat},
+};
+
+/// Connections for files at most: the line opens a handful.
+const CONNECTIONS_MAX: usize = 64;
+
+/// Characters of the line's name that are part of the keeper's: names are no longer than 64.
+const INSTANCE_CHARS: usize = 57;
+
+/// Does what the line asks for over standard input, until it is gone.
+///
+/// # Errors
+///
+/// The connection broke, or the line asked for something before it said what is allowed.
+pub fn serve() -> anyhow::Result<ExitCode> {
+    // A terminal sends these to both processes: the line says when it ends.
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+    }
+    let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let line = Pipe::new(stream);
+    let Some((Request::Allow(allowed, hash_bytes_max), _)) = line.receive()? else {
+        anyhow::bail!("it was not said what is allowed");
+    };
+    let (allowed, line_pid) = (Arc::new(*allowed), getppid());
+    let mut desk = Desk { allowed, hash_bytes_max, connections: 0, side: None };
+    let served = desk.serve(&line);
+    if let Some(Side { line, instance, .. }) = &desk.side {
+        // It gave up the right to do so, or was killed.
+        Instance::clean_up(instance.run_dir(), line, line_pid.as_raw().unsigned_abs());
+    }
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the line's own requests are about.
+struct Desk {
+    allowed: Arc<Allowed>,
+    hash_bytes_max: u64,
+    connections: usize,
+    side: Option<Side>,
+}
+
+/// The kernel side, once it was started.
+struct Side {
+    kernel: KernelSide,
+    alarm: Alarm,
+    /// The keeper's own place among the monitors of this host.
+    instance: Instance,
+    /// Name of the line's instance.
+    line: String,
+}
+
+impl Desk {
+    /// Answers until the line is gone.
+    fn serve(&mut self, line: &Pipe) -> io::Result<()> {
+        while let Some((request, came)) = line.receive::<Request>()? {
+            let (answer, maps) = self.answer(request, came);
+            let along: Vec<BorrowedFd<'_>> = maps.iter().map(|fd| fd.as_fd()).collect();
+            line.send(&answer, &along)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, request: Request, came: Vec<OwnedFd>) -> (Answer, Vec<OwnedFd>) {
+        match (request, &mut self.side) {
+            (Request::Start(start), None) => match Side::start(&start) {
+                Ok((side, maps)) => {
+                    let side = self.side.insert(side);
+                    (side.done(Ok(())), maps)
+                }
+                Err(error) => (refused(&error), Vec::new()),
+            },
+            (Request::Connection, _) => (self.connect(came), Vec::new()),
+            (request, Some(side)) => (side.answer(request), Vec::new()),
+            (_, None) => (out_of_place(), Vec::new()),
+        }
+    }
+
+    /// Serves a further connection on a thread of its own.
+    fn connect(&mut self, came: Vec<OwnedFd>) -> Answer {
+        let Some(socket) = came.into_iter().next() else { return out_of_place() };
+        if self.connections >= CONNECTIONS_MAX {
+            return Answer::Refused(libc::EMFILE, "too many connections".to_owned());
+        }
+        self.connections += 1;
+        let pipe = Pipe::new(UnixStream::from(socket));
+        let (allowed, bytes_max) = (Arc::clone(&self.allowed), self.hash_bytes_max);
+        let spawned = std::thread::Builder::new().name("files".into()).spawn(move || {
+            let mut hash = hasher::reader(bytes_max);
+            // A connection that breaks is at its end.
+            while let Ok(Some((request, _))) = pipe.receive::<Request>() {
+                let (answer, opened) = file(&allowed, &mut hash, request);
+                let along: Vec<BorrowedFd<'_>> = opened.iter().map(|fd| fd.as_fd()).collect();
+                if pipe.send(&answer, &along).is_err() {
+                    return;
+                }
+            }
+        });
+        match spawned {
+            Ok(_served) => done(),
+            Err(error) => of_io(&error),
+        }
+    }
+}
+
+impl Side {
+    fn start(start: &Start) -> Result<(Self, Vec<OwnedFd>), BpfError> {
+        let open = |source| BpfError::Open { path: start.run_dir.clone(), source };
+        let short: String = start.instance.chars().take(INSTANCE_CHARS).collect();
+        let name = format!("{short}-keeper");
+        let instance = Instance::register(&start.run_dir, &name)
+            .map_err(|error| open(io::Error::other(error)))?;
+        let options = SideOptions {
+            kinds: kinds(&start.kinds),
+            choice: forms::choice(start.only),
+            ring_bytes: start.ring_bytes,
+            flood: FloodLimit { rate: start.flood.0, burst: start.flood.1 },
+            kernel_log: start.kernel_log,
+            floor: start.floor,
+            env_keys: EnvKeys::new(&start.env_keys),
+            filter: start.filter.clone().into(),
+        };
+        let controller = cgroups::v1_controller();
+        let (kernel, maps) = KernelSide::start(&options, &instance.pids(), controller)?;
+        let descriptors = maps.descriptors().map_err(open)?;
+        let alarm = Alarm::new(maps.sleeps)?;
+        let line = start.instance.clone();
+        Ok((Self { kernel, alarm, instance, line }, descriptors.into()))
+    }
+
+    fn answer(&mut self, request: Request) -> Answer {
+        let kernel = &mut self.kernel;
+        match request {
+            Request::Numbers => kernel.numbers().map_or_else(|error| refused(&error), numbers),
+            Request::Losses => match kernel.losses() {
+                Ok(losses) => Answer::Losses(
+                    losses.into_iter().map(|(key, counts)| (key, counts.to_vec())).collect(),
+                ),
+                Err(error) => refused(&error),
+            },
+            Request::SetKinds(numbers) => {
+                let result = kernel.set_kinds(&kinds(&numbers));
+                self.done(result)
+            }
+            Request::KeepEnv(keys) => {
+                let result = kernel.keep_env(&EnvKeys::new(&keys));
+                self.done(result)
+            }
+            Request::SetFilter(filter) => {
+                let result = kernel.set_filter(&(*filter).into());
+                self.done(result)
+            }
+            Request::OwnPids => {
+                let result = kernel.set_own_pids(&self.instance.pids());
+                kernel.flush_log();
+                self.done(result)
+            }
+            Request::CheckHooks => match kernel.check_hooks() {
+                Ok(silent) => Answer::Silent(silent.into_iter().map(silence).collect()),
+                Err(error) => refused(&error),
+            },
+            Request::PutRight => {
+                let (maps, result) = kernel.put_right();
+                Answer::Maps(maps, result.err().map(|error| text(&error)))
+            }
+            Request::WalkTasks => {
+                kernel.walk_tasks().map_or_else(|error| refused(&error), Answer::Bytes)
+            }
+            Request::DetachAll => {
+                let result = kernel.detach_all();
+                self.done(result)
+            }
+            Request::Sleep => {
+                let result = self.alarm.set();
+                self.done(result)
+            }
+            Request::Plan => self.done(Ok(())),
+            _ => out_of_place(),
+        }
+    }
+
+    /// What became of something, with the plan as it is now.
+    fn done(&mut self, result: Result<(), BpfError>) -> Answer {
+        Answer::Done {
+            plan: Some(self.kernel.plan().into()),
+            canary_pids: self.kernel.take_canary_pids(),
+            error: result.err().map(|error| text(&error)),
+        }
+    }
+}
+
+/// Answers what is asked about a file, if that was allowed.
+fn file(
+    allowed: &Allowed,
+    hash: &mut impl FnMut(&HashQuestion) -> Fact<Arc<str>>,
+    request: Request,
+) -> (Answer, Option<OwnedFd>) {
+    let opened = |result: io::Result<OwnedFd>| match result {
+        Ok(fd) => (Answer::Opened, Some(fd)),
+        Err(error) => (of_io(&error), None),
+    };
+    let answer = match request {
+        Request::Read(path, limit) if allowed.reads(&path) => {
+            Direct.read(&path, limit).map_or_else(|error| of_io(&error), Answer::Bytes)
+        }
+        Request::Read(path, limit) if Allowed::is_of_user(&path) => {
+            of_user(&path, limit).map_or_else(|error| of_io(&error), Answer::Bytes)
+        }
+        Request::Read(path, limit) if Allowed::is_bundle(&path) => bundle(&path, limit),
+        Request::Names(path) if allowed.reads(&path) || Allowed::is_of_user(&path) => {
+            Direct.names(&path).map_or_else(|error| of_io(&error), Answer::Names)
+        }
+        Request::Stat(path) if allowed.stats(&path) => {
+            Direct.stat(&path).map_or_else(|error| of_io(&error), stat)
+        }
+        Request::Connect(path) if allowed.connects(&path) => {
+            return opened(Direct.connect(&path).map(OwnedFd::from));
+        }
+        Request::Append(path) if allowed.appends(&path) => {
+            return opened(Direct.append(&path).map(|file: File| file.into()));
+        }
+        Request::Rotate(path, keep) if allowed.appends(&path) => {
+            Direct.rotate(&path, keep).map_or_else(|error| of_io(&error), |()| done())
+        }
+        Request::Hash(question) => match hash(&(*question).into()) {
+            Fact::Known(hash, _) => Answer::Hash(Ok(hash.to_string())),
+            Fact::Unknown(reason) => Answer::Hash(Err(reason.name().to_owned())),
+        },
+        _ => Answer::Refused(libc::EACCES, "the keeper was not told to allow that".to_owned()),
+    };
+    (answer, None)
+}
+
+/// A file that is a user's own, and not one of root's that a user made a link to.
+fn of_user(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = input::open(path)?;
+    if file.metadata()?.uid() == 0 {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A bundle can be anywhere. What is read of other files of that name are credentials.
+fn bundle(path: &Path, limit: u64) -> Answer {
+    const MARK: &[u8] = b"\"ociVersion\"";
+    match Direct.read(path, limit) {
+        Ok(bytes) if memchr::memmem::find(&bytes, MARK).is_some() => Answer::Bytes(bytes),
+        Ok(_other) => of_io(&io::ErrorKind::PermissionDenied.into()),
+        Err(error) => of_io(&error),
+    }
+}
+
+fn stat(stat: Stat) -> Answer {
+    Answer::Stat(stat.identity, stat.is_directory, stat.bytes, stat.modified_ns)
+}
+
+fn kinds(numbers: &[u16]) -> Vec<RecordKind> {
+    numbers.iter().filter_map(|number| RecordKind::try_from(*number).ok()).collect()
+}
+
+fn numbers(numbers: Numbers) -> Answer {
+    let costs = numbers.costs.into_iter().map(|(program, cost)| (program as u32, cost));
+    Answer::Numbers(numbers.reading.values().to_vec(), numbers.recursion_misses, costs.collect())
+}
+
+fn silence(silence: Silence) -> (u16, u32, Option<String>) {
+    let program: Program = silence.program;
+    (silence.kind as u16, program as u32, silence.again.err())
+}
+
+fn done() -> Answer {
+    Answer::Done { plan: None, canary_pids: Vec::new(), error: None }
+}
+
+fn out_of_place() -> Answer {
+    Answer::Refused(libc::EPROTO, "the request is out of place".to_owned())
+}
+
+fn text(error: &BpfError) -> String {
+    let mut text = error.to_string();
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        text.push_str(&format!(": {source}"));
+        cause = source;
+    }
+    text
+}
+
+fn refused(error: &BpfError) -> Answer {
+    Answer::Refused(0, text(error))
+}
+
+fn of_io(error: &io::Error) -> Answer {
+    let number = error.raw_os_error().unwrap_or_else(|| match error.kind() {
+        io::ErrorKind::NotFound => libc::ENOENT,
+        io::ErrorKind::PermissionDenied => libc::EACCES,
+        io::ErrorKind::InvalidInput => libc::EINVAL,
+        _ => libc::EIO,
+    });
+    Answer::Refused(number, error.to_string())
+}

@@ -1,0 +1,260 @@
+//! What line and keeper say to each other, and how: a length, and that many bytes of MessagePack.
+//! File descriptors come along with the length.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    mem::MaybeUninit,
+    os::{
+        fd::{BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    path::PathBuf,
+};
+
+use rustix::{
+    cmsg_space,
+    net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+        SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    },
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Allowed;
+
+/// Bytes of a message at most: the records of all tasks of a large host.
+const MESSAGE_BYTES_MAX: u32 = 256 << 20;
+
+/// File descriptors of a message at most.
+const DESCRIPTORS_MAX: usize = 2;
+
+/// What the line asks for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Request {
+    /// Comes first: what is allowed, and bytes of the largest file that is read for its hash.
+    Allow(Box<Allowed>, u64),
+    /// Loads and attaches, once.
+    Start(Box<Start>),
+    /// A further connection, which comes along: for files.
+    Connection,
+    Numbers,
+    Losses,
+    SetKinds(Vec<u16>),
+    KeepEnv(Vec<String>),
+    SetFilter(Box<Filter>),
+    /// Looks for the monitors of this host anew.
+    OwnPids,
+    CheckHooks,
+    Plan,
+    PutRight,
+    WalkTasks,
+    DetachAll,
+    /// Asks to be woken by the next record, where the line may not write to maps.
+    Sleep,
+    Read(PathBuf, u64),
+    Names(PathBuf),
+    Stat(PathBuf),
+    Connect(PathBuf),
+    Append(PathBuf),
+    Rotate(PathBuf, u32),
+    Hash(Box<Question>),
+}
+
+/// What the keeper is started with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Start {
+    pub(super) kinds: Vec<u16>,
+    /// Number of the only family of hooks that may be used.
+    pub(super) only: Option<u8>,
+    pub(super) ring_bytes: u32,
+    /// Records in a second, and at once.
+    pub(super) flood: (u32, u32),
+    pub(super) kernel_log: bool,
+    pub(super) floor: bool,
+    pub(super) env_keys: Vec<String>,
+    pub(super) filter: Filter,
+    pub(super) run_dir: PathBuf,
+    /// Name of the line's instance.
+    pub(super) instance: String,
+}
+
+/// [`crate::rules::filter::KernelFilter`], with kinds as lists.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Filter {
+    pub(super) kinds: Vec<u8>,
+    pub(super) paths: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) directories: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) names: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) parents: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) ports: Vec<(u16, Vec<u8>)>,
+    /// Address and bits of its network.
+    pub(super) networks: Vec<((u128, u8), Vec<u8>)>,
+    pub(super) users: Vec<((u32, u32), Vec<u8>)>,
+}
+
+/// [`crate::enrich::hashes::HashQuestion`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Question {
+    pub(super) key: Key,
+    pub(super) magic: u32,
+    pub(super) path: Option<Vec<u8>>,
+    pub(super) pid: u32,
+    pub(super) exec_ns: u64,
+    pub(super) ancestors: Vec<u32>,
+}
+
+/// [`crate::enrich::hashes::FileKey`]: device, inode number, change in nanoseconds, and bytes.
+pub(super) type Key = ((u32, u32), u64, i64, u64);
+
+/// [`crate::bpf::planner::Plan`], by kind.
+pub(super) type Plan = Vec<Planned>;
+
+/// [`crate::bpf::planner::Planned`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Planned {
+    pub(super) kind: u16,
+    /// Number of the family, programs with whether they fired, and what they do not see.
+    pub(super) chosen: Option<(u8, Vec<(u32, Option<bool>)>, Vec<String>)>,
+    /// By number of the family why it does not do.
+    pub(super) refused: Vec<(u8, String)>,
+}
+
+/// What the keeper answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// It is done. What changed of the plan, and why something could not be done.
+    Done {
+        plan: Option<Plan>,
+        canary_pids: Vec<u32>,
+        error: Option<String>,
+    },
+    /// Counters, recursion misses, and run count and time by program.
+    Numbers(Vec<u64>, u64, Vec<(u32, (u64, u64))>),
+    Losses(Vec<(u64, Vec<u64>)>),
+    Silent(Vec<(u16, u32, Option<String>)>),
+    /// Names of maps, and why not all could be looked at.
+    Maps(Vec<String>, Option<String>),
+    Bytes(Vec<u8>),
+    Names(Vec<std::ffi::OsString>),
+    /// Device and inode number, whether it is a directory, bytes, and change in nanoseconds.
+    Stat((u64, u64), bool, u64, i64),
+    /// A file or socket comes along.
+    Opened,
+    /// SHA-256, or the name of the reason why there is none.
+    Hash(Result<String, String>),
+    /// It cannot be done: the number of the error, and what it says.
+    Refused(i32, String),
+}
+
+/// One end of a connection.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    stream: UnixStream,
+}
+
+impl Pipe {
+    pub(super) fn new(stream: UnixStream) -> Self {
+        Self { stream }
+    }
+
+    /// Sends a message.
+    pub(super) fn send(
+        &self,
+        message: &impl Serialize,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let bytes = rmp_serde::to_vec(message).map_err(io::Error::other)?;
+        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut along = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() && !along.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let head = length.to_ne_bytes();
+        // Four bytes are taken whole, or not at all.
+        sendmsg(&self.stream, &[io::IoSlice::new(&head)], &mut along, SendFlags::NOSIGNAL)?;
+        (&self.stream).write_all(&bytes)
+    }
+
+    /// Waits for a message; None where the other end is gone.
+    pub(super) fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+        let mut head = [0; size_of::<u32>()];
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut along = RecvAncillaryBuffer::new(&mut space);
+        let read = recvmsg(
+            &self.stream,
+            &mut [io::IoSliceMut::new(&mut head)],
+            &mut along,
+            RecvFlags::CMSG_CLOEXEC | RecvFlags::WAITALL,
+        )?;
+        let mut descriptors = Vec::new();
+        for message in along.drain() {
+            if let RecvAncillaryMessage::ScmRights(came) = message {
+                descriptors.extend(came);
+            }
+        }
+        match read.bytes {
+            0 => return Ok(None),
+            4 => {}
+            _ => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+        let length = u32::from_ne_bytes(head);
+        if length > MESSAGE_BYTES_MAX {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut bytes = Vec::new();
+        (&self.stream).take(length.into()).read_to_end(&mut bytes)?;
+        let message = rmp_serde::from_slice(&bytes).map_err(io::Error::other)?;
+        Ok(Some((message, descriptors)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, os::fd::AsFd as _};
+
+    use super::*;
+
+    fn pair() -> (Pipe, Pipe) {
+        let (one, other) = UnixStream::pair().unwrap();
+        (Pipe::new(one), Pipe::new(other))
+    }
+
+    #[test]
+    fn messages_come_whole_and_with_their_descriptors() {
+        let (one, other) = pair();
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let bytes = vec![7; 3 << 20];
+        let sent = bytes.clone();
+        let sending = std::thread::spawn(move || {
+            one.send(&Request::Read("/a".into(), 9), &[]).unwrap();
+            one.send(&Answer::Bytes(sent), &[reader.as_fd()]).unwrap();
+        });
+        let (first, none) = other.receive::<Request>().unwrap().unwrap();
+        assert!(matches!(first, Request::Read(path, 9) if path == *"/a") && none.is_empty());
+        let (second, came) = other.receive::<Answer>().unwrap().unwrap();
+        assert!(matches!(second, Answer::Bytes(found) if found == bytes));
+        sending.join().unwrap();
+        writer.write_all(b"x").unwrap();
+        drop(writer);
+        let mut text = String::new();
+        let [reader] = <[OwnedFd; 1]>::try_from(came).unwrap();
+        File::from(reader).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "x");
+        assert!(other.receive::<Request>().unwrap().is_none(), "the other end is gone");
+    }
+
+    #[test]
+    fn what_is_no_message_is_an_error() {
+        let (one, other) = pair();
+        (&one.stream).write_all(&u32::MAX.to_ne_bytes()).unwrap();
+        assert!(other.receive::<Request>().is_err(), "too long");
+        let (one, other) = pair();
+        (&one.stream).write_all(&[3, 0, 0, 0, 1, 2, 3]).unwrap();
+        assert!(other.receive::<Request>().is_err(), "nonsense");
+        let (one, other) = pair();
+        (&one.stream).write_all(&[9, 0]).unwrap();
+        drop(one);
+        assert!(other.receive::<Request>().is_err(), "cut");
+    }
+}

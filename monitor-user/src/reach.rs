@@ -1,0 +1,149 @@
+//! Files and sockets that only root may open: in this process, or by asking the keeper for them.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions, rename},
+    io,
+    os::unix::{
+        fs::{MetadataExt as _, OpenOptionsExt as _},
+        net::UnixStream,
+    },
+    path::{Path, PathBuf},
+};
+
+use crate::input::{self, no_waiting, require_regular};
+
+/// What is told of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Device and inode number.
+    pub identity: (u64, u64),
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Bytes.
+    pub bytes: u64,
+    /// Last change of its content, nanoseconds since 1970.
+    pub modified_ns: i64,
+}
+
+/// What can be asked for.
+pub trait Reach: Send {
+    /// Reads a regular file, `limit` bytes of it at most.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened or read; so below.
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
+
+    /// The names in a directory.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    fn names(&self, directory: &Path) -> io::Result<Vec<OsString>>;
+
+    /// What is at a path, links followed.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    fn stat(&self, path: &Path) -> io::Result<Stat>;
+
+    /// Connects to a socket.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    fn connect(&self, socket: &Path) -> io::Result<UnixStream>;
+
+    /// Opens a regular file to append to it, or makes one that only its owner can read.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    fn append(&self, path: &Path) -> io::Result<File>;
+
+    /// Gives a file that was appended to a number, and so on with those that have one: `keep` are
+    /// kept.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    fn rotate(&self, path: &Path, keep: u32) -> io::Result<()>;
+}
+
+/// Opens in this process.
+#[derive(Clone, Copy, Debug)]
+pub struct Direct;
+
+impl Reach for Direct {
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        input::read(path, limit)
+    }
+
+    fn names(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        let found = fs::metadata(path)?;
+        let seconds_ns = found.mtime().saturating_mul(1_000_000_000);
+        Ok(Stat {
+            identity: (found.dev(), found.ino()),
+            is_directory: found.is_dir(),
+            bytes: found.len(),
+            modified_ns: seconds_ns.saturating_add(found.mtime_nsec()),
+        })
+    }
+
+    fn connect(&self, socket: &Path) -> io::Result<UnixStream> {
+        UnixStream::connect(socket)
+    }
+
+    /// Never waits, as an open of a FIFO would.
+    fn append(&self, path: &Path) -> io::Result<File> {
+        match fs::metadata(path) {
+            Ok(there) => require_regular(there.file_type())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(0o600).custom_flags(no_waiting());
+        let file = options.open(path)?;
+        // It may have been replaced meanwhile.
+        require_regular(file.metadata()?.file_type())?;
+        Ok(file)
+    }
+
+    fn rotate(&self, path: &Path, keep: u32) -> io::Result<()> {
+        for number in (1..keep).rev() {
+            let (from, to) = (numbered(path, number), numbered(path, number + 1));
+            if from.exists() {
+                rename_regular(&from, &to)?;
+            }
+        }
+        if keep > 0 {
+            return rename_regular(path, &numbered(path, 1));
+        }
+        require_regular(fs::metadata(path)?.file_type())?;
+        fs::remove_file(path)
+    }
+}
+
+/// Renames a file, and replaces one. Neither may be a device or anything else that is no file.
+fn rename_regular(from: &Path, to: &Path) -> io::Result<()> {
+    require_regular(fs::metadata(from)?.file_type())?;
+    match fs::metadata(to) {
+        Ok(there) => require_regular(there.file_type())?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    rename(from, to)
+}
+
+/// The path of an older file.
+pub(crate) fn numbered(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
+}

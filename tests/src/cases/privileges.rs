@@ -1,0 +1,86 @@
+//! Privileges: who has them, and what still works without.
+
+use std::fs;
+
+use super::Case;
+use crate::daemon::{EVERY_ACT, Options};
+use crate::lab::Stage;
+use crate::place::Place;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("privileges::smoke_the_line_has_none", line_has_none),
+    Case::new("privileges::files_are_rotated_without_them", rotated),
+    Case::new("privileges::a_keeper_that_dies_ends_the_daemon", keeper_dies),
+    Case::new("privileges::root_keeps_them_in_one_process", kept_in_one),
+];
+
+fn status(path: &str, name: &str) -> String {
+    let text = fs::read_to_string(path).expect("read a status");
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.expect("a line of that name").trim().to_owned()
+}
+
+/// All threads of the line are another user without capabilities, under seccomp; what was read of
+/// containers, files and hashes comes all the same, and acts of the keeper's are the monitor's own.
+fn line_has_none(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).expect("list threads");
+    let mut threads = 0;
+    for task in tasks {
+        let path = task.expect("a thread").path().join("status");
+        let path = path.to_str().expect("a plain path");
+        let of = |name| status(path, name);
+        assert!(!of("Uid:").split_whitespace().any(|uid| uid == "0"), "{path}: {}", of("Uid:"));
+        assert_eq!(of("CapPrm:"), "0000000000000000", "{path}");
+        assert_eq!((of("NoNewPrivs:"), of("Seccomp:")), ("1".to_owned(), "2".to_owned()), "{path}");
+        threads += 1;
+    }
+    assert!(threads > 3, "{threads}");
+    let keeper = daemon.keeper().expect("a keeper");
+    let path = format!("/proc/{keeper}/status");
+    assert_eq!(status(&path, "Uid:"), "0\t0\t0\t0");
+    let report = stage.trigger(&["exec", "plain"]);
+    Place::Host(stage.lab).expect(&daemon, &report, "exec", |_| true);
+    let ended = daemon.stop();
+    let own = ended.documents.iter().filter(|it| it["process"]["pid"] == keeper).count();
+    assert_eq!(own, 0, "acts of the keeper's");
+}
+
+/// Files of a directory that only root may write to.
+fn rotated(stage: &Stage<'_>) {
+    let log = stage.dir("log").join("alerts");
+    let sinks = format!(
+        "[[sinks]]\nkind = \"file\"\npath = {log:?}\nrotate_bytes = 2000\nformat = \"ecs\""
+    );
+    let daemon = stage.daemon(Options { sinks, ..Options::default() });
+    for _ in 0..3 {
+        let report = stage.trigger(&["exec", "plain"]);
+        Place::Host(stage.lab).expect(&daemon, &report, "exec", |_| true);
+    }
+    crate::wait::until("a rotated file", || log.with_extension("1").exists().then_some(()));
+    // A file that somebody moved is made anew.
+    fs::rename(&log, log.with_extension("moved")).expect("move the file");
+    stage.trigger(&["exec", "plain"]);
+    crate::wait::until("a new file", || log.exists().then_some(()));
+    daemon.stop();
+}
+
+/// Without a keeper nothing is seen: that is not kept quiet.
+fn keeper_dies(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let keeper = daemon.keeper().expect("a keeper");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(keeper).expect("a process id"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("kill the keeper");
+    daemon.fails("the keeper is gone");
+}
+
+fn kept_in_one(stage: &Stage<'_>) {
+    let keys = "run_as = \"root\"".to_owned();
+    let rules = Some(EVERY_ACT.to_owned());
+    let daemon = stage.daemon(Options { keys, rules, ..Options::default() });
+    assert_eq!(daemon.keeper(), None);
+    assert_eq!(status(&format!("/proc/{}/status", daemon.pid()), "Uid:"), "0\t0\t0\t0");
+    let report = stage.trigger(&["exec", "plain"]);
+    Place::Host(stage.lab).expect(&daemon, &report, "exec", |_| true);
+    daemon.stop();
+}
