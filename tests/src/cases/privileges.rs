@@ -59,7 +59,8 @@ fn rotated(stage: &Stage<'_>) {
     }
     crate::wait::until("a rotated file", || log.with_extension("1").exists().then_some(()));
     // A file that somebody moved is made anew.
-    fs::rename(&log, log.with_extension("moved")).expect("move the file");
+    let moved = log.with_extension("moved");
+    crate::wait::until("a file to move", || fs::rename(&log, &moved).ok());
     stage.trigger(&["exec", "plain"]);
     crate::wait::until("a new file", || log.exists().then_some(()));
     daemon.stop();
