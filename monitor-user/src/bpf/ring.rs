@@ -8,7 +8,8 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use aya::maps::{Array, Map, MapData, RingBuf};
+pub use aya::maps::Map;
+use aya::maps::{Array, MapData, RingBuf};
 use monitor_common::settings;
 
 use super::BpfError;
@@ -16,7 +17,7 @@ use super::BpfError;
 /// The maps that the reading end is made of.
 pub struct RingMaps {
     /// The ring.
-    pub(super) ring: Map,
+    pub ring: Map,
     /// Whether the reader sleeps.
     pub sleeps: Map,
 }

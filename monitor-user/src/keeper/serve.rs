@@ -25,7 +25,7 @@ use crate::{
         BpfError,
         kernel_side::{Kernel, KernelSide, Numbers, SideOptions},
         planner::Silence,
-        ring::Alarm,
+        ring::{Alarm, Map},
     },
     enrich::hashes::HashQuestion,
     env::EnvKeys,
@@ -80,6 +80,8 @@ struct Desk {
 /// The kernel side, once it was started.
 struct Side {
     kernel: KernelSide,
+    /// Programs that are loaded later know it by its descriptor.
+    _ring: Map,
     alarm: Alarm,
     /// The keeper's own place among the monitors of this host.
     instance: Instance,
@@ -160,9 +162,9 @@ impl Side {
         let controller = cgroups::v1_controller();
         let (kernel, maps) = KernelSide::start(&options, &instance.pids(), controller)?;
         let descriptors = maps.descriptors().map_err(open)?;
-        let alarm = Alarm::new(maps.sleeps)?;
+        let (ring, alarm) = (maps.ring, Alarm::new(maps.sleeps)?);
         let line = start.instance.clone();
-        Ok((Self { kernel, alarm, instance, line }, descriptors.into()))
+        Ok((Self { kernel, _ring: ring, alarm, instance, line }, descriptors.into()))
     }
 
     fn answer(&mut self, request: Request) -> Answer {
