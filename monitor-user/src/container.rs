@@ -93,6 +93,13 @@ facts! {
     job: Box<str>,
     /// The CronJob that made that Job.
     cron_job: Box<str>,
+    /// Command of the engine's health check, each argument ends in a zero byte; empty if the image
+    /// has one that is switched off.
+    healthcheck: Box<str>,
+    /// Command of its liveness probe, likewise.
+    liveness_probe: Box<str>,
+    /// Command of its readiness probe, likewise.
+    readiness_probe: Box<str>,
 }
 
 /// Something from outside that is mounted in a container.

@@ -14,6 +14,7 @@ pub use crate::fact::{Fact, FactSource, Reason};
 pub use crate::raw_event::{
     CgroupKey, Credentials, EventId, FileFacts, Namespaces, Origin, Outcome, ProcessKey, Stdio,
 };
+pub use crate::way::{Way, WayIn};
 
 /// One act.
 #[derive(Clone, Debug)]
@@ -54,11 +55,21 @@ pub struct Event {
     pub ancestors: Arc<[Arc<Process>]>,
     /// Where it ran.
     pub container: Arc<Container>,
+    /// How the process came to run there.
+    pub way_in: WayIn,
     /// What was done.
     pub action: Action,
 }
 
 impl Event {
+    /// How the process came to run where it does, or why that is not known.
+    pub fn way(&self) -> Result<Way, Reason> {
+        if self.is_nobodys() {
+            return Err(Reason::NotApplicable);
+        }
+        self.way_in.way(&self.container)
+    }
+
     /// Whether no process is known to have a part in it: it reached a socket from outside.
     #[must_use]
     pub fn is_nobodys(&self) -> bool {

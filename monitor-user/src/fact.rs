@@ -108,6 +108,8 @@ pub enum Reason {
     Remote,
     /// Nobody asked for it: the configuration's `hash` says when it is.
     NotWanted,
+    /// No act was seen that would tell it.
+    NotSeen,
 }
 
 impl Reason {
@@ -128,6 +130,7 @@ impl Reason {
             Self::Changed => "changed",
             Self::Remote => "remote",
             Self::NotWanted => "not_wanted",
+            Self::NotSeen => "not_seen",
         }
     }
 
@@ -148,6 +151,7 @@ impl Reason {
             Self::Changed,
             Self::Remote,
             Self::NotWanted,
+            Self::NotSeen,
         ]
         .into_iter()
         .find(|reason| reason.name() == name)

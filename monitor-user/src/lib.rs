@@ -42,6 +42,7 @@ pub mod reload;
 pub mod rules;
 pub mod sink;
 pub mod source;
+pub mod way;
 
 #[cfg(test)]
 #[path = "../tests/records/mod.rs"]

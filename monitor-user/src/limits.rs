@@ -64,6 +64,10 @@ pub const CONTAINERS: usize = 16_384;
 /// not known (`too_large`).
 pub const CONTAINER_LIST_BYTES: usize = 8 << 10;
 
+/// Bytes of a probe's or a health check's command that are kept; a longer one is not known
+/// (`too_large`).
+pub const PROBE_BYTES: usize = 1 << 10;
+
 /// Bytes of the largest file of a runtime's that is read about a container.
 pub const RUNTIME_FILE_BYTES: u64 = 4 << 20;
 

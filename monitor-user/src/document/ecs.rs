@@ -18,7 +18,7 @@ use crate::{
     enrich::process_name,
     event::{
         Act, Action, Event, Fact, FileAct, FileFacts, Knowledge, Origin, Outcome, Process, Reason,
-        base_name, comm_bytes,
+        Way, base_name, comm_bytes,
     },
 };
 
@@ -172,6 +172,7 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
         set(&mut document, &["process", "parent"], process(parent, sender));
     }
     container::pod(&mut document, &event.container);
+    of_way(&mut document, event);
     if event.is_nobodys()
         && let Some(members) = document.as_object_mut()
     {
@@ -196,6 +197,29 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
         Action::DnsAnswer(act) => network::dns(&mut document, act, "answer", "ingress"),
     }
     document
+}
+
+/// How the process came to run where it does, in the schema's words as far as it has some.
+fn of_way(document: &mut Value, event: &Event) {
+    let entry = match event.way() {
+        Ok(way) => {
+            set(document, &["runmon", "origin"], json!(way.name()));
+            match way {
+                Way::Systemd => "init",
+                Way::Ssh => "sshd",
+                Way::Login => "console",
+                Way::Cron => return,
+                _ => "container",
+            }
+        }
+        // It is nobody's.
+        Err(Reason::NotApplicable) => return,
+        Err(reason) => {
+            set(document, &["runmon", "origin_unknown_because"], json!(reason.name()));
+            return;
+        }
+    };
+    set(document, &["process", "entry_meta"], json!({ "type": entry }));
 }
 
 /// The hash of the program, or why it is not known where somebody wanted it.

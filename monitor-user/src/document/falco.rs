@@ -37,6 +37,9 @@ fn alerts(alert: &Alert, sender: &Sender) -> Vec<Value> {
         for (name, value) in place(&event.container) {
             fields.entry(name).or_insert(value);
         }
+        if let Ok(way) = event.way() {
+            fields.entry("proc.origin").or_insert_with(|| json!(way.name()));
+        }
         let output = format!(
             "{}: {} {}",
             time,

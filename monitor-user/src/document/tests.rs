@@ -105,6 +105,8 @@ fn facts() -> ContainerFacts {
         pod_labels: Fact::Known([label("app", "shop")].into(), FactSource::Containerd),
         deployment: of_name("shop"),
         replica_set: of_name("shop-5d4f8c7b9b"),
+        healthcheck: Fact::Unknown(Reason::NotApplicable),
+        liveness_probe: Fact::Known("cat\0/tmp/ok\0".into(), FactSource::Containerd),
         ..Container::unknown(story::CGROUP, Reason::NotInBundle)
     };
     ContainerFacts { cgroup_path: story::CGROUP.into(), container: Some(container.into()) }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     alert::Alert,
     enrich::process_name,
-    event::{Action, Address, Container, Event, Fact, Outcome, Reason, SocketAct},
+    event::{Action, Address, Container, Event, Fact, Outcome, Reason, SocketAct, Way},
 };
 
 const RESET: &str = "\x1b[0m";
@@ -80,10 +80,15 @@ fn of_alert(alert: &Alert, paint: Paint) -> String {
         Fact::Unknown(Reason::NotApplicable) => String::new(),
         Fact::Unknown(reason) => format!(" [image {}]", reason.name()),
     };
+    let way = match event.way() {
+        // As most are.
+        Ok(Way::Entrypoint) | Err(_) => String::new(),
+        Ok(way) => format!(" ({})", way.name()),
+    };
     format!(
         "{} {priority} {} {}{}: {}",
         paint.with(DIM, &clock(event.timestamp_ns)),
-        paint.with(CYAN, &format!("{place}{image}")),
+        paint.with(CYAN, &format!("{place}{image}{way}")),
         paint.with(BOLD, &terminal(about.name.as_bytes())),
         paint.with(DIM, &more),
         terminal(&leader.output),

@@ -48,6 +48,8 @@ struct Entry {
     state: State,
     /// Cgroups of it that are there now.
     cgroups: u32,
+    /// A process was in it.
+    is_entered: bool,
     /// It stood for a cgroup that was never told of, and this is what that turned out to be.
     found: Option<Option<ContainerIndex>>,
 }
@@ -153,16 +155,19 @@ impl Registry {
             None => self.enclosing(path),
         });
         self.cgroups.insert(key, index);
+        let mut was_entered = false;
         if let Some(entry) =
             placeholder.and_then(|placeholder| self.containers.get_mut(&placeholder))
         {
             entry.found = Some(index);
+            was_entered = entry.is_entered;
         }
         if let Some(placeholder) = placeholder {
             self.is_gone(placeholder);
         }
         if let Some(entry) = index.and_then(|index| self.containers.get_mut(&index)) {
             entry.cgroups += 1;
+            entry.is_entered |= was_entered;
         }
         let entered = self.next != before;
         let lookup = |named: cgroup_path::Named<'_>| Lookup {
@@ -308,6 +313,12 @@ impl Registry {
         inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
     }
 
+    /// A process entered a container; whether it is the first one.
+    pub fn enter_first(&mut self, index: ContainerIndex) -> bool {
+        let entry = self.current(Some(index)).and_then(|index| self.containers.get_mut(&index));
+        entry.is_some_and(|entry| !std::mem::replace(&mut entry.is_entered, true))
+    }
+
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> RegistryStats {
@@ -381,7 +392,10 @@ impl Registry {
         let index = self.next;
         self.next = self.next.wrapping_add(1) % OVERFLOW;
         self.by_path.insert(path.clone(), index);
-        self.containers.insert(index, Entry { container, path, state, cgroups, found: None });
+        self.containers.insert(
+            index,
+            Entry { container, path, state, cgroups, is_entered: false, found: None },
+        );
         index
     }
 }

@@ -6,6 +6,7 @@ pub mod cgroup_path;
 pub mod container;
 pub mod hashes;
 pub mod names;
+mod place;
 pub mod process_table;
 pub(crate) mod sockets;
 #[cfg(test)]
@@ -17,14 +18,14 @@ use crate::{
     env::EnvKeys,
     event::{
         Action, Address, Container, Event, Fact, FileAct, Knowledge, Process, ProcessKey, Reason,
-        SocketAct, base_name,
+        SocketAct, WayIn, base_name,
     },
     raw_event::{CgroupKey, RawBody, RawEvent, RawFileOpen, RawImage, Task},
 };
-use container::{ContainerFacts, ContainerIndex, Lookup, Registry};
+use container::{ContainerFacts, Lookup, Registry};
 use hashes::Hashes;
 use names::Names;
-use process_table::{Entry, ProcessTable, unknown_process};
+use process_table::{ProcessTable, unknown_process};
 
 /// What came of a record.
 #[derive(Debug)]
@@ -163,6 +164,7 @@ impl Enricher {
         // By the container, not by its process: that may have ended, or moved on.
         if let Some(container) = self.containers.at_path(&event.container.cgroup_path) {
             event.container = Arc::clone(container);
+            event.way_in.compare_again(&event.process, container);
         }
     }
 
@@ -199,19 +201,24 @@ impl Enricher {
                 self.enter_unknown(task);
             }
             self.follow_cgroup(task);
+            self.follow_way(key, matches!(action, Action::Exec { .. }));
         }
         if matches!(action, Action::Exit { .. }) {
             self.processes.exit(key, raw.boottime_ns);
         }
-        let (process, ancestors, container) = match self.processes.get(key) {
-            Some(entry) => {
-                (Arc::clone(&entry.process), Arc::clone(&entry.ancestors), entry.container)
-            }
+        let (process, ancestors, container, way_in) = match self.processes.get(key) {
+            Some(entry) => (
+                Arc::clone(&entry.process),
+                Arc::clone(&entry.ancestors),
+                entry.container,
+                entry.way_in,
+            ),
             // Of nobody; else only where the table's budget is smaller than one process.
             None => (
                 Arc::new(described(task)),
                 Arc::new([]) as Arc<[_]>,
                 self.container_of(task.cgroup),
+                WayIn::default(),
             ),
         };
         Event {
@@ -233,6 +240,7 @@ impl Enricher {
             program_hash: Fact::Unknown(Reason::NotWanted),
             ancestors,
             container: Arc::clone(self.containers.get(container)),
+            way_in,
             action,
         }
     }
@@ -271,6 +279,7 @@ impl Enricher {
         let mut process = self.image(task, image, task.key.start_ns);
         process.knowledge = Knowledge::Procfs;
         self.enter(task, process);
+        self.start(task.key, false);
     }
 
     fn exec(&mut self, task: &Task, image: &RawImage<'_>, now_ns: u64) -> Option<Arc<Process>> {
@@ -284,73 +293,6 @@ impl Enricher {
         let previous = std::mem::replace(&mut entry.process, Arc::new(process));
         self.processes.insert(entry);
         Some(previous)
-    }
-
-    fn fork(&mut self, task: &Task, child: ProcessKey, namespace_pid: u32) {
-        if self.processes.get(task.key).is_none() {
-            self.processes.count_miss();
-            self.enter_unknown(task);
-        }
-        self.follow_cgroup(task);
-        let ancestors = self.processes.ancestors_of_child(task.key);
-        let Some(parent) = self.processes.get(task.key) else { return };
-        let mut process = Process::clone(&parent.process);
-        process.key = child;
-        process.parent = task.key;
-        process.namespace_pid = namespace_pid;
-        process.uid = task.credentials.uid;
-        let entry = Entry {
-            process: Arc::new(process),
-            ancestors,
-            container: parent.container,
-            cgroup: task.cgroup,
-            ended: false,
-        };
-        self.processes.insert(entry);
-    }
-
-    fn enter_unknown(&mut self, task: &Task) {
-        self.enter(task, described(task));
-    }
-
-    fn enter(&mut self, task: &Task, process: Process) {
-        let entry = Entry {
-            process: Arc::new(process),
-            ancestors: self.processes.ancestors_of_child(task.parent),
-            container: self.container_of(task.cgroup),
-            cgroup: task.cgroup,
-            ended: false,
-        };
-        self.processes.insert(entry);
-    }
-
-    /// A process belongs to the container that it entered first: moving out of its cgroup does
-    /// not change who it is, moving into one does, and so does a container inside its own.
-    fn follow_cgroup(&mut self, task: &Task) {
-        let Some(entry) = self.processes.get(task.key) else { return };
-        let is_known = |own| !self.containers.is_unknown(own);
-        if entry.cgroup == task.cgroup && entry.container.is_some_and(is_known) {
-            return;
-        }
-        let now = self.container_of(task.cgroup);
-        let Some(entry) = self.processes.get_mut(task.key) else { return };
-        entry.cgroup = task.cgroup;
-        let Some(now) = now else { return };
-        let stays = entry.container.is_some_and(|own| {
-            own != now
-                && !self.containers.is_unknown(own)
-                && !self.containers.is_host(own)
-                && !self.containers.is_nested(now, own)
-        });
-        if !stays {
-            entry.container = Some(now);
-        }
-    }
-
-    fn container_of(&mut self, cgroup: CgroupKey) -> Option<ContainerIndex> {
-        let (container, lookup) = self.containers.of_cgroup(cgroup);
-        self.lookups.extend(lookup);
-        container
     }
 
     fn image(&self, task: &Task, image: &RawImage<'_>, exec_ns: u64) -> Process {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    event::{Knowledge, Process, ProcessKey},
+    event::{Knowledge, Process, ProcessKey, WayIn},
     limits::{ANCESTOR_ARGS_BYTES, ANCESTORS, EXITED_LINGER_NS, PROCESS_OVERHEAD_BYTES},
     raw_event::CgroupKey,
 };
@@ -25,6 +25,8 @@ pub struct Entry {
     pub ancestors: Arc<[Arc<Process>]>,
     /// The container that it belongs to; None for the host.
     pub container: Option<ContainerIndex>,
+    /// How it came to run there.
+    pub way_in: WayIn,
     /// The cgroup that it was last seen in.
     pub cgroup: CgroupKey,
     /// Its end was told of.

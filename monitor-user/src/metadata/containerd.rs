@@ -20,9 +20,13 @@ use containerd_client::{
     },
 };
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
 use tokio::runtime::Runtime;
 
-use super::files::{Words, fill_labels, fill_text, lacks};
+use super::{
+    files::{Words, fill_labels, fill_text, lacks},
+    probes,
+};
 use crate::{
     container::{AnyFact, Container},
     event::{FactSource, Reason},
@@ -45,6 +49,29 @@ pub(super) struct Clients {
 struct Record {
     image: String,
     labels: Words,
+    /// The annotations of a pod, where it is its sandbox.
+    annotations: Words,
+}
+
+/// What containerd's part for Kubernetes keeps of a sandbox.
+const SANDBOX: &str = "io.cri-containerd.sandbox.metadata";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Sandbox {
+    metadata: SandboxMetadata,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct SandboxMetadata {
+    config: SandboxConfig,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SandboxConfig {
+    annotations: Words,
 }
 
 /// What containerd said.
@@ -145,9 +172,16 @@ impl Asked {
         lacks(&mut container.image_digest, reason);
         lacks(&mut container.labels, reason);
         if self.pod_labels {
-            lacks(&mut container.pod_labels, reason);
+            lack_of_pod(container, reason);
         }
     }
+}
+
+/// Nothing is known of the pod's sandbox.
+fn lack_of_pod(container: &mut Container, reason: Reason) {
+    lacks(&mut container.pod_labels, reason);
+    lacks(&mut container.liveness_probe, reason);
+    lacks(&mut container.readiness_probe, reason);
 }
 
 /// Asks one question after the other: each waits for what the one before it told.
@@ -180,7 +214,7 @@ async fn tell(channel: &Channel, namespace: &str, container: &Container, asked: 
 impl Told {
     fn fill(self, container: &mut Container) {
         match self.container {
-            Some(Ok(Record { image, labels })) => {
+            Some(Ok(Record { image, labels, .. })) => {
                 let image = Some(&*image).filter(|image| !image.is_empty());
                 fill_text(&mut container.image, image, SOURCE);
                 let name = labels.get("nerdctl/name").map(String::as_str);
@@ -199,8 +233,11 @@ impl Told {
             None => {}
         }
         match self.sandbox {
-            Some(Ok(record)) => fill_labels(&mut container.pod_labels, &record.labels, SOURCE),
-            Some(Err(reason)) => lacks(&mut container.pod_labels, reason),
+            Some(Ok(record)) => {
+                fill_labels(&mut container.pod_labels, &record.labels, SOURCE);
+                probes::fill_of_pod(container, &record.annotations, SOURCE);
+            }
+            Some(Err(reason)) => lack_of_pod(container, reason),
             None => {}
         }
     }
@@ -243,7 +280,13 @@ async fn get_container(channel: Channel, namespace: &str, id: &str) -> Result<Re
     let request = in_namespace(GetContainerRequest { id: id.to_owned() }, namespace)?;
     let answer = ContainersClient::new(channel).get(request).await.map_err(|s| reason(&s))?;
     let container = answer.into_inner().container.ok_or(Reason::Gone)?;
-    Ok(Record { image: container.image, labels: container.labels.into_iter().collect() })
+    let sandbox = container.extensions.get(SANDBOX);
+    let sandbox = sandbox.and_then(|any| serde_json::from_slice::<Sandbox>(&any.value).ok());
+    Ok(Record {
+        image: container.image,
+        labels: container.labels.into_iter().collect(),
+        annotations: sandbox.map(|it| it.metadata.config.annotations).unwrap_or_default(),
+    })
 }
 
 async fn digest_of(channel: Channel, namespace: &str, image: &str) -> Result<String, Reason> {

@@ -6,9 +6,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 
-use super::files::{
-    self, Look, Words, fill, fill_labels, fill_mounts, fill_pod, fill_text, is_file_name,
-    is_outermost, lacks, plain_id,
+use super::{
+    files::{
+        self, Look, Words, fill, fill_labels, fill_mounts, fill_pod, fill_text, is_file_name,
+        is_outermost, lacks, plain_id,
+    },
+    probes,
 };
 use crate::{
     container::{Container, Mount},
@@ -38,6 +41,15 @@ struct Config {
 struct ImageConfig {
     image: String,
     labels: Option<Words>,
+    healthcheck: Option<Healthcheck>,
+    /// What health checks without a program of their own are run with.
+    shell: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Healthcheck {
+    test: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -115,6 +127,9 @@ impl Config {
         fill_text(&mut container.image_id, Some(plain_id(&self.image)), SOURCE);
         fill_pod(container, &labels, SOURCE);
         fill_labels(&mut container.labels, &labels, SOURCE);
+        let test = self.config.healthcheck.as_ref().and_then(|check| check.test.as_deref());
+        let shell = self.config.shell.as_deref().unwrap_or_default();
+        probes::fill_healthcheck(container, test.unwrap_or_default(), shell, SOURCE);
         let mounts = self.mount_points.iter().flatten().map(|(_, point)| point.mount()).collect();
         fill_mounts(&mut container.mounts, mounts, SOURCE);
     }

@@ -10,7 +10,7 @@ use super::{
     cgroups::CgroupTree,
     docker,
     files::{Look, fill_text, lacks},
-    owner,
+    owner, probes,
     roots::{self, RuntimeKind, RuntimeRoot},
     runc, storage,
 };
@@ -164,5 +164,6 @@ fn close(lookup: &Lookup, container: &mut Container) {
     }
     lacks(&mut container.pod_labels, Reason::NotInBundle);
     owner::fill(container);
+    probes::close(container);
     container.give_up(Reason::NotInBundle);
 }

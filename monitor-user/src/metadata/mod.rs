@@ -10,6 +10,7 @@ mod files;
 mod finder;
 mod oci;
 mod owner;
+mod probes;
 mod roots;
 mod runc;
 mod storage;

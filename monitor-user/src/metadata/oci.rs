@@ -4,7 +4,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::files::{self, Look, Words, fill, fill_mounts, fill_text};
+use super::{
+    files::{self, Look, Words, fill, fill_mounts, fill_text},
+    probes,
+};
 use crate::{
     container::{Container, Mount},
     enrich::container::Lookup,
@@ -176,11 +179,15 @@ impl Spec {
         true
     }
 
-    /// The labels of a pod, from the bundle of its sandbox as CRI-O writes it.
-    pub(super) fn fill_pod_labels(&self, container: &mut Container) {
+    /// The labels and probes of a pod, from the bundle of its sandbox as CRI-O writes it.
+    pub(super) fn fill_of_sandbox(&self, container: &mut Container) {
         let labels = self.note("io.kubernetes.cri-o.Labels");
         if let Some(labels) = labels.and_then(|text| serde_json::from_str::<Words>(text).ok()) {
             files::fill_labels(&mut container.pod_labels, &labels, SOURCE);
+        }
+        let notes = self.note("io.kubernetes.cri-o.Annotations");
+        if let Some(notes) = notes.and_then(|text| serde_json::from_str::<Words>(text).ok()) {
+            probes::fill_of_pod(container, &notes, SOURCE);
         }
     }
 

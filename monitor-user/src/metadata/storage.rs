@@ -76,7 +76,7 @@ pub(super) fn look(places: Places<'_>, lookup: &Lookup, container: &mut Containe
     }
     let of_crio = spec.as_ref().is_some_and(|spec| spec.fill_crio(container));
     if of_crio {
-        fill_pod_labels(places, container);
+        fill_of_sandbox(places, container);
     }
     if let Some(entry) = entry {
         entry.fill(places, container);
@@ -88,13 +88,13 @@ pub(super) fn look(places: Places<'_>, lookup: &Lookup, container: &mut Containe
     Look::Found
 }
 
-/// The labels of a pod are noted in the bundle of its sandbox.
-fn fill_pod_labels(places: Places<'_>, container: &mut Container) {
+/// The labels and annotations of a pod are noted in the bundle of its sandbox.
+fn fill_of_sandbox(places: Places<'_>, container: &mut Container) {
     let Some(sandbox) = container.sandbox_id.known().cloned() else { return };
     if is_file_name(&sandbox)
         && let Ok(spec) = bundle(places, &sandbox)
     {
-        spec.fill_pod_labels(container);
+        spec.fill_of_sandbox(container);
     }
 }
 

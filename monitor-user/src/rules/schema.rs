@@ -39,7 +39,7 @@ const STREAM: &str = "which family a socket is of is not observed, so that it is
                       `ipv6` or `unix`";
 
 /// The families of fields, in the order of the reference.
-const FAMILIES: [&[Field<Event>]; 13] = [
+const FAMILIES: [&[Field<Event>]; 14] = [
     fields::event::FIELDS,
     fields::act::FIELDS,
     fields::process::FIELDS,
@@ -48,6 +48,7 @@ const FAMILIES: [&[Field<Event>]; 13] = [
     fields::descriptor::FIELDS,
     fields::socket::FIELDS,
     fields::dns::FIELDS,
+    fields::way::FIELDS,
     fields::user::FIELDS,
     fields::container::FIELDS,
     fields::mount::FIELDS,

@@ -5,13 +5,16 @@ use serde_json::{Map, Value, json};
 use super::set;
 use crate::{
     container::{Label, split_image},
-    document::text::rfc3339,
+    document::{
+        printable::{lossless, strings},
+        text::rfc3339,
+    },
     event::{Container, Fact, Reason},
     words,
 };
 
 /// Where each fact stands, below `container`, or for those of a pod what it is called there.
-const PLACES: [(&str, &str); 17] = [
+const PLACES: [(&str, &str); 20] = [
     ("runtime", "runtime"),
     ("name", "name"),
     ("image", "image.name"),
@@ -29,6 +32,9 @@ const PLACES: [(&str, &str); 17] = [
     ("host_ipc", "host_ipc"),
     ("capabilities", "capabilities"),
     ("mounts", "mounts"),
+    ("healthcheck", "healthcheck"),
+    ("liveness_probe", "liveness_probe"),
+    ("readiness_probe", "readiness_probe"),
 ];
 
 /// How many of them an event has that is only told of as such.
@@ -77,6 +83,15 @@ pub(super) fn of(container: &Container, form: &str) -> Value {
             });
             all.collect()
         });
+        for (name, fact) in [
+            ("healthcheck", &container.healthcheck),
+            ("liveness_probe", &container.liveness_probe),
+            ("readiness_probe", &container.readiness_probe),
+        ] {
+            put(&mut value, &[name], fact, |command| {
+                strings(command.as_bytes()).map(lossless).collect()
+            });
+        }
     }
     about_facts(&mut value, container, is_brief);
     value

@@ -2,16 +2,20 @@
 
 use monitor_rules::{Field, Type, Unknown, Value};
 
-use super::{fact, fact_of, keyed, labelled, labels, one};
+use super::{fact, fact_of, keyed, labelled, labels, one, spaced};
 use crate::{
     container::split_image,
-    event::{Container, Event},
+    event::{Container, Event, Fact},
     rules::kinds::ALL,
     words,
 };
 
 const HOST_PID: &str = "Whether the container shares the host's pid namespace.";
 const HOST_NETWORK: &str = "Whether the container shares the host's network namespace.";
+const LIVENESS: &str = "Command of the liveness probe, with spaces. It is told by the pod's \
+                        annotation `kubectl.kubernetes.io/last-applied-configuration`, which pods \
+                        have that people applied themselves.";
+const READINESS: &str = "Command of the readiness probe, told as that of the liveness probe is.";
 const HOST_IPC: &str = "Whether the container shares the host's IPC namespace.";
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
@@ -103,10 +107,32 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     keyed("container.label", Type::Str, ALL, "Value of a label of the container.", |event, arg| {
         labelled(&event.container.labels, arg)
     }),
+    one(
+        "container.healthcheck",
+        Type::Str,
+        ALL,
+        "Command of the engine's health check, with spaces; `NONE` for one that is switched off. \
+         Docker's files tell it.",
+        |event, _| command(&event.container.healthcheck),
+    ),
+    one("container.liveness_probe", Type::Str, ALL, LIVENESS, |event, _| {
+        command(&event.container.liveness_probe)
+    }),
+    one("container.readiness_probe", Type::Str, ALL, READINESS, |event, _| {
+        command(&event.container.readiness_probe)
+    }),
     one("container.labels", Type::Str, ALL, "Labels of the container: `key:value,…`.", {
         |event, _| labels(&event.container.labels)
     }),
 ];
+
+/// A probe's command.
+fn command(fact: &Fact<Box<str>>) -> Value<'_> {
+    fact_of(fact, |command| match &**command {
+        "" => Value::str("NONE"),
+        command => spaced(command.as_bytes()),
+    })
+}
 
 fn of_image<'e>(event: &'e Event, part: fn(&'e str) -> Option<&'e str>) -> Value<'e> {
     match event.container.image.known() {

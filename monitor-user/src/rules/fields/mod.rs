@@ -13,6 +13,7 @@ pub(super) mod program;
 pub(super) mod socket;
 pub(super) mod unobserved;
 pub(super) mod user;
+pub(super) mod way;
 
 use std::borrow::Cow;
 

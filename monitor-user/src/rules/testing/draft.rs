@@ -13,7 +13,7 @@ use crate::env::EnvKeys;
 use crate::event::{
     Action, Address, Container, Credentials, Event, EventId, FIRST_ACT, Fact, FactSource, FileAct,
     FileFacts, Knowledge, Namespaces, Origin, Outcome, Process, ProcessKey, Reason, SocketAct,
-    Stdio,
+    Stdio, WayIn,
 };
 
 const PID: u32 = 1000;
@@ -307,6 +307,7 @@ fn event(action: Action) -> Event {
         program_hash: Fact::Unknown(Reason::NotWanted),
         ancestors: Arc::new([]),
         container: Arc::new(Container::host()),
+        way_in: WayIn::default(),
         action,
     }
 }

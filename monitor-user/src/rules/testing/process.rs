@@ -8,7 +8,7 @@ use super::{
     value,
 };
 use crate::{
-    event::{Fact, FactSource, Knowledge, Stdio},
+    event::{Fact, FactSource, Knowledge, Stdio, Way, WayIn},
     rules::fields::process::stdio_name,
 };
 
@@ -37,11 +37,24 @@ pub(super) fn set(draft: &mut Draft, (name, arg): (&str, Option<&str>), value: &
                 Fact::Unknown(reason) => Fact::Unknown(reason),
             };
         })),
+        Some("origin") => Some(set_way(draft, value)),
         Some("duration") => Some(value::number(value).and_then(|age| draft.set_age(age))),
         Some("sid") => Some(assign(&mut draft.event.session_id, value, value::number)),
         Some(part) => set_own(&mut draft.process, part, value),
         None => set_thread(draft, name, value),
     }
+}
+
+/// A way into a container makes the process one of a container.
+fn set_way(draft: &mut Draft, value: &TestValue) -> Result<(), String> {
+    let name = value::text(value)?;
+    let way = Way::from_name(&name)
+        .ok_or_else(|| format!("one of {} is expected", Way::ALL.map(Way::name).join(", ")))?;
+    if way.is_into_container() {
+        draft.container();
+    }
+    draft.event.way_in = WayIn::of(way);
+    Ok(())
 }
 
 /// Parts that the process and its ancestors have.

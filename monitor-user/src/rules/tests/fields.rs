@@ -569,3 +569,30 @@ fn absolute_paths_of_acts_on_two_names_are_old_and_new() {
     assert_eq!(of("symlinkat", "evt.abspath"), "/b", "the link, not what it says");
     assert_eq!(of("symlinkat", "evt.abspath.src"), "-");
 }
+
+#[test]
+fn fields_of_the_way_in() {
+    let probe = "proc.is_container_liveness_probe";
+    let put_in = |way: &str| event(&[("evt.type", text("execve")), ("proc.origin", text(way))]);
+    let typed = put_in("interactive_exec");
+    check(&typed, &[("proc.origin", "interactive_exec"), ("container.name", "test")]);
+    check(&typed, &[(probe, "false"), ("proc.is_container_healthcheck", "false")]);
+    check(&put_in("liveness_probe"), &[(probe, "true"), ("proc.origin", "liveness_probe")]);
+    let over_ssh = put_in("ssh");
+    check(&over_ssh, &[("proc.origin", "ssh"), ("container.id", "host"), (probe, "false")]);
+    // Whose probes are not known: it can be one.
+    let mut unknown = put_in("exec");
+    check(&unknown, &[(probe, "false")]);
+    let mut container = Container::clone(&unknown.container);
+    container.liveness_probe = Fact::Unknown(Reason::NotInBundle);
+    unknown.container = container.into();
+    check(&unknown, &[(probe, "<not_in_bundle>"), ("proc.origin", "exec")]);
+    let nothing_said = event(&[("evt.type", text("execve"))]);
+    check(&nothing_said, &[("proc.origin", "<not_seen>"), (probe, "false")]);
+    let mut container = Container::clone(&unknown.container);
+    container.liveness_probe = Fact::Known("cat\0/tmp/ok\0".into(), FactSource::Containerd);
+    container.healthcheck = Fact::Known("".into(), FactSource::Docker);
+    unknown.container = container.into();
+    check(&unknown, &[("container.liveness_probe", "cat /tmp/ok")]);
+    check(&unknown, &[("container.healthcheck", "NONE"), ("container.readiness_probe", "-")]);
+}
