@@ -52,6 +52,8 @@ struct PodConfig {
     metadata: Option<PodMetadata>,
     #[prost(map = "string, string", tag = "6")]
     labels: HashMap<String, String>,
+    #[prost(map = "string, string", tag = "7")]
+    annotations: HashMap<String, String>,
     #[prost(message, optional, tag = "8")]
     linux: Option<PodLinux>,
 }
@@ -119,6 +121,17 @@ struct CreateContainer {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct Exec {
+    #[prost(string, tag = "1")]
+    container: String,
+    #[prost(string, repeated, tag = "2")]
+    command: Vec<String>,
+    /// Seconds.
+    #[prost(int64, tag = "3")]
+    timeout: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct Nothing {}
 
 /// What a pod is to be.
@@ -128,6 +141,8 @@ pub struct Pod<'a> {
     pub name: &'a str,
     /// Its labels, beside those that a kubelet adds.
     pub labels: &'a [(&'a str, &'a str)],
+    /// Its annotations.
+    pub annotations: &'a [(&'a str, &'a str)],
     /// A directory of the host that its container has at `/host`, read-only.
     pub host: &'a Path,
     /// Whether its container is privileged.
@@ -171,6 +186,13 @@ impl RunningPod {
         let Nothing {} = client.call("StartContainer", container);
         running
     }
+
+    /// Runs a command in its container, as a kubelet does for a probe.
+    pub fn exec(&self, command: &[&str]) {
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
+        let exec = Exec { container: self.container.clone(), command, timeout: 60 };
+        let Nothing {} = Client::new(&self.socket).call("ExecSync", exec);
+    }
 }
 
 impl Drop for RunningPod {
@@ -191,6 +213,7 @@ impl Pod<'_> {
             ("io.kubernetes.pod.uid", uid.as_str()),
         ];
         let labels = self.labels.iter().chain(&own);
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let security = PodSecurity { namespaces: on_host(), privileged: self.privileged };
         PodConfig {
             metadata: Some(PodMetadata {
@@ -198,7 +221,8 @@ impl Pod<'_> {
                 uid: uid.clone(),
                 namespace: NAMESPACE.to_owned(),
             }),
-            labels: labels.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            labels: labels.map(owned).collect(),
+            annotations: self.annotations.iter().map(owned).collect(),
             linux: Some(PodLinux { security: Some(security) }),
         }
     }

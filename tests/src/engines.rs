@@ -41,6 +41,9 @@ pub trait Engine: Sync {
     /// Starts a container of the tests' image that runs a command, with a directory of the host
     /// mounted read-only at `/host`. What it has started is removed with it.
     fn run(&self, name: &str, host: &Path, command: &[&str]);
+
+    /// Runs a command in a container, with a terminal or without.
+    fn exec(&self, name: &str, has_terminal: bool, command: &[&str]);
 }
 
 fn done(command: &mut Command) -> String {
@@ -59,6 +62,10 @@ fn root_file_system(dir: &Path) -> PathBuf {
 /// The options that Docker's client and podman's have in common.
 fn run_options<'a>(name: &'a str, mount: &'a str) -> [&'a str; 9] {
     ["run", "--detach", "--network=none", "--name", name, "--label", "tier=web", "--volume", mount]
+}
+
+fn exec_options(name: &str, has_terminal: bool) -> impl Iterator<Item = &str> {
+    ["exec"].into_iter().chain(has_terminal.then_some("--tty")).chain([name])
 }
 
 /// Docker; it and every container in it end when it is dropped.
@@ -101,10 +108,23 @@ impl Docker {
     }
 }
 
+impl Docker {
+    /// Starts a container with a health check of this command, once a second.
+    pub fn run_with_check(&self, name: &str, check: &str, command: &[&str]) {
+        let mut run = self.client();
+        run.args(["run", "--detach", "--network=none", "--name", name, "--health-interval=1s"]);
+        done(run.arg("--health-cmd").arg(check).arg(image::NAME).args(command));
+    }
+}
+
 impl Engine for Docker {
     fn run(&self, name: &str, host: &Path, command: &[&str]) {
         let mount = format!("{}:/host:ro", host.display());
         done(self.client().args(run_options(name, &mount)).arg(image::NAME).args(command));
+    }
+
+    fn exec(&self, name: &str, has_terminal: bool, command: &[&str]) {
+        done(self.client().args(exec_options(name, has_terminal)).args(command));
     }
 }
 
@@ -159,6 +179,10 @@ impl Engine for Podman {
         let mut client = self.client();
         client.args(run_options(name, &mount)).args(ULIMITS);
         done(client.arg(image::NAME).args(command));
+    }
+
+    fn exec(&self, name: &str, has_terminal: bool, command: &[&str]) {
+        done(self.client().args(exec_options(name, has_terminal)).args(command));
     }
 }
 
@@ -222,6 +246,21 @@ impl Runc {
 impl Engine for Runc {
     fn run(&self, name: &str, host: &Path, command: &[&str]) {
         self.run_in(name, &format!("/{name}"), host, command);
+    }
+
+    fn exec(&self, name: &str, has_terminal: bool, command: &[&str]) {
+        let mut exec = self.client();
+        if !has_terminal {
+            done(exec.arg("exec").arg(name).args(command));
+            return;
+        }
+        // It takes the terminal of who calls it.
+        let line = format!(
+            "runc --root {} exec --tty {name} {}",
+            self.dir.join("root").display(),
+            command.join(" ")
+        );
+        done(Command::new("script").args(["--quiet", "--return", "--command", &line, "/dev/null"]));
     }
 }
 

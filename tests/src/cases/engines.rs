@@ -26,7 +26,7 @@ pub(super) const CASES: &[Case] = &[
 const TWENTY: usize = 20;
 
 /// A daemon that looks at what the containers start: the machine does much else meanwhile.
-fn watch(stage: &Stage<'_>) -> Daemon {
+pub(super) fn watch(stage: &Stage<'_>) -> Daemon {
     let condition = "evt.type = execve and proc.name = trigger";
     let rules = EVERY_ACT.replace(EVERY_ACT_CONDITION, condition);
     stage.daemon(Options { rules: Some(rules), ..Options::default() })
@@ -146,8 +146,14 @@ fn twenty_pods(stage: &Stage<'_>) {
         let name = format!("{}-{HASH}-{}", stage.name("web"), random(number));
         let labels = [("app", "web"), ("pod-template-hash", HASH)];
         let command = [image::TRIGGER, "nap", "600000", &name];
-        let pod =
-            Pod { name: &name, labels: &labels, host: &host, privileged: false, command: &command };
+        let pod = Pod {
+            name: &name,
+            labels: &labels,
+            annotations: &[],
+            host: &host,
+            privileged: false,
+            command: &command,
+        };
         let pod = RunningPod::start(&socket, &pod);
         (name, pod)
     };
@@ -206,7 +212,14 @@ fn privileged_pod(stage: &Stage<'_>) {
     let daemon = watch(stage);
     let (name, host) = (stage.name("mighty"), stage.dir("host"));
     let command = [image::TRIGGER, "nap", "600000", &name];
-    let pod = Pod { name: &name, labels: &[], host: &host, privileged: true, command: &command };
+    let pod = Pod {
+        name: &name,
+        labels: &[],
+        annotations: &[],
+        host: &host,
+        privileged: true,
+        command: &command,
+    };
     let running = RunningPod::start(&socket, &pod);
     let exec = first_exec_in_pod(&daemon, &name);
     let container = &exec["container"];

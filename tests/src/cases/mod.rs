@@ -20,6 +20,7 @@ mod harness;
 mod hashes;
 mod lifecycle;
 mod network;
+mod origins;
 mod privileges;
 mod processes;
 mod quiet;
@@ -104,6 +105,7 @@ pub const CASES: &[&[Case]] = &[
     acts::CASES,
     containers::CASES,
     engines::CASES,
+    origins::CASES,
     deployment::CASES,
     hashes::CASES,
     privileges::CASES,
