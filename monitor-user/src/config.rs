@@ -7,6 +7,7 @@ mod sinks;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     fmt::Display,
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -19,6 +20,7 @@ use serde::Deserialize;
 
 use crate::{
     bpf::{hooks::Backend, planner::Choice},
+    container::Label,
     enrich::hashes::HashMode,
     flood::FloodLimit,
     input, limits,
@@ -96,6 +98,12 @@ keys! {
         pub hash_bytes_max: Option<u64> = "67108864",
         /// Environment variables that are kept; a final `*` stands for anything.
         pub env_keys: Option<Vec<String>> = "[\"LD_*\", \"PATH\"]",
+        /// Name of the cluster, for documents and rules.
+        pub cluster: Option<String>,
+        /// Name of the node; without this key what the variable `NODE_NAME` says, else the host's.
+        pub node: Option<String>,
+        /// Labels that every document gets: names and texts.
+        pub labels: BTreeMap<String, String> = "{}",
         /// Where container runtimes keep their state; without this key all usual places.
         pub runtime_roots: Vec<RawRuntimeRoot> = "[]",
         /// Where alerts go; without this key to standard output.
@@ -185,6 +193,12 @@ pub struct Config {
     pub hash_bytes_max: u64,
     /// Environment variables that are kept.
     pub env_keys: Vec<String>,
+    /// Name of the cluster.
+    pub cluster: Option<String>,
+    /// Name of the node; None: what the environment or the host says.
+    pub node: Option<String>,
+    /// Labels that every document gets.
+    pub labels: Vec<Label>,
     /// Where container runtimes keep their state.
     pub runtime_roots: Vec<RuntimeRoot>,
     /// Where alerts go; empty: standard output, in the form that the command line says.
@@ -325,6 +339,9 @@ impl Config {
                 limits::HASH_BYTES_MAX_RANGE,
             )?,
             env_keys: raw.env_keys.unwrap_or_else(|| limits::ENV_KEYS.map(str::to_owned).to_vec()),
+            cluster: name("cluster", raw.cluster)?,
+            node: name("node", raw.node)?,
+            labels: labels(raw.labels)?,
             runtime_roots: if roots.is_empty() { RuntimeRoot::usual() } else { roots },
             sinks: sinks::sinks(raw.sinks)?,
         })
@@ -333,6 +350,32 @@ impl Config {
 
 fn wrong<T>(key: impl Into<String>, what: impl Into<String>) -> Result<T, Wrong> {
     Err(Wrong { key: key.into(), what: what.into() })
+}
+
+/// A name that was said, if it can be one.
+fn name(key: &str, name: Option<String>) -> Result<Option<String>, Wrong> {
+    match name {
+        Some(name) if name.is_empty() || name.len() > limits::LABEL_BYTES => {
+            wrong(key, format!("a name has 1 to {} bytes", limits::LABEL_BYTES))
+        }
+        name => Ok(name),
+    }
+}
+
+fn labels(raw: BTreeMap<String, String>) -> Result<Vec<Label>, Wrong> {
+    if raw.len() > limits::LABELS {
+        return wrong("labels", format!("there are more than {}", limits::LABELS));
+    }
+    let label = |(key, value): (String, String)| {
+        let is_short = |text: &str| text.len() <= limits::LABEL_BYTES;
+        if key.is_empty() || !is_short(&key) || !is_short(&value) {
+            let most = limits::LABEL_BYTES;
+            let what = format!("names have 1 to {most} bytes, and texts {most} at most");
+            return wrong(format!("labels.{key}"), what);
+        }
+        Ok(Label { key: key.into(), value: value.into() })
+    };
+    raw.into_iter().map(label).collect()
 }
 
 fn runtime_root(index: usize, raw: RawRuntimeRoot) -> Result<RuntimeRoot, Wrong> {

@@ -11,6 +11,7 @@ pub use crate::container::Container;
 pub use crate::dns::DnsAct;
 use crate::env::EnvKeys;
 pub use crate::fact::{Fact, FactSource, Reason};
+pub use crate::node::Node;
 pub use crate::raw_event::{
     CgroupKey, Credentials, EventId, FileFacts, Namespaces, Origin, Outcome, ProcessKey, Stdio,
 };
@@ -57,6 +58,8 @@ pub struct Event {
     pub container: Arc<Container>,
     /// How the process came to run there.
     pub way_in: WayIn,
+    /// The machine that it happened on.
+    pub node: Arc<Node>,
     /// What was done.
     pub action: Action,
 }

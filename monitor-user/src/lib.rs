@@ -36,6 +36,7 @@ pub mod line;
 pub mod live;
 pub mod logging;
 pub mod metadata;
+pub mod node;
 pub mod raw_event;
 pub mod reach;
 pub mod reload;

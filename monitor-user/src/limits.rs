@@ -64,6 +64,12 @@ pub const CONTAINERS: usize = 16_384;
 /// not known (`too_large`).
 pub const CONTAINER_LIST_BYTES: usize = 8 << 10;
 
+/// Labels of the configuration, which every document gets.
+pub const LABELS: usize = 32;
+
+/// Bytes of the name of one, and of its text; of the names of the node and the cluster.
+pub const LABEL_BYTES: usize = 256;
+
 /// Bytes of a probe's or a health check's command that are kept; a longer one is not known
 /// (`too_large`).
 pub const PROBE_BYTES: usize = 1 << 10;

@@ -31,6 +31,8 @@ pub struct Options {
     pub sinks: String,
     /// More arguments for `runmon run`.
     pub args: Vec<String>,
+    /// Environment variables of the daemon's.
+    pub env: Vec<(&'static str, &'static str)>,
     /// Where daemons of this host register; a directory of its own when there is none.
     pub run_dir: Option<PathBuf>,
     /// The case makes it lose records.
@@ -44,6 +46,7 @@ impl Default for Options {
             keys: String::new(),
             sinks: String::new(),
             args: Vec::new(),
+            env: Vec::new(),
             run_dir: None,
             may_lose: false,
         }
@@ -115,6 +118,7 @@ impl Daemon {
         let config = configuration(dir, options, runtime);
         command.arg("run").arg("-c").arg(config).args(&options.args);
         command.env("NOTIFY_SOCKET", dir.join("ready")).env_remove("RUST_LOG");
+        command.env_remove("NODE_NAME").envs(options.env.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = end_with_parent(&mut command).spawn().expect("start runmon");
         let documents = Arc::default();

@@ -38,12 +38,7 @@ impl Outlet for Writer {
 fuzz_target!(|bytes: &[u8]| {
     let Ok(mut reader) = Reader::new(Path::new("fuzz.rec"), bytes) else { return };
     let preamble = reader.preamble.clone();
-    let sender = Sender {
-        hostname: preamble.hostname,
-        boot_id: preamble.boot_id,
-        run_id: preamble.run_id,
-        instance: String::new(),
-    };
+    let sender = preamble.sender();
     let env_keys = EnvKeys::new(&preamble.env_keys);
     let mut enricher = Enricher::new(64 << 10, preamble.clock_offset_ns, env_keys);
     enricher.hashes().set_mode(HashMode::Always);

@@ -6,7 +6,7 @@ use std::{path::Path, process::ExitCode};
 use monitor_common::Program;
 use serde_json::{Value, json};
 
-use super::{choice, load_config, sender};
+use super::{choice, hostname, load_config};
 use crate::{
     bpf::{
         btf,
@@ -159,7 +159,7 @@ fn plan(args: &DoctorArgs, config: &Config) -> Planned {
 }
 
 fn print(findings: &[Finding], plan: &Planned) {
-    println!("Host {}", sender("").hostname);
+    println!("Host {}", hostname());
     for finding in findings {
         let mark = if finding.good { "ok " } else { "BAD" };
         println!("  {mark} {}: {}", finding.what, finding.found);

@@ -34,6 +34,7 @@ use crate::{
     flood::FloodLimit,
     live::{Bell, LiveOptions},
     logging::say,
+    node::Node,
     rules::filter::KernelFilter,
     source::recording::RecordingError,
 };
@@ -105,15 +106,34 @@ fn schema(format: Format) -> Schema {
     }
 }
 
+/// The variable by which the manifests tell a pod its node.
+const NODE_NAME: &str = "NODE_NAME";
+
 /// Who sends documents.
-fn sender(instance: &str) -> Sender {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+fn sender(config: &Config, instance: &str) -> Sender {
+    let of_pod = || std::env::var(NODE_NAME).ok().filter(|name| !name.is_empty());
+    let node = Node {
+        hostname: hostname(),
+        said_name: config.node.clone().or_else(of_pod),
+        cluster: config.cluster.clone(),
+        labels: config.labels.clone(),
+    };
     Sender {
-        hostname: read("/proc/sys/kernel/hostname"),
-        boot_id: read("/proc/sys/kernel/random/boot_id"),
+        node: Arc::new(node),
+        boot_id: kernels("random/boot_id"),
         run_id: format!("{:x}", crate::live::boottime_ns()),
         instance: instance.to_owned(),
     }
+}
+
+/// The name that this machine gives itself.
+fn hostname() -> String {
+    kernels("hostname")
+}
+
+fn kernels(name: &str) -> String {
+    let path = Path::new("/proc/sys/kernel").join(name);
+    std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
 }
 
 /// What SIGHUP means.

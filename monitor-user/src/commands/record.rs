@@ -96,7 +96,7 @@ fn preamble(config: &Config, name: &str, live: &mut Live) -> Preamble {
         .collect();
     let env_keys = config.env_keys.clone();
     let (users, groups) = super::rules::names_of_this_host().pairs(RECORDED_NAMES);
-    let sender = sender(name);
+    let sender = sender(config, name);
     let kernel = kernel.trim().to_owned();
     let mut preamble = Preamble::new(&sender, kernel, clock_offset_ns(), hooks, env_keys);
     config.hash.name().clone_into(&mut preamble.hash);

@@ -24,12 +24,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&args.file).map_err(explain_recording)?;
     let preamble = &reader.preamble;
     let format = if args.json { Format::Ecs } else { args.format.unwrap_or(Format::Text) };
-    let sender = Sender {
-        hostname: preamble.hostname.clone(),
-        boot_id: preamble.boot_id.clone(),
-        run_id: preamble.run_id.clone(),
-        instance: String::new(),
-    };
+    let sender = preamble.sender();
     let printer = Printer { schema: schema(format), sender, events: args.events, failed: None };
     let mut line = line_of(preamble, rules, printer);
     let begun = Instant::now();
@@ -78,6 +73,7 @@ pub(super) fn line_of<O: Outlet>(preamble: &Preamble, rules: Arc<Rules>, outlet:
     let env_keys = EnvKeys::new(&preamble.env_keys);
     let mut enricher = Enricher::new(table, preamble.clock_offset_ns, env_keys);
     enricher.hashes().set_mode(HashMode::from_name(&preamble.hash).unwrap_or_default());
+    enricher.set_node(preamble.sender().node);
     let mut line = Line::new(enricher, rules, preamble.canary_pids.clone(), outlet);
     line.own_until(preamble.own_until_ns);
     line

@@ -52,7 +52,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
     let instance = register(&config, name)?;
     let mut privileges = Privileges::of(&config).context("cannot start the keeper")?;
-    let fanout = open_sinks(&config, args, sender(name), &mut privileges)?;
+    let sender = sender(&config, name);
+    let node = Arc::clone(&sender.node);
+    let fanout = open_sinks(&config, args, sender, &mut privileges)?;
     let bell = bell_of_signals(Hangup::Reloads)?;
     let control = open_control(&config, name, bell.clone());
     let kinds = record_kinds(wanted(&config, &rules));
@@ -65,6 +67,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut live = Live::start(&options, instance, bell.clone(), privileges).map_err(explain)?;
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     enricher.hashes().set_mode(config.hash);
+    enricher.set_node(node);
     let canary = live.kernel().take_canary_pids();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
     let mut line = Line::new(enricher, Arc::clone(&rules), canary, fanout);

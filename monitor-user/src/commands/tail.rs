@@ -13,7 +13,7 @@ use crate::{
     cli::TailArgs,
     config::Format,
     daemon::{CountedOutlet, Daemon, record_kinds},
-    document::{Document, heartbeat::SinkCounters},
+    document::{Document, Sender, heartbeat::SinkCounters},
     enrich::Enricher,
     env::EnvKeys,
     event::Event,
@@ -56,10 +56,13 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let options = live_options(&config, &args.live, record_kinds(needed), env_keys.clone());
     let mut live =
         Live::start(&options, instance, bell, Privileges::Here).map_err(super::run::explain)?;
+    let sender = sender(&config, name);
+    let node = Arc::clone(&sender.node);
     let outlet =
-        Filtered { filter, kinds, alerts: args.alerts, fanout: fanout(args, name)?, shown: 0 };
+        Filtered { filter, kinds, alerts: args.alerts, fanout: fanout(args, sender)?, shown: 0 };
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     enricher.hashes().set_mode(config.hash);
+    enricher.set_node(node);
     let mut line = Line::new(enricher, rules, live.kernel().take_canary_pids(), outlet);
     line.own_until(boottime_ns());
     let mut daemon = Daemon::new(line, 0, u64::MAX / 2, super::run::end(args.live.duration));
@@ -106,8 +109,8 @@ fn as_rule(filter: &str) -> Rules {
     RuleSet::load(&SCHEMA, files).rules
 }
 
-fn fanout(args: &TailArgs, name: &str) -> anyhow::Result<Fanout> {
-    let mut fanout = Fanout::new(sender(name));
+fn fanout(args: &TailArgs, sender: Sender) -> anyhow::Result<Fanout> {
+    let mut fanout = Fanout::new(sender);
     let format = if args.json { Format::Ecs } else { Format::Text };
     let options = SinkOptions {
         name: "stdout".to_owned(),

@@ -45,6 +45,9 @@ fn every_key_is_taken() {
         heartbeat_seconds = 1
         hooks = "fallback"
         env_keys = []
+        cluster = "shop"
+        node = "n1"
+        labels = { team = "red", "a.b" = "" }
         [[runtime_roots]]
         state = "/a"
         socket = "/b"
@@ -58,6 +61,9 @@ fn every_key_is_taken() {
     assert_eq!(config.run_dir, Path::new("/run/x"));
     assert_eq!((config.ring_bytes, config.process_table_bytes), (65_536, 100_000));
     assert_eq!(config.heartbeat, Duration::from_secs(1));
+    let labels: Vec<_> = config.labels.iter().map(|it| (&*it.key, &*it.value)).collect();
+    assert_eq!(labels, [("a.b", ""), ("team", "red")]);
+    assert_eq!((config.cluster.as_deref(), config.node.as_deref()), (Some("shop"), Some("n1")));
     assert_eq!(config.hooks, Choice::Only(Backend::Fallback));
     assert_eq!(good("hooks = \"fentry\"").hooks, Choice::Only(Backend::Fentry));
     assert!(config.env_keys.is_empty());
@@ -117,6 +123,11 @@ fn wrong_values_name_their_key_and_the_cure() {
     bad("heartbeat_seconds = 0", "c.toml: heartbeat_seconds: 0 is not between 1 and 86400");
     bad("heartbeat_seconds = 86401", "c.toml: heartbeat_seconds: 86401 is not between 1 and 86400");
     bad("hooks = \"lsm\"", "c.toml: hooks: `lsm` is none of auto, fentry, kprobe, fallback");
+    bad("cluster = \"\"", "c.toml: cluster: a name has 1 to 256 bytes");
+    let labels = "c.toml: labels.: names have 1 to 256 bytes, and texts 256 at most";
+    bad("labels = { \"\" = \"x\" }", labels);
+    let many: String = (0..33).map(|n| format!("l{n} = \"\"\n")).collect();
+    bad(&format!("[labels]\n{many}"), "c.toml: labels: there are more than 32");
     let root = "[[runtime_roots]]\nstate = \"/x\"\n";
     bad(
         &format!("{root}kind = \"rkt\""),
@@ -255,7 +266,7 @@ fn the_defaults_of_the_reference_are_true() {
         assert_eq!(format!("{:?}", good(text)), format!("{:?}", good(plain)), "{text}");
     };
     for key in RawConfig::KEYS {
-        let default = key.default.unwrap();
+        let Some(default) = key.default else { continue };
         same(&format!("{} = {default}", key.name), "");
     }
     for (kind, other, needs) in [("file", "http", "path = \"/f\""), ("http", "file", "url = \"u\"")]

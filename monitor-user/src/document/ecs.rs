@@ -17,8 +17,8 @@ use crate::{
     alert::{Alert, Matched},
     enrich::process_name,
     event::{
-        Act, Action, Event, Fact, FileAct, FileFacts, Knowledge, Origin, Outcome, Process, Reason,
-        Way, base_name, comm_bytes,
+        Act, Action, Event, Fact, FileAct, FileFacts, Knowledge, Node, Origin, Outcome, Process,
+        Reason, Way, base_name, comm_bytes,
     },
 };
 
@@ -30,13 +30,14 @@ const O_ACCMODE: u32 = 3;
 /// Writes a document.
 #[must_use]
 pub fn write(document: &Document, sender: &Sender) -> Vec<u8> {
-    let value = match document {
+    let mut value = match document {
         Document::Event(event) => of_event(event, sender, "event"),
         Document::Alert(alert) => of_alert(alert, sender, "alert"),
         Document::Update(alert) => of_alert(alert, sender, "update"),
         Document::Heartbeat(heartbeat) => heartbeat::of(heartbeat, sender),
         Document::Finding(finding) => of_finding(finding, sender),
     };
+    of_node(&mut value, sender);
     value.to_string().into_bytes()
 }
 
@@ -236,8 +237,25 @@ fn of_hash(document: &mut Value, event: &Event, form: &str) {
 }
 
 fn host(sender: &Sender) -> Value {
-    let name = &sender.hostname;
-    json!({ "hostname": name, "name": name, "boot": { "id": sender.boot_id } })
+    json!({
+        "hostname": sender.node.hostname,
+        "name": sender.node.name(),
+        "boot": { "id": sender.boot_id },
+    })
+}
+
+/// What was said about the machine.
+fn of_node(document: &mut Value, sender: &Sender) {
+    let Node { said_name, cluster, labels, .. } = &*sender.node;
+    if let Some(name) = said_name {
+        set(document, &["kubernetes", "node", "name"], json!(name));
+    }
+    if let Some(cluster) = cluster {
+        set(document, &["orchestrator", "cluster", "name"], json!(cluster));
+    }
+    if !labels.is_empty() {
+        set(document, &["labels"], container::json_of(labels));
+    }
 }
 
 fn about_event(event: &Event, sender: &Sender) -> Value {

@@ -8,7 +8,7 @@ use crate::{
     alert::Alert,
     container::split_image,
     document::text::rfc3339,
-    event::{Container, Fact},
+    event::{Container, Fact, Node},
 };
 
 /// Writes a document. An event that no rule matched has no form here.
@@ -40,6 +40,7 @@ fn alerts(alert: &Alert, sender: &Sender) -> Vec<Value> {
         if let Ok(way) = event.way() {
             fields.entry("proc.origin").or_insert_with(|| json!(way.name()));
         }
+        of_node(&mut fields, &sender.node);
         let output = format!(
             "{}: {} {}",
             time,
@@ -55,10 +56,23 @@ fn alerts(alert: &Alert, sender: &Sender) -> Vec<Value> {
             "output_fields": fields,
             "source": "syscall",
             "tags": matched.about.tags,
-            "hostname": sender.hostname,
+            "hostname": sender.node.name(),
         })
     };
     alert.matched.iter().map(one).collect()
+}
+
+/// What was said about the machine.
+fn of_node(fields: &mut Map<String, Value>, node: &Node) {
+    let names = [("k8s.node.name", &node.said_name), ("k8s.cluster.name", &node.cluster)];
+    for (field, name) in names {
+        if let Some(name) = name {
+            fields.entry(field).or_insert_with(|| json!(name));
+        }
+    }
+    for label in &node.labels {
+        fields.insert(format!("labels.{}", label.key), json!(label.value));
+    }
 }
 
 /// What Falco adds to each alert's fields: where it happened.
@@ -99,7 +113,7 @@ fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
         },
         "source": "internal",
         "tags": ["runmon_heartbeat"],
-        "hostname": sender.hostname,
+        "hostname": sender.node.name(),
     })
 }
 
@@ -118,7 +132,7 @@ fn of_finding(finding: &Finding, sender: &Sender) -> Value {
         "output_fields": fields,
         "source": "internal",
         "tags": ["runmon_finding"],
-        "hostname": sender.hostname,
+        "hostname": sender.node.name(),
     })
 }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use finding::Finding;
 pub use heartbeat::Heartbeat;
 
-use crate::{alert::Alert, event::Event};
+use crate::{alert::Alert, event::Event, node::Node};
 
 /// What a sink gets.
 #[derive(Clone, Debug)]
@@ -40,8 +40,8 @@ pub enum Document {
 /// What every document says about its sender.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    /// Name of the host.
-    pub hostname: String,
+    /// The machine.
+    pub node: Arc<Node>,
     /// Id of this boot: with it, process ids are unique for ever.
     pub boot_id: String,
     /// Id of this run: with it, and the boot's, event ids are unique for ever. The kernel side

@@ -63,9 +63,18 @@ impl Outlet for Kept {
     }
 }
 
+fn node() -> Node {
+    Node {
+        said_name: Some("node-1.example".to_owned()),
+        cluster: Some("shop-eu".to_owned()),
+        labels: vec![Label { key: "team".into(), value: "red".into() }],
+        ..Node::named("node-1")
+    }
+}
+
 fn sender() -> Sender {
     Sender {
-        hostname: "node-1".to_owned(),
+        node: Arc::new(node()),
         boot_id: "8f6f2a52-6a0b-4b0e-9d2e-2f1a3c4d5e6f".to_owned(),
         run_id: String::new(),
         instance: String::new(),

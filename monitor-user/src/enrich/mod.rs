@@ -17,8 +17,8 @@ use std::sync::Arc;
 use crate::{
     env::EnvKeys,
     event::{
-        Action, Address, Container, Event, Fact, FileAct, Knowledge, Process, ProcessKey, Reason,
-        SocketAct, WayIn, base_name,
+        Action, Address, Container, Event, Fact, FileAct, Knowledge, Node, Process, ProcessKey,
+        Reason, SocketAct, WayIn, base_name,
     },
     raw_event::{CgroupKey, RawBody, RawEvent, RawFileOpen, RawImage, Task},
 };
@@ -47,6 +47,7 @@ pub struct Enricher {
     /// Wall clock minus boot clock, nanoseconds.
     clock_offset_ns: i64,
     env_keys: EnvKeys,
+    node: Arc<Node>,
     /// What the metadata task must be asked; emptied by the pipeline.
     lookups: Vec<Lookup>,
 }
@@ -62,6 +63,7 @@ impl Enricher {
             hashes: Hashes::default(),
             clock_offset_ns,
             env_keys,
+            node: Arc::default(),
             lookups: Vec::new(),
         }
     }
@@ -75,6 +77,11 @@ impl Enricher {
     /// Changes which environment variables are kept of programs that start from now on.
     pub fn keep_env(&mut self, keys: EnvKeys) {
         self.env_keys = keys;
+    }
+
+    /// Says which machine the events are of that come from now on.
+    pub fn set_node(&mut self, node: Arc<Node>) {
+        self.node = node;
     }
 
     /// Takes a record in.
@@ -241,6 +248,7 @@ impl Enricher {
             ancestors,
             container: Arc::clone(self.containers.get(container)),
             way_in,
+            node: Arc::clone(&self.node),
             action,
         }
     }

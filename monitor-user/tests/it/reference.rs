@@ -111,7 +111,7 @@ fn every_counter_is_described() {
     heartbeat.hooks =
         vec![HookState { kind: "exec", backend: None, programs: vec![program], blind: Vec::new() }];
     let sender = Sender {
-        hostname: String::new(),
+        node: Default::default(),
         boot_id: String::new(),
         run_id: String::new(),
         instance: String::new(),

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Case;
-use crate::daemon::{Ended, Options, is_heartbeat};
+use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Ended, Options, is_heartbeat};
 use crate::lab::Stage;
 use crate::laws::number;
 
 pub(super) const CASES: &[Case] = &[
+    Case::new("sinks::every_document_says_of_which_node_it_is", names_of_the_node),
     Case::new("sinks::files_are_rotated", files_are_rotated),
     Case::new("sinks::http_is_tried_until_it_is_taken", http_is_tried_again),
     Case::new("sinks::http_receiver_that_is_down", http_receiver_is_down),
@@ -272,5 +273,44 @@ fn events_are_there(stage: &Stage<'_>) {
                 && it["process"]["pid"] == connect.pid
         });
         assert!(seen, "a sink that wants events got no {action}");
+    }
+}
+
+/// What the configuration says of the node stands in every document, and rules can ask for it.
+fn names_of_the_node(stage: &Stage<'_>) {
+    let rules = EVERY_ACT.replace(
+        EVERY_ACT_CONDITION,
+        "evt.type = execve and proc.name = trigger and k8s.node.name = n7",
+    );
+    let falco = stage.dir("falco").join("alerts");
+    let sinks = format!("[[sinks]]\nkind = \"file\"\npath = {falco:?}\nformat = \"falco\"");
+    let keys = "cluster = \"shop\"\nlabels = { team = \"red\" }\n".to_owned();
+    for (node, env) in [("node = \"n7\"\n", ("NODE_NAME", "n1")), ("", ("NODE_NAME", "n7"))] {
+        let daemon = stage.daemon(Options {
+            rules: Some(rules.clone()),
+            keys: format!("{keys}{node}"),
+            sinks: sinks.clone(),
+            env: vec![env],
+            ..Options::default()
+        });
+        stage.trigger(&["nap", "0"]);
+        daemon.expect("the start of the trigger", |_| true);
+        for document in daemon.stop().documents {
+            assert_eq!(document["host"]["name"], "n7", "{document:#}");
+            assert_ne!(document["host"]["hostname"], "n7", "{document:#}");
+            assert_eq!(document["orchestrator"]["cluster"]["name"], "shop", "{document:#}");
+            assert_eq!(document["kubernetes"]["node"]["name"], "n7", "{document:#}");
+            assert_eq!(document["labels"]["team"], "red", "{document:#}");
+        }
+    }
+    let alerts = fs::read_to_string(falco).expect("read the alerts");
+    let alerts = alerts.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let alerts: Vec<Value> = alerts.filter(|it| it["source"] == "syscall").collect();
+    assert_eq!(alerts.len(), 2, "{alerts:#?}");
+    for alert in alerts {
+        assert_eq!(alert["hostname"], "n7", "{alert:#}");
+        let fields = &alert["output_fields"];
+        assert_eq!(fields["k8s.cluster.name"], "shop", "{alert:#}");
+        assert_eq!(fields["labels.team"], "red", "{alert:#}");
     }
 }

@@ -127,7 +127,7 @@ fn put<T>(value: &mut Value, path: &[&str], fact: &Fact<T>, make: impl FnOnce(&T
 }
 
 /// Labels as members, which may have no dots: one label can be named as another one's beginning.
-fn json_of(labels: &[Label]) -> Value {
+pub(super) fn json_of(labels: &[Label]) -> Value {
     let member = |label: &Label| (label.key.replace('.', "_"), json!(label.value));
     labels.iter().map(member).collect::<Map<_, _>>().into()
 }

@@ -47,6 +47,9 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("evt.rawtime.ns", Type::Int, ALL, "Nanoseconds of the second.", |event, _| {
         Value::Int(event.timestamp_ns.rem_euclid(1_000_000_000))
     }),
+    one("evt.hostname", Type::Str, ALL, "Name of the machine, as `k8s.node.name`.", |event, _| {
+        Value::str(event.node.name())
+    }),
     one("evt.source", Type::Str, ALL, "Always `syscall`.", |_, _| Value::str("syscall")),
     one("evt.is_async", Type::Bool, ALL, "Always `false`.", |_, _| Value::Bool(false)),
     one("evt.count", Type::Int, ALL, "Always 1.", |_, _| Value::Int(1)),

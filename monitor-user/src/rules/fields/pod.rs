@@ -1,11 +1,26 @@
 //! `k8s.*`: the pod that the process runs in.
 
-use monitor_rules::{Field, Type};
+use monitor_rules::{Field, Type, Value};
 
 use super::{fact, fact_of, keyed, labelled, labels, one};
 use crate::{container::short, event::Event, rules::kinds::ALL};
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
+    one(
+        "k8s.node.name",
+        Type::Str,
+        ALL,
+        "Name of the node: what the configuration's `node` or the variable `NODE_NAME` says, else \
+         the host's. Not a field of Falco's.",
+        |event, _| Value::str(event.node.name()),
+    ),
+    one(
+        "k8s.cluster.name",
+        Type::Str,
+        ALL,
+        "Name of the cluster, as the configuration's `cluster` says. Not a field of Falco's.",
+        |event, _| Value::or_absent(event.node.cluster.as_deref().map(Value::str)),
+    ),
     one("k8s.pod.name", Type::Str, ALL, "Name of the pod.", |event, _| {
         fact(&event.container.pod_name)
     }),
@@ -20,11 +35,7 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         Type::Str,
         ALL,
         "Id of the pod's sandbox, cut like container ids.",
-        {
-            |event, _| {
-                fact_of(&event.container.sandbox_id, |id| monitor_rules::Value::str(short(id)))
-            }
-        },
+        |event, _| fact_of(&event.container.sandbox_id, |id| Value::str(short(id))),
     ),
     one("k8s.pod.full_sandbox_id", Type::Str, ALL, "Full id of the pod's sandbox.", |event, _| {
         fact(&event.container.sandbox_id)

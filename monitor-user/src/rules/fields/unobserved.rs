@@ -48,7 +48,6 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     int("evt.reltime.s", CAPTURE),
     int("evt.reltime.ns", CAPTURE),
     text("evt.asynctype", SYSCALL),
-    text("evt.hostname", "The host's name stands in alerts, outside of what rules see."),
     text("evt.buffer", DATA),
     int("evt.buflen", DATA),
     int("evt.buflen.in", DATA),

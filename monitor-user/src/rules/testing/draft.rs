@@ -12,8 +12,8 @@ use crate::act::ActKind;
 use crate::env::EnvKeys;
 use crate::event::{
     Action, Address, Container, Credentials, Event, EventId, FIRST_ACT, Fact, FactSource, FileAct,
-    FileFacts, Knowledge, Namespaces, Origin, Outcome, Process, ProcessKey, Reason, SocketAct,
-    Stdio, WayIn,
+    FileFacts, Knowledge, Namespaces, Node, Origin, Outcome, Process, ProcessKey, Reason,
+    SocketAct, Stdio, WayIn,
 };
 
 const PID: u32 = 1000;
@@ -308,6 +308,7 @@ fn event(action: Action) -> Event {
         ancestors: Arc::new([]),
         container: Arc::new(Container::host()),
         way_in: WayIn::default(),
+        node: Arc::new(Node::named("host")),
         action,
     }
 }

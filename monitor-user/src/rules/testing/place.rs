@@ -1,5 +1,7 @@
 //! What a test says of users, containers and pods.
 
+use std::sync::Arc;
+
 use monitor_rules::TestValue;
 
 use super::{Set, assign, draft::Draft, value};
@@ -27,6 +29,12 @@ pub(super) fn set(draft: &mut Draft, (name, arg): (&str, Option<&str>), value: &
             credentials.egid = gid;
         }),
         "container.id" | "container.full_id" => container_id(draft, value),
+        "k8s.node.name" | "evt.hostname" => value::text(value).map(|name| {
+            Arc::make_mut(&mut draft.event.node).said_name = Some(name);
+        }),
+        "k8s.cluster.name" => value::text(value).map(|name| {
+            Arc::make_mut(&mut draft.event.node).cluster = Some(name);
+        }),
         _ if name.starts_with("container.") || name.starts_with("k8s.") => {
             return set_text(draft, name, value).or_else(|| set_other(draft, (name, arg), value));
         }

@@ -596,3 +596,16 @@ fn fields_of_the_way_in() {
     check(&unknown, &[("container.liveness_probe", "cat /tmp/ok")]);
     check(&unknown, &[("container.healthcheck", "NONE"), ("container.readiness_probe", "-")]);
 }
+
+#[test]
+fn fields_of_the_node() {
+    let plain = event(&[("evt.type", text("execve"))]);
+    check(&plain, &[("k8s.node.name", "host"), ("k8s.cluster.name", "-")]);
+    let said = event(&[
+        ("evt.type", text("execve")),
+        ("k8s.node.name", text("n1")),
+        ("k8s.cluster.name", text("shop")),
+    ]);
+    let expected = [("k8s.node.name", "n1"), ("evt.hostname", "n1"), ("k8s.cluster.name", "shop")];
+    check(&said, &expected);
+}

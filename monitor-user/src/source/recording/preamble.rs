@@ -1,8 +1,11 @@
 //! What a recording starts with: where, when and how it was made.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::VERSION;
+use crate::{container::Label, document::Sender, node::Node};
 
 /// What a preamble says of itself.
 pub(super) const FORMAT: &str = "runmon recording";
@@ -48,13 +51,22 @@ pub struct Preamble {
     /// Groups of the host.
     #[serde(default)]
     pub groups: Vec<(u32, String)>,
+    /// The machine's name as a node, where that was said.
+    #[serde(default)]
+    pub node: Option<String>,
+    /// The cluster that it is in.
+    #[serde(default)]
+    pub cluster: Option<String>,
+    /// Labels that every document gets.
+    #[serde(default)]
+    pub labels: Vec<(String, String)>,
 }
 
 impl Preamble {
     /// A preamble of this version and machine.
     #[must_use]
     pub fn new(
-        host: &crate::document::Sender,
+        host: &Sender,
         kernel: String,
         clock_offset_ns: i64,
         hooks: Vec<String>,
@@ -66,7 +78,7 @@ impl Preamble {
             wire_version: monitor_common::WIRE_VERSION,
             endianness: endianness().to_owned(),
             kernel,
-            hostname: host.hostname.clone(),
+            hostname: host.node.hostname.clone(),
             boot_id: host.boot_id.clone(),
             run_id: host.run_id.clone(),
             clock_offset_ns,
@@ -78,6 +90,35 @@ impl Preamble {
             own_until_ns: 0,
             users: Vec::new(),
             groups: Vec::new(),
+            node: host.node.said_name.clone(),
+            cluster: host.node.cluster.clone(),
+            labels: host
+                .node
+                .labels
+                .iter()
+                .map(|it| (it.key.to_string(), it.value.to_string()))
+                .collect(),
+        }
+    }
+
+    /// Who sent the documents that were made where this was recorded.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        let label = |(key, value): &(String, String)| Label {
+            key: key.as_str().into(),
+            value: value.as_str().into(),
+        };
+        let node = Node {
+            hostname: self.hostname.clone(),
+            said_name: self.node.clone(),
+            cluster: self.cluster.clone(),
+            labels: self.labels.iter().map(label).collect(),
+        };
+        Sender {
+            node: Arc::new(node),
+            boot_id: self.boot_id.clone(),
+            run_id: self.run_id.clone(),
+            instance: String::new(),
         }
     }
 }

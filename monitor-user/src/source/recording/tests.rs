@@ -25,7 +25,7 @@ impl Place {
 
 fn preamble() -> Preamble {
     let sender = Sender {
-        hostname: "builder".to_owned(),
+        node: crate::node::Node::named("builder").into(),
         boot_id: "boot".to_owned(),
         run_id: String::new(),
         instance: String::new(),
