@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::containerd::end_with_parent;
 use crate::lab::program;
@@ -303,13 +305,24 @@ pub(crate) struct Runtime {
     pub(crate) others: Vec<(&'static str, PathBuf)>,
 }
 
+/// When a document arrived, nanoseconds since boot: the harness adds it to each.
+const ARRIVED: &str = "arrived";
+
+/// Milliseconds from an act to the arrival of this document about it.
+pub(crate) fn delay_ms(document: &Value) -> f64 {
+    let happened = document["runmon"]["boottime_ns"].as_f64().expect("it is about an act");
+    (document[ARRIVED].as_f64().expect("it arrived") - happened) / 1e6
+}
+
 fn read_documents(stdout: ChildStdout, documents: Arc<Mutex<Vec<Value>>>) -> JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines() {
             let line = line.expect("read the daemon's stdout");
+            let now = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME).expect("a clock"));
             let document = serde_json::from_str(&line);
-            let document =
+            let mut document: Value =
                 document.unwrap_or_else(|err| panic!("no JSON on stdout, {err}: {line}"));
+            document[ARRIVED] = json!(now.as_nanos() as f64);
             documents.lock().unwrap_or_else(PoisonError::into_inner).push(document);
         }
     })

@@ -19,6 +19,8 @@ pub struct Lab {
     dir: PathBuf,
     containerd: OnceLock<Containerd>,
     names: AtomicU32,
+    /// Whether there is time for more of the same.
+    pub is_full: bool,
 }
 
 /// The family of hooks that a case runs with.
@@ -79,17 +81,22 @@ impl Stage<'_> {
 
 impl Default for Lab {
     fn default() -> Self {
-        Self::new()
+        Self::new(false)
     }
 }
 
 impl Lab {
-    /// An empty one.
-    pub fn new() -> Self {
+    /// An empty one; in full, cases have time for more of the same.
+    pub fn new(is_full: bool) -> Self {
         // Short: the names of Unix sockets below it have at most 107 bytes.
         let dir = PathBuf::from(format!("/tmp/runmon-e2e-{}", std::process::id()));
         fs::create_dir_all(&dir).expect("create the lab's directory");
-        Self { dir, containerd: OnceLock::new(), names: AtomicU32::new(0) }
+        Self { dir, containerd: OnceLock::new(), names: AtomicU32::new(0), is_full }
+    }
+
+    /// How many containers are started at once.
+    pub fn many(&self) -> usize {
+        if self.is_full { 100 } else { 20 }
     }
 
     /// A new empty directory.

@@ -1,5 +1,6 @@
 //! The test binary: `e2e [FILTER] [--list] …`, as root. `cargo xtask e2e` builds and starts it.
-//! `--evasions` prints the table of evasions as JSON, `--rows` runs only its cases.
+//! `--evasions` prints the table of evasions as JSON, `--rows` runs only its cases; `--full` has
+//! some cases do more of the same, and runs those that take minutes.
 
 #![expect(clippy::print_stdout, reason = "the table on stdout is what is asked for")]
 
@@ -20,11 +21,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let rows_only = words.iter().any(|word| word == "--rows");
-    words.retain(|word| word != "--rows");
+    let is_full = words.iter().any(|word| word == "--full");
+    words.retain(|word| word != "--rows" && word != "--full");
     let mut args = Arguments::from_iter(words);
     // Cases share a kernel and a container runtime; one daemon at a time watches them.
     args.test_threads = Some(1);
-    let lab = Arc::new(Lab::new());
+    let lab = Arc::new(Lab::new(is_full));
     let missing = features::missing();
     let cases = CASES.iter().copied().flatten();
     let cases = cases.filter(|case| !rows_only || case.is_of_evasions());
@@ -63,6 +65,7 @@ fn trial(
     let lacking: Vec<String> = features
         .chain(programs.map(|name| (*name).to_owned()))
         .map(|what| format!("no {what}"))
+        .chain((case.is_long && !lab.is_full).then(|| "only with --full".to_owned()))
         .collect();
     let lab = Arc::clone(lab);
     let trial = Trial::test(name, move || {

@@ -29,7 +29,11 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     part("rules", || rules(workspace, args.full))?;
     part("fuzz", || fuzz::run(workspace))?;
     let mut results = Results::default();
-    part("e2e local", || e2e::local(workspace, &E2eLocalArgs::default(), &mut results))?;
+    part("e2e local", || {
+        let full = if args.full { vec!["--full".to_owned()] } else { Vec::new() };
+        let args = E2eLocalArgs { filter: None, args: full };
+        e2e::local(workspace, &args, &mut results)
+    })?;
     // The whole matrix is for `--full`.
     let (kernels, filter) = match args.full {
         true => (Kernel::all().map(|kernel| kernel.version.to_owned()).collect(), None),

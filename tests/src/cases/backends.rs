@@ -16,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
         name: "backends::smoke_doctor_sees_every_kind",
         needs: &[],
         programs: &[],
+        is_long: false,
         // What the best of all sees is asked for above.
         hooks: &[Hooks::Kprobe, Hooks::Fallback],
         run: doctor_sees_every_kind,
@@ -26,6 +27,7 @@ pub(super) const CASES: &[Case] = &[
         name: "backends::links_of_a_refused_open",
         needs: &[],
         programs: &[],
+        is_long: false,
         hooks: EACH,
         run: links_of_a_refused_open,
     },

@@ -3,41 +3,39 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
 
 use super::Case;
-use crate::daemon::Options;
+use super::engines::{assert_prompt, at_once};
+use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Options};
 use crate::image;
 use crate::lab::{Stage, trigger_path};
 use crate::place::{Place, assert_image};
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("containers::twenty_at_once", twenty_at_once),
+    Case::new("containers::many_at_once", many_at_once),
     Case::new("containers::one_that_lives_50_ms", short_lived),
     Case::new("containers::older_ones_are_known", older_ones),
     Case::new("containers::exec_sessions_belong_to_them", exec_sessions),
     Case::new("containers::one_whose_cgroup_was_not_told_of", lost_cgroup_record),
 ];
 
-const TWENTY: usize = 20;
-
-/// Each act has its own container's id, name and image, also when twenty start together.
-fn twenty_at_once(stage: &Stage<'_>) {
-    let daemon = stage.watch();
+/// Each act has its own container's id, name and image, also when many start together.
+fn many_at_once(stage: &Stage<'_>) {
+    let condition = "(evt.type = execve or evt.is_open_write = true) and proc.name = trigger";
+    let rules = EVERY_ACT.replace(EVERY_ACT_CONDITION, condition);
+    let daemon = stage.daemon(Options { rules: Some(rules), ..Options::default() });
     let runtime = stage.containerd();
-    let names: Vec<String> = (0..TWENTY).map(|_| stage.name("many")).collect();
-    std::thread::scope(|scope| {
-        for name in &names {
-            scope.spawn(move || {
-                // Its exec tells its name, so that a mistake is seen.
-                let container = runtime.run(name, &[image::TRIGGER, "nap", "600000", name]);
-                let report = container.trigger(&["open", "/etc/hosts"]);
-                assert_eq!(report.errno, 0);
-            });
-        }
+    let names: Vec<String> = (0..stage.many()).map(|_| stage.name("many")).collect();
+    at_once(&names, |name| {
+        // Its exec tells its name, so that a mistake is seen.
+        let container = runtime.run(name, &[image::TRIGGER, "nap", "600000", name]);
+        let report = container.trigger(&["open", "/etc/hosts"]);
+        assert_eq!(report.errno, 0);
     });
+    let mut firsts = Vec::new();
     for name in &names {
         let first = daemon.expect(&format!("the first exec of {name}"), |it| {
             it["event"]["action"] == "exec" && it["process"]["args"][3] == name.as_str()
@@ -51,7 +49,9 @@ fn twenty_at_once(stage: &Stage<'_>) {
                 && it["file"]["path"] == "/etc/hosts"
         });
         assert_eq!(write["process"]["name"], "trigger");
+        firsts.push(first);
     }
+    assert_prompt(stage, &daemon, firsts.iter());
     let ids: BTreeSet<String> = daemon
         .documents()
         .iter()
@@ -123,22 +123,36 @@ pub(super) struct Cgroup {
 
 impl Cgroup {
     pub(super) fn make(path: &str) -> Self {
+        Self::make_in(&Self::root(), path)
+    }
+
+    /// Where the v2 hierarchy is mounted.
+    pub(super) fn root() -> PathBuf {
         let mounts = fs::read_to_string("/proc/self/mounts").expect("read the mounts");
         let root = mounts.lines().find_map(|line| {
             let words: Vec<&str> = line.split(' ').collect();
             (words.get(2) == Some(&"cgroup2")).then(|| PathBuf::from(words[1]))
         });
-        let root = root.expect("a cgroup v2 hierarchy");
-        let path = root.join(path);
-        fs::create_dir_all(&path).expect("make a cgroup");
-        Self { root, path }
+        root.expect("a cgroup v2 hierarchy")
     }
 
-    fn run(&self, program: &Path, args: &[&str]) {
+    /// One below that root.
+    pub(super) fn make_in(root: &Path, path: &str) -> Self {
+        let path = root.join(path);
+        fs::create_dir_all(&path).expect("make a cgroup");
+        Self { root: root.to_owned(), path }
+    }
+
+    pub(super) fn run(&self, program: &Path, args: &[&str]) {
+        assert!(self.start(program, args).wait().expect("wait for a shell").success());
+    }
+
+    /// Starts a program in it.
+    pub(super) fn start(&self, program: &Path, args: &[&str]) -> Child {
         let script = format!("echo $$ > {}/cgroup.procs; exec \"$0\" \"$@\"", self.path.display());
         let mut shell = Command::new("sh");
-        let status = shell.arg("-c").arg(script).arg(program).args(args).stdout(Stdio::null());
-        assert!(status.status().expect("start a shell").success());
+        let shell = shell.arg("-c").arg(script).arg(program).args(args).stdout(Stdio::null());
+        shell.stdin(Stdio::null()).spawn().expect("start a shell")
     }
 }
 

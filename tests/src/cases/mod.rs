@@ -6,6 +6,7 @@
 
 mod acts;
 mod backends;
+mod bounds;
 mod command_line;
 mod containers;
 mod control;
@@ -41,6 +42,8 @@ pub struct Case {
     pub needs: &'static [Feature],
     /// Programs that must be there besides.
     pub programs: &'static [&'static str],
+    /// It takes minutes: only with `--full`.
+    pub is_long: bool,
     /// The families of hooks that it is run with.
     pub hooks: &'static [Hooks],
     /// Panics where something does not hold.
@@ -56,12 +59,17 @@ const ANY: &[Hooks] = &[Hooks::Auto];
 impl Case {
     /// A case that every kernel can run, with the hooks that the daemon takes.
     const fn new(name: &'static str, run: fn(&Stage<'_>)) -> Self {
-        Self { name, needs: &[], programs: &[], hooks: ANY, run }
+        Self { name, needs: &[], programs: &[], is_long: false, hooks: ANY, run }
     }
 
     /// A case that is run with each family of hooks.
     const fn each(name: &'static str, run: fn(&Stage<'_>)) -> Self {
-        Self { name, needs: &[], programs: &[], hooks: EACH, run }
+        Self { hooks: EACH, ..Self::new(name, run) }
+    }
+
+    /// A case that takes minutes.
+    const fn long(name: &'static str, run: fn(&Stage<'_>)) -> Self {
+        Self { is_long: true, ..Self::new(name, run) }
     }
 
     /// A case with another engine than the one that every kernel is tested with.
@@ -105,6 +113,7 @@ pub const CASES: &[&[Case]] = &[
     acts::CASES,
     containers::CASES,
     engines::CASES,
+    bounds::CASES,
     origins::CASES,
     deployment::CASES,
     hashes::CASES,

@@ -14,6 +14,7 @@ pub(super) const CASES: &[Case] = &[
         name: "self_watch::a_silent_hook_is_told_of",
         needs: &[],
         programs: &[],
+        is_long: false,
         // Only links to cgroups can be detached by others.
         hooks: &[Hooks::Fallback],
         run: silent_hook,
