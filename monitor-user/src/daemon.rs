@@ -304,6 +304,7 @@ pub fn tables(
 ) -> Vec<(&'static str, u64)> {
     let (processes, registry) = (enricher.table_stats(), enricher.registry_stats());
     let (names, hashes) = (enricher.name_stats(), enricher.hash_stats());
+    let peers = enricher.peer_stats();
     vec![
         ("processes", processes.entries as u64),
         ("process_bytes", processes.bytes as u64),
@@ -316,6 +317,8 @@ pub fn tables(
         ("lookups_refused", refused.lookups),
         ("named_addresses", names.addresses as u64),
         ("named_addresses_evicted", names.evicted),
+        ("peer_addresses", peers.addresses as u64),
+        ("peer_addresses_evicted", peers.evicted),
         ("dns_questions_evicted", names.questions_evicted),
         ("dns_answers_unasked", names.unasked),
         ("hashes", hashes.files as u64),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A question to a name server, or its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DnsAct {
     /// The two ends: the name server is the destination of both.
     pub socket: SocketAct,

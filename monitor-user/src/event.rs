@@ -235,7 +235,7 @@ const FIRST: [&str; FIRST_ACT as usize] = [
 pub const FIRST_ACT: u8 = 13;
 
 /// The two ends of a connection or datagram.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SocketAct {
     /// Where to. Of an address that means another, that other.
     pub destination: Address,
@@ -251,6 +251,19 @@ pub struct SocketAct {
     pub repeats: u32,
     /// Names of the destination that name servers told this container, the latest first.
     pub names: Fact<Box<[Arc<str>]>>,
+    /// The container of this node that has the destination's address.
+    pub peer: Fact<Box<Peer>>,
+}
+
+/// A container that was seen to have an address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peer {
+    /// It, or one of those that share its network.
+    pub container: Arc<Container>,
+    /// Several share it, as the containers of a pod do: only the pod is sure.
+    pub is_shared: bool,
+    /// How long ago the address was last seen to be its own.
+    pub age_ns: u64,
 }
 
 /// A destination.

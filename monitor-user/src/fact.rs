@@ -40,6 +40,8 @@ pub enum FactSource {
     Dns,
     /// The content of the file.
     File,
+    /// The addresses that sockets of containers had.
+    Traffic,
 }
 
 impl FactSource {
@@ -56,6 +58,7 @@ impl FactSource {
             Self::NameRule => "name_rule",
             Self::Dns => "dns",
             Self::File => "file",
+            Self::Traffic => "traffic",
         }
     }
 
@@ -72,6 +75,7 @@ impl FactSource {
             Self::NameRule,
             Self::Dns,
             Self::File,
+            Self::Traffic,
         ]
         .into_iter()
         .find(|source| source.name() == name)
@@ -97,7 +101,8 @@ pub enum Reason {
     NoAnswer,
     /// Too many lookups were waiting.
     TooMany,
-    /// No answer of a name server was seen that tells it to this container.
+    /// Nothing was seen that tells it: no answer of a name server to this container, or no socket
+    /// of a container's with that address.
     NotLearned,
     /// It takes more room than it may: the file is larger than `hash_bytes_max`, or the list of a
     /// container's mounts or labels is longer than is kept.
@@ -110,6 +115,8 @@ pub enum Reason {
     NotWanted,
     /// No act was seen that would tell it.
     NotSeen,
+    /// Several can be meant.
+    Ambiguous,
 }
 
 impl Reason {
@@ -131,6 +138,7 @@ impl Reason {
             Self::Remote => "remote",
             Self::NotWanted => "not_wanted",
             Self::NotSeen => "not_seen",
+            Self::Ambiguous => "ambiguous",
         }
     }
 
@@ -152,6 +160,7 @@ impl Reason {
             Self::Remote,
             Self::NotWanted,
             Self::NotSeen,
+            Self::Ambiguous,
         ]
         .into_iter()
         .find(|reason| reason.name() == name)

@@ -51,6 +51,10 @@ pub const NAMED_ADDRESSES_OF_CONTAINER: usize = 1_024;
 /// quiet for longest are forgotten, counted.
 pub const NAMED_ADDRESSES: usize = 65_536;
 
+/// Addresses of containers that are known; over it those that were not seen for longest are
+/// forgotten, counted.
+pub const PEERS: usize = 16_384;
+
 /// How often the files of the rules are looked at: a change is taken at the second look.
 pub const RULES_LOOK: Duration = Duration::from_secs(2);
 

@@ -84,6 +84,7 @@ fn act(message: Option<DnsMessage>) -> DnsAct {
         socket_type: 2,
         repeats: 0,
         names: crate::event::Fact::Unknown(crate::event::Reason::NotApplicable),
+        peer: crate::event::Fact::Unknown(crate::event::Reason::NotApplicable),
     };
     DnsAct { socket, total: 0, message, asked: false }
 }

@@ -88,6 +88,8 @@ pub const METRICS: &[(&str, &str)] = &[
     ("tables.lookups_refused", "Questions about containers that found no room."),
     ("tables.named_addresses", "Addresses of which a container knows the name, in all containers."),
     ("tables.named_addresses_evicted", "Such addresses that were forgotten for lack of room."),
+    ("tables.peer_addresses", "Addresses that containers of this node were seen to have."),
+    ("tables.peer_addresses_evicted", "Such addresses that were forgotten for lack of room."),
     (
         "tables.dns_questions_evicted",
         "Questions to name servers that were forgotten for lack of room: no names are learned from \

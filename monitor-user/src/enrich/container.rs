@@ -340,6 +340,12 @@ impl Registry {
         self.containers.get(&index).is_some_and(|entry| entry.cgroups > 0).then_some(index)
     }
 
+    /// Whether the container that the cgroup of this path names still has cgroups.
+    #[must_use]
+    pub fn is_live(&self, path: &str) -> bool {
+        self.live(path).is_some()
+    }
+
     /// The innermost known container whose cgroup is above `path`.
     fn enclosing(&self, path: &str) -> Option<ContainerIndex> {
         let mut rest = path;

@@ -6,6 +6,7 @@ pub mod cgroup_path;
 pub mod container;
 pub mod hashes;
 pub mod names;
+pub mod peers;
 mod place;
 pub mod process_table;
 pub(crate) mod sockets;
@@ -25,6 +26,7 @@ use crate::{
 use container::{ContainerFacts, Lookup, Registry};
 use hashes::Hashes;
 use names::Names;
+use peers::Peers;
 use process_table::{ProcessTable, unknown_process};
 
 /// What came of a record.
@@ -43,6 +45,7 @@ pub struct Enricher {
     processes: ProcessTable,
     containers: Registry,
     names: Names,
+    peers: Peers,
     hashes: Hashes,
     /// Wall clock minus boot clock, nanoseconds.
     clock_offset_ns: i64,
@@ -60,6 +63,7 @@ impl Enricher {
             processes: ProcessTable::new(budget_bytes),
             containers: Registry::default(),
             names: Names::default(),
+            peers: Peers::default(),
             hashes: Hashes::default(),
             clock_offset_ns,
             env_keys,
@@ -130,6 +134,7 @@ impl Enricher {
         };
         let mut event = self.event(&raw, action);
         self.follow_names(&mut event, &raw.body);
+        self.peers.follow(&mut event, &self.containers);
         self.hashes.follow(&mut event);
         Enriched::Event(Box::new(event))
     }
@@ -191,6 +196,12 @@ impl Enricher {
     #[must_use]
     pub fn name_stats(&self) -> names::NameStats {
         self.names.stats()
+    }
+
+    /// State of the addresses of containers, for the counters.
+    #[must_use]
+    pub fn peer_stats(&self) -> peers::PeerStats {
+        self.peers.stats()
     }
 
     /// State of the container registry, for the counters.

@@ -25,6 +25,7 @@ pub(super) fn act(raw: &RawSocket<'_>) -> SocketAct {
         socket_type: raw.socket_type,
         repeats: raw.repeats,
         names: Fact::Unknown(Reason::NotApplicable),
+        peer: Fact::Unknown(Reason::NotApplicable),
     }
 }
 
@@ -67,6 +68,7 @@ pub(super) fn dns(raw: &RawDns<'_>) -> DnsAct {
             socket_type,
             repeats: 0,
             names: Fact::Unknown(Reason::NotApplicable),
+            peer: Fact::Unknown(Reason::NotApplicable),
         },
         total: raw.total,
         message: crate::dns::parse(raw.message),

@@ -1,3 +1,4 @@
+mod peers;
 mod ways;
 
 use proptest::prelude::*;

@@ -73,6 +73,9 @@ pub(super) const DNS: KindSet = DNS_QUERY.union(DNS_ANSWER);
 pub(super) const SOCKET: KindSet = union(&[CONNECT, SEND, ACCEPT, LISTEN, BIND, DUP, DNS]);
 /// Acts on sockets whose other end may have a name.
 pub(super) const NAMED: KindSet = union(&[CONNECT, SEND, DUP]);
+/// Acts that tell which address a process's own is: connections, as far as the hooks tell where
+/// from, and questions to name servers, which nearly everybody asks.
+pub(super) const ADDRESSED: KindSet = union(&[CONNECT, SEND, ACCEPT, LISTEN, BIND, DNS]);
 /// Acts on file descriptors.
 pub(super) const DESCRIPTOR: KindSet = union(&[SOCKET, FILE, RECEIVE, MAP]);
 /// Acts that leave one path for another.

@@ -55,12 +55,16 @@ pub fn needed_kinds_of(condition: &Condition<Event>) -> KindSet {
     with_names(condition.kinds(), &condition.fields())
 }
 
-/// The names of addresses are what name servers answered; whom, is known of the question.
+/// The names of addresses are what name servers answered; whom, is known of the question. Whose
+/// an address is, is told by what its owner does.
 fn with_names(kinds: KindSet, fields: &BTreeSet<&'static str>) -> KindSet {
     let asks_names = fields::socket::NAMES.iter().any(|name| fields.contains(name));
     let is_named = !kinds.intersection(kinds::NAMED).is_empty();
     let is_told = !kinds.intersection(kinds::DNS_ANSWER).is_empty();
-    if asks_names && is_named || is_told { kinds.union(kinds::DNS) } else { kinds }
+    let asks_peers = fields::peer::PEERS.iter().any(|name| fields.contains(name));
+    let names = if asks_names && is_named || is_told { kinds::DNS } else { KindSet::EMPTY };
+    let peers = if asks_peers && is_named { kinds::ADDRESSED } else { KindSet::EMPTY };
+    kinds.union(names).union(peers)
 }
 
 /// Compiles rule files in order: later definitions replace or override earlier ones. Never fails;

@@ -39,7 +39,7 @@ const STREAM: &str = "which family a socket is of is not observed, so that it is
                       `ipv6` or `unix`";
 
 /// The families of fields, in the order of the reference.
-const FAMILIES: [&[Field<Event>]; 14] = [
+const FAMILIES: [&[Field<Event>]; 15] = [
     fields::event::FIELDS,
     fields::act::FIELDS,
     fields::process::FIELDS,
@@ -49,6 +49,7 @@ const FAMILIES: [&[Field<Event>]; 14] = [
     fields::socket::FIELDS,
     fields::dns::FIELDS,
     fields::way::FIELDS,
+    fields::peer::FIELDS,
     fields::user::FIELDS,
     fields::container::FIELDS,
     fields::mount::FIELDS,

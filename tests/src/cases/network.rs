@@ -1,9 +1,12 @@
 //! Connections and datagrams.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use super::Case;
-use crate::daemon::Daemon;
+use crate::containerd::Container;
+use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options};
 use crate::lab::Stage;
 use crate::place::Place;
 use crate::triggers::Report;
@@ -16,6 +19,11 @@ pub(super) const CASES: &[Case] = &[
         let container = stage.containerd().run(&stage.name("net"), &[]);
         every_way_out(stage, &Place::In(&container));
     }),
+    Case::with(
+        &["ip", "nsenter"],
+        "network::addresses_of_containers_are_known",
+        addresses_of_containers,
+    ),
     Case::each("network::refused_connections_say_so", refused_connections),
     Case::each("network::connect_through_io_uring", connect_through_io_uring),
 ];
@@ -94,4 +102,57 @@ fn connect_through_io_uring(stage: &Stage<'_>) {
         }
     }
     daemon.stop();
+}
+
+/// An address of a private network, and where datagrams to it go.
+const ADDRESS: &str = "10.77.0.5";
+const DESTINATION: &str = "10.77.0.5:9";
+
+/// Whoever goes to an address that a container was seen to have is told whose it is.
+fn addresses_of_containers(stage: &Stage<'_>) {
+    let condition = "evt.type in (connect, accept4) and proc.name = trigger";
+    let rules = EVERY_ACT.replace(EVERY_ACT_CONDITION, condition);
+    let daemon = stage.daemon(Options { rules: Some(rules), ..Options::default() });
+    let start = |address: &str| {
+        let container = stage.containerd().run(&stage.name("peer"), &[]);
+        give_address(&container, address);
+        container
+    };
+    let (web, client, rogue) = (start(ADDRESS), start("10.77.0.9"), start(ADDRESS));
+    let asked = |place: &Place<'_>| {
+        let report = place.trigger(&["connect", "udp", DESTINATION]);
+        let alert = place.expect(&daemon, &report, "connect", |_| true);
+        alert["runmon"]["destination"].clone()
+    };
+    // Not every hook on connections tells where from; one that is accepted has two ends.
+    let accepts = |place: &Place<'_>| {
+        let report = place.trigger(&["accept", &format!("{ADDRESS}:0")]);
+        place.expect(&daemon, &report, "accept", |_| true);
+    };
+    // Nobody was seen to have it.
+    assert_eq!(asked(&Place::In(&client)), Value::Null);
+    accepts(&Place::In(&web));
+    let own = asked(&Place::In(&web));
+    assert_eq!(own["container"]["id"], web.id(), "{own:#}");
+    for place in [Place::In(&client), Place::Host(stage.lab)] {
+        let peer = asked(&place);
+        assert_eq!(peer["container"]["id"], web.id(), "{peer:#}");
+        assert_eq!(peer["container"]["name"], web.id(), "{peer:#}");
+        assert_eq!(peer["known_from"], "traffic", "{peer:#}");
+        assert!(peer["age_seconds"].as_u64().is_some_and(|age| age < 60), "{peer:#}");
+    }
+    // Whoever takes it as well makes it nobody's.
+    accepts(&Place::In(&rogue));
+    assert_eq!(asked(&Place::In(&rogue))["unknown_because"], "ambiguous");
+    assert_eq!(asked(&Place::In(&client))["unknown_because"], "ambiguous");
+    daemon.stop();
+}
+
+/// Gives a container's loopback device an address: there is no other device.
+fn give_address(container: &Container<'_>, address: &str) {
+    let script = format!("ip link set lo up && ip address add {address}/24 dev lo");
+    let mut enter = Command::new("nsenter");
+    enter.arg("--net").arg("--target").arg(container.pid().to_string());
+    let status = enter.args(["sh", "-c", &script]).status();
+    assert!(status.expect("start nsenter").success(), "{script}");
 }

@@ -36,6 +36,7 @@ pub(super) fn socket(document: &mut Value, act: &SocketAct, direction: &str) {
                 }),
             );
             names(document, act);
+            peer(document, act);
         }
         Address::Unix(path) => {
             set(&mut network, &["transport"], json!("unix"));
@@ -69,6 +70,32 @@ fn names(document: &mut Value, act: &SocketAct) {
             let why = json!({ "destination.domain": reason.name() });
             set(document, &["runmon", "unknown_because"], why);
         }
+    }
+}
+
+/// The container of this node that has the destination's address.
+fn peer(document: &mut Value, act: &SocketAct) {
+    match &act.peer {
+        Fact::Known(peer, source) => {
+            let container = &peer.container;
+            let mut known = json!({
+                "pod": container.pod_name.known(),
+                "namespace": container.pod_namespace.known(),
+                "known_from": source.name(),
+                "age_seconds": peer.age_ns / 1_000_000_000,
+            });
+            if !peer.is_shared {
+                let of_it = json!({ "id": *container.id, "name": container.name.known() });
+                set(&mut known, &["container"], of_it);
+            }
+            set(document, &["runmon", "destination"], known);
+        }
+        Fact::Unknown(Reason::Ambiguous) => {
+            let why = json!({ "unknown_because": Reason::Ambiguous.name() });
+            set(document, &["runmon", "destination"], why);
+        }
+        // Most of what containers go to is none of this node's.
+        Fact::Unknown(_) => {}
     }
 }
 

@@ -7,6 +7,7 @@ pub(super) mod descriptor;
 pub(super) mod dns;
 pub(super) mod event;
 pub(super) mod mount;
+pub(super) mod peer;
 pub(super) mod pod;
 pub(super) mod process;
 pub(super) mod program;

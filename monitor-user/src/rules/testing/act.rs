@@ -5,7 +5,7 @@ use nix::{errno::Errno, libc};
 
 use super::{Set, assign, draft::Draft, value};
 use crate::{
-    event::{Action, Address, Outcome},
+    event::{Action, Address, Container, Fact, FactSource, Outcome, Peer, SocketAct},
     rules::SCHEMA,
 };
 
@@ -103,6 +103,9 @@ fn set_socket(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
             let path = path.strip_prefix('@').map_or(path.clone(), |name| format!("\0{name}"));
             draft.socket.destination = Address::Unix(path.into_bytes().into());
         }),
+        "fd.sip.container.name" | "fd.sip.pod.name" | "fd.sip.ns.name" => {
+            value::fact(value).map(|fact| set_peer(&mut draft.socket, name, fact))
+        }
         "fd.sip.name" | "fd.rip.name" => assign(&mut draft.socket.names, value, value::names),
         "fd.l4proto" => value::text(value).and_then(|name| {
             let (protocol, sort) = match &*name {
@@ -117,6 +120,22 @@ fn set_socket(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
         }),
         _ => return None,
     })
+}
+
+/// A fact about the container that has the server's address.
+fn set_peer(socket: &mut SocketAct, name: &str, fact: Fact<Box<str>>) {
+    let mut container = match &socket.peer {
+        Fact::Known(peer, _) => Container::clone(&peer.container),
+        Fact::Unknown(_) => Container { id: "peer".into(), ..Container::host() },
+    };
+    let place = match name {
+        "fd.sip.pod.name" => &mut container.pod_name,
+        "fd.sip.ns.name" => &mut container.pod_namespace,
+        _ => &mut container.name,
+    };
+    *place = fact;
+    let peer = Peer { container: container.into(), is_shared: false, age_ns: 0 };
+    socket.peer = Fact::Known(Box::new(peer), FactSource::Traffic);
 }
 
 /// Protocol numbers and socket types of ours are all small.

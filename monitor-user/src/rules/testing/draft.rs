@@ -388,5 +388,6 @@ fn no_socket() -> SocketAct {
         socket_type: 0,
         repeats: 0,
         names: Fact::Unknown(Reason::NotLearned),
+        peer: Fact::Unknown(Reason::NotLearned),
     }
 }

@@ -1,6 +1,7 @@
 //! What each field says of each kind of event.
 
 use super::*;
+use crate::rules::{kinds, needed_kinds_of};
 
 #[test]
 fn fields_of_a_program_start() {
@@ -608,4 +609,40 @@ fn fields_of_the_node() {
     ]);
     let expected = [("k8s.node.name", "n1"), ("evt.hostname", "n1"), ("k8s.cluster.name", "shop")];
     check(&said, &expected);
+}
+
+#[test]
+fn fields_of_the_container_that_is_gone_to() {
+    let plain = event(&[("evt.type", text("connect")), ("fd.sip", text("10.0.0.5"))]);
+    check(&plain, &[("fd.sip.pod.name", "<not_learned>")]);
+    let mut known = event(&[
+        ("evt.type", text("connect")),
+        ("fd.sip", text("10.0.0.5")),
+        ("fd.sip.pod.name", text("web-0")),
+        ("fd.sip.ns.name", text("shop")),
+        ("fd.sip.container.name", text("web")),
+    ]);
+    check(&known, &[("fd.sip.pod.name", "web-0"), ("fd.sip.ns.name", "shop")]);
+    check(&known, &[("fd.sip.container.name", "web"), ("fd.sip.container.age", "0")]);
+    let Action::Connect(act) = &mut known.action else { panic!("another kind") };
+    let Fact::Known(peer, _) = &mut act.peer else { panic!("no peer") };
+    peer.is_shared = true;
+    check(&known, &[("fd.sip.pod.name", "web-0"), ("fd.sip.container.name", "<ambiguous>")]);
+    check(&known, &[("fd.sip.container.id", "<ambiguous>")]);
+}
+
+/// Whose an address is, is told by other acts than the one that a rule is about.
+#[test]
+fn a_rule_about_whose_an_address_is_has_all_observed_that_tells_it() {
+    let needed = |text: &str| {
+        needed_kinds_of(&Condition::compile(&SCHEMA, "test", text).expect("it compiles"))
+    };
+    let plain = needed("evt.type = connect and fd.sport = 22");
+    let asked = needed("evt.type = connect and fd.sip.pod.name = web-0");
+    for kind in [kinds::ACCEPT, kinds::SEND, kinds::DNS] {
+        assert_eq!(plain.intersection(kind), KindSet::EMPTY);
+        assert_eq!(asked.intersection(kind), kind);
+    }
+    // No event has it where nothing is gone to.
+    assert_eq!(needed("evt.type = execve and fd.sip.pod.name = web-0"), KindSet::EMPTY);
 }
