@@ -75,8 +75,9 @@ pub(super) fn assert_prompt<'a>(
         stage.many(),
         of_facts.1
     );
-    // Where the machine is no emulated one.
-    assert!(expected_here().is_some() || of_facts.1 <= ADDED_MS, "{of_facts:?}");
+    // Of twenty, one that waited for a processor would decide; and no emulated machine is asked.
+    let counts = stage.is_full && expected_here().is_none();
+    assert!(!counts || of_facts.1 <= ADDED_MS, "{of_facts:?}");
 }
 
 /// The middle of some values, what 99 of 100 do not exceed, and the largest.
