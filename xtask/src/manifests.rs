@@ -14,6 +14,7 @@ use crate::process::{read, run as start};
 use crate::setup::{self, Step};
 use crate::workspace::{Workspace, find_program};
 
+mod rollout;
 mod same;
 
 /// Minor versions of Kubernetes 1.
@@ -38,7 +39,7 @@ const RELEASES: &[(&str, &[&str])] = &[
     (
         "everything",
         &[
-            "--set=security=least,reload.enabled=true,seLinuxType=spc_t",
+            "--set=security=least,seLinuxType=spc_t",
             "--set=namespace.create=true,namespace.name=elsewhere",
             "--set-json=runtimeDirectories=[\"/run/containerd\",\"/run/k3s/containerd\"]",
             "--set-json=nodeSelector={\"runmon/ring\":\"canary\"}",
@@ -98,13 +99,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         tools.validate(&rendered, minor)?;
         println!("manifests: {} files are valid for Kubernetes 1.{minor}", rendered.len());
     }
+    let load = |name: &str| tools.load(&out.join(format!("{name}.yaml")));
     for (overlay, release) in SAME {
-        let load = |name: &str| tools.load(&out.join(format!("{name}.yaml")));
         same::check(&load(overlay)?, &load(release)?)
             .with_context(|| format!("{overlay} and {release} differ"))?;
         println!("manifests: {overlay} and {release} are the same objects");
     }
-    Ok(())
+    tools.check_rollouts(&kubernetes, &chart, &out)
 }
 
 /// Writes a kustomization of an overlay with every component; where it is.
@@ -223,6 +224,26 @@ impl Tools {
         validate.args(["--strict", "--quiet", "--kubernetes-version", &format!("1.{minor}")]);
         start(validate.args(files))
             .with_context(|| format!("for Kubernetes 1.{minor}: the findings are above"))
+    }
+
+    /// Looks what changes of rules and of the configuration do to pods.
+    fn check_rollouts(&self, kubernetes: &Path, chart: &Path, out: &Path) -> Result<()> {
+        let load = |path: Result<PathBuf>| self.load(&path?);
+        let copies = rollout::changed(kubernetes, out)?;
+        for path in KUSTOMIZATIONS.iter().filter(|path| path.starts_with("overlays/")) {
+            let build = |from: &Path| load(self.build(&from.join(path), out, "changed"));
+            let [rules, configuration] = &copies;
+            rollout::check(&build(kubernetes)?, &build(rules)?, &build(configuration)?)
+                .with_context(|| (*path).to_owned())?;
+        }
+        rollout::remove(&copies)?;
+        let minor = *VERSIONS.end();
+        let template = |values| load(self.template(chart, out, "changed", values, minor));
+        let [rules, configuration] = rollout::CHART;
+        rollout::check(&template(&[])?, &template(rules)?, &template(configuration)?)
+            .context("the chart")?;
+        println!("manifests: other rules leave pods as they are, another configuration does not");
+        Ok(())
     }
 
     /// The objects of a file.

@@ -68,8 +68,6 @@ fn the_chart_asks_for_what_the_overlays_ask_for() {
         let file = if line.ends_with("/run/containerd") { VALUES } else { CHART };
         assert!(text(file).contains(line.trim_start_matches("mountPath: ")), "{file}: {line}");
     }
-    let reload = text("deploy/kubernetes/components/reload/reload.yaml");
-    assert_holds(CHART, &between(&reload, "command: ", "securityContext:"));
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Whether two renderings are the same objects: apart from labels, annotations, the namespace that
-//! only one of them makes, and what kustomize puts behind the names of ConfigMaps.
+//! only one of them makes, and what kustomize puts behind the name of the configuration.
 
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 
-/// ConfigMaps, by the start of their names.
-const CONFIG_MAPS: [&str; 2] = ["runmon-config", "runmon-rules"];
+/// The configuration's ConfigMap, by the start of its name.
+const CONFIG_MAP: &str = "runmon-config";
 
 /// Fails where they are not, and says where.
 pub(super) fn check(one: &[Value], other: &[Value]) -> Result<()> {
@@ -49,8 +49,8 @@ fn forget(object: &mut Value, place: &str, keys: &[&str]) {
 
 fn cut(name: &mut Value) {
     let text = name.as_str().unwrap_or_default();
-    if let Some(start) = CONFIG_MAPS.iter().find(|start| text.starts_with(**start)) {
-        *name = (*start).into();
+    if text.starts_with(CONFIG_MAP) {
+        *name = CONFIG_MAP.into();
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn the_place_of_a_difference_is_named() {
         let of = |image: &str, hash: &str| {
-            let volumes = json!([{"configMap": {"name": format!("runmon-rules-{hash}")}}]);
+            let volumes = json!([{"configMap": {"name": format!("runmon-config-{hash}")}}]);
             let spec = json!({"containers": [{"image": image}], "volumes": volumes});
             vec![
                 json!({"kind": "Namespace"}),
