@@ -53,6 +53,9 @@ pub enum Command {
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Say what this host allows, what cannot be seen, and how to mend it
+    ///
+    /// Of what a container or service lacks it names the line to add. The exit code is 1 if
+    /// `runmon run` would not start here, or would not see some kind of act at all.
     Doctor(DoctorArgs),
     /// Keeps the privileges of a daemon, which starts it
     #[command(hide = true)]
@@ -261,6 +264,9 @@ pub struct ImportArgs {
 /// `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// Configuration file; without it /etc/runmon/config.toml, if that is there
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Take only hooks of one family
     #[arg(long, value_enum, default_value_t = Hooks::Auto)]
     pub hooks: Hooks,

@@ -28,6 +28,7 @@ pub mod event;
 pub mod fact;
 pub mod flood;
 pub mod hasher;
+pub mod host;
 pub mod input;
 pub mod instance;
 pub mod judge;

@@ -6,6 +6,7 @@
 //! attaches and fires on a `canary` act, `ring` and `counters` are what is read while it runs, and
 //! `kernel_side` is all of it, as who watches asks it.
 
+pub mod answer;
 pub mod attach_point;
 pub mod btf;
 pub mod calls;

@@ -44,7 +44,7 @@ static READABLE_OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/monitor-ebpf-readable"));
 
 /// Where a kernel with kprobes says how to ask for one.
-const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
+pub const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 
 /// What the object is loaded with.
 #[derive(Clone, Debug)]

@@ -32,6 +32,7 @@ use crate::{
     document::{Schema, Sender},
     env::EnvKeys,
     flood::FloodLimit,
+    host::in_initial_pid_namespace,
     live::{Bell, LiveOptions},
     logging::say,
     node::Node,
@@ -103,6 +104,16 @@ fn schema(format: Format) -> Schema {
         Format::Text => Schema::Text { colour: std::io::stdout().is_terminal() },
         Format::Ecs => Schema::Ecs,
         Format::Falco => Schema::Falco,
+    }
+}
+
+/// Writes to standard output. A reader that has seen enough is no failure.
+fn show(text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
     }
 }
 
@@ -206,14 +217,6 @@ fn is_unread_at_last(output: &OwnedFd) -> bool {
             Err(_) => return false,
         }
     }
-}
-
-/// Whether pids here are those of the host. The first pid namespace has a fixed number,
-/// `PROC_PID_INIT_INO`.
-fn in_initial_pid_namespace() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    const INITIAL: u64 = 0xeffffffc;
-    std::fs::metadata("/proc/self/ns/pid").map_or(true, |namespace| namespace.ino() == INITIAL)
 }
 
 /// What watching needs and this process may lack, before the kernel's own, terser answer.

@@ -28,13 +28,12 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Context as _;
 use monitor_rules::{
     Code, Diagnostic, Loaded, ReadValues, Rule, RuleFile, Severity, limits::INDICATOR_BYTES_MAX,
 };
 
 use self::files::{Source, read};
-use super::{Usage, say};
+use super::{Usage, say, show};
 use crate::{
     cli::{ImportCommand, RulesCommand},
     event::Event,
@@ -201,13 +200,4 @@ fn is_same(one: &Diagnostic, other: &Diagnostic) -> bool {
 fn look_of(stream: &impl io::IsTerminal) -> report::Look {
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if stream.is_terminal() { report::Look::Drawn { colour } } else { report::Look::Lines }
-}
-
-/// Writes to standard output. A reader that has seen enough is no failure.
-fn show(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("cannot write to standard output"),
-    }
 }

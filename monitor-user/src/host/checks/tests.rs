@@ -1,0 +1,221 @@
+use std::path::PathBuf;
+
+use super::super::{
+    Manager,
+    facts::{RunDir, Runtime},
+};
+use super::*;
+
+/// A pod that has everything.
+fn complete() -> Facts {
+    Facts {
+        place: Place::Container { because: "a test", of: Some(Manager::Kubernetes) },
+        kernel: "6.1.0-18-amd64".into(),
+        is_root: true,
+        capabilities: needs::USED.iter().map(|it| 1 << it.number).sum(),
+        pids_of_host: true,
+        users_of_host: true,
+        types_hidden: None,
+        addresses_shown: true,
+        locks_unbounded: false,
+        seccomp_filter: false,
+        bpf_refused: None,
+        label: "unconfined".into(),
+        lockdown: "[none] integrity confidentiality".into(),
+        security_modules: "capability,apparmor".into(),
+        cgroup2: Some("/sys/fs/cgroup".into()),
+        cgroup1: None,
+        cgroups_cut: Vec::new(),
+        kprobes: true,
+        runtimes: vec![Runtime {
+            state: "/run/containerd".into(),
+            is_here: true,
+            on_host: Some(true),
+        }],
+        run_dir: RunDir { path: "/run/runmon".into(), is_writable: true, is_hosts: true },
+    }
+}
+
+/// What is wrong after a change, and the lines that mend it where it runs.
+fn flaws(change: impl FnOnce(&mut Facts)) -> Vec<(&'static str, Vec<String>)> {
+    let mut facts = complete();
+    change(&mut facts);
+    let flaws = of(&facts).into_iter().filter(|finding| !finding.good);
+    let told = |finding: Finding| {
+        assert!(!finding.costs.is_empty(), "{finding:?}");
+        let add = finding.add.into_iter().filter(|it| facts.place.fits(it.manager));
+        let lines: Vec<String> = add.map(|it| it.line).collect();
+        assert!(!lines.is_empty() || !finding.cure.is_empty(), "no cure for {}", finding.what);
+        (finding.what, lines)
+    };
+    flaws.map(told).collect()
+}
+
+/// The same for one flaw.
+fn lines(what: &str, change: impl FnOnce(&mut Facts)) -> Vec<String> {
+    let mut found = flaws(change);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let (name, lines) = found.remove(0);
+    assert_eq!(name, what);
+    lines
+}
+
+fn without(facts: &mut Facts, number: u32) {
+    facts.capabilities &= !(1 << number);
+}
+
+fn docker() -> Place {
+    Place::Container { because: "a test", of: Some(Manager::Docker) }
+}
+
+#[test]
+fn nothing_is_wrong_with_who_has_everything() {
+    assert_eq!(flaws(|_| ()), []);
+    assert_eq!(flaws(|it| it.place = Place::Host), []);
+}
+
+#[test]
+fn each_missing_capability_has_its_line() {
+    let name = |number| needs::USED.iter().find(|it| it.number == number).unwrap().name;
+    for (number, line) in [(39, "- BPF"), (38, "- PERFMON"), (12, "- NET_ADMIN")] {
+        assert_eq!(lines(name(number), |it| without(it, number)), [line]);
+    }
+    for (number, line) in [(19, "--cap-add=SYS_PTRACE"), (2, "--cap-add=DAC_READ_SEARCH")] {
+        let change = |it: &mut Facts| {
+            without(it, number);
+            it.place = docker();
+        };
+        assert_eq!(lines(name(number), change), [line]);
+    }
+    let on_host = |it: &mut Facts| {
+        without(it, 12);
+        it.place = Place::Host;
+    };
+    assert_eq!(lines("CAP_NET_ADMIN", on_host), ["CapabilityBoundingSet=CAP_NET_ADMIN"]);
+    assert_eq!(flaws(|it| it.capabilities = 0).len(), 5);
+}
+
+#[test]
+fn what_is_not_used_here_is_not_missed() {
+    // Another capability does the same.
+    let admin = |it: &mut Facts| {
+        without(it, 39);
+        without(it, 38);
+        it.capabilities |= 1 << needs::SYS_ADMIN;
+    };
+    assert_eq!(flaws(admin), []);
+    let without_network = |kernel: &'static str| {
+        move |it: &mut Facts| {
+            without(it, needs::NET_ADMIN);
+            it.capabilities |= 1 << needs::SYS_ADMIN;
+            it.kernel = kernel.to_owned();
+        }
+    };
+    assert_eq!(flaws(without_network("6.9.0")), []);
+    assert_eq!(lines("CAP_NET_ADMIN", without_network("6.1.0-18-amd64")), ["- NET_ADMIN"]);
+    // Addresses are shown to everybody, or hidden from everybody.
+    assert_eq!(flaws(|it| without(it, needs::SYSLOG)), []);
+    let hidden = |it: &mut Facts| {
+        without(it, needs::SYSLOG);
+        it.addresses_shown = false;
+    };
+    assert_eq!(lines("CAP_SYSLOG", hidden), ["- SYSLOG"]);
+    assert_eq!(flaws(|it| it.addresses_shown = false)[0].0, "/proc/kallsyms");
+    // Maps are locked memory on old kernels.
+    let old = |kernel: &'static str, unbounded| {
+        move |it: &mut Facts| {
+            without(it, needs::SYS_RESOURCE);
+            it.kernel = kernel.to_owned();
+            it.locks_unbounded = unbounded;
+        }
+    };
+    assert_eq!(flaws(old("6.1.0-18-amd64", false)), []);
+    assert_eq!(flaws(old("5.10.0-28-amd64", true)), []);
+    assert_eq!(lines("CAP_SYS_RESOURCE", old("5.10.0-28-amd64", false)), ["- SYS_RESOURCE"]);
+}
+
+#[test]
+fn each_namespace_of_its_own_has_its_line() {
+    assert_eq!(lines("pid namespace", |it| it.pids_of_host = false), ["hostPID: true"]);
+    assert_eq!(lines("user namespace", |it| it.users_of_host = false), ["hostUsers: true"]);
+    let in_docker = |it: &mut Facts| {
+        it.pids_of_host = false;
+        it.place = docker();
+    };
+    assert_eq!(lines("pid namespace", in_docker), ["--pid=host"]);
+    assert_eq!(lines("root", |it| it.is_root = false), ["runAsUser: 0"]);
+}
+
+#[test]
+fn each_missing_mount_has_its_lines() {
+    let sys = [
+        "- {name: sys, mountPath: /sys, readOnly: true}",
+        "- {name: sys, hostPath: {path: /sys, type: Directory}}",
+    ];
+    assert_eq!(lines("cgroup v2", |it| it.cgroup2 = None), sys);
+    assert_eq!(lines("cgroups", |it| it.cgroups_cut = vec!["/sys/fs/cgroup".into()]), sys);
+    let btf = "kernel type information (BTF)";
+    assert_eq!(lines(btf, |it| it.types_hidden = Some("no".into())), sys);
+    let cut = |it: &mut Facts| {
+        it.cgroups_cut = vec![PathBuf::from("/sys/fs/cgroup")];
+        it.place = docker();
+    };
+    assert_eq!(lines("cgroups", cut), ["--volume=/sys:/sys:ro"]);
+    let own = |it: &mut Facts| it.run_dir.is_hosts = false;
+    assert_eq!(
+        lines("run directory", own),
+        [
+            "- {name: run, mountPath: /run/runmon}",
+            "- {name: run, hostPath: {path: /run/runmon, type: DirectoryOrCreate}}"
+        ]
+    );
+    let read_only = |it: &mut Facts| {
+        it.run_dir.is_writable = false;
+        it.place = docker();
+    };
+    assert_eq!(lines("run directory", read_only), ["--volume=/run/runmon:/run/runmon"]);
+}
+
+#[test]
+fn the_directory_of_the_runtime_is_asked_for_where_the_host_has_it() {
+    let absent = |on_host| {
+        move |it: &mut Facts| {
+            it.runtimes[0].is_here = false;
+            it.runtimes[0].on_host = on_host;
+        }
+    };
+    let mount = "- {name: host-run-containerd, mountPath: /run/containerd, readOnly: true, \
+                 mountPropagation: HostToContainer}";
+    assert_eq!(lines("container runtimes", absent(Some(true)))[0], mount);
+    assert_eq!(lines("container runtimes", absent(None))[0], mount);
+    assert!(lines("container runtimes", absent(Some(false))).is_empty());
+}
+
+#[test]
+fn who_refuses_bpf_is_named() {
+    let refused = |filter| {
+        move |it: &mut Facts| {
+            it.bpf_refused = Some("Operation not permitted".into());
+            it.seccomp_filter = filter;
+        }
+    };
+    assert_eq!(lines("bpf(2)", refused(true)), ["seccompProfile: {type: Unconfined}"]);
+    assert!(lines("bpf(2)", refused(false)).is_empty());
+    // Without the capability it would be refused in any case.
+    let bare = |it: &mut Facts| {
+        refused(true)(it);
+        without(it, 39);
+    };
+    assert_eq!(lines("CAP_BPF", bare), ["- BPF"]);
+    assert_eq!(lines("lockdown", |it| it.lockdown = "none [confidentiality]".into()).len(), 0);
+}
+
+#[test]
+fn profiles_for_containers_are_told() {
+    let labelled = |label: &'static str| move |it: &mut Facts| it.label = label.to_owned();
+    let annotation = "container.apparmor.security.beta.kubernetes.io/runmon: unconfined";
+    assert_eq!(lines("AppArmor", labelled("cri-containerd.apparmor.d (enforce)")), [annotation]);
+    let selinux = "system_u:system_r:container_t:s0:c1,c2";
+    assert_eq!(lines("SELinux", labelled(selinux)), ["seLinuxOptions: {type: spc_t}"]);
+    assert_eq!(flaws(labelled("system_u:system_r:spc_t:s0")), []);
+}

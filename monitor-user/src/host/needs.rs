@@ -1,0 +1,168 @@
+//! What the monitor needs, as tables, and the lines that give it.
+
+use super::{Addition, Manager};
+
+/// The part of a pod that its volumes are in.
+pub(super) const VOLUMES: &str = "volumes of the pod";
+/// The part of a container that its mounts are in.
+const VOLUME_MOUNTS: &str = "volumeMounts of the container";
+const POD: &str = "spec of the pod";
+const SECURITY: &str = "securityContext of the container";
+const CAPABILITIES: &str = "securityContext.capabilities.add of the container";
+const DOCKER: &str = "docker run";
+const SYSTEMD: &str = "[Service] of the unit";
+
+/// A capability.
+pub(super) struct Capability {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Its number in a mask.
+    pub(super) number: u32,
+    /// Another one that allows the same.
+    pub(super) or: Option<u32>,
+    /// What the monitor cannot do without it.
+    pub(super) costs: &'static str,
+}
+
+pub(super) const SYS_ADMIN: u32 = 21;
+pub(super) const NET_ADMIN: u32 = 12;
+pub(super) const SYSLOG: u32 = 34;
+pub(super) const SYS_RESOURCE: u32 = 24;
+const DAC_OVERRIDE: u32 = 1;
+
+/// Those that it uses, the most needed first.
+pub(super) const USED: [Capability; 7] = [
+    Capability {
+        name: "CAP_BPF",
+        number: 39,
+        or: Some(SYS_ADMIN),
+        costs: "nothing is seen: neither maps nor programs can be loaded",
+    },
+    Capability {
+        name: "CAP_PERFMON",
+        number: 38,
+        or: Some(SYS_ADMIN),
+        costs: "nothing is seen: programs may not read kernel memory",
+    },
+    Capability {
+        name: "CAP_NET_ADMIN",
+        number: NET_ADMIN,
+        or: None,
+        costs: "what name servers are asked is not seen, nor are connections, datagrams and bound \
+                sockets where nothing better than the fallback loads",
+    },
+    Capability {
+        name: "CAP_SYS_PTRACE",
+        number: 19,
+        or: None,
+        costs: "the programs of others are not found through /proc, so that their files are not \
+                hashed",
+    },
+    Capability {
+        name: "CAP_DAC_READ_SEARCH",
+        number: 2,
+        or: Some(DAC_OVERRIDE),
+        costs: "files that only others may read are not hashed",
+    },
+    Capability {
+        name: "CAP_SYSLOG",
+        number: SYSLOG,
+        or: None,
+        costs: "opens of files cost more: the kernel hides the addresses of its counters",
+    },
+    Capability {
+        name: "CAP_SYS_RESOURCE",
+        number: SYS_RESOURCE,
+        or: None,
+        costs: "maps may find no room: before Linux 5.11 they are locked memory",
+    },
+];
+
+fn line(manager: Manager, to: &'static str, line: impl Into<String>) -> Addition {
+    Addition { manager, to, line: line.into() }
+}
+
+pub(super) fn capability(name: &str) -> Vec<Addition> {
+    let short = name.trim_start_matches("CAP_");
+    vec![
+        line(Manager::Kubernetes, CAPABILITIES, format!("- {short}")),
+        line(Manager::Docker, DOCKER, format!("--cap-add={short}")),
+        line(Manager::Systemd, SYSTEMD, format!("CapabilityBoundingSet={name}")),
+    ]
+}
+
+/// A directory of the host, at the same path. Mounts of the host below it are seen.
+pub(super) fn mount(name: &str, path: &str, access: Access) -> Vec<Addition> {
+    let (read_only, propagation, kind, options) = match access {
+        Access::Read => (", readOnly: true", "", "Directory", ":ro"),
+        Access::Follow => (
+            ", readOnly: true",
+            ", mountPropagation: HostToContainer",
+            "DirectoryOrCreate",
+            ":ro,rslave",
+        ),
+        Access::Write => ("", "", "DirectoryOrCreate", ""),
+    };
+    let mounted = format!("- {{name: {name}, mountPath: {path}{read_only}{propagation}}}");
+    let volume = format!("- {{name: {name}, hostPath: {{path: {path}, type: {kind}}}}}");
+    vec![
+        line(Manager::Kubernetes, VOLUME_MOUNTS, mounted),
+        line(Manager::Kubernetes, VOLUMES, volume),
+        line(Manager::Docker, DOCKER, format!("--volume={path}:{path}{options}")),
+    ]
+}
+
+/// What is done with a directory of the host.
+#[derive(Clone, Copy)]
+pub(super) enum Access {
+    Read,
+    /// And what the host mounts and unmounts there later is as well.
+    Follow,
+    Write,
+}
+
+pub(super) fn root() -> Vec<Addition> {
+    vec![
+        line(Manager::Kubernetes, SECURITY, "runAsUser: 0"),
+        line(Manager::Docker, DOCKER, "--user=0"),
+        line(Manager::Systemd, SYSTEMD, "User=root"),
+    ]
+}
+
+pub(super) fn pids_of_host() -> Vec<Addition> {
+    vec![
+        line(Manager::Kubernetes, POD, "hostPID: true"),
+        line(Manager::Docker, DOCKER, "--pid=host"),
+    ]
+}
+
+pub(super) fn users_of_host() -> Vec<Addition> {
+    vec![
+        line(Manager::Kubernetes, POD, "hostUsers: true"),
+        line(Manager::Docker, DOCKER, "--userns=host"),
+        line(Manager::Systemd, SYSTEMD, "PrivateUsers=no"),
+    ]
+}
+
+pub(super) fn no_seccomp() -> Vec<Addition> {
+    vec![
+        line(Manager::Kubernetes, SECURITY, "seccompProfile: {type: Unconfined}"),
+        line(Manager::Docker, DOCKER, "--security-opt=seccomp=unconfined"),
+        line(Manager::Systemd, SYSTEMD, "SystemCallFilter=bpf perf_event_open"),
+    ]
+}
+
+pub(super) fn no_apparmor() -> Vec<Addition> {
+    let annotation = "container.apparmor.security.beta.kubernetes.io/runmon: unconfined";
+    vec![
+        line(Manager::Kubernetes, "metadata.annotations of the pod", annotation),
+        line(Manager::Docker, DOCKER, "--security-opt=apparmor=unconfined"),
+    ]
+}
+
+pub(super) fn no_selinux() -> Vec<Addition> {
+    vec![
+        line(Manager::Kubernetes, SECURITY, "seLinuxOptions: {type: spc_t}"),
+        line(Manager::Docker, DOCKER, "--security-opt=label=type:spc_t"),
+    ]
+}
