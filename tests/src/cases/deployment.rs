@@ -15,6 +15,8 @@ use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Options, runmon};
 use crate::lab::Stage;
 use crate::{image, leftovers};
 
+mod lacking;
+
 pub(super) const CASES: &[Case] = &[
     Case::new("deployment::privileged_container_watches_its_siblings", |stage| {
         watches_siblings(stage, &Monitor::of_host());
@@ -30,6 +32,7 @@ pub(super) const CASES: &[Case] = &[
             .collect();
         with_image(stage, &least.iter().map(String::as_str).collect::<Vec<_>>());
     }),
+    Case::new("deployment::doctor_names_what_a_container_lacks", lacking::doctor_names_it),
     Case::new("deployment::purged_package_leaves_nothing", purged_package),
 ];
 
@@ -75,8 +78,15 @@ struct Monitor {
 impl Monitor {
     /// The binary and its libraries come from the host.
     fn of_host() -> Self {
+        let mut monitor = Self::with_usual_privileges();
+        monitor.options.push("--privileged".to_owned());
+        monitor
+    }
+
+    /// The same with the privileges that every container has.
+    fn with_usual_privileges() -> Self {
         let binary = runmon().canonicalize().expect("find runmon").display().to_string();
-        let mut options = vec!["--privileged".to_owned(), bind(&binary, "/runmon", "rbind:ro")];
+        let mut options = vec![bind(&binary, "/runmon", "rbind:ro")];
         options.extend(["/usr", "/lib", "/lib64"].map(|dir| bind(dir, dir, "rbind:ro")));
         Self { image: image::NAME, binary: "/runmon", options }
     }
