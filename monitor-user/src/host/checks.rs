@@ -237,7 +237,7 @@ fn run_dir(facts: &Facts) -> Option<Finding> {
         return Some(Finding::fact("run directory", path));
     };
     let flaw = match facts.place {
-        Place::Host => flaw.cure("RuntimeDirectory=runmon in the unit makes /run/runmon"),
+        Place::Host => flaw.add(needs::writable(&path)),
         Place::Container { .. } => flaw.add(needs::mount("run", &path, Access::Write)),
     };
     Some(flaw)

@@ -144,6 +144,15 @@ pub(super) fn users_of_host() -> Vec<Addition> {
     ]
 }
 
+/// The run directory, for a unit that may not write elsewhere.
+pub(super) fn writable(path: &str) -> Vec<Addition> {
+    let added = match path {
+        "/run/runmon" => "RuntimeDirectory=runmon".to_owned(),
+        other => format!("ReadWritePaths={other}"),
+    };
+    vec![line(Manager::Systemd, SYSTEMD, added)]
+}
+
 pub(super) fn no_seccomp() -> Vec<Addition> {
     vec![
         line(Manager::Kubernetes, SECURITY, "seccompProfile: {type: Unconfined}"),

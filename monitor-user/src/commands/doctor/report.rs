@@ -14,8 +14,9 @@ use crate::{
 /// For people: of lines to add, those that fit where this runs.
 pub(super) fn text(place: &Place, findings: &[Finding], plan: &Planned) -> String {
     let mut text = format!("Host {}\n", hostname());
+    let mut told = Vec::new();
     for finding in findings {
-        write_finding(&mut text, place, finding);
+        write_finding(&mut text, place, finding, &mut told);
     }
     text.push_str("\nHooks\n");
     match plan {
@@ -30,7 +31,13 @@ fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
     writeln!(text, "{line}").unwrap_or_default();
 }
 
-fn write_finding(text: &mut String, place: &Place, finding: &Finding) {
+/// A line that mends several flaws is told once: whoever adds it twice has an error.
+fn write_finding<'f>(
+    text: &mut String,
+    place: &Place,
+    finding: &'f Finding,
+    told: &mut Vec<&'f Addition>,
+) {
     let mark = if finding.good { "ok " } else { "BAD" };
     line(text, format_args!("  {mark} {}: {}", finding.what, finding.found));
     if !finding.costs.is_empty() {
@@ -39,10 +46,14 @@ fn write_finding(text: &mut String, place: &Place, finding: &Finding) {
     if !finding.cure.is_empty() {
         line(text, format_args!("      cure: {}", finding.cure));
     }
-    for Addition { to, line: added, .. } in
-        finding.add.iter().filter(|addition| place.fits(addition.manager))
-    {
-        line(text, format_args!("      add to {to}: {added}"));
+    for addition in finding.add.iter().filter(|addition| place.fits(addition.manager)) {
+        let Addition { to, line: added, .. } = addition;
+        if told.contains(&addition) {
+            line(text, format_args!("      add to {to}: what is said above"));
+        } else {
+            line(text, format_args!("      add to {to}: {added}"));
+            told.push(addition);
+        }
     }
 }
 

@@ -177,6 +177,39 @@ fn each_missing_mount_has_its_lines() {
 }
 
 #[test]
+fn a_unit_is_told_of_its_run_directory() {
+    let in_unit = |path: &'static str| {
+        move |it: &mut Facts| {
+            it.run_dir = RunDir { path: path.into(), is_writable: false, is_hosts: true };
+            it.place = Place::Host;
+        }
+    };
+    assert_eq!(lines("run directory", in_unit("/run/runmon")), ["RuntimeDirectory=runmon"]);
+    assert_eq!(lines("run directory", in_unit("/srv/run")), ["ReadWritePaths=/srv/run"]);
+}
+
+/// What is told is what the manifests and the unit have.
+#[test]
+fn the_lines_are_those_of_what_is_deployed() {
+    let pod = include_str!("../../../../deploy/kubernetes/overlays/least-privilege/security.yaml");
+    let unit = include_str!("../../../../deploy/systemd/runmon.service");
+    for Capability { name, .. } in &needs::USED {
+        assert!(pod.contains(&format!("- {} ", name.trim_start_matches("CAP_"))), "{name}");
+        assert!(unit.contains(name), "{name}");
+    }
+    let base = include_str!("../../../../deploy/kubernetes/base/daemonset.yaml");
+    for (name, path) in
+        [("sys", "/sys"), ("host-run-containerd", "/run/containerd"), ("run", "/run/runmon")]
+    {
+        let mount = format!("- name: {name}\n              mountPath: {path}\n");
+        assert!(base.contains(&mount), "{mount}");
+    }
+    for line in ["hostPID: true", "mountPropagation: HostToContainer", "type: DirectoryOrCreate"] {
+        assert!(base.contains(line), "{line}");
+    }
+}
+
+#[test]
 fn the_directory_of_the_runtime_is_asked_for_where_the_host_has_it() {
     let absent = |on_host| {
         move |it: &mut Facts| {
