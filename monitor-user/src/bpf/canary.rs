@@ -76,8 +76,8 @@ pub enum Deed {
     KeepRoot,
     /// A signal comes that is not heard.
     Signal,
-    /// A program is reached by its number.
-    ReachProgram,
+    /// A map of this process is reached by its number.
+    ReachOwnMap,
     /// A name is asked for.
     Ask,
     /// A name is asked for, and the question answered.
@@ -150,7 +150,7 @@ fn of_kind(kind: RecordKind) -> Option<Deed> {
         RecordKind::Unshare => Some(Deed::MakeNamespace),
         RecordKind::Chroot => Some(Deed::KeepRoot),
         RecordKind::Signal => Some(Deed::Signal),
-        RecordKind::Bpf => Some(Deed::ReachProgram),
+        RecordKind::Bpf => Some(Deed::ReachOwnMap),
         _ => None,
     }
 }
@@ -189,7 +189,7 @@ impl Deed {
             Self::MakeNamespace => done(calls::make_namespace().is_ok()),
             Self::KeepRoot => done(calls::keep_root().is_ok()),
             Self::Signal => done(calls::signal().is_ok()),
-            Self::ReachProgram => done(calls::reach_program()),
+            Self::ReachOwnMap => done(calls::reach_own_map()),
             Self::Ask => done(dns::ask(false)),
             Self::AskAndAnswer => done(dns::ask(true)),
         }

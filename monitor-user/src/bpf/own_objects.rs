@@ -10,7 +10,11 @@ use super::{BpfError, filter::gone, object::refused_map};
 
 /// What the kernel says of a descriptor of such an object, and the command of bpf(2) that reaches
 /// it by that number.
-const NUMBERS: [(&str, u64); 3] = [("prog_id:", 13), ("map_id:", 14), ("link_id:", 30)];
+const NUMBERS: [(&str, u64); 3] = [("prog_id:", 13), ("map_id:", MAP), ("link_id:", 30)];
+const MAP: u64 = 14;
+
+/// Where the kernel says it of the descriptors of this process.
+const DESCRIPTORS: &str = "/proc/self/fdinfo";
 
 /// What the programs were told.
 #[derive(Debug, Default)]
@@ -32,7 +36,7 @@ impl OwnObjects {
     pub(super) fn tell(&mut self, map: &mut aya::maps::Map) -> Result<(), BpfError> {
         let refused = refused_map(settings::OWN_OBJECTS);
         let mut own = own(map)?;
-        let held = held(Path::new("/proc/self/fdinfo"));
+        let held = held(Path::new(DESCRIPTORS));
         for key in self.told.difference(&held) {
             gone(own.remove(key)).map_err(&refused)?;
         }
@@ -44,21 +48,34 @@ impl OwnObjects {
     }
 }
 
+/// The number of some map that this process holds.
+pub(super) fn own_map() -> Option<u32> {
+    texts(Path::new(DESCRIPTORS)).find_map(|text| {
+        let key = keys(&text).find(|key| key >> 32 == MAP)?;
+        u32::try_from(key & u64::from(u32::MAX)).ok()
+    })
+}
+
 fn own(map: &mut aya::maps::Map) -> Result<HashMap<&mut MapData, u64, u8>, BpfError> {
     map.try_into().map_err(refused_map(settings::OWN_OBJECTS))
 }
 
 /// The keys of the objects that a process holds descriptors of, as many as there is room for.
 fn held(descriptors: &Path) -> BTreeSet<u64> {
-    let entries = fs::read_dir(descriptors).into_iter().flatten().flatten();
-    // A descriptor that was closed meanwhile is none.
-    let texts = entries.filter_map(|entry| fs::read_to_string(entry.path()).ok());
-    let mut keys: BTreeSet<u64> = texts.flat_map(|text| keys(&text).collect::<Vec<_>>()).collect();
+    let mut keys: BTreeSet<u64> =
+        texts(descriptors).flat_map(|text| keys(&text).collect::<Vec<_>>()).collect();
     while keys.len() > limits::OWN_OBJECTS as usize {
         let left_out = keys.pop_last();
         tracing::warn!(?left_out, "no room to know this BPF object as the monitor's own");
     }
     keys
+}
+
+/// What the kernel says of each descriptor.
+fn texts(descriptors: &Path) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(descriptors).into_iter().flatten().flatten();
+    // One that was closed meanwhile is none.
+    entries.filter_map(|entry| fs::read_to_string(entry.path()).ok())
 }
 
 /// The keys that the text on one descriptor names: a link's has its program too.
@@ -87,5 +104,6 @@ mod tests {
     #[test]
     fn a_process_without_such_descriptors_holds_none() {
         assert!(held(Path::new("/nowhere/at/all")).is_empty());
+        assert_eq!(own_map(), None);
     }
 }

@@ -21,6 +21,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case::new("self_watch::a_map_that_was_changed_is_put_right", changed_map),
     Case::new("self_watch::every_hook_with_a_canary_goes_on_firing", goes_on_firing),
+    Case::new("self_watch::a_doctor_beside_it_is_no_attack", doctor_beside_it),
     Case::each("self_watch::attempts_on_the_monitor_are_alerts", attempts),
 ];
 
@@ -123,6 +124,15 @@ fn goes_on_firing(stage: &Stage<'_>) {
     assert!(fires.iter().all(|fires| **fires != false), "{hooks:#?}");
     let own = |it: &&Value| is_alert(it) && it["process"]["args"][1] == "canary-child";
     assert_eq!(ended.documents.iter().find(own), None);
+}
+
+/// By the shipped rules: a doctor tries the same hooks, and lets what is the daemon's alone.
+fn doctor_beside_it(stage: &Stage<'_>) {
+    let daemon = stage.daemon(Options { rules: None, ..Options::default() });
+    stage.runmon(["doctor", "--hooks", stage.hooks.name()]).assert(0, &[]);
+    let ended = daemon.stop();
+    let of_doctor = |it: &&Value| is_alert(it) && it["process"]["args"][1] == "doctor";
+    assert_eq!(ended.documents.iter().find(of_doctor), None);
 }
 
 /// By the shipped rules.
