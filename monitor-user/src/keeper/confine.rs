@@ -42,8 +42,8 @@ pub fn confine(uid: u32) -> Result<(), ConfineError> {
     setresgid(group, group, group).map_err(user)?;
     let of = Uid::from_raw(uid);
     setresuid(of, of, of).map_err(user)?;
-    // A C library whose `clone3` is unknown takes `clone`, whose flags can be looked at. What one of
-    // the filters refuses is refused; where both do so, the latter's error is told.
+    // A C library whose `clone3` is unknown takes `clone`, whose flags can be looked at. What one
+    // of the filters refuses is refused; where both do so, the latter's error is told.
     let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
     let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let clone3 = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);

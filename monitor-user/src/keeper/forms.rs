@@ -50,7 +50,7 @@ impl From<&Plan> for wire::Plan {
 /// The plan; what another version of the programs knows is left out.
 pub(super) fn plan(form: wire::Plan) -> Plan {
     let program = |(number, fired)| Some((Program::try_from(number).ok()?, fired));
-    let chosen = |(number, programs, blind): (u8, Vec<_>, _)| {
+    let chosen = |(number, programs, blind): wire::Chosen| {
         let programs = programs.into_iter().filter_map(program).collect();
         Some(Chosen { backend: backend(number)?, programs, blind })
     };

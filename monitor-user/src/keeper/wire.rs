@@ -113,11 +113,14 @@ pub(super) type Plan = Vec<Planned>;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Planned {
     pub(super) kind: u16,
-    /// Number of the family, programs with whether they fired, and what they do not see.
-    pub(super) chosen: Option<(u8, Vec<(u32, Option<bool>)>, Vec<String>)>,
+    pub(super) chosen: Option<Chosen>,
     /// By number of the family why it does not do.
     pub(super) refused: Vec<(u8, String)>,
 }
+
+/// [`crate::bpf::planner::Chosen`]: number of the family, programs with whether they fired, and
+/// what they do not see.
+pub(super) type Chosen = (u8, Vec<(u32, Option<bool>)>, Vec<String>);
 
 /// What the keeper answers.
 #[derive(Debug, Serialize, Deserialize)]
