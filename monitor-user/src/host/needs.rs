@@ -31,7 +31,7 @@ pub(super) const SYS_RESOURCE: u32 = 24;
 const DAC_OVERRIDE: u32 = 1;
 
 /// Those that it uses, the most needed first.
-pub(super) const USED: [Capability; 7] = [
+pub(super) const USED: [Capability; 9] = [
     Capability {
         name: "CAP_BPF",
         number: 39,
@@ -63,6 +63,18 @@ pub(super) const USED: [Capability; 7] = [
         number: 2,
         or: Some(DAC_OVERRIDE),
         costs: "files that only others may read are not hashed",
+    },
+    Capability {
+        name: "CAP_SETUID",
+        number: 7,
+        or: None,
+        costs: "the daemon does not start: it cannot become the user of `run_as`",
+    },
+    Capability {
+        name: "CAP_SETGID",
+        number: 6,
+        or: None,
+        costs: "the daemon does not start: it cannot leave its groups",
     },
     Capability {
         name: "CAP_SYSLOG",

@@ -92,7 +92,7 @@ fn each_missing_capability_has_its_line() {
         it.place = Place::Host;
     };
     assert_eq!(lines("CAP_NET_ADMIN", on_host), ["CapabilityBoundingSet=CAP_NET_ADMIN"]);
-    assert_eq!(flaws(|it| it.capabilities = 0).len(), 5);
+    assert_eq!(flaws(|it| it.capabilities = 0).len(), 7);
 }
 
 #[test]
