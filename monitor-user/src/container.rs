@@ -47,6 +47,12 @@ macro_rules! facts {
 facts! {
     /// Runtime or engine that the path or the engine's files tell of.
     runtime: Box<str>,
+    /// What runs it for the engine: an OCI runtime, or containerd's shim for one, as
+    /// `io.containerd.runc.v2`.
+    oci_runtime: Box<str>,
+    /// How much of what it does this kernel sees: `full`, or `none` where it has a kernel of its
+    /// own.
+    visibility: Box<str>,
     /// Name.
     name: Box<str>,
     /// Image reference as it was asked for.
@@ -138,6 +144,9 @@ impl Container {
     /// The id of what is in no container.
     pub const HOST: &'static str = "host";
 
+    /// The visibility of one that has a kernel of its own.
+    pub const BLIND: &'static str = "none";
+
     /// The id of a container of which only a cgroup is known.
     pub const UNKNOWN: &'static str = "unknown";
 
@@ -157,6 +166,12 @@ impl Container {
     #[must_use]
     pub fn is_host(&self) -> bool {
         &*self.id == Self::HOST
+    }
+
+    /// Whether this kernel sees nothing of what it does.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.visibility.known().is_some_and(|visibility| &**visibility == Self::BLIND)
     }
 
     /// Whether this is known to be a container. A cgroup's path alone may only suggest one; until

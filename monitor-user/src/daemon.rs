@@ -311,6 +311,7 @@ pub fn tables(
         ("process_misses", processes.misses),
         ("processes_evicted", processes.evicted),
         ("containers", registry.containers as u64),
+        ("containers_blind", registry.blind as u64),
         ("cgroups", registry.cgroups as u64),
         ("cgroups_refused", registry.refused),
         ("cgroups_unseen", registry.unseen),

@@ -76,6 +76,11 @@ pub const METRICS: &[(&str, &str)] = &[
     ("tables.process_misses", "Acts of processes that were not known."),
     ("tables.processes_evicted", "Processes that were forgotten for lack of room."),
     ("tables.containers", "Containers that are known."),
+    (
+        "tables.containers_blind",
+        "Running containers with a kernel of their own, as Kata Containers and gVisor give them: \
+         nothing of what they do is seen.",
+    ),
     ("tables.cgroups", "Cgroups that are known."),
     (
         "tables.cgroups_refused",

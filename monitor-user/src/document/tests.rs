@@ -96,6 +96,8 @@ fn facts() -> ContainerFacts {
         id: story::CONTAINER.into(),
         cgroup_path: story::CGROUP.into(),
         runtime: known("containerd"),
+        oci_runtime: known("io.containerd.runc.v2"),
+        visibility: known("full"),
         name: known("shop"),
         image: known("registry.example/shop:1.2"),
         image_digest: Fact::Unknown(Reason::NoAnswer),

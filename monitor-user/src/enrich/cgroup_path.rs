@@ -7,6 +7,7 @@
 //! | containerd CRI, systemd | `…/cri-containerd-<64 hex>.scope` |
 //! | CRI-O | `…/crio-<64 hex>.scope` |
 //! | podman | `…/libpod-<64 hex>[.scope]` |
+//! | Kata Containers, a pod's sandbox | `…/kata_<64 hex>`, `/kata_overhead/<64 hex>` |
 //! | runc, crun, systemd | `…/runc-<name>.scope`, `…/crun-<name>.scope`: possible |
 //! | ctr, runc, crun and others | `…/<any name>`: possible, the bundle decides |
 
@@ -43,6 +44,12 @@ const PREFIXES: [(&str, &str); 5] = [
     ("nerdctl-", "containerd"),
 ];
 
+/// What Kata Containers puts before the name of a cgroup, in which the virtual machine is.
+const KATA: &str = "kata_";
+
+/// Its cgroup for what serves virtual machines.
+const KATA_OVERHEAD: &str = "kata_overhead";
+
 /// Prefixes of scopes that runtimes have systemd make, with names that anyone chose.
 const RUNTIMES: [&str; 2] = ["runc-", "crun-"];
 
@@ -74,6 +81,14 @@ pub fn is_certain(path: &str) -> bool {
     container(path).is_some_and(|named| named.shape == Shape::Certain)
 }
 
+/// Whether a path is one that only virtual machines of Kata Containers have.
+#[must_use]
+pub fn is_kata(path: &str) -> bool {
+    let Some((above, last)) = path.rsplit_once('/') else { return false };
+    last.strip_prefix(KATA).is_some_and(is_long_id)
+        || above.ends_with(KATA_OVERHEAD) && is_long_id(last)
+}
+
 fn certain<'p>(above: &str, last: &'p str) -> Option<(&'p str, Option<&'static str>)> {
     let name = last.strip_suffix(".scope").unwrap_or(last);
     for (prefix, runtime) in PREFIXES {
@@ -83,6 +98,11 @@ fn certain<'p>(above: &str, last: &'p str) -> Option<(&'p str, Option<&'static s
             return Some((id, Some(runtime)));
         }
     }
+    if let Some(id) = last.strip_prefix(KATA)
+        && is_long_id(id)
+    {
+        return Some((id, None));
+    }
     if !is_long_id(last) {
         return None;
     }
@@ -90,6 +110,7 @@ fn certain<'p>(above: &str, last: &'p str) -> Option<(&'p str, Option<&'static s
     let runtime = match parent {
         "docker" => Some("docker"),
         "k8s.io" | "moby" => Some("containerd"),
+        KATA_OVERHEAD => None,
         _ if above.contains("/kubepods") => None,
         // Anyone may give a directory such a name: its bundle decides.
         _ => return None,
@@ -162,6 +183,11 @@ mod tests {
             Some((ID, Some("containerd"), Some(uid), Shape::Certain)),
         );
         check("/machine.slice/libpod-ID.scope", Some((ID, Some("podman"), None, Shape::Certain)));
+        check(
+            "/kubepods/besteffort/pod8d4a8b5c-0000-1111-2222-333344445555/kata_ID",
+            Some((ID, None, Some(uid), Shape::Certain)),
+        );
+        check("/kata_overhead/ID", Some((ID, None, None, Shape::Certain)));
         check("/default/n1", Some(("n1", None, None, Shape::Possible)));
         check("/n1", Some(("n1", None, None, Shape::Possible)));
         check("/user.slice/user-0.slice/n1", Some(("n1", None, None, Shape::Possible)));

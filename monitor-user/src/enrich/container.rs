@@ -77,6 +77,8 @@ enum State {
 pub struct RegistryStats {
     /// Containers known now.
     pub containers: usize,
+    /// Of these, the ones that this kernel sees nothing of.
+    pub blind: usize,
     /// Cgroups known now.
     pub cgroups: usize,
     /// Cgroups and containers that found no room.
@@ -322,8 +324,11 @@ impl Registry {
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> RegistryStats {
+        let containers = || self.containers.values().filter(|e| e.state == State::Container);
+        let is_blind = |entry: &&Entry| entry.cgroups > 0 && entry.container.is_blind();
         RegistryStats {
-            containers: self.containers.values().filter(|e| e.state == State::Container).count(),
+            containers: containers().count(),
+            blind: containers().filter(is_blind).count(),
             cgroups: self.cgroups.len(),
             refused: self.refused,
             unseen: self.unseen,

@@ -7,10 +7,17 @@ use std::path::Path;
 use super::{
     files::{self, Look, fill_text},
     oci::{self, Spec},
+    sandbox,
 };
 use crate::{container::Container, enrich::container::Lookup, event::FactSource, reach::Reach};
 
 const TASKS: &str = "io.containerd.runtime.v2.task";
+
+/// Holds the path of the program that runs the container.
+const SHIM: &str = "shim-binary-path";
+
+/// Longest path there.
+const SHIM_BYTES: u64 = 4096;
 
 /// A container's bundle.
 #[derive(Debug)]
@@ -18,6 +25,8 @@ pub(super) struct Bundle {
     /// The runtime's namespace that the container is in.
     pub(super) namespace: String,
     spec: Spec,
+    /// What runs the container, since containerd 1.6.
+    shim: Option<String>,
 }
 
 /// Finds the bundle of a container.
@@ -35,7 +44,9 @@ pub(super) fn find(reach: &dyn Reach, state: &Path, lookup: &Lookup) -> Result<B
         match oci::read(reach, &directory) {
             Ok(spec) if spec.is_of(lookup) => {
                 let namespace = namespace.to_string_lossy().into_owned();
-                return Ok(Bundle { namespace, spec });
+                let shim = reach.read(&directory.join(SHIM), SHIM_BYTES).ok();
+                let shim = shim.map(|path| sandbox::of_shim(&String::from_utf8_lossy(&path)));
+                return Ok(Bundle { namespace, spec, shim });
             }
             Ok(_anothers) => {}
             // The directory can be there a moment before its file is.
@@ -49,6 +60,7 @@ impl Bundle {
     /// Fills in what the bundle tells.
     pub(super) fn fill(&self, reach: &dyn Reach, container: &mut Container) {
         fill_text(&mut container.runtime, Some("containerd"), FactSource::Bundle);
+        fill_text(&mut container.oci_runtime, self.shim.as_deref(), FactSource::Bundle);
         self.spec.fill_cri(container);
         self.spec.fill(reach, container);
     }

@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     files::{Words, fill_labels, fill_text, lacks},
-    probes,
+    probes, sandbox,
 };
 use crate::{
     container::{AnyFact, Container},
@@ -48,6 +48,8 @@ pub(super) struct Clients {
 /// A container's image and labels, or those of the sandbox of its pod.
 struct Record {
     image: String,
+    /// The name of its shim.
+    runtime: String,
     labels: Words,
     /// The annotations of a pod, where it is its sandbox.
     annotations: Words,
@@ -214,7 +216,8 @@ async fn tell(channel: &Channel, namespace: &str, container: &Container, asked: 
 impl Told {
     fn fill(self, container: &mut Container) {
         match self.container {
-            Some(Ok(Record { image, labels, .. })) => {
+            Some(Ok(Record { image, runtime, labels, .. })) => {
+                fill_text(&mut container.oci_runtime, Some(&sandbox::of_shim(&runtime)), SOURCE);
                 let image = Some(&*image).filter(|image| !image.is_empty());
                 fill_text(&mut container.image, image, SOURCE);
                 let name = labels.get("nerdctl/name").map(String::as_str);
@@ -284,6 +287,7 @@ async fn get_container(channel: Channel, namespace: &str, id: &str) -> Result<Re
     let sandbox = sandbox.and_then(|any| serde_json::from_slice::<Sandbox>(&any.value).ok());
     Ok(Record {
         image: container.image,
+        runtime: container.runtime.map(|it| it.name).unwrap_or_default(),
         labels: container.labels.into_iter().collect(),
         annotations: sandbox.map(|it| it.metadata.config.annotations).unwrap_or_default(),
     })

@@ -79,6 +79,8 @@ struct HostConfig {
     network_mode: String,
     pid_mode: String,
     ipc_mode: String,
+    /// The configured name of what runs it.
+    runtime: String,
 }
 
 /// `image/<driver>/repositories.json`: by repository the ids of images, by reference.
@@ -178,6 +180,7 @@ impl MountPoint {
 impl HostConfig {
     fn fill(&self, container: &mut Container) {
         fill(&mut container.privileged, Some(self.privileged), SOURCE);
+        fill_text(&mut container.oci_runtime, Some(&self.runtime), SOURCE);
         for (fact, mode) in [
             (&mut container.host_pid, &self.pid_mode),
             (&mut container.host_network, &self.network_mode),

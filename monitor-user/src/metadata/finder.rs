@@ -12,7 +12,7 @@ use super::{
     files::{Look, fill_text, lacks},
     owner, probes,
     roots::{self, RuntimeKind, RuntimeRoot},
-    runc, storage,
+    runc, sandbox, storage,
 };
 use crate::{
     container::Container,
@@ -163,6 +163,7 @@ fn close(lookup: &Lookup, container: &mut Container) {
         lacks(&mut container.pod_labels, Reason::NotApplicable);
     }
     lacks(&mut container.pod_labels, Reason::NotInBundle);
+    sandbox::close(container);
     owner::fill(container);
     probes::close(container);
     container.give_up(Reason::NotInBundle);

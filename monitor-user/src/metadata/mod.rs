@@ -13,6 +13,7 @@ mod owner;
 mod probes;
 mod roots;
 mod runc;
+mod sandbox;
 mod storage;
 
 use std::{

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     container::{Container, Mount},
-    enrich::container::Lookup,
+    enrich::{cgroup_path, container::Lookup},
     event::FactSource,
     reach::Reach,
     words::CAPABILITIES,
@@ -104,6 +104,11 @@ impl Spec {
     /// Whether this is the container whose cgroup was asked about.
     pub(super) fn is_of(&self, lookup: &Lookup) -> bool {
         let path = &self.linux.cgroups_path;
+        // A virtual machine has a cgroup beside those that its containers would have.
+        if cgroup_path::is_kata(&lookup.cgroup_path) {
+            let id = path.rsplit(['/', ':']).next();
+            return id == Some(&*lookup.id) && files::is_outermost(lookup);
+        }
         // The systemd driver writes `slice:prefix:id`, and names the cgroup after the latter two;
         // the other one writes the path itself. What is above the slice is not said: a node of a
         // cluster can itself be in a container.
@@ -162,6 +167,8 @@ impl Spec {
         let name = if is_sandbox { Some("POD") } else { self.note("io.kubernetes.container.name") };
         let labels = note("Labels").and_then(|text| serde_json::from_str::<Words>(text).ok());
         fill_text(&mut container.runtime, Some("cri-o"), SOURCE);
+        // Empty, and left open, for the usual one.
+        fill_text(&mut container.oci_runtime, note("RuntimeHandler"), SOURCE);
         fill_text(&mut container.name, name, SOURCE);
         let image = note("ImageName").or_else(|| note("Image"));
         fill_text(&mut container.image, image, SOURCE);

@@ -148,6 +148,7 @@ impl Found {
     fn fill(&self, reach: &dyn Reach, container: &mut Container) {
         let id = container.id.clone();
         fill_text(&mut container.runtime, Some(self.runtime), SOURCE);
+        fill_text(&mut container.oci_runtime, Some(self.runtime), SOURCE);
         fill_text(&mut container.name, Some(&id), SOURCE);
         fill(&mut container.started_ns, files::time(&self.created), SOURCE);
         // Whoever runs it so brings a root file system, and no image or labels.

@@ -19,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("containers::one_that_lives_50_ms", short_lived),
     Case::new("containers::older_ones_are_known", older_ones),
     Case::new("containers::exec_sessions_belong_to_them", exec_sessions),
+    Case::new("containers::one_with_a_kernel_of_its_own", own_kernel),
     Case::new("containers::one_whose_cgroup_was_not_told_of", lost_cgroup_record),
 ];
 
@@ -165,6 +166,30 @@ impl Drop for Cgroup {
             }
         }
     }
+}
+
+/// The shim's name alone tells that the kernel is another one's: what stands behind it here is
+/// runc, so that there is something to see.
+fn own_kernel(stage: &Stage<'_>) {
+    let shim = stage.lab.dir("shim").join("containerd-shim-runsc-v1");
+    let runc = "/usr/bin/containerd-shim-runc-v2";
+    std::os::unix::fs::symlink(runc, &shim).expect("link the shim");
+    let daemon = stage.watch();
+    let usual = stage.containerd().run(&stage.name("usual"), &[]);
+    let shim = shim.to_str().expect("a plain path");
+    let sandbox = stage.containerd().run_with(&stage.name("own"), &["--runtime", shim], &[]);
+    for (container, visibility, runtime) in
+        [(&usual, "full", "io.containerd.runc.v2"), (&sandbox, "none", "io.containerd.runsc.v1")]
+    {
+        let place = Place::In(container);
+        let report = place.trigger(&["open", "/etc/hosts"]);
+        let alert = place.expect(&daemon, &report, "file_open_write", |_| true);
+        assert_eq!(alert["container"]["visibility"], visibility, "{alert:#}");
+        assert_eq!(alert["container"]["oci_runtime"], runtime, "{alert:#}");
+    }
+    let ended = daemon.stop();
+    let last = ended.heartbeat();
+    assert_eq!(last["runmon"]["tables"]["containers_blind"], 1, "{last:#}");
 }
 
 /// What is started in a running container from outside is its own.

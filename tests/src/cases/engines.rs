@@ -129,6 +129,7 @@ fn of_docker(stage: &Stage<'_>) {
     for (_, exec) in first_execs(stage, &daemon, &docker) {
         let container = &exec["container"];
         assert_eq!(container["runtime"], "docker", "{container:#}");
+        assert_eq!(container["oci_runtime"], "runc", "{container:#}");
         assert_eq!(container["image"]["name"], image::NAME, "{container:#}");
         assert_eq!(container["labels"]["tier"], "web", "{container:#}");
         assert_eq!(container["known_from"]["name"], "docker", "{container:#}");
@@ -181,6 +182,7 @@ fn cgroup_of_another_name(stage: &Stage<'_>) {
 fn assert_of_runc(name: &str, container: &Value) {
     assert_eq!(container["id"], name, "{container:#}");
     assert_eq!(container["runtime"], "runc", "{container:#}");
+    assert_eq!(container["oci_runtime"], "runc", "{container:#}");
     // There is no image: that is no fact which is missing.
     assert!(container["image"].is_null(), "{container:#}");
     assert!(container["unknown_because"].is_null(), "{container:#}");

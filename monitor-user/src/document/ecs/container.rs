@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Where each fact stands, below `container`, or for those of a pod what it is called there.
-const PLACES: [(&str, &str); 20] = [
+const PLACES: [(&str, &str); 22] = [
     ("runtime", "runtime"),
     ("name", "name"),
     ("image", "image.name"),
@@ -25,6 +25,8 @@ const PLACES: [(&str, &str); 20] = [
     ("privileged", "security_context.privileged"),
     ("labels", "labels"),
     ("pod_labels", "pod.labels"),
+    ("oci_runtime", "oci_runtime"),
+    ("visibility", "visibility"),
     ("image_id", "image.id"),
     ("started_ns", "started"),
     ("host_pid", "host_pid"),
@@ -63,6 +65,8 @@ pub(super) fn of(container: &Container, form: &str) -> Value {
     put(&mut value, &["security_context", "privileged"], &container.privileged, |yes| json!(yes));
     put(&mut value, &["labels"], &container.labels, |labels| json_of(labels));
     if !is_brief {
+        put(&mut value, &["oci_runtime"], &container.oci_runtime, |name| json!(name));
+        put(&mut value, &["visibility"], &container.visibility, |word| json!(word));
         put(&mut value, &["image", "id"], &container.image_id, |id| json!(id));
         put(&mut value, &["started"], &container.started_ns, |at| json!(rfc3339(*at)));
         put(&mut value, &["host_pid"], &container.host_pid, |yes| json!(yes));

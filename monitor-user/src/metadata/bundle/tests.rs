@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::{
-    super::tests::{check, lookup, pending},
+    super::tests::{ID, check, lookup, pending},
     *,
 };
 use crate::{container::AnyFact, event::Reason, reach::Direct, records::folder::Folder};
@@ -38,6 +38,21 @@ fn told(name: &str, namespace: &str, config: &str, asked: &Lookup) -> Container 
     let mut container = pending(asked);
     bundle.fill(&Direct, &mut container);
     container
+}
+
+#[test]
+fn the_shim_is_told_by_its_file() {
+    let asked = lookup("/kubepods/kata_THE_ID", "THE_ID");
+    let spec = r#"{"linux":{"cgroupsPath":"/kubepods/THE_ID"}}"#.replace("THE_ID", ID);
+    let state = state("shim", &[("k8s.io", &asked.id, &spec)]);
+    let path = state.path().join(TASKS).join("k8s.io").join(&*asked.id).join(SHIM);
+    fs::write(path, "/opt/kata/bin/containerd-shim-kata-v2").unwrap();
+    let mut container = pending(&asked);
+    find(&Direct, state.path(), &asked).unwrap().fill(&Direct, &mut container);
+    check(&container, &["oci_runtime = io.containerd.kata.v2 (bundle)"]);
+    // Whoever makes such a cgroup in a container does not become another one.
+    let inside = lookup("/docker/THE_ID/kata_THE_ID", "THE_ID");
+    assert_eq!(find(&Direct, state.path(), &inside).err(), Some(Look::Nothing));
 }
 
 #[test]

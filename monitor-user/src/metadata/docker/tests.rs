@@ -11,7 +11,8 @@ const CONFIG: &str = r#"{"ID":"THE_ID","Name":"/web","Driver":"overlay2","Image"
                  "Name":"v","Relabel":"z","Propagation":""},
         "/host":{"Source":"/","Destination":"/host","RW":false,"Relabel":"ro",
                  "Propagation":"rslave"}}}"#;
-const HOST: &str = r#"{"Privileged":true,"NetworkMode":"host","PidMode":"","IpcMode":"private"}"#;
+const HOST: &str = r#"{"Privileged":true,"NetworkMode":"host","PidMode":"","IpcMode":"private",
+    "Runtime":"runsc"}"#;
 const REPOSITORIES: &str = r#"{"Repositories":{
     "mirror.example/web":{"mirror.example/web@sha256:01":"sha256:9f9f"},
     "registry.example:5000/web":{
@@ -38,6 +39,7 @@ fn everything_is_in_its_files() {
         &found("all", &files),
         &[
             "runtime = docker (docker)",
+            "oci_runtime = runsc (docker)",
             "name = web (docker)",
             "image = registry.example:5000/web:1 (docker)",
             "image_id = 9f9f (docker)",

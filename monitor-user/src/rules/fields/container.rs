@@ -38,6 +38,23 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("container.type", Type::Str, ALL, "Runtime or engine.", |event, _| {
         fact(&event.container.runtime)
     }),
+    one(
+        "container.oci_runtime",
+        Type::Str,
+        ALL,
+        "What runs the container for the engine, such as `io.containerd.runc.v2` or `runsc`; not \
+         a field of Falco's.",
+        |event, _| fact(&event.container.oci_runtime),
+    ),
+    one(
+        "container.visibility",
+        Type::Str,
+        ALL,
+        "`full`, or `none` for a container with a kernel of its own, as Kata Containers and gVisor \
+         give it: of what runs in it nothing is seen. Told by the name of what runs it; not a \
+         field of Falco's.",
+        |event, _| fact(&event.container.visibility),
+    ),
     one("container.image", Type::Str, ALL, "Image, as it was asked for.", |event, _| {
         fact(&event.container.image)
     }),

@@ -71,6 +71,8 @@ fn text_of<'c>(container: &'c mut Container, name: &str) -> Option<&'c mut Fact<
     Some(match name {
         "container.name" => &mut container.name,
         "container.type" => &mut container.runtime,
+        "container.oci_runtime" => &mut container.oci_runtime,
+        "container.visibility" => &mut container.visibility,
         "container.image" | "container.image.repository" => &mut container.image,
         "container.image.digest" => &mut container.image_digest,
         "container.image.id" => &mut container.image_id,
