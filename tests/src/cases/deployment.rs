@@ -61,9 +61,7 @@ const USUAL: &[&str] = &[
     "NET_BIND_SERVICE",
     "NET_RAW",
     "SETFCAP",
-    "SETGID",
     "SETPCAP",
-    "SETUID",
     "SYS_CHROOT",
 ];
 

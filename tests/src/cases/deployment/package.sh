@@ -35,7 +35,9 @@ until grep -q watching /tmp/log; do
     test $tries -lt 600
     sleep 0.1
 done
-cat /proc/$daemon/fdinfo/* 2> /dev/null | sed -n 's/^prog_id:[[:space:]]*/program /p'
+# Its only child holds them.
+keeper=$(tr -d ' ' < /proc/$daemon/task/$daemon/children)
+cat /proc/$keeper/fdinfo/* 2> /dev/null | sed -n 's/^prog_id:[[:space:]]*/program /p'
 
 echo '# a change of the administrator' >> /etc/runmon/config.toml
 dpkg-deb --raw-extract /package.deb /tmp/next
