@@ -116,7 +116,7 @@ keys! {
     #[derive(Clone, Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct RawRuntimeRoot {
-        /// Whose: `containerd`, `docker`, `podman` (CRI-O too) or `runc` (crun too).
+        /// One of `containerd`, `docker`, `podman` (and CRI-O), `runc` (and crun), `buildkit`.
         pub kind: Option<String> = "\"containerd\"",
         /// State directory of containerd, data root of Docker, storage of podman, root of runc.
         pub state: PathBuf,
@@ -381,7 +381,7 @@ fn labels(raw: BTreeMap<String, String>) -> Result<Vec<Label>, Wrong> {
 fn runtime_root(index: usize, raw: RawRuntimeRoot) -> Result<RuntimeRoot, Wrong> {
     let name = raw.kind.as_deref().unwrap_or("containerd");
     let Some(kind) = RuntimeKind::from_name(name) else {
-        let what = format!("`{name}` is none of containerd, docker, podman, runc");
+        let what = format!("`{name}` is none of containerd, docker, podman, runc, buildkit");
         return wrong(format!("runtime_roots[{index}].kind"), what);
     };
     if raw.socket.is_some() && kind != RuntimeKind::Containerd {

@@ -117,6 +117,19 @@ impl Docker {
     }
 }
 
+impl Docker {
+    /// Builds an image of the tests' one with a step that runs a command.
+    pub fn build(&self, command: &[&str]) {
+        let context = self.dir.join("context");
+        fs::create_dir_all(&context).expect("make a context");
+        let file = format!("FROM {}\nRUN {}\n", image::NAME, json!(command));
+        fs::write(context.join("Dockerfile"), file).expect("write a Dockerfile");
+        let mut build = self.client();
+        build.env("DOCKER_BUILDKIT", "1").args(["build", "--network=none", "--tag=built"]);
+        done(build.arg(&context));
+    }
+}
+
 impl Engine for Docker {
     fn run(&self, name: &str, host: &Path, command: &[&str]) {
         let mount = format!("{}:/host:ro", host.display());

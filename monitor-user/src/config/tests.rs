@@ -131,7 +131,7 @@ fn wrong_values_name_their_key_and_the_cure() {
     let root = "[[runtime_roots]]\nstate = \"/x\"\n";
     bad(
         &format!("{root}kind = \"rkt\""),
-        "c.toml: runtime_roots[0].kind: `rkt` is none of containerd, docker, podman, runc",
+        "c.toml: runtime_roots[0].kind: `rkt` is none of containerd, docker, podman, runc, buildkit",
     );
     bad(
         &format!("{root}kind = \"docker\"\nsocket = \"/y\""),

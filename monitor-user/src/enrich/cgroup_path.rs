@@ -7,6 +7,7 @@
 //! | containerd CRI, systemd | `…/cri-containerd-<64 hex>.scope` |
 //! | CRI-O | `…/crio-<64 hex>.scope` |
 //! | podman | `…/libpod-<64 hex>[.scope]` |
+//! | BuildKit, a step of a build | `…/buildkit/<25>`, Docker with systemd: `docker-<25>.scope` |
 //! | Kata Containers, a pod's sandbox | `…/kata_<64 hex>`, `/kata_overhead/<64 hex>` |
 //! | runc, crun, systemd | `…/runc-<name>.scope`, `…/crun-<name>.scope`: possible |
 //! | ctr, runc, crun and others | `…/<any name>`: possible, the bundle decides |
@@ -43,6 +44,9 @@ const PREFIXES: [(&str, &str); 5] = [
     ("libpod-", "podman"),
     ("nerdctl-", "containerd"),
 ];
+
+/// Who runs the steps of builds, and where.
+pub(crate) const BUILDKIT: &str = "buildkit";
 
 /// What Kata Containers puts before the name of a cgroup, in which the virtual machine is.
 const KATA: &str = "kata_";
@@ -98,6 +102,11 @@ fn certain<'p>(above: &str, last: &'p str) -> Option<(&'p str, Option<&'static s
             return Some((id, Some(runtime)));
         }
     }
+    let build = name.strip_prefix("docker-").filter(|_| last.ends_with(".scope"));
+    let build = build.or_else(|| above.ends_with("/buildkit").then_some(last));
+    if let Some(id) = build.filter(|id| is_build_id(id)) {
+        return Some((id, Some(BUILDKIT)));
+    }
     if let Some(id) = last.strip_prefix(KATA)
         && is_long_id(id)
     {
@@ -134,6 +143,11 @@ fn possible(path: &str) -> Option<Named<'_>> {
 
 fn is_long_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// An id as BuildKit makes it: a number to the base of 36.
+fn is_build_id(text: &str) -> bool {
+    text.len() == 25 && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
 }
 
 /// `pod<uid>` of the cgroupfs driver, `…-pod<uid>.slice` of the systemd driver, which writes the
@@ -187,6 +201,16 @@ mod tests {
             "/kubepods/besteffort/pod8d4a8b5c-0000-1111-2222-333344445555/kata_ID",
             Some((ID, None, Some(uid), Shape::Certain)),
         );
+        let step = "l6ope9b2pw4lo82boicg696dh";
+        for above in ["/docker/buildkit/", "/buildkit/", "/docker/ID/docker/buildkit/"] {
+            let expected = Some((step, Some("buildkit"), None, Shape::Certain));
+            check(&format!("{above}{step}"), expected);
+        }
+        check(
+            &format!("/system.slice/docker-{step}.scope"),
+            Some((step, Some("buildkit"), None, Shape::Certain)),
+        );
+        check("/buildkit/step", Some(("step", None, None, Shape::Possible)));
         check("/kata_overhead/ID", Some((ID, None, None, Shape::Certain)));
         check("/default/n1", Some(("n1", None, None, Shape::Possible)));
         check("/n1", Some(("n1", None, None, Shape::Possible)));

@@ -5,11 +5,17 @@
 use std::path::Path;
 
 use super::{
+    buildkit,
     files::{self, Look, fill_text},
     oci::{self, Spec},
     sandbox,
 };
-use crate::{container::Container, enrich::container::Lookup, event::FactSource, reach::Reach};
+use crate::{
+    container::Container,
+    enrich::{cgroup_path, container::Lookup},
+    event::FactSource,
+    reach::Reach,
+};
 
 const TASKS: &str = "io.containerd.runtime.v2.task";
 
@@ -59,7 +65,9 @@ pub(super) fn find(reach: &dyn Reach, state: &Path, lookup: &Lookup) -> Result<B
 impl Bundle {
     /// Fills in what the bundle tells.
     pub(super) fn fill(&self, reach: &dyn Reach, container: &mut Container) {
-        fill_text(&mut container.runtime, Some("containerd"), FactSource::Bundle);
+        let is_build = self.namespace == buildkit::NAMESPACE;
+        let runtime = if is_build { cgroup_path::BUILDKIT } else { "containerd" };
+        fill_text(&mut container.runtime, Some(runtime), FactSource::Bundle);
         fill_text(&mut container.oci_runtime, self.shim.as_deref(), FactSource::Bundle);
         self.spec.fill_cri(container);
         self.spec.fill(reach, container);

@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 #[cfg(feature = "containerd")]
 use super::containerd;
 use super::{
-    Answer, bundle,
+    Answer, buildkit, bundle,
     cgroups::CgroupTree,
     docker,
     files::{Look, fill_text, lacks},
@@ -113,6 +113,8 @@ impl Finder {
         let mut best = Look::Nothing;
         for root in of(RuntimeKind::Docker) {
             best = best.max(docker::look(&*self.reach, &root.state, lookup, container));
+            let builder = root.state.join(buildkit::NAMESPACE);
+            best = best.max(buildkit::look(&*self.reach, &builder, lookup, container));
         }
         let storage: Vec<PathBuf> = of(RuntimeKind::Podman).map(|it| it.state.clone()).collect();
         if best < Look::Found {
@@ -130,6 +132,11 @@ impl Finder {
                     break;
                 }
                 Err(look) => best = best.max(look),
+            }
+        }
+        for root in of(RuntimeKind::Buildkit) {
+            if best < Look::Found {
+                best = best.max(buildkit::look(&*self.reach, &root.state, lookup, container));
             }
         }
         for root in of(RuntimeKind::Runc) {

@@ -1,6 +1,7 @@
 //! The metadata task: finds out about containers, off the line. Questions come in, facts go out;
 //! both queues are bounded, and what found no room is answered `too_many`.
 
+mod buildkit;
 mod bundle;
 pub mod cgroups;
 #[cfg(feature = "containerd")]

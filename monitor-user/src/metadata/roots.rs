@@ -15,10 +15,13 @@ pub enum RuntimeKind {
     Podman,
     /// A root of runc's or crun's.
     Runc,
+    /// A worker's root of BuildKit's.
+    Buildkit,
 }
 
 impl RuntimeKind {
-    const ALL: [Self; 4] = [Self::Containerd, Self::Docker, Self::Podman, Self::Runc];
+    const ALL: [Self; 5] =
+        [Self::Containerd, Self::Docker, Self::Podman, Self::Runc, Self::Buildkit];
 
     /// As the configuration has it.
     #[must_use]
@@ -28,6 +31,7 @@ impl RuntimeKind {
             Self::Docker => "docker",
             Self::Podman => "podman",
             Self::Runc => "runc",
+            Self::Buildkit => "buildkit",
         }
     }
 
@@ -51,7 +55,7 @@ pub struct RuntimeRoot {
 
 /// Where runtimes keep their state unless they are told otherwise: whose, the directory, and
 /// containerd's socket below it. The engines come before what they run containers with.
-const USUAL: [(RuntimeKind, &str); 8] = [
+const USUAL: [(RuntimeKind, &str); 9] = [
     (RuntimeKind::Docker, "/var/lib/docker"),
     (RuntimeKind::Podman, "/var/lib/containers/storage"),
     (RuntimeKind::Podman, "/run/containers/storage"),
@@ -60,6 +64,7 @@ const USUAL: [(RuntimeKind, &str); 8] = [
     (RuntimeKind::Containerd, "/run/k3s/containerd"),
     (RuntimeKind::Runc, "/run/runc"),
     (RuntimeKind::Runc, "/run/crun"),
+    (RuntimeKind::Buildkit, "/var/lib/buildkit/runc-overlayfs"),
 ];
 
 impl RuntimeRoot {

@@ -17,6 +17,7 @@ use crate::place::assert_image;
 
 pub(super) const CASES: &[Case] = &[
     Case::with(&["dockerd"], "engines::many_of_docker", of_docker),
+    Case::with(&["dockerd"], "engines::steps_of_a_build", steps_of_build),
     Case::with(&["podman"], "engines::many_of_podman", of_podman),
     Case::new("engines::many_of_runc", of_runc),
     Case::new("engines::one_whose_cgroup_is_called_otherwise", cgroup_of_another_name),
@@ -137,6 +138,23 @@ fn of_docker(stage: &Stage<'_>) {
         assert_eq!(container["known_from"]["capabilities"], "bundle", "{container:#}");
         assert!(container["unknown_because"].is_null(), "{container:#}");
     }
+    daemon.stop();
+}
+
+/// What BuildKit runs is in no container that Docker lists.
+fn steps_of_build(stage: &Stage<'_>) {
+    let docker = Docker::start(&stage.engine_dir("d"));
+    let daemon = watch(stage);
+    let name = stage.name("step");
+    docker.build(&[image::TRIGGER, "nap", "300", &name]);
+    let exec = daemon.expect("the step's exec", |it| {
+        it["event"]["action"] == "exec" && it["process"]["args"][3] == name.as_str()
+    });
+    let container = &exec["container"];
+    assert_eq!(container["runtime"], "buildkit", "{container:#}");
+    assert_eq!(container["name"], container["id"], "{container:#}");
+    assert_eq!(container["security_context"]["privileged"], false, "{container:#}");
+    assert_eq!(container["known_from"]["started"], "bundle", "{container:#}");
     daemon.stop();
 }
 
