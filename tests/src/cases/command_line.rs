@@ -128,8 +128,8 @@ fn bad_usage(stage: &Stage<'_>) {
     stage.runmon(["run", "-c", config, "--instance", "../x", "--for", "1s"]).assert(2, &["../x"]);
 }
 
-/// Without a daemon and without rules.
-fn tail_shows_events(_: &Stage<'_>) {
+/// Without a daemon's help and without rules.
+pub(super) fn tail_shows_events(_: &Stage<'_>) {
     let mut tail = Command::new(runmon());
     tail.args(["tail", "--json", "--for", "5s", "evt.type = execve and proc.name = busybox"]);
     tail.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -2,13 +2,18 @@
 
 use std::fs;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::Case;
-use crate::daemon::{EVERY_ACT, Options};
+use super::command_line::tail_shows_events;
+use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options};
 use crate::lab::Stage;
 use crate::place::Place;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("privileges::smoke_the_line_has_none", line_has_none),
+    Case::new("privileges::tail_and_new_hooks_work_without_them", tail_and_new_hooks),
     Case::new("privileges::files_are_rotated_without_them", rotated),
     Case::new("privileges::a_keeper_that_dies_ends_the_daemon", keeper_dies),
     Case::new("privileges::root_keeps_them_in_one_process", kept_in_one),
@@ -20,14 +25,18 @@ fn status(path: &str, name: &str) -> String {
     line.expect("a line of that name").trim().to_owned()
 }
 
+/// It says that it is ready while it still may, and then gives the rest up.
+fn await_confined(daemon: &Daemon) {
+    let own = format!("/proc/{}/status", daemon.pid());
+    let is_confined = || (status(&own, "Seccomp:") == "2").then_some(());
+    crate::wait::until("the line to give its privileges up", is_confined);
+}
+
 /// All threads of the line are another user without capabilities, under seccomp; what was read of
 /// containers, files and hashes comes all the same, and acts of the keeper's are the monitor's own.
 fn line_has_none(stage: &Stage<'_>) {
     let daemon = stage.watch();
-    // It says that it is ready while it still may, and then gives the rest up.
-    let own = format!("/proc/{}/status", daemon.pid());
-    let is_confined = || (status(&own, "Seccomp:") == "2").then_some(());
-    crate::wait::until("the line to give its privileges up", is_confined);
+    await_confined(&daemon);
     let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).expect("list threads");
     let mut threads = 0;
     for task in tasks {
@@ -48,6 +57,29 @@ fn line_has_none(stage: &Stage<'_>) {
     let ended = daemon.stop();
     let own = ended.documents.iter().filter(|it| it["process"]["pid"] == keeper).count();
     assert_eq!(own, 0, "acts of the keeper's");
+}
+
+/// Rules that are read again attach what they need, and who looks at events of his own beside it
+/// sees them.
+fn tail_and_new_hooks(stage: &Stage<'_>) {
+    let file = stage.dir("rules").join("rules.yaml");
+    let starts = EVERY_ACT.replace(EVERY_ACT_CONDITION, "evt.type = execve");
+    fs::write(&file, starts).expect("write the rules");
+    let keys = format!("rules = [{file:?}]\nwatch_rules = false");
+    let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
+    await_confined(&daemon);
+    fs::write(&file, EVERY_ACT).expect("write the rules");
+    daemon.notify(Signal::SIGHUP);
+    crate::wait::until("the daemon to read the rules", || {
+        daemon.log().contains("read the rules again").then_some(())
+    });
+    let report = stage.trigger(&["connect", "udp", "127.0.0.1:9"]);
+    let place = Place::Host(stage.lab);
+    place.expect(&daemon, &report, "connect", |_| true);
+    tail_shows_events(stage);
+    let report = stage.trigger(&["connect", "udp", "127.0.0.1:9"]);
+    place.expect(&daemon, &report, "connect", |_| true);
+    daemon.stop();
 }
 
 /// Files of a directory that only root may write to.
@@ -74,8 +106,8 @@ fn rotated(stage: &Stage<'_>) {
 fn keeper_dies(stage: &Stage<'_>) {
     let daemon = stage.watch();
     let keeper = daemon.keeper().expect("a keeper");
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(keeper).expect("a process id"));
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("kill the keeper");
+    let pid = Pid::from_raw(i32::try_from(keeper).expect("a process id"));
+    kill(pid, Signal::SIGKILL).expect("kill the keeper");
     daemon.fails("the keeper is gone");
 }
 
