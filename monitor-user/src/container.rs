@@ -81,6 +81,12 @@ facts! {
     host_ipc: bool,
     /// Effective capabilities that its first program starts with, a bit each.
     capabilities: u64,
+    /// Memory that it may have, bytes.
+    memory_limit: u64,
+    /// Processor time that it may have, thousandths of a processor.
+    cpu_limit: u64,
+    /// Tasks that it may have.
+    pids_limit: u64,
     /// What is mounted from outside of it.
     mounts: Box<[Mount]>,
     /// Its labels.

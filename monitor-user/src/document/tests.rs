@@ -108,6 +108,9 @@ fn facts() -> ContainerFacts {
         privileged: Fact::Known(false, FactSource::Bundle),
         host_network: Fact::Known(true, FactSource::Bundle),
         capabilities: Fact::Known(1 | 1 << 21, FactSource::Bundle),
+        memory_limit: Fact::Known(256 << 20, FactSource::Bundle),
+        cpu_limit: Fact::Known(500, FactSource::Bundle),
+        pids_limit: Fact::Known(4096, FactSource::Bundle),
         mounts: Fact::Known([mount].into(), FactSource::Bundle),
         labels: Fact::Known(
             [label("tier", "web"), label("tier.x", "y")].into(),

@@ -19,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("containers::one_that_lives_50_ms", short_lived),
     Case::new("containers::older_ones_are_known", older_ones),
     Case::new("containers::exec_sessions_belong_to_them", exec_sessions),
+    Case::new("containers::one_with_limits", with_limits),
     Case::new("containers::one_with_a_kernel_of_its_own", own_kernel),
     Case::new("containers::one_whose_cgroup_was_not_told_of", lost_cgroup_record),
 ];
@@ -166,6 +167,19 @@ impl Drop for Cgroup {
             }
         }
     }
+}
+
+/// What it may use is what the runtime was told.
+fn with_limits(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    let limits = ["--memory-limit", "67108864", "--cpus", "0.5"];
+    let container = stage.containerd().run_with(&stage.name("limits"), &limits, &[]);
+    let place = Place::In(&container);
+    let report = place.trigger(&["open", "/etc/hosts"]);
+    let alert = place.expect(&daemon, &report, "file_open_write", |_| true);
+    let limits = serde_json::json!({ "memory": 67_108_864, "cpu": 500 });
+    assert_eq!(alert["container"]["limits"], limits, "{alert:#}");
+    daemon.stop();
 }
 
 /// The shim's name alone tells that the kernel is another one's: what stands behind it here is

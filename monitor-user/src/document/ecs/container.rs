@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Where each fact stands, below `container`, or for those of a pod what it is called there.
-const PLACES: [(&str, &str); 22] = [
+const PLACES: [(&str, &str); 25] = [
     ("runtime", "runtime"),
     ("name", "name"),
     ("image", "image.name"),
@@ -33,6 +33,9 @@ const PLACES: [(&str, &str); 22] = [
     ("host_network", "host_network"),
     ("host_ipc", "host_ipc"),
     ("capabilities", "capabilities"),
+    ("memory_limit", "limits.memory"),
+    ("cpu_limit", "limits.cpu"),
+    ("pids_limit", "limits.pids"),
     ("mounts", "mounts"),
     ("healthcheck", "healthcheck"),
     ("liveness_probe", "liveness_probe"),
@@ -75,6 +78,13 @@ pub(super) fn of(container: &Container, form: &str) -> Value {
         put(&mut value, &["capabilities"], &container.capabilities, |set| {
             json!(words::capabilities(*set).split_whitespace().collect::<Vec<_>>())
         });
+        for (name, fact) in [
+            ("memory", &container.memory_limit),
+            ("cpu", &container.cpu_limit),
+            ("pids", &container.pids_limit),
+        ] {
+            put(&mut value, &["limits", name], fact, |limit| json!(limit));
+        }
         put(&mut value, &["mounts"], &container.mounts, |mounts| {
             let all = mounts.iter().map(|mount| {
                 json!({

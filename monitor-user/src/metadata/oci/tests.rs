@@ -22,6 +22,30 @@ const PRIVILEGED: &str = r#"{"process":{"capabilities":{"effective":["CAP_CHOWN"
     "namespaces":[{"type":"pid"},{"type":"ipc"},{"type":"network"}]}}"#;
 
 #[test]
+fn limits_are_those_of_the_resources() {
+    let resources = r#"{"linux":{"resources":{"memory":{"limit":268435456},
+        "cpu":{"shares":512,"quota":150000,"period":100000},"pids":{"limit":64}}}}"#;
+    check(
+        &told(resources),
+        &[
+            "memory_limit = 268435456 (bundle)",
+            "cpu_limit = 1500 (bundle)",
+            "pids_limit = 64 (bundle)",
+        ],
+    );
+    let none =
+        ["memory_limit", "cpu_limit", "pids_limit"].map(|it| format!("{it}: not_applicable"));
+    for resources in [
+        r#"{"linux":{"resources":{"memory":{"limit":-1},"cpu":{"quota":-1},"pids":{"limit":0}}}}"#,
+        r#"{"linux":{"resources":{"memory":null,"cpu":{"period":0}}}}"#,
+        "{}",
+    ] {
+        check(&told(resources), &none.each_ref().map(String::as_str));
+    }
+    check(&told(r#"{"linux":{"resources":{"cpu":{"quota":5000}}}}"#), &["cpu_limit = 50 (bundle)"]);
+}
+
+#[test]
 fn privileged_is_who_has_all_of_it() {
     check(&told(PRIVILEGED), &["privileged = true (bundle)", "capabilities = 2097153 (bundle)"]);
     for (part, by) in [
@@ -59,6 +83,9 @@ fn nothing_is_told_of_what_is_not_there() {
             "host_pid = true (bundle)",
             "host_network = true (bundle)",
             "host_ipc = true (bundle)",
+            "memory_limit: not_applicable",
+            "cpu_limit: not_applicable",
+            "pids_limit: not_applicable",
             "mounts =  (bundle)"
         ]
     );

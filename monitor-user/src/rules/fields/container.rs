@@ -16,6 +16,12 @@ const LIVENESS: &str = "Command of the liveness probe, with spaces. It is told b
                         annotation `kubectl.kubernetes.io/last-applied-configuration`, which pods \
                         have that people applied themselves.";
 const READINESS: &str = "Command of the readiness probe, told as that of the liveness probe is.";
+const MEMORY_LIMIT: &str =
+    "Bytes of memory that the container may have, if that is limited; not a field of Falco's.";
+const CPU_LIMIT: &str = "Thousandths of a processor that the container may have, if that is \
+                         limited; not a field of Falco's.";
+const PIDS_LIMIT: &str =
+    "Tasks that the container may have, if that is limited; not a field of Falco's.";
 const HOST_IPC: &str = "Whether the container shares the host's IPC namespace.";
 
 pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
@@ -102,6 +108,15 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
             fact_of(&event.container.capabilities, |set| Value::owned(words::capabilities(*set)))
         },
     ),
+    one("container.memory_limit", Type::Int, ALL, MEMORY_LIMIT, |event, _| {
+        limit(&event.container.memory_limit)
+    }),
+    one("container.cpu_limit", Type::Int, ALL, CPU_LIMIT, |event, _| {
+        limit(&event.container.cpu_limit)
+    }),
+    one("container.pids_limit", Type::Int, ALL, PIDS_LIMIT, |event, _| {
+        limit(&event.container.pids_limit)
+    }),
     one(
         "container.start_ts",
         Type::Int,
@@ -142,6 +157,10 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         |event, _| labels(&event.container.labels)
     }),
 ];
+
+fn limit(fact: &Fact<u64>) -> Value<'_> {
+    fact_of(fact, |limit| Value::Int(i64::try_from(*limit).unwrap_or(i64::MAX)))
+}
 
 /// A probe's command.
 fn command(fact: &Fact<Box<str>>) -> Value<'_> {

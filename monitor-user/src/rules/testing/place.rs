@@ -97,7 +97,15 @@ fn set_other(draft: &mut Draft, (name, arg): (&str, Option<&str>), value: &TestV
         *part(draft.container()) = Fact::Known(yes, FactSource::Bundle);
         Ok(())
     };
+    let number = |part: fn(&mut Container) -> &mut Fact<u64>, draft: &mut Draft| {
+        let number = value::int(value)?;
+        *part(draft.container()) = Fact::Known(number.unsigned_abs(), FactSource::Bundle);
+        Ok(())
+    };
     Some(match (name, arg) {
+        ("container.memory_limit", None) => number(|it| &mut it.memory_limit, draft),
+        ("container.cpu_limit", None) => number(|it| &mut it.cpu_limit, draft),
+        ("container.pids_limit", None) => number(|it| &mut it.pids_limit, draft),
         ("container.privileged", None) => flag(|it| &mut it.privileged, draft),
         ("container.host_pid", None) => flag(|it| &mut it.host_pid, draft),
         ("container.host_network", None) => flag(|it| &mut it.host_network, draft),
