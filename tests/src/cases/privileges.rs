@@ -1,6 +1,7 @@
 //! Privileges: who has them, and what still works without.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -14,6 +15,7 @@ use crate::place::Place;
 pub(super) const CASES: &[Case] = &[
     Case::new("privileges::smoke_the_line_has_none", line_has_none),
     Case::new("privileges::tail_and_new_hooks_work_without_them", tail_and_new_hooks),
+    Case::new("privileges::rules_that_only_root_can_read_are_told", rules_of_root),
     Case::new("privileges::files_are_rotated_without_them", rotated),
     Case::new("privileges::a_keeper_that_dies_ends_the_daemon", keeper_dies),
     Case::new("privileges::root_keeps_them_in_one_process", kept_in_one),
@@ -79,6 +81,32 @@ fn tail_and_new_hooks(stage: &Stage<'_>) {
     tail_shows_events(stage);
     let report = stage.trigger(&["connect", "udp", "127.0.0.1:9"]);
     place.expect(&daemon, &report, "connect", |_| true);
+    daemon.stop();
+}
+
+/// They were read at the start. They stay in use, and nobody has to wait for the day on which they
+/// are read again to hear that it fails.
+fn rules_of_root(stage: &Stage<'_>) {
+    let folder = stage.dir("rules");
+    let file = folder.join("secret.yaml");
+    fs::write(&file, EVERY_ACT).expect("write the rules");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("hide the rules");
+    let daemon = stage.daemon(Options {
+        rules: None,
+        keys: format!("rules = [{folder:?}]"),
+        ..Options::default()
+    });
+    let finding = daemon.expect_document("a finding", |it| {
+        it["runmon"]["document"] == "finding" && it["rule"]["name"] == "Rules cannot be reloaded"
+    });
+    let message = finding["message"].as_str().unwrap_or_default();
+    assert!(message.contains("secret.yaml") && message.contains("`run_as`"), "{finding:#}");
+    let report = stage.trigger(&["exec", "plain"]);
+    Place::Host(stage.lab).expect(&daemon, &report, "exec", |_| true);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("show the rules");
+    crate::wait::until("the daemon to read the rules", || {
+        daemon.log().contains("read the rules again").then_some(())
+    });
     daemon.stop();
 }
 

@@ -1,5 +1,6 @@
-//! The rule files that paths stand for. What a path names must be readable; what is found in a
-//! directory and cannot be read is left out and told, so that the rest can be used.
+//! The rule files that paths stand for. What a path names must be readable, and nothing below it
+//! may be another user's alone: rules would be missing without anybody having meant that. What else
+//! is found in a directory and cannot be read is left out and told, so that the rest can be used.
 
 use std::{
     fs,
@@ -115,7 +116,9 @@ pub(super) fn read_some(paths: &[PathBuf], most: &Most) -> anyhow::Result<Files>
                     bytes = bytes.saturating_add(source.bytes.len());
                     files.sources.push(source);
                 }
-                Err(error) if is_folder => files.unread.push(Unread::new(path, error)),
+                Err(error) if is_folder && !is_refused(&error) => {
+                    files.unread.push(Unread::new(path, error))
+                }
                 Err(error) => return Err(unreadable(path, &error).into()),
             }
             if bytes > most.bytes {
@@ -160,7 +163,9 @@ impl Found {
         let mut entries = match entries {
             Ok(entries) => entries,
             // The directory that is named must be readable.
-            Err(error) if depth == 0 => return Err(unreadable(folder, &error)),
+            Err(error) if depth == 0 || is_refused(&error) => {
+                return Err(unreadable(folder, &error));
+            }
             Err(error) => {
                 self.unread.push(Unread::new(folder, error));
                 return Ok(());
@@ -213,10 +218,16 @@ fn read_file(path: &Path) -> io::Result<Source> {
     Ok(Source { name: path.display().to_string(), bytes })
 }
 
+fn is_refused(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> Usage {
     let cure = match error.kind() {
         io::ErrorKind::NotFound => "check the path; without one the embedded rules are used",
-        io::ErrorKind::PermissionDenied => "let this user read it",
+        io::ErrorKind::PermissionDenied => {
+            "let this user read it; a daemon that runs reads rules as the user of `run_as`"
+        }
         _ => "give a rule file or a directory of rule files",
     };
     Usage(format!("cannot read rules from {}: {error}\nhint: {cure}", path.display()))

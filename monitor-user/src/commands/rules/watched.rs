@@ -9,6 +9,8 @@ use std::{
     sync::Arc,
 };
 
+use nix::unistd::{AccessFlags, access};
+
 use super::{files, load_with, read_values, values_path};
 use crate::{reload::RuleSource, rules::Rules};
 
@@ -88,11 +90,12 @@ impl RuleSource for RuleFiles {
 }
 
 /// What tells files from ones of other content, without reading them: a link counts as what it
-/// leads to.
+/// leads to. Whether they can be read is part of it: a daemon becomes another user.
 fn digest(paths: &[PathBuf]) -> u64 {
     let mut state = DefaultHasher::new();
     for path in paths {
         path.hash(&mut state);
+        access(path, AccessFlags::R_OK).is_ok().hash(&mut state);
         match fs::metadata(path) {
             Ok(file) => {
                 (file.dev(), file.ino(), file.size()).hash(&mut state);
