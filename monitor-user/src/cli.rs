@@ -113,6 +113,10 @@ pub struct RunArgs {
     /// Form of the documents on standard output
     #[arg(long, value_enum, conflicts_with = "json")]
     pub format: Option<Format>,
+    /// Tell numbers and health over HTTP there, such as 127.0.0.1:9753, instead of where the
+    /// configuration says; may be given more than once
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::config::address::parse)]
+    pub metrics_listen: Vec<std::net::SocketAddr>,
     /// How to watch
     #[command(flatten)]
     pub live: LiveArgs,

@@ -1,5 +1,6 @@
 //! The configuration file: text → [`RawConfig`] (what is written) → [`Config`] (valid).
 
+pub mod address;
 #[macro_use]
 mod keys;
 mod sinks;
@@ -9,6 +10,7 @@ mod tests;
 use std::{
     collections::BTreeMap,
     fmt::Display,
+    net::SocketAddr,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
@@ -106,6 +108,8 @@ keys! {
         pub labels: BTreeMap<String, String> = "{}",
         /// Where container runtimes keep their state; without this key all usual places.
         pub runtime_roots: Vec<RawRuntimeRoot> = "[]",
+        /// Where numbers and health are told over HTTP.
+        pub metrics: RawMetrics = "{}",
         /// Where alerts go; without this key to standard output.
         pub sinks: Vec<RawSink> = "[]",
     }
@@ -122,6 +126,16 @@ keys! {
         pub state: PathBuf,
         /// `containerd`: its socket; without this key `containerd.sock` in or beside `state`.
         pub socket: Option<PathBuf>,
+    }
+}
+
+keys! {
+    /// The metrics endpoint.
+    #[derive(Clone, Debug, Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct RawMetrics {
+        /// Addresses and ports to listen on, such as `127.0.0.1:9753`; without this key on none.
+        pub listen: Vec<String> = "[]",
     }
 }
 
@@ -201,6 +215,8 @@ pub struct Config {
     pub labels: Vec<Label>,
     /// Where container runtimes keep their state.
     pub runtime_roots: Vec<RuntimeRoot>,
+    /// Where the metrics endpoint listens; empty: there is none.
+    pub metrics_listen: Vec<SocketAddr>,
     /// Where alerts go; empty: standard output, in the form that the command line says.
     pub sinks: Vec<SinkConfig>,
 }
@@ -343,6 +359,7 @@ impl Config {
             node: name("node", raw.node)?,
             labels: labels(raw.labels)?,
             runtime_roots: if roots.is_empty() { RuntimeRoot::usual() } else { roots },
+            metrics_listen: listen(&raw.metrics.listen)?,
             sinks: sinks::sinks(raw.sinks)?,
         })
     }
@@ -409,6 +426,15 @@ where
     }
     let (least, most) = (range.start(), range.end());
     wrong(key, format!("{number} is not between {least} and {most}"))
+}
+
+fn listen(addresses: &[String]) -> Result<Vec<SocketAddr>, Wrong> {
+    let most = limits::METRICS_ADDRESSES;
+    if addresses.len() > most {
+        return wrong("metrics.listen", format!("there are more than {most}"));
+    }
+    let read: Result<_, _> = addresses.iter().map(|text| address::parse(text)).collect();
+    read.or_else(|what| wrong("metrics.listen", what))
 }
 
 fn hash(name: &str) -> Result<HashMode, Wrong> {

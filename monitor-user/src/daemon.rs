@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use monitor_common::{DropReason, Program, RecordKind, counter};
-use monitor_rules::{KindSet, Priority, Rule};
+use monitor_rules::{KindSet, Priority};
 
 use crate::{
     bpf::{
@@ -15,14 +15,14 @@ use crate::{
     control::{self, Control},
     document::{
         Document, Finding, Heartbeat, finding,
-        heartbeat::{HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters},
+        heartbeat::{HookState, KindCounters, Loss, ProgramState, SinkCounters},
     },
-    enrich::{Enricher, container::Lookup, hashes::HashQuestion},
+    endpoint::{Asked, Endpoint},
+    enrich::{container::Lookup, hashes::HashQuestion},
     env::EnvKeys,
-    event::{Action, Event},
+    event::Action,
     flood::{Flood, FloodWatch},
-    judge::{Judge, RuleTally},
-    limits::{CONTROL_CLIENTS, LOSSES_SHOWN, RULES_SHOWN},
+    limits::{CONTROL_CLIENTS, LOSSES_SHOWN},
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, boottime_ns, clock_offset_ns},
     logging::{count, say},
@@ -31,7 +31,13 @@ use crate::{
     rules::{Rules, filter::KernelFilter},
 };
 
+mod health;
+mod numbers;
 mod self_watch;
+
+use health::Health;
+use numbers::rule_states;
+pub use numbers::{Refused, tables};
 
 /// Where documents go, with counters to tell of.
 pub trait CountedOutlet: Outlet {
@@ -69,6 +75,8 @@ pub struct Daemon<O: Outlet> {
     findings: u64,
     floods: FloodWatch,
     control: Option<Control>,
+    endpoint: Option<Endpoint>,
+    health: Health,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
@@ -85,6 +93,8 @@ impl<O: CountedOutlet> Daemon<O> {
             findings: 0,
             floods: FloodWatch::default(),
             control: None,
+            endpoint: None,
+            health: Health::default(),
         }
     }
 
@@ -96,6 +106,25 @@ impl<O: CountedOutlet> Daemon<O> {
     /// Does what is asked for over a control socket.
     pub fn control_with(&mut self, control: Control) {
         self.control = Some(control);
+    }
+
+    /// Tells its numbers and its health to who asks the endpoint.
+    pub fn tell_to(&mut self, endpoint: Endpoint) {
+        self.endpoint = Some(endpoint);
+    }
+
+    /// Answers the endpoint, between two events.
+    fn tell(&mut self, live: &mut Live) {
+        let asked = self.endpoint.as_mut().and_then(Endpoint::next).filter(Asked::is_awaited);
+        // Who asked may have gone meanwhile.
+        match asked {
+            None => {}
+            Some(Asked::Signs(answer)) => drop(answer.send(self.missing(live))),
+            Some(Asked::Numbers(answer)) => {
+                let state = Box::new(self.state(live, false));
+                drop(answer.send((self.missing(live), state)));
+            }
+        }
     }
 
     /// Does what was asked for, between two events.
@@ -117,8 +146,12 @@ impl<O: CountedOutlet> Daemon<O> {
         }
         match reloader.take() {
             None => {}
-            Some(Ok(rules)) => self.set_rules(rules, live),
+            Some(Ok(rules)) => {
+                self.health.rules_refused = false;
+                self.set_rules(rules, live);
+            }
             Some(Err(why)) => {
+                self.health.rules_refused = true;
                 let text = format!("the old rules stay: {why}");
                 say(&text);
                 self.find(finding::RULES_REFUSED, text);
@@ -246,6 +279,7 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat.tables = tables(self.line.enricher(), windows, refused);
         let now_ns = self.line.enricher().timestamp_ns(boottime_ns());
         heartbeat.rule_states = rule_states(self.line.judge(), now_ns);
+        heartbeat.degraded = self.health.look(&heartbeat, numbers.is_some(), boottime_ns());
         heartbeat
     }
 
@@ -284,79 +318,6 @@ pub fn kernel_filter(rules: &Rules, filters: bool) -> KernelFilter {
 /// Nanoseconds since 1970.
 fn now_ns() -> i64 {
     clock_offset_ns().saturating_add_unsigned(boottime_ns())
-}
-
-/// Questions that found no room.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Refused {
-    /// About containers.
-    pub lookups: u64,
-    /// About the hashes of files.
-    pub hashes: u64,
-}
-
-/// The state of the tables, by name.
-#[must_use]
-pub fn tables(
-    enricher: &Enricher,
-    (windows, windows_evicted): (u64, u64),
-    refused: Refused,
-) -> Vec<(&'static str, u64)> {
-    let (processes, registry) = (enricher.table_stats(), enricher.registry_stats());
-    let (names, hashes) = (enricher.name_stats(), enricher.hash_stats());
-    let peers = enricher.peer_stats();
-    vec![
-        ("processes", processes.entries as u64),
-        ("process_bytes", processes.bytes as u64),
-        ("process_misses", processes.misses),
-        ("processes_evicted", processes.evicted),
-        ("containers", registry.containers as u64),
-        ("containers_blind", registry.blind as u64),
-        ("cgroups", registry.cgroups as u64),
-        ("cgroups_refused", registry.refused),
-        ("cgroups_unseen", registry.unseen),
-        ("lookups_refused", refused.lookups),
-        ("named_addresses", names.addresses as u64),
-        ("named_addresses_evicted", names.evicted),
-        ("peer_addresses", peers.addresses as u64),
-        ("peer_addresses_evicted", peers.evicted),
-        ("dns_questions_evicted", names.questions_evicted),
-        ("dns_answers_unasked", names.unasked),
-        ("hashes", hashes.files as u64),
-        ("hashes_hit", hashes.hits),
-        ("hashes_missed", hashes.misses),
-        ("hashes_evicted", hashes.evicted),
-        ("hashes_refused", refused.hashes),
-        ("windows", windows),
-        ("windows_evicted", windows_evicted),
-    ]
-}
-
-/// What rules did: those that are switched off, then those with the most matches.
-fn rule_states(judge: &Judge, now_ns: i64) -> Vec<RuleState> {
-    let judged_ns = judge.judged_ns();
-    let state = |(rule, tally): (&Rule<Event>, &RuleTally)| {
-        let expired = rule.exceptions.iter().filter(|exception| !exception.is_active(now_ns));
-        let rate = rule.about.expected_rate;
-        RuleState {
-            id: rule.about.id.clone(),
-            tally: tally.clone(),
-            noisy: rate.is_some_and(|rate| rate.is_exceeded(tally.alerts, judged_ns)),
-            off_until_ns: judge.off_until(&rule.about.id, now_ns),
-            expired: expired.map(|exception| exception.name.clone()).collect(),
-        }
-    };
-    let says_something = |state: &RuleState| {
-        state.tally != RuleTally::default()
-            || state.off_until_ns.is_some()
-            || !state.expired.is_empty()
-    };
-    let mut states: Vec<RuleState> = judge.tallies().map(state).filter(says_something).collect();
-    states.sort_by_key(|state| {
-        (state.off_until_ns.is_none(), std::cmp::Reverse(state.tally.matches))
-    });
-    states.truncate(RULES_SHOWN);
-    states
 }
 
 /// The kinds of record that carry the kinds of event of a set.
@@ -449,7 +410,9 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
         self.line.take(Input::Time(now_ns));
         self.reload(live);
         self.serve(now_ns);
+        self.tell(live);
         if self.floods.is_due(now_ns) {
+            self.health.look_at_sinks(&self.line.outlet().sinks(), now_ns);
             self.tell_floods(now_ns, live);
         }
         if self.next_ns == 0 {

@@ -22,6 +22,7 @@ pub mod daemon;
 pub mod decode;
 pub mod dns;
 pub mod document;
+pub mod endpoint;
 pub mod enrich;
 pub mod env;
 pub mod event;

@@ -146,6 +146,39 @@ pub const CONTROL_BYTES: usize = 4_096;
 /// Clients that may ask the running daemon at once; one more is sent away.
 pub const CONTROL_CLIENTS: usize = 8;
 
+/// Addresses that the metrics endpoint listens on; more are refused.
+pub const METRICS_ADDRESSES: usize = 8;
+
+/// Connections at once to each address of the metrics endpoint: a few scrapers or probes. One more
+/// is sent away, counted.
+pub const METRICS_CLIENTS: usize = 16;
+
+/// Bytes of a request to the metrics endpoint; a longer one is refused. The HTTP library takes no
+/// less.
+pub const METRICS_HEADER_BYTES: usize = 8_192;
+
+/// How long a connection to the metrics endpoint may last, the answer of the line included; over it
+/// it is ended, counted.
+pub const METRICS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the line may take to answer the metrics endpoint: it looks ten times a second. Who asks
+/// is told that it does not answer.
+pub const METRICS_ANSWER: Duration = Duration::from_secs(5);
+
+/// How old an answer of the line's may be that the metrics endpoint tells once more, so that many
+/// who ask cost the line no more than one.
+pub const METRICS_AGE: Duration = Duration::from_secs(1);
+
+/// How long the metrics endpoint waits after a connection could not be taken, as where there are no
+/// descriptors.
+pub const METRICS_REST: Duration = Duration::from_millis(100);
+
+/// How long something that was lost counts as a reason for being degraded.
+pub const DEGRADED_NS: u64 = 300_000_000_000;
+
+/// How long a sink delivers nothing, while documents wait for it, before it counts as stuck.
+pub const SINK_STUCK_NS: u64 = 10_000_000_000;
+
 /// Alerts that wait for one sink; over it they are dropped, and counted.
 pub const SINK_QUEUE: usize = 10_000;
 

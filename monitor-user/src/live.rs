@@ -191,7 +191,7 @@ impl Live {
     pub fn run(&mut self, consumer: &mut impl Consumer) -> Result<(), BpfError> {
         let Some(mut ring) = self.ring.take() else { return Ok(()) };
         let mut next_tick = Instant::now();
-        let mut rested = false;
+        let (mut rested, mut rung) = (false, false);
         loop {
             let taken = drain(&mut ring, consumer);
             self.ask(consumer);
@@ -218,25 +218,31 @@ impl Live {
                 std::thread::sleep(REST);
             } else {
                 rested = false;
-                self.sleep(&mut ring, consumer)?;
+                // What the bell was rung for is looked at when the next tick is due.
+                let limit = if rung || consumer.is_waiting() { TICK } else { SLEEP };
+                rung = self.sleep(&mut ring, consumer, limit)?;
             }
         }
         self.stop(&mut ring, consumer)
     }
 
-    fn sleep(&mut self, ring: &mut Ring, consumer: &mut impl Consumer) -> Result<(), BpfError> {
+    /// Sleeps until something happens; whether the bell was rung.
+    fn sleep(
+        &mut self,
+        ring: &mut Ring,
+        consumer: &mut impl Consumer,
+        limit: Duration,
+    ) -> Result<bool, BpfError> {
         // Before Linux 5.19 only the privileged may write to maps.
         if ring.ask_to_be_woken().is_err() {
             self.kernel.ask_to_be_woken()?;
         }
         if drain(ring, consumer) > 0 {
-            return Ok(());
+            return Ok(false);
         }
-        let limit = if consumer.is_waiting() { TICK } else { SLEEP };
         wait(&[ring.as_fd(), self.bell.event.as_fd()], limit);
         // Read so that it does not ring again; an empty one has nothing to read.
-        let _rung = self.bell.event.read();
-        Ok(())
+        Ok(self.bell.event.read().is_ok())
     }
 
     fn stop(&mut self, ring: &mut Ring, consumer: &mut impl Consumer) -> Result<(), BpfError> {

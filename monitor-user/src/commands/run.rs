@@ -20,6 +20,7 @@ use crate::{
     control::Control,
     daemon::{Daemon, Kept, kernel_filter, record_kinds},
     document::{Schema, heartbeat::SinkCounters},
+    endpoint::{self, Endpoint},
     enrich::Enricher,
     env::EnvKeys,
     event::Action,
@@ -57,6 +58,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let fanout = open_sinks(&config, args, sender, &mut privileges)?;
     let bell = bell_of_signals(Hangup::Reloads)?;
     let control = open_control(&config, name, bell.clone());
+    let endpoint = open_endpoint(&config, args, bell.clone());
     let kinds = record_kinds(wanted(&config, &rules));
     let configured = EnvKeys::new(&config.env_keys);
     let env_keys = configured.and(crate::rules::env_keys(&rules));
@@ -81,6 +83,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(control) = control {
         daemon.control_with(control);
     }
+    if let Some(endpoint) = endpoint {
+        daemon.tell_to(endpoint);
+    }
     live.seed(&mut daemon)?;
     // While the socket for it can still be written to. Nobody may have asked to be told.
     drop(sd_notify::notify(false, &[sd_notify::NotifyState::Ready]));
@@ -102,6 +107,31 @@ fn open_control(config: &Config, name: &str, bell: Bell) -> Option<Control> {
     let opened = Control::open(&path, bell);
     if let Err(error) = &opened {
         say(&format!("nothing can be asked of this daemon: {}: {error}", path.display()));
+    }
+    opened.ok()
+}
+
+/// Opens the metrics endpoint, if there is to be one. A daemon that cannot tell its numbers watches
+/// all the same: who asks finds nobody there, and what it sees does not hang on a port.
+fn open_endpoint(config: &Config, args: &RunArgs, bell: Bell) -> Option<Endpoint> {
+    let asked = &args.metrics_listen;
+    let addresses = if asked.is_empty() { &config.metrics_listen } else { asked };
+    let mut listeners = Vec::new();
+    for address in addresses {
+        match endpoint::listen(*address) {
+            Ok((listener, at)) => {
+                say(&format!("numbers and health are at http://{at}/metrics"));
+                listeners.push(listener);
+            }
+            Err(error) => say(&format!("numbers are not told at {address}: {error}")),
+        }
+    }
+    if listeners.is_empty() {
+        return None;
+    }
+    let opened = Endpoint::open(listeners, bell);
+    if let Err(error) = &opened {
+        say(&format!("numbers are not told: {error}"));
     }
     opened.ok()
 }

@@ -128,6 +128,13 @@ fn wrong_values_name_their_key_and_the_cure() {
     bad("labels = { \"\" = \"x\" }", labels);
     let many: String = (0..33).map(|n| format!("l{n} = \"\"\n")).collect();
     bad(&format!("[labels]\n{many}"), "c.toml: labels: there are more than 32");
+    bad(
+        "[metrics]\nlisten = [\"localhost:9753\"]",
+        "c.toml: metrics.listen: `localhost:9753` is no address with a port, such as \
+         127.0.0.1:9753 or [::1]:9753",
+    );
+    let many = vec!["[::1]:1"; 9];
+    bad(&format!("[metrics]\nlisten = {many:?}"), "c.toml: metrics.listen: there are more than 8");
     let root = "[[runtime_roots]]\nstate = \"/x\"\n";
     bad(
         &format!("{root}kind = \"rkt\""),
@@ -249,10 +256,11 @@ fn the_example_is_true() {
         assert_eq!((shown.queue, shown.queue_bytes), (plain.queue, plain.queue_bytes));
     }
     // The rest of it is comment; every key is named somewhere.
-    for key in RawConfig::KEYS.iter().chain(RawSink::KEYS) {
+    assert_eq!((shown.metrics_listen, default.metrics_listen), (vec![], vec![]));
+    for key in RawConfig::KEYS.iter().chain(RawMetrics::KEYS).chain(RawSink::KEYS) {
         assert!(
             example.contains(&format!("{} =", key.name))
-                || example.contains(&format!("[[{}]]", key.name)),
+                || example.contains(&format!("[{}]", key.name)),
             "{}",
             key.name
         );

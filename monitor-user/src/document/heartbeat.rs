@@ -34,6 +34,83 @@ pub struct Heartbeat {
     /// What rules did: those that are off for a time, and those that did most first; see
     /// [`crate::limits::RULES_SHOWN`].
     pub rule_states: Vec<RuleState>,
+    /// What is not as it should be, in the order of [`Degraded::ALL`].
+    pub degraded: Vec<Degraded>,
+}
+
+/// A reason for which the monitor does less than it should, though it watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Degraded {
+    /// The kernel lost records, of lack of room or because they could not be read.
+    RecordsLost,
+    /// A container had more of one sort than it may.
+    Flood,
+    /// A kind of record that is wanted has no hook.
+    KindUnseen,
+    /// A program did not see the last act of the canary.
+    HookSilent,
+    /// The counters of the kernel cannot be read: what they would tell is missing.
+    CountersUnread,
+    /// New rules could not be used: the old ones stay.
+    RulesRefused,
+    /// A sink lost documents.
+    SinkLosing,
+    /// Documents wait for a sink that has taken none for a while.
+    SinkStuck,
+}
+
+impl Degraded {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::RecordsLost,
+        Self::Flood,
+        Self::KindUnseen,
+        Self::HookSilent,
+        Self::CountersUnread,
+        Self::RulesRefused,
+        Self::SinkLosing,
+        Self::SinkStuck,
+    ];
+
+    /// What it is called in documents and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RecordsLost => "records_lost",
+            Self::Flood => "flood",
+            Self::KindUnseen => "kind_unseen",
+            Self::HookSilent => "hook_silent",
+            Self::CountersUnread => "counters_unread",
+            Self::RulesRefused => "rules_refused",
+            Self::SinkLosing => "sink_losing",
+            Self::SinkStuck => "sink_stuck",
+        }
+    }
+
+    /// What it means, for the reference.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::RecordsLost => {
+                "In the last five minutes the kernel lost records, for another reason than a flood."
+            }
+            Self::Flood => {
+                "In the last five minutes records of a container were left out because it had too \
+                 many of one sort (`flood_rate`)."
+            }
+            Self::KindUnseen => "A kind of record that rules or sinks want is seen by no hook.",
+            Self::HookSilent => "A program did not see the last act of runmon's own canary.",
+            Self::CountersUnread => {
+                "The kernel's counters could not be read: they are missing, and with them what \
+                 was lost."
+            }
+            Self::RulesRefused => "The rules were read again and refused: the old ones are in use.",
+            Self::SinkLosing => "In the last five minutes a sink lost documents.",
+            Self::SinkStuck => {
+                "Documents wait for a sink, and for ten seconds it has delivered none."
+            }
+        }
+    }
 }
 
 /// What a rule did.

@@ -6,6 +6,7 @@
 mod act;
 mod dns;
 pub mod ecs;
+pub mod exposition;
 pub mod falco;
 pub mod finding;
 pub mod heartbeat;

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    heartbeat::{HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters},
+    heartbeat::{Degraded, HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters},
     *,
 };
 use crate::{
@@ -129,6 +129,7 @@ fn facts() -> ContainerFacts {
 /// A heartbeat in which every list has something.
 fn heartbeat(lost: u64) -> Heartbeat {
     Heartbeat {
+        degraded: vec![Degraded::RecordsLost, Degraded::SinkStuck],
         sequence: 3,
         timestamp_ns: 1_700_000_030_000_000_000,
         last: lost > 0,

@@ -10,12 +10,12 @@ use runmon::{
         hooks::{Candidate, HOOKS},
     },
     cli::Cli,
-    config::{Key, RawConfig, RawRuntimeRoot, RawSink},
+    config::{Key, RawConfig, RawMetrics, RawRuntimeRoot, RawSink},
     daemon,
     document::{
         Document, Heartbeat, Schema, Sender,
-        heartbeat::{HookState, Loss, ProgramState, RuleState, SinkCounters},
-        metrics::METRICS,
+        heartbeat::{Degraded, HookState, Loss, ProgramState, RuleState, SinkCounters},
+        metrics::{HEARTBEAT_ONLY, METRICS},
     },
     enrich::Enricher,
     env::EnvKeys,
@@ -62,6 +62,7 @@ fn the_configuration() {
     );
     keys("Keys", RawConfig::KEYS, &mut text);
     keys("`[[runtime_roots]]`", RawRuntimeRoot::KEYS, &mut text);
+    keys("`[metrics]`", RawMetrics::KEYS, &mut text);
     keys("`[[sinks]]`", RawSink::KEYS, &mut text);
     compare("config.md", &text);
 }
@@ -86,11 +87,44 @@ fn the_fields() {
 #[test]
 fn the_metrics() {
     let mut text = format!(
-        "# Counters of a heartbeat\n\n{MADE}\nAll count since start and stand below `runmon.` in the \
-         heartbeat's document; `*` stands for a kind or a reason.\n\n| counter | meaning |\n| --- | --- |\n"
+        "# Numbers\n\n{MADE}\nWhat runmon tells of itself in numbers: at `/metrics`, where \
+         `[metrics] listen` says, and in every heartbeat.\nA counter counts since start.\n\
+         A heartbeat's number stands below `runmon.` in its document; `*` stands for a kind or a \
+         reason.\n\n## Metrics\n\n\
+         | metric | type | unit | labels | the same in a heartbeat | meaning |\n\
+         | --- | --- | --- | --- | --- | --- |\n"
     );
-    for (name, meaning) in METRICS {
-        writeln!(text, "| `{name}` | {meaning} |").unwrap();
+    for metric in METRICS.iter().copied().flatten() {
+        let quoted = |names: Vec<&str>| {
+            names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        };
+        let places = metric.places.iter().map(|(place, _)| *place).collect();
+        writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} | {} |",
+            metric.full_name(),
+            metric.kind.name(),
+            metric.unit.unwrap_or_default(),
+            quoted(metric.labels.to_vec()),
+            quoted(places),
+            metric.help
+        )
+        .unwrap();
+    }
+    text += "\n## Reasons of `runmon_degraded`\n\nA heartbeat names those that hold in `degraded`.\n\n\
+             | reason | meaning |\n| --- | --- |\n";
+    for reason in Degraded::ALL {
+        writeln!(text, "| `{}` | {} |", reason.name(), reason.meaning()).unwrap();
+    }
+    text += "\n## Numbers of a heartbeat\n\n| number | metric | meaning |\n| --- | --- | --- |\n";
+    for metric in METRICS.iter().copied().flatten() {
+        for (place, meaning) in metric.places {
+            let meaning = if meaning.is_empty() { metric.help } else { meaning };
+            writeln!(text, "| `{place}` | `{}` | {meaning} |", metric.full_name()).unwrap();
+        }
+    }
+    for (place, meaning) in HEARTBEAT_ONLY {
+        writeln!(text, "| `{place}` |  | {meaning} |").unwrap();
     }
     compare("metrics.md", &text);
 }
@@ -120,7 +154,9 @@ fn every_counter_is_described() {
     let document: Value = serde_json::from_slice(&written).unwrap();
     let mut found = BTreeSet::new();
     numbers(&document["runmon"], "", &mut found);
-    let known: BTreeSet<String> = METRICS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let metrics = METRICS.iter().copied().flatten().flat_map(|metric| metric.places);
+    let known: BTreeSet<String> =
+        metrics.chain(HEARTBEAT_ONLY).map(|(place, _)| (*place).to_owned()).collect();
     assert_eq!(found, known);
 }
 

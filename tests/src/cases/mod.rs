@@ -12,6 +12,7 @@ mod containers;
 mod control;
 mod deployment;
 mod dns;
+mod endpoint;
 mod engines;
 pub mod evasion;
 mod files;
@@ -122,6 +123,7 @@ pub const CASES: &[&[Case]] = &[
     backends::CASES,
     lifecycle::CASES,
     control::CASES,
+    endpoint::CASES,
     command_line::CASES,
     recording::CASES,
     self_watch::CASES,

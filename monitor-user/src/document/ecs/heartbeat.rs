@@ -48,6 +48,7 @@ pub(super) fn of(heartbeat: &Heartbeat, sender: &Sender) -> Value {
             "document": "heartbeat",
             "last": heartbeat.last,
             "lost": heartbeat.lost(),
+            "degraded": heartbeat.degraded.iter().map(|it| it.name()).collect::<Vec<_>>(),
             "kernel": { "kinds": kinds, "counters": counts(&heartbeat.kernel), "losses": losses },
             "line": line(heartbeat),
             "tables": counts(&heartbeat.tables),

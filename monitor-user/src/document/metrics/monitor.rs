@@ -1,0 +1,150 @@
+//! The monitor as a whole, its hooks, its sinks and the endpoint itself.
+
+use super::{CODES, Degraded, Kind, Metric};
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric {
+        kind: Kind::Info,
+        ..Metric::gauge("runmon_build", "The version.", |_, out| {
+            out.with(&[env!("CARGO_PKG_VERSION")], 1);
+        })
+    }
+    .by(&["version"]),
+    Metric::gauge("runmon_start_time_seconds", "When it was started, since 1970.", |now, out| {
+        out.nanoseconds(&[], now.started_ns);
+    })
+    .in_unit("seconds"),
+    Metric::gauge("runmon_ready", "1 where `/readyz` says that it is ready.", |now, out| {
+        out.one(now.missing.is_empty().into());
+    }),
+    Metric::gauge(
+        "runmon_degraded",
+        "1 where it watches, but something is not as it should be: the reasons are below.",
+        |now, out| {
+            for reason in Degraded::ALL {
+                out.with(&[reason.name()], now.heartbeat.degraded.contains(&reason).into());
+            }
+        },
+    )
+    .by(&["reason"]),
+    Metric::gauge(
+        "runmon_hook",
+        "1 for each kind of record that is seen, with the family of its hooks; 0 for one that is \
+         not.",
+        |now, out| {
+            for hook in &now.heartbeat.hooks {
+                let backend = hook.backend.unwrap_or("none");
+                out.with(&[hook.kind, backend], hook.backend.is_some().into());
+            }
+        },
+    )
+    .by(&["kind", "backend"]),
+    Metric::gauge(
+        "runmon_hook_fires",
+        "1 where the program saw the last act of runmon's own canary, 0 where it did not; there is \
+         none where no act is for it.",
+        |now, out| {
+            for hook in &now.heartbeat.hooks {
+                for program in &hook.programs {
+                    let told = program.fires.iter();
+                    told.for_each(|fires| out.with(&[hook.kind, &program.attach], (*fires).into()));
+                }
+            }
+        },
+    )
+    .by(&["kind", "program"]),
+    Metric::counter(
+        "runmon_program_runs",
+        "Runs of a program, while `kernel.bpf_stats_enabled` is set.",
+        |now, out| {
+            for hook in &now.heartbeat.hooks {
+                for program in &hook.programs {
+                    let told = program.cost.iter();
+                    told.for_each(|(runs, _)| out.with(&[hook.kind, &program.attach], *runs));
+                }
+            }
+        },
+    )
+    .by(&["kind", "program"])
+    .at(&[("hooks.programs.runs", "")]),
+    Metric::counter(
+        "runmon_program_run_seconds",
+        "The time that runs of a program took. One that serves several kinds is told of with \
+         each.",
+        |now, out| {
+            for hook in &now.heartbeat.hooks {
+                for program in &hook.programs {
+                    let told = program.cost.iter();
+                    told.for_each(|(_, ns)| out.nanoseconds(&[hook.kind, &program.attach], *ns));
+                }
+            }
+        },
+    )
+    .by(&["kind", "program"])
+    .in_unit("seconds")
+    .at(&[("hooks.programs.run_ns", "Nanoseconds that they took.")]),
+    Metric::counter("runmon_sink_offered", "Documents that the sink was offered.", |now, out| {
+        now.heartbeat.sinks.iter().for_each(|sink| out.with(&[&sink.name], sink.offered));
+    })
+    .by(&["sink"])
+    .at(&[("sinks.offered", "")]),
+    Metric::counter(
+        "runmon_sink_delivered",
+        "Documents that the sink wrote, or that its receiver acknowledged.",
+        |now, out| {
+            now.heartbeat.sinks.iter().for_each(|sink| out.with(&[&sink.name], sink.delivered));
+        },
+    )
+    .by(&["sink"])
+    .at(&[("sinks.delivered", "")]),
+    Metric::counter(
+        "runmon_sink_filtered",
+        "Documents that the sink does not want.",
+        |now, out| {
+            now.heartbeat.sinks.iter().for_each(|sink| out.with(&[&sink.name], sink.filtered));
+        },
+    )
+    .by(&["sink"])
+    .at(&[("sinks.filtered", "")]),
+    Metric::counter(
+        "runmon_sink_dropped",
+        "Documents that the sink lost, for lack of room or after the last try.",
+        |now, out| {
+            now.heartbeat.sinks.iter().for_each(|sink| out.with(&[&sink.name], sink.dropped));
+        },
+    )
+    .by(&["sink"])
+    .at(&[("sinks.dropped", "")]),
+    Metric::counter("runmon_sink_retries", "Tries of the sink that failed.", |now, out| {
+        now.heartbeat.sinks.iter().for_each(|sink| out.with(&[&sink.name], sink.retries));
+    })
+    .by(&["sink"])
+    .at(&[("sinks.retries", "")]),
+    Metric::gauge("runmon_sink_queued", "Documents that wait for the sink.", |now, out| {
+        now.heartbeat.sinks.iter().for_each(|sink| out.with(&[&sink.name], sink.queued()));
+    })
+    .by(&["sink"])
+    .at(&[("sinks.queued", "")]),
+    Metric::counter(
+        "runmon_http_requests",
+        "Requests to this endpoint that were answered, by the code of the answer; this one is not \
+         among them yet.",
+        |now, out| {
+            let answered = CODES.into_iter().zip(now.served.answered);
+            answered.for_each(|(code, count)| out.with(&[code], count));
+        },
+    )
+    .by(&["code"]),
+    Metric::counter(
+        "runmon_http_connections_ended",
+        "Connections to this endpoint that were ended without an answer: `too_many` were open, it \
+         was `slow`, or what came was no request (`broken`).",
+        |now, out| {
+            let served = now.served;
+            out.with(&["too_many"], served.too_many);
+            out.with(&["slow"], served.slow);
+            out.with(&["broken"], served.broken);
+        },
+    )
+    .by(&["reason"]),
+];

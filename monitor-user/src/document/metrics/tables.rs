@@ -1,0 +1,142 @@
+//! What is known now, and what was forgotten for lack of room.
+
+use super::Metric;
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric::gauge("runmon_table_processes", "Processes that are known.", |now, out| {
+        out.named(&now.heartbeat.tables, "processes")
+    })
+    .at(&[("tables.processes", "")]),
+    Metric::gauge(
+        "runmon_table_process_bytes",
+        "Bytes that the processes that are known take, approximately.",
+        |now, out| out.named(&now.heartbeat.tables, "process_bytes"),
+    )
+    .in_unit("bytes")
+    .at(&[("tables.process_bytes", "")]),
+    Metric::counter(
+        "runmon_table_process_misses",
+        "Acts of processes that were not known.",
+        |now, out| out.named(&now.heartbeat.tables, "process_misses"),
+    )
+    .at(&[("tables.process_misses", "")]),
+    Metric::counter(
+        "runmon_table_processes_evicted",
+        "Processes that were forgotten for lack of room.",
+        |now, out| out.named(&now.heartbeat.tables, "processes_evicted"),
+    )
+    .at(&[("tables.processes_evicted", "")]),
+    Metric::gauge("runmon_table_containers", "Containers that are known.", |now, out| {
+        out.named(&now.heartbeat.tables, "containers")
+    })
+    .at(&[("tables.containers", "")]),
+    Metric::gauge(
+        "runmon_table_containers_blind",
+        "Running containers with a kernel of their own, as Kata Containers and gVisor give them: \
+         nothing of what they do is seen.",
+        |now, out| out.named(&now.heartbeat.tables, "containers_blind"),
+    )
+    .at(&[("tables.containers_blind", "")]),
+    Metric::gauge("runmon_table_cgroups", "Cgroups that are known.", |now, out| {
+        out.named(&now.heartbeat.tables, "cgroups")
+    })
+    .at(&[("tables.cgroups", "")]),
+    Metric::counter(
+        "runmon_table_cgroups_refused",
+        "Cgroups and containers that found no room; what runs there is in an unknown container.",
+        |now, out| out.named(&now.heartbeat.tables, "cgroups_refused"),
+    )
+    .at(&[("tables.cgroups_refused", "")]),
+    Metric::counter(
+        "runmon_table_cgroups_unseen",
+        "Cgroups that no record told of, as where it was lost; they are looked for.",
+        |now, out| out.named(&now.heartbeat.tables, "cgroups_unseen"),
+    )
+    .at(&[("tables.cgroups_unseen", "")]),
+    Metric::counter(
+        "runmon_table_lookups_refused",
+        "Questions about containers that found no room.",
+        |now, out| out.named(&now.heartbeat.tables, "lookups_refused"),
+    )
+    .at(&[("tables.lookups_refused", "")]),
+    Metric::gauge(
+        "runmon_table_named_addresses",
+        "Addresses of which a container knows the name, in all containers.",
+        |now, out| out.named(&now.heartbeat.tables, "named_addresses"),
+    )
+    .at(&[("tables.named_addresses", "")]),
+    Metric::counter(
+        "runmon_table_named_addresses_evicted",
+        "Addresses of which a container knew the name and that were forgotten for lack of room.",
+        |now, out| out.named(&now.heartbeat.tables, "named_addresses_evicted"),
+    )
+    .at(&[("tables.named_addresses_evicted", "")]),
+    Metric::gauge(
+        "runmon_table_peer_addresses",
+        "Addresses that containers of this node were seen to have.",
+        |now, out| out.named(&now.heartbeat.tables, "peer_addresses"),
+    )
+    .at(&[("tables.peer_addresses", "")]),
+    Metric::counter(
+        "runmon_table_peer_addresses_evicted",
+        "Addresses of containers of this node that were forgotten for lack of room.",
+        |now, out| out.named(&now.heartbeat.tables, "peer_addresses_evicted"),
+    )
+    .at(&[("tables.peer_addresses_evicted", "")]),
+    Metric::counter(
+        "runmon_table_dns_questions_evicted",
+        "Questions to name servers that were forgotten for lack of room: no names are learned \
+         from their answers.",
+        |now, out| out.named(&now.heartbeat.tables, "dns_questions_evicted"),
+    )
+    .at(&[("tables.dns_questions_evicted", "")]),
+    Metric::counter(
+        "runmon_table_dns_answers_unasked",
+        "Answers of name servers to no question that was seen: no names are learned from them.",
+        |now, out| out.named(&now.heartbeat.tables, "dns_answers_unasked"),
+    )
+    .at(&[("tables.dns_answers_unasked", "")]),
+    Metric::gauge(
+        "runmon_table_hashes",
+        "Executed files whose SHA-256 is known or asked for.",
+        |now, out| out.named(&now.heartbeat.tables, "hashes"),
+    )
+    .at(&[("tables.hashes", "")]),
+    Metric::counter(
+        "runmon_table_hashes_hit",
+        "Hashes that were wanted, and known or asked for already.",
+        |now, out| out.named(&now.heartbeat.tables, "hashes_hit"),
+    )
+    .at(&[("tables.hashes_hit", "")]),
+    Metric::counter(
+        "runmon_table_hashes_missed",
+        "Hashes that were wanted and had to be asked for.",
+        |now, out| out.named(&now.heartbeat.tables, "hashes_missed"),
+    )
+    .at(&[("tables.hashes_missed", "")]),
+    Metric::counter(
+        "runmon_table_hashes_evicted",
+        "Executed files whose SHA-256 was known and that were forgotten for lack of room.",
+        |now, out| out.named(&now.heartbeat.tables, "hashes_evicted"),
+    )
+    .at(&[("tables.hashes_evicted", "")]),
+    Metric::counter(
+        "runmon_table_hashes_refused",
+        "Files that were not read for their hash, because too many waited: it is `too_many`.",
+        |now, out| out.named(&now.heartbeat.tables, "hashes_refused"),
+    )
+    .at(&[("tables.hashes_refused", "")]),
+    Metric::gauge(
+        "runmon_table_windows",
+        "Keys for which rules with `aggregate` gather events now.",
+        |now, out| out.named(&now.heartbeat.tables, "windows"),
+    )
+    .at(&[("tables.windows", "")]),
+    Metric::counter(
+        "runmon_table_windows_evicted",
+        "Keys for which rules with `aggregate` gathered events and that were forgotten for \
+         lack of room.",
+        |now, out| out.named(&now.heartbeat.tables, "windows_evicted"),
+    )
+    .at(&[("tables.windows_evicted", "")]),
+];
