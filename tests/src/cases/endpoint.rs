@@ -176,8 +176,7 @@ fn degraded(stage: &Stage<'_>) {
         EVERY_ACT_CONDITION,
         "(evt.type = execve and proc.name = busybox) or (evt.type = connect and fd.rport = 9)",
     );
-    let options =
-        Options { rules: Some(rules), keys, sinks, may_lose: true, ..listening() };
+    let options = Options { rules: Some(rules), keys, sinks, may_lose: true, ..listening() };
     let daemon = stage.daemon(options);
     let at = of(&daemon);
     let reason = |reason: &str| format!("runmon_degraded{{reason=\"{reason}\"}}");
@@ -197,7 +196,8 @@ fn degraded(stage: &Stage<'_>) {
     }
     let heartbeat = daemon.expect_document("a heartbeat that says so", |it| {
         let reasons = it["runmon"]["degraded"].as_array().cloned().unwrap_or_default();
-        is_heartbeat(it) && ["flood", "sink_losing"].iter().all(|it| reasons.contains(&(*it).into()))
+        is_heartbeat(it)
+            && ["flood", "sink_losing"].iter().all(|it| reasons.contains(&(*it).into()))
     });
     assert!(number(&heartbeat["runmon"], "lost") > 0, "{heartbeat:#}");
     daemon.stop();
@@ -251,6 +251,6 @@ fn port_is_taken(stage: &Stage<'_>) {
     let daemon = stage.daemon(Options { args, ..listening() });
     act();
     daemon.expect("an act", |it| it["process"]["name"] == "busybox");
-    assert!(daemon.log().contains(&format!("cannot listen on {at}")), "{}", daemon.log());
+    assert!(daemon.log().contains(&format!("numbers are not told at {at}")), "{}", daemon.log());
     daemon.stop();
 }
