@@ -14,6 +14,7 @@ use crate::process::{read, run as start};
 use crate::setup::{self, Step};
 use crate::workspace::{Workspace, find_program};
 
+mod monitors;
 mod rollout;
 mod same;
 
@@ -36,6 +37,7 @@ const OVERLAYS: &[&str] = &["privileged", "least-privilege"];
 const RELEASES: &[(&str, &[&str])] = &[
     ("default", &[]),
     ("least", &["--set=security=least"]),
+    ("metrics", &["--set=metrics.enabled=true,metrics.serviceMonitor.enabled=true"]),
     (
         "everything",
         &[
@@ -45,14 +47,24 @@ const RELEASES: &[(&str, &[&str])] = &[
             "--set-json=nodeSelector={\"runmon/ring\":\"canary\"}",
             "--set-json=podAnnotations={\"example.org/owner\":\"security\"}",
             "--set-json=imagePullSecrets=[{\"name\":\"registry\"}]",
+            "--set=metrics.enabled=true,metrics.port=9754,livenessProbe=true",
+            "--set=metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.interval=30s",
+            "--set=metrics.serviceMonitor.labels.release=prometheus",
             "--set=affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution=null",
         ],
     ),
 ];
 
 /// What an overlay renders must be what the chart renders with these values.
-const SAME: &[(&str, &str)] =
-    &[("overlays-privileged", "chart-default"), ("overlays-least-privilege", "chart-least")];
+const SAME: &[(&str, &str)] = &[
+    ("overlays-privileged", "chart-default"),
+    ("overlays-least-privilege", "chart-least"),
+    ("components-metrics", "chart-metrics"),
+];
+
+/// Components that are rendered together with the default overlay besides, by what the rendering is
+/// called.
+const TOGETHER: &[(&str, &[&str])] = &[("metrics", &["metrics", "servicemonitor"])];
 
 /// A module of the Go proxy that is a program.
 struct GoTool {
@@ -85,8 +97,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         files.push(tools.build(&kubernetes.join(path), &out, &path.replace('/', "-"))?);
     }
     for overlay in OVERLAYS {
-        let all = with_components(&kubernetes, overlay, &out)?;
+        let all = with_components(&kubernetes, overlay, &all_components(&kubernetes)?, &out)?;
         files.push(tools.build(&all, &out, &format!("components-{overlay}"))?);
+    }
+    for (name, components) in TOGETHER {
+        let components = components.iter().map(|it| component(&kubernetes, it)).collect::<Vec<_>>();
+        let some = with_components(&kubernetes, "privileged", &components, &out)?;
+        files.push(tools.build(&some, &out, &format!("components-{name}"))?);
     }
     println!("manifests: rendered {} kustomizations", files.len());
     let chart = workspace.root.join("deploy/helm/runmon");
@@ -96,7 +113,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         for (name, values) in RELEASES {
             rendered.push(tools.template(&chart, &out, name, values, minor)?);
         }
-        tools.validate(&rendered, minor)?;
+        let known = rendered.iter().map(|path| tools.take_monitors_out(path));
+        tools.validate(&known.collect::<Result<Vec<_>>>()?, minor)?;
         println!("manifests: {} files are valid for Kubernetes 1.{minor}", rendered.len());
     }
     let load = |name: &str| tools.load(&out.join(format!("{name}.yaml")));
@@ -108,13 +126,26 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     tools.check_rollouts(&kubernetes, &chart, &out)
 }
 
-/// Writes a kustomization of an overlay with every component; where it is.
-fn with_components(kubernetes: &Path, overlay: &str, out: &Path) -> Result<PathBuf> {
+fn component(kubernetes: &Path, name: &str) -> PathBuf {
+    kubernetes.join("components").join(name)
+}
+
+fn all_components(kubernetes: &Path) -> Result<Vec<PathBuf>> {
     let mut components = Vec::new();
     for entry in fs::read_dir(kubernetes.join("components"))? {
         components.push(entry?.path());
     }
     components.sort();
+    Ok(components)
+}
+
+/// Writes a kustomization of an overlay with components; where it is.
+fn with_components(
+    kubernetes: &Path,
+    overlay: &str,
+    components: &[PathBuf],
+    out: &Path,
+) -> Result<PathBuf> {
     // Kustomize takes relative paths only.
     let depth = out.components().count() + 1;
     let up = "../".repeat(depth - 1);
@@ -124,7 +155,7 @@ fn with_components(kubernetes: &Path, overlay: &str, out: &Path) -> Result<PathB
     text.push_str(&format!("  - {}\n", relative(&kubernetes.join("overlays").join(overlay))));
     text.push_str("components:\n");
     for component in components {
-        text.push_str(&format!("  - {}\n", relative(&component)));
+        text.push_str(&format!("  - {}\n", relative(component)));
     }
     let dir = out.join(overlay);
     fs::create_dir_all(&dir)?;
@@ -224,6 +255,15 @@ impl Tools {
         validate.args(["--strict", "--quiet", "--kubernetes-version", &format!("1.{minor}")]);
         start(validate.args(files))
             .with_context(|| format!("for Kubernetes 1.{minor}: the findings are above"))
+    }
+
+    /// Where what Kubernetes' own schemas know of a rendering is; the rest is checked.
+    fn take_monitors_out(&self, path: &Path) -> Result<PathBuf> {
+        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        if !text.contains("ServiceMonitor") {
+            return Ok(path.to_owned());
+        }
+        monitors::take_out(path.to_owned(), &self.load(path)?)
     }
 
     /// Looks what changes of rules and of the configuration do to pods.
