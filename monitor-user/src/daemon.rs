@@ -115,7 +115,7 @@ impl<O: CountedOutlet> Daemon<O> {
 
     /// Answers the endpoint, between two events.
     fn tell(&mut self, live: &mut Live) {
-        let asked = self.endpoint.as_mut().and_then(Endpoint::next).filter(Asked::is_awaited);
+        let asked = self.endpoint.as_mut().and_then(Endpoint::take).filter(Asked::is_awaited);
         // Who asked may have gone meanwhile.
         match asked {
             None => {}

@@ -4,7 +4,9 @@
 //! one question at a time and none twice within a second; the line answers between two events, so
 //! that it never waits for a client, and many clients cost it no more than one.
 
+#[cfg(feature = "metrics")]
 mod server;
+#[cfg(feature = "metrics")]
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +17,9 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
 };
 
-use tokio::sync::{
-    mpsc::{Receiver, channel},
-    oneshot,
-};
+use tokio::sync::{mpsc::Receiver, oneshot};
 
 use crate::{document::Heartbeat, live::Bell};
 
@@ -73,20 +71,24 @@ impl Endpoint {
     /// # Errors
     ///
     /// There is no room for a thread.
+    #[cfg(feature = "metrics")]
     pub fn open(listeners: Vec<TcpListener>, bell: Bell) -> io::Result<Self> {
-        // One is asked at a time.
-        let (questions, asked) = channel(1);
-        let is_answered = Arc::new(AtomicBool::new(false));
-        let line = server::LineEnd { questions, bell, is_answered: Arc::clone(&is_answered) };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        thread::Builder::new()
-            .name("metrics".into())
-            .spawn(move || server::serve(&runtime, listeners, line))?;
+        let (asked, is_answered) = server::start(listeners, bell)?;
         Ok(Self { asked, is_answered })
     }
 
+    /// Refuses: what serves it was left out.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    #[cfg(not(feature = "metrics"))]
+    pub fn open(_listeners: Vec<TcpListener>, _bell: Bell) -> io::Result<Self> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this runmon was built without it"))
+    }
+
     /// The next question, if one waits. From the first call on the line is held to answer.
-    pub fn next(&mut self) -> Option<Asked> {
+    pub fn take(&mut self) -> Option<Asked> {
         self.is_answered.store(true, Ordering::Release);
         self.asked.try_recv().ok()
     }

@@ -96,6 +96,7 @@ fn place(container: &Container) -> [(&'static str, Value); 6] {
 fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
     let time = rfc3339(heartbeat.timestamp_ns);
     let lost = heartbeat.lost();
+    let degraded: Vec<&str> = heartbeat.degraded.iter().map(|reason| reason.name()).collect();
     json!({
         "uuid": format!("{}-heartbeat-{}", super::run(sender), heartbeat.sequence),
         "output": format!(
@@ -110,6 +111,7 @@ fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
             "runmon.records": heartbeat.line.records,
             "runmon.lost": lost,
             "runmon.alerts": heartbeat.line.alerts,
+            "runmon.degraded": degraded.join(" "),
         },
         "source": "internal",
         "tags": ["runmon_heartbeat"],

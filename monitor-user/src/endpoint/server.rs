@@ -3,12 +3,14 @@
 use std::{
     cell::{Cell, RefCell},
     convert::Infallible,
+    io,
     net::TcpListener,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::Instant,
 };
 
@@ -22,8 +24,12 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
-    runtime::Runtime,
-    sync::{Semaphore, mpsc::Sender, oneshot},
+    runtime::{self, Runtime},
+    sync::{
+        Semaphore,
+        mpsc::{Receiver, Sender, channel},
+        oneshot,
+    },
     task::{LocalSet, spawn_local},
     time::{sleep, timeout},
 };
@@ -52,18 +58,38 @@ connection: close\r\n\
 content-length: 32\r\n\r\n\
 too many ask already: try later\n";
 
-/// What the line's end of a question needs.
-pub(super) struct LineEnd {
+/// How the line is asked.
+struct LineEnd {
     /// Where questions go.
-    pub(super) questions: Sender<Asked>,
+    questions: Sender<Asked>,
     /// What makes the line look.
-    pub(super) bell: Bell,
+    bell: Bell,
     /// Whether it takes questions already.
-    pub(super) is_answered: Arc<AtomicBool>,
+    is_answered: Arc<AtomicBool>,
+}
+
+/// Starts the thread. What comes of it: where its questions are, and what tells it that they are
+/// taken from now on.
+///
+/// # Errors
+///
+/// There is no room for a thread.
+pub(super) fn start(
+    listeners: Vec<TcpListener>,
+    bell: Bell,
+) -> io::Result<(Receiver<Asked>, Arc<AtomicBool>)> {
+    // One is asked at a time.
+    let (questions, asked) = channel(1);
+    let is_answered = Arc::new(AtomicBool::new(false));
+    let line = LineEnd { questions, bell, is_answered: Arc::clone(&is_answered) };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = thread::Builder::new().name("metrics".into());
+    thread.spawn(move || serve(&runtime, listeners, line))?;
+    Ok((asked, is_answered))
 }
 
 /// Takes connections until the line ends.
-pub(super) fn serve(runtime: &Runtime, listeners: Vec<TcpListener>, line: LineEnd) {
+fn serve(runtime: &Runtime, listeners: Vec<TcpListener>, line: LineEnd) {
     let questions = line.questions.clone();
     let door = Rc::new(Door {
         line,

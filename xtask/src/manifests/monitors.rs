@@ -1,5 +1,6 @@
-//! ServiceMonitors, of the Prometheus Operator: Kubernetes' own schemas do not know them. The fields
-//! that ours have are looked at here, by the operator's reference, and that what they name is there.
+//! ServiceMonitors, of the Prometheus Operator: Kubernetes' own schemas do not know them. The
+//! fields that ours have are looked at here, by the operator's reference, and that what they name
+//! is there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -81,7 +82,7 @@ fn check(monitor: &Value, others: &[&Value]) -> Result<()> {
     let selected = monitor.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
     let service = one(others, "Service", "/metadata/labels", selected)?;
     ensure!(
-        service["metadata"]["namespace"] == monitor["metadata"]["namespace"],
+        service.pointer("/metadata/namespace") == monitor.pointer("/metadata/namespace"),
         "its Service is in another namespace"
     );
     let selected = service.pointer("/spec/selector").and_then(Value::as_object);
@@ -167,7 +168,8 @@ mod tests {
         let ports = json!([{"name": "numbers", "port": 1, "targetPort": "metrics"}]);
         [
             json!({
-                "apiVersion": API, "kind": "ServiceMonitor", "metadata": {"name": "x", "labels": labels},
+                "apiVersion": API, "kind": "ServiceMonitor",
+                "metadata": {"name": "x", "labels": labels},
                 "spec": {
                     "selector": {"matchLabels": labels},
                     "endpoints": [{
