@@ -176,8 +176,11 @@ impl<O: CountedOutlet> Daemon<O> {
         let watched = kernel.set_kinds(&kinds);
         self.line.leave_out(&kernel.take_canary_pids(), boottime_ns());
         // Whatever came of that: the old filter is not for the new rules.
-        for refused in [watched, kernel.set_filter(&filter)].into_iter().filter_map(Result::err) {
-            self.find(finding::HOOKS_REFUSED, format!("{:#}", anyhow::Error::from(refused)));
+        let refused = [watched, kernel.set_filter(&filter)].into_iter().filter_map(Result::err);
+        let refused = refused.map(|error| format!("{:#}", anyhow::Error::from(error)));
+        self.health.hooks_refused = refused.collect();
+        for text in self.health.hooks_refused.clone() {
+            self.find(finding::HOOKS_REFUSED, text);
         }
         self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();
         self.line.set_rules(Arc::clone(&rules));

@@ -19,6 +19,7 @@ impl<O: CountedOutlet> Daemon<O> {
     /// What does not work without which the monitor is not ready.
     pub(super) fn missing(&mut self, live: &Live) -> Signs {
         let mut missing = missing_hooks(live.plan());
+        missing.extend_from_slice(&self.health.hooks_refused);
         if self.rules == 0 && !self.line.outlet().wants_events() {
             missing.push("no rule is on, and no sink wants events".to_owned());
         }
@@ -52,6 +53,8 @@ fn missing_hooks(plan: &Plan) -> Signs {
 pub(super) struct Health {
     /// The rules that were read last are not in use.
     pub(super) rules_refused: bool,
+    /// Why hooks that the rules need could not be attached when they were read last.
+    pub(super) hooks_refused: Vec<String>,
     lost: Grown,
     left_out: Grown,
     sinks: Vec<SinkHealth>,
