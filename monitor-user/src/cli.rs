@@ -80,6 +80,12 @@ pub struct LiveArgs {
     /// Attach programs that do nothing, to measure what their attach points cost
     #[arg(long, hide = true)]
     pub bare_floor: bool,
+    /// Ask the cluster's API for the pods of this node (as `kubernetes.api = true`)
+    #[arg(long)]
+    pub kubernetes_api: bool,
+    /// Ask it for services, too (as `kubernetes.services = true`)
+    #[arg(long, requires = "kubernetes_api")]
+    pub kubernetes_services: bool,
     /// Stop after this time, such as 60s, 5m or 1h
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<std::time::Duration>,

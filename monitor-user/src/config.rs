@@ -3,6 +3,7 @@
 pub mod address;
 #[macro_use]
 mod keys;
+mod kubernetes;
 mod sinks;
 #[cfg(test)]
 mod tests;
@@ -25,10 +26,14 @@ use crate::{
     container::Label,
     enrich::hashes::HashMode,
     flood::FloodLimit,
-    input, limits,
+    input,
+    kubernetes::KubernetesOptions,
+    limits,
     metadata::{RuntimeKind, RuntimeRoot},
+    node,
 };
 pub use keys::Key;
+pub use kubernetes::Asked;
 
 /// The file that is read where none is named.
 pub const DEFAULT_PATH: &str = "/etc/runmon/config.toml";
@@ -110,8 +115,28 @@ keys! {
         pub runtime_roots: Vec<RawRuntimeRoot> = "[]",
         /// Where numbers and health are told over HTTP.
         pub metrics: RawMetrics = "{}",
+        /// Whether and how the API of the cluster is asked.
+        pub kubernetes: RawKubernetes,
         /// Where alerts go; without this key to standard output.
         pub sinks: Vec<RawSink> = "[]",
+    }
+}
+
+keys! {
+    /// The API of the cluster.
+    #[derive(Clone, Debug, Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct RawKubernetes {
+        /// Whether it is asked for the pods of this node: accounts, owners, labels, addresses.
+        pub api: bool = "false",
+        /// Whether it is asked for services, too: those of the whole cluster, by each node.
+        pub services: bool = "false",
+        /// Where it is; without this key where pods are told that it is.
+        pub server: Option<String>,
+        /// File with the token that is sent; it is read for each request.
+        pub token_file: Option<PathBuf> = "\"/var/run/secrets/kubernetes.io/serviceaccount/token\"",
+        /// File with the certificates of those who may certify the server.
+        pub ca_file: Option<PathBuf> = "\"/var/run/secrets/kubernetes.io/serviceaccount/ca.crt\"",
     }
 }
 
@@ -217,6 +242,8 @@ pub struct Config {
     pub runtime_roots: Vec<RuntimeRoot>,
     /// Where the metrics endpoint listens; empty: there is none.
     pub metrics_listen: Vec<SocketAddr>,
+    /// Which API of a cluster is asked; None: none is.
+    pub kubernetes: Option<KubernetesOptions>,
     /// Where alerts go; empty: standard output, in the form that the command line says.
     pub sinks: Vec<SinkConfig>,
 }
@@ -287,25 +314,28 @@ struct Wrong {
 }
 
 impl Config {
-    /// Reads the named file, or the default one if it is there, or takes the defaults.
-    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+    /// Reads the named file, or the default one if it is there, or takes the defaults. Of the
+    /// cluster's API what is `asked` is asked for besides.
+    pub fn load(path: Option<&Path>, asked: Asked) -> Result<Self, ConfigError> {
         let default = Path::new(DEFAULT_PATH);
         let path = match path {
             Some(path) => path,
             None if default.exists() => default,
-            None => return Self::parse("", default),
+            None => return Self::parse("", default, asked),
         };
         let text = input::read_text(path, limits::CONFIG_BYTES)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text, path)
+        Self::parse(&text, path, asked)
     }
 
     /// Parses the text of a file.
-    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::Parse {
+    pub fn parse(text: &str, path: &Path, asked: Asked) -> Result<Self, ConfigError> {
+        let mut raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::Parse {
             path: path.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
+        raw.kubernetes.api |= asked.api;
+        raw.kubernetes.services |= asked.services;
         Self::validate(raw).map_err(|Wrong { key, what }| ConfigError::Value {
             path: path.to_owned(),
             key,
@@ -314,6 +344,11 @@ impl Config {
     }
 
     fn validate(raw: RawConfig) -> Result<Self, Wrong> {
+        let kubernetes = kubernetes::kubernetes(
+            raw.kubernetes,
+            &node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname),
+            |name| std::env::var(name).ok(),
+        )?;
         let roots = raw.runtime_roots.into_iter().enumerate();
         let roots: Vec<RuntimeRoot> =
             roots.map(|(index, raw)| runtime_root(index, raw)).collect::<Result<_, _>>()?;
@@ -360,6 +395,7 @@ impl Config {
             labels: labels(raw.labels)?,
             runtime_roots: if roots.is_empty() { RuntimeRoot::usual() } else { roots },
             metrics_listen: listen(&raw.metrics.listen)?,
+            kubernetes,
             sinks: sinks::sinks(raw.sinks)?,
         })
     }

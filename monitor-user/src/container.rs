@@ -93,6 +93,8 @@ facts! {
     labels: Box<[Label]>,
     /// The labels of its pod.
     pod_labels: Box<[Label]>,
+    /// Name of the service account of its pod.
+    service_account: Box<str>,
     /// The Deployment that its pod is of.
     deployment: Box<str>,
     /// The ReplicaSet that its pod is of.

@@ -253,16 +253,30 @@ pub struct SocketAct {
     pub names: Fact<Box<[Arc<str>]>>,
     /// The container of this node that has the destination's address.
     pub peer: Fact<Box<Peer>>,
+    /// The service of the cluster whose address was passed.
+    pub service: Fact<Box<Service>>,
 }
 
-/// A container that was seen to have an address.
+/// A service of the cluster, by one of its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its namespace.
+    pub namespace: Box<str>,
+    /// How long ago the address was last told to be its own.
+    pub age_ns: u64,
+}
+
+/// A container that was seen, or a pod that was told, to have an address.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Peer {
-    /// It, or one of those that share its network.
+    /// It, or one of those that share its network; of a pod that was only told of, nothing is known
+    /// but the pod.
     pub container: Arc<Container>,
     /// Several share it, as the containers of a pod do: only the pod is sure.
     pub is_shared: bool,
-    /// How long ago the address was last seen to be its own.
+    /// How long ago the address was last seen or told to be its own.
     pub age_ns: u64,
 }
 

@@ -42,6 +42,8 @@ pub enum FactSource {
     File,
     /// The addresses that sockets of containers had.
     Traffic,
+    /// The cluster's API.
+    Kubernetes,
 }
 
 impl FactSource {
@@ -59,6 +61,7 @@ impl FactSource {
             Self::Dns => "dns",
             Self::File => "file",
             Self::Traffic => "traffic",
+            Self::Kubernetes => "kubernetes",
         }
     }
 
@@ -76,6 +79,7 @@ impl FactSource {
             Self::Dns,
             Self::File,
             Self::Traffic,
+            Self::Kubernetes,
         ]
         .into_iter()
         .find(|source| source.name() == name)
@@ -97,12 +101,12 @@ pub enum Reason {
     NotPermitted,
     /// What it is about is not there any more: the runtime's container, or the executed file.
     Gone,
-    /// The runtime's API did not answer in time.
+    /// The API of the runtime, or of the cluster, did not answer in time.
     NoAnswer,
     /// Too many lookups were waiting.
     TooMany,
     /// Nothing was seen that tells it: no answer of a name server to this container, or no socket
-    /// of a container's with that address.
+    /// of a container's with that address; nor did the cluster's API tell it, if it is asked.
     NotLearned,
     /// It takes more room than it may: the file is larger than `hash_bytes_max`, or the list of a
     /// container's mounts or labels is longer than is kept.
@@ -117,6 +121,9 @@ pub enum Reason {
     NotSeen,
     /// Several can be meant.
     Ambiguous,
+    /// Only the cluster's API tells it, and that is not asked: the configuration's `kubernetes`
+    /// says whether it is.
+    NotAsked,
 }
 
 impl Reason {
@@ -139,6 +146,7 @@ impl Reason {
             Self::NotWanted => "not_wanted",
             Self::NotSeen => "not_seen",
             Self::Ambiguous => "ambiguous",
+            Self::NotAsked => "not_asked",
         }
     }
 
@@ -161,6 +169,7 @@ impl Reason {
             Self::NotWanted,
             Self::NotSeen,
             Self::Ambiguous,
+            Self::NotAsked,
         ]
         .into_iter()
         .find(|reason| reason.name() == name)

@@ -34,6 +34,7 @@ pub mod input;
 pub mod instance;
 pub mod judge;
 pub mod keeper;
+pub mod kubernetes;
 pub mod line;
 pub mod live;
 pub mod logging;

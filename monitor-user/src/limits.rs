@@ -55,6 +55,41 @@ pub const NAMED_ADDRESSES: usize = 65_536;
 /// forgotten, counted.
 pub const PEERS: usize = 16_384;
 
+/// Pods and services whose addresses the cluster's API told; the addresses of further ones are not
+/// known, counted.
+pub const HOLDERS: usize = 16_384;
+
+/// Addresses of one pod or service that are kept: it has one of each family.
+pub const ADDRESSES_OF_HOLDER: usize = 4;
+
+/// Pods of this node that the cluster's API told of; further ones are not known, counted. A kubelet
+/// runs 110 unless it is told otherwise.
+pub const PODS: usize = 2_048;
+
+/// Services that the cluster's API told of; further ones are not known, counted.
+pub const SERVICES: usize = 8_192;
+
+/// Containers of pods that are told of anew when the cluster's API tells of their pod; over it the
+/// oldest stays as it is, counted.
+pub const POD_CONTAINERS: usize = 4_096;
+
+/// News of the cluster's API that wait for the metadata task; who brings more waits.
+pub const NEWS: usize = 64;
+
+/// Bytes of a name of the cluster's: of a pod, a namespace, a service account and so on. Kubernetes
+/// allows no longer ones; what has one is left out, counted.
+pub const CLUSTER_NAME_BYTES: usize = 253;
+
+/// Bytes of a list that the cluster's API answers with; a longer one is a failure, counted. Each
+/// object has a megabyte and a half at most, and nearly all have some kilobytes.
+pub const CLUSTER_LIST_BYTES: u64 = 64 << 20;
+
+/// Bytes of one change that it tells of, as for [`CLUSTER_LIST_BYTES`].
+pub const CLUSTER_CHANGE_BYTES: u64 = 8 << 20;
+
+/// Bytes of the token and of the certificates for it.
+pub const CLUSTER_FILE_BYTES: u64 = 1 << 20;
+
 /// How often the files of the rules are looked at: a change is taken at the second look.
 pub const RULES_LOOK: Duration = Duration::from_secs(2);
 

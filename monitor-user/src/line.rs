@@ -11,6 +11,7 @@ use crate::{
         Enriched, Enricher,
         container::{ContainerFacts, Lookup},
         hashes::{FileKey, HashAnswer, HashQuestion},
+        holders::Holder,
         process_table,
     },
     env::EnvKeys,
@@ -38,6 +39,8 @@ pub enum Input<'a> {
     Cgroup(CgroupKey, &'a str),
     /// What the metadata task found.
     Facts(ContainerFacts),
+    /// Whose addresses the cluster's API says are.
+    Holder(Holder),
     /// What came of reading an executed file.
     Hash(HashAnswer),
     /// A look at the clock, nanoseconds since boot: what has waited long enough is decided.
@@ -189,6 +192,7 @@ impl<O: Outlet> Line<O> {
             Input::Record(bytes) => self.record(bytes),
             Input::Cgroup(key, path) => self.cgroup(key, path),
             Input::Facts(facts) => self.facts(facts),
+            Input::Holder(holder) => self.enricher.hold(holder),
             Input::Hash(answer) => self.hash(&answer),
             Input::Time(now_ns) => self.expire(now_ns),
         }

@@ -26,6 +26,7 @@ use crate::{
     hasher::Hasher,
     instance::Instance,
     keeper::Privileges,
+    kubernetes::{self, KubernetesOptions, told::Stats},
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
     source::seed,
@@ -66,6 +67,8 @@ pub struct LiveOptions {
     pub runtime_roots: Vec<RuntimeRoot>,
     /// Bytes of the largest file that is read for its hash.
     pub hash_bytes_max: u64,
+    /// Which API of a cluster is asked; None: none is.
+    pub kubernetes: Option<KubernetesOptions>,
 }
 
 /// Ends the loop, or makes it look, from any thread.
@@ -144,7 +147,13 @@ impl Live {
         let no_room = |source| BpfError::Open { path: "/proc/self/task".into(), source };
         let reach = privileges.files().map_err(no_room)?;
         let (roots, ringer) = (options.runtime_roots.clone(), bell.clone());
-        let metadata = Metadata::start(reach, roots, controller, move || ringer.ring());
+        let asks = options.kubernetes.is_some();
+        let metadata = Metadata::start(reach, roots, controller, asks, move || ringer.ring());
+        let metadata = metadata.map_err(no_room)?;
+        if let Some(cluster) = &options.kubernetes {
+            kubernetes::start(cluster, metadata.intake(), || privileges.files())
+                .map_err(no_room)?;
+        }
         let hash = privileges.hasher(options.hash_bytes_max).map_err(no_room)?;
         let ringer = bell.clone();
         let hasher = Hasher::start(hash, move || ringer.ring());
@@ -162,7 +171,7 @@ impl Live {
         Ok(Self {
             kernel,
             ring: Some(Ring::new(ring)?),
-            metadata: metadata.map_err(no_room)?,
+            metadata,
             hasher: hasher.map_err(no_room)?,
             controller,
             bell,
@@ -276,6 +285,7 @@ impl Live {
             match answer {
                 Answer::Facts(facts) => consumer.take(Input::Facts(facts)),
                 Answer::Cgroup(key, path) => consumer.take(Input::Cgroup(key, &path)),
+                Answer::Holder(holder) => consumer.take(Input::Holder(holder)),
             }
             // What was found may raise the next question.
             for lookup in consumer.take_lookups() {
@@ -306,6 +316,12 @@ impl Live {
     #[must_use]
     pub fn lookups_refused(&self) -> u64 {
         self.metadata.refused()
+    }
+
+    /// Numbers of what the cluster's API told.
+    #[must_use]
+    pub fn kubernetes_stats(&self) -> &Stats {
+        &self.metadata.intake().stats
     }
 
     /// Files that found no room among those that are to be read.

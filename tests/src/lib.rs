@@ -10,6 +10,7 @@
 #![expect(clippy::panic, reason = "a test ends where something does not hold")]
 
 pub mod cases;
+pub mod cluster;
 pub mod containerd;
 pub mod cri;
 pub mod daemon;

@@ -37,6 +37,8 @@ const OVERLAYS: &[&str] = &["privileged", "least-privilege"];
 const RELEASES: &[(&str, &[&str])] = &[
     ("default", &[]),
     ("least", &["--set=security=least"]),
+    ("kubernetes-api", &["--set=kubernetesApi.enabled=true"]),
+    ("kubernetes-services", &["--set=kubernetesApi.enabled=true,kubernetesApi.services=true"]),
     ("metrics", &["--set=metrics.enabled=true,metrics.serviceMonitor.enabled=true"]),
     (
         "everything",
@@ -60,11 +62,17 @@ const SAME: &[(&str, &str)] = &[
     ("overlays-privileged", "chart-default"),
     ("overlays-least-privilege", "chart-least"),
     ("components-metrics", "chart-metrics"),
+    ("components-kubernetes-api", "chart-kubernetes-api"),
+    ("components-kubernetes-services", "chart-kubernetes-services"),
 ];
 
 /// Components that are rendered together with the default overlay besides, by what the rendering is
 /// called.
-const TOGETHER: &[(&str, &[&str])] = &[("metrics", &["metrics", "servicemonitor"])];
+const TOGETHER: &[(&str, &[&str])] = &[
+    ("metrics", &["metrics", "servicemonitor"]),
+    ("kubernetes-api", &["kubernetes-api"]),
+    ("kubernetes-services", &["kubernetes-api", "kubernetes-services"]),
+];
 
 /// A module of the Go proxy that is a program.
 struct GoTool {

@@ -28,14 +28,14 @@ use signal_hook::{
 use crate::{
     bpf::{hooks::Backend, kernel_side::SideOptions, planner::Choice},
     cli::Hooks,
-    config::{Config, Format},
+    config::{Asked, Config, Format},
     document::{Schema, Sender},
     env::EnvKeys,
     flood::FloodLimit,
     host::in_initial_pid_namespace,
     live::{Bell, LiveOptions},
     logging::say,
-    node::Node,
+    node::{self, Node},
     rules::filter::KernelFilter,
     source::recording::RecordingError,
 };
@@ -47,7 +47,17 @@ pub struct Usage(pub String);
 
 /// Reads the configuration; what is wrong with it is the caller's to mend.
 fn load_config(path: Option<&Path>) -> anyhow::Result<Config> {
-    Config::load(path).map_err(|error| {
+    load_config_asking(path, Asked::default())
+}
+
+/// The same for who watches.
+fn load_config_for(path: Option<&Path>, args: &crate::cli::LiveArgs) -> anyhow::Result<Config> {
+    let asked = Asked { api: args.kubernetes_api, services: args.kubernetes_services };
+    load_config_asking(path, asked)
+}
+
+fn load_config_asking(path: Option<&Path>, asked: Asked) -> anyhow::Result<Config> {
+    Config::load(path, asked).map_err(|error| {
         let hint = error.cure().map_or(String::new(), |cure| format!("\nhint: {cure}"));
         Usage(format!("{:#}{hint}", anyhow::Error::from(error))).into()
     })
@@ -85,6 +95,7 @@ fn live_options(
         },
         runtime_roots: config.runtime_roots.clone(),
         hash_bytes_max: config.hash_bytes_max,
+        kubernetes: config.kubernetes.clone(),
     }
 }
 
@@ -117,34 +128,20 @@ fn show(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// The variable by which the manifests tell a pod its node.
-const NODE_NAME: &str = "NODE_NAME";
-
 /// Who sends documents.
 fn sender(config: &Config, instance: &str) -> Sender {
-    let of_pod = || std::env::var(NODE_NAME).ok().filter(|name| !name.is_empty());
     let node = Node {
-        hostname: hostname(),
-        said_name: config.node.clone().or_else(of_pod),
+        hostname: node::hostname(),
+        said_name: node::said_name(config.node.as_deref()),
         cluster: config.cluster.clone(),
         labels: config.labels.clone(),
     };
     Sender {
         node: Arc::new(node),
-        boot_id: kernels("random/boot_id"),
+        boot_id: node::kernels("random/boot_id"),
         run_id: format!("{:x}", crate::live::boottime_ns()),
         instance: instance.to_owned(),
     }
-}
-
-/// The name that this machine gives itself.
-fn hostname() -> String {
-    kernels("hostname")
-}
-
-fn kernels(name: &str) -> String {
-    let path = Path::new("/proc/sys/kernel").join(name);
-    std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
 }
 
 /// What SIGHUP means.
@@ -240,6 +237,23 @@ fn check_host() -> anyhow::Result<()> {
             crate::bpf::btf::VMLINUX
         );
     }
+    Ok(())
+}
+
+/// What asking the cluster's API needs, where it is asked.
+fn check_cluster(config: &Config) -> anyhow::Result<()> {
+    #[cfg(feature = "kubernetes")]
+    if let Some(options) = &config.kubernetes {
+        crate::kubernetes::check(options).map_err(|error| {
+            let cure = error.cure();
+            anyhow::anyhow!(
+                "the cluster's API cannot be asked: {:#}\nhint: {cure}",
+                anyhow::Error::from(error)
+            )
+        })?;
+    }
+    #[cfg(not(feature = "kubernetes"))]
+    let _none_is_asked = config;
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 use std::{io::IsTerminal as _, process::ExitCode};
 
 use super::{
-    Hangup, bell_of_signals, check_host, explain_recording, live_options, load_config, say,
-    say_unseen, sender, stop_when_unread,
+    Hangup, bell_of_signals, check_cluster, check_host, explain_recording, live_options,
+    load_config_for, say, say_unseen, sender, stop_when_unread,
 };
 use crate::{
     bpf::kernel_side::STATE_KINDS,
@@ -31,8 +31,9 @@ const PROGRESS_NS: u64 = 1_000_000_000;
 
 /// Records until it is stopped.
 pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
-    let config = load_config(args.config.as_deref())?;
+    let config = load_config_for(args.config.as_deref(), &args.live)?;
     check_host()?;
+    check_cluster(&config)?;
     let own = format!("record-{}", std::process::id());
     let name = args.live.instance.as_deref().unwrap_or(&own);
     let instance = Instance::register(&config.run_dir, name)?;
@@ -156,6 +157,7 @@ impl Consumer for Recorder {
             Input::Facts(facts) => {
                 self.enricher.learn(facts);
             }
+            Input::Holder(holder) => self.enricher.hold(holder),
             Input::Hash(answer) => self.enricher.hashes().learn(&answer),
             // Nothing waits here.
             Input::Time(_) => {}

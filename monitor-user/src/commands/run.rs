@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use monitor_rules::KindSet;
 
 use super::{
-    Hangup, Usage, bell_of_signals, check_host, live_options, load_config,
+    Hangup, Usage, bell_of_signals, check_cluster, check_host, live_options, load_config_for,
     rules::watched::RuleFiles, say, say_unseen, schema, sender,
 };
 use crate::{
@@ -44,11 +44,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Watches until it is stopped.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
-    let config = load_config(args.config.as_deref())?;
+    let config = load_config_for(args.config.as_deref(), &args.live)?;
     let paths = if args.rules.is_empty() { config.rules.clone() } else { args.rules.clone() };
     let mut rule_files = RuleFiles::new(paths);
     let rules = rule_files.load()?;
     check_host()?;
+    check_cluster(&config)?;
     super::rules::name_users_of_this_host();
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
     let instance = register(&config, name)?;

@@ -6,8 +6,8 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use monitor_rules::{Condition, KindSet, Priority, RuleFile, RuleSet};
 
 use super::{
-    Hangup, Usage, bell_of_signals, check_host, live_options, load_config, load_rules, say,
-    say_unseen, schema, sender, stop_when_unread,
+    Hangup, Usage, bell_of_signals, check_cluster, check_host, live_options, load_config_for,
+    load_rules, say, say_unseen, schema, sender, stop_when_unread,
 };
 use crate::{
     cli::TailArgs,
@@ -45,7 +45,8 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     };
     check_host()?;
     super::rules::name_users_of_this_host();
-    let config = load_config(None)?;
+    let config = load_config_for(None, &args.live)?;
+    check_cluster(&config)?;
     let own = format!("tail-{}", std::process::id());
     let name = args.live.instance.as_deref().unwrap_or(&own);
     let instance = Instance::register(&config.run_dir, name)?;

@@ -2,7 +2,7 @@ use super::*;
 use crate::sink::{file::FileOptions, http::HttpOptions};
 
 fn parse(text: &str) -> Result<Config, String> {
-    Config::parse(text, Path::new("c.toml")).map_err(|error| error.to_string())
+    Config::parse(text, Path::new("c.toml"), Asked::default()).map_err(|error| error.to_string())
 }
 
 #[track_caller]
@@ -228,7 +228,8 @@ fn unknown_keys_are_placed_and_the_known_ones_told() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let error = Config::load(Some(Path::new("/nowhere/c.toml"))).expect_err("was read");
+    let error =
+        Config::load(Some(Path::new("/nowhere/c.toml")), Asked::default()).expect_err("was read");
     assert_eq!(error.to_string(), "cannot read the configuration /nowhere/c.toml");
 }
 
@@ -257,7 +258,12 @@ fn the_example_is_true() {
     }
     // The rest of it is comment; every key is named somewhere.
     assert_eq!((shown.metrics_listen, default.metrics_listen), (vec![], vec![]));
-    for key in RawConfig::KEYS.iter().chain(RawMetrics::KEYS).chain(RawSink::KEYS) {
+    for key in RawConfig::KEYS
+        .iter()
+        .chain(RawMetrics::KEYS)
+        .chain(RawSink::KEYS)
+        .chain(RawKubernetes::KEYS)
+    {
         assert!(
             example.contains(&format!("{} =", key.name))
                 || example.contains(&format!("[{}]", key.name)),
@@ -276,6 +282,11 @@ fn the_defaults_of_the_reference_are_true() {
     for key in RawConfig::KEYS {
         let Some(default) = key.default else { continue };
         same(&format!("{} = {default}", key.name), "");
+    }
+    let asked = "kubernetes.api = true\nkubernetes.server = \"https://api\"\nnode = \"n\"\n";
+    for key in RawKubernetes::KEYS.iter().filter(|key| key.name != "api") {
+        let Some(default) = key.default else { continue };
+        same(&format!("{asked}kubernetes.{} = {default}\n", key.name), asked);
     }
     for (kind, other, needs) in [("file", "http", "path = \"/f\""), ("http", "file", "url = \"u\"")]
     {

@@ -7,6 +7,7 @@ use crate::{
     enrich::Enricher,
     event::Event,
     judge::{Judge, RuleTally},
+    kubernetes::told::Stats,
     limits::RULES_SHOWN,
 };
 
@@ -25,11 +26,12 @@ pub fn tables(
     enricher: &Enricher,
     (windows, windows_evicted): (u64, u64),
     refused: Refused,
+    kubernetes: &Stats,
 ) -> Vec<(&'static str, u64)> {
     let (processes, registry) = (enricher.table_stats(), enricher.registry_stats());
     let (names, hashes) = (enricher.name_stats(), enricher.hash_stats());
-    let peers = enricher.peer_stats();
-    vec![
+    let (peers, holders) = (enricher.peer_stats(), enricher.holder_stats());
+    let mut tables = vec![
         ("processes", processes.entries as u64),
         ("process_bytes", processes.bytes as u64),
         ("process_misses", processes.misses),
@@ -44,6 +46,8 @@ pub fn tables(
         ("named_addresses_evicted", names.evicted),
         ("peer_addresses", peers.addresses as u64),
         ("peer_addresses_evicted", peers.evicted),
+        ("told_addresses", holders.addresses as u64),
+        ("told_addresses_refused", holders.refused),
         ("dns_questions_evicted", names.questions_evicted),
         ("dns_answers_unasked", names.unasked),
         ("hashes", hashes.files as u64),
@@ -53,7 +57,9 @@ pub fn tables(
         ("hashes_refused", refused.hashes),
         ("windows", windows),
         ("windows_evicted", windows_evicted),
-    ]
+    ];
+    tables.extend(kubernetes.named());
+    tables
 }
 
 /// What rules did: those that are switched off, then those with the most matches.

@@ -85,6 +85,7 @@ fn act(message: Option<DnsMessage>) -> DnsAct {
         repeats: 0,
         names: crate::event::Fact::Unknown(crate::event::Reason::NotApplicable),
         peer: crate::event::Fact::Unknown(crate::event::Reason::NotApplicable),
+        service: crate::event::Fact::Unknown(crate::event::Reason::NotApplicable),
     };
     DnsAct { socket, total: 0, message, asked: false }
 }

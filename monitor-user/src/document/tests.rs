@@ -117,6 +117,7 @@ fn facts() -> ContainerFacts {
             FactSource::Containerd,
         ),
         pod_labels: Fact::Known([label("app", "shop")].into(), FactSource::Containerd),
+        service_account: Fact::Known("till".into(), FactSource::Kubernetes),
         deployment: of_name("shop"),
         replica_set: of_name("shop-5d4f8c7b9b"),
         healthcheck: Fact::Unknown(Reason::NotApplicable),

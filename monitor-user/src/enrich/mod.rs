@@ -5,6 +5,7 @@ mod acts;
 pub mod cgroup_path;
 pub mod container;
 pub mod hashes;
+pub mod holders;
 pub mod names;
 pub mod peers;
 mod place;
@@ -25,6 +26,7 @@ use crate::{
 };
 use container::{ContainerFacts, Lookup, Registry};
 use hashes::Hashes;
+use holders::Holder;
 use names::Names;
 use peers::Peers;
 use process_table::{ProcessTable, unknown_process};
@@ -155,6 +157,11 @@ impl Enricher {
         self.containers.learn(facts)
     }
 
+    /// Takes in whose addresses the cluster's API says are.
+    pub fn hold(&mut self, holder: Holder) {
+        self.peers.hold(holder);
+    }
+
     /// What the metadata task must be asked now.
     pub fn take_lookups(&mut self) -> Vec<Lookup> {
         std::mem::take(&mut self.lookups)
@@ -202,6 +209,12 @@ impl Enricher {
     #[must_use]
     pub fn peer_stats(&self) -> peers::PeerStats {
         self.peers.stats()
+    }
+
+    /// State of the addresses that the cluster's API told of, for the counters.
+    #[must_use]
+    pub fn holder_stats(&self) -> holders::HolderStats {
+        self.peers.holder_stats()
     }
 
     /// State of the container registry, for the counters.

@@ -1,8 +1,9 @@
-//! Whose addresses are: those of this node's containers that were seen to have one of their own.
+//! Whose addresses are: those of this node's containers that were seen to have one of their own,
+//! and those that the cluster's API tells of.
 //!
-//! No cluster is asked: an address is known once a socket of a container with a network of its own
-//! had it. Whoever may configure a network of his own can give himself any address, so an address
-//! that two networks have at the same time is nobody's.
+//! Without the API an address is known once a socket of a container with a network of its own had
+//! it. Whoever may configure a network of his own can give himself any address, so an address that
+//! two networks have at the same time is nobody's. Where the API says whose it is, that counts.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -10,7 +11,10 @@ use std::{
     sync::Arc,
 };
 
-use super::container::Registry;
+use super::{
+    container::Registry,
+    holders::{Holder, HolderStats, Holders},
+};
 use crate::{
     event::{Action, Address, Container, Event, Fact, FactSource, Peer, Reason, SocketAct},
     limits::PEERS,
@@ -44,9 +48,16 @@ pub(super) struct Peers {
     /// The addresses by when they were last seen.
     by_age: BTreeSet<(u64, IpAddr)>,
     evicted: u64,
+    /// What the cluster's API told.
+    holders: Holders,
 }
 
 impl Peers {
+    /// Takes in whose addresses the cluster's API says are.
+    pub(super) fn hold(&mut self, holder: Holder) {
+        self.holders.learn(holder);
+    }
+
     /// Learns the address that an act's own end has, and says whose the other end is.
     pub(super) fn follow(&mut self, event: &mut Event, containers: &Registry) {
         let own = match &event.action {
@@ -66,12 +77,18 @@ impl Peers {
             && let Address::Ip(address, _) = act.destination
         {
             act.peer = self.of(address, containers, now_ns);
+            act.service = self.holders.service(act.given.unwrap_or(address), now_ns);
         }
     }
 
     /// What happened so far.
     pub(super) fn stats(&self) -> PeerStats {
         PeerStats { addresses: self.owners.len(), evicted: self.evicted }
+    }
+
+    /// The same of what the cluster's API told.
+    pub(super) fn holder_stats(&self) -> HolderStats {
+        self.holders.stats()
     }
 
     fn learn(&mut self, address: IpAddr, event: &Event, containers: &Registry) {
@@ -105,6 +122,22 @@ impl Peers {
         let Some(address) = own_address(address) else {
             return Fact::Unknown(Reason::NotApplicable);
         };
+        let seen = self.seen(address, containers, now_ns);
+        let Some((told, uid)) = self.holders.pod(address, now_ns) else { return seen };
+        match seen {
+            // Which container of the pod it is, only traffic tells.
+            Fact::Known(mut peer, source)
+                if peer.container.pod_uid.known().is_some_and(|it| **it == *uid) =>
+            {
+                peer.age_ns = peer.age_ns.min(told.age_ns);
+                Fact::Known(peer, source)
+            }
+            _ => Fact::Known(Box::new(told), FactSource::Kubernetes),
+        }
+    }
+
+    /// The container that was seen to have an address.
+    fn seen(&self, address: IpAddr, containers: &Registry, now_ns: u64) -> Fact<Box<Peer>> {
         match self.owners.get(&address) {
             None => Fact::Unknown(Reason::NotLearned),
             Some(owner) if owner.is_contested => Fact::Unknown(Reason::Ambiguous),

@@ -26,6 +26,7 @@ pub(super) fn act(raw: &RawSocket<'_>) -> SocketAct {
         repeats: raw.repeats,
         names: Fact::Unknown(Reason::NotApplicable),
         peer: Fact::Unknown(Reason::NotApplicable),
+        service: Fact::Unknown(Reason::NotApplicable),
     }
 }
 
@@ -69,6 +70,7 @@ pub(super) fn dns(raw: &RawDns<'_>) -> DnsAct {
             repeats: 0,
             names: Fact::Unknown(Reason::NotApplicable),
             peer: Fact::Unknown(Reason::NotApplicable),
+            service: Fact::Unknown(Reason::NotApplicable),
         },
         total: raw.total,
         message: crate::dns::parse(raw.message),

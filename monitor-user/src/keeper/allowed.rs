@@ -12,6 +12,8 @@ const OF_USERS: [&str; 2] = [".local/share/docker", ".local/share/containers/sto
 pub struct Allowed {
     /// Directories in and below which files are read.
     pub directories: Vec<PathBuf>,
+    /// Files that are read.
+    pub files: Vec<PathBuf>,
     /// Sockets that are connected to.
     pub sockets: Vec<PathBuf>,
     /// Files that are appended to and rotated.
@@ -22,7 +24,8 @@ impl Allowed {
     /// Whether a file may be read, or a directory listed.
     pub(super) fn reads(&self, path: &Path) -> bool {
         let is_below = |directory: &PathBuf| path.starts_with(directory);
-        is_plain(path) && self.directories.iter().any(is_below)
+        is_plain(path)
+            && (self.directories.iter().any(is_below) || self.files.iter().any(|it| it == path))
     }
 
     /// Whether it may be read, or listed, if it is a user's own, who can make a link to any file.
@@ -85,6 +88,7 @@ mod tests {
     fn allowed() -> Allowed {
         Allowed {
             directories: vec!["/run/containerd".into()],
+            files: vec!["/var/run/secrets/token".into()],
             sockets: vec!["/run/containerd/containerd.sock".into()],
             logs: vec!["/var/log/runmon.ndjson".into()],
         }
@@ -96,6 +100,7 @@ mod tests {
         let reads = |path: &str| allowed.reads(Path::new(path));
         for path in [
             "/run/containerd",
+            "/var/run/secrets/token",
             "/run/containerd/io.containerd.runtime.v2.task/default/x/config.json",
         ] {
             assert!(reads(path), "{path}");
@@ -108,6 +113,8 @@ mod tests {
         }
         for path in [
             "/etc/shadow",
+            "/var/run/secrets",
+            "/var/run/secrets/token/x",
             "/run/containerd2/x",
             "/run/containerd/../../etc/shadow",
             "run/containerd/x",

@@ -8,6 +8,7 @@ use crate::{
     enrich::hashes::HashQuestion,
     event::Fact,
     hasher,
+    kubernetes::KubernetesOptions,
     reach::{Direct, Reach},
 };
 
@@ -39,6 +40,7 @@ impl Privileges {
         let roots = &config.runtime_roots;
         let allowed = Allowed {
             directories: roots.iter().map(|root| root.state.clone()).collect(),
+            files: config.kubernetes.iter().flat_map(KubernetesOptions::files).collect(),
             sockets: roots.iter().filter_map(|root| root.socket.clone()).collect(),
             logs: config.sinks.iter().filter_map(|sink| log(&sink.target)).collect(),
         };

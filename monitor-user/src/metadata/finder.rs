@@ -168,7 +168,9 @@ fn close(lookup: &Lookup, container: &mut Container) {
     if of_pod.iter().all(|fact| fact.known().is_none()) {
         of_pod.into_iter().for_each(|fact| lacks(fact, Reason::NotApplicable));
         lacks(&mut container.pod_labels, Reason::NotApplicable);
+        lacks(&mut container.service_account, Reason::NotApplicable);
     }
+    lacks(&mut container.service_account, Reason::NotAsked);
     lacks(&mut container.pod_labels, Reason::NotInBundle);
     sandbox::close(container);
     owner::fill(container);

@@ -11,6 +11,7 @@ mod files;
 mod finder;
 mod oci;
 mod owner;
+mod pods;
 mod probes;
 mod roots;
 mod runc;
@@ -19,18 +20,26 @@ mod storage;
 
 use std::{
     collections::VecDeque,
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    sync::{
+        Arc, Weak,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
     time::{Duration, Instant},
 };
 
 use crate::{
-    enrich::container::{ContainerFacts, Lookup},
+    enrich::{
+        container::{ContainerFacts, Lookup},
+        holders::Holder,
+    },
     event::Reason,
-    limits::LOOKUPS,
+    kubernetes::told::{Stats, Told},
+    limits::{LOOKUPS, NEWS},
     raw_event::CgroupKey,
     reach::Reach,
 };
 use finder::{Finder, unknown};
+use pods::Pods;
 pub use roots::{RuntimeKind, RuntimeRoot};
 
 /// How long after the first look the second is; between later ones it is twice as long each time.
@@ -49,17 +58,71 @@ pub enum Answer {
     Facts(ContainerFacts),
     /// The path of a cgroup that was never told of.
     Cgroup(CgroupKey, String),
+    /// Whose addresses the cluster's API says are.
+    Holder(Holder),
+}
+
+/// What wakes the task.
+enum Call {
+    /// A question.
+    Lookup(Lookup),
+    /// The cluster's API told something, which waits in a queue of its own.
+    Told,
+}
+
+/// The way in for what the cluster's API tells.
+#[derive(Clone)]
+pub struct Intake {
+    told: SyncSender<Told>,
+    /// So that the task ends when nobody asks any more, whoever still has news.
+    bell: Weak<SyncSender<Call>>,
+    /// Numbers of what came in.
+    pub stats: Arc<Stats>,
+}
+
+/// Nobody wants news any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Over;
+
+/// A way in that leads to who calls this.
+#[cfg(test)]
+pub(crate) fn news_for_tests() -> (Intake, Receiver<Told>) {
+    let (told, news) = sync_channel(NEWS);
+    let (bell, rung) = sync_channel(1);
+    let bell = Arc::new(bell);
+    let intake = Intake { told, bell: Arc::downgrade(&bell), stats: Arc::default() };
+    // A test does not end what it looks at.
+    std::mem::forget((bell, rung));
+    (intake, news)
+}
+
+impl Intake {
+    /// Brings something in; waits while there is no room.
+    ///
+    /// # Errors
+    ///
+    /// The task has ended.
+    pub fn bring(&self, told: Told) -> Result<(), Over> {
+        self.told.send(told).map_err(|_gone| Over)?;
+        match self.bell.upgrade().ok_or(Over)?.try_send(Call::Told) {
+            // Where others wait the task is awake, and looks at the news after each.
+            Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
+            Err(TrySendError::Disconnected(_)) => Err(Over),
+        }
+    }
 }
 
 /// The task, as the line sees it. It ends when this is dropped.
 pub struct Metadata {
-    questions: SyncSender<Lookup>,
+    questions: Arc<SyncSender<Call>>,
     answers: Receiver<Answer>,
     refused: u64,
+    intake: Intake,
 }
 
 impl Metadata {
-    /// Starts the task. `wake` is called after each answer.
+    /// Starts the task. `wake` is called after each answer. With `asks_cluster` facts that the
+    /// cluster's API tells are waited for: who asks it brings them to the [`Metadata::intake`].
     ///
     /// # Errors
     ///
@@ -68,24 +131,37 @@ impl Metadata {
         reach: Box<dyn Reach>,
         roots: Vec<RuntimeRoot>,
         controller: Option<&'static str>,
+        asks_cluster: bool,
         wake: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
-        let (questions, asked) = sync_channel::<Lookup>(LOOKUPS);
+        let (questions, asked) = sync_channel::<Call>(LOOKUPS);
         let (answer, answers) = sync_channel(LOOKUPS);
+        let (tell, told) = sync_channel(NEWS);
+        let (questions, stats) = (Arc::new(questions), Arc::new(Stats::default()));
+        let intake =
+            Intake { told: tell, bell: Arc::downgrade(&questions), stats: Arc::clone(&stats) };
         let finder = Finder::new(reach, roots, controller);
-        let mut task = Task { finder, waiting: VecDeque::new(), answer, wake };
+        let pods = asks_cluster.then(|| Pods::new(stats));
+        let mut task = Task { finder, waiting: VecDeque::new(), told, pods, answer, wake };
         std::thread::Builder::new().name("metadata".into()).spawn(move || task.run(&asked))?;
-        Ok(Self { questions, answers, refused: 0 })
+        Ok(Self { questions, answers, refused: 0, intake })
+    }
+
+    /// The way in for what the cluster's API tells, and its numbers.
+    #[must_use]
+    pub fn intake(&self) -> &Intake {
+        &self.intake
     }
 
     /// Asks; answers at once where there is no room.
     pub fn ask(&mut self, lookup: Lookup) -> Option<ContainerFacts> {
-        match self.questions.try_send(lookup) {
-            Ok(()) => None,
-            Err(TrySendError::Full(lookup) | TrySendError::Disconnected(lookup)) => {
+        match self.questions.try_send(Call::Lookup(lookup)) {
+            Err(TrySendError::Full(Call::Lookup(lookup)))
+            | Err(TrySendError::Disconnected(Call::Lookup(lookup))) => {
                 self.refused += 1;
                 Some(unknown(&lookup, Reason::TooMany))
             }
+            Ok(()) | Err(_) => None,
         }
     }
 
@@ -112,24 +188,27 @@ struct Task<W> {
     finder: Finder,
     /// Questions that are looked at again; none holds up another.
     waiting: VecDeque<Waiting>,
+    /// What the cluster's API told.
+    told: Receiver<Told>,
+    /// The pods that it told of, if it is asked.
+    pods: Option<Pods>,
     answer: SyncSender<Answer>,
     wake: W,
 }
 
-/// Nobody wants answers any more.
-struct Over;
-
 impl<W: Fn()> Task<W> {
-    fn run(&mut self, asked: &Receiver<Lookup>) {
+    fn run(&mut self, asked: &Receiver<Call>) {
         loop {
             let now = Instant::now();
-            let next = self.waiting.iter().map(|waiting| waiting.at).min();
+            let looks = self.waiting.iter().map(|waiting| waiting.at);
+            let next = looks.chain(self.pods.as_ref().and_then(Pods::due)).min();
             let patience = next.map_or(IDLE, |at| at.saturating_duration_since(now));
             let done = match asked.recv_timeout(patience) {
-                Ok(lookup) => self.look(lookup, 0),
-                Err(RecvTimeoutError::Timeout) => Ok(()),
+                Ok(Call::Lookup(lookup)) => self.look(lookup, 0),
+                Ok(Call::Told) | Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => Err(Over),
             };
+            let done = done.and_then(|()| self.take_told());
             if done.and_then(|()| self.look_again()).is_err() {
                 return;
             }
@@ -144,8 +223,50 @@ impl<W: Fn()> Task<W> {
             self.waiting.push_back(Waiting { at, tries: tries + 1, lookup });
             return Ok(());
         };
+        self.tell(answer)
+    }
+
+    fn tell(&mut self, answer: Answer) -> Result<(), Over> {
+        let answer = match (answer, &mut self.pods) {
+            (Answer::Facts(facts), Some(pods)) => {
+                Answer::Facts(pods.complete(facts, Instant::now()))
+            }
+            (answer, _) => answer,
+        };
+        self.send(answer)
+    }
+
+    fn send(&self, answer: Answer) -> Result<(), Over> {
         self.answer.send(answer).map_err(|_gone| Over)?;
         (self.wake)();
+        Ok(())
+    }
+
+    /// Takes in what the cluster's API told, and gives up what it should have told by now. Of news
+    /// without end no more than wait at a time: questions come in between.
+    fn take_told(&mut self) -> Result<(), Over> {
+        for _ in 0..NEWS {
+            let Ok(told) = self.told.try_recv() else { break };
+            let changed = match (told, &mut self.pods) {
+                (Told::Holder(holder), _) => {
+                    self.send(Answer::Holder(*holder))?;
+                    continue;
+                }
+                (Told::Pod(pod), Some(pods)) => pods.learn(*pod),
+                (Told::Gone(uid), Some(pods)) => {
+                    pods.forget(&uid);
+                    continue;
+                }
+                (Told::Pod(_) | Told::Gone(_), None) => continue,
+            };
+            for facts in changed {
+                self.send(Answer::Facts(facts))?;
+            }
+        }
+        let late = self.pods.as_mut().map(|pods| pods.give_up(Instant::now()));
+        for facts in late.into_iter().flatten() {
+            self.send(Answer::Facts(facts))?;
+        }
         Ok(())
     }
 

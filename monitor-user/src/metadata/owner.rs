@@ -1,5 +1,6 @@
-//! Which Deployment, Job and so on a pod is of, without asking the cluster: by the labels that
+//! Which Deployment, Job and so on a pod is of. Without asking the cluster: by the labels that
 //! their controllers put on pods, and where those are not known by the names that they give them.
+//! Where it is asked it says which is the nearest; what that is of is told as without.
 //!
 //! | controller | name of a pod | label |
 //! |---|---|---|
@@ -11,10 +12,11 @@
 //!
 //! The names of the last three could be anybody's: there only labels count.
 
-use super::files::{fill_text, lacks};
+use super::files::{Words, fill_text, lacks};
 use crate::{
     container::{Container, Label},
     event::{Fact, FactSource, Reason},
+    kubernetes::told::Controller,
 };
 
 /// Letters at the end of a pod's name.
@@ -53,24 +55,63 @@ pub(super) fn fill(container: &mut Container) {
 }
 
 fn close(container: &mut Container, reason: Reason) {
-    for fact in [
+    for fact in owners(container) {
+        lacks(fact, reason);
+    }
+}
+
+fn owners(container: &mut Container) -> [&mut Fact<Box<str>>; 6] {
+    [
         &mut container.deployment,
         &mut container.replica_set,
         &mut container.stateful_set,
         &mut container.daemon_set,
         &mut container.job,
         &mut container.cron_job,
-    ] {
-        lacks(fact, reason);
+    ]
+}
+
+/// Fills in what the cluster's API told of a pod's controller, in place of what was known.
+pub(super) fn by_controller(
+    container: &mut Container,
+    controller: Option<&Controller>,
+    labels: Option<&Words>,
+) {
+    const SOURCE: FactSource = FactSource::Kubernetes;
+    for fact in owners(container) {
+        *fact = Fact::Unknown(Reason::Pending);
     }
+    if let Some(Controller { group, kind, name }) = controller {
+        match (&**group, &**kind) {
+            ("apps", "ReplicaSet") => {
+                let hash = labels.and_then(|labels| labels.get("pod-template-hash"));
+                let deployment = hash.and_then(|hash| deployment(name, hash));
+                fill_text(&mut container.replica_set, Some(name), SOURCE);
+                fill_text(&mut container.deployment, deployment, SOURCE);
+            }
+            ("batch", "Job") => {
+                fill_text(&mut container.job, Some(name), SOURCE);
+                fill_text(&mut container.cron_job, cron_job(name), FactSource::NameRule);
+            }
+            ("apps", "StatefulSet") => fill_text(&mut container.stateful_set, Some(name), SOURCE),
+            ("apps", "DaemonSet") => fill_text(&mut container.daemon_set, Some(name), SOURCE),
+            // Whatever else makes pods has no field here.
+            _ => {}
+        }
+    }
+    close(container, Reason::NotApplicable);
+}
+
+/// The Deployment that made a ReplicaSet, by the hash in its name; one of nobody's has none there.
+fn deployment<'n>(replica_set: &'n str, hash: &str) -> Option<&'n str> {
+    replica_set.strip_suffix(hash)?.strip_suffix('-')
 }
 
 fn by_labels(container: &mut Container, pod: &str, labels: &[Label], source: FactSource) {
     let label = |key: &str| labels.iter().find(|label| &*label.key == key).map(|it| &*it.value);
     let start = pod.rsplit_once('-').map(|(start, _)| start);
     if let Some(hash) = label("pod-template-hash") {
-        let deployment = start.and_then(|set| set.strip_suffix(hash)?.strip_suffix('-'));
-        // A ReplicaSet that nobody's Deployment made has the hash in no name.
+        let deployment = start.and_then(|set| deployment(set, hash));
         fill_text(&mut container.deployment, deployment, source);
         fill_text(&mut container.replica_set, deployment.and(start), source);
     } else if let Some(job) = label("batch.kubernetes.io/job-name").or_else(|| label("job-name")) {

@@ -126,12 +126,12 @@ fn who_must_wait_holds_nobody_up() {
     let folder = place("wait", &[DOCKER, ("runc/n1/other", "")]);
     let root = |kind, name: &str| RuntimeRoot::new(kind, &folder.path().join(name));
     let roots = vec![root(RuntimeKind::Runc, "runc"), root(RuntimeKind::Docker, "docker")];
-    let mut metadata = Metadata::start(Box::new(Direct), roots, None, || {}).unwrap();
+    let mut metadata = Metadata::start(Box::new(Direct), roots, None, false, || {}).unwrap();
     assert_eq!(metadata.ask(lookup("/n1", "n1")), None);
     assert_eq!(metadata.ask(lookup("/docker/THE_ID", "THE_ID")), None);
     let id = |answer: Answer| match answer {
         Answer::Facts(facts) => facts.container.map(|it| it.id.to_string()),
-        Answer::Cgroup(..) => panic!("no facts"),
+        Answer::Cgroup(..) | Answer::Holder(_) => panic!("no facts"),
     };
     let answers = &metadata.answers;
     assert_eq!(id(answers.recv().unwrap()).as_deref(), Some(ID));

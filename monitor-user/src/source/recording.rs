@@ -12,6 +12,7 @@
 //! | 3 | a look at the clock: nanoseconds since boot, 64 bits, big-endian |
 //! | 4 | records that the kernel lost so far: 64 bits, big-endian |
 //! | 5 | what came of reading an executed file for its hash: MessagePack of a map |
+//! | 6 | whose addresses the cluster's API says are: MessagePack of a map |
 
 mod facts;
 mod preamble;
@@ -25,7 +26,7 @@ use std::{
 
 use serde::Deserialize;
 
-use facts::{RawFacts, RawHash};
+use facts::{RawFacts, RawHash, RawHolder};
 pub use preamble::Preamble;
 use preamble::{FORMAT, endianness};
 
@@ -49,6 +50,7 @@ const FACTS: u8 = 2;
 const TIME: u8 = 3;
 const LOST: u8 = 4;
 const HASH: u8 = 5;
+const HOLDER: u8 = 6;
 
 /// Why a recording cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -173,6 +175,9 @@ impl Writer {
             }
             Input::Hash(answer) => {
                 self.packed(HASH, rmp_serde::to_vec_named(&RawHash::from(answer)))
+            }
+            Input::Holder(holder) => {
+                self.packed(HOLDER, rmp_serde::to_vec_named(&RawHolder::from(holder)))
             }
             Input::Time(now_ns) => self.entry(TIME, &now_ns.to_be_bytes()),
         }
@@ -378,6 +383,9 @@ impl<R: Read> Reader<R> {
             HASH => rmp_serde::from_slice::<RawHash>(&self.buffer)
                 .map_err(|error| self.damaged(start, &error.to_string()))
                 .map(|answer| Input::Hash(answer.into())),
+            HOLDER => rmp_serde::from_slice::<RawHolder>(&self.buffer)
+                .map_err(|error| self.damaged(start, &error.to_string()))
+                .map(|holder| Input::Holder(holder.into())),
             TIME => {
                 let now_ns = number(&self.buffer).ok_or_else(|| self.damaged(start, "short"))?;
                 Ok(Input::Time(now_ns))

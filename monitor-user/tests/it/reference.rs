@@ -10,7 +10,7 @@ use runmon::{
         hooks::{Candidate, HOOKS},
     },
     cli::Cli,
-    config::{Key, RawConfig, RawMetrics, RawRuntimeRoot, RawSink},
+    config::{Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink},
     daemon,
     document::{
         Document, Heartbeat, Schema, Sender,
@@ -20,6 +20,7 @@ use runmon::{
     enrich::Enricher,
     env::EnvKeys,
     judge::RuleTally,
+    kubernetes::told::Stats,
     rules::schema,
 };
 use serde_json::Value;
@@ -61,6 +62,7 @@ fn the_configuration() {
          Every key may be left out.\nAn example with all of them is `deploy/config.example.toml`.\n"
     );
     keys("Keys", RawConfig::KEYS, &mut text);
+    keys("`[kubernetes]`", RawKubernetes::KEYS, &mut text);
     keys("`[[runtime_roots]]`", RawRuntimeRoot::KEYS, &mut text);
     keys("`[metrics]`", RawMetrics::KEYS, &mut text);
     keys("`[[sinks]]`", RawSink::KEYS, &mut text);
@@ -136,7 +138,8 @@ fn every_counter_is_described() {
     daemon::kernel_counters(&mut heartbeat, &Reading::default());
     heartbeat.kernel.push(("recursion_misses", 0));
     let enricher = Enricher::new(0, 0, EnvKeys::default());
-    heartbeat.tables = daemon::tables(&enricher, (0, 0), daemon::Refused::default());
+    heartbeat.tables =
+        daemon::tables(&enricher, (0, 0), daemon::Refused::default(), &Stats::default());
     heartbeat.sinks = vec![SinkCounters::default()];
     let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };
     heartbeat.rule_states = vec![RuleState { tally, ..RuleState::default() }];

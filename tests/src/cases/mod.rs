@@ -20,6 +20,7 @@ mod filter;
 mod flood;
 mod harness;
 mod hashes;
+mod kubernetes;
 mod lifecycle;
 mod network;
 mod origins;
@@ -116,6 +117,7 @@ pub const CASES: &[&[Case]] = &[
     engines::CASES,
     bounds::CASES,
     origins::CASES,
+    kubernetes::CASES,
     deployment::CASES,
     hashes::CASES,
     privileges::CASES,

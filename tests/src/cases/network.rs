@@ -149,7 +149,7 @@ fn addresses_of_containers(stage: &Stage<'_>) {
 }
 
 /// Gives a container's loopback device an address: there is no other device.
-fn give_address(container: &Container<'_>, address: &str) {
+pub(super) fn give_address(container: &Container<'_>, address: &str) {
     let script = format!("ip link set lo up && ip address add {address}/24 dev lo");
     let mut enter = Command::new("nsenter");
     enter.arg("--net").arg("--target").arg(container.pid().to_string());

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use monitor_common::Program;
 use serde_json::{Value, json};
 
-use super::{super::hostname, Planned};
+use super::Planned;
 use crate::{
     bpf::{attach_point::attach_point, planner},
     host::{Addition, Finding, Manager, Place},
@@ -13,7 +13,7 @@ use crate::{
 
 /// For people: of lines to add, those that fit where this runs.
 pub(super) fn text(place: &Place, findings: &[Finding], plan: &Planned) -> String {
-    let mut text = format!("Host {}\n", hostname());
+    let mut text = format!("Host {}\n", crate::node::hostname());
     let mut told = Vec::new();
     for finding in findings {
         write_finding(&mut text, place, finding, &mut told);

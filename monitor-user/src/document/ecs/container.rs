@@ -169,6 +169,18 @@ pub(super) fn pod(document: &mut Value, container: &Container) {
         }
         kubernetes.insert(kind.to_owned(), json!({ "name": name, "known_from": source.name() }));
     }
+    match &container.service_account {
+        Fact::Known(name, source) => {
+            let known = json!({ "name": name, "known_from": source.name() });
+            kubernetes.insert("serviceaccount".to_owned(), known);
+        }
+        // Who does not ask the API knows that.
+        Fact::Unknown(Reason::NotApplicable | Reason::NotAsked) => {}
+        Fact::Unknown(reason) => {
+            let why = json!({ "unknown_because": reason.name() });
+            kubernetes.insert("serviceaccount".to_owned(), why);
+        }
+    }
     let namespace = container.pod_namespace.known();
     let pod = json!({ "type": "kubernetes", "namespace": namespace, "resource": resource });
     set(document, &["orchestrator"], pod);

@@ -37,6 +37,7 @@ pub(super) fn socket(document: &mut Value, act: &SocketAct, direction: &str) {
             );
             names(document, act);
             peer(document, act);
+            service(document, act);
         }
         Address::Unix(path) => {
             set(&mut network, &["transport"], json!("unix"));
@@ -97,6 +98,18 @@ fn peer(document: &mut Value, act: &SocketAct) {
         // Most of what containers go to is none of this node's.
         Fact::Unknown(_) => {}
     }
+}
+
+/// The service of the cluster that has the address.
+fn service(document: &mut Value, act: &SocketAct) {
+    let Fact::Known(service, source) = &act.service else { return };
+    let known = json!({
+        "name": service.name,
+        "namespace": service.namespace,
+        "known_from": source.name(),
+        "age_seconds": service.age_ns / 1_000_000_000,
+    });
+    set(document, &["runmon", "destination", "service"], known);
 }
 
 /// A question to a name server, or its answer.

@@ -83,6 +83,62 @@ pub(super) const METRICS: &[Metric] = &[
         |now, out| out.named(&now.heartbeat.tables, "peer_addresses_evicted"),
     )
     .at(&[("tables.peer_addresses_evicted", "")]),
+    Metric::gauge(
+        "runmon_table_told_addresses",
+        "Addresses whose pod or service the cluster's API told (`kubernetes`).",
+        |now, out| out.named(&now.heartbeat.tables, "told_addresses"),
+    )
+    .at(&[("tables.told_addresses", "")]),
+    Metric::counter(
+        "runmon_table_told_addresses_refused",
+        "Pods and services whose addresses found no room: they are not known.",
+        |now, out| out.named(&now.heartbeat.tables, "told_addresses_refused"),
+    )
+    .at(&[("tables.told_addresses_refused", "")]),
+    Metric::gauge(
+        "runmon_table_kubernetes_pods",
+        "Pods of this node that the cluster's API tells of.",
+        |now, out| out.named(&now.heartbeat.tables, "kubernetes_pods"),
+    )
+    .at(&[("tables.kubernetes_pods", "")]),
+    Metric::gauge(
+        "runmon_table_kubernetes_services",
+        "Services of the cluster that its API tells of.",
+        |now, out| out.named(&now.heartbeat.tables, "kubernetes_services"),
+    )
+    .at(&[("tables.kubernetes_services", "")]),
+    Metric::counter(
+        "runmon_table_kubernetes_lists",
+        "Lists that the cluster's API gave: one at first, and where changes were missed.",
+        |now, out| out.named(&now.heartbeat.tables, "kubernetes_lists"),
+    )
+    .at(&[("tables.kubernetes_lists", "")]),
+    Metric::counter(
+        "runmon_table_kubernetes_changes",
+        "Changes that the cluster's API told of.",
+        |now, out| out.named(&now.heartbeat.tables, "kubernetes_changes"),
+    )
+    .at(&[("tables.kubernetes_changes", "")]),
+    Metric::counter(
+        "runmon_table_kubernetes_failures",
+        "Requests to the cluster's API that failed, or whose answer made no sense. They are made \
+         again.",
+        |now, out| out.named(&now.heartbeat.tables, "kubernetes_failures"),
+    )
+    .at(&[("tables.kubernetes_failures", "")]),
+    Metric::counter(
+        "runmon_table_kubernetes_refused",
+        "Times that the cluster's API told of a pod or service that found no room, or is none of \
+         this node's.",
+        |now, out| out.named(&now.heartbeat.tables, "kubernetes_refused"),
+    )
+    .at(&[("tables.kubernetes_refused", "")]),
+    Metric::counter(
+        "runmon_table_kubernetes_containers_evicted",
+        "Containers that are not told of anew when their pod changes, for lack of room.",
+        |now, out| out.named(&now.heartbeat.tables, "kubernetes_containers_evicted"),
+    )
+    .at(&[("tables.kubernetes_containers_evicted", "")]),
     Metric::counter(
         "runmon_table_dns_questions_evicted",
         "Questions to name servers that were forgotten for lack of room: no names are learned \

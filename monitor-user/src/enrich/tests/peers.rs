@@ -3,7 +3,11 @@
 use monitor_common::{RecordKind, Socket};
 
 use super::*;
-use crate::{event::Peer, limits::PEERS};
+use crate::{
+    enrich::holders::{Holder, HolderKind, HolderStats},
+    event::Peer,
+    limits::{HOLDERS, PEERS},
+};
 
 const WEB: &str = "/default/web";
 
@@ -114,4 +118,80 @@ fn addresses_are_bounded_and_the_oldest_go() {
     let to = |last| from_to([9, 9, 9, 9], [10, 0, 0, last]);
     assert_eq!(pod(&connects(&mut bench, Who::new(10), 1, to(0))), Err(Reason::NotLearned));
     assert_eq!(pod(&connects(&mut bench, Who::new(10), 1, to(1))), Ok(("pod-of-web", false)));
+}
+
+fn holder(kind: HolderKind, uid: &str, name: &str, addresses: &[[u8; 4]]) -> Holder {
+    Holder {
+        kind,
+        uid: uid.into(),
+        name: name.into(),
+        namespace: "shop".into(),
+        addresses: addresses.iter().map(|bytes| (*bytes).into()).collect(),
+        told_ns: 0,
+    }
+}
+
+fn told_pod(peer: &Fact<Box<Peer>>) -> Option<&str> {
+    match peer {
+        Fact::Known(peer, FactSource::Kubernetes) => {
+            peer.container.pod_name.known().map(|name| &**name)
+        }
+        _ => None,
+    }
+}
+
+/// The API tells before there is traffic, and whose an address is that several took.
+#[test]
+fn the_api_tells_whose_an_address_is() {
+    let mut bench = Bench::new();
+    let (web, host) = (enter(&mut bench, 50, WEB, 9), Who::new(10));
+    let to_server = from_to([10, 0, 0, 1], SERVER);
+    bench.0.hold(holder(HolderKind::Pod, "u1", "api", &[SERVER, [10, 0, 0, 6]]));
+    let peer = connects(&mut bench, host, 1, to_server);
+    assert_eq!(told_pod(&peer), Some("api"));
+    assert!(peer.known().unwrap().is_shared);
+    // Somebody else takes it.
+    connects(&mut bench, web, 2, from_to(SERVER, [10, 0, 0, 1]));
+    assert_eq!(told_pod(&connects(&mut bench, host, 1, to_server)), Some("api"));
+    // Traffic of the pod itself says which container.
+    let known = |text: &str| Fact::Known(text.into(), FactSource::Bundle);
+    bench.learn(WEB, Some(Container { pod_uid: known("u1"), ..networked(WEB) }));
+    assert_eq!(pod(&connects(&mut bench, host, 1, to_server)), Ok(("pod-of-web", false)));
+    // It is gone: what was seen stands.
+    bench.0.hold(holder(HolderKind::Pod, "u1", "", &[]));
+    assert_eq!(pod(&connects(&mut bench, host, 1, to_server)), Ok(("pod-of-web", false)));
+    let other = from_to([10, 0, 0, 1], [10, 0, 0, 6]);
+    assert_eq!(pod(&connects(&mut bench, host, 1, other)), Err(Reason::NotLearned));
+    assert_eq!(bench.0.holder_stats().addresses, 0);
+}
+
+#[test]
+fn an_address_is_of_who_was_told_last() {
+    let mut bench = Bench::new();
+    let to_server = from_to([10, 0, 0, 1], SERVER);
+    bench.0.hold(holder(HolderKind::Pod, "u1", "old", &[SERVER]));
+    bench.0.hold(holder(HolderKind::Pod, "u2", "new", &[SERVER]));
+    bench.0.hold(holder(HolderKind::Pod, "u1", "", &[]));
+    let peer = connects(&mut bench, Who::new(10), 1, to_server);
+    assert_eq!(told_pod(&peer), Some("new"));
+    for number in 0..HOLDERS {
+        bench.0.hold(holder(HolderKind::Service, &format!("s{number}"), "s", &[[10, 9, 0, 1]]));
+    }
+    assert_eq!(bench.0.holder_stats(), HolderStats { addresses: 2, refused: 1 });
+}
+
+#[test]
+fn a_service_is_known_by_the_address_that_was_passed() {
+    let mut bench = Bench::new();
+    let service = |bench: &mut Bench| {
+        let record = records::connect(Who::new(10), from_to([10, 0, 0, 1], SERVER), b"");
+        bench.event(&record.after_ns(3_000_000_000)).action.socket().unwrap().service.clone()
+    };
+    assert_eq!(service(&mut bench), Fact::Unknown(Reason::NotLearned));
+    bench.0.hold(holder(HolderKind::Service, "s1", "db", &[SERVER]));
+    let Fact::Known(known, FactSource::Kubernetes) = service(&mut bench) else { panic!("none") };
+    assert_eq!((&*known.name, &*known.namespace), ("db", "shop"));
+    assert!(known.age_ns >= 3_000_000_000);
+    bench.0.hold(holder(HolderKind::Service, "s1", "", &[]));
+    assert_eq!(service(&mut bench), Fact::Unknown(Reason::NotLearned));
 }

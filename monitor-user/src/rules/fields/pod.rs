@@ -46,6 +46,9 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     one("k8s.pod.labels", Type::Str, ALL, "Labels of the pod: `key:value,…`.", |event, _| {
         labels(&event.container.pod_labels)
     }),
+    one("k8s.pod.service_account", Type::Str, ALL, SERVICE_ACCOUNT, |event, _| {
+        fact(&event.container.service_account)
+    }),
     one("k8s.deployment.name", Type::Str, ALL, DEPLOYMENT, |event, _| {
         fact(&event.container.deployment)
     }),
@@ -60,6 +63,9 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
     }),
 ];
 
+const SERVICE_ACCOUNT: &str = "Service account of the pod. Only the cluster's API tells it, which \
+                               is asked if the configuration's `kubernetes.api` says so. Not a \
+                               field of Falco's.";
 const DEPLOYMENT: &str = "Deployment that the pod is of, by the pod's labels; where they are not \
                           known by its name, `<deployment>-<hash>-<5 letters>`.";
 const REPLICA_SET: &str =

@@ -5,7 +5,7 @@ use nix::{errno::Errno, libc};
 
 use super::{Set, assign, draft::Draft, value};
 use crate::{
-    event::{Action, Address, Container, Fact, FactSource, Outcome, Peer, SocketAct},
+    event::{Action, Address, Container, Fact, FactSource, Outcome, Peer, Service, SocketAct},
     rules::SCHEMA,
 };
 
@@ -106,6 +106,9 @@ fn set_socket(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
         "fd.sip.container.name" | "fd.sip.pod.name" | "fd.sip.ns.name" => {
             value::fact(value).map(|fact| set_peer(&mut draft.socket, name, fact))
         }
+        "fd.sip.service.name" | "fd.sip.service.ns" => {
+            value::text(value).map(|text| set_service(&mut draft.socket, name, &text))
+        }
         "fd.sip.name" | "fd.rip.name" => assign(&mut draft.socket.names, value, value::names),
         "fd.l4proto" => value::text(value).and_then(|name| {
             let (protocol, sort) = match &*name {
@@ -136,6 +139,20 @@ fn set_peer(socket: &mut SocketAct, name: &str, fact: Fact<Box<str>>) {
     *place = fact;
     let peer = Peer { container: container.into(), is_shared: false, age_ns: 0 };
     socket.peer = Fact::Known(Box::new(peer), FactSource::Traffic);
+}
+
+/// A name of the service that has the server's address.
+fn set_service(socket: &mut SocketAct, name: &str, text: &str) {
+    let mut service = match &socket.service {
+        Fact::Known(service, _) => Service::clone(service),
+        Fact::Unknown(_) => Service { name: "".into(), namespace: "".into(), age_ns: 0 },
+    };
+    let place = match name {
+        "fd.sip.service.name" => &mut service.name,
+        _ => &mut service.namespace,
+    };
+    *place = text.into();
+    socket.service = Fact::Known(Box::new(service), FactSource::Kubernetes);
 }
 
 /// Protocol numbers and socket types of ours are all small.

@@ -389,5 +389,6 @@ fn no_socket() -> SocketAct {
         repeats: 0,
         names: Fact::Unknown(Reason::NotLearned),
         peer: Fact::Unknown(Reason::NotLearned),
+        service: Fact::Unknown(Reason::NotLearned),
     }
 }

@@ -80,6 +80,7 @@ fn text_of<'c>(container: &'c mut Container, name: &str) -> Option<&'c mut Fact<
         "k8s.ns.name" => &mut container.pod_namespace,
         "k8s.pod.uid" => &mut container.pod_uid,
         "k8s.pod.full_sandbox_id" => &mut container.sandbox_id,
+        "k8s.pod.service_account" => &mut container.service_account,
         "k8s.deployment.name" => &mut container.deployment,
         "k8s.rs.name" => &mut container.replica_set,
         "k8s.job.name" => &mut container.job,

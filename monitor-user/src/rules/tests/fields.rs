@@ -631,6 +631,25 @@ fn fields_of_the_container_that_is_gone_to() {
     check(&known, &[("fd.sip.container.id", "<ambiguous>")]);
 }
 
+#[test]
+fn fields_of_the_service_that_is_gone_to() {
+    let plain = event(&[("evt.type", text("connect")), ("fd.sip", text("10.96.0.5"))]);
+    let unknown =
+        [("fd.sip.service.name", "<not_learned>"), ("fd.sip.service.age", "<not_learned>")];
+    check(&plain, &unknown);
+    let known = event(&[
+        ("evt.type", text("connect")),
+        ("fd.sip", text("10.96.0.5")),
+        ("fd.sip.service.name", text("db")),
+        ("fd.sip.service.ns", text("shop")),
+    ]);
+    check(&known, &[("fd.sip.service.name", "db"), ("fd.sip.service.ns", "shop")]);
+    check(&known, &[("fd.sip.service.age", "0"), ("fd.sip.pod.name", "<not_learned>")]);
+    let account =
+        event(&[("evt.type", text("execve")), ("k8s.pod.service_account", text("clerk"))]);
+    check(&account, &[("k8s.pod.service_account", "clerk")]);
+}
+
 /// Whose an address is, is told by other acts than the one that a rule is about.
 #[test]
 fn a_rule_about_whose_an_address_is_has_all_observed_that_tells_it() {

@@ -1,6 +1,6 @@
-//! Facts about a container, and about an executed file, as a recording holds them.
+//! Facts about a container, an executed file, and whose addresses are, as a recording holds them.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use crate::{
     enrich::{
         container::ContainerFacts,
         hashes::{FileKey, HashAnswer},
+        holders::{Holder, HolderKind},
     },
     event::{Container, Fact, FactSource, Reason},
 };
@@ -24,7 +25,7 @@ pub(super) struct RawFacts {
 /// Longest value that is written down. All facts together fit an entry: of lists no more is kept
 /// than `limits::CONTAINER_LIST_BYTES`, and names and images are far shorter than this; but a
 /// bundle could say anything.
-const VALUE_BYTES: usize = 1664;
+const VALUE_BYTES: usize = 1600;
 
 fn bounded(value: &str) -> String {
     value.get(..value.floor_char_boundary(VALUE_BYTES)).unwrap_or_default().to_owned()
@@ -55,7 +56,8 @@ impl From<RawFacts> for ContainerFacts {
         let container = raw.id.as_ref().map(|id| {
             // What the recording does not tell of was not asked for when it was made.
             let unknown = Container::unknown(&raw.cgroup_path, Reason::NotInBundle);
-            let mut container = Container { id: id.as_str().into(), ..unknown };
+            let service_account = Fact::Unknown(Reason::NotAsked);
+            let mut container = Container { id: id.as_str().into(), service_account, ..unknown };
             for (name, fact) in container.facts_mut() {
                 match raw.facts.iter().find(|(known, _, _)| known == name) {
                     Some((_, Some(value), source)) => {
@@ -107,6 +109,35 @@ impl From<RawHash> for HashAnswer {
             None => Fact::Unknown(reason.unwrap_or(Reason::Gone)),
         };
         Self { key: FileKey { major, minor, inode, ctime_ns, size }, hash }
+    }
+}
+
+/// Who has addresses, as it is written down.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RawHolder {
+    kind: String,
+    uid: String,
+    name: String,
+    namespace: String,
+    addresses: Vec<IpAddr>,
+    told_ns: u64,
+}
+
+impl From<&Holder> for RawHolder {
+    fn from(holder: &Holder) -> Self {
+        let Holder { kind, uid, name, namespace, addresses, told_ns } = holder;
+        let [uid, name, namespace] = [uid, name, namespace].map(|text| bounded(text));
+        let kind = kind.name().to_owned();
+        Self { kind, uid, name, namespace, addresses: addresses.to_vec(), told_ns: *told_ns }
+    }
+}
+
+impl From<RawHolder> for Holder {
+    fn from(raw: RawHolder) -> Self {
+        let RawHolder { kind, uid, name, namespace, addresses, told_ns } = raw;
+        let kind = HolderKind::from_name(&kind).unwrap_or(HolderKind::Pod);
+        let [uid, name, namespace] = [uid, name, namespace].map(String::into_boxed_str);
+        Self { kind, uid, name, namespace, addresses: addresses.into(), told_ns }
     }
 }
 

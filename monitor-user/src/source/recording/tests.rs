@@ -5,6 +5,7 @@ use crate::{
     document::Sender,
     enrich::container::ContainerFacts,
     enrich::hashes::{FileKey, HashAnswer},
+    enrich::holders::{Holder, HolderKind},
     event::{Container, Fact, FactSource, Reason},
     records::{self, ProgramStart, Who, every_kind, folder::Folder},
 };
@@ -64,6 +65,11 @@ fn write(place: &Place, limit: u64) -> (Vec<String>, Writer) {
     {
         let key = FileKey { major: 8, minor: 1, inode: u64::MAX, ctime_ns: -1, size: 1 << 40 };
         put(Input::Hash(HashAnswer { key, hash }));
+    }
+    for kind in [HolderKind::Pod, HolderKind::Service] {
+        let [uid, name, namespace] = ["u1", "db", "shop"].map(Box::from);
+        let addresses = ["10.0.0.5", "fd00::5"].map(|text| text.parse().unwrap()).into();
+        put(Input::Holder(Holder { kind, uid, name, namespace, addresses, told_ns: u64::MAX }));
     }
     put(Input::Record(b""));
     put(Input::Record(b"not a record"));
