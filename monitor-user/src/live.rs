@@ -26,7 +26,7 @@ use crate::{
     hasher::Hasher,
     instance::Instance,
     keeper::Privileges,
-    kubernetes::{self, KubernetesOptions, told::Stats},
+    kubernetes::{KubernetesOptions, told::Stats},
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
     source::seed,
@@ -150,8 +150,9 @@ impl Live {
         let asks = options.kubernetes.is_some();
         let metadata = Metadata::start(reach, roots, controller, asks, move || ringer.ring());
         let metadata = metadata.map_err(no_room)?;
+        #[cfg(feature = "kubernetes")]
         if let Some(cluster) = &options.kubernetes {
-            kubernetes::start(cluster, metadata.intake(), || privileges.files())
+            crate::kubernetes::start(cluster, metadata.intake(), || privileges.files())
                 .map_err(no_room)?;
         }
         let hash = privileges.hasher(options.hash_bytes_max).map_err(no_room)?;
