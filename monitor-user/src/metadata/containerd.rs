@@ -5,7 +5,7 @@ use std::{
     io,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use containerd_client::{
@@ -38,11 +38,30 @@ const SOURCE: FactSource = FactSource::Containerd;
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_millis(400);
 
+/// Answers in a row that did not come until a runtime counts as one that hangs.
+const HANGS: u32 = 3;
+
+/// How long such a one is not asked: who waits for it keeps facts about other containers waiting.
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// Connections to the runtimes, made when first needed.
 #[derive(Default)]
 pub(super) struct Clients {
     runtime: Option<Runtime>,
     channels: HashMap<PathBuf, Channel>,
+    silences: HashMap<PathBuf, Silence>,
+}
+
+/// Answers in a row that did not come, and when the last was given up.
+struct Silence {
+    answers: u32,
+    since: Instant,
+}
+
+impl Silence {
+    fn is_pause(&self, now: Instant) -> bool {
+        self.answers >= HANGS && now.saturating_duration_since(self.since) < PAUSE
+    }
 }
 
 /// A container's image and labels, or those of the sandbox of its pod.
@@ -110,17 +129,31 @@ impl Clients {
         if !asked.is_anything() {
             return;
         }
+        if self.silences.get(socket).is_some_and(|silence| silence.is_pause(Instant::now())) {
+            return asked.lacks(container, Reason::NoAnswer);
+        }
         let told = self.ask(reach, socket, namespace, (container, &asked));
         if told.as_ref().map_or(true, Told::is_cut_off) {
             // A connection is made once; the next question makes another.
             self.channels.remove(socket);
         }
+        self.hear(socket, told.as_ref().err() == Some(&Reason::NoAnswer));
         match told {
             Ok(told) => told.fill(container),
-            Err(reason) => {
-                asked.lacks(container, reason);
-            }
+            Err(reason) => asked.lacks(container, reason),
         }
+    }
+
+    /// Notes whether a runtime answered.
+    fn hear(&mut self, socket: &Path, is_silent: bool) {
+        if !is_silent {
+            self.silences.remove(socket);
+            return;
+        }
+        let silence = Silence { answers: 0, since: Instant::now() };
+        let silence = self.silences.entry(socket.to_owned()).or_insert(silence);
+        silence.answers += 1;
+        silence.since = Instant::now();
     }
 
     fn ask(
@@ -312,5 +345,39 @@ fn reason(status: &Status) -> Reason {
         Code::NotFound => Reason::Gone,
         Code::PermissionDenied => Reason::NotPermitted,
         _ => Reason::NoAnswer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::{
+        super::tests::{check, lookup, pending, place},
+        *,
+    };
+    use crate::reach::Direct;
+
+    /// Who takes connections and says nothing holds up only so many.
+    #[test]
+    fn a_runtime_that_hangs_is_left_alone() {
+        let folder = place("hangs", &[]);
+        let socket = folder.path().join("sock");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        let mut clients = Clients::default();
+        let asked = lookup("/x", "x");
+        let mut ask = || {
+            let (begun, mut container) = (Instant::now(), pending(&asked));
+            clients.complete(&Direct, &socket, "k8s.io", &mut container);
+            check(&container, &["image: no_answer", "labels: no_answer"]);
+            begun.elapsed()
+        };
+        for _ in 0..HANGS {
+            assert!(ask() >= ANSWER);
+        }
+        assert!(ask() < ANSWER);
+        // It is asked again.
+        std::thread::sleep(PAUSE);
+        assert!(ask() >= ANSWER);
     }
 }
