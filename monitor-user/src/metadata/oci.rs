@@ -18,6 +18,10 @@ use crate::{
 
 const SOURCE: FactSource = FactSource::Bundle;
 
+/// Who is in the host's namespaces: the first process, at which not everybody may look, and the
+/// kernel's thread that starts others.
+const HOST: [&str; 2] = ["1", "2"];
+
 /// How mounts spread.
 const PROPAGATIONS: [&str; 8] =
     ["private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable"];
@@ -285,7 +289,8 @@ impl Spec {
             return Some(false);
         }
         let file = if kind == "network" { "net" } else { kind };
-        let host = reach.stat(Path::new(&format!("/proc/1/ns/{file}"))).ok()?;
+        let of = |process: &str| reach.stat(Path::new(&format!("/proc/{process}/ns/{file}"))).ok();
+        let host = HOST.into_iter().find_map(of)?;
         let joined = reach.stat(Path::new(&own.path)).ok()?;
         Some(host.identity == joined.identity)
     }
