@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     convert::Infallible,
     io,
     net::TcpListener,
@@ -30,7 +31,7 @@ use tokio::{
         mpsc::{Receiver, Sender, channel},
         oneshot,
     },
-    task::{LocalSet, spawn_local},
+    task::{AbortHandle, LocalSet, spawn_local},
     time::{sleep, timeout},
 };
 
@@ -113,7 +114,7 @@ async fn take_connections(listener: TcpListener, door: Rc<Door>) {
         Err(error) => return tracing::error!(%error, "the metrics endpoint cannot be served"),
     };
     // Of each address its own: who comes from elsewhere takes none from this host's own probes.
-    let room = Rc::new(Cell::new(METRICS_CLIENTS));
+    let room = Rc::new(Room::default());
     loop {
         match listener.accept().await {
             Ok((stream, _)) => door.take(stream, &room),
@@ -122,6 +123,50 @@ async fn take_connections(listener: TcpListener, door: Rc<Door>) {
                 sleep(METRICS_REST).await;
             }
         }
+    }
+}
+
+/// Who is connected to one address, oldest first.
+#[derive(Default)]
+struct Room(RefCell<VecDeque<Rc<Guest>>>);
+
+/// A connection.
+struct Guest {
+    since: Instant,
+    has_asked: Cell<bool>,
+    task: RefCell<Option<AbortHandle>>,
+}
+
+impl Room {
+    /// Makes room for one more: who has not asked by now goes first, then who takes long to hear
+    /// the answer. Whether there is room, and whether somebody had to go for it.
+    fn make(&self) -> (bool, bool) {
+        let mut guests = self.0.borrow_mut();
+        if guests.len() < METRICS_CLIENTS {
+            return (true, false);
+        }
+        let is_slow = |guest: &Rc<Guest>| guest.since.elapsed() > METRICS_AGE;
+        let place = guests.iter().position(|guest| !guest.has_asked.get());
+        let place = place.or_else(|| guests.iter().position(is_slow));
+        let Some(guest) = place.and_then(|place| guests.remove(place)) else {
+            return (false, false);
+        };
+        if let Some(task) = &*guest.task.borrow() {
+            task.abort();
+        }
+        (true, true)
+    }
+
+    fn enter(&self) -> Rc<Guest> {
+        let guest =
+            Guest { since: Instant::now(), has_asked: Cell::default(), task: RefCell::default() };
+        let guest = Rc::new(guest);
+        self.0.borrow_mut().push_back(Rc::clone(&guest));
+        guest
+    }
+
+    fn leave(&self, guest: &Rc<Guest>) {
+        self.0.borrow_mut().retain(|it| !Rc::ptr_eq(it, guest));
     }
 }
 
@@ -158,23 +203,29 @@ impl Silence {
 
 impl Door {
     /// Serves a connection, if there is room for one more.
-    fn take(self: &Rc<Self>, stream: TcpStream, room: &Rc<Cell<usize>>) {
-        let Some(left) = room.get().checked_sub(1) else {
+    fn take(self: &Rc<Self>, stream: TcpStream, room: &Rc<Room>) {
+        let (has_room, somebody_went) = room.make();
+        if somebody_went {
+            self.count(|served| served.slow += 1);
+        }
+        if !has_room {
             self.count(|served| served.too_many += 1);
             // As far as it goes without waiting.
             let _written = stream.try_write(TOO_MANY);
             return;
-        };
-        room.set(left);
-        let (door, room) = (Rc::clone(self), Rc::clone(room));
-        spawn_local(async move {
-            door.serve(stream).await;
-            room.set(room.get() + 1);
+        }
+        let (door, room, guest) = (Rc::clone(self), Rc::clone(room), room.enter());
+        let served = Rc::clone(&guest);
+        let task = spawn_local(async move {
+            door.serve(stream, &served).await;
+            room.leave(&served);
         });
+        *guest.task.borrow_mut() = Some(task.abort_handle());
     }
 
-    async fn serve(self: &Rc<Self>, stream: TcpStream) {
+    async fn serve(self: &Rc<Self>, stream: TcpStream, guest: &Guest) {
         let service = service_fn(|request| {
+            guest.has_asked.set(true);
             let door = Rc::clone(self);
             async move { Ok::<_, Infallible>(door.answer(&request).await) }
         });

@@ -225,9 +225,9 @@ fn bad_clients(stage: &Stage<'_>) {
     let begun = Instant::now();
     let idle: Vec<TcpStream> =
         (0..CONNECTIONS).map(|_| TcpStream::connect(at).expect("connect")).collect();
-    let (code, text) = get(at, "/livez");
-    assert!([0, 503].contains(&code), "{code} {text}");
-    // They are sent away, and then there is room.
+    // Who asks is heard all the same.
+    assert_eq!(get(at, "/livez"), (200, "ok\n".to_owned()));
+    // They are sent away.
     for mut stream in idle {
         stream.read_to_end(&mut Vec::new()).unwrap_or_default();
     }
@@ -237,7 +237,7 @@ fn bad_clients(stage: &Stage<'_>) {
         sample(&text, &format!("runmon_http_connections_ended_total{{reason=\"{reason}\"}}"))
     };
     assert_eq!(ended("slow"), CONNECTIONS as u64);
-    assert!(ended("too_many") >= 1 && ended("broken") >= 3, "{text}");
+    assert!(ended("broken") >= 3, "{text}");
     // The line was never held up by any of them.
     act();
     daemon.expect("an act", |it| it["process"]["name"] == "busybox");
