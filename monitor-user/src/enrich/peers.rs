@@ -2,8 +2,9 @@
 //! and those that the cluster's API tells of.
 //!
 //! Without the API an address is known once a socket of a container with a network of its own had
-//! it. Whoever may configure a network of his own can give himself any address, so an address that
-//! two networks have at the same time is nobody's. Where the API says whose it is, that counts.
+//! it. That can be a lie: whoever may configure a network of his own can give himself any address,
+//! and anybody's socket can be bound to one that is not there (`IP_FREEBIND`). An address that two
+//! networks have at the same time is nobody's; where the API says whose it is, that counts.
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -4,6 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::beneath::Beneath;
+
 /// Where a user's own runtimes keep their files.
 const OF_USERS: [&str; 2] = [".local/share/docker", ".local/share/containers/storage"];
 
@@ -20,12 +22,44 @@ pub struct Allowed {
     pub logs: Vec<PathBuf>,
 }
 
+/// What is read below the directories of runtimes.
+const OF_RUNTIMES: [&str; 10] = [
+    "config.json",
+    "config.v2.json",
+    "hostconfig.json",
+    "repositories.json",
+    "containers.json",
+    "volatile-containers.json",
+    "images.json",
+    "state.json",
+    "status",
+    "shim-binary-path",
+];
+
+/// Where the files of containers themselves are, or of their volumes.
+const OF_CONTAINERS: [&str; 4] = ["rootfs", "merged", "diff", "volumes"];
+
 impl Allowed {
-    /// Whether a file may be read, or a directory listed.
-    pub(super) fn reads(&self, path: &Path) -> bool {
-        let is_below = |directory: &PathBuf| path.starts_with(directory);
-        is_plain(path)
-            && (self.directories.iter().any(is_below) || self.files.iter().any(|it| it == path))
+    /// Where a file is that may be read.
+    pub(super) fn reads<'p>(&'p self, path: &'p Path) -> Option<Beneath<'p>> {
+        let is_runtimes = |name: &std::ffi::OsStr| OF_RUNTIMES.iter().any(|known| name == *known);
+        self.looks(path).filter(|_| path.file_name().is_some_and(is_runtimes))
+    }
+
+    /// Where something is that may be listed, or looked at.
+    pub(super) fn looks<'p>(&'p self, path: &'p Path) -> Option<Beneath<'p>> {
+        let below = |directory: &'p PathBuf| {
+            let rest = path.strip_prefix(directory).ok()?;
+            Some(Beneath { directory, rest })
+        };
+        let is_containers = |name: &std::ffi::OsStr| OF_CONTAINERS.iter().any(|it| name == *it);
+        let found = self.directories.iter().find_map(below).filter(|_| is_plain(path))?;
+        (!found.rest.iter().any(is_containers)).then_some(found)
+    }
+
+    /// Whether it is one of the files that may be read.
+    pub(super) fn is_named(&self, path: &Path) -> bool {
+        is_plain(path) && self.files.iter().any(|it| it == path)
     }
 
     /// Whether it may be read, or listed, if it is a user's own, who can make a link to any file.
@@ -40,7 +74,7 @@ impl Allowed {
 
     /// Whether it may be told what is at a path.
     pub(super) fn stats(&self, path: &Path) -> bool {
-        self.reads(path)
+        self.is_named(path)
             || self.appends(path)
             || Self::is_of_user(path)
             || Self::is_bundle(path)
@@ -97,9 +131,11 @@ mod tests {
     #[test]
     fn only_what_was_allowed_is_opened() {
         let allowed = allowed();
-        let reads = |path: &str| allowed.reads(Path::new(path));
+        let reads = |path: &str| {
+            let path = Path::new(path);
+            allowed.reads(path).is_some() || allowed.is_named(path)
+        };
         for path in [
-            "/run/containerd",
             "/var/run/secrets/token",
             "/run/containerd/io.containerd.runtime.v2.task/default/x/config.json",
         ] {
@@ -115,7 +151,10 @@ mod tests {
             "/etc/shadow",
             "/var/run/secrets",
             "/var/run/secrets/token/x",
-            "/run/containerd2/x",
+            "/run/containerd2/config.json",
+            "/run/containerd",
+            "/run/containerd/x/passwd",
+            "/run/containerd/io.containerd.runtime.v2.task/default/x/rootfs/app/config.json",
             "/run/containerd/../../etc/shadow",
             "run/containerd/x",
             "/proc/1/environ",
@@ -124,6 +163,9 @@ mod tests {
         ] {
             assert!(!reads(path) && !Allowed::is_of_user(Path::new(path)), "{path}");
         }
+        let looks = |path: &str| allowed.looks(Path::new(path)).is_some();
+        assert!(looks("/run/containerd") && looks("/run/containerd/x"));
+        assert!(!looks("/run") && !looks("/run/containerd/x/rootfs/etc"));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! The line starts the keeper. When the line is gone, the keeper ends, and with it all programs.
 
 mod allowed;
+mod beneath;
 mod client;
 pub mod confine;
 mod filter;

@@ -1,6 +1,7 @@
 //! The keeper's process.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io::{self, Read as _},
     os::{
@@ -239,19 +240,13 @@ fn file(
         Err(error) => (of_io(&error), None),
     };
     let answer = match request {
-        Request::Read(path, limit) if allowed.reads(&path) => {
-            Direct.read(&path, limit).map_or_else(|error| of_io(&error), Answer::Bytes)
+        Request::Read(path, limit) => {
+            read(allowed, &path, limit).map_or_else(|error| of_io(&error), Answer::Bytes)
         }
-        Request::Read(path, limit) if Allowed::is_of_user(&path) => {
-            of_user(&path, limit).map_or_else(|error| of_io(&error), Answer::Bytes)
+        Request::Names(path) => {
+            names(allowed, &path).map_or_else(|error| of_io(&error), Answer::Names)
         }
-        Request::Read(path, limit) if Allowed::is_bundle(&path) => bundle(&path, limit),
-        Request::Names(path) if allowed.reads(&path) || Allowed::is_of_user(&path) => {
-            Direct.names(&path).map_or_else(|error| of_io(&error), Answer::Names)
-        }
-        Request::Stat(path) if allowed.stats(&path) => {
-            Direct.stat(&path).map_or_else(|error| of_io(&error), stat)
-        }
+        Request::Stat(path) => look(allowed, &path).map_or_else(|error| of_io(&error), stat),
         Request::Connect(path) if allowed.connects(&path) => {
             return opened(Direct.connect(&path).map(OwnedFd::from));
         }
@@ -265,9 +260,41 @@ fn file(
             Fact::Known(hash, _) => Answer::Hash(Ok(hash.to_string())),
             Fact::Unknown(reason) => Answer::Hash(Err(reason.name().to_owned())),
         },
-        _ => Answer::Refused(libc::EACCES, "the keeper was not told to allow that".to_owned()),
+        _ => of_io(&not_allowed()),
     };
     (answer, None)
+}
+
+fn read(allowed: &Allowed, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    if allowed.is_named(path) {
+        return Direct.read(path, limit);
+    }
+    match allowed.reads(path) {
+        Some(place) => place.read(limit),
+        None if Allowed::is_of_user(path) => of_user(path, limit),
+        None if Allowed::is_bundle(path) => bundle(path, limit),
+        None => Err(not_allowed()),
+    }
+}
+
+fn names(allowed: &Allowed, path: &Path) -> io::Result<Vec<OsString>> {
+    match allowed.looks(path) {
+        Some(place) => place.names(),
+        None if Allowed::is_of_user(path) => Direct.names(path),
+        None => Err(not_allowed()),
+    }
+}
+
+fn look(allowed: &Allowed, path: &Path) -> io::Result<Stat> {
+    match allowed.looks(path) {
+        Some(place) => place.stat(),
+        None if allowed.stats(path) => Direct.stat(path),
+        None => Err(not_allowed()),
+    }
+}
+
+fn not_allowed() -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, "the keeper was not told to allow that")
 }
 
 /// A file that is a user's own, and not one of root's that a user made a link to.
@@ -282,13 +309,11 @@ fn of_user(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// A bundle can be anywhere. What is read of other files of that name are credentials.
-fn bundle(path: &Path, limit: u64) -> Answer {
+fn bundle(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     const MARK: &[u8] = b"\"ociVersion\"";
-    match Direct.read(path, limit) {
-        Ok(bytes) if memchr::memmem::find(&bytes, MARK).is_some() => Answer::Bytes(bytes),
-        Ok(_other) => of_io(&io::ErrorKind::PermissionDenied.into()),
-        Err(error) => of_io(&error),
-    }
+    let bytes = Direct.read(path, limit)?;
+    let is_one = memchr::memmem::find(&bytes, MARK).is_some();
+    if is_one { Ok(bytes) } else { Err(io::ErrorKind::PermissionDenied.into()) }
 }
 
 fn stat(stat: Stat) -> Answer {
