@@ -114,7 +114,7 @@ pub const LABEL_BYTES: usize = 256;
 pub const PROBE_BYTES: usize = 1 << 10;
 
 /// Bytes of the largest file of a runtime's that is read about a container.
-pub const RUNTIME_FILE_BYTES: u64 = 4 << 20;
+pub const RUNTIME_FILE_BYTES: u64 = 16 << 20;
 
 /// Containers of runc's or crun's own whose state is looked at for one whose cgroup has not its
 /// name.

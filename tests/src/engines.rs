@@ -231,6 +231,25 @@ impl Runc {
 
     /// The same as [`Engine::run`], in a cgroup of that path.
     pub fn run_in(&self, name: &str, cgroup: &str, host: &Path, command: &[&str]) {
+        let bundle = self.bundle(name, cgroup, host, command);
+        self.run_bundle(&["--detach"], &bundle, name);
+    }
+
+    /// Runs a container to its end; nothing is left of it.
+    pub fn run_through(&self, name: &str, host: &Path, command: &[&str]) {
+        let bundle = self.bundle(name, &format!("/{name}"), host, command);
+        self.run_bundle(&[], &bundle, name);
+    }
+
+    fn run_bundle(&self, options: &[&str], bundle: &Path, name: &str) {
+        let mut run = self.client();
+        run.arg("run").args(options).arg("--bundle").arg(bundle).arg(name);
+        // The container has the streams of who starts it.
+        let status = run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(status.expect("start runc").success(), "{run:?}");
+    }
+
+    fn bundle(&self, name: &str, cgroup: &str, host: &Path, command: &[&str]) -> PathBuf {
         let bundle = self.dir.join("bundles").join(name);
         fs::create_dir_all(&bundle).expect("create a bundle");
         done(self.client().arg("spec").arg("--bundle").arg(&bundle));
@@ -248,11 +267,7 @@ impl Runc {
         config["mounts"].as_array_mut().expect("there are mounts").push(mount);
         fs::create_dir_all(self.dir.join("rootfs/host")).expect("create a place for the mount");
         fs::write(path, config.to_string()).expect("write a bundle's configuration");
-        let mut run = self.client();
-        run.args(["run", "--detach", "--bundle"]).arg(&bundle).arg(name);
-        // The container has the streams of who starts it.
-        let status = run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        assert!(status.expect("start runc").success(), "{run:?}");
+        bundle
     }
 }
 

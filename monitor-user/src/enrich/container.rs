@@ -26,6 +26,9 @@ pub struct Lookup {
     pub cgroup_path: Box<str>,
     /// The id that the path suggests.
     pub id: Box<str>,
+    /// It is inside of a known container. Whoever may make cgroups there can name them after any
+    /// container of the host.
+    pub is_nested: bool,
     /// The kernel never told of this cgroup: its path must be found first. `cgroup_path` then only
     /// stands for it.
     pub unseen: Option<CgroupKey>,
@@ -175,6 +178,7 @@ impl Registry {
         let lookup = |named: cgroup_path::Named<'_>| Lookup {
             cgroup_path: named.path.into(),
             id: named.id.into(),
+            is_nested: self.enclosing(named.path).is_some(),
             unseen: None,
         };
         let moved = placeholder.map(|placeholder| (placeholder, index));
@@ -251,7 +255,8 @@ impl Registry {
         let id = container.id.clone();
         let index = self.insert(container, path.clone(), State::Candidate, 1);
         self.cgroups.insert(key, Some(index));
-        (Some(index), Some(Lookup { cgroup_path: path, id, unseen: Some(key) }))
+        let unseen = Some(key);
+        (Some(index), Some(Lookup { cgroup_path: path, id, is_nested: false, unseen }))
     }
 
     /// Id of the container that a cgroup belongs to, or belonged to when it was removed.

@@ -99,6 +99,13 @@ impl CgroupTree {
         Self { controller, paths: HashMap::new() }
     }
 
+    /// Whether a cgroup of this path is in some hierarchy now.
+    #[must_use]
+    pub fn is_there(&self, path: &str) -> bool {
+        let below = path.trim_start_matches('/');
+        hierarchies(self.controller).iter().any(|hierarchy| hierarchy.root.join(below).exists())
+    }
+
     /// The path of a cgroup; None if it is gone.
     pub fn path(&mut self, key: CgroupKey) -> Option<String> {
         // It may be younger than the last walk.

@@ -292,7 +292,7 @@ async fn channel(
         return Ok(channel.clone());
     }
     let stream = reach.connect(socket).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Reason::NotInBundle,
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Reason::NoAnswer,
         _ => Reason::NotPermitted,
     })?;
     let channel = over(stream).await.map_err(|_refused| Reason::NotPermitted)?;

@@ -19,6 +19,8 @@ pub(super) enum Look {
     Nothing,
     /// It is about to be: its directory is there, and not all of its files.
     NotYet,
+    /// Its files are there, and larger than is read.
+    TooLarge,
     /// It is there, and what it tells was filled in.
     Found,
 }
@@ -26,12 +28,16 @@ pub(super) enum Look {
 /// Labels or annotations, in the order of their names.
 pub(super) type Words = BTreeMap<String, String>;
 
-/// Reads a file of JSON; `NotYet` if it is there, but not whole.
+/// Reads a file of JSON; `NotYet` if it is there, but not whole, `TooLarge` if it has more than
+/// `limits::RUNTIME_FILE_BYTES`.
 pub(super) fn read<T: DeserializeOwned>(reach: &dyn Reach, path: &Path) -> Result<T, Look> {
-    let text = reach.read(path, RUNTIME_FILE_BYTES).map_err(|error| match error.kind() {
+    let text = reach.read(path, RUNTIME_FILE_BYTES + 1).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Look::Nothing,
         _ => Look::NotYet,
     })?;
+    if text.len() as u64 > RUNTIME_FILE_BYTES {
+        return Err(Look::TooLarge);
+    }
     serde_json::from_slice(&text).map_err(|_broken| Look::NotYet)
 }
 

@@ -20,13 +20,13 @@ use crate::{
         cgroup_path::{self, Shape},
         container::{ContainerFacts, Lookup},
     },
-    event::{FactSource, Reason},
+    event::{Fact, FactSource, Reason},
     reach::Reach,
 };
 
 /// How often a container is looked for again whose files are on their way: for five seconds. Its
 /// first program does not start before they are there.
-pub(super) const TRIES: u32 = 128;
+pub(super) const TRIES: u32 = 336;
 
 /// The same where only the path says that there is a container.
 const TRIES_OF_PATH: u32 = 2;
@@ -91,20 +91,50 @@ impl Finder {
 
     fn facts(&mut self, lookup: &Lookup, tries: u32) -> Option<ContainerFacts> {
         let mut container = of_lookup(lookup);
-        let users = roots::of_user(&lookup.cgroup_path);
-        let roots: Vec<RuntimeRoot> = users.into_iter().chain(self.roots.iter().cloned()).collect();
-        let look = self.look(&roots, lookup, &mut container);
+        let look = self.look_around(lookup, &mut container);
         let shape = cgroup_path::container(&lookup.cgroup_path).map(|named| named.shape);
         match (look, shape) {
             (Look::Found, _) => {
                 close(lookup, &mut container);
                 Some(facts(lookup, Some(container)))
             }
+            (Look::TooLarge, _) => Some(unknown(lookup, Reason::TooLarge)),
             (Look::NotYet, _) if tries < TRIES => None,
             (_, Some(Shape::Certain)) if tries < TRIES_OF_PATH => None,
             (_, Some(Shape::Certain)) => Some(unknown(lookup, Reason::NoBundle)),
+            (_, Some(Shape::Possible)) if !lookup.is_nested => Some(self.missed(lookup, tries)),
             (_, Some(Shape::Possible) | None) => Some(facts(lookup, None)),
         }
+    }
+
+    /// Nothing was found of what may be a container. If it was being made, or its cgroup is gone,
+    /// it is one that was too fast, and not the host.
+    fn missed(&self, lookup: &Lookup, tries: u32) -> ContainerFacts {
+        match self.tree.is_there(&lookup.cgroup_path) {
+            false => unknown(lookup, Reason::Gone),
+            true if tries > 0 => unknown(lookup, Reason::NoBundle),
+            true => facts(lookup, None),
+        }
+    }
+
+    /// Looks where this container can be: what users run is not among what root runs, and what
+    /// runs inside of a container keeps its files there.
+    fn look_around(&mut self, lookup: &Lookup, container: &mut Container) -> Look {
+        if lookup.is_nested {
+            return Look::Nothing;
+        }
+        let Some(roots) = roots::of_user(&lookup.cgroup_path) else {
+            let roots = self.roots.clone();
+            return self.look(&roots, lookup, container);
+        };
+        let look = self.look(&roots, lookup, container);
+        // Users can write there that they are any pod.
+        let Container { pod_name, pod_namespace, pod_uid, sandbox_id, .. } = container;
+        [pod_name, pod_namespace, pod_uid, sandbox_id]
+            .into_iter()
+            .for_each(|fact| *fact = Fact::Unknown(Reason::NotApplicable));
+        container.pod_labels = Fact::Unknown(Reason::NotApplicable);
+        look
     }
 
     /// Asks the engines first, then what they run containers with.

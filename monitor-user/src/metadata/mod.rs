@@ -42,10 +42,13 @@ use finder::{Finder, unknown};
 use pods::Pods;
 pub use roots::{RuntimeKind, RuntimeRoot};
 
-/// How long after the first look the second is; between later ones it is twice as long each time.
-const FIRST_WAIT: Duration = Duration::from_millis(5);
+/// How long after the first look the second is: some containers live no longer than a few of it.
+const FIRST_WAIT: Duration = Duration::from_millis(2);
 
-/// How often that doubles.
+/// After so many looks the wait doubles.
+const LOOKS_OF_A_WAIT: u32 = 4;
+
+/// How often it does.
 const DOUBLINGS: u32 = 3;
 
 /// How long the task sleeps where nothing waits for a second look.
@@ -219,7 +222,8 @@ impl<W: Fn()> Task<W> {
         // As many wait as can be asked: over it one look is all there is.
         let tries = if self.waiting.len() < LOOKUPS { tries } else { finder::TRIES };
         let Some(answer) = self.finder.find(&lookup, tries) else {
-            let at = Instant::now() + FIRST_WAIT * 2_u32.saturating_pow(tries.min(DOUBLINGS));
+            let at = Instant::now()
+                + FIRST_WAIT * 2_u32.saturating_pow((tries / LOOKS_OF_A_WAIT).min(DOUBLINGS));
             self.waiting.push_back(Waiting { at, tries: tries + 1, lookup });
             return Ok(());
         };

@@ -88,23 +88,22 @@ impl RuntimeRoot {
 }
 
 /// The places of a user who runs containers without root: whose they are, the cgroup's path tells.
-pub(super) fn of_user(cgroup_path: &str) -> Vec<RuntimeRoot> {
-    let Some(uid) = user(cgroup_path) else { return Vec::new() };
+/// None where it tells of no user.
+pub(super) fn of_user(cgroup_path: &str) -> Option<Vec<RuntimeRoot>> {
+    let uid = user(cgroup_path)?;
     let home = User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.dir);
     let at_home = |kind, path: &str| Some(RuntimeRoot::new(kind, &home.as_ref()?.join(path)));
     let run = Path::new("/run/user").join(uid.to_string());
     let at_run = |kind, path: &str| Some(RuntimeRoot::new(kind, &run.join(path)));
-    [
+    let places = [
         at_home(RuntimeKind::Docker, ".local/share/docker"),
         at_home(RuntimeKind::Podman, ".local/share/containers/storage"),
         at_run(RuntimeKind::Podman, "containers"),
         at_run(RuntimeKind::Containerd, "docker/containerd/daemon"),
         at_run(RuntimeKind::Runc, "runc"),
         at_run(RuntimeKind::Runc, "crun"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    Some(places.into_iter().flatten().collect())
 }
 
 /// The user in whose slice a cgroup is; root's containers are where everybody's are.

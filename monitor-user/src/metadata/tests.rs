@@ -19,7 +19,7 @@ pub(super) fn place(name: &str, files: &[(&str, &str)]) -> Folder {
 
 pub(super) fn lookup(path: &str, id: &str) -> Lookup {
     let [path, id] = [path, id].map(|text| text.replace("THE_ID", ID).into());
-    Lookup { cgroup_path: path, id, unseen: None }
+    Lookup { cgroup_path: path, id, is_nested: false, unseen: None }
 }
 
 pub(super) fn pending(lookup: &Lookup) -> Container {
@@ -99,7 +99,7 @@ fn sources_complete_one_another() {
             "pod_name: not_applicable",
             "pod_labels: not_applicable",
             // Neither the list of images nor containerd was there.
-            "image_digest: not_in_bundle",
+            "image_digest: no_answer",
         ],
     );
 }
@@ -116,8 +116,12 @@ fn what_is_nowhere_keeps_what_the_path_says() {
         &container(found).unwrap(),
         &["runtime = docker (cgroup_path)", "name: no_bundle", "started_ns: no_bundle"],
     );
-    // Nothing says that this is one.
-    assert_eq!(container(finder.find(&lookup("/default/n1", "n1"), 0)), None);
+    // Nothing says that this is one, but that it is gone already: it is not called the host.
+    let gone = container(finder.find(&lookup("/default/n1", "n1"), 0)).unwrap();
+    check(&gone, &["runtime: gone", "image: gone"]);
+    // What a container has inside of it is that container's.
+    let nested = Lookup { is_nested: true, ..lookup("/default/n1/n2", "n2") };
+    assert_eq!(container(finder.find(&nested, 0)), None);
 }
 
 /// Whose state is being written is asked about again, and nobody else waits for it.

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use super::Case;
+use super::containers::Cgroup;
 use crate::cri::{self, Pod, RunningPod};
 use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, delay_ms};
 use crate::engines::{Docker, Engine, Podman, Runc};
 use crate::features::expected_here;
 use crate::image;
-use crate::lab::Stage;
+use crate::lab::{Stage, trigger_path};
 use crate::place::assert_image;
 
 pub(super) const CASES: &[Case] = &[
@@ -20,6 +21,8 @@ pub(super) const CASES: &[Case] = &[
     Case::with(&["dockerd"], "engines::steps_of_a_build", steps_of_build),
     Case::with(&["podman"], "engines::many_of_podman", of_podman),
     Case::new("engines::many_of_runc", of_runc),
+    Case::new("engines::those_of_runc_that_end_at_once", that_end_at_once),
+    Case::with(&["dockerd"], "engines::nobody_takes_anothers_name", anothers_name),
     Case::new("engines::one_whose_cgroup_is_called_otherwise", cgroup_of_another_name),
     Case::new("engines::many_pods", many_pods),
     Case::new("engines::a_privileged_pod", privileged_pod),
@@ -184,6 +187,53 @@ fn of_runc(stage: &Stage<'_>) {
 }
 
 /// Only what runc keeps says whose the cgroup is.
+/// Nothing is left of them when their end is told. They may be unknown then, and never the host.
+fn that_end_at_once(stage: &Stage<'_>) {
+    let runc = Runc::start(&stage.engine_dir("r"));
+    let daemon = watch(stage);
+    let (host, mut named) = (stage.dir("host"), 0);
+    for _ in 0..stage.many() {
+        let name = stage.name("brief");
+        runc.run_through(&name, &host, &[image::TRIGGER, "nap", "0", &name]);
+        let exec = daemon.expect(&format!("the exec of {name}"), |it| {
+            it["event"]["action"] == "exec" && it["process"]["args"][3] == name.as_str()
+        });
+        let container = &exec["container"];
+        assert_eq!(container["id"], name.as_str(), "{container:#}");
+        named += usize::from(container["name"] == name.as_str());
+    }
+    eprintln!("{named} of {} were named", stage.many());
+    daemon.stop();
+}
+
+/// A cgroup that is called like a container's own is not that container: neither inside of another
+/// one nor where a user may make some.
+fn anothers_name(stage: &Stage<'_>) {
+    let docker = Docker::start(&stage.engine_dir("d"));
+    let daemon = watch(stage);
+    let (victim, host) = (stage.name("victim"), stage.dir("host"));
+    docker.run(&victim, &host, &[image::TRIGGER, "nap", "600000", &victim]);
+    let exec = |name: &str| {
+        daemon.expect(&format!("the exec of {name}"), |it| {
+            it["event"]["action"] == "exec" && it["process"]["args"][3] == name
+        })
+    };
+    let id = exec(&victim)["container"]["id"].as_str().expect("an id").to_owned();
+    let other = stage.containerd().run(&stage.name("other"), &[]);
+    for above in [
+        format!("default/{}", other.id()),
+        "user.slice/user-4711.slice/user@4711.service".to_owned(),
+    ] {
+        let name = stage.name("thief");
+        let cgroup = Cgroup::make(&format!("{above}/docker-{id}.scope"));
+        cgroup.run(&trigger_path(), &["nap", "0", &name]);
+        let container = &exec(&name)["container"];
+        assert_ne!(container["name"], victim.as_str(), "{container:#}");
+        assert!(container["image"].is_null(), "{container:#}");
+    }
+    daemon.stop();
+}
+
 fn cgroup_of_another_name(stage: &Stage<'_>) {
     let runc = Runc::start(&stage.engine_dir("r"));
     let daemon = watch(stage);
