@@ -14,7 +14,7 @@ use std::{
 };
 
 use monitor_common::{Program, RecordKind};
-use nix::{libc, unistd::getppid};
+use nix::{libc, sys::prctl::set_no_new_privs, unistd::getppid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{
@@ -34,6 +34,7 @@ use crate::{
     flood::FloodLimit,
     hasher, input,
     instance::Instance,
+    limits::{KEEP_RANGE, RUNTIME_FILE_BYTES},
     metadata::cgroups,
     reach::{Direct, Reach as _, Stat},
 };
@@ -50,6 +51,8 @@ const INSTANCE_CHARS: usize = 57;
 ///
 /// The connection broke, or the line asked for something before it said what is allowed.
 pub fn serve() -> anyhow::Result<ExitCode> {
+    // Nothing that it starts, by whatever mistake, has more than it has.
+    set_no_new_privs()?;
     // A terminal sends these to both processes: the line says when it ends.
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
@@ -253,9 +256,9 @@ fn file(
         Request::Append(path) if allowed.appends(&path) => {
             return opened(Direct.append(&path).map(|file: File| file.into()));
         }
-        Request::Rotate(path, keep) if allowed.appends(&path) => {
-            Direct.rotate(&path, keep).map_or_else(|error| of_io(&error), |()| done())
-        }
+        Request::Rotate(path, keep) if allowed.appends(&path) => Direct
+            .rotate(&path, keep.min(*KEEP_RANGE.end()))
+            .map_or_else(|error| of_io(&error), |()| done()),
         Request::Hash(question) => match hash(&(*question).into()) {
             Fact::Known(hash, _) => Answer::Hash(Ok(hash.to_string())),
             Fact::Unknown(reason) => Answer::Hash(Err(reason.name().to_owned())),
@@ -266,6 +269,8 @@ fn file(
 }
 
 fn read(allowed: &Allowed, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    // The reader asks for one byte more, to see that there is more.
+    let limit = limit.min(RUNTIME_FILE_BYTES + 1);
     if allowed.is_named(path) {
         return Direct.read(path, limit);
     }

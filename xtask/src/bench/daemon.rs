@@ -109,32 +109,24 @@ impl Daemon {
         Ok(Self { child, lines, _errors: errors })
     }
 
-    /// CPU seconds that it took so far.
-    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let ticks = |index: usize| -> Result<f64> {
-            Ok(fields.get(index).context("a short stat line")?.parse()?)
-        };
-        let per_second = sysconf(SysconfVar::CLK_TCK)?.unwrap_or(100) as f64;
-        Ok((ticks(11)? + ticks(12)?) / per_second)
+    /// It and the keeper, its only child, if it has one.
+    fn processes(&self) -> Result<Vec<u32>> {
+        let daemon = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{daemon}/task/{daemon}/children"))?;
+        let keeper = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+        Ok([daemon].into_iter().chain(keeper).collect())
     }
 
-    /// Resident memory, and the part of it that is the ring (mapped twice), MiB.
+    /// CPU seconds that both took so far.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        self.processes()?.into_iter().map(cpu_seconds).sum()
+    }
+
+    /// Resident memory of both, and the part of it that is the ring (mapped twice), MiB. What both
+    /// have in common, such as the program's text, counts twice.
     pub(crate) fn memory(&self) -> Result<(f64, f64)> {
-        let maps = fs::read_to_string(format!("/proc/{}/smaps", self.child.id()))?;
-        let (mut all, mut ring, mut in_ring) = (0.0, 0.0, false);
-        for line in maps.lines() {
-            if let Some(kib) = line.strip_prefix("Rss:") {
-                let kib: f64 = kib.trim().trim_end_matches(" kB").parse()?;
-                all += kib;
-                ring += if in_ring { kib } else { 0.0 };
-            } else if line.split(' ').next().is_some_and(|word| word.contains('-')) {
-                in_ring = line.contains("bpf-map") || line.contains("bpf_ringbuf");
-            }
-        }
-        Ok((all / 1024.0, ring / 1024.0))
+        let each = self.processes()?.into_iter().map(memory).collect::<Result<Vec<_>>>()?;
+        Ok(each.into_iter().fold((0.0, 0.0), |(all, ring), it| (all + it.0, ring + it.1)))
     }
 
     /// Stops it; returns its last heartbeat.
@@ -162,6 +154,34 @@ impl Daemon {
             Err(_) => anyhow::bail!("the reading thread panicked"),
         }
     }
+}
+
+/// CPU seconds that a process took so far.
+fn cpu_seconds(process: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |index: usize| -> Result<f64> {
+        Ok(fields.get(index).context("a short stat line")?.parse()?)
+    };
+    let per_second = sysconf(SysconfVar::CLK_TCK)?.unwrap_or(100) as f64;
+    Ok((ticks(11)? + ticks(12)?) / per_second)
+}
+
+/// Resident memory of a process, and the part of it that is the ring, MiB.
+fn memory(process: u32) -> Result<(f64, f64)> {
+    let maps = fs::read_to_string(format!("/proc/{process}/smaps"))?;
+    let (mut all, mut ring, mut in_ring) = (0.0, 0.0, false);
+    for line in maps.lines() {
+        if let Some(kib) = line.strip_prefix("Rss:") {
+            let kib: f64 = kib.trim().trim_end_matches(" kB").parse()?;
+            all += kib;
+            ring += if in_ring { kib } else { 0.0 };
+        } else if line.split(' ').next().is_some_and(|word| word.contains('-')) {
+            in_ring = line.contains("bpf-map") || line.contains("bpf_ringbuf");
+        }
+    }
+    Ok((all / 1024.0, ring / 1024.0))
 }
 
 /// The time that one program took.
