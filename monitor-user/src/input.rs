@@ -22,8 +22,13 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// Reads a regular file, `limit` bytes of it at most.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    read_opened(open(path)?, limit)
+}
+
+/// The same of one that was opened.
+pub(crate) fn read_opened(file: File, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path)?.take(limit).read_to_end(&mut bytes)?;
+    file.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -137,24 +137,32 @@ struct Guest {
     task: RefCell<Option<AbortHandle>>,
 }
 
+/// Whether there is room for one more.
+enum Place {
+    Free,
+    /// Somebody had to go for it.
+    Freed,
+    None,
+}
+
 impl Room {
     /// Makes room for one more: who has not asked by now goes first, then who takes long to hear
-    /// the answer. Whether there is room, and whether somebody had to go for it.
-    fn make(&self) -> (bool, bool) {
+    /// the answer.
+    fn make(&self) -> Place {
         let mut guests = self.0.borrow_mut();
         if guests.len() < METRICS_CLIENTS {
-            return (true, false);
+            return Place::Free;
         }
         let is_slow = |guest: &Rc<Guest>| guest.since.elapsed() > METRICS_AGE;
         let place = guests.iter().position(|guest| !guest.has_asked.get());
         let place = place.or_else(|| guests.iter().position(is_slow));
         let Some(guest) = place.and_then(|place| guests.remove(place)) else {
-            return (false, false);
+            return Place::None;
         };
         if let Some(task) = &*guest.task.borrow() {
             task.abort();
         }
-        (true, true)
+        Place::Freed
     }
 
     fn enter(&self) -> Rc<Guest> {
@@ -204,15 +212,15 @@ impl Silence {
 impl Door {
     /// Serves a connection, if there is room for one more.
     fn take(self: &Rc<Self>, stream: TcpStream, room: &Rc<Room>) {
-        let (has_room, somebody_went) = room.make();
-        if somebody_went {
-            self.count(|served| served.slow += 1);
-        }
-        if !has_room {
-            self.count(|served| served.too_many += 1);
-            // As far as it goes without waiting.
-            let _written = stream.try_write(TOO_MANY);
-            return;
+        match room.make() {
+            Place::Free => {}
+            Place::Freed => self.count(|served| served.slow += 1),
+            Place::None => {
+                self.count(|served| served.too_many += 1);
+                // As far as it goes without waiting.
+                let _written = stream.try_write(TOO_MANY);
+                return;
+            }
         }
         let (door, room, guest) = (Rc::clone(self), Rc::clone(room), room.enter());
         let served = Rc::clone(&guest);

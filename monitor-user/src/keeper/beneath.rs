@@ -4,7 +4,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _},
+    io,
     os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     path::Path,
 };
@@ -35,9 +35,7 @@ impl Beneath<'_> {
         input::require_regular(File::from(self.open(OFlag::O_PATH)?).metadata()?.file_type())?;
         let file = File::from(self.open(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?);
         input::require_regular(file.metadata()?.file_type())?;
-        let mut bytes = Vec::new();
-        file.take(limit).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        input::read_opened(file, limit)
     }
 
     /// The names in a directory.

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::File,
-    io::{self, Read as _},
+    io,
     os::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
         unix::{fs::MetadataExt as _, net::UnixStream},
@@ -308,9 +308,7 @@ fn of_user(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if file.metadata()?.uid() == 0 {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    input::read_opened(file, limit)
 }
 
 /// A bundle can be anywhere. What is read of other files of that name are credentials.
