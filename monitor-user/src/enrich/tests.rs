@@ -1,3 +1,4 @@
+mod nested;
 mod peers;
 mod ways;
 

@@ -15,6 +15,9 @@ use crate::{
     reach::Reach,
 };
 
+/// Where Docker's own builder is, below its data root.
+pub(super) const OF_DOCKER: &str = "buildkit";
+
 /// The namespace of containerd's in which BuildKit runs steps where it is told to use that.
 pub(super) const NAMESPACE: &str = "buildkit";
 

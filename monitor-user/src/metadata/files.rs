@@ -47,10 +47,12 @@ pub(super) fn is_file_name(id: &str) -> bool {
 }
 
 /// Whether a container's cgroup is not inside of another container's. Whoever may make cgroups in a
-/// container can name one after any container of the host.
+/// container can name one after any container of the host, so that an id alone names none there. A
+/// bundle does that names the cgroup: a node of a cluster can itself be a container.
 pub(super) fn is_outermost(lookup: &Lookup) -> bool {
     let above = lookup.cgroup_path.rsplit_once('/').map_or("", |(above, _)| above);
-    !crate::enrich::cgroup_path::is_certain(above)
+    // The path tells also where there was no room to know the container above.
+    !lookup.is_nested && !crate::enrich::cgroup_path::is_certain(above)
 }
 
 /// Fills in a fact that may still arrive.

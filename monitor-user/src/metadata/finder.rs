@@ -117,12 +117,8 @@ impl Finder {
         }
     }
 
-    /// Looks where this container can be: what users run is not among what root runs, and what
-    /// runs inside of a container keeps its files there.
+    /// Looks where this container can be: what users run is not among what root runs.
     fn look_around(&mut self, lookup: &Lookup, container: &mut Container) -> Look {
-        if lookup.is_nested {
-            return Look::Nothing;
-        }
         let Some(roots) = roots::of_user(&lookup.cgroup_path) else {
             let roots = self.roots.clone();
             return self.look(&roots, lookup, container);
@@ -143,7 +139,7 @@ impl Finder {
         let mut best = Look::Nothing;
         for root in of(RuntimeKind::Docker) {
             best = best.max(docker::look(&*self.reach, &root.state, lookup, container));
-            let builder = root.state.join(buildkit::NAMESPACE);
+            let builder = root.state.join(buildkit::OF_DOCKER);
             best = best.max(buildkit::look(&*self.reach, &builder, lookup, container));
         }
         let storage: Vec<PathBuf> = of(RuntimeKind::Podman).map(|it| it.state.clone()).collect();

@@ -119,7 +119,7 @@ fn what_is_nowhere_keeps_what_the_path_says() {
     // Nothing says that this is one, but that it is gone already: it is not called the host.
     let gone = container(finder.find(&lookup("/default/n1", "n1"), 0)).unwrap();
     check(&gone, &["runtime: gone", "image: gone"]);
-    // What a container has inside of it is that container's.
+    // What a container has inside of it, and nothing else says what it is, is that container's.
     let nested = Lookup { is_nested: true, ..lookup("/default/n1/n2", "n2") };
     assert_eq!(container(finder.find(&nested, 0)), None);
 }
@@ -161,4 +161,27 @@ fn a_list_that_is_too_long_is_not_kept() {
     let labels = files::Words::from([("a".to_owned(), long)]);
     files::fill_labels(&mut container.labels, &labels, crate::event::FactSource::Docker);
     assert_eq!(container.labels, Fact::Unknown(Reason::TooLarge));
+}
+
+/// In a container that is a node of a cluster, bundles name its pods; an id alone names nobody.
+#[test]
+fn in_a_container_an_id_alone_names_nobody() {
+    let pod = (
+        "containerd/io.containerd.runtime.v2.task/k8s.io/THE_ID/config.json",
+        r#"{"annotations":{"io.kubernetes.cri.container-type":"container",
+            "io.kubernetes.cri.container-name":"web"},
+            "linux":{"cgroupsPath":"kubelet-pod1.slice:cri-containerd:THE_ID"}}"#,
+    );
+    let folder = place("nested", &[DOCKER, pod]);
+    let mut finder = finder(&folder);
+    let mut found = |path: &str, is_nested| {
+        let asked = Lookup { is_nested, ..lookup(path, "THE_ID") };
+        container(finder.find(&asked, finder::TRIES)).unwrap()
+    };
+    let of_node = "/default/node/kubelet-pod1.slice/cri-containerd-THE_ID.scope";
+    check(&found(of_node, true), &["name = web (bundle)"]);
+    check(&found("/docker-THE_ID.scope", false), &["name = shop (docker)"]);
+    check(&found("/default/box/docker-THE_ID.scope", true), &["name: no_bundle"]);
+    let of_user = "/user.slice/user-4711.slice/user@4711.service/docker-THE_ID.scope";
+    check(&found(of_user, false), &["name: no_bundle"]);
 }
