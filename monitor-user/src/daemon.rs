@@ -108,8 +108,9 @@ impl<O: CountedOutlet> Daemon<O> {
         self.control = Some(control);
     }
 
-    /// Tells its numbers and its health to who asks the endpoint.
+    /// Tells its numbers and its health to who asks the endpoint, from now on.
     pub fn tell_to(&mut self, endpoint: Endpoint) {
+        endpoint.answers();
         self.endpoint = Some(endpoint);
     }
 

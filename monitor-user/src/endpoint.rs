@@ -66,7 +66,7 @@ pub fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 
 impl Endpoint {
     /// Takes connections there; the bell is rung for each question. Whatever is asked before the
-    /// line takes the first question is answered with "starting".
+    /// line [says](Self::answers) that it answers is answered with "starting".
     ///
     /// # Errors
     ///
@@ -87,9 +87,13 @@ impl Endpoint {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this runmon was built without it"))
     }
 
-    /// The next question, if one waits. From the first call on the line is held to answer.
-    pub fn take(&mut self) -> Option<Asked> {
+    /// From now on the line is held to answer.
+    pub fn answers(&self) {
         self.is_answered.store(true, Ordering::Release);
+    }
+
+    /// The next question, if one waits.
+    pub fn take(&mut self) -> Option<Asked> {
         self.asked.try_recv().ok()
     }
 }

@@ -84,10 +84,11 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(control) = control {
         daemon.control_with(control);
     }
+    live.seed(&mut daemon)?;
+    // Who is told below that it is ready finds an endpoint that says so.
     if let Some(endpoint) = endpoint {
         daemon.tell_to(endpoint);
     }
-    live.seed(&mut daemon)?;
     // While the socket for it can still be written to. Nobody may have asked to be told.
     drop(sd_notify::notify(false, &[sd_notify::NotifyState::Ready]));
     if let Some(uid) = config.run_as {
