@@ -30,6 +30,19 @@ pub struct Cli {
 const EXIT_CODES: &str =
     "Exit codes: 0 clean, 1 run-time failure, 2 usage, configuration or rules.";
 
+/// What `verify-stream` reads.
+#[derive(Debug, Args)]
+pub struct VerifyStreamArgs {
+    /// The file; `-`: standard input
+    pub file: PathBuf,
+    /// The first number of each stream is to be there, too: nothing was rotated away
+    #[arg(long)]
+    pub from_start: bool,
+    /// Write what is found as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -52,6 +65,12 @@ pub enum Command {
     /// Check, test and list rules; needs no root
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Check that nothing is missing in what a sink wrote or a receiver stored
+    ///
+    /// FILE holds documents as runmon sent them (ECS or Falco's JSON), one a line, in any order and
+    /// of any number of nodes. Each sink numbers what it sends: the exit code is 1 if a number is
+    /// missing.
+    VerifyStream(VerifyStreamArgs),
     /// Say what this host allows, what cannot be seen, and how to mend it
     ///
     /// Of what a container or service lacks it names the line to add. The exit code is 1 if

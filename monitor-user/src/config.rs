@@ -7,6 +7,7 @@ mod kubernetes;
 mod sinks;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::{
     collections::BTreeMap,
@@ -18,22 +19,15 @@ use std::{
 };
 
 use monitor_rules::Priority;
-use nix::unistd::User;
 use serde::Deserialize;
 
 use crate::{
-    bpf::{hooks::Backend, planner::Choice},
-    container::Label,
-    enrich::hashes::HashMode,
-    flood::FloodLimit,
-    input,
-    kubernetes::KubernetesOptions,
-    limits,
-    metadata::{RuntimeKind, RuntimeRoot},
-    node,
+    bpf::planner::Choice, container::Label, enrich::hashes::HashMode, flood::FloodLimit, input,
+    kubernetes::KubernetesOptions, limits, metadata::RuntimeRoot, node,
 };
 pub use keys::Key;
 pub use kubernetes::Asked;
+use values::{hash, hooks, labels, listen, name, ring_bytes, run_as, runtime_root};
 
 /// The file that is read where none is named.
 pub const DEFAULT_PATH: &str = "/etc/runmon/config.toml";
@@ -79,6 +73,8 @@ keys! {
         pub rules: Vec<PathBuf> = "[]",
         /// Where state is kept that outlives the daemon.
         pub state_dir: Option<PathBuf> = "\"/var/lib/runmon\"",
+        /// Bytes that what sinks have not got yet, and got lately, may take there.
+        pub store_bytes: Option<u64> = "268435456",
         /// Where the daemon's locks and sockets are.
         pub run_dir: Option<PathBuf> = "\"/run/runmon\"",
         /// Size of the kernel's ring buffer in bytes, a power of two.
@@ -182,9 +178,11 @@ keys! {
         pub events: bool = "false",
         /// Whether it gets heartbeats; as text they are shown only when something was lost.
         pub heartbeats: Option<bool> = "true",
-        /// Documents that may wait for it; over it they are dropped, and counted.
+        /// Whether its documents wait in the store; without this key if it does not get all events.
+        pub stored: Option<bool>,
+        /// Not stored: documents that may wait for it; over it they are dropped, and counted.
         pub queue: Option<usize> = "10000",
-        /// Bytes that these may take, approximately; over it they are dropped, and counted.
+        /// Not stored: bytes that these may take, approximately; over it they are dropped, counted.
         pub queue_bytes: Option<u64> = "33554432",
         /// `file`: the file.
         pub path: Option<PathBuf>,
@@ -196,8 +194,8 @@ keys! {
         pub url: Option<String>,
         /// `http`: headers, as `Name: value`.
         pub headers: Option<Vec<String>> = "[]",
-        /// `http`: seconds after which a document is given up.
-        pub give_up_seconds: Option<u64> = "600",
+        /// `http`: seconds after which a document is given up; without this key never.
+        pub give_up_seconds: Option<u64>,
     }
 }
 
@@ -208,6 +206,8 @@ pub struct Config {
     pub rules: Vec<PathBuf>,
     /// Where state is kept.
     pub state_dir: PathBuf,
+    /// Bytes of the store.
+    pub store_bytes: u64,
     /// Where locks and sockets are.
     pub run_dir: PathBuf,
     /// Size of the ring buffer.
@@ -261,7 +261,9 @@ pub struct SinkConfig {
     pub events: bool,
     /// Whether it gets heartbeats; None: unless it is for people.
     pub heartbeats: Option<bool>,
-    /// Documents that may wait for it.
+    /// Whether its documents wait in the store.
+    pub stored: bool,
+    /// Documents that may wait for it, where they do not.
     pub queue: usize,
     /// Bytes that they may take.
     pub queue_bytes: u64,
@@ -355,6 +357,11 @@ impl Config {
         Ok(Self {
             rules: raw.rules,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
+            store_bytes: within(
+                "store_bytes",
+                raw.store_bytes.unwrap_or(limits::STORE_BYTES),
+                limits::STORE_BYTES_RANGE,
+            )?,
             run_dir: raw.run_dir.unwrap_or_else(|| "/run/runmon".into()),
             ring_bytes: ring_bytes(raw.ring_bytes.unwrap_or(limits::RING_BYTES))?,
             process_table_bytes: within(
@@ -405,53 +412,6 @@ fn wrong<T>(key: impl Into<String>, what: impl Into<String>) -> Result<T, Wrong>
     Err(Wrong { key: key.into(), what: what.into() })
 }
 
-/// A name that was said, if it can be one.
-fn name(key: &str, name: Option<String>) -> Result<Option<String>, Wrong> {
-    match name {
-        Some(name) if name.is_empty() || name.len() > limits::LABEL_BYTES => {
-            wrong(key, format!("a name has 1 to {} bytes", limits::LABEL_BYTES))
-        }
-        name => Ok(name),
-    }
-}
-
-fn labels(raw: BTreeMap<String, String>) -> Result<Vec<Label>, Wrong> {
-    if raw.len() > limits::LABELS {
-        return wrong("labels", format!("there are more than {}", limits::LABELS));
-    }
-    let label = |(key, value): (String, String)| {
-        let is_short = |text: &str| text.len() <= limits::LABEL_BYTES;
-        if key.is_empty() || !is_short(&key) || !is_short(&value) {
-            let most = limits::LABEL_BYTES;
-            let what = format!("names have 1 to {most} bytes, and texts {most} at most");
-            return wrong(format!("labels.{key}"), what);
-        }
-        Ok(Label { key: key.into(), value: value.into() })
-    };
-    raw.into_iter().map(label).collect()
-}
-
-fn runtime_root(index: usize, raw: RawRuntimeRoot) -> Result<RuntimeRoot, Wrong> {
-    let name = raw.kind.as_deref().unwrap_or("containerd");
-    let Some(kind) = RuntimeKind::from_name(name) else {
-        let what = format!("`{name}` is none of containerd, docker, podman, runc, buildkit");
-        return wrong(format!("runtime_roots[{index}].kind"), what);
-    };
-    if raw.socket.is_some() && kind != RuntimeKind::Containerd {
-        let what = format!("nothing is asked of {name} over a socket: leave it out");
-        return wrong(format!("runtime_roots[{index}].socket"), what);
-    }
-    let root = RuntimeRoot::new(kind, &raw.state);
-    Ok(RuntimeRoot { socket: raw.socket.or_else(|| root.socket.clone()), ..root })
-}
-
-fn ring_bytes(bytes: u32) -> Result<u32, Wrong> {
-    if bytes.is_power_of_two() && (65_536..=1 << 30).contains(&bytes) {
-        return Ok(bytes);
-    }
-    wrong("ring_bytes", format!("{bytes} is no power of two between 65536 and 1073741824"))
-}
-
 /// A number, if it is in its range.
 fn within<T>(key: impl Into<String>, number: T, range: RangeInclusive<T>) -> Result<T, Wrong>
 where
@@ -462,38 +422,4 @@ where
     }
     let (least, most) = (range.start(), range.end());
     wrong(key, format!("{number} is not between {least} and {most}"))
-}
-
-fn listen(addresses: &[String]) -> Result<Vec<SocketAddr>, Wrong> {
-    let most = limits::METRICS_ADDRESSES;
-    if addresses.len() > most {
-        return wrong("metrics.listen", format!("there are more than {most}"));
-    }
-    let read: Result<_, _> = addresses.iter().map(|text| address::parse(text)).collect();
-    read.or_else(|what| wrong("metrics.listen", what))
-}
-
-fn hash(name: &str) -> Result<HashMode, Wrong> {
-    let of_none = || wrong("hash", format!("`{name}` is none of rules, always, off"));
-    HashMode::from_name(name).map_or_else(of_none, Ok)
-}
-
-/// A user id; None is root's.
-fn run_as(user: &str) -> Result<Option<u32>, Wrong> {
-    let named = || User::from_name(user).ok().flatten().map(|user| user.uid.as_raw());
-    match user.parse().ok().or_else(named) {
-        // The last number stands for no user.
-        Some(uid) if uid != u32::MAX => Ok((uid != 0).then_some(uid)),
-        _ => wrong("run_as", format!("there is no user `{user}` on this host")),
-    }
-}
-
-fn hooks(name: &str) -> Result<Choice, Wrong> {
-    match name {
-        "auto" => Ok(Choice::Auto),
-        "fentry" => Ok(Choice::Only(Backend::Fentry)),
-        "kprobe" => Ok(Choice::Only(Backend::Kprobe)),
-        "fallback" => Ok(Choice::Only(Backend::Fallback)),
-        other => wrong("hooks", format!("`{other}` is none of auto, fentry, kprobe, fallback")),
-    }
 }

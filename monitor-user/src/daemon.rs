@@ -15,7 +15,7 @@ use crate::{
     control::{self, Control},
     document::{
         Document, Finding, Heartbeat, finding,
-        heartbeat::{HookState, KindCounters, Loss, ProgramState, SinkCounters},
+        heartbeat::{HookState, KindCounters, Loss, ProgramState, SinkCounters, StoreCounters},
     },
     endpoint::{Asked, Endpoint},
     enrich::{container::Lookup, hashes::HashQuestion},
@@ -29,25 +29,35 @@ use crate::{
     raw_event::CgroupKey,
     reload::Reloader,
     rules::{Rules, filter::KernelFilter},
+    store::task::StoreState,
 };
 
 mod health;
 mod numbers;
 mod self_watch;
+mod store_watch;
 
 use health::Health;
 use numbers::rule_states;
 pub use numbers::{Refused, tables};
+use store_watch::StoreTold;
 
 /// Where documents go, with counters to tell of.
 pub trait CountedOutlet: Outlet {
     /// The counters of every sink.
     fn sinks(&self) -> Vec<SinkCounters>;
+
+    /// The store, if sinks have one.
+    fn store(&self) -> Option<StoreCounters>;
 }
 
 impl CountedOutlet for crate::sink::Fanout {
     fn sinks(&self) -> Vec<SinkCounters> {
         self.counters()
+    }
+
+    fn store(&self) -> Option<StoreCounters> {
+        Self::store(self).map(StoreState::counters)
     }
 }
 
@@ -77,6 +87,7 @@ pub struct Daemon<O: Outlet> {
     control: Option<Control>,
     endpoint: Option<Endpoint>,
     health: Health,
+    store_told: StoreTold,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
@@ -95,6 +106,7 @@ impl<O: CountedOutlet> Daemon<O> {
             control: None,
             endpoint: None,
             health: Health::default(),
+            store_told: StoreTold::default(),
         }
     }
 
@@ -270,6 +282,7 @@ impl<O: CountedOutlet> Daemon<O> {
             line,
             rules: self.rules,
             sinks: self.line.outlet().sinks(),
+            store: self.line.outlet().store(),
             hooks: hooks(live.plan(), numbers.as_ref()),
             ..Heartbeat::default()
         };
@@ -417,6 +430,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
         self.tell(live);
         if self.floods.is_due(now_ns) {
             self.health.look_at_sinks(&self.line.outlet().sinks(), now_ns);
+            self.watch_store();
             self.tell_floods(now_ns, live);
         }
         if self.next_ns == 0 {

@@ -46,6 +46,8 @@ pub mod reload;
 pub mod rules;
 pub mod sink;
 pub mod source;
+pub mod store;
+pub mod stream;
 pub mod way;
 
 #[cfg(test)]

@@ -227,6 +227,33 @@ pub const SINK_QUEUE_BYTES: u64 = 32 << 20;
 /// What that may be: a single document must find room.
 pub const SINK_QUEUE_BYTES_RANGE: RangeInclusive<u64> = 1 << 20..=1 << 36;
 
+/// Bytes of the store: ten thousand alerts are about 50 MiB.
+pub const STORE_BYTES: u64 = 256 << 20;
+
+/// What that may be.
+pub const STORE_BYTES_RANGE: RangeInclusive<u64> = 4 << 20..=1 << 40;
+
+/// Segments of a full store: what gives way goes by segments.
+pub const STORE_SEGMENTS: u64 = 32;
+
+/// Documents and answers that wait for the store's thread; over it documents are lost, and counted.
+pub const STORE_QUEUE: usize = 16_384;
+
+/// Bytes that they may take, approximately, as for [`STORE_QUEUE`].
+pub const STORE_QUEUE_BYTES: u64 = 64 << 20;
+
+/// Records that a sink is given at once, and bytes of them.
+pub const STORE_BATCH: usize = 512;
+/// See [`STORE_BATCH`].
+pub const STORE_BATCH_BYTES: usize = 1 << 20;
+
+/// Bytes of the newest records of the store that stay in memory, for sinks that are up to date.
+pub const STORE_TAIL_BYTES: usize = 4 << 20;
+
+/// Bytes of records that wait in memory for a disk that takes none; over it the oldest are lost,
+/// and counted.
+pub const STORE_UNWRITTEN_BYTES: usize = 32 << 20;
+
 /// Size in bytes at which a file of alerts is rotated, and what it may be.
 pub const ROTATE_BYTES: u64 = 100 << 20;
 /// See [`ROTATE_BYTES`].
@@ -237,7 +264,8 @@ pub const KEEP: u32 = 5;
 /// See [`KEEP`].
 pub const KEEP_RANGE: RangeInclusive<u32> = 0..=1_000;
 
-/// Seconds after which a document that a receiver does not take is given up.
+/// Seconds after which a document that waits in memory, and that a receiver does not take, is given
+/// up, unless the configuration says otherwise.
 pub const GIVE_UP_SECONDS: u64 = 600;
 
 /// What that may be: those behind it wait as long.
@@ -304,3 +332,12 @@ pub const RECORDED_NAMES: usize = 4096;
 
 /// Default size in bytes at which a recording stops growing.
 pub const RECORDING_BYTES: u64 = 1 << 30;
+
+/// Streams of numbers that one check of what was sent looks at: sinks of a large fleet.
+pub const STREAMS: usize = 65_536;
+
+/// Gaps of one stream that it looks at.
+pub const STREAM_GAPS: usize = 65_536;
+
+/// Bytes of a line that it reads.
+pub const STREAM_LINE_BYTES: u64 = 8 << 20;

@@ -37,6 +37,8 @@ pub struct Options {
     pub env: Vec<(&'static str, &'static str)>,
     /// Where daemons of this host register; a directory of its own when there is none.
     pub run_dir: Option<PathBuf>,
+    /// Where it keeps what outlives it; a directory of its own when there is none.
+    pub state_dir: Option<PathBuf>,
     /// The case makes it lose records.
     pub may_lose: bool,
 }
@@ -50,6 +52,7 @@ impl Default for Options {
             args: Vec::new(),
             env: Vec::new(),
             run_dir: None,
+            state_dir: None,
             may_lose: false,
         }
     }
@@ -331,8 +334,9 @@ fn read_documents(stdout: ChildStdout, documents: Arc<Mutex<Vec<Value>>>) -> Joi
 /// Writes the configuration: directories of its own, so that no other daemon is disturbed.
 pub(crate) fn configuration(dir: &Path, options: &Options, runtime: &Runtime) -> PathBuf {
     let run_dir = options.run_dir.clone().unwrap_or_else(|| dir.join("run"));
+    let state_dir = options.state_dir.clone().unwrap_or_else(|| dir.join("state"));
     let mut keys = vec![
-        format!("state_dir = {:?}", dir.join("state")),
+        format!("state_dir = {state_dir:?}"),
         format!("run_dir = {run_dir:?}"),
         options.keys.clone(),
     ];

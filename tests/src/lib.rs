@@ -23,6 +23,7 @@ pub mod leftovers;
 pub mod links;
 pub mod maps;
 pub mod place;
+pub mod receiver;
 pub mod triggers;
 pub mod verifier;
 pub mod wait;

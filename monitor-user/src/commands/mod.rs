@@ -6,6 +6,7 @@ pub mod replay;
 pub mod rules;
 pub mod run;
 pub mod tail;
+pub mod verify_stream;
 
 use std::{
     io::ErrorKind,

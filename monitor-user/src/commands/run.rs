@@ -35,7 +35,8 @@ use crate::{
     logging::count,
     reload::Reloader,
     rules::Rules,
-    sink::{Ended, Fanout, SinkError, SinkOptions, file::FileSink, stdout},
+    sink::{Ended, Fanout, Intake, SinkError, SinkOptions, file::FileSink, stdout},
+    store::StoreOptions,
 };
 
 /// How long sinks may take to empty their queues at the end.
@@ -56,7 +57,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut privileges = Privileges::of(&config).context("cannot start the keeper")?;
     let sender = sender(&config, name);
     let node = Arc::clone(&sender.node);
-    let fanout = open_sinks(&config, args, sender, &mut privileges)?;
+    let fanout = open_sinks(&config, args, (sender, name), &mut privileges)?;
     let bell = bell_of_signals(Hangup::Reloads)?;
     let control = open_control(&config, name, bell.clone());
     let endpoint = open_endpoint(&config, args, bell.clone());
@@ -223,9 +224,10 @@ fn explain_confine(error: ConfineError) -> anyhow::Error {
 fn open_sinks(
     config: &Config,
     args: &RunArgs,
-    sender: crate::document::Sender,
+    (sender, instance): (crate::document::Sender, &str),
     privileges: &mut Privileges,
 ) -> anyhow::Result<Fanout> {
+    let store = store_options(config, &sender, instance);
     let mut fanout = Fanout::new(sender);
     let asked = if args.json { Some(Format::Ecs) } else { args.format };
     if config.sinks.is_empty() {
@@ -235,7 +237,36 @@ fn open_sinks(
     for sink in &config.sinks {
         open_sink(&mut fanout, sink, asked, privileges)?;
     }
+    if fanout.wants_store()
+        && let Some(error) = fanout.open_store(store)?
+    {
+        say(&format!(
+            "{:#}: what sinks have not got yet waits in memory, and is lost when runmon ends\n\
+             hint: make it writable, or say where else: state_dir",
+            anyhow::Error::from(error)
+        ));
+    }
     Ok(fanout)
+}
+
+/// Where what sinks have not got yet is kept: each instance has its own.
+fn store_options(
+    config: &Config,
+    sender: &crate::document::Sender,
+    instance: &str,
+) -> StoreOptions {
+    let name = match instance {
+        DEFAULT_NAME => "store".to_owned(),
+        other => format!("store-{other}"),
+    };
+    StoreOptions {
+        path: config.state_dir.join(name),
+        owner: config.run_as,
+        bytes_max: config.store_bytes,
+        segment_bytes: (config.store_bytes / limits::STORE_SEGMENTS).max(1),
+        boot_id: sender.boot_id.clone(),
+        new_id: crate::document::run(sender),
+    }
 }
 
 /// What standard output gets where no configuration says.
@@ -261,6 +292,20 @@ fn explain_sink(error: SinkError) -> anyhow::Error {
     };
     let text = format!("{:#}\nhint: {cure}", anyhow::Error::from(error));
     if is_usage { Usage(text).into() } else { anyhow::anyhow!(text) }
+}
+
+/// Adds a sink whose documents wait in the store, or in memory.
+fn place(
+    fanout: &mut Fanout,
+    stored: bool,
+    options: SinkOptions,
+    run: impl FnOnce(Intake) + Send + 'static,
+) -> Result<(), SinkError> {
+    match stored {
+        true => fanout.add_stored(options, run),
+        false => fanout.add(options, run)?,
+    }
+    Ok(())
 }
 
 fn open_sink(
@@ -291,14 +336,14 @@ fn open_sink(
             let open = FileSink::open(&sink.name, file.clone(), privileges.files()?);
             let open = open.map_err(explain_sink)?;
             let schema = plain(sink.format.unwrap_or(Format::Ecs));
-            fanout.add(options(schema), move |intake| open.run(intake))?;
+            place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
         }
         #[cfg(feature = "http")]
         Target::Http(http) => {
             let open = crate::sink::http::HttpSink::open(&sink.name, http.clone())
                 .map_err(|error| Usage(error.to_string()))?;
             let schema = plain(sink.format.unwrap_or(Format::Falco));
-            fanout.add(options(schema), move |intake| open.run(intake))?;
+            place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
         }
     }
     Ok(())

@@ -13,7 +13,10 @@ use crate::{
     cli::TailArgs,
     config::Format,
     daemon::{CountedOutlet, Daemon, record_kinds},
-    document::{Document, Sender, heartbeat::SinkCounters},
+    document::{
+        Document, Sender,
+        heartbeat::{SinkCounters, StoreCounters},
+    },
     enrich::Enricher,
     env::EnvKeys,
     event::Event,
@@ -174,5 +177,9 @@ impl Outlet for Filtered {
 impl CountedOutlet for Filtered {
     fn sinks(&self) -> Vec<SinkCounters> {
         self.fanout.counters()
+    }
+
+    fn store(&self) -> Option<StoreCounters> {
+        None
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
             minimum: priority(sink.minimum_priority.as_deref(), &at)?,
             events: sink.events,
             heartbeats: sink.heartbeats,
+            stored: stored(&sink, &at)?,
             queue: within(
                 at("queue"),
                 sink.queue.unwrap_or(limits::SINK_QUEUE),
@@ -36,6 +37,18 @@ pub(super) fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
         });
     }
     Ok(sinks)
+}
+
+/// Standard output is for who looks at it now.
+fn stored(sink: &RawSink, at: &dyn Fn(&str) -> String) -> Result<bool, Wrong> {
+    let is_stdout = sink.kind == "stdout";
+    match sink.stored {
+        Some(true) if is_stdout => {
+            wrong(at("stored"), "what goes to standard output is not stored")
+        }
+        Some(stored) => Ok(stored),
+        None => Ok(!is_stdout && !sink.events),
+    }
 }
 
 fn format(text: &str, at: &dyn Fn(&str) -> String) -> Result<Format, Wrong> {
@@ -127,7 +140,7 @@ fn http(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
     let headers: Result<_, String> =
         sink.headers.unwrap_or_default().iter().map(|text| header(text)).collect();
     let headers = headers.map_err(|what| Wrong { key: at("headers"), what })?;
-    let seconds = sink.give_up_seconds.unwrap_or(limits::GIVE_UP_SECONDS);
-    let seconds = within(at("give_up_seconds"), seconds, limits::GIVE_UP_RANGE)?;
-    Ok(Target::Http(HttpOptions { url, headers, give_up: Duration::from_secs(seconds) }))
+    let seconds = |seconds| within(at("give_up_seconds"), seconds, limits::GIVE_UP_RANGE);
+    let give_up = sink.give_up_seconds.map(seconds).transpose()?.map(Duration::from_secs);
+    Ok(Target::Http(HttpOptions { url, headers, give_up }))
 }

@@ -1,5 +1,9 @@
 use super::*;
-use crate::sink::{file::FileOptions, http::HttpOptions};
+use crate::{
+    bpf::hooks::Backend,
+    metadata::RuntimeKind,
+    sink::{file::FileOptions, http::HttpOptions},
+};
 
 fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text, Path::new("c.toml"), Asked::default()).map_err(|error| error.to_string())
@@ -105,7 +109,7 @@ fn sinks_take_their_keys() {
         panic!("no http")
     };
     let HttpOptions { url, headers, give_up } = http;
-    assert_eq!((&*url, give_up), ("http://h/", Duration::from_secs(5)));
+    assert_eq!((&*url, give_up), ("http://h/", Some(Duration::from_secs(5))));
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(headers, [pair("A", "b:c"), pair("D", "e")]);
 }

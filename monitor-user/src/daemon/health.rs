@@ -134,6 +134,7 @@ impl Health {
             (Degraded::RulesRefused, self.rules_refused),
             (Degraded::SinkLosing, self.sinks.iter().any(|sink| sink.is_losing)),
             (Degraded::SinkStuck, self.sinks.iter().any(|sink| sink.is_stuck)),
+            (Degraded::StoreFailing, heartbeat.store.is_some_and(|store| store.is_failing)),
         ];
         is_so.into_iter().filter_map(|(reason, is_so)| is_so.then_some(reason)).collect()
     }

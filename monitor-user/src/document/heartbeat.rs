@@ -27,6 +27,8 @@ pub struct Heartbeat {
     pub tables: Vec<(&'static str, u64)>,
     /// Each sink.
     pub sinks: Vec<SinkCounters>,
+    /// The store, if sinks have one.
+    pub store: Option<StoreCounters>,
     /// Which hook each kind got.
     pub hooks: Vec<HookState>,
     /// Number of rules that are on.
@@ -57,11 +59,13 @@ pub enum Degraded {
     SinkLosing,
     /// Documents wait for a sink that has taken none for a while.
     SinkStuck,
+    /// The store cannot be written.
+    StoreFailing,
 }
 
 impl Degraded {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RecordsLost,
         Self::Flood,
         Self::KindUnseen,
@@ -70,6 +74,7 @@ impl Degraded {
         Self::RulesRefused,
         Self::SinkLosing,
         Self::SinkStuck,
+        Self::StoreFailing,
     ];
 
     /// What it is called in documents and metrics.
@@ -84,6 +89,7 @@ impl Degraded {
             Self::RulesRefused => "rules_refused",
             Self::SinkLosing => "sink_losing",
             Self::SinkStuck => "sink_stuck",
+            Self::StoreFailing => "store_failing",
         }
     }
 
@@ -108,6 +114,9 @@ impl Degraded {
             Self::SinkLosing => "In the last five minutes a sink lost documents.",
             Self::SinkStuck => {
                 "Documents wait for a sink, and for ten seconds it has delivered none."
+            }
+            Self::StoreFailing => {
+                "The store cannot be written: what comes is in memory only until sinks have it."
             }
         }
     }
@@ -177,6 +186,25 @@ impl SinkCounters {
     pub fn queued(&self) -> u64 {
         self.offered.saturating_sub(self.delivered + self.filtered + self.dropped)
     }
+}
+
+/// The store, where documents wait for sinks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreCounters {
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Bytes that it may take there.
+    pub bytes_max: u64,
+    /// Documents that gave way to others before all sinks had them.
+    pub evicted: u64,
+    /// Documents that could not be written for so long that others took their place.
+    pub unwritten: u64,
+    /// Bytes in which nothing could be read.
+    pub broken_bytes: u64,
+    /// Writes that failed.
+    pub failures: u64,
+    /// Whether the last write failed.
+    pub is_failing: bool,
 }
 
 /// The hook of one kind.

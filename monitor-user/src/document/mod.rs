@@ -4,6 +4,7 @@
 //! places that know JSON, `text` the only one that knows people.
 
 mod act;
+mod delivery;
 mod dns;
 pub mod ecs;
 pub mod exposition;
@@ -18,6 +19,7 @@ pub mod text;
 
 use std::sync::Arc;
 
+pub use delivery::Delivery;
 pub use finding::Finding;
 pub use heartbeat::Heartbeat;
 
@@ -81,6 +83,16 @@ impl Schema {
         }
     }
 
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ecs => "ecs",
+            Self::Falco => "falco",
+            Self::Text { .. } => "text",
+        }
+    }
+
     /// Writes a document as one or more lines, each without its line end. None for a document
     /// that this schema has no form for.
     #[must_use]
@@ -90,6 +102,19 @@ impl Schema {
             Self::Falco => falco::write(document, sender),
             Self::Text { colour } => text::write(document, colour).into_iter().collect(),
         }
+    }
+}
+
+/// The id of a document, unique for ever; an update has that of its alert.
+#[must_use]
+pub fn id(document: &Document, sender: &Sender) -> String {
+    match document {
+        Document::Event(event) => event_id(sender, event.id),
+        Document::Alert(alert) | Document::Update(alert) => event_id(sender, alert.id()),
+        Document::Heartbeat(heartbeat) => {
+            format!("{}-heartbeat-{}", run(sender), heartbeat.sequence)
+        }
+        Document::Finding(finding) => format!("{}-finding-{}", run(sender), finding.sequence),
     }
 }
 

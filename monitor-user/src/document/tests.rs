@@ -8,7 +8,10 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    heartbeat::{Degraded, HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters},
+    heartbeat::{
+        Degraded, HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters,
+        StoreCounters,
+    },
     *,
 };
 use crate::{
@@ -148,6 +151,7 @@ fn heartbeat(lost: u64) -> Heartbeat {
         decoded: 10,
         tables: vec![("processes", 4)],
         sinks: vec![SinkCounters { name: "stdout".to_owned(), offered: 1, ..Default::default() }],
+        store: Some(StoreCounters { bytes: 4096, bytes_max: 8192, ..Default::default() }),
         hooks: vec![HookState {
             kind: "exec",
             backend: Some("tracepoint"),

@@ -169,6 +169,8 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_newfstatat,
     libc::SYS_openat,
     libc::SYS_readlinkat,
+    // Within the store's directory.
+    libc::SYS_renameat,
     libc::SYS_statfs,
     libc::SYS_statx,
     libc::SYS_unlinkat,

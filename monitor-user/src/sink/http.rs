@@ -1,5 +1,6 @@
 //! HTTP POST of one JSON document at a time. A document counts as delivered when the receiver has
-//! answered with 2xx; until then it is tried again, and those behind it wait.
+//! answered with 2xx; until then it is tried again, and those behind it wait. What waits in the
+//! store is tried for as long as it is there.
 
 use std::{
     sync::atomic::Ordering::Relaxed,
@@ -11,6 +12,7 @@ mod outage;
 mod tests;
 
 use super::{Intake, SinkError};
+use crate::limits;
 use outage::Outage;
 
 /// First pause after a failed try; it doubles up to the last.
@@ -25,8 +27,10 @@ pub struct HttpOptions {
     pub url: String,
     /// Headers besides the content type.
     pub headers: Vec<(String, String)>,
-    /// After this time a document is given up, and counted as dropped.
-    pub give_up: Duration,
+    /// After this time a document is given up, and counted as dropped; None: after
+    /// [`GIVE_UP_SECONDS`](limits::GIVE_UP_SECONDS) where documents wait in memory, and never where
+    /// they are in the store.
+    pub give_up: Option<Duration>,
 }
 
 /// Headers that say how the body is sent: a second one would contradict it.
@@ -67,6 +71,16 @@ enum Answer {
     Later(String),
 }
 
+/// What became of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Delivered,
+    /// It was refused, or given up.
+    Lost,
+    /// It is there for the next run of the monitor.
+    Kept,
+}
+
 impl HttpSink {
     /// Checks the address. The receiver need not be there yet.
     pub fn open(name: &str, options: HttpOptions) -> Result<Self, SinkError> {
@@ -91,35 +105,45 @@ impl HttpSink {
         let mut outage = Outage::new(self.options.url.clone());
         let mut over = false;
         while let Some(bodies) = intake.receive() {
-            let mut delivered = !over;
+            let mut end = if over { End::Lost } else { End::Delivered };
             for body in &bodies {
-                delivered = delivered && self.deliver(body, &intake, &mut outage);
+                if end == End::Delivered {
+                    end = self.deliver(body, &intake, &mut outage);
+                }
             }
-            over |= !delivered && intake.is_ending() && outage.is_on();
-            intake.done(delivered);
+            if end == End::Kept {
+                return;
+            }
+            over |= end == End::Lost && intake.is_ending() && outage.is_on();
+            intake.done(end == End::Delivered);
         }
     }
 
     /// Tries until the receiver has it, refuses it, or the time is over.
-    fn deliver(&self, body: &[u8], intake: &Intake, outage: &mut Outage) -> bool {
+    fn deliver(&self, body: &[u8], intake: &Intake, outage: &mut Outage) -> End {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
+        let of_memory = || Duration::from_secs(limits::GIVE_UP_SECONDS);
+        let give_up = self.options.give_up.or_else(|| (!intake.is_kept()).then(of_memory));
         loop {
             let last = intake.is_ending();
             match self.post(body) {
                 Answer::Taken => {
                     outage.end(intake.waiting());
-                    return true;
+                    return End::Delivered;
                 }
                 Answer::Refused(why) => {
                     outage.refused(&why);
-                    return false;
+                    return End::Lost;
                 }
                 Answer::Later(why) => outage.failed(&why),
             }
-            if last || begun.elapsed() + pause > self.options.give_up {
+            if last && intake.is_kept() {
+                return End::Kept;
+            }
+            if last || give_up.is_some_and(|give_up| begun.elapsed() + pause > give_up) {
                 outage.gave_up();
-                return false;
+                return End::Lost;
             }
             intake.stats.retries.fetch_add(1, Relaxed);
             // What the monitor's end cuts short is followed by one more try.

@@ -5,6 +5,7 @@ mod estimate;
 pub mod file;
 #[cfg(feature = "http")]
 pub mod http;
+mod intake;
 mod lines;
 pub mod stdout;
 #[cfg(test)]
@@ -16,16 +17,22 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use monitor_rules::Priority;
-use tokio::sync::mpsc::{Receiver, Sender as Queue, channel};
+use tokio::sync::mpsc::{Sender as Queue, channel};
 
 use crate::{
-    document::{Document, Schema, Sender, heartbeat::SinkCounters},
+    document::{self, Document, Schema, Sender, heartbeat::SinkCounters},
     line::Outlet,
+    store::{
+        StoreError, StoreOptions,
+        task::{Feed, SinkSet, Store, StoreState, StoredSink},
+    },
 };
+pub use intake::Intake;
+use intake::{Queued, Source, Waiting};
 
 /// Why a sink could not be opened, or gave up.
 #[derive(Debug, thiserror::Error)]
@@ -98,28 +105,29 @@ pub struct SinkStats {
     pub(crate) filtered: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) retries: AtomicU64,
+    /// Of those offered, the ones that were in the store when it was opened.
+    pub(crate) carried: AtomicU64,
     /// Bytes of the documents that wait.
     waiting_bytes: AtomicU64,
 }
 
-/// What the task of a sink works with.
-pub struct Intake {
-    /// Documents with their bytes, in order. It ends when the line does.
-    documents: Receiver<(Document, u64)>,
-    /// Its counters.
-    pub stats: Arc<SinkStats>,
-    /// The form to write.
-    pub schema: Schema,
-    /// Who sends.
-    pub sender: Arc<Sender>,
-}
-
 struct Outgoing {
     options: SinkOptions,
-    queue: Queue<(Document, u64)>,
     stats: Arc<SinkStats>,
+    way: Way,
     task: JoinHandle<()>,
 }
+
+/// How documents get to a sink.
+enum Way {
+    /// By a queue of its own, in memory. The number of the last one.
+    Queue(Queue<Queued>, u64),
+    /// By the store, of which it is the so-many-th sink.
+    Store(usize),
+}
+
+/// The task of a sink.
+type Run = Box<dyn FnOnce(Intake) + Send>;
 
 /// What came of a sink.
 #[derive(Debug)]
@@ -134,34 +142,90 @@ pub struct Ended {
 pub struct Fanout {
     sender: Arc<Sender>,
     sinks: Vec<Outgoing>,
+    /// Sinks that wait for the store to be opened.
+    waiting: Vec<(SinkOptions, Run)>,
+    store: Option<Store>,
 }
 
 impl Fanout {
     /// No sinks yet.
     #[must_use]
     pub fn new(sender: Sender) -> Self {
-        Self { sender: Arc::new(sender), sinks: Vec::new() }
+        Self { sender: Arc::new(sender), sinks: Vec::new(), waiting: Vec::new(), store: None }
     }
 
-    /// Adds a sink whose task is `run`.
+    /// Adds a sink whose task is `run`, and whose documents wait in memory.
     pub fn add(
         &mut self,
         options: SinkOptions,
         run: impl FnOnce(Intake) + Send + 'static,
     ) -> Result<(), SinkError> {
-        let (queue, documents) = channel(options.queue.max(1));
-        let stats = Arc::new(SinkStats::default());
-        let intake = Intake {
-            documents,
-            stats: Arc::clone(&stats),
+        self.start(options, Arc::default(), None, Box::new(run))
+    }
+
+    /// Adds a sink whose documents wait in the store, once that is open.
+    pub fn add_stored(&mut self, options: SinkOptions, run: impl FnOnce(Intake) + Send + 'static) {
+        self.waiting.push((options, Box::new(run)));
+    }
+
+    /// Whether there are sinks that wait for the store.
+    #[must_use]
+    pub fn wants_store(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Opens the store, and starts the sinks that wait for it. Where it cannot be opened, they are
+    /// started all the same: their documents wait in memory, and the error is for people.
+    ///
+    /// # Errors
+    ///
+    /// A sink cannot be started.
+    pub fn open_store(&mut self, options: StoreOptions) -> Result<Option<StoreError>, SinkError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let stats: Vec<Arc<SinkStats>> = waiting.iter().map(|_| Arc::default()).collect();
+        let stored = waiting.iter().zip(&stats).map(|((options, _), stats)| StoredSink {
+            name: options.name.clone(),
             schema: options.schema,
-            sender: Arc::clone(&self.sender),
+            stats: Arc::clone(stats),
+        });
+        let opened = Store::start(options, Arc::clone(&self.sender), stored.collect());
+        let (feeds, error) = match opened {
+            Ok((store, feeds)) => {
+                self.store = Some(store);
+                (feeds, None)
+            }
+            Err(error) => (Vec::new(), Some(error)),
         };
+        let mut feeds = feeds.into_iter();
+        for ((options, run), stats) in waiting.into_iter().zip(stats) {
+            self.start(options, stats, feeds.next(), run)?;
+        }
+        Ok(error)
+    }
+
+    fn start(
+        &mut self,
+        options: SinkOptions,
+        stats: Arc<SinkStats>,
+        feed: Option<Feed>,
+        run: Run,
+    ) -> Result<(), SinkError> {
+        let (way, source) = match feed {
+            Some(feed) => (Way::Store(feed.sink()), Source::Store(feed)),
+            None => {
+                let (queue, documents) = channel(options.queue.max(1));
+                let stream = document::run(&self.sender);
+                let name = options.name.clone();
+                (Way::Queue(queue, 0), Source::Queue(Waiting::new(documents, stream, name)))
+            }
+        };
+        let sender = Arc::clone(&self.sender);
+        let intake = Intake::new(source, Arc::clone(&stats), options.schema, sender);
         let named = std::thread::Builder::new().name(format!("sink {}", options.name));
         let task = named
             .spawn(move || run(intake))
             .map_err(|source| SinkError::Start { name: options.name.clone(), source })?;
-        self.sinks.push(Outgoing { options, queue, stats, task });
+        self.sinks.push(Outgoing { options, stats, way, task });
         Ok(())
     }
 
@@ -171,26 +235,45 @@ impl Fanout {
         self.sinks.iter().map(|sink| read(&sink.options.name, &sink.stats)).collect()
     }
 
+    /// The state of the store, if there is one.
+    #[must_use]
+    pub fn store(&self) -> Option<&StoreState> {
+        self.store.as_ref().map(|store| &*store.state)
+    }
+
     /// Ends the queues and waits for what is in them, at most `patience` in all. Returns what came
-    /// of each; what was still waiting then counts as dropped.
+    /// of each; what was still waiting then counts as dropped, where it is not in the store.
     pub fn finish(self, patience: Duration) -> Vec<Ended> {
-        let deadline = std::time::Instant::now() + patience;
+        let deadline = Instant::now() + patience;
+        if let Some(store) = &self.store {
+            store.end();
+        }
         // All first, so that none is told late because of another one.
         let ending: Vec<_> = self.sinks.into_iter().map(Outgoing::end).collect();
         let mut ended = Vec::new();
-        for (name, stats, task) in ending {
-            while !task.is_finished() && std::time::Instant::now() < deadline {
+        for Ending { name, stats, task, is_stored } in ending {
+            while !task.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(2));
             }
             let died = task.is_finished() && task.join().is_err();
             let mut counters = read(&name, &stats);
-            // Nobody will take it any more: it is out of time, or its task is gone.
-            counters.dropped += counters.queued();
+            if !is_stored {
+                // Nobody will take it any more: it is out of time, or its task is gone.
+                counters.dropped += counters.queued();
+            }
             ended.push(Ended { counters, died });
+        }
+        if let Some(store) = self.store
+            && store.join(deadline.max(Instant::now() + STORE_PATIENCE))
+        {
+            tracing::error!("the task of the store failed: see the panic above");
         }
         ended
     }
 }
+
+/// How long the store may take to write down the last of it, whatever sinks took.
+const STORE_PATIENCE: Duration = Duration::from_millis(500);
 
 fn read(name: &str, stats: &SinkStats) -> SinkCounters {
     // Offered last: a document on its way meanwhile is then queued, not delivered out of nothing.
@@ -208,8 +291,16 @@ fn read(name: &str, stats: &SinkStats) -> SinkCounters {
 
 impl Outlet for Fanout {
     fn offer(&mut self, document: Document) {
-        for sink in &self.sinks {
-            sink.offer(&document);
+        let mut stored: SinkSet = 0;
+        for sink in &mut self.sinks {
+            stored |= sink.offer(&document);
+        }
+        let Some(store) = self.store.as_ref().filter(|_| stored != 0) else { return };
+        if !store.offer(&document, stored, estimate::bytes(&document)) {
+            let is_meant = |sink: &&Outgoing| sink.place_in_store() & stored != 0;
+            for sink in self.sinks.iter().filter(is_meant) {
+                sink.stats.dropped.fetch_add(1, Relaxed);
+            }
         }
     }
 
@@ -218,28 +309,51 @@ impl Outlet for Fanout {
     }
 }
 
+/// A sink that is to end.
+struct Ending {
+    name: String,
+    stats: Arc<SinkStats>,
+    task: JoinHandle<()>,
+    is_stored: bool,
+}
+
 impl Outgoing {
-    fn offer(&self, document: &Document) {
+    /// Gives it a document, if it wants that; where it gets it by the store, says so.
+    fn offer(&mut self, document: &Document) -> SinkSet {
         self.stats.offered.fetch_add(1, Relaxed);
         if !self.options.wants(document) {
             self.stats.filtered.fetch_add(1, Relaxed);
-            return;
+            return 0;
         }
+        let place = self.place_in_store();
+        let Way::Queue(queue, number) = &mut self.way else { return place };
+        *number += 1;
         let bytes = estimate::bytes(document);
         let waiting = self.stats.waiting_bytes.fetch_add(bytes, Relaxed);
         let fits = waiting.saturating_add(bytes) <= self.options.queue_bytes;
-        if !fits || self.queue.try_send((document.clone(), bytes)).is_err() {
+        let queued = Queued { document: document.clone(), bytes, number: *number };
+        if !fits || queue.try_send(queued).is_err() {
             self.stats.waiting_bytes.fetch_sub(bytes, Relaxed);
             self.stats.dropped.fetch_add(1, Relaxed);
+        }
+        0
+    }
+
+    /// Which one of the store's it is, as a set.
+    fn place_in_store(&self) -> SinkSet {
+        match self.way {
+            Way::Store(place) => 1 << place,
+            Way::Queue(..) => 0,
         }
     }
 
     /// Ends the queue. What is left is its task.
-    fn end(self) -> (String, Arc<SinkStats>, JoinHandle<()>) {
-        drop(self.queue);
+    fn end(self) -> Ending {
+        let is_stored = matches!(self.way, Way::Store(_));
+        drop(self.way);
         // It may rest between two tries.
         self.task.thread().unpark();
-        (self.options.name, self.stats, self.task)
+        Ending { name: self.options.name, stats: self.stats, task: self.task, is_stored }
     }
 }
 
@@ -255,49 +369,5 @@ impl SinkOptions {
                 alert.leader().is_some_and(|leader| leader.about.priority <= self.minimum)
             }
         }
-    }
-}
-
-impl Intake {
-    /// The lines of the next document; None when there will be no more. What the form has no lines
-    /// for counts as filtered. For tasks on a thread of their own.
-    pub fn receive(&mut self) -> Option<Vec<Vec<u8>>> {
-        loop {
-            let (document, bytes) = self.documents.blocking_recv()?;
-            self.stats.waiting_bytes.fetch_sub(bytes, Relaxed);
-            let lines = self.schema.write(&document, &self.sender);
-            if !lines.is_empty() {
-                return Some(lines);
-            }
-            self.stats.filtered.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// Documents that wait.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.documents.len()
-    }
-
-    /// Whether the monitor stops: what waits is all that there will be, and time is short.
-    #[must_use]
-    pub fn is_ending(&self) -> bool {
-        self.documents.is_closed()
-    }
-
-    /// Rests, until the monitor stops at the latest.
-    pub fn rest(&self, time: Duration) {
-        let begun = std::time::Instant::now();
-        // Who parks may be woken for no reason.
-        while !self.is_ending() {
-            let Some(left) = time.checked_sub(begun.elapsed()) else { return };
-            std::thread::park_timeout(left);
-        }
-    }
-
-    /// Counts a document as delivered, or as lost.
-    pub fn done(&self, delivered: bool) {
-        let counter = if delivered { &self.stats.delivered } else { &self.stats.dropped };
-        counter.fetch_add(1, Relaxed);
     }
 }

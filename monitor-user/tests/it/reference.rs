@@ -14,7 +14,9 @@ use runmon::{
     daemon,
     document::{
         Document, Heartbeat, Schema, Sender,
-        heartbeat::{Degraded, HookState, Loss, ProgramState, RuleState, SinkCounters},
+        heartbeat::{
+            Degraded, HookState, Loss, ProgramState, RuleState, SinkCounters, StoreCounters,
+        },
         metrics::{HEARTBEAT_ONLY, METRICS},
     },
     enrich::Enricher,
@@ -141,6 +143,7 @@ fn every_counter_is_described() {
     heartbeat.tables =
         daemon::tables(&enricher, (0, 0), daemon::Refused::default(), &Stats::default());
     heartbeat.sinks = vec![SinkCounters::default()];
+    heartbeat.store = Some(StoreCounters::default());
     let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };
     heartbeat.rule_states = vec![RuleState { tally, ..RuleState::default() }];
     heartbeat.losses = vec![Loss { container: "host".to_owned(), dropped: vec![("ring_full", 1)] }];

@@ -169,7 +169,8 @@ fn degraded(stage: &Stage<'_>) {
     let receiver = down.local_addr().expect("its address");
     drop(down);
     let sinks = format!(
-        "[[sinks]]\nkind = \"http\"\nurl = \"http://{receiver}/\"\nqueue = 4\nheartbeats = false"
+        "[[sinks]]\nkind = \"http\"\nurl = \"http://{receiver}/\"\nstored = false\n\
+         queue = 4\nheartbeats = false"
     );
     let keys = "flood_rate = 1\nflood_burst = 1\nheartbeat_seconds = 1".to_owned();
     let rules = EVERY_ACT.replace(

@@ -31,6 +31,7 @@ mod recording;
 mod self_watch;
 mod sinks;
 mod smoke;
+mod store;
 
 use crate::features::Feature;
 use crate::lab::{Hooks, Stage};
@@ -130,4 +131,5 @@ pub const CASES: &[&[Case]] = &[
     recording::CASES,
     self_watch::CASES,
     sinks::CASES,
+    store::CASES,
 ];

@@ -1,9 +1,7 @@
 //! Where alerts go, and what happens when they cannot.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,6 +10,7 @@ use super::Case;
 use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Ended, Options, is_heartbeat};
 use crate::lab::Stage;
 use crate::laws::number;
+use crate::receiver::{Mood, Receiver};
 
 pub(super) const CASES: &[Case] = &[
     Case::new("sinks::every_document_says_of_which_node_it_is", names_of_the_node),
@@ -87,71 +86,6 @@ fn mark(alert: &Value) -> String {
     alert["process"]["args"][2].as_str().unwrap_or_default().to_owned()
 }
 
-/// An HTTP receiver that says `503` for a while, then takes what comes.
-struct Receiver {
-    address: String,
-    taken: Arc<Mutex<Vec<Value>>>,
-}
-
-impl Receiver {
-    fn start(refusals: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("bind the receiver");
-        let address = listener.local_addr().expect("its address").to_string();
-        let taken: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let kept = Arc::clone(&taken);
-        let left = Arc::new(Mutex::new(refusals));
-        std::thread::spawn(move || {
-            // One thread a connection: a client may keep one open.
-            for stream in listener.incoming().flatten() {
-                let (kept, left) = (Arc::clone(&kept), Arc::clone(&left));
-                std::thread::spawn(move || serve(stream, &left, &kept));
-            }
-        });
-        Self { address, taken }
-    }
-
-    fn taken(&self) -> Vec<Value> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Answers requests until the client goes. None: it has gone.
-fn serve(stream: TcpStream, left: &Mutex<usize>, kept: &Mutex<Vec<Value>>) -> Option<()> {
-    let mut answers = stream.try_clone().ok()?;
-    let mut requests = BufReader::new(stream);
-    loop {
-        let mut length = 0;
-        let mut first = String::new();
-        requests.read_line(&mut first).ok().filter(|bytes| *bytes > 0)?;
-        assert!(first.starts_with("POST /alerts HTTP/1.1"), "{first}");
-        loop {
-            let mut line = String::new();
-            requests.read_line(&mut line).ok()?;
-            let line = line.trim().to_ascii_lowercase();
-            if let Some(text) = line.strip_prefix("content-length:") {
-                length = text.trim().parse::<usize>().ok()?;
-            }
-            if line.is_empty() {
-                break;
-            }
-        }
-        let mut body = vec![0; length];
-        requests.read_exact(&mut body).ok()?;
-        let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = if *left > 0 { "503 Service Unavailable" } else { "200 OK" };
-        if *left == 0 {
-            let document = serde_json::from_slice(&body).expect("a document a request");
-            kept.lock().unwrap_or_else(PoisonError::into_inner).push(document);
-        }
-        *left = left.saturating_sub(1);
-        write!(answers, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").ok()?;
-    }
-}
-
-fn http(address: &str, more: &str) -> String {
-    format!("[[sinks]]\nkind = \"http\"\nurl = \"http://{address}/alerts\"\n{more}")
-}
-
 /// The HTTP sink's counters in a heartbeat.
 fn of_http(heartbeat: &Value) -> Value {
     let sinks = heartbeat["runmon"]["sinks"].as_array().cloned().unwrap_or_default();
@@ -161,10 +95,10 @@ fn of_http(heartbeat: &Value) -> Value {
 /// What was refused at first is not lost, nor what came behind it; retries are counted.
 fn http_is_tried_again(stage: &Stage<'_>) {
     const ACTS: usize = 5;
-    let receiver = Receiver::start(2);
+    let receiver = Receiver::start(Mood::TakesAfter(2));
     let daemon = stage.daemon(Options {
         rules: Some(ON_BUSYBOX.to_owned()),
-        sinks: http(&receiver.address, "heartbeats = false"),
+        sinks: receiver.sink("heartbeats = false"),
         keys: "heartbeat_seconds = 1".to_owned(),
         ..Options::default()
     });
@@ -191,7 +125,8 @@ fn http_is_tried_again(stage: &Stage<'_>) {
     }
 }
 
-/// The queue is bounded, what finds no room is counted, and the end is not held up.
+/// Without the store the queue is bounded, what finds no room is counted, and the end is not held
+/// up.
 fn http_receiver_is_down(stage: &Stage<'_>) {
     const ACTS: u64 = 20;
     const QUEUE: u64 = 4;
@@ -201,7 +136,10 @@ fn http_receiver_is_down(stage: &Stage<'_>) {
     drop(listener);
     let daemon = stage.daemon(Options {
         rules: Some(ON_BUSYBOX.to_owned()),
-        sinks: http(&address, &format!("heartbeats = false\nqueue = {QUEUE}")),
+        sinks: format!(
+            "[[sinks]]\nkind = \"http\"\nurl = \"http://{address}/alerts\"\nheartbeats = false\n\
+             stored = false\nqueue = {QUEUE}"
+        ),
         keys: "heartbeat_seconds = 1".to_owned(),
         ..Options::default()
     });

@@ -6,7 +6,7 @@ use super::{ECS_VERSION, host};
 use crate::{
     document::{
         Heartbeat, Sender,
-        heartbeat::{HookState, ProgramState, RuleState, SinkCounters},
+        heartbeat::{HookState, ProgramState, RuleState, SinkCounters, StoreCounters},
         run,
         text::rfc3339,
     },
@@ -53,6 +53,7 @@ pub(super) fn of(heartbeat: &Heartbeat, sender: &Sender) -> Value {
             "line": line(heartbeat),
             "tables": counts(&heartbeat.tables),
             "sinks": sinks(heartbeat),
+            "store": heartbeat.store.map(store),
             "hooks": hooks(heartbeat),
             "rules": heartbeat.rules,
             "rule_states": heartbeat.rule_states.iter().map(rule_state).collect::<Vec<_>>(),
@@ -98,6 +99,14 @@ fn sinks(heartbeat: &Heartbeat) -> Vec<Value> {
         })
     };
     heartbeat.sinks.iter().map(one).collect()
+}
+
+fn store(store: StoreCounters) -> Value {
+    json!({
+        "bytes": store.bytes, "bytes_max": store.bytes_max, "evicted": store.evicted,
+        "unwritten": store.unwritten, "broken_bytes": store.broken_bytes,
+        "failures": store.failures, "failing": store.is_failing,
+    })
 }
 
 fn hooks(heartbeat: &Heartbeat) -> Vec<Value> {

@@ -4,7 +4,9 @@ use super::*;
 use crate::{
     document::{
         Heartbeat,
-        heartbeat::{Degraded, HookState, KindCounters, ProgramState, RuleState, SinkCounters},
+        heartbeat::{
+            Degraded, HookState, KindCounters, ProgramState, RuleState, SinkCounters, StoreCounters,
+        },
         metrics::Served,
     },
     judge::RuleTally,
@@ -39,6 +41,7 @@ pub(in crate::document) fn example() -> Moment {
             dropped: vec![("ring_full", 3), ("bucket_empty", 4)],
             ..KindCounters::default()
         }],
+        store: Some(StoreCounters { bytes: 4096, bytes_max: 8192, ..StoreCounters::default() }),
         sinks: vec![SinkCounters {
             name: HOSTILE.to_owned(),
             offered: 9,

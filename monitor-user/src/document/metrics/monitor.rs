@@ -125,6 +125,53 @@ pub(super) const METRICS: &[Metric] = &[
     })
     .by(&["sink"])
     .at(&[("sinks.queued", "")]),
+    Metric::gauge("runmon_store_bytes", "Bytes of the store on the disk.", |now, out| {
+        now.heartbeat.store.iter().for_each(|store| out.one(store.bytes));
+    })
+    .in_unit("bytes")
+    .at(&[("store.bytes", "")]),
+    Metric::gauge(
+        "runmon_store_limit_bytes",
+        "Bytes that it may take (`store_bytes`).",
+        |now, out| {
+            now.heartbeat.store.iter().for_each(|store| out.one(store.bytes_max));
+        },
+    )
+    .in_unit("bytes")
+    .at(&[("store.bytes_max", "")]),
+    Metric::counter(
+        "runmon_store_evicted",
+        "Documents that gave way to newer or graver ones before all sinks had them; with each sink \
+         they count as dropped.",
+        |now, out| {
+            now.heartbeat.store.iter().for_each(|store| out.one(store.evicted));
+        },
+    )
+    .at(&[("store.evicted", "")]),
+    Metric::counter(
+        "runmon_store_unwritten",
+        "Documents that the disk did not take, and for which there was no more room in memory.",
+        |now, out| {
+            now.heartbeat.store.iter().for_each(|store| out.one(store.unwritten));
+        },
+    )
+    .at(&[("store.unwritten", "")]),
+    Metric::counter(
+        "runmon_store_broken_bytes",
+        "Bytes of the store in which nothing could be read when it was opened.",
+        |now, out| {
+            now.heartbeat.store.iter().for_each(|store| out.one(store.broken_bytes));
+        },
+    )
+    .in_unit("bytes")
+    .at(&[("store.broken_bytes", "")]),
+    Metric::counter("runmon_store_failures", "Writes to the store that failed.", |now, out| {
+        now.heartbeat.store.iter().for_each(|store| out.one(store.failures));
+    })
+    .at(&[("store.failures", "")]),
+    Metric::gauge("runmon_store_failing", "1 where the last write to it failed.", |now, out| {
+        now.heartbeat.store.iter().for_each(|store| out.one(store.is_failing.into()));
+    }),
     Metric::counter(
         "runmon_http_requests",
         "Requests to this endpoint that were answered, by the code of the answer; this one is not \

@@ -1,0 +1,95 @@
+//! Values of the configuration that are more than a number: each is what it says, or why it is not.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use nix::unistd::User;
+
+use super::{RawRuntimeRoot, Wrong, address, wrong};
+use crate::{
+    bpf::{hooks::Backend, planner::Choice},
+    container::Label,
+    enrich::hashes::HashMode,
+    limits,
+    metadata::{RuntimeKind, RuntimeRoot},
+};
+
+/// A name that was said, if it can be one.
+pub(super) fn name(key: &str, name: Option<String>) -> Result<Option<String>, Wrong> {
+    match name {
+        Some(name) if name.is_empty() || name.len() > limits::LABEL_BYTES => {
+            wrong(key, format!("a name has 1 to {} bytes", limits::LABEL_BYTES))
+        }
+        name => Ok(name),
+    }
+}
+
+pub(super) fn labels(raw: BTreeMap<String, String>) -> Result<Vec<Label>, Wrong> {
+    if raw.len() > limits::LABELS {
+        return wrong("labels", format!("there are more than {}", limits::LABELS));
+    }
+    let label = |(key, value): (String, String)| {
+        let is_short = |text: &str| text.len() <= limits::LABEL_BYTES;
+        if key.is_empty() || !is_short(&key) || !is_short(&value) {
+            let most = limits::LABEL_BYTES;
+            let what = format!("names have 1 to {most} bytes, and texts {most} at most");
+            return wrong(format!("labels.{key}"), what);
+        }
+        Ok(Label { key: key.into(), value: value.into() })
+    };
+    raw.into_iter().map(label).collect()
+}
+
+pub(super) fn runtime_root(index: usize, raw: RawRuntimeRoot) -> Result<RuntimeRoot, Wrong> {
+    let name = raw.kind.as_deref().unwrap_or("containerd");
+    let Some(kind) = RuntimeKind::from_name(name) else {
+        let what = format!("`{name}` is none of containerd, docker, podman, runc, buildkit");
+        return wrong(format!("runtime_roots[{index}].kind"), what);
+    };
+    if raw.socket.is_some() && kind != RuntimeKind::Containerd {
+        let what = format!("nothing is asked of {name} over a socket: leave it out");
+        return wrong(format!("runtime_roots[{index}].socket"), what);
+    }
+    let root = RuntimeRoot::new(kind, &raw.state);
+    Ok(RuntimeRoot { socket: raw.socket.or_else(|| root.socket.clone()), ..root })
+}
+
+pub(super) fn ring_bytes(bytes: u32) -> Result<u32, Wrong> {
+    if bytes.is_power_of_two() && (65_536..=1 << 30).contains(&bytes) {
+        return Ok(bytes);
+    }
+    wrong("ring_bytes", format!("{bytes} is no power of two between 65536 and 1073741824"))
+}
+
+pub(super) fn listen(addresses: &[String]) -> Result<Vec<SocketAddr>, Wrong> {
+    let most = limits::METRICS_ADDRESSES;
+    if addresses.len() > most {
+        return wrong("metrics.listen", format!("there are more than {most}"));
+    }
+    let read: Result<_, _> = addresses.iter().map(|text| address::parse(text)).collect();
+    read.or_else(|what| wrong("metrics.listen", what))
+}
+
+pub(super) fn hash(name: &str) -> Result<HashMode, Wrong> {
+    let of_none = || wrong("hash", format!("`{name}` is none of rules, always, off"));
+    HashMode::from_name(name).map_or_else(of_none, Ok)
+}
+
+/// A user id; None is root's.
+pub(super) fn run_as(user: &str) -> Result<Option<u32>, Wrong> {
+    let named = || User::from_name(user).ok().flatten().map(|user| user.uid.as_raw());
+    match user.parse().ok().or_else(named) {
+        // The last number stands for no user.
+        Some(uid) if uid != u32::MAX => Ok((uid != 0).then_some(uid)),
+        _ => wrong("run_as", format!("there is no user `{user}` on this host")),
+    }
+}
+
+pub(super) fn hooks(name: &str) -> Result<Choice, Wrong> {
+    match name {
+        "auto" => Ok(Choice::Auto),
+        "fentry" => Ok(Choice::Only(Backend::Fentry)),
+        "kprobe" => Ok(Choice::Only(Backend::Kprobe)),
+        "fallback" => Ok(Choice::Only(Backend::Fallback)),
+        other => wrong("hooks", format!("`{other}` is none of auto, fentry, kprobe, fallback")),
+    }
+}

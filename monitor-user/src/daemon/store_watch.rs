@@ -1,0 +1,43 @@
+//! What is told of the store: that it cannot be written, and that documents are lost in it.
+
+use super::{CountedOutlet, Daemon};
+use crate::{
+    document::{finding, heartbeat::StoreCounters},
+    logging::count,
+};
+
+/// What was told of it.
+#[derive(Debug, Default)]
+pub(super) struct StoreTold {
+    is_failing: bool,
+    /// Documents that it lost.
+    lost: u64,
+}
+
+impl<O: CountedOutlet> Daemon<O> {
+    /// Tells of what is not as it should be. What is lost is told of once for each second.
+    pub(super) fn watch_store(&mut self) {
+        let Some(store) = self.line.outlet().store() else { return };
+        let StoreCounters { bytes_max, evicted, unwritten, is_failing, .. } = store;
+        if is_failing && !self.store_told.is_failing {
+            let text = "the store cannot be written: documents wait in memory, and are lost when \
+                        runmon ends before sinks have them; make room on its disk, or let it be \
+                        written"
+                .to_owned();
+            self.find(finding::STORE_FAILING, text);
+        }
+        let lost = evicted + unwritten;
+        if lost > self.store_told.lost {
+            let documents = count(
+                usize::try_from(lost - self.store_told.lost).unwrap_or(usize::MAX),
+                "document",
+            );
+            let text = format!(
+                "{documents} gave way to newer or graver ones before all sinks had them: the store \
+                 has its {bytes_max} bytes (store_bytes), or its disk takes no more"
+            );
+            self.find(finding::STORE_FULL, text);
+        }
+        self.store_told = StoreTold { is_failing, lost };
+    }
+}

@@ -1,0 +1,307 @@
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use proptest::prelude::*;
+
+use super::{
+    log::{Draft, Log, StoreOptions},
+    reader::Sink,
+    record::{Form, Kind, Line, Record},
+};
+use crate::{records::folder::Folder, sink::SinkStats};
+
+/// A record for nobody.
+pub(super) fn record(sequence: u64) -> Record {
+    Record {
+        sequence,
+        timestamp_ns: 1,
+        priority: 4,
+        kind: Kind::Alert,
+        id: format!("{sequence:08}"),
+        to: Vec::new(),
+        forms: vec![form(100)],
+    }
+}
+
+fn form(length: usize) -> Form {
+    Form { schema: "ecs".into(), lines: vec![Line(vec![b'x'; length])] }
+}
+
+fn options(path: &Path) -> StoreOptions {
+    StoreOptions {
+        path: path.to_owned(),
+        owner: None,
+        bytes_max: 1 << 20,
+        segment_bytes: 16 << 10,
+        boot_id: "boot-1".to_owned(),
+        new_id: "store-1".to_owned(),
+    }
+}
+
+/// A store with these sinks, and what they count.
+struct Store {
+    log: Log,
+    stats: Vec<Arc<SinkStats>>,
+}
+
+impl Store {
+    fn open(options: StoreOptions, sinks: &[&str]) -> Self {
+        let stats: Vec<Arc<SinkStats>> = sinks.iter().map(|_| Arc::default()).collect();
+        let sinks = sinks.iter().zip(&stats);
+        let sinks = sinks.map(|(name, stats)| Sink::new(name, Arc::clone(stats))).collect();
+        Self { log: Log::open(options, sinks).unwrap(), stats }
+    }
+
+    fn put(&mut self, id: u64, priority: u8, to: &[&str]) {
+        self.log.append(Draft {
+            timestamp_ns: 1,
+            priority,
+            kind: Kind::Alert,
+            id: id.to_string(),
+            to: to.iter().map(|name| (*name).into()).collect(),
+            forms: vec![form(1000)],
+        });
+        self.log.flush().unwrap();
+    }
+
+    /// Numbers and ids of what comes next for a sink, which has done with it at once.
+    fn take(&mut self, sink: usize, most: usize) -> Vec<(u64, u64)> {
+        let handed = self.log.next_for(sink, most, usize::MAX);
+        if let Some(last) = handed.last() {
+            self.log.sinks[sink].finish(last.record.sequence, last.number);
+        }
+        handed.iter().map(|it| (it.number, it.record.id.parse().unwrap())).collect()
+    }
+
+    fn dropped(&self, sink: usize) -> u64 {
+        self.stats[sink].dropped.load(Relaxed)
+    }
+}
+
+fn same(numbers: impl IntoIterator<Item = u64>) -> Vec<(u64, u64)> {
+    numbers.into_iter().map(|number| (number, number)).collect()
+}
+
+#[test]
+fn each_sink_gets_its_own_in_order() {
+    let dir = Folder::new("store-each-sink-gets-its-own-in-order");
+    let mut store = Store::open(options(dir.path()), &["a", "b"]);
+    for id in 1..=100_u64 {
+        let to: &[&str] = if id.is_multiple_of(2) { &["a", "b"] } else { &["a"] };
+        store.put(id, 4, to);
+    }
+    assert_eq!(store.take(0, 30), same(1..=30));
+    let of_b: Vec<_> = (1..=50).map(|number| (number, 2 * number)).collect();
+    assert_eq!(store.take(1, 1000), of_b);
+    assert_eq!(store.take(0, 1000), same(31..=100));
+    assert_eq!((store.take(0, 10), store.take(1, 10)), (vec![], vec![]));
+    assert_eq!((store.dropped(0), store.dropped(1)), (0, 0));
+}
+
+#[test]
+fn what_was_not_done_with_comes_again() {
+    let dir = Folder::new("store-what-was-not-done-with-comes-again");
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    (1..=50).for_each(|id| store.put(id, 4, &["a"]));
+    assert_eq!(store.take(0, 20), same(1..=20));
+    store.log.mark(false).unwrap();
+    // Given, and not done with.
+    assert_eq!(store.log.next_for(0, 10, usize::MAX).len(), 10);
+    drop(store);
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    assert_eq!(store.stats[0].offered.load(Relaxed), 30);
+    (51..=60).for_each(|id| store.put(id, 4, &["a"]));
+    assert_eq!(store.take(0, 100), same(21..=60));
+    store.log.mark(true).unwrap();
+    drop(store);
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    assert_eq!(store.take(0, 100), []);
+    assert_eq!(store.log.stream(), "store-1-1");
+    store.put(61, 4, &["a"]);
+    assert_eq!(store.take(0, 100), same([61]));
+}
+
+#[test]
+fn a_new_sink_gets_what_comes_from_now_on() {
+    let dir = Folder::new("store-a-new-sink-gets-what-comes-from-now-on");
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    (1..=10).for_each(|id| store.put(id, 4, &["a"]));
+    store.log.mark(true).unwrap();
+    drop(store);
+    let mut store = Store::open(options(dir.path()), &["a", "b"]);
+    store.put(11, 4, &["a", "b"]);
+    assert_eq!(store.take(1, 100), [(1, 11)]);
+    assert_eq!(store.take(0, 100), same(1..=11));
+}
+
+#[test]
+fn numbers_are_another_stream_after_a_power_cut_only() {
+    let dir = Folder::new("store-numbers-are-another-stream-after-a-power-cut-only");
+    let next = |boot: &str| StoreOptions {
+        boot_id: boot.to_owned(),
+        new_id: "other".to_owned(),
+        ..options(dir.path())
+    };
+    let mut store = Store::open(next("boot-1"), &["a"]);
+    assert_eq!(store.log.stream(), "other-1");
+    store.put(1, 4, &["a"]);
+    drop(store);
+    // Killed; what was written is there.
+    let mut store = Store::open(next("boot-1"), &["a"]);
+    assert_eq!(store.log.stream(), "other-1");
+    store.put(2, 4, &["a"]);
+    drop(store);
+    // The machine lost what was not on the disk.
+    let mut store = Store::open(next("boot-2"), &["a"]);
+    assert_eq!(store.log.stream(), "other-2");
+    assert_eq!(store.take(0, 10), same(1..=2));
+    store.log.mark(true).unwrap();
+    drop(store);
+    assert_eq!(Store::open(next("boot-3"), &["a"]).log.stream(), "other-2");
+}
+
+#[test]
+fn two_cannot_have_it() {
+    let dir = Folder::new("store-two-cannot-have-it");
+    let _store = Store::open(options(dir.path()), &["a"]);
+    let second = Log::open(options(dir.path()), Vec::new());
+    assert!(second.unwrap_err().to_string().ends_with("is in use by another runmon"));
+}
+
+#[test]
+fn what_all_have_goes_first_and_then_the_least() {
+    let dir = Folder::new("store-what-all-have-goes-first-and-then-the-least");
+    let small = StoreOptions { bytes_max: 100 << 10, ..options(dir.path()) };
+    let mut store = Store::open(small, &["a"]);
+    // Twice what finds room, all of it done with.
+    for id in 1..=200 {
+        store.put(id, 4, &["a"]);
+        assert_eq!(store.take(0, 10), same([id]));
+    }
+    assert_eq!((store.dropped(0), store.log.losses.evicted), (0, 0));
+    assert!(store.log.bytes() <= 100 << 10, "{}", store.log.bytes());
+    // Every fourth is grave: those find room.
+    let priority = |id: u64| if id.is_multiple_of(4) { 2 } else { 5 };
+    (201..=400).for_each(|id| store.put(id, priority(id), &["a"]));
+    assert!(store.log.bytes() <= 100 << 10, "{}", store.log.bytes());
+    let taken = store.take(0, 1000);
+    assert!(taken.is_sorted() && taken.iter().all(|(number, id)| number == id));
+    let grave = taken.iter().filter(|(_, id)| id.is_multiple_of(4)).count();
+    assert_eq!(grave, 50, "{taken:?}");
+    let gone = 200 - taken.len() as u64;
+    assert!((100..=150).contains(&gone), "{gone}");
+    assert_eq!((store.dropped(0), store.log.losses.evicted), (gone, gone));
+    // Of what is left of the others, the newest.
+    let least: Vec<u64> =
+        taken.iter().map(|(_, id)| *id).filter(|id| !id.is_multiple_of(4)).collect();
+    assert!(least.iter().all(|id| *id > 300), "{least:?}");
+}
+
+#[test]
+fn what_has_no_room_on_its_way_is_a_gap() {
+    let dir = Folder::new("store-what-has-no-room-on-its-way-is-a-gap");
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    store.put(1, 4, &["a"]);
+    store.log.skip(0, 3);
+    store.put(5, 4, &["a"]);
+    assert_eq!(store.take(0, 10), same([1, 5]));
+    // It was counted where there was no room.
+    assert_eq!(store.dropped(0), 0);
+}
+
+fn segments(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut found: Vec<_> = fs::read_dir(dir).unwrap().map(|it| it.unwrap().path()).collect();
+    found.retain(|path| path.extension().is_some_and(|it| it == "seg"));
+    found.sort();
+    found
+}
+
+#[test]
+fn a_segment_of_which_nothing_is_left_is_set_aside() {
+    let dir = Folder::new("store-a-segment-of-which-nothing-is-left-is-set-aside");
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    (1..=50).for_each(|id| store.put(id, 4, &["a"]));
+    drop(store);
+    let second = segments(dir.path()).remove(1);
+    fs::write(&second, vec![0; 5000]).unwrap();
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    let taken = store.take(0, 100);
+    assert_eq!(store.dropped(0), 50 - taken.len() as u64);
+    assert!(taken.len() > 20 && taken.len() < 50);
+    assert_eq!(store.log.losses.broken_bytes, 5000);
+    assert!(second.with_extension("seg.unread").exists());
+}
+
+#[test]
+fn a_disk_that_is_full_loses_nothing_that_memory_holds() {
+    let dir = Folder::new("store-a-disk-that-is-full-loses-nothing-that-memory-holds");
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    store.put(1, 4, &["a"]);
+    // The place of every further segment is taken by something that is no file.
+    store.log.options.segment_bytes = 1;
+    (2..=9).for_each(|first| fs::create_dir(dir.path().join(format!("{first:016x}.seg"))).unwrap());
+    for id in 2..=5 {
+        let to = vec!["a".into()];
+        let forms = vec![form(1000)];
+        let (priority, kind) = (4, Kind::Alert);
+        store.log.append(Draft { timestamp_ns: 1, priority, kind, id: id.to_string(), to, forms });
+        assert!(store.log.flush().is_err());
+    }
+    // Given, and not done with.
+    assert_eq!(store.log.next_for(0, 10, usize::MAX).len(), 5);
+    (2..=9).for_each(|first| fs::remove_dir(dir.path().join(format!("{first:016x}.seg"))).unwrap());
+    store.log.flush().unwrap();
+    drop(store);
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    assert_eq!(store.take(0, 10), same(1..=5));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever is cut off, torn or flipped: what is given is in order, each only once, and what is
+    /// missing is counted.
+    #[test]
+    fn damage_is_counted(
+        cut in 0_usize..4000,
+        flips in prop::collection::vec((0_usize..60_000, 0_u8..8), 0..6),
+        garbage in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let dir = Folder::new("store-damage-is-counted");
+        let mut store = Store::open(options(dir.path()), &["a"]);
+        (1..=60).for_each(|id| store.put(id, 4, &["a"]));
+        drop(store);
+        let files = segments(dir.path());
+        let last = files.last().unwrap();
+        let length = fs::metadata(last).unwrap().len();
+        let mut file = OpenOptions::new().write(true).open(last).unwrap();
+        file.set_len(length.saturating_sub(cut as u64)).unwrap();
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).unwrap();
+        file.write_all(&garbage).unwrap();
+        let mut all: Vec<(std::path::PathBuf, u64)> = Vec::new();
+        for path in &files {
+            all.extend((0..fs::metadata(path).unwrap().len()).map(|at| (path.clone(), at)));
+        }
+        for (place, bit) in &flips {
+            let (path, at) = &all[place % all.len()];
+            let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, *at).unwrap();
+            file.write_all_at(&[byte[0] ^ (1 << bit)], *at).unwrap();
+        }
+        let mut store = Store::open(options(dir.path()), &["a"]);
+        let carried = store.stats[0].offered.load(Relaxed);
+        store.put(1000, 4, &["a"]);
+        let taken = store.take(0, 1000);
+        prop_assert!(taken.is_sorted_by(|one, two| one.0 < two.0), "{taken:?}");
+        let (last, old) = taken.split_last().unwrap();
+        prop_assert_eq!(last.1, 1000);
+        prop_assert!(old.iter().all(|(number, id)| number == id), "{:?}", old);
+        prop_assert_eq!(old.len() as u64 + store.dropped(0), carried);
+    }
+}

@@ -1,0 +1,265 @@
+//! What sinks have not got yet outlives the monitor, and what cannot be kept is told of.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use serde_json::Value;
+
+use super::Case;
+use crate::daemon::{Daemon, Options, is_heartbeat};
+use crate::lab::Stage;
+use crate::laws::number;
+use crate::receiver::{Mood, Receiver};
+use crate::wait;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("store::alerts_outlive_kills_and_outages", outlive),
+    Case::new("store::a_full_disk_loses_nothing_that_is_taken", full_disk),
+    Case::new("store::the_least_gives_way", least_gives_way),
+    Case::new("store::without_a_place_it_goes_on_in_memory", no_place),
+];
+
+/// Alerts on files that the case makes in a directory, those named `grave` of another priority.
+fn rules(dir: &Path) -> String {
+    let rule = |id: &str, priority: &str, also: &str| {
+        format!(
+            "- rule: {id}\n  id: {id}\n  desc: d\n  condition: evt.type in (open, openat) and \
+             evt.is_open_write = true and fd.name startswith {dir}/ and {also}\n  output: made \
+             %fd.name\n  priority: {priority}\n",
+            dir = dir.display()
+        )
+    };
+    rule("plain", "NOTICE", "not fd.filename startswith grave")
+        + &rule("grave", "CRITICAL", "fd.filename startswith grave")
+}
+
+/// The place of the acts, and what is the same in every run.
+struct Scene {
+    acts: PathBuf,
+    state: PathBuf,
+}
+
+impl Scene {
+    fn new(stage: &Stage<'_>) -> Self {
+        Self { acts: stage.dir("acts"), state: stage.dir("state") }
+    }
+
+    fn options(&self, receiver: &Receiver, keys: &str) -> Options {
+        Options {
+            rules: Some(rules(&self.acts)),
+            keys: format!("flood_rate = 0\nheartbeat_seconds = 1\n{keys}"),
+            sinks: receiver.sink("heartbeats = false\nformat = \"ecs\""),
+            state_dir: Some(self.state.clone()),
+            ..Options::default()
+        }
+    }
+
+    fn act(&self, name: &str) {
+        File::create(self.acts.join(name)).expect("make a file");
+    }
+
+    /// Acts with these numbers.
+    fn acts(&self, numbers: std::ops::Range<usize>) {
+        numbers.for_each(|number| self.act(&format!("n{number:06}")));
+    }
+
+    /// Waits until an act is written down.
+    fn expect_stored(&self, name: &str) {
+        let is_in = |path: PathBuf| {
+            let bytes = fs::read(path).unwrap_or_default();
+            memchr::memmem::rfind(&bytes, name.as_bytes()).is_some()
+        };
+        wait::until("an act in the store", || {
+            let entries = fs::read_dir(self.state.join("store")).ok()?;
+            entries.flatten().any(|entry| is_in(entry.path())).then_some(())
+        });
+    }
+}
+
+fn name(alert: &Value) -> String {
+    alert["file"]["name"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Names of the files of all alerts, each once, in the order in which they came first.
+fn names(taken: &[Value]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    taken.iter().map(name).filter(|name| !name.is_empty() && seen.insert(name.clone())).collect()
+}
+
+/// What `verify-stream` says of what a receiver took.
+fn verify(stage: &Stage<'_>, taken: &[Value]) -> (bool, Value) {
+    let path = stage.dir("stream").join("taken.ndjson");
+    let lines: Vec<String> = taken.iter().map(Value::to_string).collect();
+    fs::write(&path, lines.join("\n")).expect("write what was taken");
+    let path = path.to_str().expect("a path");
+    let ran = stage.runmon(["verify-stream", "--from-start", "--json", path]);
+    (ran.code == Some(0), serde_json::from_str(&ran.stdout).expect("JSON"))
+}
+
+/// The HTTP sink's counters in a heartbeat.
+fn of_http(heartbeat: &Value) -> Value {
+    let sinks = heartbeat["runmon"]["sinks"].as_array().cloned().unwrap_or_default();
+    sinks.into_iter().find(|sink| sink["name"] == "http").unwrap_or_default()
+}
+
+/// A receiver that is down, slow, hangs up and errs while the monitor is killed at any moment:
+/// every alert that was written down comes, in order, without a gap.
+fn outlive(stage: &Stage<'_>) {
+    let (kills, acts) = if stage.is_full { (10, 5000) } else { (4, 250) };
+    let scene = Scene::new(stage);
+    let receiver = Receiver::start(Mood::Refuses);
+    let moods = [
+        Mood::Refuses,
+        Mood::Slow(Duration::from_millis(5)),
+        Mood::HangsUp,
+        Mood::Takes,
+        Mood::TakesAfter(7),
+    ];
+    for round in 0..kills {
+        let daemon = stage.daemon(scene.options(&receiver, ""));
+        receiver.becomes(moods[round % moods.len()]);
+        let begin = round * acts;
+        scene.acts(begin..begin + acts / 2);
+        receiver.becomes(moods[(round + 1) % moods.len()]);
+        scene.acts(begin + acts / 2..begin + acts);
+        scene.expect_stored(&format!("n{:06}", begin + acts - 1));
+        // What comes now may be lost with it: nobody has taken it yet.
+        scene.act(&format!("unsure{round}"));
+        daemon.kill();
+    }
+    receiver.becomes(Mood::Takes);
+    let daemon = stage.daemon(scene.options(&receiver, ""));
+    scene.act("last");
+    wait::until("the last alert", || {
+        receiver.taken().iter().any(|it| name(it) == "last").then_some(())
+    });
+    let ended = daemon.stop();
+    let counters = of_http(ended.heartbeat());
+    assert_eq!((number(&counters, "dropped"), number(&counters, "queued")), (0, 0));
+    let taken = receiver.taken();
+    let came: Vec<String> =
+        names(&taken).into_iter().filter(|name| name.starts_with('n')).collect();
+    let expected: Vec<String> = (0..kills * acts).map(|it| format!("n{it:06}")).collect();
+    assert!(came == expected, "{} of {} came, or not in order", came.len(), expected.len());
+    let (is_whole, report) = verify(stage, &taken);
+    assert!(is_whole, "{report:#}");
+    let streams = report["streams"].as_array().expect("streams");
+    assert_eq!(streams.len(), 1, "{report:#}");
+    // What was on its way when it was killed comes again: a batch at most, and not all of it.
+    let again = number(&streams[0], "duplicates");
+    assert!(again < (kills * acts / 2) as u64, "{report:#}");
+}
+
+/// A small disk, mounted where the state is.
+struct Disk<'a>(&'a Path);
+
+impl<'a> Disk<'a> {
+    fn mount(at: &'a Path, bytes: usize) -> Self {
+        let size = format!("size={bytes},mode=0700");
+        let none = MsFlags::MS_NODEV | MsFlags::MS_NOSUID;
+        mount(Some("none"), at, Some("tmpfs"), none, Some(&*size)).expect("mount a small disk");
+        Self(at)
+    }
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        umount2(self.0, MntFlags::MNT_DETACH).expect("unmount the small disk");
+    }
+}
+
+fn expect_finding(daemon: &Daemon, name: &str) -> Value {
+    daemon.expect_document("a finding", |it| it["rule"]["name"] == name)
+}
+
+/// What does not fit is held in memory, and is not lost if it is taken in time.
+fn full_disk(stage: &Stage<'_>) {
+    const ACTS: usize = 1500;
+    let scene = Scene::new(stage);
+    let disk = Disk::mount(&scene.state, 1 << 20);
+    let receiver = Receiver::start(Mood::Refuses);
+    let daemon = stage.daemon(scene.options(&receiver, ""));
+    scene.acts(0..ACTS);
+    let finding = expect_finding(&daemon, "The store cannot be written");
+    assert_eq!(finding["log"]["level"], "error", "{finding:#}");
+    daemon.expect_document("a heartbeat that says so", |it| {
+        let reasons = it["runmon"]["degraded"].as_array().cloned().unwrap_or_default();
+        is_heartbeat(it) && reasons.contains(&"store_failing".into())
+    });
+    receiver.becomes(Mood::Takes);
+    // Once all is taken there is room again.
+    let heartbeat = daemon.expect_document("a heartbeat after that", |it| {
+        is_heartbeat(it)
+            && it["runmon"]["store"]["failing"] == false
+            && of_http(it)["delivered"].as_u64() >= Some(ACTS as u64)
+    });
+    assert!(number(&heartbeat["runmon"]["store"], "failures") > 0, "{heartbeat:#}");
+    let ended = daemon.stop();
+    assert_eq!(number(&of_http(ended.heartbeat()), "dropped"), 0);
+    let came = names(&receiver.taken());
+    let expected: Vec<String> = (0..ACTS).map(|it| format!("n{it:06}")).collect();
+    let acts: Vec<String> = came.into_iter().filter(|name| name.starts_with('n')).collect();
+    assert!(acts == expected, "{} of {ACTS} came, or not in order", acts.len());
+    assert!(verify(stage, &receiver.taken()).0);
+    drop(disk);
+}
+
+/// Over its bound the store gives up what matters least, says how much that was, and leaves a gap
+/// in the numbers for it.
+fn least_gives_way(stage: &Stage<'_>) {
+    const GRAVE: usize = 50;
+    let scene = Scene::new(stage);
+    let receiver = Receiver::start(Mood::Refuses);
+    let daemon = stage.daemon(scene.options(&receiver, "store_bytes = 4194304"));
+    (0..GRAVE).for_each(|number| scene.act(&format!("grave{number:02}")));
+    scene.acts(0..3000);
+    expect_finding(&daemon, "The store is full");
+    let heartbeat = daemon.expect_document("a heartbeat that tells of all acts", |it| {
+        is_heartbeat(it) && of_http(it)["offered"].as_u64() >= Some(3000 + GRAVE as u64)
+    });
+    assert!(number(&heartbeat["runmon"]["store"], "bytes") <= 4 << 20, "{heartbeat:#}");
+    receiver.becomes(Mood::Takes);
+    scene.act("last");
+    wait::until("the last alert", || {
+        receiver.taken().iter().any(|it| name(it) == "last").then_some(())
+    });
+    let ended = daemon.stop();
+    let counters = of_http(ended.heartbeat());
+    let dropped = number(&counters, "dropped");
+    assert_eq!(dropped, number(&ended.heartbeat()["runmon"]["store"], "evicted"), "{counters:#}");
+    let came = names(&receiver.taken());
+    let grave = came.iter().filter(|name| name.starts_with("grave")).count();
+    assert_eq!(grave, GRAVE, "all that matters came");
+    // Of the others the newest.
+    let plain: Vec<&String> = came.iter().filter(|name| name.starts_with('n')).collect();
+    assert_eq!(plain.last().map(|name| &***name), Some("n002999"));
+    // Those that the sink has in its hands stay there.
+    assert!(!plain.iter().any(|name| *name == "n001000"), "the oldest gave way");
+    let (is_whole, report) = verify(stage, &receiver.taken());
+    assert!(!is_whole, "{report:#}");
+    let gaps = report["streams"][0]["gaps"].as_array().expect("gaps").clone();
+    let missing = gaps.iter().map(|gap| {
+        let edge = |place: usize| gap[place].as_u64().expect("a number");
+        edge(1) - edge(0) + 1
+    });
+    assert_eq!(missing.sum::<u64>(), dropped, "{report:#}");
+}
+
+/// Where nothing can be written it says so, and sinks get what they can.
+fn no_place(stage: &Stage<'_>) {
+    let scene = Scene::new(stage);
+    let receiver = Receiver::start(Mood::Takes);
+    let taken = scene.state.join("file");
+    fs::write(&taken, "").expect("take the place");
+    let options = Options { state_dir: Some(taken), ..scene.options(&receiver, "") };
+    let daemon = stage.daemon(options);
+    assert!(daemon.log().contains("cannot open the store"), "{}", daemon.log());
+    assert!(daemon.log().contains("hint: "), "{}", daemon.log());
+    scene.act("n1");
+    wait::until("the alert", || (receiver.count() > 0).then_some(()));
+    let ended = daemon.stop();
+    assert!(ended.heartbeat()["runmon"]["store"].is_null());
+}
