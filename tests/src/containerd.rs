@@ -61,6 +61,11 @@ impl Containerd {
         Self::socket_in(&self.dir)
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The socket of one below `dir`, for a daemon that asks for images and labels.
     pub(crate) fn socket_in(dir: &Path) -> PathBuf {
         dir.join("sock")

@@ -12,6 +12,9 @@
 //! | runc, crun, systemd | `…/runc-<name>.scope`, `…/crun-<name>.scope`: possible |
 //! | ctr, runc, crun and others | `…/<any name>`: possible, the bundle decides |
 
+/// What the paths of the cgroups of users begin with.
+pub(crate) const USERS: &str = "/user.slice/";
+
 /// How sure a path is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -151,8 +154,11 @@ fn is_build_id(text: &str) -> bool {
 }
 
 /// `pod<uid>` of the cgroupfs driver, `…-pod<uid>.slice` of the systemd driver, which writes the
-/// uid's dashes as underscores.
+/// uid's dashes as underscores. Users may call theirs anything, and have no pods.
 fn pod_uid(above: &str) -> Option<String> {
+    if above.starts_with(USERS) {
+        return None;
+    }
     let component = above.rsplit('/').next()?;
     let name = component.strip_suffix(".slice").unwrap_or(component);
     let at = name.rfind("pod")?;
@@ -195,6 +201,11 @@ mod tests {
             "/kubepods.slice/kubepods-pod8d4a8b5c_0000_1111_2222_333344445555.slice/\
              cri-containerd-ID.scope",
             Some((ID, Some("containerd"), Some(uid), Shape::Certain)),
+        );
+        check(
+            "/user.slice/user-7.slice/kubepods-pod8d4a8b5c_0000_1111_2222_333344445555.slice/\
+             cri-containerd-ID.scope",
+            Some((ID, Some("containerd"), None, Shape::Certain)),
         );
         check("/machine.slice/libpod-ID.scope", Some((ID, Some("podman"), None, Shape::Certain)));
         check(

@@ -379,7 +379,12 @@ impl Registry {
             Shape::Certain => State::Container,
             Shape::Possible => State::Candidate,
         };
-        let container = Arc::new(first_facts(named));
+        let mut container = first_facts(named);
+        // Whoever makes cgroups in a container can name them after any pod.
+        if self.enclosing(named.path).is_some() {
+            container.pod_uid = Fact::Unknown(Reason::Pending);
+        }
+        let container = Arc::new(container);
         Some(self.insert(container, named.path.into(), state, 0))
     }
 

@@ -35,8 +35,14 @@ pub(super) struct Bundle {
     shim: Option<String>,
 }
 
-/// Finds the bundle of a container.
-pub(super) fn find(reach: &dyn Reach, state: &Path, lookup: &Lookup) -> Result<Bundle, Look> {
+/// Finds the bundle of a container. `is_node` says whether the runtime is in a cgroup: then the
+/// cgroups that it makes can begin there.
+pub(super) fn find(
+    reach: &dyn Reach,
+    state: &Path,
+    lookup: &Lookup,
+    is_node: &mut dyn FnMut(&str) -> bool,
+) -> Result<Bundle, Look> {
     if !files::is_file_name(&lookup.id) {
         return Err(Look::Nothing);
     }
@@ -48,7 +54,7 @@ pub(super) fn find(reach: &dyn Reach, state: &Path, lookup: &Lookup) -> Result<B
             continue;
         }
         match oci::read(reach, &directory) {
-            Ok(spec) if spec.is_of(lookup) => {
+            Ok(spec) if spec.is_of(lookup) || spec.above(lookup).is_some_and(&mut *is_node) => {
                 let namespace = namespace.to_string_lossy().into_owned();
                 let shim = reach.read(&directory.join(SHIM), SHIM_BYTES).ok();
                 let shim = shim.map(|path| sandbox::of_shim(&String::from_utf8_lossy(&path)));

@@ -106,6 +106,27 @@ impl CgroupTree {
         hierarchies(self.controller).iter().any(|hierarchy| hierarchy.root.join(below).exists())
     }
 
+    /// The cgroups that a process is in, in each hierarchy.
+    #[must_use]
+    pub fn of_process(&self, pid: i32) -> Vec<String> {
+        let pid = pid.to_string();
+        let mut found = Vec::new();
+        for hierarchy in hierarchies(self.controller) {
+            // `/proc/PID/cgroup` tells it from where this process's own namespace begins.
+            let mut each = |_, path: &str| {
+                let directory = hierarchy.root.join(path.trim_start_matches('/'));
+                let processes = fs::read_to_string(directory.join("cgroup.procs"));
+                if processes.is_ok_and(|pids| pids.lines().any(|line| line == pid)) {
+                    found.push(path.to_owned());
+                }
+            };
+            if let Err(error) = walk(&hierarchy, &mut each) {
+                tracing::warn!(root = %hierarchy.root.display(), %error, "cannot walk cgroups");
+            }
+        }
+        found
+    }
+
     /// The path of a cgroup; None if it is gone.
     pub fn path(&mut self, key: CgroupKey) -> Option<String> {
         // It may be younger than the last walk.

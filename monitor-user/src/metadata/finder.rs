@@ -9,7 +9,8 @@ use super::{
     Answer, buildkit, bundle,
     cgroups::CgroupTree,
     docker,
-    files::{Look, fill_text, lacks},
+    files::{Look, fill_text, is_outermost, lacks},
+    node::Nodes,
     owner, probes,
     roots::{self, RuntimeKind, RuntimeRoot},
     runc, sandbox, storage,
@@ -36,6 +37,7 @@ pub(super) struct Finder {
     reach: Box<dyn Reach>,
     roots: Vec<RuntimeRoot>,
     tree: CgroupTree,
+    nodes: Nodes,
     #[cfg(feature = "containerd")]
     containerd: containerd::Clients,
 }
@@ -43,6 +45,10 @@ pub(super) struct Finder {
 /// A container of which only the path is known.
 pub(super) fn unknown(lookup: &Lookup, reason: Reason) -> ContainerFacts {
     let mut container = of_lookup(lookup);
+    // Nothing says that a cgroup inside of a container is of the pod that its path names.
+    if !is_outermost(lookup) {
+        container.pod_uid = Fact::Unknown(reason);
+    }
     fill_from_path(lookup, &mut container);
     container.give_up(reason);
     facts(lookup, Some(container))
@@ -73,6 +79,7 @@ impl Finder {
             reach,
             roots,
             tree: CgroupTree::new(controller),
+            nodes: Nodes::default(),
             #[cfg(feature = "containerd")]
             containerd: containerd::Clients::default(),
         }
@@ -148,7 +155,12 @@ impl Finder {
             best = best.max(storage::look(places, lookup, container));
         }
         for root in of(RuntimeKind::Containerd) {
-            match bundle::find(&*self.reach, &root.state, lookup) {
+            let sight = (&*self.reach, &self.tree);
+            let mut is_node = |cgroup: &str| {
+                let socket = root.socket.as_deref();
+                socket.is_some_and(|socket| self.nodes.is_in(sight, socket, cgroup))
+            };
+            match bundle::find(&*self.reach, &root.state, lookup, &mut is_node) {
                 Ok(bundle) => {
                     bundle.fill(&*self.reach, container);
                     self.ask_containerd(root, &bundle.namespace, container);

@@ -9,6 +9,7 @@ mod containerd;
 mod docker;
 mod files;
 mod finder;
+mod node;
 mod oci;
 mod owner;
 mod pods;

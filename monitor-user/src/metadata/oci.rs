@@ -1,12 +1,12 @@
 //! `config.json`, which every runtime gets: what a container may do, and whose it is.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use serde::Deserialize;
 
 use super::{
     files::{self, Look, Words, fill, fill_mounts, fill_text, lacks},
-    probes,
+    probes, roots,
 };
 use crate::{
     container::{Container, Mount},
@@ -159,21 +159,29 @@ pub(super) fn read(reach: &dyn Reach, bundle: &Path) -> Result<Spec, Look> {
 }
 
 impl Spec {
-    /// Whether this is the container whose cgroup was asked about.
+    /// Whether this is the container whose cgroup was asked about, and its runtime's cgroups begin
+    /// where those of the host or of a user do.
     pub(super) fn is_of(&self, lookup: &Lookup) -> bool {
+        self.above(lookup).is_some_and(roots::begins_slices)
+    }
+
+    /// What is above the cgroup that the bundle names, in the path of the one that was asked about;
+    /// None if that is another's. Whoever may make cgroups can make one with the same end: what is
+    /// above it must be where the runtime's begin.
+    pub(super) fn above<'l>(&self, lookup: &'l Lookup) -> Option<&'l str> {
         let path = &self.linux.cgroups_path;
         // A virtual machine has a cgroup beside those that its containers would have.
         if cgroup_path::is_kata(&lookup.cgroup_path) {
             let id = path.rsplit(['/', ':']).next();
-            return id == Some(&*lookup.id) && files::is_outermost(lookup);
+            let is_it = id == Some(&*lookup.id) && files::is_outermost(lookup);
+            return is_it.then_some("");
         }
-        // The systemd driver writes `slice:prefix:id`, and names the cgroup after the latter two;
-        // the other one writes the path itself. What is above the slice is not said: a node of a
-        // cluster can itself be in a container.
-        if let [_slice, prefix, id] = path.split(':').collect::<Vec<_>>()[..] {
-            return lookup.cgroup_path.ends_with(&format!("/{prefix}-{id}.scope"));
-        }
-        *path == *lookup.cgroup_path
+        // The systemd driver writes `slice:prefix:id`, and the other one the path itself.
+        let named = match path.split(':').collect::<Vec<_>>()[..] {
+            [slice, prefix, id] => Cow::from(format!("{}/{prefix}-{id}.scope", path_of(slice))),
+            _ => Cow::from(path),
+        };
+        named.starts_with('/').then(|| lookup.cgroup_path.strip_suffix(&*named))?
     }
 
     /// A note of the engine's, unless it is empty.
@@ -308,6 +316,19 @@ impl Spec {
         let mounts = self.mounts.iter().filter(is_bind);
         mounts.filter(|mount| !is_engines(&mount.source)).map(MountEntry::mount).collect()
     }
+}
+
+/// The path of a slice. systemd puts each into those that its name begins with, up to a dash.
+fn path_of(slice: &str) -> String {
+    let name = match slice.strip_suffix(".slice").unwrap_or(slice) {
+        // What runtimes take where none is said.
+        "" => "system",
+        // The slice that is the root.
+        "-" => return String::new(),
+        name => name,
+    };
+    let ends = name.match_indices('-').map(|(at, _)| at).chain([name.len()]);
+    ends.filter_map(|end| name.get(..end)).map(|name| format!("/{name}.slice")).collect()
 }
 
 impl MountEntry {

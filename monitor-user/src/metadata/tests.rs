@@ -163,25 +163,32 @@ fn a_list_that_is_too_long_is_not_kept() {
     assert_eq!(container.labels, Fact::Unknown(Reason::TooLarge));
 }
 
-/// In a container that is a node of a cluster, bundles name its pods; an id alone names nobody.
+/// Neither an id alone nor the end of a path names anybody in a container.
 #[test]
 fn in_a_container_an_id_alone_names_nobody() {
     let pod = (
         "containerd/io.containerd.runtime.v2.task/k8s.io/THE_ID/config.json",
         r#"{"annotations":{"io.kubernetes.cri.container-type":"container",
             "io.kubernetes.cri.container-name":"web"},
-            "linux":{"cgroupsPath":"kubelet-pod1.slice:cri-containerd:THE_ID"}}"#,
+            "linux":{"cgroupsPath":"POD.slice:cri-containerd:THE_ID"}}"#,
     );
-    let folder = place("nested", &[DOCKER, pod]);
+    let uid = "8d4a8b5c_0000_1111_2222_333344445555";
+    let of_pod = pod.1.replace("POD", &format!("kubepods-pod{uid}"));
+    let folder = place("nested", &[DOCKER, (pod.0, &of_pod)]);
     let mut finder = finder(&folder);
     let mut found = |path: &str, is_nested| {
         let asked = Lookup { is_nested, ..lookup(path, "THE_ID") };
         container(finder.find(&asked, finder::TRIES)).unwrap()
     };
-    let of_node = "/default/node/kubelet-pod1.slice/cri-containerd-THE_ID.scope";
-    check(&found(of_node, true), &["name = web (bundle)"]);
+    let of_pod = format!("/kubepods.slice/kubepods-pod{uid}.slice/cri-containerd-THE_ID.scope");
+    let known = format!("pod_uid = {} (cgroup_path)", uid.replace('_', "-"));
+    check(&found(&of_pod, false), &[&known]);
+    // Neither may the path say whose pod it is, which the cluster's API then tells more of.
+    let unknown = ["name: no_bundle", "pod_uid: no_bundle"];
+    check(&found(&format!("/default/box{of_pod}"), true), &unknown);
+    let slice = "/user.slice/user-4711.slice/user@4711.service";
+    check(&found(&format!("{slice}{of_pod}"), false), &unknown);
     check(&found("/docker-THE_ID.scope", false), &["name = shop (docker)"]);
     check(&found("/default/box/docker-THE_ID.scope", true), &["name: no_bundle"]);
-    let of_user = "/user.slice/user-4711.slice/user@4711.service/docker-THE_ID.scope";
-    check(&found(of_user, false), &["name: no_bundle"]);
+    check(&found(&format!("{slice}/docker-THE_ID.scope"), false), &["name: no_bundle"]);
 }

@@ -158,6 +158,32 @@ impl Cgroup {
     }
 }
 
+/// A process that is in a cgroup of ours until this is dropped.
+pub(super) struct Moved {
+    pid: u32,
+    from: PathBuf,
+}
+
+impl Moved {
+    pub(super) fn into(cgroup: &Cgroup, pid: u32) -> Self {
+        let told = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("read its cgroup");
+        let from = told.lines().find_map(|line| line.strip_prefix("0::/")).expect("a cgroup of v2");
+        let moved = Self { pid, from: Cgroup::root().join(from) };
+        moved.to(&cgroup.path);
+        moved
+    }
+
+    fn to(&self, cgroup: &Path) {
+        fs::write(cgroup.join("cgroup.procs"), self.pid.to_string()).expect("move a process");
+    }
+}
+
+impl Drop for Moved {
+    fn drop(&mut self) {
+        self.to(&self.from);
+    }
+}
+
 impl Drop for Cgroup {
     fn drop(&mut self) {
         for path in self.path.ancestors().take_while(|path| *path != self.root) {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use super::Case;
-use super::containers::Cgroup;
+use super::containers::{Cgroup, Moved};
 use crate::cri::{self, Pod, RunningPod};
 use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, delay_ms};
 use crate::engines::{Docker, Engine, Podman, Runc};
@@ -23,6 +23,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("engines::many_of_runc", of_runc),
     Case::new("engines::those_of_runc_that_end_at_once", that_end_at_once),
     Case::with(&["dockerd"], "engines::nobody_takes_anothers_name", anothers_name),
+    Case::new("engines::the_end_of_a_path_names_nobody", same_end),
     Case::new("engines::one_whose_cgroup_is_called_otherwise", cgroup_of_another_name),
     Case::new("engines::many_pods", many_pods),
     Case::new("engines::a_privileged_pod", privileged_pod),
@@ -232,6 +233,51 @@ fn anothers_name(stage: &Stage<'_>) {
         assert!(container["image"].is_null(), "{container:#}");
     }
     daemon.stop();
+}
+
+/// A bundle names a cgroup from the root, or from where the runtime is: a node of a cluster can be
+/// a container. Whoever makes cgroups in another one does not become a pod by that.
+fn same_end(stage: &Stage<'_>) {
+    let (id, node) = ("cd".repeat(32), format!("docker/{}", "ab".repeat(32)));
+    let slice = "kubepods-pod8d4a8b5c_0000_1111_2222_333344445555.slice";
+    let path = format!("kubepods.slice/{slice}/cri-containerd-{id}.scope");
+    let runtime = stage.containerd();
+    // runc makes none like it where it is not told to ask systemd.
+    let _pod = runtime.run_with(&id, &["--cgroup", &format!("{slice}:cri-containerd:{id}")], &[]);
+    let other = runtime.run(&stage.name("other"), &[]);
+    let inside = format!("default/{}/x/{path}", other.id());
+    let exec_in = |daemon: &Daemon, path: &str| {
+        let (name, cgroup) = (stage.name("in"), Cgroup::make(path));
+        cgroup.run(&trigger_path(), &["nap", "0", &name]);
+        let exec = daemon.expect(&format!("the exec of {name}"), |it| {
+            it["event"]["action"] == "exec" && it["process"]["args"][3] == name.as_str()
+        });
+        assert_eq!(exec["container"]["id"], id.as_str(), "{exec:#}");
+        exec
+    };
+    let assert_named = |exec: Value| {
+        assert_eq!(exec["container"]["name"], id.as_str(), "{exec:#}");
+        assert_image(&exec["container"], &runtime.image_digest);
+    };
+    let assert_unknown = |exec: Value| {
+        assert!(exec["container"]["name"].is_null(), "{exec:#}");
+        assert!(exec["container"]["image"].is_null(), "{exec:#}");
+        assert!(exec["orchestrator"].is_null(), "{exec:#}");
+        assert_eq!(exec["container"]["unknown_because"]["name"], "no_bundle", "{exec:#}");
+    };
+    let daemon = watch(stage);
+    assert_named(exec_in(&daemon, &path));
+    assert_unknown(exec_in(&daemon, &inside));
+    assert_unknown(exec_in(&daemon, &format!("{node}/{path}")));
+    daemon.stop();
+    let cgroup = Cgroup::make(&format!("{node}/system.slice/containerd.service"));
+    let moved = Moved::into(&cgroup, runtime.pid());
+    let daemon = watch(stage);
+    assert_named(exec_in(&daemon, &format!("{node}/{path}")));
+    assert_unknown(exec_in(&daemon, &format!("{node}/kubepods.slice/{path}")));
+    assert_unknown(exec_in(&daemon, &inside));
+    daemon.stop();
+    drop((moved, cgroup));
 }
 
 fn cgroup_of_another_name(stage: &Stage<'_>) {

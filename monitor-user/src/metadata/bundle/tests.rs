@@ -19,6 +19,14 @@ const CRI: &str = r#"{
   "linux": {"cgroupsPath": "kubepods-burstable-pod1.slice:cri-containerd:c1"}
 }"#;
 
+/// Where systemd puts its slice.
+const SLICE: &str = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice";
+
+/// The bundle of a container of a runtime that is in none.
+fn on_host(state: &Path, lookup: &Lookup) -> Result<Bundle, Look> {
+    find(&Direct, state, lookup, &mut |_| false)
+}
+
 /// A state directory with bundles.
 fn state(name: &str, bundles: &[(&str, &str, &str)]) -> Folder {
     let folder = Folder::new(&format!("bundle-{name}"));
@@ -33,7 +41,7 @@ fn state(name: &str, bundles: &[(&str, &str, &str)]) -> Folder {
 /// What the bundle of a container tells.
 fn told(name: &str, namespace: &str, config: &str, asked: &Lookup) -> Container {
     let state = state(name, &[(namespace, &asked.id, config)]);
-    let bundle = find(&Direct, state.path(), asked).unwrap();
+    let bundle = on_host(state.path(), asked).unwrap();
     assert_eq!(bundle.namespace, namespace);
     let mut container = pending(asked);
     bundle.fill(&Direct, &mut container);
@@ -48,16 +56,16 @@ fn the_shim_is_told_by_its_file() {
     let path = state.path().join(TASKS).join("k8s.io").join(&*asked.id).join(SHIM);
     fs::write(path, "/opt/kata/bin/containerd-shim-kata-v2").unwrap();
     let mut container = pending(&asked);
-    find(&Direct, state.path(), &asked).unwrap().fill(&Direct, &mut container);
+    on_host(state.path(), &asked).unwrap().fill(&Direct, &mut container);
     check(&container, &["oci_runtime = io.containerd.kata.v2 (bundle)"]);
     // Whoever makes such a cgroup in a container does not become another one.
     let inside = lookup("/docker/THE_ID/kata_THE_ID", "THE_ID");
-    assert_eq!(find(&Direct, state.path(), &inside).err(), Some(Look::Nothing));
+    assert_eq!(on_host(state.path(), &inside).err(), Some(Look::Nothing));
 }
 
 #[test]
 fn a_pod_is_told_by_its_annotations() {
-    let asked = lookup("/kubepods.slice/cri-containerd-c1.scope", "c1");
+    let asked = lookup(&format!("{SLICE}/cri-containerd-c1.scope"), "c1");
     let container = told("cri", "k8s.io", CRI, &asked);
     check(
         &container,
@@ -77,7 +85,7 @@ fn a_pod_is_told_by_its_annotations() {
 
 #[test]
 fn the_sandbox_of_a_pod_is_named_so() {
-    let asked = lookup("/kubepods.slice/cri-containerd-c1.scope", "c1");
+    let asked = lookup(&format!("{SLICE}/cri-containerd-c1.scope"), "c1");
     let sandbox = CRI.replace("\"container\"", "\"sandbox\"");
     check(&told("sandbox", "k8s.io", &sandbox, &asked), &["name = POD (bundle)"]);
 }
@@ -98,22 +106,47 @@ fn the_cgroup_tells_two_namesakes_apart() {
     let (one, other) = (config("/one/n1"), config("/other/n1"));
     let state = state("namesakes", &[("one", "n1", &one), ("other", "n1", &other)]);
     for namespace in ["one", "other"] {
-        let bundle =
-            find(&Direct, state.path(), &lookup(&format!("/{namespace}/n1"), "n1")).unwrap();
+        let bundle = on_host(state.path(), &lookup(&format!("/{namespace}/n1"), "n1")).unwrap();
         assert_eq!(bundle.namespace, namespace);
     }
-    assert_eq!(find(&Direct, state.path(), &lookup("/third/n1", "n1")).err(), Some(Look::Nothing));
+    assert_eq!(on_host(state.path(), &lookup("/third/n1", "n1")).err(), Some(Look::Nothing));
 }
 
 #[test]
 fn what_is_no_bundle_is_none() {
     let state = state("none", &[("default", "broken", "{"), ("default", "number", "3")]);
-    let none = |state: &Path, id: &str| find(&Direct, state, &lookup("/default/x", id)).err();
+    let none = |state: &Path, id: &str| on_host(state, &lookup("/default/x", id)).err();
     assert_eq!(none(state.path(), "absent"), Some(Look::Nothing));
     // It may be that they are being written.
     assert_eq!(none(state.path(), "broken"), Some(Look::NotYet));
     assert_eq!(none(state.path(), "number"), Some(Look::NotYet));
     assert_eq!(none(Path::new("/nowhere"), "n1"), Some(Look::Nothing));
+}
+
+/// Whoever may make cgroups in a container can make one that ends like another container's. A node
+/// that is a container is told by its runtime, which is in there.
+#[test]
+fn the_end_of_a_path_names_nobody() {
+    let plain = r#"{"linux":{"cgroupsPath":"/kubepods/c2"}}"#;
+    let state = state("alike", &[("k8s.io", "c1", CRI), ("k8s.io", "c2", plain)]);
+    let (pod, node) = (format!("{SLICE}/cri-containerd-THE_ID.scope"), "/docker/THE_ID");
+    let finds = |path: &str, id: &str| {
+        let mut is_node = |cgroup: &str| cgroup == node.replace("THE_ID", ID);
+        find(&Direct, state.path(), &lookup(path, id), &mut is_node).is_ok()
+    };
+    for (id, path) in
+        [("c1", format!("{SLICE}/cri-containerd-c1.scope")), ("c2", "/kubepods/c2".into())]
+    {
+        assert!(finds(&path, id), "{path}");
+        assert!(finds(&format!("{node}{path}"), id), "{path}");
+        for above in [format!("{pod}/x"), pod.clone(), format!("{node}/x"), format!("{node}{pod}")]
+        {
+            assert!(!finds(&format!("{above}{path}"), id), "{above}{path}");
+        }
+    }
+    for path in ["/kubepods.slice/cri-containerd-c1.scope", "/cri-containerd-c1.scope"] {
+        assert!(!finds(path, "c1"), "{path}");
+    }
 }
 
 /// An id comes from the path of a cgroup, which a container may choose.
@@ -122,7 +155,7 @@ fn an_id_cannot_lead_elsewhere() {
     let own = r#"{"linux":{"cgroupsPath":"/default/n1"}}"#;
     let state = state("elsewhere", &[("default", "n1", own), ("default/n1", "sub", own)]);
     for id in ["", ".", "..", "../default/n1", "n1/sub", "/etc", ".hidden"] {
-        assert!(find(&Direct, state.path(), &lookup("/default/n1", id)).is_err(), "{id}");
+        assert!(on_host(state.path(), &lookup("/default/n1", id)).is_err(), "{id}");
     }
-    assert!(find(&Direct, state.path(), &lookup("/default/n1", "n1")).is_ok());
+    assert!(on_host(state.path(), &lookup("/default/n1", "n1")).is_ok());
 }

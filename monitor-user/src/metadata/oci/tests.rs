@@ -137,8 +137,26 @@ fn it_is_known_by_its_cgroup() {
     let slice = of(&format!("system.slice:docker:{ID}"));
     assert!(slice.is_of(&lookup("/system.slice/docker-THE_ID.scope", "THE_ID")));
     assert!(!slice.is_of(&lookup("/docker/THE_ID", "THE_ID")));
-    let node = format!("/docker/{}/system.slice/docker-THE_ID.scope", "ab".repeat(32));
-    assert!(slice.is_of(&lookup(&node, "THE_ID")));
+    let node = format!("/docker/{}", "ab".repeat(32));
+    let in_node = lookup(&format!("{node}/system.slice/docker-THE_ID.scope"), "THE_ID");
+    assert_eq!(slice.above(&in_node), Some(&*node));
+    assert!(!slice.is_of(&in_node));
+    let manager = "/user.slice/user-7.slice/user@7.service";
+    let of_user = lookup(&format!("{manager}/system.slice/docker-THE_ID.scope"), "THE_ID");
+    assert!(slice.is_of(&of_user));
     assert!(of("/default/n1").is_of(&lookup("/default/n1", "n1")));
     assert!(!of("/default/n1").is_of(&lookup("/a/default/n1", "n1")));
+    assert!(!of("n1").is_of(&lookup("/n1", "n1")) && !of("").is_of(&lookup("/n1", "n1")));
+}
+
+#[test]
+fn a_slice_is_in_those_that_its_name_begins_with() {
+    for (slice, path) in [
+        ("system.slice", "/system.slice"),
+        ("a-b_c-d.slice", "/a.slice/a-b_c.slice/a-b_c-d.slice"),
+        ("-.slice", ""),
+        ("", "/system.slice"),
+    ] {
+        assert_eq!(path_of(slice), path);
+    }
 }
