@@ -99,6 +99,15 @@ pub const CGROUPS: usize = 65_536;
 /// Containers that are known at once; further ones are unknown containers, counted.
 pub const CONTAINERS: usize = 16_384;
 
+/// Cgroups of one container, with all that is inside of it, or of one user that are known at once;
+/// further ones are counted, and who moves there stays what it is. A node of a cluster that is a
+/// container has some hundred in each of a dozen hierarchies.
+pub const CGROUPS_OF_ONE: usize = 8_192;
+
+/// Containers inside of one container, or of one user, that are known at once; what runs in further
+/// ones is told of the outer one, with the reason `too_many`, counted.
+pub const CONTAINERS_IN_ONE: usize = 1_024;
+
 /// Bytes of a container's mounts, or of its or its pod's labels, that are kept; a longer list is
 /// not known (`too_large`).
 pub const CONTAINER_LIST_BYTES: usize = 8 << 10;

@@ -40,6 +40,7 @@ pub fn tables(
         ("containers_blind", registry.blind as u64),
         ("cgroups", registry.cgroups as u64),
         ("cgroups_refused", registry.refused),
+        ("cgroups_over_share", registry.over_share),
         ("cgroups_unseen", registry.unseen),
         ("lookups_refused", refused.lookups),
         ("named_addresses", names.addresses as u64),

@@ -82,6 +82,27 @@ pub fn container(path: &str) -> Option<Named<'_>> {
     possible(path)
 }
 
+/// Whose a cgroup is: the outermost container that a path names for certain, or the slice of a
+/// user.
+#[must_use]
+pub fn outermost(path: &str) -> Option<&str> {
+    let is_container = |part: &&str| {
+        part.rsplit_once('/').is_some_and(|(above, last)| certain(above, last).is_some())
+    };
+    user_slice(path).or_else(|| parts(path).find(is_container))
+}
+
+/// The paths of all cgroups above one and its own, the outermost first.
+pub fn parts(path: &str) -> impl Iterator<Item = &str> {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    ends.filter_map(|end| path.get(..end)).filter(|part| !part.is_empty())
+}
+
+fn user_slice(path: &str) -> Option<&str> {
+    let (user, _) = path.strip_prefix(USERS)?.split_once('/')?;
+    path.get(..USERS.len() + user.len())
+}
+
 /// Whether some part of a path is one that only containers have.
 #[must_use]
 pub fn is_certain(path: &str) -> bool {
@@ -180,6 +201,23 @@ mod tests {
         let found = container(&path);
         let found = found.as_ref().map(|n| (n.id, n.runtime, n.pod_uid.as_deref(), n.shape));
         assert_eq!(found, expected, "{path}");
+    }
+
+    #[test]
+    fn a_cgroup_is_of_the_outermost() {
+        let docker = format!("/docker/{ID}");
+        let inner = format!("{docker}/docker/{ID}");
+        let in_slice = format!("/user.slice/user-7.slice{docker}");
+        for (path, of) in [
+            ("/", None),
+            ("/system.slice/a.service/x", None),
+            (&*docker, Some(&*docker)),
+            (&inner, Some(&docker)),
+            (&in_slice, Some("/user.slice/user-7.slice")),
+            ("/user.slice/user-7.slice", None),
+        ] {
+            assert_eq!(outermost(path), of, "{path}");
+        }
     }
 
     #[test]

@@ -16,6 +16,10 @@ use crate::{
 
 use super::cgroup_path::{self, Shape};
 
+mod shares;
+
+use shares::{Owner, Shares};
+
 /// A container in the registry.
 pub type ContainerIndex = u32;
 
@@ -43,6 +47,14 @@ pub struct ContainerFacts {
     pub container: Option<Arc<Container>>,
 }
 
+/// Where a cgroup is.
+struct Place {
+    /// None for the host.
+    container: Option<ContainerIndex>,
+    /// Of whose share it is.
+    owner: Option<Owner>,
+}
+
 struct Entry {
     container: Arc<Container>,
     /// Path of the cgroup that names it.
@@ -51,6 +63,8 @@ struct Entry {
     state: State,
     /// Cgroups of it that are there now.
     cgroups: u32,
+    /// Of whose share it is.
+    owner: Option<Owner>,
     /// A process was in it.
     is_entered: bool,
     /// It stood for a cgroup that was never told of, and this is what that turned out to be.
@@ -73,6 +87,8 @@ enum State {
     Part,
     /// Not a container: its processes are the host's.
     Host,
+    /// All containers in one that found no room. It stays for as long as that one.
+    Crowd,
 }
 
 /// What happened to the registry, for the counters.
@@ -86,6 +102,8 @@ pub struct RegistryStats {
     pub cgroups: usize,
     /// Cgroups and containers that found no room.
     pub refused: u64,
+    /// Cgroups and containers that were over the share of their container or user.
+    pub over_share: u64,
     /// Cgroups that the kernel never told of: a record was lost, or came late.
     pub unseen: u64,
 }
@@ -101,7 +119,7 @@ pub struct Added {
 
 /// All cgroups and containers that are known.
 pub struct Registry {
-    cgroups: HashMap<CgroupKey, Option<ContainerIndex>, ahash::RandomState>,
+    cgroups: HashMap<CgroupKey, Place, ahash::RandomState>,
     containers: HashMap<ContainerIndex, Entry, ahash::RandomState>,
     by_path: HashMap<Box<str>, ContainerIndex>,
     /// Containers without cgroups, oldest first: their last events may still be on the way.
@@ -112,6 +130,7 @@ pub struct Registry {
     next: ContainerIndex,
     host: Arc<Container>,
     overflow: Arc<Container>,
+    shares: Shares,
     refused: u64,
     unseen: u64,
     /// Cgroups that were looked for and not found, and whose end may never be told of.
@@ -129,6 +148,7 @@ impl Default for Registry {
             next: 0,
             host: Arc::new(Container::host()),
             overflow: Arc::new(Container::unknown("", Reason::TooMany)),
+            shares: Shares::default(),
             refused: 0,
             unseen: 0,
             not_found: 0,
@@ -139,8 +159,8 @@ impl Default for Registry {
 impl Registry {
     /// Enters a cgroup.
     pub fn add_cgroup(&mut self, key: CgroupKey, path: &str) -> Added {
-        let placeholder = match self.cgroups.get(&key) {
-            Some(Some(index)) if self.is_placeholder(*index) => Some(*index),
+        let placeholder = match self.cgroups.get(&key).map(|place| place.container) {
+            Some(Some(index)) if self.is_placeholder(index) => Some(index),
             Some(_) => return Added::default(),
             None => None,
         };
@@ -148,33 +168,33 @@ impl Registry {
             self.refused += 1;
             return Added::default();
         }
+        let outermost = self.owner(path);
+        let Some(owner) = self.shares.take_cgroup(outermost) else {
+            self.cgroups.remove(&key);
+            let moved = placeholder.map(|placeholder| {
+                let index = outermost.map(|owner| self.crowd(owner));
+                self.settle(placeholder, index);
+                (placeholder, index)
+            });
+            return Added { lookup: None, moved };
+        };
         let named = cgroup_path::container(path);
         let known = named.as_ref().and_then(|named| self.live(named.path));
         let before = self.next;
         let index = known.or_else(|| match &named {
             // A container inside a container.
-            Some(named) if named.shape == Shape::Certain => {
-                self.enter(named).or_else(|| self.enclosing(path))
-            }
-            Some(named) => self.enclosing(path).or_else(|| self.enter(named)),
+            Some(named) if named.shape == Shape::Certain => Some(self.enter(named, &owner)),
+            Some(named) => self.enclosing(path).or_else(|| Some(self.enter(named, &owner))),
             None => self.enclosing(path),
         });
-        self.cgroups.insert(key, index);
-        let mut was_entered = false;
-        if let Some(entry) =
-            placeholder.and_then(|placeholder| self.containers.get_mut(&placeholder))
-        {
-            entry.found = Some(index);
-            was_entered = entry.is_entered;
-        }
-        if let Some(placeholder) = placeholder {
-            self.is_gone(placeholder);
-        }
+        self.cgroups.insert(key, Place { container: index, owner });
+        let was_entered = placeholder.is_some_and(|placeholder| self.settle(placeholder, index));
+        let mut is_asked = false;
         if let Some(entry) = index.and_then(|index| self.containers.get_mut(&index)) {
             entry.cgroups += 1;
             entry.is_entered |= was_entered;
+            is_asked = self.next != before && entry.state != State::Crowd;
         }
-        let entered = self.next != before;
         let lookup = |named: cgroup_path::Named<'_>| Lookup {
             cgroup_path: named.path.into(),
             id: named.id.into(),
@@ -182,12 +202,22 @@ impl Registry {
             unseen: None,
         };
         let moved = placeholder.map(|placeholder| (placeholder, index));
-        Added { lookup: named.filter(|_| entered).map(lookup), moved }
+        Added { lookup: named.filter(|_| is_asked).map(lookup), moved }
+    }
+
+    /// Says what a cgroup is that was never told of; whether a process was in it.
+    fn settle(&mut self, placeholder: ContainerIndex, index: Option<ContainerIndex>) -> bool {
+        let Some(entry) = self.containers.get_mut(&placeholder) else { return false };
+        entry.found = Some(index);
+        let was_entered = entry.is_entered;
+        self.is_gone(placeholder);
+        was_entered
     }
 
     /// Forgets a cgroup. Its container is forgotten some containers after its last cgroup.
     pub fn remove_cgroup(&mut self, key: CgroupKey) {
-        let Some(index) = self.cgroups.remove(&key) else { return };
+        let Some(Place { container: index, owner }) = self.cgroups.remove(&key) else { return };
+        self.shares.give_cgroup(owner.as_ref());
         if self.removed.len() >= REMOVED_CGROUPS {
             self.removed.pop_front();
         }
@@ -195,7 +225,7 @@ impl Registry {
         let Some(index) = index else { return };
         let Some(entry) = self.containers.get_mut(&index) else { return };
         entry.cgroups = entry.cgroups.saturating_sub(1);
-        if entry.cgroups == 0 {
+        if entry.cgroups == 0 && entry.state != State::Crowd {
             self.is_gone(index);
         }
     }
@@ -205,10 +235,13 @@ impl Registry {
         self.gone.push_back(index);
         while self.gone.len() > GONE_CONTAINERS {
             let Some(oldest) = self.gone.pop_front() else { return };
-            if let Some(entry) = self.containers.remove(&oldest)
-                && self.by_path.get(&entry.path) == Some(&oldest)
-            {
+            let Some(entry) = self.containers.remove(&oldest) else { continue };
+            self.shares.give_container(entry.owner.as_ref());
+            if self.by_path.get(&entry.path) == Some(&oldest) {
                 self.by_path.remove(&entry.path);
+                if let Some(crowd) = self.by_path.remove(&shares::crowd_path(&entry.path)) {
+                    self.containers.remove(&crowd);
+                }
             }
         }
     }
@@ -240,7 +273,7 @@ impl Registry {
     /// unknown, until the metadata task has answered the question that then comes along.
     pub fn of_cgroup(&mut self, key: CgroupKey) -> (Option<ContainerIndex>, Option<Lookup>) {
         if let Some(known) = self.cgroups.get(&key) {
-            return (*known, None);
+            return (known.container, None);
         }
         if key.id == ROOT_ID {
             return (None, None);
@@ -253,8 +286,11 @@ impl Registry {
         let path = unseen_path(key);
         let container = Arc::new(Container::unknown(&path, Reason::Pending));
         let id = container.id.clone();
-        let index = self.insert(container, path.clone(), State::Candidate, 1);
-        self.cgroups.insert(key, Some(index));
+        let index = self.insert(container, path.clone(), State::Candidate, None);
+        if let Some(entry) = self.containers.get_mut(&index) {
+            entry.cgroups = 1;
+        }
+        self.cgroups.insert(key, Place { container: Some(index), owner: None });
         let unseen = Some(key);
         (Some(index), Some(Lookup { cgroup_path: path, id, is_nested: false, unseen }))
     }
@@ -263,7 +299,7 @@ impl Registry {
     #[must_use]
     pub fn id_of(&self, key: CgroupKey) -> &str {
         if let Some(known) = self.cgroups.get(&key) {
-            return &self.get(*known).id;
+            return &self.get(known.container).id;
         }
         let removed = self.removed.iter().rev().find(|(removed, _)| *removed == key);
         removed.map_or(Container::UNKNOWN, |(_, id)| id)
@@ -336,6 +372,7 @@ impl Registry {
             blind: containers().filter(is_blind).count(),
             cgroups: self.cgroups.len(),
             refused: self.refused,
+            over_share: self.shares.refused,
             unseen: self.unseen,
         }
     }
@@ -370,10 +407,16 @@ impl Registry {
         None
     }
 
-    fn enter(&mut self, named: &cgroup_path::Named<'_>) -> Option<ContainerIndex> {
+    fn enter(&mut self, named: &cgroup_path::Named<'_>, owner: &Option<Owner>) -> ContainerIndex {
+        let owner = owner.as_ref().filter(|owner| ***owner != *named.path);
         if !self.has_room() {
             self.refused += 1;
-            return Some(OVERFLOW);
+            return OVERFLOW;
+        }
+        if let Some(owner) = owner
+            && !self.shares.take_container(owner)
+        {
+            return self.crowd(owner);
         }
         let state = match named.shape {
             Shape::Certain => State::Container,
@@ -385,7 +428,7 @@ impl Registry {
             container.pod_uid = Fact::Unknown(Reason::Pending);
         }
         let container = Arc::new(container);
-        Some(self.insert(container, named.path.into(), state, 0))
+        self.insert(container, named.path.into(), state, owner.cloned())
     }
 
     /// Whether there is room for a container, if need be that of cgroups that were never found.
@@ -398,7 +441,8 @@ impl Registry {
             self.containers.retain(|_, entry| !is_unknown(entry));
             let containers = &self.containers;
             self.by_path.retain(|_, index| containers.contains_key(index));
-            self.cgroups.retain(|_, of| of.is_none_or(|index| containers.contains_key(&index)));
+            let is_known = |index| containers.contains_key(&index);
+            self.cgroups.retain(|_, place| place.container.is_none_or(is_known));
         }
         self.containers.len() < CONTAINERS
     }
@@ -408,14 +452,14 @@ impl Registry {
         container: Arc<Container>,
         path: Box<str>,
         state: State,
-        cgroups: u32,
+        owner: Option<Owner>,
     ) -> ContainerIndex {
         let index = self.next;
         self.next = self.next.wrapping_add(1) % OVERFLOW;
         self.by_path.insert(path.clone(), index);
         self.containers.insert(
             index,
-            Entry { container, path, state, cgroups, is_entered: false, found: None },
+            Entry { container, path, state, cgroups: 0, owner, is_entered: false, found: None },
         );
         index
     }

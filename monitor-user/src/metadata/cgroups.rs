@@ -7,7 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{limits::CGROUPS, raw_event::CgroupKey};
+use crate::{
+    enrich::cgroup_path,
+    limits::{CGROUPS, CGROUPS_OF_ONE},
+    raw_event::CgroupKey,
+};
 
 /// v1 controllers whose hierarchy can name containers, best first.
 const CONTROLLERS: [&str; 4] = ["pids", "memory", "cpu", "freezer"];
@@ -65,11 +69,21 @@ fn hierarchy_number(cgroups: &str, controller: &str) -> Option<u32> {
     })
 }
 
-/// Calls `each` with every cgroup of a hierarchy, outer ones first.
+/// Calls `each` with every cgroup of a hierarchy, outer ones first. What one container or user has
+/// over its share is left out: it would keep us from the others.
 pub fn walk(hierarchy: &Hierarchy, each: &mut dyn FnMut(CgroupKey, &str)) -> io::Result<()> {
     let mut waiting = vec![hierarchy.root.clone()];
     let mut seen = 0;
+    let mut shares: HashMap<String, usize> = HashMap::new();
     while let Some(directory) = waiting.pop() {
+        let path = path_in(&hierarchy.root, &directory);
+        if let Some(owner) = cgroup_path::outermost(&path) {
+            let share = shares.entry(owner.to_owned()).or_default();
+            *share += 1;
+            if *share > CGROUPS_OF_ONE {
+                continue;
+            }
+        }
         seen += 1;
         if seen > CGROUPS {
             return Ok(());
@@ -77,7 +91,7 @@ pub fn walk(hierarchy: &Hierarchy, each: &mut dyn FnMut(CgroupKey, &str)) -> io:
         // A cgroup can go while we walk.
         let Ok(metadata) = fs::metadata(&directory) else { continue };
         let key = CgroupKey { hierarchy: hierarchy.number, id: metadata.ino() };
-        each(key, &path_in(&hierarchy.root, &directory));
+        each(key, &path);
         let Ok(entries) = fs::read_dir(&directory) else { continue };
         let children = entries.flatten().filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir()));
         waiting.extend(children.map(|entry| entry.path()));
@@ -146,4 +160,27 @@ impl CgroupTree {
 fn path_in(root: &Path, directory: &Path) -> String {
     let below = directory.strip_prefix(root).unwrap_or(directory);
     format!("/{}", below.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::folder::Folder;
+
+    /// Directories stand for cgroups.
+    #[test]
+    fn a_walk_does_not_stay_in_one_container() {
+        let folder = Folder::new("cgroups-walk");
+        let [flooder, other] = ["ab", "cd"].map(|id| format!("/docker/{}", id.repeat(32)));
+        let make = |path: &str| {
+            std::fs::create_dir_all(folder.path().join(path.trim_start_matches('/'))).unwrap();
+        };
+        (0..=CGROUPS_OF_ONE).for_each(|number| make(&format!("{flooder}/{number}")));
+        make(&other);
+        let hierarchy = Hierarchy { number: 0, root: folder.path().to_owned() };
+        let mut seen = Vec::new();
+        walk(&hierarchy, &mut |_, path| seen.push(path.to_owned())).unwrap();
+        assert_eq!(seen.iter().filter(|path| path.starts_with(&flooder)).count(), CGROUPS_OF_ONE);
+        assert!(seen.contains(&other));
+    }
 }

@@ -18,6 +18,7 @@ use crate::wait;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("bounds::a_thousand_containers_live_at_once", thousand),
+    Case::new("bounds::a_container_with_many_inside_takes_its_share", many_inside),
     Case::long("bounds::cgroups_without_end_leave_nothing_behind", churn),
 ];
 
@@ -65,6 +66,34 @@ fn thousand(stage: &Stage<'_>) {
     drop(inside);
     expect_all(&later, "exit", &ids);
     later.stop();
+}
+
+/// How many containers inside of one have room, and how many more there are here.
+const SHARE: u64 = 1024;
+const OVER: u64 = 200;
+
+/// What runs in those that have no room is told of the outer one, and others are known as ever.
+fn many_inside(stage: &Stage<'_>) {
+    let daemon = watch(stage, "execve");
+    let (root, outer) = (Cgroup::root(), "ab".repeat(32));
+    let make =
+        |number: u64| Cgroup::make_in(&root, &format!("docker/{outer}/docker-{number:064x}.scope"));
+    let inside: Vec<Cgroup> = (0..SHARE + OVER).map(make).collect();
+    let last = inside.last().expect("there are some");
+    last.run(&trigger_path(), &["nap", "0", &outer]);
+    expect_all(&daemon, "exec", std::slice::from_ref(&outer));
+    let alert = daemon.expect("its alert", |it| it["process"]["args"][3] == outer.as_str());
+    let why = &alert["container"]["unknown_because"]["image.name"];
+    assert_eq!(why, "too_many", "{alert:#}");
+    let later = "cd".repeat(32);
+    let cgroup = Cgroup::make_in(&root, &format!("docker/{later}"));
+    cgroup.run(&trigger_path(), &["nap", "0", &later]);
+    expect_all(&daemon, "exec", &[outer, later]);
+    let heartbeat = next_heartbeat(&daemon);
+    assert_eq!(table(&heartbeat, "cgroups_over_share"), OVER, "{heartbeat:#}");
+    assert_eq!(table(&heartbeat, "cgroups_refused"), 0, "{heartbeat:#}");
+    drop((cgroup, inside));
+    daemon.stop();
 }
 
 /// A process in a cgroup of its own; it ends when this is dropped.

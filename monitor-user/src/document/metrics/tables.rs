@@ -48,6 +48,13 @@ pub(super) const METRICS: &[Metric] = &[
     )
     .at(&[("tables.cgroups_refused", "")]),
     Metric::counter(
+        "runmon_table_cgroups_over_share",
+        "Cgroups and containers inside of a container, or of a user, that had more than its share; \
+         what runs there is told of the outermost container, or is in an unknown one.",
+        |now, out| out.named(&now.heartbeat.tables, "cgroups_over_share"),
+    )
+    .at(&[("tables.cgroups_over_share", "")]),
+    Metric::counter(
         "runmon_table_cgroups_unseen",
         "Cgroups that no record told of, as where it was lost; they are looked for.",
         |now, out| out.named(&now.heartbeat.tables, "cgroups_unseen"),
