@@ -2,6 +2,7 @@
 
 use super::{
     Facts, Finding, Place,
+    facts::Socket,
     needs::{self, Access, Capability},
 };
 
@@ -24,6 +25,7 @@ pub fn of(facts: &Facts) -> Vec<Finding> {
         if facts.kprobes { "there" } else { "not in this kernel: other hooks are taken" },
     ));
     findings.push(runtimes(facts));
+    findings.extend(sockets(facts));
     findings.extend(run_dir(facts));
     findings
 }
@@ -218,9 +220,35 @@ fn runtimes(facts: &Facts) -> Finding {
     let Some(runtime) = missing(Some(true)).or_else(|| missing(None)) else { return flaw };
     let path = show(&runtime.state);
     let found = if runtime.on_host.is_some() { "of the host" } else { "of the host, if it has it" };
-    let name = format!("host{}", path.replace('/', "-"));
-    let mount = needs::mount(&name, &path, Access::Follow);
+    let mount = needs::mount(&mount_name(&path), &path, Access::Follow);
     Finding::flaw(WHAT, format!("{path} {found}, is not mounted here"), COSTS).add(mount)
+}
+
+/// Where nothing of any runtime is here, the directory that is asked for has the socket, too.
+fn sockets(facts: &Facts) -> Vec<Finding> {
+    let is_any_here = facts.runtimes.iter().any(|it| it.is_here);
+    let sockets = facts.runtimes.iter().filter_map(|it| it.socket.as_ref());
+    sockets.filter(|_| is_any_here).map(|it| socket(facts, it)).collect()
+}
+
+fn socket(facts: &Facts, socket: &Socket) -> Finding {
+    const WHAT: &str = "containerd's socket";
+    const COSTS: &str = "of its containers and pods the labels and the digests of images are not \
+                         known, nor, outside of pods, the images";
+    let path = socket.path.display();
+    let Some(why) = &socket.unreached else { return Finding::fact(WHAT, path.to_string()) };
+    let flaw = Finding::flaw(WHAT, format!("{path}: {why}"), COSTS);
+    if !facts.place.is_container() {
+        return flaw.cure("name it with `socket` in runtime_roots, if it is elsewhere");
+    }
+    // Not the socket alone: who restarts makes another one.
+    let directory = socket.path.parent().unwrap_or(&socket.path).display().to_string();
+    flaw.add(needs::mount(&mount_name(&directory), &directory, Access::Follow))
+}
+
+/// The name of a volume for a directory.
+fn mount_name(path: &str) -> String {
+    format!("host{}", path.replace('/', "-"))
 }
 
 fn run_dir(facts: &Facts) -> Option<Finding> {

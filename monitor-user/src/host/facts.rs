@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read as _},
-    os::unix::fs::MetadataExt as _,
+    os::unix::{fs::MetadataExt as _, net::UnixStream},
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use super::container::{Place, Signs, has_engine_file};
 use crate::{
     bpf::{answer, btf, object},
     config::Config,
-    metadata::cgroups,
+    metadata::{RuntimeRoot, TASKS, cgroups},
 };
 
 /// The first namespaces have fixed numbers: `PROC_*_INIT_INO` of the kernel's `proc_ns.h`.
@@ -26,6 +26,9 @@ const CGROUP_ROOT: u64 = 1;
 
 /// In the paths of the layers that runtimes keep.
 const LAYERS: [&str; 3] = ["containerd", "/docker/", "/containers/storage/"];
+
+/// The namespace of containerd's in which Docker runs containers. Its own files tell of them.
+const DOCKERS: &str = "moby";
 
 /// Where the host's files are for who has its pids, and may look at its first process.
 const HOST_ROOT: &str = "/proc/1/root";
@@ -85,6 +88,17 @@ pub struct Runtime {
     pub is_here: bool,
     /// The same of the host's, where that can be seen.
     pub on_host: Option<bool>,
+    /// containerd's socket, if containers run there of which it alone tells something.
+    pub socket: Option<Socket>,
+}
+
+/// A socket of containerd's.
+#[derive(Clone, Debug)]
+pub struct Socket {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why nobody answers there, if nobody does.
+    pub unreached: Option<String>,
 }
 
 /// The directory of locks and sockets.
@@ -139,7 +153,7 @@ impl Facts {
             runtimes: config
                 .runtime_roots
                 .iter()
-                .map(|root| Runtime::read(&root.state, pids_of_host))
+                .map(|root| Runtime::read(root, pids_of_host))
                 .collect(),
             run_dir: RunDir::read(&config.run_dir, pids_of_host),
         }
@@ -147,9 +161,30 @@ impl Facts {
 }
 
 impl Runtime {
-    fn read(state: &Path, pids_of_host: bool) -> Self {
-        let on_host = pids_of_host.then(|| holds(&on_host(state)).ok()).flatten();
-        Self { state: state.to_owned(), is_here: holds(state).unwrap_or(false), on_host }
+    fn read(root: &RuntimeRoot, pids_of_host: bool) -> Self {
+        let state = &root.state;
+        let of_host = pids_of_host.then(|| on_host(state));
+        Self {
+            state: state.clone(),
+            is_here: holds(state).unwrap_or(false),
+            on_host: of_host.as_ref().and_then(|state| holds(state).ok()),
+            socket: Socket::read(root, of_host.as_deref()),
+        }
+    }
+}
+
+impl Socket {
+    /// The same, where the state directory is that of the host, too.
+    fn read(root: &RuntimeRoot, of_host: Option<&Path>) -> Option<Self> {
+        // Without that part nothing is asked.
+        let path = root.socket.as_ref().filter(|_| cfg!(feature = "containerd"))?;
+        let runs = |state: &Path| {
+            let namespaces = fs::read_dir(state.join(TASKS)).into_iter().flatten().flatten();
+            namespaces.into_iter().any(|namespace| namespace.file_name() != DOCKERS)
+        };
+        let unreached = || UnixStream::connect(path).err().map(|error| error.to_string());
+        let is_needed = runs(&root.state) || of_host.is_some_and(runs);
+        is_needed.then(|| Self { path: path.clone(), unreached: unreached() })
     }
 }
 
@@ -270,6 +305,33 @@ mod tests {
         assert!(has_layers(mounts) && !has_layers(&mounts.replace(" / / ", " / /x ")));
         assert!(!has_layers(&mounts.replace("docker", "live")), "a machine's own");
         assert_eq!(on_host("/run/x"), Path::new("/proc/1/root/run/x"));
+    }
+
+    #[cfg(feature = "containerd")]
+    #[test]
+    fn a_socket_is_missed_where_containerd_runs_something() {
+        use std::os::unix::net::UnixListener;
+
+        use crate::{metadata::RuntimeKind, records::folder::Folder};
+
+        let folder = Folder::new("host-socket");
+        let root = RuntimeRoot::new(RuntimeKind::Containerd, folder.path());
+        let read = || Socket::read(&root, None).map(|socket| socket.unreached);
+        let make = |namespace| {
+            let directory = folder.path().join(TASKS).join(namespace);
+            fs::create_dir_all(directory).unwrap();
+        };
+        assert_eq!(read(), None);
+        make(DOCKERS);
+        assert_eq!(read(), None, "Docker's files tell of its own");
+        make("k8s.io");
+        assert_eq!(read(), Some(Some("No such file or directory (os error 2)".into())));
+        let elsewhere = RuntimeRoot { state: "/no/such".into(), ..root.clone() };
+        assert!(Socket::read(&elsewhere, Some(folder.path())).is_some(), "the host has it");
+        let _listener = UnixListener::bind(folder.path().join("containerd.sock")).unwrap();
+        assert_eq!(read(), Some(None));
+        let docker = RuntimeRoot::new(RuntimeKind::Docker, folder.path());
+        assert!(Socket::read(&docker, None).is_none());
     }
 
     #[test]

@@ -17,7 +17,8 @@ use crate::{
     reach::Reach,
 };
 
-const TASKS: &str = "io.containerd.runtime.v2.task";
+/// Below a state directory: the bundles, by namespace and id.
+pub const TASKS: &str = "io.containerd.runtime.v2.task";
 
 /// Holds the path of the program that runs the container.
 const SHIM: &str = "shim-binary-path";

@@ -39,6 +39,7 @@ use crate::{
     raw_event::CgroupKey,
     reach::Reach,
 };
+pub use bundle::TASKS;
 use finder::{Finder, unknown};
 use pods::Pods;
 pub use roots::{RuntimeKind, RuntimeRoot};

@@ -2,9 +2,11 @@ use std::path::PathBuf;
 
 use super::super::{
     Manager,
-    facts::{RunDir, Runtime},
+    facts::{RunDir, Runtime, Socket},
 };
 use super::*;
+
+const SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// A pod that has everything.
 fn complete() -> Facts {
@@ -31,6 +33,7 @@ fn complete() -> Facts {
             state: "/run/containerd".into(),
             is_here: true,
             on_host: Some(true),
+            socket: Some(Socket { path: SOCKET.into(), unreached: None }),
         }],
         run_dir: RunDir { path: "/run/runmon".into(), is_writable: true, is_hosts: true },
     }
@@ -222,6 +225,38 @@ fn the_directory_of_the_runtime_is_asked_for_where_the_host_has_it() {
     assert_eq!(lines("container runtimes", absent(Some(true)))[0], mount);
     assert_eq!(lines("container runtimes", absent(None))[0], mount);
     assert!(lines("container runtimes", absent(Some(false))).is_empty());
+}
+
+#[test]
+fn a_socket_of_containerds_is_missed_where_containerd_is() {
+    const WHAT: &str = "containerd's socket";
+    let absent = |place: Option<Place>| {
+        move |it: &mut Facts| {
+            let unreached = Some("No such file or directory (os error 2)".into());
+            it.runtimes[0].socket = Some(Socket { path: SOCKET.into(), unreached });
+            it.place = place.unwrap_or_else(|| it.place.clone());
+        }
+    };
+    let pod = [
+        "- {name: host-run-containerd, mountPath: /run/containerd, readOnly: true, \
+         mountPropagation: HostToContainer}",
+        "- {name: host-run-containerd, hostPath: {path: /run/containerd, type: DirectoryOrCreate}}",
+    ];
+    assert_eq!(lines(WHAT, absent(None)), pod);
+    let volume = "--volume=/run/containerd:/run/containerd:ro,rslave";
+    assert_eq!(lines(WHAT, absent(Some(docker()))), [volume]);
+    assert!(lines(WHAT, absent(Some(Place::Host))).is_empty());
+    // Without anything of any runtime, its directory is what is missed.
+    let without = |it: &mut Facts| {
+        absent(None)(it);
+        it.runtimes[0].is_here = false;
+    };
+    assert_eq!(lines("container runtimes", without), pod);
+    // Where no containerd is, there is nothing to say.
+    assert_eq!(flaws(|it| it.runtimes[0].socket = None), []);
+    let mut facts = complete();
+    facts.runtimes[0].socket = None;
+    assert!(of(&facts).iter().all(|finding| finding.what != WHAT));
 }
 
 #[test]
