@@ -226,23 +226,28 @@ impl<A: Api> Watch<A> {
         Ok(())
     }
 
-    /// Takes in all there is; its version.
+    /// Takes in all there is; its version. What is gone makes room first.
     fn list<T: Object>(&mut self) -> Result<String, End> {
-        let mut there = HashSet::new();
+        let (mut there, mut objects) = (HashSet::new(), Vec::new());
         let mut next = None;
         for _ in 0..PAGES {
             let page = self.api.list(next.as_deref(), self.fresh)?;
             let page: List<T> =
                 serde_json::from_reader(page).map_err(|error| odd(error, "the list"))?;
             for object in page.items.unwrap_or_default() {
-                let uid = object.uid().into();
-                if self.is_there(object)? {
-                    there.insert(uid);
+                let uid: Box<str> = object.uid().into();
+                // What was known and still is has its room.
+                let has_room = there.len() < self.kind.most() || self.known.contains(&uid);
+                if !object.is_wanted(&self.node) || !has_room {
+                    count(&self.intake.stats.refused);
+                } else if there.insert(uid) {
+                    objects.push(object);
                 }
             }
             next = page.metadata.next.filter(|next| !next.is_empty());
             if next.is_none() {
                 self.forget_others(&there)?;
+                objects.into_iter().try_for_each(|object| self.is_there(object))?;
                 self.fresh = false;
                 count(&self.intake.stats.lists);
                 return Ok(checked(page.metadata.resource_version)?);
@@ -278,13 +283,13 @@ impl<A: Api> Watch<A> {
         Ok(())
     }
 
-    /// Tells of an object; false if it is left out.
-    fn is_there<T: Object>(&mut self, object: T) -> Result<bool, Over> {
+    /// Tells of an object, unless it is left out.
+    fn is_there<T: Object>(&mut self, object: T) -> Result<(), Over> {
         let uid: Box<str> = object.uid().into();
         let has_room = self.known.len() < self.kind.most() || self.known.contains(&uid);
         if !object.is_wanted(&self.node) || !has_room {
             count(&self.intake.stats.refused);
-            return Ok(false);
+            return Ok(());
         }
         self.known.insert(uid);
         self.counts();
@@ -292,7 +297,7 @@ impl<A: Api> Watch<A> {
         if let Some(pod) = object.pod() {
             self.intake.bring(Told::Pod(Box::new(pod)))?;
         }
-        Ok(true)
+        Ok(())
     }
 
     fn is_gone(&mut self, uid: &str) -> Result<(), Over> {
