@@ -57,7 +57,7 @@ impl FileSink {
     /// counted; the next is tried again.
     pub fn run(mut self, mut intake: Intake) {
         let mut failing = false;
-        while let Some(lines) = intake.receive() {
+        while let Some(lines) = intake.receive_one() {
             let written = self.write(&lines);
             let path = self.options.path.display();
             match &written {

@@ -2,22 +2,16 @@
 //! answered with 2xx; until then it is tried again, and those behind it wait. What waits in the
 //! store is tried for as long as it is there.
 
-use std::{
-    sync::atomic::Ordering::Relaxed,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-mod outage;
 #[cfg(test)]
 mod tests;
 
-use super::{Intake, SinkError};
-use crate::limits;
-use outage::Outage;
+use super::{
+    Intake, SinkError,
+    tries::{Answer, End, Tries},
+};
 
-/// First pause after a failed try; it doubles up to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Where to, and how long a document is tried.
@@ -28,7 +22,7 @@ pub struct HttpOptions {
     /// Headers besides the content type.
     pub headers: Vec<(String, String)>,
     /// After this time a document is given up, and counted as dropped; None: after
-    /// [`GIVE_UP_SECONDS`](limits::GIVE_UP_SECONDS) where documents wait in memory, and never where
+    /// [`GIVE_UP_SECONDS`](crate::limits::GIVE_UP_SECONDS) where documents wait in memory, and never where
     /// they are in the store.
     pub give_up: Option<Duration>,
 }
@@ -61,26 +55,6 @@ pub struct HttpSink {
     agent: ureq::Agent,
 }
 
-/// What an answer means.
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    Taken,
-    /// The receiver will never take this document.
-    Refused(String),
-    /// Later, perhaps.
-    Later(String),
-}
-
-/// What became of a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Delivered,
-    /// It was refused, or given up.
-    Lost,
-    /// It is there for the next run of the monitor.
-    Kept,
-}
-
 impl HttpSink {
     /// Checks the address. The receiver need not be there yet.
     pub fn open(name: &str, options: HttpOptions) -> Result<Self, SinkError> {
@@ -99,56 +73,15 @@ impl HttpSink {
         Ok(Self { options, agent: config.into() })
     }
 
-    /// Sends until there are no more documents. When the monitor stops, what waits is still sent,
-    /// up to the first failure: time is short then, and what follows would fail alike.
+    /// Sends until there are no more documents, or until the monitor ends and they do not go.
     pub fn run(self, mut intake: Intake) {
-        let mut outage = Outage::new(self.options.url.clone());
-        let mut over = false;
-        while let Some(bodies) = intake.receive() {
-            let mut end = if over { End::Lost } else { End::Delivered };
-            for body in &bodies {
-                if end == End::Delivered {
-                    end = self.deliver(body, &intake, &mut outage);
-                }
-            }
+        let mut tries = Tries::new(self.options.url.clone(), self.options.give_up);
+        while let Some(bodies) = intake.receive_one() {
+            let end = tries.deliver_each(bodies.iter(), &intake, |body| self.post(body));
             if end == End::Kept {
                 return;
             }
-            over |= end == End::Lost && intake.is_ending() && outage.is_on();
             intake.done(end == End::Delivered);
-        }
-    }
-
-    /// Tries until the receiver has it, refuses it, or the time is over.
-    fn deliver(&self, body: &[u8], intake: &Intake, outage: &mut Outage) -> End {
-        let begun = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        let of_memory = || Duration::from_secs(limits::GIVE_UP_SECONDS);
-        let give_up = self.options.give_up.or_else(|| (!intake.is_kept()).then(of_memory));
-        loop {
-            let last = intake.is_ending();
-            match self.post(body) {
-                Answer::Taken => {
-                    outage.end(intake.waiting());
-                    return End::Delivered;
-                }
-                Answer::Refused(why) => {
-                    outage.refused(&why);
-                    return End::Lost;
-                }
-                Answer::Later(why) => outage.failed(&why),
-            }
-            if last && intake.is_kept() {
-                return End::Kept;
-            }
-            if last || give_up.is_some_and(|give_up| begun.elapsed() + pause > give_up) {
-                outage.gave_up();
-                return End::Lost;
-            }
-            intake.stats.retries.fetch_add(1, Relaxed);
-            // What the monitor's end cuts short is followed by one more try.
-            intake.rest(pause);
-            pause = (pause * 2).min(LAST_PAUSE);
         }
     }
 

@@ -2,6 +2,7 @@
 //! store.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -21,8 +22,8 @@ pub struct Intake {
     pub stats: Arc<SinkStats>,
     schema: Schema,
     sender: Arc<Sender>,
-    /// What it got from the store last.
-    handed: Option<Handed>,
+    /// What it got from the store, and has not done with.
+    handed: VecDeque<Handed>,
 }
 
 /// Where documents come from.
@@ -60,41 +61,83 @@ impl Intake {
         schema: Schema,
         sender: Arc<Sender>,
     ) -> Self {
-        Self { source, stats, schema, sender, handed: None }
+        Self { source, stats, schema, sender, handed: VecDeque::new() }
     }
 
-    /// The lines of the next document; None when there will be no more. What the form has no lines
-    /// for counts as filtered. For tasks on a thread of their own.
-    pub fn receive(&mut self) -> Option<Vec<Vec<u8>>> {
-        loop {
-            let lines = match &mut self.source {
-                Source::Queue(waiting) => {
-                    let Queued { document, bytes, number } = waiting.documents.blocking_recv()?;
-                    self.stats.waiting_bytes.fetch_sub(bytes, Relaxed);
-                    let (sink, stream) = (&*waiting.name, &*waiting.stream);
-                    let delivery = Delivery { sink, stream, number };
-                    let lines = self.schema.write(&document, &self.sender);
-                    lines.iter().map(|line| self.schema.numbered(line, delivery)).collect()
-                }
-                Source::Store(feed) => {
-                    let handed = feed.take()?;
-                    let number = handed.number;
-                    let delivery = Delivery { sink: &feed.name, stream: &feed.stream, number };
-                    let lines = handed.record.lines(self.schema.name()).unwrap_or_default();
-                    let numbered = |line: &Vec<u8>| self.schema.numbered(line, delivery);
-                    let lines = lines.iter().map(|line| numbered(&line.0)).collect::<Vec<_>>();
-                    if lines.is_empty() {
-                        feed.finish(&handed);
-                    }
-                    self.handed = Some(handed);
-                    lines
-                }
+    /// The lines of the next documents, so many at most and as many as there are, but one; None when
+    /// there will be no more. What the form has no lines for counts as filtered. For tasks on a
+    /// thread of their own.
+    pub fn receive(&mut self, most: usize) -> Option<Vec<Vec<Vec<u8>>>> {
+        let mut documents = Vec::new();
+        while documents.len() < most {
+            let next = match documents.is_empty() {
+                true => Some(self.next()?),
+                false => self.next_there(),
             };
-            if !lines.is_empty() {
-                return Some(lines);
+            let Some(lines) = next else { break };
+            if lines.is_empty() {
+                self.stats.filtered.fetch_add(1, Relaxed);
+            } else {
+                documents.push(lines);
             }
-            self.stats.filtered.fetch_add(1, Relaxed);
         }
+        Some(documents)
+    }
+
+    /// The same of one document.
+    pub fn receive_one(&mut self) -> Option<Vec<Vec<u8>>> {
+        self.receive(1)?.pop()
+    }
+
+    /// The lines of the next document; waits for one.
+    fn next(&mut self) -> Option<Vec<Vec<u8>>> {
+        match &mut self.source {
+            Source::Queue(waiting) => {
+                let queued = waiting.documents.blocking_recv()?;
+                Some(self.of_queue(&queued))
+            }
+            Source::Store(feed) => {
+                let handed = feed.take()?;
+                Some(self.of_store(handed))
+            }
+        }
+    }
+
+    /// The same, if there is one.
+    fn next_there(&mut self) -> Option<Vec<Vec<u8>>> {
+        match &mut self.source {
+            Source::Queue(waiting) => {
+                let queued = waiting.documents.try_recv().ok()?;
+                Some(self.of_queue(&queued))
+            }
+            Source::Store(feed) => {
+                let handed = feed.take_there()?;
+                Some(self.of_store(handed))
+            }
+        }
+    }
+
+    fn of_queue(&self, queued: &Queued) -> Vec<Vec<u8>> {
+        let Queued { document, bytes, number } = queued;
+        self.stats.waiting_bytes.fetch_sub(*bytes, Relaxed);
+        let Source::Queue(Waiting { name, stream, .. }) = &self.source else { return Vec::new() };
+        let delivery = Delivery { sink: name, stream, number: *number };
+        let lines = self.schema.write(document, &self.sender);
+        lines.iter().map(|line| self.schema.numbered(line, delivery)).collect()
+    }
+
+    fn of_store(&mut self, handed: Handed) -> Vec<Vec<u8>> {
+        let Source::Store(feed) = &self.source else { return Vec::new() };
+        let (sink, stream, number) = (&*feed.name, &*feed.stream, handed.number);
+        let delivery = Delivery { sink, stream, number };
+        let lines = handed.record.lines(self.schema.name()).unwrap_or_default();
+        let lines: Vec<_> =
+            lines.iter().map(|line| self.schema.numbered(&line.0, delivery)).collect();
+        match lines.is_empty() {
+            true => feed.finish(&handed),
+            false => self.handed.push_back(handed),
+        }
+        lines
     }
 
     /// Documents that wait.
@@ -131,11 +174,11 @@ impl Intake {
         }
     }
 
-    /// Counts a document as delivered, or as lost.
+    /// Counts the next of the documents that were received as delivered, or as lost.
     pub fn done(&mut self, delivered: bool) {
         let counter = if delivered { &self.stats.delivered } else { &self.stats.dropped };
         counter.fetch_add(1, Relaxed);
-        if let (Source::Store(feed), Some(handed)) = (&self.source, self.handed.take()) {
+        if let (Source::Store(feed), Some(handed)) = (&self.source, self.handed.pop_front()) {
             feed.finish(&handed);
         }
     }

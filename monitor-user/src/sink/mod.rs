@@ -7,9 +7,11 @@ pub mod file;
 pub mod http;
 mod intake;
 mod lines;
+mod outage;
 pub mod stdout;
 #[cfg(test)]
 mod tests;
+mod tries;
 
 use std::{
     sync::{

@@ -36,7 +36,7 @@ fn run_until(intake: Intake, closed: impl FnOnce()) {
 pub(super) fn run_on(mut intake: Intake, output: impl Write, closed: impl FnOnce()) {
     let mut output = Lines::new(output);
     let mut failing = false;
-    while let Some(lines) = intake.receive() {
+    while let Some(lines) = intake.receive_one() {
         let written = output.write(&lines);
         intake.done(written.is_ok());
         match written {
@@ -58,7 +58,7 @@ pub(super) fn run_on(mut intake: Intake, output: impl Write, closed: impl FnOnce
 }
 
 fn drop_all(mut intake: Intake) {
-    while intake.receive().is_some() {
+    while intake.receive_one().is_some() {
         intake.done(false);
     }
 }

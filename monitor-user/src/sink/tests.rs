@@ -52,7 +52,7 @@ pub(super) fn counts(ended: &Ended, delivered: u64, filtered: u64, dropped: u64)
 }
 
 fn take_all(mut intake: Intake) {
-    while intake.receive().is_some() {
+    while intake.receive_one().is_some() {
         intake.done(true);
     }
 }
@@ -107,7 +107,7 @@ fn a_task_that_died_loses_what_waited() {
     let mut fanout = fanout();
     fanout
         .add(options(Schema::Ecs), |mut intake: Intake| {
-            intake.receive().unwrap();
+            intake.receive_one().unwrap();
             panic!("this sink is broken");
         })
         .unwrap();

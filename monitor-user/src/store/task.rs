@@ -230,6 +230,11 @@ impl Feed {
         self.batch.pop_front()
     }
 
+    /// The next record, if it was given already.
+    pub fn take_there(&mut self) -> Option<Handed> {
+        self.batch.pop_front()
+    }
+
     /// Says that a record need not be given again.
     pub fn finish(&self, handed: &Handed) {
         // Who is gone gives it again to the next run.

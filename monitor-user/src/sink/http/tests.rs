@@ -5,13 +5,14 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    time::Instant,
 };
 
 use super::*;
 use crate::{
     document::Schema,
     line::Outlet as _,
-    sink::tests::{Moody, counts, fanout, finish, heartbeat, options},
+    sink::tests::{counts, fanout, finish, heartbeat, options},
 };
 
 /// Answers every request alike, each on a connection of its own, and counts them.
@@ -99,53 +100,4 @@ fn answers_mean() {
         assert_eq!(answer == Answer::Taken, taken, "{status}");
         assert_eq!(matches!(answer, Answer::Refused(_)), refused, "{status}");
     }
-}
-
-/// What is logged meanwhile, a line each.
-fn logged(acts: impl FnOnce(&mut Outage)) -> Vec<String> {
-    let log = Moody::new(Vec::new());
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .without_time()
-        .with_target(false)
-        .finish();
-    let acts = || acts(&mut Outage::new("u".to_owned()));
-    tracing::subscriber::with_default(subscriber, acts);
-    log.text().lines().map(|line| line.trim().to_owned()).collect()
-}
-
-#[test]
-fn changes_are_logged_and_not_tries() {
-    let lines = logged(|outage| {
-        outage.end(3);
-        (0..9).for_each(|_| outage.failed("status 503"));
-        outage.gave_up();
-        outage.failed("status 503");
-        outage.gave_up();
-        outage.end(3);
-        outage.end(2);
-        outage.failed("no route");
-    });
-    assert_eq!(
-        lines,
-        [
-            r#"WARN alerts cannot be sent; they are tried again url="u" why="status 503""#,
-            r#"ERROR an alert was given up; others may follow url="u" tries=9"#,
-            r#"WARN the receiver answers again url="u" tries=10 given_up=2 waiting=3"#,
-            r#"WARN alerts cannot be sent; they are tried again url="u" why="no route""#,
-        ]
-    );
-    let lines = logged(|outage| {
-        (0..9).for_each(|_| outage.refused("status 400"));
-        outage.end(0);
-    });
-    assert_eq!(
-        lines,
-        [
-            r#"ERROR an alert was refused; others may follow url="u" why="status 400""#,
-            r#"WARN alerts are taken again url="u" refused=9"#,
-        ]
-    );
 }
