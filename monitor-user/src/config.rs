@@ -21,6 +21,11 @@ use std::{
 use monitor_rules::Priority;
 use serde::Deserialize;
 
+#[cfg(feature = "forward")]
+use crate::sink::{
+    forward::ForwardOptions,
+    receiver::{Place, TlsOptions},
+};
 use crate::{
     bpf::planner::Choice, container::Label, enrich::hashes::HashMode, flood::FloodLimit, input,
     kubernetes::KubernetesOptions, limits, metadata::RuntimeRoot, node,
@@ -165,7 +170,7 @@ keys! {
     #[derive(Clone, Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct RawSink {
-        /// Where to: `stdout`, `file` or `http`.
+        /// Where to: `stdout`, `file`, `http` or `forward` (Fluent Forward).
         pub kind: String,
         /// Its name in counters; without this key its kind.
         pub name: Option<String>,
@@ -194,6 +199,26 @@ keys! {
         pub url: Option<String>,
         /// `http`: headers, as `Name: value`.
         pub headers: Option<Vec<String>> = "[]",
+        /// `forward`: the receiver, as `HOST:PORT`, `[ADDRESS]:PORT` or `unix:/PATH`.
+        pub address: Option<String>,
+        /// `forward`: the tag of what is sent.
+        pub tag: Option<String> = "\"runmon\"",
+        /// `forward`: whether it is compressed.
+        pub gzip: Option<bool> = "false",
+        /// `forward`: file with the key that the receiver has, too, if it asks for one.
+        pub shared_key_file: Option<PathBuf>,
+        /// `forward`: name of the user, if the receiver asks for one, too.
+        pub user: Option<String>,
+        /// `forward`: file with that user's password.
+        pub password_file: Option<PathBuf>,
+        /// `forward`: whether TLS is spoken.
+        pub tls: Option<bool> = "false",
+        /// `forward`: who may certify the receiver; without this key whom browsers trust.
+        pub ca_file: Option<PathBuf>,
+        /// `forward`: file with an own certificate, for receivers that ask for one.
+        pub certificate_file: Option<PathBuf>,
+        /// `forward`: file with its key.
+        pub key_file: Option<PathBuf>,
         /// `http`: seconds after which a document is given up; without this key never.
         pub give_up_seconds: Option<u64>,
     }
@@ -292,6 +317,35 @@ pub enum Target {
     /// An HTTP receiver.
     #[cfg(feature = "http")]
     Http(crate::sink::http::HttpOptions),
+    /// A receiver of Fluent Forward.
+    #[cfg(feature = "forward")]
+    Forward(ForwardTarget),
+}
+
+impl Target {
+    /// Files that are read at each connection.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Stdout | Self::File(_) => Vec::new(),
+            #[cfg(feature = "http")]
+            Self::Http(_) => Vec::new(),
+            #[cfg(feature = "forward")]
+            Self::Forward(target) => target.tls.iter().flat_map(TlsOptions::files).collect(),
+        }
+    }
+}
+
+/// A receiver of Fluent Forward.
+#[cfg(feature = "forward")]
+#[derive(Clone, Debug)]
+pub struct ForwardTarget {
+    /// Where it is.
+    pub place: Place,
+    /// TLS, if it is to be spoken.
+    pub tls: Option<TlsOptions>,
+    /// What is sent.
+    pub options: ForwardOptions,
 }
 
 impl ConfigError {

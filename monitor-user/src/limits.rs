@@ -263,6 +263,12 @@ pub const STORE_TAIL_BYTES: usize = 4 << 20;
 /// and counted.
 pub const STORE_UNWRITTEN_BYTES: usize = 32 << 20;
 
+/// Bytes of a certificate, a key or a secret of a sink's.
+pub const SINK_FILE_BYTES: u64 = 1 << 20;
+
+/// Bytes of an answer of a receiver's; a longer one is none.
+pub const SINK_ANSWER_BYTES: u64 = 64 << 10;
+
 /// Size in bytes at which a file of alerts is rotated, and what it may be.
 pub const ROTATE_BYTES: u64 = 100 << 20;
 /// See [`ROTATE_BYTES`].

@@ -1,4 +1,7 @@
-//! An HTTP receiver that does as it is told.
+//! Receivers that do as they are told.
+
+pub mod forward;
+pub mod tls;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -23,7 +26,19 @@ pub enum Mood {
     HangsUp,
 }
 
-/// A receiver on a port of its own; it listens until the test ends.
+/// What documents are sent to.
+pub trait Receives {
+    /// A sink that sends there.
+    fn sink(&self, more: &str) -> String;
+
+    /// Answers otherwise from now on.
+    fn becomes(&self, mood: Mood);
+
+    /// What it took, in order.
+    fn taken(&self) -> Vec<Value>;
+}
+
+/// An HTTP receiver on a port of its own; it listens until the test ends.
 pub struct Receiver {
     address: String,
     taken: Arc<Mutex<Vec<Value>>>,
@@ -47,25 +62,24 @@ impl Receiver {
         this
     }
 
-    /// A sink that sends there.
-    pub fn sink(&self, more: &str) -> String {
+    /// How much it took.
+    pub fn count(&self) -> usize {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl Receives for Receiver {
+    fn sink(&self, more: &str) -> String {
         let address = &self.address;
         format!("[[sinks]]\nkind = \"http\"\nurl = \"http://{address}/alerts\"\n{more}\n")
     }
 
-    /// Answers otherwise from now on.
-    pub fn becomes(&self, mood: Mood) {
+    fn becomes(&self, mood: Mood) {
         *self.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
     }
 
-    /// What it took, in order.
-    pub fn taken(&self) -> Vec<Value> {
+    fn taken(&self) -> Vec<Value> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// How much it took.
-    pub fn count(&self) -> usize {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 

@@ -38,6 +38,11 @@ use crate::{
     sink::{Ended, Fanout, Intake, SinkError, SinkOptions, file::FileSink, stdout},
     store::StoreOptions,
 };
+#[cfg(feature = "forward")]
+use crate::{
+    config::ForwardTarget,
+    sink::{forward::ForwardSink, receiver::Receiver},
+};
 
 /// How long sinks may take to empty their queues at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -343,6 +348,14 @@ fn open_sink(
             let open = crate::sink::http::HttpSink::open(&sink.name, http.clone())
                 .map_err(|error| Usage(error.to_string()))?;
             let schema = plain(sink.format.unwrap_or(Format::Falco));
+            place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
+        }
+        #[cfg(feature = "forward")]
+        Target::Forward(target) => {
+            let ForwardTarget { place: at, tls, options: forward } = target.clone();
+            let receiver = Receiver { place: at, tls, reach: privileges.files()? };
+            let open = ForwardSink::new(forward, receiver);
+            let schema = plain(sink.format.unwrap_or(Format::Ecs));
             place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
         }
     }

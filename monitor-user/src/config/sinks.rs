@@ -1,11 +1,18 @@
 //! What is written of a sink → a sink that can be opened.
 
+#[cfg(feature = "tls")]
+use std::path::Path;
 #[cfg(feature = "http")]
 use std::time::Duration;
 
 use monitor_rules::Priority;
 
 use super::{Format, RawSink, SinkConfig, Target, Wrong, within, wrong};
+#[cfg(feature = "tls")]
+use crate::{
+    input,
+    sink::receiver::{Place, TlsOptions},
+};
 use crate::{limits, sink::file::FileOptions};
 
 pub(super) fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
@@ -73,49 +80,52 @@ fn priority(text: Option<&str>, at: &dyn Fn(&str) -> String) -> Result<Priority,
 }
 
 fn target(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
+    of_others(&sink, at)?;
     match sink.kind.as_str() {
-        "stdout" => {
-            of_others(&sink, &[FILE, HTTP], at)?;
-            Ok(Target::Stdout)
-        }
-        "file" => {
-            of_others(&sink, &[HTTP], at)?;
-            file(sink, at)
-        }
+        "stdout" => Ok(Target::Stdout),
+        "file" => file(sink, at),
         #[cfg(feature = "http")]
-        "http" => {
-            of_others(&sink, &[FILE], at)?;
-            http(sink, at)
-        }
-        other => wrong(at("kind"), format!("`{other}` is none of stdout, file, http")),
+        "http" => http(sink, at),
+        #[cfg(feature = "forward")]
+        "forward" => forward(sink, at),
+        other => wrong(at("kind"), format!("`{other}` is none of {}", KINDS.join(", "))),
     }
 }
 
-/// A kind of sink, and which keys of its own are there.
-type Own = (&'static str, fn(&RawSink) -> Vec<(&'static str, bool)>);
+const KINDS: [&str; 4] = ["stdout", "file", "http", "forward"];
 
-const FILE: Own = ("file", |sink| {
+/// Which keys are there, and the kinds that have them.
+fn own_keys(sink: &RawSink) -> Vec<(&'static str, bool, &'static [&'static str])> {
+    const FILE: &[&str] = &["file"];
+    const HTTP: &[&str] = &["http"];
+    const FORWARD: &[&str] = &["forward"];
     vec![
-        ("path", sink.path.is_some()),
-        ("rotate_bytes", sink.rotate_bytes.is_some()),
-        ("keep", sink.keep.is_some()),
+        ("path", sink.path.is_some(), FILE),
+        ("rotate_bytes", sink.rotate_bytes.is_some(), FILE),
+        ("keep", sink.keep.is_some(), FILE),
+        ("url", sink.url.is_some(), HTTP),
+        ("headers", sink.headers.is_some(), HTTP),
+        ("give_up_seconds", sink.give_up_seconds.is_some(), HTTP),
+        ("address", sink.address.is_some(), FORWARD),
+        ("tag", sink.tag.is_some(), FORWARD),
+        ("gzip", sink.gzip.is_some(), FORWARD),
+        ("shared_key_file", sink.shared_key_file.is_some(), FORWARD),
+        ("user", sink.user.is_some(), FORWARD),
+        ("password_file", sink.password_file.is_some(), FORWARD),
+        ("tls", sink.tls.is_some(), FORWARD),
+        ("ca_file", sink.ca_file.is_some(), FORWARD),
+        ("certificate_file", sink.certificate_file.is_some(), FORWARD),
+        ("key_file", sink.key_file.is_some(), FORWARD),
     ]
-});
-
-const HTTP: Own = ("http", |sink| {
-    vec![
-        ("url", sink.url.is_some()),
-        ("headers", sink.headers.is_some()),
-        ("give_up_seconds", sink.give_up_seconds.is_some()),
-    ]
-});
+}
 
 /// Refuses keys of other kinds: who writes them expects something of them.
-fn of_others(sink: &RawSink, others: &[Own], at: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
-    for (other, keys) in others {
-        if let Some((key, _)) = keys(sink).into_iter().find(|(_, there)| *there) {
-            let kind = &sink.kind;
-            let what = format!("a sink of kind {kind} has no such key, one of kind {other} has");
+fn of_others(sink: &RawSink, at: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
+    let kind = &*sink.kind;
+    for (key, is_there, kinds) in own_keys(sink) {
+        if is_there && !kinds.contains(&kind) && KINDS.contains(&kind) {
+            let others = kinds.join(" or ");
+            let what = format!("a sink of kind {kind} has no such key, one of kind {others} has");
             return wrong(at(key), what);
         }
     }
@@ -143,4 +153,85 @@ fn http(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
     let seconds = |seconds| within(at("give_up_seconds"), seconds, limits::GIVE_UP_RANGE);
     let give_up = sink.give_up_seconds.map(seconds).transpose()?.map(Duration::from_secs);
     Ok(Target::Http(HttpOptions { url, headers, give_up }))
+}
+
+#[cfg(feature = "forward")]
+fn forward(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
+    use crate::{
+        config::ForwardTarget,
+        sink::forward::{ForwardOptions, Secrets},
+    };
+    let place = place(sink.address.as_deref(), at)?;
+    let tls = tls(&sink, &place, at)?;
+    let user = match (sink.user, &sink.password_file) {
+        (Some(user), Some(file)) => Some((user, secret(file, &at("password_file"))?)),
+        (None, None) => None,
+        (Some(_), None) => return wrong(at("password_file"), "a user needs a password"),
+        (None, Some(_)) => return wrong(at("user"), "a password needs a user"),
+    };
+    let shared_key = sink.shared_key_file.as_deref();
+    let shared_key = shared_key.map(|file| secret(file, &at("shared_key_file"))).transpose()?;
+    let secrets = match (shared_key, user) {
+        (Some(shared_key), user) => Some(Secrets { shared_key, user }),
+        (None, Some(_)) => {
+            return wrong(at("shared_key_file"), "who asks for a user asks for a shared key, too");
+        }
+        (None, None) => None,
+    };
+    let tag = sink.tag.unwrap_or_else(|| "runmon".to_owned());
+    let (gzip, hostname) = (sink.gzip.unwrap_or_default(), crate::node::hostname());
+    let options = ForwardOptions { tag, gzip, secrets, hostname };
+    Ok(Target::Forward(ForwardTarget { place, tls, options }))
+}
+
+/// Where a receiver is.
+#[cfg(feature = "tls")]
+fn place(address: Option<&str>, at: &dyn Fn(&str) -> String) -> Result<Place, Wrong> {
+    let Some(address) = address else { return wrong(at("address"), "it needs an address") };
+    Place::parse(address).or_else(|what| wrong(at("address"), what))
+}
+
+/// Whether TLS is spoken, and with which files.
+#[cfg(feature = "tls")]
+fn tls(
+    sink: &RawSink,
+    place: &Place,
+    at: &dyn Fn(&str) -> String,
+) -> Result<Option<TlsOptions>, Wrong> {
+    let files = [
+        ("ca_file", &sink.ca_file),
+        ("certificate_file", &sink.certificate_file),
+        ("key_file", &sink.key_file),
+    ];
+    if !sink.tls.unwrap_or_default() {
+        return match files.into_iter().find(|(_, file)| file.is_some()) {
+            Some((key, _)) => wrong(at(key), "it is of no use while `tls` is not true"),
+            None => Ok(None),
+        };
+    }
+    if matches!(place, Place::Unix(_)) {
+        return wrong(at("tls"), "there is none on a Unix socket");
+    }
+    for (key, file) in files {
+        if file.as_ref().is_some_and(|file| !file.is_absolute()) {
+            return wrong(at(key), "a path from the root is needed");
+        }
+    }
+    let own = match (&sink.certificate_file, &sink.key_file) {
+        (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
+        (None, None) => None,
+        (Some(_), None) => return wrong(at("key_file"), "a certificate needs its key"),
+        (None, Some(_)) => return wrong(at("certificate_file"), "a key needs its certificate"),
+    };
+    Ok(Some(TlsOptions { ca_file: sink.ca_file.clone(), own }))
+}
+
+/// What is in a file, without the end of its line. It is never shown.
+#[cfg(feature = "tls")]
+fn secret(file: &Path, key: &str) -> Result<String, Wrong> {
+    match input::read_text(file, limits::SINK_FILE_BYTES) {
+        Ok(text) if text.trim().is_empty() => wrong(key, format!("{} is empty", file.display())),
+        Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(error) => wrong(key, format!("cannot read {}: {error}", file.display())),
+    }
 }

@@ -151,7 +151,7 @@ fn wrong_values_name_their_key_and_the_cure() {
     let of = |text: &str, expected: &str| {
         bad(&format!("[[sinks]]\n{text}"), &format!("c.toml: sinks[0].{expected}"))
     };
-    of("kind = \"kafka\"", "kind: `kafka` is none of stdout, file, http");
+    of("kind = \"kafka\"", "kind: `kafka` is none of stdout, file, http, forward");
     of("kind = \"stdout\"\nformat = \"xml\"", "format: `xml` is none of text, ecs, falco");
     of(
         "kind = \"stdout\"\nminimum_priority = \"high\"",
@@ -187,6 +187,7 @@ fn keys_of_another_kind_are_unknown() {
         ("stdout", "kind = \"stdout\""),
         ("file", "kind = \"file\"\npath = \"/f\""),
         ("http", "kind = \"http\"\nurl = \"u\""),
+        ("forward", "kind = \"forward\"\naddress = \"h:1\""),
     ];
     let keys = [
         ("file", "path", "\"/f\""),
@@ -194,6 +195,16 @@ fn keys_of_another_kind_are_unknown() {
         ("file", "keep", "1"),
         ("http", "url", "\"u\""),
         ("http", "headers", "[]"),
+        ("forward", "address", "\"h:1\""),
+        ("forward", "tag", "\"t\""),
+        ("forward", "gzip", "true"),
+        ("forward", "shared_key_file", "\"/k\""),
+        ("forward", "user", "\"u\""),
+        ("forward", "password_file", "\"/p\""),
+        ("forward", "tls", "true"),
+        ("forward", "ca_file", "\"/c\""),
+        ("forward", "certificate_file", "\"/c\""),
+        ("forward", "key_file", "\"/k\""),
         ("http", "give_up_seconds", "9"),
     ];
     for (kind, plain) in kinds {
@@ -292,13 +303,72 @@ fn the_defaults_of_the_reference_are_true() {
         let Some(default) = key.default else { continue };
         same(&format!("{asked}kubernetes.{} = {default}\n", key.name), asked);
     }
-    for (kind, other, needs) in [("file", "http", "path = \"/f\""), ("http", "file", "url = \"u\"")]
+    for (kind, needs) in
+        [("file", "path = \"/f\""), ("http", "url = \"u\""), ("forward", "address = \"h:1\"")]
     {
         let plain = format!("[[sinks]]\nkind = \"{kind}\"\n{needs}\n");
-        let not_here = |key: &Key| key.doc.starts_with(&format!(" `{other}`: "));
-        for key in RawSink::KEYS.iter().filter(|key| key.name != "heartbeats" && !not_here(key)) {
+        let is_here = |key: &&Key| {
+            key.name != "heartbeats"
+                && (!key.doc.starts_with(" `") || key.doc.starts_with(&format!(" `{kind}`: ")))
+        };
+        for key in RawSink::KEYS.iter().filter(is_here) {
             let Some(default) = key.default else { continue };
             same(&format!("{plain}{} = {default}\n", key.name), &plain);
         }
     }
+}
+
+#[test]
+fn receivers_of_forward_are_described_whole() {
+    let forward = |more: &str| format!("[[sinks]]\nkind = \"forward\"\n{more}");
+    let folder = crate::records::folder::Folder::new("config-forward");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        format!("{path:?}")
+    };
+    let (key, password, empty) = (file("k", "key\r\n"), file("p", "pass word"), file("e", " \n"));
+    let all = format!(
+        "address = \"[::1]:24224\"\ntag = \"t\"\ngzip = true\nshared_key_file = {key}\nuser = \"u\"\n\
+         password_file = {password}\ntls = true\nca_file = \"/ca\"\ncertificate_file = \"/c\"\n\
+         key_file = \"/k\""
+    );
+    let Target::Forward(target) = sink(&format!("kind = \"forward\"\n{all}")).target else {
+        panic!("another kind")
+    };
+    assert_eq!(target.place.to_string(), "[::1]:24224");
+    let secrets = target.options.secrets.as_ref().unwrap();
+    assert_eq!(secrets.shared_key, "key");
+    assert_eq!(secrets.user, Some(("u".to_owned(), "pass word".to_owned())));
+    assert!(!format!("{:?}", target.options).contains("word"));
+    let files: Vec<_> = target.tls.unwrap().files().collect();
+    assert_eq!(files, ["/ca", "/c", "/k"].map(std::path::PathBuf::from));
+    let at = "address = \"h:1\"\n";
+    for (more, expected) in [
+        ("", "address: it needs an address"),
+        ("address = \"h\"", "address: `h` is none of HOST:PORT, [ADDRESS]:PORT and unix:/PATH"),
+        (&*format!("{at}user = \"u\""), "password_file: a user needs a password"),
+        (&*format!("{at}password_file = {password}"), "user: a password needs a user"),
+        (
+            &*format!("{at}user = \"u\"\npassword_file = {password}"),
+            "shared_key_file: who asks for a user asks for a shared key, too",
+        ),
+        (&*format!("{at}ca_file = \"/c\""), "ca_file: it is of no use while `tls` is not true"),
+        (&*format!("{at}tls = true\nca_file = \"c\""), "ca_file: a path from the root is needed"),
+        (
+            &*format!("{at}tls = true\ncertificate_file = \"/c\""),
+            "key_file: a certificate needs its key",
+        ),
+        (
+            &*format!("{at}tls = true\nkey_file = \"/c\""),
+            "certificate_file: a key needs its certificate",
+        ),
+        ("address = \"unix:/s\"\ntls = true", "tls: there is none on a Unix socket"),
+    ] {
+        bad(&forward(more), &format!("c.toml: sinks[0].{expected}"));
+    }
+    let error = parse(&forward(&format!("{at}shared_key_file = {empty}"))).unwrap_err();
+    assert!(error.ends_with("/e is empty"), "{error}");
+    let error = parse(&forward(&format!("{at}shared_key_file = \"/none\""))).unwrap_err();
+    assert!(error.contains("shared_key_file: cannot read /none: "), "{error}");
 }

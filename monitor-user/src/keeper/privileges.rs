@@ -40,7 +40,12 @@ impl Privileges {
         let roots = &config.runtime_roots;
         let allowed = Allowed {
             directories: roots.iter().map(|root| root.state.clone()).collect(),
-            files: config.kubernetes.iter().flat_map(KubernetesOptions::files).collect(),
+            files: config
+                .kubernetes
+                .iter()
+                .flat_map(KubernetesOptions::files)
+                .chain(config.sinks.iter().flat_map(|sink| sink.target.files()))
+                .collect(),
             sockets: roots.iter().filter_map(|root| root.socket.clone()).collect(),
             logs: config.sinks.iter().filter_map(|sink| log(&sink.target)).collect(),
         };

@@ -22,8 +22,8 @@ pub struct HttpOptions {
     /// Headers besides the content type.
     pub headers: Vec<(String, String)>,
     /// After this time a document is given up, and counted as dropped; None: after
-    /// [`GIVE_UP_SECONDS`](crate::limits::GIVE_UP_SECONDS) where documents wait in memory, and never where
-    /// they are in the store.
+    /// [`GIVE_UP_SECONDS`](crate::limits::GIVE_UP_SECONDS) where documents wait in memory, and
+    /// never where they are in the store.
     pub give_up: Option<Duration>,
 }
 

@@ -64,9 +64,9 @@ impl Intake {
         Self { source, stats, schema, sender, handed: VecDeque::new() }
     }
 
-    /// The lines of the next documents, so many at most and as many as there are, but one; None when
-    /// there will be no more. What the form has no lines for counts as filtered. For tasks on a
-    /// thread of their own.
+    /// The lines of the next documents: so many at most, and as many as there are, but one; None
+    /// when there will be no more. What the form has no lines for counts as filtered. For tasks on
+    /// a thread of their own.
     pub fn receive(&mut self, most: usize) -> Option<Vec<Vec<Vec<u8>>>> {
         let mut documents = Vec::new();
         while documents.len() < most {

@@ -3,14 +3,20 @@
 
 mod estimate;
 pub mod file;
+#[cfg(feature = "forward")]
+pub mod forward;
 #[cfg(feature = "http")]
 pub mod http;
 mod intake;
 mod lines;
+#[cfg(any(feature = "http", feature = "forward"))]
 mod outage;
+#[cfg(feature = "tls")]
+pub mod receiver;
 pub mod stdout;
 #[cfg(test)]
 mod tests;
+#[cfg(any(feature = "http", feature = "forward"))]
 mod tries;
 
 use std::{

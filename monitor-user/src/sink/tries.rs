@@ -1,5 +1,5 @@
-//! Documents are tried until a receiver has them, or refuses them, or for as long as that is wanted.
-//! Those behind them wait.
+//! Documents are tried until a receiver has them, or refuses them, or for as long as that is
+//! wanted. Those behind them wait.
 
 use std::{
     sync::atomic::Ordering::Relaxed,

@@ -18,6 +18,7 @@ pub mod evasion;
 mod files;
 mod filter;
 mod flood;
+mod forward;
 mod harness;
 mod hashes;
 mod kubernetes;
@@ -131,5 +132,6 @@ pub const CASES: &[&[Case]] = &[
     recording::CASES,
     self_watch::CASES,
     sinks::CASES,
+    forward::CASES,
     store::CASES,
 ];

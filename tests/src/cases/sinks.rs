@@ -10,7 +10,7 @@ use super::Case;
 use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Ended, Options, is_heartbeat};
 use crate::lab::Stage;
 use crate::laws::number;
-use crate::receiver::{Mood, Receiver};
+use crate::receiver::{Mood, Receiver, Receives as _};
 
 pub(super) const CASES: &[Case] = &[
     Case::new("sinks::every_document_says_of_which_node_it_is", names_of_the_node),

@@ -12,11 +12,13 @@ use super::Case;
 use crate::daemon::{Daemon, Options, is_heartbeat};
 use crate::lab::Stage;
 use crate::laws::number;
-use crate::receiver::{Mood, Receiver};
+use crate::receiver::forward::{Demands, ForwardReceiver};
+use crate::receiver::{Mood, Receiver, Receives};
 use crate::wait;
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("store::alerts_outlive_kills_and_outages", outlive),
+    Case::new("store::alerts_outlive_kills_and_outages_http", outlive_http),
+    Case::new("store::alerts_outlive_kills_and_outages_forward", outlive_forward),
     Case::new("store::a_full_disk_loses_nothing_that_is_taken", full_disk),
     Case::new("store::the_least_gives_way", least_gives_way),
     Case::new("store::without_a_place_it_goes_on_in_memory", no_place),
@@ -47,7 +49,7 @@ impl Scene {
         Self { acts: stage.dir("acts"), state: stage.dir("state") }
     }
 
-    fn options(&self, receiver: &Receiver, keys: &str) -> Options {
+    fn options(&self, receiver: &dyn Receives, keys: &str) -> Options {
         Options {
             rules: Some(rules(&self.acts)),
             keys: format!("flood_rate = 0\nheartbeat_seconds = 1\n{keys}"),
@@ -99,18 +101,25 @@ fn verify(stage: &Stage<'_>, taken: &[Value]) -> (bool, Value) {
     (ran.code == Some(0), serde_json::from_str(&ran.stdout).expect("JSON"))
 }
 
-/// The HTTP sink's counters in a heartbeat.
-fn of_http(heartbeat: &Value) -> Value {
+/// The counters of the sink beside standard output, in a heartbeat.
+fn of_receiver(heartbeat: &Value) -> Value {
     let sinks = heartbeat["runmon"]["sinks"].as_array().cloned().unwrap_or_default();
-    sinks.into_iter().find(|sink| sink["name"] == "http").unwrap_or_default()
+    sinks.into_iter().find(|sink| sink["name"] != "stdout").unwrap_or_default()
+}
+
+fn outlive_http(stage: &Stage<'_>) {
+    outlive(stage, &Receiver::start(Mood::Refuses));
+}
+
+fn outlive_forward(stage: &Stage<'_>) {
+    outlive(stage, &ForwardReceiver::start(Mood::Refuses, &Demands::default()));
 }
 
 /// A receiver that is down, slow, hangs up and errs while the monitor is killed at any moment:
 /// every alert that was written down comes, in order, without a gap.
-fn outlive(stage: &Stage<'_>) {
+fn outlive(stage: &Stage<'_>, receiver: &dyn Receives) {
     let (kills, acts) = if stage.is_full { (10, 5000) } else { (4, 250) };
     let scene = Scene::new(stage);
-    let receiver = Receiver::start(Mood::Refuses);
     let moods = [
         Mood::Refuses,
         Mood::Slow(Duration::from_millis(5)),
@@ -119,7 +128,7 @@ fn outlive(stage: &Stage<'_>) {
         Mood::TakesAfter(7),
     ];
     for round in 0..kills {
-        let daemon = stage.daemon(scene.options(&receiver, ""));
+        let daemon = stage.daemon(scene.options(receiver, ""));
         receiver.becomes(moods[round % moods.len()]);
         let begin = round * acts;
         scene.acts(begin..begin + acts / 2);
@@ -131,13 +140,13 @@ fn outlive(stage: &Stage<'_>) {
         daemon.kill();
     }
     receiver.becomes(Mood::Takes);
-    let daemon = stage.daemon(scene.options(&receiver, ""));
+    let daemon = stage.daemon(scene.options(receiver, ""));
     scene.act("last");
     wait::until("the last alert", || {
         receiver.taken().iter().any(|it| name(it) == "last").then_some(())
     });
     let ended = daemon.stop();
-    let counters = of_http(ended.heartbeat());
+    let counters = of_receiver(ended.heartbeat());
     assert_eq!((number(&counters, "dropped"), number(&counters, "queued")), (0, 0));
     let taken = receiver.taken();
     let came: Vec<String> =
@@ -194,11 +203,11 @@ fn full_disk(stage: &Stage<'_>) {
     let heartbeat = daemon.expect_document("a heartbeat after that", |it| {
         is_heartbeat(it)
             && it["runmon"]["store"]["failing"] == false
-            && of_http(it)["delivered"].as_u64() >= Some(ACTS as u64)
+            && of_receiver(it)["delivered"].as_u64() >= Some(ACTS as u64)
     });
     assert!(number(&heartbeat["runmon"]["store"], "failures") > 0, "{heartbeat:#}");
     let ended = daemon.stop();
-    assert_eq!(number(&of_http(ended.heartbeat()), "dropped"), 0);
+    assert_eq!(number(&of_receiver(ended.heartbeat()), "dropped"), 0);
     let came = names(&receiver.taken());
     let expected: Vec<String> = (0..ACTS).map(|it| format!("n{it:06}")).collect();
     let acts: Vec<String> = came.into_iter().filter(|name| name.starts_with('n')).collect();
@@ -218,7 +227,7 @@ fn least_gives_way(stage: &Stage<'_>) {
     scene.acts(0..3000);
     expect_finding(&daemon, "The store is full");
     let heartbeat = daemon.expect_document("a heartbeat that tells of all acts", |it| {
-        is_heartbeat(it) && of_http(it)["offered"].as_u64() >= Some(3000 + GRAVE as u64)
+        is_heartbeat(it) && of_receiver(it)["offered"].as_u64() >= Some(3000 + GRAVE as u64)
     });
     assert!(number(&heartbeat["runmon"]["store"], "bytes") <= 4 << 20, "{heartbeat:#}");
     receiver.becomes(Mood::Takes);
@@ -227,7 +236,7 @@ fn least_gives_way(stage: &Stage<'_>) {
         receiver.taken().iter().any(|it| name(it) == "last").then_some(())
     });
     let ended = daemon.stop();
-    let counters = of_http(ended.heartbeat());
+    let counters = of_receiver(ended.heartbeat());
     let dropped = number(&counters, "dropped");
     assert_eq!(dropped, number(&ended.heartbeat()["runmon"]["store"], "evicted"), "{counters:#}");
     let came = names(&receiver.taken());

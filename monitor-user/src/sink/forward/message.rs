@@ -1,0 +1,95 @@
+//! Chunks of entries (`PackedForward` and `CompressedPackedForward`), and their acknowledgement.
+
+use std::io::{self, Read, Write as _};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use flate2::{Compression, write::GzEncoder};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::ForwardOptions;
+use crate::limits::SINK_ANSWER_BYTES;
+
+/// Entries on their way.
+pub(super) struct Chunk {
+    /// What the receiver is to answer. The same entries have the same id, so that a receiver can
+    /// tell that it has them already.
+    pub(super) id: String,
+    /// What is sent.
+    pub(super) message: Vec<u8>,
+}
+
+/// Members of documents in which their time stands: ECS, Falco.
+const TIMES: [&str; 2] = ["@timestamp", "time"];
+
+impl Chunk {
+    pub(super) fn of<'l>(
+        lines: impl Iterator<Item = &'l [u8]>,
+        options: &ForwardOptions,
+    ) -> Result<Self, rmp_serde::encode::Error> {
+        let (mut entries, mut count) = (Vec::new(), 0_u32);
+        for line in lines {
+            write_entry(line, &mut entries)?;
+            count += 1;
+        }
+        let digest = Sha256::digest(&entries);
+        let id = BASE64_STANDARD.encode(digest.get(..16).unwrap_or_default());
+        let entries = if options.gzip { compressed(&entries) } else { entries };
+        let mut message = Vec::with_capacity(entries.len() + 256);
+        rmp::encode::write_array_len(&mut message, 3)?;
+        rmp::encode::write_str(&mut message, &options.tag)?;
+        rmp::encode::write_bin(&mut message, &entries)?;
+        rmp::encode::write_map_len(&mut message, 2 + u32::from(options.gzip))?;
+        rmp::encode::write_str(&mut message, "size")?;
+        rmp::encode::write_uint(&mut message, count.into())?;
+        rmp::encode::write_str(&mut message, "chunk")?;
+        rmp::encode::write_str(&mut message, &id)?;
+        if options.gzip {
+            rmp::encode::write_str(&mut message, "compressed")?;
+            rmp::encode::write_str(&mut message, "gzip")?;
+        }
+        Ok(Self { id, message })
+    }
+}
+
+/// Compression in memory does not fail.
+fn compressed(entries: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let written = encoder.write_all(entries);
+    written.and_then(|()| encoder.finish()).unwrap_or_default()
+}
+
+/// An entry: its time, and the document as a map. A line for people is the map's only member.
+fn write_entry(line: &[u8], entries: &mut Vec<u8>) -> Result<(), rmp_serde::encode::Error> {
+    let document = match serde_json::from_slice(line) {
+        Ok(Value::Object(document)) => Value::Object(document),
+        _ => serde_json::json!({ "message": String::from_utf8_lossy(line) }),
+    };
+    let time = TIMES.iter().find_map(|member| document.get(member)?.as_str()?.parse().ok());
+    let time = time.unwrap_or_else(Timestamp::now);
+    rmp::encode::write_array_len(entries, 2)?;
+    // EventTime: an extension of the type 0 and eight bytes.
+    rmp::encode::write_ext_meta(entries, 8, 0)?;
+    let seconds = u32::try_from(time.as_second()).unwrap_or_default();
+    let nanoseconds = u32::try_from(time.subsec_nanosecond()).unwrap_or_default();
+    entries.extend(seconds.to_be_bytes());
+    entries.extend(nanoseconds.to_be_bytes());
+    rmp_serde::encode::write(entries, &document)
+}
+
+/// What a receiver answers to a chunk.
+#[derive(Deserialize)]
+struct Ack {
+    ack: String,
+}
+
+/// Waits for the id of the chunk that the receiver has.
+pub(super) fn read_ack(from: &mut impl Read) -> io::Result<String> {
+    let bounded = &mut from.take(SINK_ANSWER_BYTES);
+    let answer: Result<Ack, _> = rmp_serde::from_read(bounded);
+    answer.map(|answer| answer.ack).map_err(|error| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("no acknowledgement: {error}"))
+    })
+}
