@@ -145,10 +145,10 @@ impl Live {
     ) -> Result<Self, BpfError> {
         let controller = cgroups::v1_controller();
         let no_room = |source| BpfError::Open { path: "/proc/self/task".into(), source };
-        let reach = privileges.files().map_err(no_room)?;
+        let sources = privileges.sources().map_err(no_room)?;
         let (roots, ringer) = (options.runtime_roots.clone(), bell.clone());
         let asks = options.kubernetes.is_some();
-        let metadata = Metadata::start(reach, roots, controller, asks, move || ringer.ring());
+        let metadata = Metadata::start(sources, roots, controller, asks, move || ringer.ring());
         let metadata = metadata.map_err(no_room)?;
         #[cfg(feature = "kubernetes")]
         if let Some(cluster) = &options.kubernetes {

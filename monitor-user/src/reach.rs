@@ -1,14 +1,19 @@
-//! Files and sockets that only root may open: in this process, or by asking the keeper for them.
+//! Files that only root may open: in this process, or by asking the keeper for them.
 
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions, rename},
     io,
-    os::unix::{
-        fs::{MetadataExt as _, OpenOptionsExt as _},
-        net::UnixStream,
+    os::{
+        fd::AsRawFd as _,
+        unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     },
     path::{Path, PathBuf},
+};
+
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket,
+    sockopt::PeerCredentials,
 };
 
 use crate::input::{self, no_waiting, require_regular};
@@ -49,12 +54,13 @@ pub trait Reach: Send {
     /// As above.
     fn stat(&self, path: &Path) -> io::Result<Stat>;
 
-    /// Connects to a socket.
+    /// The process that listens on a socket, as the kernel names it; zero stands for one that
+    /// cannot be seen from here.
     ///
     /// # Errors
     ///
     /// As above.
-    fn connect(&self, socket: &Path) -> io::Result<UnixStream>;
+    fn listener(&self, socket: &Path) -> io::Result<i32>;
 
     /// Opens a regular file to append to it, or makes one that only its owner can read.
     ///
@@ -96,8 +102,12 @@ impl Reach for Direct {
         })
     }
 
-    fn connect(&self, socket: &Path) -> io::Result<UnixStream> {
-        UnixStream::connect(socket)
+    /// Where too many wait to be taken it fails, and does not wait.
+    fn listener(&self, path: &Path) -> io::Result<i32> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let own = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        connect(own.as_raw_fd(), &UnixAddr::new(path)?)?;
+        Ok(getsockopt(&own, PeerCredentials)?.pid())
     }
 
     /// Never waits, as an open of a FIFO would.

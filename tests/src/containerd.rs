@@ -58,6 +58,11 @@ impl Containerd {
                 |line: &str| line.contains(cri) && line.contains(" cri ") && line.contains(" ok");
             plugins.lines().any(is_ok).then_some(())
         });
+        self.socket()
+    }
+
+    /// Where it answers.
+    pub fn socket(&self) -> PathBuf {
         Self::socket_in(&self.dir)
     }
 

@@ -24,6 +24,7 @@ pub mod links;
 pub mod maps;
 pub mod place;
 pub mod receiver;
+pub mod sockets;
 pub mod triggers;
 pub mod verifier;
 pub mod wait;

@@ -9,14 +9,14 @@ use super::beneath::Beneath;
 /// Where a user's own runtimes keep their files.
 const OF_USERS: [&str; 2] = [".local/share/docker", ".local/share/containers/storage"];
 
-/// Files that may be asked for.
+/// What may be asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowed {
     /// Directories in and below which files are read.
     pub directories: Vec<PathBuf>,
     /// Files that are read.
     pub files: Vec<PathBuf>,
-    /// Sockets that are connected to.
+    /// Sockets of containerd, which is asked about containers and images.
     pub sockets: Vec<PathBuf>,
     /// Files that are appended to and rotated.
     pub logs: Vec<PathBuf>,
@@ -81,8 +81,8 @@ impl Allowed {
             || is_plain(path) && is_namespace(path)
     }
 
-    /// Whether a socket may be connected to.
-    pub(super) fn connects(&self, path: &Path) -> bool {
+    /// Whether containerd may be asked at a socket.
+    pub(super) fn asks(&self, path: &Path) -> bool {
         self.sockets.iter().any(|socket| socket == path)
     }
 
@@ -171,8 +171,8 @@ mod tests {
     #[test]
     fn sockets_and_logs_are_those_that_were_named() {
         let allowed = allowed();
-        assert!(allowed.connects(Path::new("/run/containerd/containerd.sock")));
-        assert!(!allowed.connects(Path::new("/run/containerd/containerd.sock.ttrpc")));
+        assert!(allowed.asks(Path::new("/run/containerd/containerd.sock")));
+        assert!(!allowed.asks(Path::new("/run/containerd/containerd.sock.ttrpc")));
         assert!(allowed.appends(Path::new("/var/log/runmon.ndjson")));
         assert!(!allowed.appends(Path::new("/var/log/../log/runmon.ndjson")));
         assert!(allowed.stats(Path::new("/var/log/runmon.ndjson")));

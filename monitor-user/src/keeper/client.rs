@@ -30,6 +30,7 @@ use crate::{
     enrich::hashes::HashQuestion,
     env::EnvKeys,
     event::{Fact, FactSource, Reason},
+    metadata::containerd::{Ask, Question, Record},
     reach::{Reach, Stat},
     rules::filter::KernelFilter,
 };
@@ -249,9 +250,7 @@ impl Kept {
     pub fn hash(&self, question: &HashQuestion) -> Fact<Arc<str>> {
         match self.ask(&Request::Hash(Box::new(question.into()))) {
             Ok((Answer::Hash(Ok(hash)), _)) => Fact::Known(hash.into(), FactSource::File),
-            Ok((Answer::Hash(Err(reason)), _)) => {
-                Fact::Unknown(Reason::from_name(&reason).unwrap_or(Reason::NoAnswer))
-            }
+            Ok((Answer::Hash(Err(reason)), _)) => Fact::Unknown(reason_of(&reason)),
             _ => Fact::Unknown(Reason::NoAnswer),
         }
     }
@@ -261,7 +260,7 @@ impl Kept {
         self.pipe.receive()?.ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
-    /// A file or socket that the keeper opens.
+    /// A file that the keeper opens.
     fn opened(&self, request: &Request) -> io::Result<OwnedFd> {
         match self.ask(request)? {
             (Answer::Opened, came) => {
@@ -296,8 +295,11 @@ impl Reach for Kept {
         }
     }
 
-    fn connect(&self, socket: &Path) -> io::Result<UnixStream> {
-        self.opened(&Request::Connect(socket.to_owned())).map(UnixStream::from)
+    fn listener(&self, socket: &Path) -> io::Result<i32> {
+        match self.ask(&Request::Listener(socket.to_owned()))?.0 {
+            Answer::Pid(pid) => Ok(pid),
+            answer => Err(error_of(answer)),
+        }
     }
 
     fn append(&self, path: &Path) -> io::Result<File> {
@@ -310,6 +312,28 @@ impl Reach for Kept {
             answer => Err(error_of(answer)),
         }
     }
+}
+
+impl Ask for Kept {
+    fn container(&mut self, question: Question<'_>) -> Result<Record, Reason> {
+        match self.ask(&Request::Container(Box::new(question.into()))) {
+            Ok((Answer::Container(Ok(record)), _)) => Ok((*record).into()),
+            Ok((Answer::Container(Err(reason)), _)) => Err(reason_of(&reason)),
+            _ => Err(Reason::NoAnswer),
+        }
+    }
+
+    fn digest(&mut self, question: Question<'_>) -> Result<String, Reason> {
+        match self.ask(&Request::Digest(Box::new(question.into()))) {
+            Ok((Answer::Digest(Ok(digest)), _)) => Ok(digest),
+            Ok((Answer::Digest(Err(reason)), _)) => Err(reason_of(&reason)),
+            _ => Err(Reason::NoAnswer),
+        }
+    }
+}
+
+fn reason_of(name: &str) -> Reason {
+    Reason::from_name(name).unwrap_or(Reason::NoAnswer)
 }
 
 fn numbers(kinds: &[RecordKind]) -> Vec<u16> {

@@ -1,5 +1,7 @@
 //! Types of ours and their forms on the wire.
 
+use std::time::Duration;
+
 use monitor_common::{Program, RecordKind};
 
 use super::wire;
@@ -9,6 +11,7 @@ use crate::{
         planner::{Choice, Chosen, Plan, Planned, Refusal},
     },
     enrich::hashes::{FileKey, HashQuestion},
+    metadata::containerd::{Question, Record},
 };
 
 pub(super) fn only(choice: Choice) -> Option<u8> {
@@ -77,6 +80,39 @@ impl From<&HashQuestion> for wire::Question {
             exec_ns: *exec_ns,
             ancestors: ancestors.clone(),
         }
+    }
+}
+
+impl From<Question<'_>> for wire::Asked {
+    fn from(question: Question<'_>) -> Self {
+        let Question { socket, namespace, name, within } = question;
+        Self {
+            socket: socket.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            within_ms: u32::try_from(within.as_millis()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+impl wire::Asked {
+    pub(super) fn question(&self) -> Question<'_> {
+        let within = Duration::from_millis(self.within_ms.into());
+        Question { socket: &self.socket, namespace: &self.namespace, name: &self.name, within }
+    }
+}
+
+impl From<Record> for wire::Record {
+    fn from(record: Record) -> Self {
+        let Record { image, runtime, name, labels, annotations } = record;
+        Self { image, runtime, name, labels, annotations }
+    }
+}
+
+impl From<wire::Record> for Record {
+    fn from(record: wire::Record) -> Self {
+        let wire::Record { image, runtime, name, labels, annotations } = record;
+        Self { image, runtime, name, labels, annotations }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     event::Fact,
     hasher,
     kubernetes::KubernetesOptions,
+    metadata::{Sources, containerd},
     reach::{Direct, Reach},
 };
 
@@ -63,6 +64,20 @@ impl Privileges {
             Self::Here => Box::new(Direct),
             Self::Apart(keeper) => Box::new(keeper.files()?),
         })
+    }
+
+    /// What finds out about containers, for one thread.
+    ///
+    /// # Errors
+    ///
+    /// The keeper is gone.
+    pub fn sources(&mut self) -> io::Result<Sources> {
+        let reach = self.files()?;
+        let containerd = match self {
+            Self::Here => containerd::direct(),
+            Self::Apart(keeper) => Box::new(keeper.files()?),
+        };
+        Ok(Sources { reach, containerd })
     }
 
     /// What reads executed files, those over `bytes_max` not.

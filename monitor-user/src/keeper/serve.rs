@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsString,
-    fs::File,
     io,
     os::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
@@ -19,7 +18,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{
     Allowed, forms,
-    wire::{Answer, Pipe, Request, Start},
+    wire::{Answer, Asked, Pipe, Request, Start},
 };
 use crate::{
     bpf::{
@@ -30,12 +29,15 @@ use crate::{
     },
     enrich::hashes::HashQuestion,
     env::EnvKeys,
-    event::Fact,
+    event::{Fact, Reason},
     flood::FloodLimit,
     hasher, input,
     instance::Instance,
     limits::{KEEP_RANGE, RUNTIME_FILE_BYTES},
-    metadata::cgroups,
+    metadata::{
+        cgroups,
+        containerd::{self, Ask, Question},
+    },
     reach::{Direct, Reach as _, Stat},
 };
 
@@ -129,10 +131,11 @@ impl Desk {
         let pipe = Pipe::new(UnixStream::from(socket));
         let (allowed, bytes_max) = (Arc::clone(&self.allowed), self.hash_bytes_max);
         let spawned = std::thread::Builder::new().name("files".into()).spawn(move || {
-            let mut hash = hasher::reader(bytes_max);
+            let (hash, containerd) = (hasher::reader(bytes_max), containerd::direct());
+            let mut archive = Archive { allowed, hash, containerd };
             // A connection that breaks is at its end.
             while let Ok(Some((request, _))) = pipe.receive::<Request>() {
-                let (answer, opened) = file(&allowed, &mut hash, request);
+                let (answer, opened) = archive.answer(request);
                 let along: Vec<BorrowedFd<'_>> = opened.iter().map(|fd| fd.as_fd()).collect();
                 if pipe.send(&answer, &along).is_err() {
                     return;
@@ -232,40 +235,63 @@ impl Side {
     }
 }
 
-/// Answers what is asked about a file, if that was allowed.
-fn file(
-    allowed: &Allowed,
-    hash: &mut impl FnMut(&HashQuestion) -> Fact<Arc<str>>,
-    request: Request,
-) -> (Answer, Option<OwnedFd>) {
-    let opened = |result: io::Result<OwnedFd>| match result {
-        Ok(fd) => (Answer::Opened, Some(fd)),
-        Err(error) => (of_io(&error), None),
-    };
-    let answer = match request {
-        Request::Read(path, limit) => {
-            read(allowed, &path, limit).map_or_else(|error| of_io(&error), Answer::Bytes)
-        }
-        Request::Names(path) => {
-            names(allowed, &path).map_or_else(|error| of_io(&error), Answer::Names)
-        }
-        Request::Stat(path) => look(allowed, &path).map_or_else(|error| of_io(&error), stat),
-        Request::Connect(path) if allowed.connects(&path) => {
-            return opened(Direct.connect(&path).map(OwnedFd::from));
-        }
-        Request::Append(path) if allowed.appends(&path) => {
-            return opened(Direct.append(&path).map(|file: File| file.into()));
-        }
-        Request::Rotate(path, keep) if allowed.appends(&path) => Direct
-            .rotate(&path, keep.min(*KEEP_RANGE.end()))
-            .map_or_else(|error| of_io(&error), |()| done()),
-        Request::Hash(question) => match hash(&(*question).into()) {
-            Fact::Known(hash, _) => Answer::Hash(Ok(hash.to_string())),
-            Fact::Unknown(reason) => Answer::Hash(Err(reason.name().to_owned())),
-        },
-        _ => of_io(&not_allowed()),
-    };
-    (answer, None)
+/// What a connection for files asks about.
+struct Archive<H> {
+    allowed: Arc<Allowed>,
+    hash: H,
+    containerd: Box<dyn Ask>,
+}
+
+impl<H: FnMut(&HashQuestion) -> Fact<Arc<str>>> Archive<H> {
+    /// Answers what is asked, if that was allowed.
+    fn answer(&mut self, request: Request) -> (Answer, Option<OwnedFd>) {
+        let allowed = &*self.allowed;
+        let answer = match request {
+            Request::Read(path, limit) => {
+                read(allowed, &path, limit).map_or_else(|error| of_io(&error), Answer::Bytes)
+            }
+            Request::Names(path) => {
+                names(allowed, &path).map_or_else(|error| of_io(&error), Answer::Names)
+            }
+            Request::Stat(path) => look(allowed, &path).map_or_else(|error| of_io(&error), stat),
+            Request::Listener(path) if allowed.asks(&path) => {
+                Direct.listener(&path).map_or_else(|error| of_io(&error), Answer::Pid)
+            }
+            Request::Append(path) if allowed.appends(&path) => match Direct.append(&path) {
+                Ok(file) => return (Answer::Opened, Some(file.into())),
+                Err(error) => of_io(&error),
+            },
+            Request::Rotate(path, keep) if allowed.appends(&path) => Direct
+                .rotate(&path, keep.min(*KEEP_RANGE.end()))
+                .map_or_else(|error| of_io(&error), |()| done()),
+            Request::Hash(question) => match (self.hash)(&(*question).into()) {
+                Fact::Known(hash, _) => Answer::Hash(Ok(hash.to_string())),
+                Fact::Unknown(reason) => Answer::Hash(Err(reason.name().to_owned())),
+            },
+            Request::Container(asked) => {
+                let told = self.containerd(&asked, |ask, it| ask.container(it));
+                Answer::Container(told.map(|record| Box::new(record.into())))
+            }
+            Request::Digest(asked) => {
+                Answer::Digest(self.containerd(&asked, |ask, it| ask.digest(it)))
+            }
+            _ => of_io(&not_allowed()),
+        };
+        (answer, None)
+    }
+
+    /// Asks containerd; where not, the name of the reason.
+    fn containerd<T>(
+        &mut self,
+        asked: &Asked,
+        put: impl FnOnce(&mut dyn Ask, Question<'_>) -> Result<T, Reason>,
+    ) -> Result<T, String> {
+        let told = match self.allowed.asks(&asked.socket) {
+            true => put(&mut *self.containerd, asked.question()),
+            false => Err(Reason::NotPermitted),
+        };
+        told.map_err(|reason| reason.name().to_owned())
+    }
 }
 
 fn read(allowed: &Allowed, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
@@ -367,4 +393,51 @@ fn of_io(error: &io::Error) -> Answer {
         _ => libc::EIO,
     });
     Answer::Refused(number, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::metadata::containerd::Record;
+
+    /// Answers whoever asks.
+    struct Anybody;
+
+    impl Ask for Anybody {
+        fn container(&mut self, _: Question<'_>) -> Result<Record, Reason> {
+            Ok(Record { image: "shop".to_owned(), ..Record::default() })
+        }
+        fn digest(&mut self, question: Question<'_>) -> Result<String, Reason> {
+            assert_eq!(question.within, Duration::from_millis(9));
+            Ok("sha256:1".to_owned())
+        }
+    }
+
+    #[test]
+    fn containerd_is_asked_only_where_that_was_allowed() {
+        let sockets = vec!["/run/containerd/containerd.sock".into()];
+        let allowed = Arc::new(Allowed { sockets, ..Allowed::default() });
+        let hash = |_: &HashQuestion| Fact::Unknown(Reason::Gone);
+        let mut archive = Archive { allowed, hash, containerd: Box::new(Anybody) };
+        let asked = |socket: &str| {
+            let [namespace, name] = ["default", "x"].map(str::to_owned);
+            Box::new(Asked { socket: socket.into(), namespace, name, within_ms: 9 })
+        };
+        let mut answer = |request| archive.answer(request).0;
+        let good = "/run/containerd/containerd.sock";
+        let container = answer(Request::Container(asked(good)));
+        assert!(matches!(container, Answer::Container(Ok(it)) if it.image == "shop"));
+        let digest = answer(Request::Digest(asked(good)));
+        assert!(matches!(digest, Answer::Digest(Ok(it)) if it == "sha256:1"));
+        for other in ["/run/docker.sock", "/run/containerd/../containerd/containerd.sock", ""] {
+            let container = answer(Request::Container(asked(other)));
+            assert!(matches!(container, Answer::Container(Err(it)) if it == "not_permitted"));
+            let digest = answer(Request::Digest(asked(other)));
+            assert!(matches!(digest, Answer::Digest(Err(it)) if it == "not_permitted"));
+            let listener = answer(Request::Listener(other.into()));
+            assert!(matches!(listener, Answer::Refused(nix::libc::EACCES, _)));
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! File descriptors come along with the length.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Read as _, Write as _},
     mem::MaybeUninit,
     os::{
@@ -54,10 +55,15 @@ pub(super) enum Request {
     Read(PathBuf, u64),
     Names(PathBuf),
     Stat(PathBuf),
-    Connect(PathBuf),
+    /// The process that listens on a socket.
+    Listener(PathBuf),
     Append(PathBuf),
     Rotate(PathBuf, u32),
     Hash(Box<Question>),
+    /// What containerd tells of a container.
+    Container(Box<Asked>),
+    /// The digest that containerd tells of an image.
+    Digest(Box<Asked>),
 }
 
 /// What the keeper is started with.
@@ -103,6 +109,25 @@ pub(super) struct Question {
     pub(super) ancestors: Vec<u32>,
 }
 
+/// [`crate::metadata::containerd::Question`], with the time in milliseconds.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub(super) socket: PathBuf,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) within_ms: u32,
+}
+
+/// [`crate::metadata::containerd::Record`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) image: String,
+    pub(super) runtime: String,
+    pub(super) name: String,
+    pub(super) labels: Option<BTreeMap<String, String>>,
+    pub(super) annotations: BTreeMap<String, String>,
+}
+
 /// [`crate::enrich::hashes::FileKey`]: device, inode number, change in nanoseconds, and bytes.
 pub(super) type Key = ((u32, u32), u64, i64, u64);
 
@@ -141,10 +166,16 @@ pub(super) enum Answer {
     Names(Vec<std::ffi::OsString>),
     /// Device and inode number, whether it is a directory, bytes, and change in nanoseconds.
     Stat((u64, u64), bool, u64, i64),
-    /// A file or socket comes along.
+    /// A process id.
+    Pid(i32),
+    /// A file comes along.
     Opened,
     /// SHA-256, or the name of the reason why there is none.
     Hash(Result<String, String>),
+    /// A container, or the name of a reason as above.
+    Container(Result<Box<Record>, String>),
+    /// An image's digest, or the name of a reason as above.
+    Digest(Result<String, String>),
     /// It cannot be done: the number of the error, and what it says.
     Refused(i32, String),
 }

@@ -3,11 +3,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-#[cfg(feature = "containerd")]
-use super::containerd;
 use super::{
     Answer, buildkit, bundle,
     cgroups::CgroupTree,
+    containerd::{self, Ask},
     docker,
     files::{Look, fill_text, is_outermost, lacks},
     node::Nodes,
@@ -32,14 +31,21 @@ pub(super) const TRIES: u32 = 336;
 /// The same where only the path says that there is a container.
 const TRIES_OF_PATH: u32 = 2;
 
+/// Who opens the files of runtimes, and who asks containerd.
+pub struct Sources {
+    /// Opens files.
+    pub reach: Box<dyn Reach>,
+    /// Asks.
+    pub containerd: Box<dyn Ask>,
+}
+
 /// Looks where runtimes keep what they know.
 pub(super) struct Finder {
     reach: Box<dyn Reach>,
+    containerd: Box<dyn Ask>,
     roots: Vec<RuntimeRoot>,
     tree: CgroupTree,
     nodes: Nodes,
-    #[cfg(feature = "containerd")]
-    containerd: containerd::Clients,
 }
 
 /// A container of which only the path is known.
@@ -71,18 +77,12 @@ fn fill_from_path(lookup: &Lookup, container: &mut Container) {
 
 impl Finder {
     pub(super) fn new(
-        reach: Box<dyn Reach>,
+        Sources { reach, containerd }: Sources,
         roots: Vec<RuntimeRoot>,
         controller: Option<&'static str>,
     ) -> Self {
-        Self {
-            reach,
-            roots,
-            tree: CgroupTree::new(controller),
-            nodes: Nodes::default(),
-            #[cfg(feature = "containerd")]
-            containerd: containerd::Clients::default(),
-        }
+        let (tree, nodes) = (CgroupTree::new(controller), Nodes::default());
+        Self { reach, containerd, roots, tree, nodes }
     }
 
     /// The answer; None if it is too early for one after so many tries.
@@ -186,16 +186,11 @@ impl Finder {
         best
     }
 
-    #[cfg(feature = "containerd")]
     fn ask_containerd(&mut self, root: &RuntimeRoot, namespace: &str, container: &mut Container) {
         if let Some(socket) = &root.socket {
-            self.containerd.complete(&*self.reach, socket, namespace, container);
+            containerd::complete(&mut *self.containerd, socket, namespace, container);
         }
     }
-
-    #[cfg(not(feature = "containerd"))]
-    #[expect(clippy::unused_self, reason = "it is used where the API is")]
-    fn ask_containerd(&self, _root: &RuntimeRoot, _namespace: &str, _container: &mut Container) {}
 }
 
 /// All sources were asked: what is still pending is in none of them.

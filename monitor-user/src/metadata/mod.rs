@@ -4,8 +4,7 @@
 mod buildkit;
 mod bundle;
 pub mod cgroups;
-#[cfg(feature = "containerd")]
-mod containerd;
+pub mod containerd;
 mod docker;
 mod files;
 mod finder;
@@ -37,9 +36,9 @@ use crate::{
     kubernetes::told::{Stats, Told},
     limits::{LOOKUPS, NEWS},
     raw_event::CgroupKey,
-    reach::Reach,
 };
 pub use bundle::TASKS;
+pub use finder::Sources;
 use finder::{Finder, unknown};
 use pods::Pods;
 pub use roots::{RuntimeKind, RuntimeRoot};
@@ -133,7 +132,7 @@ impl Metadata {
     ///
     /// The host has no room for another thread.
     pub fn start(
-        reach: Box<dyn Reach>,
+        sources: Sources,
         roots: Vec<RuntimeRoot>,
         controller: Option<&'static str>,
         asks_cluster: bool,
@@ -145,7 +144,7 @@ impl Metadata {
         let (questions, stats) = (Arc::new(questions), Arc::new(Stats::default()));
         let intake =
             Intake { told: tell, bell: Arc::downgrade(&questions), stats: Arc::clone(&stats) };
-        let finder = Finder::new(reach, roots, controller);
+        let finder = Finder::new(sources, roots, controller);
         let pods = asks_cluster.then(|| Pods::new(stats));
         let mut task = Task { finder, waiting: VecDeque::new(), told, pods, answer, wake };
         std::thread::Builder::new().name("metadata".into()).spawn(move || task.run(&asked))?;

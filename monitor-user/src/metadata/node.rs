@@ -8,8 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-
 use super::{cgroups::CgroupTree, roots};
 use crate::reach::Reach;
 
@@ -61,12 +59,9 @@ impl Nodes {
     }
 }
 
-/// The process that listens on a socket, as the kernel names it.
+/// The process that listens on a socket, if it can be seen from here.
 fn listener(reach: &dyn Reach, socket: &Path) -> Option<i32> {
-    let connection = reach.connect(socket).ok()?;
-    let pid = getsockopt(&connection, PeerCredentials).ok()?.pid();
-    // Zero stands for one that cannot be seen from here.
-    (pid > 0).then_some(pid)
+    reach.listener(socket).ok().filter(|pid| *pid > 0)
 }
 
 #[cfg(test)]

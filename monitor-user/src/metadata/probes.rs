@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The annotation with the pod as it was applied.
-const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub(super) const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What a command without a shell of its own is run with.
 const SHELL: [&str; 2] = ["/bin/sh", "-c"];

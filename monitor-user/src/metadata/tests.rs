@@ -63,6 +63,10 @@ const BUNDLE: (&str, &str) = (
         "linux":{"cgroupsPath":"/docker/THE_ID","namespaces":[{"type":"pid"}],"maskedPaths":["/p"]}}"#,
 );
 
+fn sources() -> Sources {
+    Sources { reach: Box::new(Direct), containerd: containerd::direct() }
+}
+
 fn finder(folder: &Folder) -> Finder {
     let root = |kind, name: &str| RuntimeRoot::new(kind, &folder.path().join(name));
     let roots = vec![
@@ -71,7 +75,7 @@ fn finder(folder: &Folder) -> Finder {
         root(RuntimeKind::Podman, "podman"),
         root(RuntimeKind::Docker, "docker"),
     ];
-    Finder::new(Box::new(Direct), roots, None)
+    Finder::new(sources(), roots, None)
 }
 
 #[track_caller]
@@ -130,7 +134,7 @@ fn who_must_wait_holds_nobody_up() {
     let folder = place("wait", &[DOCKER, ("runc/n1/other", "")]);
     let root = |kind, name: &str| RuntimeRoot::new(kind, &folder.path().join(name));
     let roots = vec![root(RuntimeKind::Runc, "runc"), root(RuntimeKind::Docker, "docker")];
-    let mut metadata = Metadata::start(Box::new(Direct), roots, None, false, || {}).unwrap();
+    let mut metadata = Metadata::start(sources(), roots, None, false, || {}).unwrap();
     assert_eq!(metadata.ask(lookup("/n1", "n1")), None);
     assert_eq!(metadata.ask(lookup("/docker/THE_ID", "THE_ID")), None);
     let id = |answer: Answer| match answer {

@@ -9,11 +9,14 @@ use nix::unistd::Pid;
 use super::Case;
 use super::command_line::tail_shows_events;
 use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options};
+use crate::features::expected_here;
 use crate::lab::Stage;
 use crate::place::Place;
+use crate::sockets::peers_of;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("privileges::smoke_the_line_has_none", line_has_none),
+    Case::new("privileges::containerd_answers_the_keeper_only", containerds_socket),
     Case::new("privileges::tail_and_new_hooks_work_without_them", tail_and_new_hooks),
     Case::new("privileges::rules_that_only_root_can_read_are_told", rules_of_root),
     Case::new("privileges::files_are_rotated_without_them", rotated),
@@ -59,6 +62,27 @@ fn line_has_none(stage: &Stage<'_>) {
     let ended = daemon.stop();
     let own = ended.documents.iter().filter(|it| it["process"]["pid"] == keeper).count();
     assert_eq!(own, 0, "acts of the keeper's");
+}
+
+/// What containerd tells is known, and the line is not connected to it: whoever is can have
+/// anything done by root.
+fn containerds_socket(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    await_confined(&daemon);
+    let runtime = stage.containerd();
+    let container = runtime.run_with(&stage.name("asked"), &["--label", "tier=web"], &[]);
+    let report = container.trigger(&["exec", "plain"]);
+    let exec = Place::In(&container).expect(&daemon, &report, "exec", |_| true);
+    let (socket, keeper) = (runtime.socket(), daemon.keeper().expect("a keeper"));
+    assert!(!peers_of(daemon.pid()).contains(&socket));
+    let told = &exec["container"];
+    // On emulated machines it may not have answered in time.
+    if told["unknown_because"]["image.name"] != "no_answer" || expected_here().is_none() {
+        assert_eq!(told["known_from"]["image.name"], "containerd", "{told:#}");
+        assert_eq!(told["labels"]["tier"], "web", "{told:#}");
+        assert!(peers_of(keeper).contains(&socket));
+    }
+    daemon.stop();
 }
 
 /// Rules that are read again attach what they need, and who looks at events of his own beside it
