@@ -101,7 +101,8 @@ pub enum Reason {
     NotPermitted,
     /// What it is about is not there any more: the runtime's container, or the executed file.
     Gone,
-    /// The API of the runtime, or of the cluster, did not answer in time, or is not there.
+    /// The API of the runtime or of the cluster, or the process with the privileges, did not answer
+    /// in time, or is not there.
     NoAnswer,
     /// Too many lookups were waiting.
     TooMany,

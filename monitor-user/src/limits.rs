@@ -125,6 +125,24 @@ pub const PROBE_BYTES: usize = 1 << 10;
 /// Bytes of the largest file of a runtime's that is read about a container.
 pub const RUNTIME_FILE_BYTES: u64 = 16 << 20;
 
+/// How long the keeper may take for what is done at once: to read a table, to open a file, to
+/// detach, which takes a tenth of a second. Over it the daemon fails, so that its supervisor starts
+/// it anew; a file counts as unanswered (`no_answer`). Who stops the daemon waits for fifteen
+/// seconds.
+pub const KEEPER_ANSWER: Duration = Duration::from_secs(10);
+
+/// How long it may take to load and attach programs, or to look at all processes, as for
+/// [`KEEPER_ANSWER`]: loading takes up to three seconds, and up to twenty on an emulated machine.
+pub const KEEPER_LOADS: Duration = Duration::from_secs(60);
+
+/// Bytes a second that it reads at least of an executed file, beside [`KEEPER_ANSWER`]: the slowest
+/// disks do.
+pub const KEEPER_HASH_BYTES_PER_SECOND: u64 = 1 << 20;
+
+/// How long the keeper may take to end once the line closed the connection; over it, it is killed,
+/// or ends at once by itself.
+pub const KEEPER_END: Duration = Duration::from_secs(10);
+
 /// Bytes of a container's id, or of the name of a namespace, that containerd is asked about: either
 /// is the name of a directory. A longer one is not asked about (`too_large`).
 pub const RUNTIME_ID_BYTES: usize = 255;

@@ -76,6 +76,12 @@ pub trait Reach: Send {
     ///
     /// As above.
     fn rotate(&self, path: &Path, keep: u32) -> io::Result<()>;
+
+    /// Whether something was not answered since this was last asked: then what was not found may be
+    /// there all the same.
+    fn take_unanswered(&self) -> bool {
+        false
+    }
 }
 
 /// Opens in this process.

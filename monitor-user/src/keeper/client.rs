@@ -1,8 +1,6 @@
 //! The keeper, as the line sees it.
 
 use std::{
-    ffi::OsString,
-    fs::File,
     io,
     os::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
@@ -10,14 +8,17 @@ use std::{
     },
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use monitor_common::{DropReason, Program, RecordKind};
 
 use super::{
-    Allowed, forms,
-    wire::{Answer, Pipe, Request, Start},
+    Allowed, Kept,
+    asking::Asking,
+    forms,
+    kept::error_of,
+    wire::{Answer, Request, Start},
 };
 use crate::{
     bpf::{
@@ -27,18 +28,18 @@ use crate::{
         planner::{Plan, Silence},
         ring::RingMaps,
     },
-    enrich::hashes::HashQuestion,
     env::EnvKeys,
-    event::{Fact, FactSource, Reason},
-    metadata::containerd::{Ask, Question, Record},
-    reach::{Reach, Stat},
+    limits::{KEEPER_ANSWER, KEEPER_END},
     rules::filter::KernelFilter,
 };
 
+/// How often it is looked whether the process has ended.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// The keeper's process. It ends when this is dropped.
 pub struct Keeper {
-    /// None once it is at its end.
-    pipe: Option<Pipe>,
+    /// Why there is none any more, where it is so.
+    pipe: Result<Asking, String>,
     process: Child,
     plan: Plan,
     canary_pids: Vec<u32>,
@@ -57,9 +58,9 @@ impl Keeper {
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
             .spawn()?;
-        let pipe = Pipe::new(own);
-        pipe.send(&Request::Allow(Box::new(allowed), hash_bytes_max), &[])?;
-        Ok(Self { pipe: Some(pipe), process, plan: Plan::default(), canary_pids: Vec::new() })
+        let pipe = Asking::new(own);
+        pipe.tell(&Request::Allow(Box::new(allowed), hash_bytes_max), KEEPER_ANSWER)?;
+        Ok(Self { pipe: Ok(pipe), process, plan: Plan::default(), canary_pids: Vec::new() })
     }
 
     /// Has the kernel side loaded and attached; so much as the line needs comes back.
@@ -100,20 +101,65 @@ impl Keeper {
         let (answer, _) =
             self.ask(&Request::Connection, &[theirs.as_fd()]).map_err(io::Error::other)?;
         match answer {
-            Answer::Done { .. } => Ok(Kept { pipe: Pipe::new(own) }),
+            Answer::Done { .. } => Ok(Kept::new(own)),
             answer => Err(error_of(answer)),
         }
     }
 
+    /// Asks. Who was late, or is gone, is asked nothing more: a late answer would be taken for that
+    /// to another question.
     fn ask(
-        &self,
+        &mut self,
         request: &Request,
         along: &[BorrowedFd<'_>],
     ) -> Result<(Answer, Vec<OwnedFd>), BpfError> {
-        let gone = |why: &str| BpfError::Kept(format!("the keeper is gone: {why}"));
-        let pipe = self.pipe.as_ref().ok_or_else(|| gone("it was ended"))?;
-        let asked = pipe.send(request, along).and_then(|()| pipe.receive());
-        asked.map_err(|error| gone(&error.to_string()))?.ok_or_else(|| gone("it ended"))
+        let within = request.within();
+        let asked = match &self.pipe {
+            Ok(pipe) => pipe.ask(request, along, within),
+            Err(why) => return Err(BpfError::Kept(why.clone())),
+        };
+        asked.map_err(|error| {
+            let why = match error.kind() {
+                io::ErrorKind::TimedOut => self.is_late(within),
+                _ => format!("the keeper is gone: {error}"),
+            };
+            self.pipe = Err(why.clone());
+            BpfError::Kept(why)
+        })
+    }
+
+    fn is_late(&self, within: Duration) -> String {
+        let (pid, seconds) = (self.process.id(), within.as_secs());
+        format!(
+            "the keeper does not answer: process {pid} had {seconds} s\nhint: it was stopped, or \
+             hangs in the kernel: /proc/{pid}/status and /proc/{pid}/wchan say which; start the \
+             daemon anew, as its supervisor does"
+        )
+    }
+
+    /// Waits until the process has ended, if that is soon.
+    fn await_end(&mut self, patience: Duration) -> io::Result<bool> {
+        let until = Instant::now() + patience;
+        while self.process.try_wait()?.is_none() {
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(true)
+    }
+
+    /// Ends the process; whether it has ended.
+    fn end(&mut self) -> io::Result<bool> {
+        // It ends by that. Who does not answer is not waited for.
+        let pipe = std::mem::replace(&mut self.pipe, Err("the keeper was ended".to_owned()));
+        let patience = if pipe.is_ok() { KEEPER_END } else { Duration::ZERO };
+        drop(pipe);
+        if self.await_end(patience)? {
+            return Ok(true);
+        }
+        self.process.kill()?;
+        self.await_end(KEEPER_END)
     }
 
     /// Asks for something to be done.
@@ -136,10 +182,11 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        // It ends by that.
-        self.pipe = None;
-        if let Err(error) = self.process.wait() {
-            tracing::debug!(%error, "the keeper's end was not seen");
+        // Once this process gave its privileges up it may not kill that one, which ends by itself:
+        // see `serve`.
+        let ended = self.end();
+        if !matches!(ended, Ok(true)) {
+            tracing::debug!(?ended, "the keeper's end was not seen");
         }
     }
 }
@@ -240,102 +287,6 @@ impl Kernel for Keeper {
     }
 }
 
-/// A connection for files.
-pub struct Kept {
-    pipe: Pipe,
-}
-
-impl Kept {
-    /// The hash of an executed file.
-    pub fn hash(&self, question: &HashQuestion) -> Fact<Arc<str>> {
-        match self.ask(&Request::Hash(Box::new(question.into()))) {
-            Ok((Answer::Hash(Ok(hash)), _)) => Fact::Known(hash.into(), FactSource::File),
-            Ok((Answer::Hash(Err(reason)), _)) => Fact::Unknown(reason_of(&reason)),
-            _ => Fact::Unknown(Reason::NoAnswer),
-        }
-    }
-
-    fn ask(&self, request: &Request) -> io::Result<(Answer, Vec<OwnedFd>)> {
-        self.pipe.send(request, &[])?;
-        self.pipe.receive()?.ok_or_else(|| io::ErrorKind::BrokenPipe.into())
-    }
-
-    /// A file that the keeper opens.
-    fn opened(&self, request: &Request) -> io::Result<OwnedFd> {
-        match self.ask(request)? {
-            (Answer::Opened, came) => {
-                came.into_iter().next().ok_or_else(|| io::ErrorKind::InvalidData.into())
-            }
-            (answer, _) => Err(error_of(answer)),
-        }
-    }
-}
-
-impl Reach for Kept {
-    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        match self.ask(&Request::Read(path.to_owned(), limit))?.0 {
-            Answer::Bytes(bytes) => Ok(bytes),
-            answer => Err(error_of(answer)),
-        }
-    }
-
-    fn names(&self, directory: &Path) -> io::Result<Vec<OsString>> {
-        match self.ask(&Request::Names(directory.to_owned()))?.0 {
-            Answer::Names(names) => Ok(names),
-            answer => Err(error_of(answer)),
-        }
-    }
-
-    fn stat(&self, path: &Path) -> io::Result<Stat> {
-        match self.ask(&Request::Stat(path.to_owned()))?.0 {
-            Answer::Stat(identity, is_directory, bytes, modified_ns) => {
-                Ok(Stat { identity, is_directory, bytes, modified_ns })
-            }
-            answer => Err(error_of(answer)),
-        }
-    }
-
-    fn listener(&self, socket: &Path) -> io::Result<i32> {
-        match self.ask(&Request::Listener(socket.to_owned()))?.0 {
-            Answer::Pid(pid) => Ok(pid),
-            answer => Err(error_of(answer)),
-        }
-    }
-
-    fn append(&self, path: &Path) -> io::Result<File> {
-        self.opened(&Request::Append(path.to_owned())).map(File::from)
-    }
-
-    fn rotate(&self, path: &Path, keep: u32) -> io::Result<()> {
-        match self.ask(&Request::Rotate(path.to_owned(), keep))?.0 {
-            Answer::Done { .. } => Ok(()),
-            answer => Err(error_of(answer)),
-        }
-    }
-}
-
-impl Ask for Kept {
-    fn container(&mut self, question: Question<'_>) -> Result<Record, Reason> {
-        match self.ask(&Request::Container(Box::new(question.into()))) {
-            Ok((Answer::Container(Ok(record)), _)) => Ok((*record).into()),
-            Ok((Answer::Container(Err(reason)), _)) => Err(reason_of(&reason)),
-            _ => Err(Reason::NoAnswer),
-        }
-    }
-
-    fn digest(&mut self, question: Question<'_>) -> Result<String, Reason> {
-        match self.ask(&Request::Digest(Box::new(question.into()))) {
-            Ok((Answer::Digest(Ok(digest)), _)) => Ok(digest),
-            Ok((Answer::Digest(Err(reason)), _)) => Err(reason_of(&reason)),
-            _ => Err(Reason::NoAnswer),
-        }
-    }
-}
-
-fn reason_of(name: &str) -> Reason {
-    Reason::from_name(name).unwrap_or(Reason::NoAnswer)
-}
-
 fn numbers(kinds: &[RecordKind]) -> Vec<u16> {
     kinds.iter().map(|kind| *kind as u16).collect()
 }
@@ -346,12 +297,4 @@ fn refusal(answer: Answer) -> BpfError {
         Answer::Refused(_, why) => why,
         _ => "the keeper answered something else".to_owned(),
     })
-}
-
-fn error_of(answer: Answer) -> io::Error {
-    match answer {
-        Answer::Refused(number, _) if number != 0 => io::Error::from_raw_os_error(number),
-        Answer::Refused(_, why) => io::Error::other(why),
-        _ => io::ErrorKind::InvalidData.into(),
-    }
 }

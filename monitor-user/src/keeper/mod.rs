@@ -10,16 +10,19 @@
 //! The line starts the keeper. When the line is gone, the keeper ends, and with it all programs.
 
 mod allowed;
+mod asking;
 mod beneath;
 mod client;
 pub mod confine;
 mod filter;
 mod forms;
+mod kept;
 mod privileges;
 mod serve;
 mod wire;
 
 pub use allowed::Allowed;
-pub use client::{Keeper, Kept};
+pub use client::Keeper;
+pub use kept::Kept;
 pub use privileges::{Hash, Privileges};
 pub use serve::serve;

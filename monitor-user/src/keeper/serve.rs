@@ -13,7 +13,15 @@ use std::{
 };
 
 use monitor_common::{Program, RecordKind};
-use nix::{libc, sys::prctl::set_no_new_privs, unistd::getppid};
+use nix::{
+    libc,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        prctl::{set_no_new_privs, set_pdeathsig},
+        signal::Signal,
+    },
+    unistd::getppid,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{
@@ -33,7 +41,7 @@ use crate::{
     flood::FloodLimit,
     hasher, input,
     instance::Instance,
-    limits::{KEEP_RANGE, RUNTIME_FILE_BYTES},
+    limits::{KEEP_RANGE, KEEPER_END, RUNTIME_FILE_BYTES},
     metadata::{
         cgroups,
         containerd::{self, Ask, Question},
@@ -55,11 +63,16 @@ const INSTANCE_CHARS: usize = 57;
 pub fn serve() -> anyhow::Result<ExitCode> {
     // Nothing that it starts, by whatever mistake, has more than it has.
     set_no_new_privs()?;
+    // The line may be gone while this process is stopped: then it is woken, and sees so. Of what a
+    // process may send to one with more privileges in its session, this is all.
+    set_pdeathsig(Signal::SIGCONT)?;
     // A terminal sends these to both processes: the line says when it ends.
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
     }
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let seen_by_watch = stream.try_clone()?;
+    std::thread::Builder::new().name("watch".into()).spawn(move || end_with(&seen_by_watch))?;
     let line = Pipe::new(stream);
     let Some((Request::Allow(allowed, hash_bytes_max), _)) = line.receive()? else {
         anyhow::bail!("it was not said what is allowed");
@@ -73,6 +86,23 @@ pub fn serve() -> anyhow::Result<ExitCode> {
     }
     served?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ends this process some time after the line is gone, whatever hangs by then: programs are not to
+/// outlive who looks at what they tell.
+fn end_with(line: &UnixStream) {
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR;
+    loop {
+        // Errors and the end are told of unasked.
+        let mut looked = [PollFd::new(line.as_fd(), PollFlags::empty())];
+        let polled = poll(&mut looked, PollTimeout::NONE);
+        let [line] = looked;
+        if polled.is_ok() && line.revents().is_some_and(|it| it.intersects(gone)) {
+            break;
+        }
+    }
+    std::thread::sleep(KEEPER_END);
+    std::process::exit(1);
 }
 
 /// What the line's own requests are about.
@@ -101,7 +131,7 @@ impl Desk {
         while let Some((request, came)) = line.receive::<Request>()? {
             let (answer, maps) = self.answer(request, came);
             let along: Vec<BorrowedFd<'_>> = maps.iter().map(|fd| fd.as_fd()).collect();
-            line.send(&answer, &along)?;
+            line.send(&answer, &along, None)?;
         }
         Ok(())
     }
@@ -137,7 +167,7 @@ impl Desk {
             while let Ok(Some((request, _))) = pipe.receive::<Request>() {
                 let (answer, opened) = archive.answer(request);
                 let along: Vec<BorrowedFd<'_>> = opened.iter().map(|fd| fd.as_fd()).collect();
-                if pipe.send(&answer, &along).is_err() {
+                if pipe.send(&answer, &along, None).is_err() {
                     return;
                 }
             }

@@ -3,28 +3,35 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     mem::MaybeUninit,
     os::{
-        fd::{BorrowedFd, OwnedFd},
+        fd::{AsFd as _, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
     },
     path::PathBuf,
+    time::{Duration, Instant},
 };
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::{
     cmsg_space,
+    io::Errno,
     net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-        SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+        SendAncillaryMessage, SendFlags, recvmsg, send, sendmsg,
     },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Allowed;
+use crate::limits::{KEEPER_ANSWER, KEEPER_HASH_BYTES_PER_SECOND, KEEPER_LOADS};
 
 /// Bytes of a message at most: the records of all tasks of a large host.
 const MESSAGE_BYTES_MAX: u32 = 256 << 20;
+
+/// Bytes that are read of a message at once.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// File descriptors of a message at most.
 const DESCRIPTORS_MAX: usize = 2;
@@ -180,6 +187,20 @@ pub(super) enum Answer {
     Refused(i32, String),
 }
 
+impl Request {
+    /// How long its answer may take.
+    pub(super) fn within(&self) -> Duration {
+        match self {
+            Self::Start(_) | Self::SetKinds(_) | Self::CheckHooks | Self::WalkTasks => KEEPER_LOADS,
+            Self::Hash(question) => {
+                let (.., bytes) = question.key;
+                KEEPER_ANSWER + Duration::from_secs(bytes / KEEPER_HASH_BYTES_PER_SECOND)
+            }
+            _ => KEEPER_ANSWER,
+        }
+    }
+}
+
 /// One end of a connection.
 #[derive(Debug)]
 pub(super) struct Pipe {
@@ -191,11 +212,12 @@ impl Pipe {
         Self { stream }
     }
 
-    /// Sends a message.
+    /// Sends a message, if it is taken in time.
     pub(super) fn send(
         &self,
         message: &impl Serialize,
         descriptors: &[BorrowedFd<'_>],
+        until: Option<Instant>,
     ) -> io::Result<()> {
         let bytes = rmp_serde::to_vec(message).map_err(io::Error::other)?;
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
@@ -205,17 +227,40 @@ impl Pipe {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let head = length.to_ne_bytes();
+        let mut flags = SendFlags::NOSIGNAL;
+        flags.set(SendFlags::DONTWAIT, until.is_some());
+        self.await_ready(PollFlags::POLLOUT, until)?;
         // Four bytes are taken whole, or not at all.
-        sendmsg(&self.stream, &[io::IoSlice::new(&head)], &mut along, SendFlags::NOSIGNAL)?;
-        (&self.stream).write_all(&bytes)
+        sendmsg(&self.stream, &[io::IoSlice::new(&head)], &mut along, flags)?;
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            self.await_ready(PollFlags::POLLOUT, until)?;
+            match send(&self.stream, rest, flags) {
+                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+                // There is room, but not for a piece.
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Waits for a message; None where the other end is gone.
     pub(super) fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+        let Some((mut left, descriptors)) = self.head(None)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        self.body(&mut left, None, |piece| bytes.extend_from_slice(piece))?;
+        Ok(Some((read(&bytes)?, descriptors)))
+    }
+
+    /// The length of the next message, and what came along with it; None where the other end is
+    /// gone.
+    pub(super) fn head(&self, until: Option<Instant>) -> io::Result<Option<(u64, Vec<OwnedFd>)>> {
         let mut head = [0; size_of::<u32>()];
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut along = RecvAncillaryBuffer::new(&mut space);
-        let read = recvmsg(
+        self.await_ready(PollFlags::POLLIN, until)?;
+        let came = recvmsg(
             &self.stream,
             &mut [io::IoSliceMut::new(&mut head)],
             &mut along,
@@ -227,7 +272,7 @@ impl Pipe {
                 descriptors.extend(came);
             }
         }
-        match read.bytes {
+        match came.bytes {
             0 => return Ok(None),
             4 => {}
             _ => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -236,16 +281,56 @@ impl Pipe {
         if length > MESSAGE_BYTES_MAX {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let mut bytes = Vec::new();
-        (&self.stream).take(length.into()).read_to_end(&mut bytes)?;
-        let message = rmp_serde::from_slice(&bytes).map_err(io::Error::other)?;
-        Ok(Some((message, descriptors)))
+        Ok(Some((length.into(), descriptors)))
     }
+
+    /// The rest of a message, piece by piece; `left` says how much of it is still to come.
+    pub(super) fn body(
+        &self,
+        left: &mut u64,
+        until: Option<Instant>,
+        mut keep: impl FnMut(&[u8]),
+    ) -> io::Result<()> {
+        let mut room = [0; PIECE_BYTES];
+        while *left > 0 {
+            self.await_ready(PollFlags::POLLIN, until)?;
+            let piece = (&self.stream).take(*left).read(&mut room);
+            let piece = match piece {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => room.get(..length).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            keep(piece);
+            *left = left.saturating_sub(piece.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// Waits until a call on the connection does not wait, if only until some time.
+    fn await_ready(&self, what: PollFlags, until: Option<Instant>) -> io::Result<()> {
+        let Some(until) = until else { return Ok(()) };
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            match poll(&mut [PollFd::new(self.stream.as_fd(), what)], left) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(_) => return Ok(()),
+                Err(nix::Error::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// A message of these bytes.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
+    rmp_serde::from_slice(bytes).map_err(io::Error::other)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, os::fd::AsFd as _};
+    use std::{fs::File, io::Write as _};
 
     use super::*;
 
@@ -261,8 +346,8 @@ mod tests {
         let bytes = vec![7; 3 << 20];
         let sent = bytes.clone();
         let sending = std::thread::spawn(move || {
-            one.send(&Request::Read("/a".into(), 9), &[]).unwrap();
-            one.send(&Answer::Bytes(sent), &[reader.as_fd()]).unwrap();
+            one.send(&Request::Read("/a".into(), 9), &[], None).unwrap();
+            one.send(&Answer::Bytes(sent), &[reader.as_fd()], None).unwrap();
         });
         let (first, none) = other.receive::<Request>().unwrap().unwrap();
         assert!(matches!(first, Request::Read(path, 9) if path == *"/a") && none.is_empty());

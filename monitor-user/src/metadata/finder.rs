@@ -99,12 +99,17 @@ impl Finder {
     fn facts(&mut self, lookup: &Lookup, tries: u32) -> Option<ContainerFacts> {
         let mut container = of_lookup(lookup);
         let look = self.look_around(lookup, &mut container);
+        let is_unanswered = self.reach.take_unanswered();
         let shape = cgroup_path::container(&lookup.cgroup_path).map(|named| named.shape);
         match (look, shape) {
             (Look::Found, _) => {
+                if is_unanswered {
+                    container.give_up(Reason::NoAnswer);
+                }
                 close(lookup, &mut container);
                 Some(facts(lookup, Some(container)))
             }
+            _ if is_unanswered => Some(unknown(lookup, Reason::NoAnswer)),
             (Look::TooLarge, _) => Some(unknown(lookup, Reason::TooLarge)),
             (Look::NotYet, _) if tries < TRIES => None,
             (_, Some(Shape::Certain)) if tries < TRIES_OF_PATH => None,

@@ -1,7 +1,14 @@
 //! What tests of the sources share, and tests of all sources together.
 
+use std::{ffi::OsString, fs::File, io, path::Path};
+
 use super::{files::Look, *};
-use crate::{container::Container, event::Fact, reach::Direct, records::folder::Folder};
+use crate::{
+    container::Container,
+    event::Fact,
+    reach::{Direct, Reach, Stat},
+    records::folder::Folder,
+};
 
 /// An id as engines give them.
 pub(super) const ID: &str = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
@@ -126,6 +133,45 @@ fn what_is_nowhere_keeps_what_the_path_says() {
     // What a container has inside of it, and nothing else says what it is, is that container's.
     let nested = Lookup { is_nested: true, ..lookup("/default/n1/n2", "n2") };
     assert_eq!(container(finder.find(&nested, 0)), None);
+}
+
+/// Opens nothing in time.
+struct Silent;
+
+impl Reach for Silent {
+    fn read(&self, _: &Path, _: u64) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::TimedOut.into())
+    }
+    fn names(&self, _: &Path) -> io::Result<Vec<OsString>> {
+        Err(io::ErrorKind::TimedOut.into())
+    }
+    fn stat(&self, _: &Path) -> io::Result<Stat> {
+        Err(io::ErrorKind::TimedOut.into())
+    }
+    fn listener(&self, _: &Path) -> io::Result<i32> {
+        Err(io::ErrorKind::TimedOut.into())
+    }
+    fn append(&self, _: &Path) -> io::Result<File> {
+        Err(io::ErrorKind::TimedOut.into())
+    }
+    fn rotate(&self, _: &Path, _: u32) -> io::Result<()> {
+        Err(io::ErrorKind::TimedOut.into())
+    }
+    fn take_unanswered(&self) -> bool {
+        true
+    }
+}
+
+/// What nobody could look for is not taken for something that is not there, or the host.
+#[test]
+fn who_may_be_there_is_not_the_host() {
+    let sources = Sources { reach: Box::new(Silent), containerd: containerd::direct() };
+    let roots = vec![RuntimeRoot::new(RuntimeKind::Containerd, Path::new("/c"))];
+    let mut finder = Finder::new(sources, roots, None);
+    for (path, id) in [("/default/n1", "n1"), ("/docker/THE_ID", "THE_ID")] {
+        let unknown = container(finder.find(&lookup(path, id), 0)).unwrap();
+        check(&unknown, &["name: no_answer", "image: no_answer"]);
+    }
 }
 
 /// Whose state is being written is asked about again, and nobody else waits for it.

@@ -120,12 +120,15 @@ impl FileSink {
         Ok(self.file.metadata()?.len())
     }
 
-    /// How long the open file is, where the path still leads to it.
+    /// How long the open file is, where the path still leads to it, or nobody says where it leads.
     fn length_in_place(&self) -> Option<u64> {
-        let at_path = self.reach.stat(&self.options.path).ok()?;
+        let at_path = self.reach.stat(&self.options.path);
         let open = self.file.metadata().ok()?;
-        let is_same = at_path.identity == (open.dev(), open.ino());
-        is_same.then_some(open.len())
+        let is_in_place = match at_path {
+            Ok(at_path) => at_path.identity == (open.dev(), open.ino()),
+            Err(error) => error.kind() == io::ErrorKind::TimedOut,
+        };
+        is_in_place.then_some(open.len())
     }
 
     fn rotate(&self) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -21,6 +22,8 @@ pub(super) const CASES: &[Case] = &[
     Case::new("privileges::rules_that_only_root_can_read_are_told", rules_of_root),
     Case::new("privileges::files_are_rotated_without_them", rotated),
     Case::new("privileges::a_keeper_that_dies_ends_the_daemon", keeper_dies),
+    Case::new("privileges::a_keeper_that_hangs_ends_the_daemon", keeper_hangs),
+    Case::new("privileges::a_stopped_keeper_outlives_nobody", keeper_is_left),
     Case::new("privileges::root_keeps_them_in_one_process", kept_in_one),
 ];
 
@@ -157,10 +160,46 @@ fn rotated(stage: &Stage<'_>) {
 /// Without a keeper nothing is seen: that is not kept quiet.
 fn keeper_dies(stage: &Stage<'_>) {
     let daemon = stage.watch();
+    signal_keeper(&daemon, Signal::SIGKILL);
+    daemon.fails("the keeper is gone");
+}
+
+/// Nor is one waited for that does not answer: the daemon says so, and its supervisor starts it
+/// anew. The keeper goes with it.
+fn keeper_hangs(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    await_confined(&daemon);
+    let keeper = signal_keeper(&daemon, Signal::SIGSTOP);
+    let stopped = Instant::now();
+    daemon.fails("the keeper does not answer");
+    assert!(stopped.elapsed() < ANSWER_MAX, "{:?}", stopped.elapsed());
+    await_end(keeper);
+}
+
+/// Without a line it ends, whatever became of it before.
+fn keeper_is_left(stage: &Stage<'_>) {
+    let daemon = stage.watch();
+    await_confined(&daemon);
+    let keeper = signal_keeper(&daemon, Signal::SIGSTOP);
+    daemon.kill();
+    await_end(keeper);
+}
+
+/// How long it may take until a keeper that does not answer is given up: ten seconds, and some on
+/// emulated machines.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+fn signal_keeper(daemon: &Daemon, signal: Signal) -> u32 {
     let keeper = daemon.keeper().expect("a keeper");
     let pid = Pid::from_raw(i32::try_from(keeper).expect("a process id"));
-    kill(pid, Signal::SIGKILL).expect("kill the keeper");
-    daemon.fails("the keeper is gone");
+    kill(pid, signal).expect("signal the keeper");
+    keeper
+}
+
+/// Who ended has no program any more, also where nobody asked yet how it ended.
+fn await_end(pid: u32) {
+    let program = format!("/proc/{pid}/exe");
+    crate::wait::until("the keeper to end", || fs::read_link(&program).is_err().then_some(()));
 }
 
 fn kept_in_one(stage: &Stage<'_>) {
