@@ -99,6 +99,9 @@ pub enum BpfError {
         #[source]
         source: std::io::Error,
     },
+    /// The capabilities that are not used any more cannot be given up.
+    #[error("cannot give capabilities up")]
+    Capabilities(#[source] std::io::Error),
     /// The keeper says so.
     #[error("{0}")]
     Kept(String),

@@ -203,6 +203,14 @@ impl RunDir {
     }
 }
 
+/// Whether the host keeps kprobes from others than administrators. Levels over 2 are an addition of
+/// distributions': some of their kernels take `CAP_PERFMON` there too, and none says so.
+#[must_use]
+pub fn restricts_probes() -> bool {
+    let level = text("/proc/sys/kernel/perf_event_paranoid");
+    level.trim().parse::<i32>().is_ok_and(|level| level > 2)
+}
+
 /// Whether pids here are those of the host.
 #[must_use]
 pub fn in_initial_pid_namespace() -> bool {

@@ -9,5 +9,6 @@ mod finding;
 mod needs;
 
 pub use container::{Manager, Place};
-pub use facts::{Facts, in_initial_pid_namespace};
+pub use facts::{Facts, in_initial_pid_namespace, restricts_probes};
 pub use finding::{Addition, Finding};
+pub use needs::{More, kept_capabilities};

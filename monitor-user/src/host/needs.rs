@@ -20,6 +20,8 @@ pub(super) struct Capability {
     pub(super) number: u32,
     /// Another one that allows the same.
     pub(super) or: Option<u32>,
+    /// Whether the keeper goes on using it once the programs are loaded.
+    pub(super) stays: bool,
     /// What the monitor cannot do without it.
     pub(super) costs: &'static str,
 }
@@ -36,18 +38,21 @@ pub(super) const USED: [Capability; 9] = [
         name: "CAP_BPF",
         number: 39,
         or: Some(SYS_ADMIN),
+        stays: true,
         costs: "nothing is seen: neither maps nor programs can be loaded",
     },
     Capability {
         name: "CAP_PERFMON",
         number: 38,
         or: Some(SYS_ADMIN),
+        stays: true,
         costs: "nothing is seen: programs may not read kernel memory",
     },
     Capability {
         name: "CAP_NET_ADMIN",
         number: NET_ADMIN,
         or: None,
+        stays: true,
         costs: "what name servers are asked is not seen, nor are connections, datagrams and bound \
                 sockets where nothing better than the fallback loads",
     },
@@ -55,6 +60,7 @@ pub(super) const USED: [Capability; 9] = [
         name: "CAP_SYS_PTRACE",
         number: 19,
         or: None,
+        stays: true,
         costs: "the programs of others are not found through /proc, so that their files are not \
                 hashed",
     },
@@ -62,33 +68,62 @@ pub(super) const USED: [Capability; 9] = [
         name: "CAP_DAC_READ_SEARCH",
         number: 2,
         or: Some(DAC_OVERRIDE),
+        stays: true,
         costs: "files that only others may read are not hashed",
     },
     Capability {
         name: "CAP_SETUID",
         number: 7,
         or: None,
+        stays: false,
         costs: "the daemon does not start: it cannot become the user of `run_as`",
     },
     Capability {
         name: "CAP_SETGID",
         number: 6,
         or: None,
+        stays: false,
         costs: "the daemon does not start: it cannot leave its groups",
     },
     Capability {
         name: "CAP_SYSLOG",
         number: SYSLOG,
         or: None,
+        stays: true,
         costs: "opens of files cost more: the kernel hides the addresses of its counters",
     },
     Capability {
         name: "CAP_SYS_RESOURCE",
         number: SYS_RESOURCE,
         or: None,
+        stays: true,
         costs: "maps may find no room: before Linux 5.11 they are locked memory",
     },
 ];
+
+/// What takes more than the table says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct More {
+    /// Files of alerts are another user's, or where another user's files are.
+    pub writes_for_others: bool,
+    /// Kprobes may take `CAP_SYS_ADMIN`: [`super::restricts_probes`].
+    pub probes: bool,
+}
+
+/// Of these capabilities those that the keeper goes on using. One that allows more stays only in
+/// place of one that is not there, or for what takes more.
+#[must_use]
+pub fn kept_capabilities(held: u64, more: More) -> u64 {
+    let bit = |number: u32| 1_u64 << number;
+    let used = USED.iter().filter(|capability| capability.stays).map(|capability| {
+        let other = capability.or.filter(|_| held & bit(capability.number) == 0);
+        bit(other.unwrap_or(capability.number))
+    });
+    let More { writes_for_others, probes } = more;
+    let more = [(writes_for_others, DAC_OVERRIDE), (probes, SYS_ADMIN)];
+    let more = more.iter().filter(|(takes, _)| *takes).map(|(_, number)| bit(*number));
+    held & used.chain(more).fold(0, |all, capability| all | capability)
+}
 
 fn line(manager: Manager, to: &'static str, line: impl Into<String>) -> Addition {
     Addition { manager, to, line: line.into() }

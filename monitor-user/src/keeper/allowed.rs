@@ -1,6 +1,9 @@
 //! What the keeper opens, whoever asks: it was told before anything untrusted was read.
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    os::unix::fs::MetadataExt as _,
+    path::{Component, Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +87,14 @@ impl Allowed {
     /// Whether containerd may be asked at a socket.
     pub(super) fn asks(&self, path: &Path) -> bool {
         self.sockets.iter().any(|socket| socket == path)
+    }
+
+    /// Whether a file that is appended to is another user's, or where another user's files are.
+    pub(super) fn writes_for_others(&self) -> bool {
+        let is_others = |path: &Path| {
+            path.metadata().is_ok_and(|it| it.uid() != nix::unistd::geteuid().as_raw())
+        };
+        self.logs.iter().any(|log| is_others(log) || log.parent().is_some_and(is_others))
     }
 
     /// Whether a file may be appended to, and rotated.

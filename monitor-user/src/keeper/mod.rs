@@ -19,6 +19,7 @@ mod forms;
 mod kept;
 mod privileges;
 mod serve;
+mod shed;
 mod wire;
 
 pub use allowed::Allowed;

@@ -26,6 +26,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{
     Allowed, forms,
+    shed::shed,
     wire::{Answer, Asked, Pipe, Request, Start},
 };
 use crate::{
@@ -39,7 +40,9 @@ use crate::{
     env::EnvKeys,
     event::{Fact, Reason},
     flood::FloodLimit,
-    hasher, input,
+    hasher,
+    host::{More, restricts_probes},
+    input,
     instance::Instance,
     limits::{KEEP_RANGE, KEEPER_END, RUNTIME_FILE_BYTES},
     metadata::{
@@ -72,13 +75,15 @@ pub fn serve() -> anyhow::Result<ExitCode> {
     }
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let seen_by_watch = stream.try_clone()?;
-    std::thread::Builder::new().name("watch".into()).spawn(move || end_with(&seen_by_watch))?;
     let line = Pipe::new(stream);
     let Some((Request::Allow(allowed, hash_bytes_max), _)) = line.receive()? else {
         anyhow::bail!("it was not said what is allowed");
     };
     let (allowed, line_pid) = (Arc::new(*allowed), getppid());
-    let mut desk = Desk { allowed, hash_bytes_max, connections: 0, side: None };
+    // Only this thread attaches.
+    let more = More { writes_for_others: allowed.writes_for_others(), probes: false };
+    start_thread("watch", more, move || end_with(&seen_by_watch))?;
+    let mut desk = Desk { allowed, more, hash_bytes_max, connections: 0, side: None };
     let served = desk.serve(&line);
     if let Some(Side { line, instance, .. }) = &desk.side {
         // It gave up the right to do so, or was killed.
@@ -86,6 +91,15 @@ pub fn serve() -> anyhow::Result<ExitCode> {
     }
     served?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Starts a thread that never has more capabilities than are used in the long run.
+fn start_thread(name: &str, more: More, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let run = move || match shed(more) {
+        Ok(()) => run(),
+        Err(error) => tracing::error!(%error, "cannot give capabilities up"),
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
 }
 
 /// Ends this process some time after the line is gone, whatever hangs by then: programs are not to
@@ -108,6 +122,7 @@ fn end_with(line: &UnixStream) {
 /// What the line's own requests are about.
 struct Desk {
     allowed: Arc<Allowed>,
+    more: More,
     hash_bytes_max: u64,
     connections: usize,
     side: Option<Side>,
@@ -138,7 +153,7 @@ impl Desk {
 
     fn answer(&mut self, request: Request, came: Vec<OwnedFd>) -> (Answer, Vec<OwnedFd>) {
         match (request, &mut self.side) {
-            (Request::Start(start), None) => match Side::start(&start) {
+            (Request::Start(start), None) => match self.start(&start) {
                 Ok((side, maps)) => {
                     let side = self.side.insert(side);
                     (side.done(Ok(())), maps)
@@ -151,6 +166,13 @@ impl Desk {
         }
     }
 
+    /// Loads and attaches, and gives up what was needed only for this, or for trying what fires.
+    fn start(&self, start: &Start) -> Result<(Side, Vec<OwnedFd>), BpfError> {
+        let started = Side::start(start)?;
+        shed(More { probes: restricts_probes(), ..self.more }).map_err(BpfError::Capabilities)?;
+        Ok(started)
+    }
+
     /// Serves a further connection on a thread of its own.
     fn connect(&mut self, came: Vec<OwnedFd>) -> Answer {
         let Some(socket) = came.into_iter().next() else { return out_of_place() };
@@ -160,7 +182,7 @@ impl Desk {
         self.connections += 1;
         let pipe = Pipe::new(UnixStream::from(socket));
         let (allowed, bytes_max) = (Arc::clone(&self.allowed), self.hash_bytes_max);
-        let spawned = std::thread::Builder::new().name("files".into()).spawn(move || {
+        let spawned = start_thread("files", self.more, move || {
             let (hash, containerd) = (hasher::reader(bytes_max), containerd::direct());
             let mut archive = Archive { allowed, hash, containerd };
             // A connection that breaks is at its end.
@@ -173,7 +195,7 @@ impl Desk {
             }
         });
         match spawned {
-            Ok(_served) => done(),
+            Ok(()) => done(),
             Err(error) => of_io(&error),
         }
     }

@@ -1,15 +1,17 @@
 //! Privileges: who has them, and what still works without.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 use super::Case;
 use super::command_line::tail_shows_events;
-use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options};
+use crate::daemon::{ACTS, Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, is_heartbeat};
 use crate::features::expected_here;
 use crate::lab::Stage;
 use crate::place::Place;
@@ -17,6 +19,7 @@ use crate::sockets::peers_of;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("privileges::smoke_the_line_has_none", line_has_none),
+    Case::each("privileges::the_keeper_has_those_that_it_uses", keeper_has_few),
     Case::new("privileges::containerd_answers_the_keeper_only", containerds_socket),
     Case::new("privileges::tail_and_new_hooks_work_without_them", tail_and_new_hooks),
     Case::new("privileges::rules_that_only_root_can_read_are_told", rules_of_root),
@@ -65,6 +68,77 @@ fn line_has_none(stage: &Stage<'_>) {
     let ended = daemon.stop();
     let own = ended.documents.iter().filter(|it| it["process"]["pid"] == keeper).count();
     assert_eq!(own, 0, "acts of the keeper's");
+}
+
+/// Capabilities that the keeper goes on using, by their numbers: DAC_READ_SEARCH, NET_ADMIN,
+/// SYS_PTRACE, SYS_RESOURCE, SYSLOG, PERFMON and BPF.
+const USED: [u32; 7] = [2, 12, 19, 24, 34, 38, 39];
+/// The one that kprobes may take where the host restricts them.
+const SYS_ADMIN: u32 = 21;
+
+/// Whoever started it, no thread of the keeper's has other capabilities, nor does what it runs.
+/// Hooks of new rules are attached all the same: those that one with all capabilities attaches.
+fn keeper_has_few(stage: &Stage<'_>) {
+    let file = stage.dir("rules").join("rules.yaml");
+    let starts = EVERY_ACT.replace(EVERY_ACT_CONDITION, "evt.type = execve");
+    fs::write(&file, starts).expect("write the rules");
+    let keys = format!("rules = [{file:?}]\nwatch_rules = false\nheartbeat_seconds = 1");
+    let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
+    assert_few(daemon.keeper().expect("a keeper"));
+    fs::write(&file, ACTS).expect("write the rules");
+    daemon.notify(Signal::SIGHUP);
+    crate::wait::until("the daemon to read the rules", || {
+        daemon.log().contains("read the rules again").then_some(())
+    });
+    let report = stage.trigger(&["exec", "plain"]);
+    Place::Host(stage.lab).expect(&daemon, &report, "exec", |_| true);
+    let beats = || daemon.documents().iter().filter(|it| is_heartbeat(it)).count();
+    let before = beats();
+    crate::wait::until("two heartbeats", || (beats() >= before + 2).then_some(()));
+    let ended = daemon.stop();
+    let findings = ended.documents.iter().filter(|it| it["runmon"]["document"] == "finding");
+    assert_eq!(findings.collect::<Vec<_>>(), Vec::<&Value>::new());
+    let keys = "run_as = \"root\"".to_owned();
+    let rules = Some(ACTS.to_owned());
+    let whole = stage.daemon(Options { keys, rules, ..Options::default() });
+    assert_eq!(hooks(ended.heartbeat()), hooks(whole.stop().heartbeat()));
+}
+
+/// Asserts that no thread of the keeper's has, or can get, other capabilities.
+fn assert_few(keeper: u32) {
+    let used = USED.iter().fold(0_u64, |all, number| all | 1 << number);
+    let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").expect("a level");
+    let restricts_probes = level.trim().parse::<i32>().expect("a number") > 2;
+    let tasks = fs::read_dir(format!("/proc/{keeper}/task")).expect("list threads");
+    let mut threads = 0;
+    for task in tasks {
+        let path = task.expect("a thread").path().join("status");
+        let path = path.to_str().expect("a plain path");
+        // Only the main thread attaches.
+        let attaches = path == format!("/proc/{keeper}/task/{keeper}/status");
+        let used = if attaches && restricts_probes { used | 1 << SYS_ADMIN } else { used };
+        for set in ["CapPrm:", "CapEff:", "CapBnd:"] {
+            let held = u64::from_str_radix(&status(path, set), 16).expect("a mask");
+            assert_eq!(held & !used, 0, "{path}: {set} {held:x}");
+            assert_ne!(held, 0, "{path}: {set}");
+        }
+        for set in ["CapInh:", "CapAmb:"] {
+            assert_eq!(status(path, set), "0000000000000000", "{path}: {set}");
+        }
+        threads += 1;
+    }
+    assert!(threads > 3, "{threads}");
+}
+
+/// Which kind is seen in which way, and that no program of it is known not to fire.
+fn hooks(heartbeat: &Value) -> BTreeMap<&str, &Value> {
+    let hooks = heartbeat["runmon"]["hooks"].as_array().expect("hooks");
+    let hooks = hooks.iter().map(|hook| {
+        let programs = hook["programs"].as_array().expect("programs");
+        assert!(programs.iter().all(|program| program["fires"] != false), "{hook:#}");
+        (hook["kind"].as_str().expect("a kind"), &hook["backend"])
+    });
+    hooks.collect()
 }
 
 /// What containerd tells is known, and the line is not connected to it: whoever is can have

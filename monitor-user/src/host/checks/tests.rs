@@ -196,10 +196,21 @@ fn a_unit_is_told_of_its_run_directory() {
 fn the_lines_are_those_of_what_is_deployed() {
     let pod = include_str!("../../../../deploy/kubernetes/overlays/least-privilege/security.yaml");
     let unit = include_str!("../../../../deploy/systemd/runmon.service");
-    for Capability { name, .. } in &needs::USED {
+    let told = include_str!("../../../../deploy/README.md");
+    let reasons = told.split("## What each privilege is for").nth(1).unwrap_or_default();
+    let keepers = told.split("The keeper goes on with ").nth(1).unwrap_or_default();
+    let keepers = keepers.split('.').next().unwrap_or_default();
+    for Capability { name, stays, .. } in &needs::USED {
         assert!(pod.contains(&format!("- {} ", name.trim_start_matches("CAP_"))), "{name}");
         assert!(unit.contains(name), "{name}");
+        assert!(
+            reasons.contains(&format!("| `{name}`")) || reasons.contains(&format!(", `{name}`"))
+        );
+        assert_eq!(keepers.contains(&format!("`{name}`")), *stays, "{name}");
     }
+    let listed = pod.split("add:").nth(1).unwrap_or_default().matches("- ").count();
+    assert_eq!(listed, needs::USED.len());
+    assert_eq!(keepers.matches("`CAP_").count(), needs::USED.iter().filter(|it| it.stays).count());
     let base = include_str!("../../../../deploy/kubernetes/base/daemonset.yaml");
     for (name, path) in
         [("sys", "/sys"), ("host-run-containerd", "/run/containerd"), ("run", "/run/runmon")]
@@ -210,6 +221,22 @@ fn the_lines_are_those_of_what_is_deployed() {
     for line in ["hostPID: true", "mountPropagation: HostToContainer", "type: DirectoryOrCreate"] {
         assert!(base.contains(line), "{line}");
     }
+}
+
+#[test]
+fn what_allows_more_stays_only_in_place_of_what_is_not_there() {
+    let kept = |held: &[u32], more| {
+        let held = held.iter().fold(0_u64, |all, number| all | 1 << number);
+        let kept = needs::kept_capabilities(held, more);
+        (0..u64::BITS).filter(|number| kept & (1 << number) != 0).collect::<Vec<_>>()
+    };
+    let all: Vec<u32> = (0..=40).collect();
+    let (none, used) = (needs::More::default(), vec![2, 12, 19, 24, 34, 38, 39]);
+    assert_eq!(kept(&all, none), used);
+    let more = needs::More { writes_for_others: true, probes: true };
+    assert_eq!(kept(&all, more), [1, 2, 12, 19, 21, 24, 34, 38, 39]);
+    assert_eq!(kept(&[1, 7, 21], none), [1, 21]);
+    assert_eq!(kept(&[2, 7, 38, 39], more), [2, 38, 39]);
 }
 
 #[test]
