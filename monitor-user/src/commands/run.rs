@@ -247,7 +247,8 @@ fn open_sinks(
     {
         say(&format!(
             "{:#}: what sinks have not got yet waits in memory, and is lost when runmon ends\n\
-             hint: make it writable, or say where else: state_dir",
+             hint: make it writable, or say where else: state_dir; giving it to another user takes \
+             CAP_CHOWN",
             anyhow::Error::from(error)
         ));
     }

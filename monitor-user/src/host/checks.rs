@@ -27,6 +27,7 @@ pub fn of(facts: &Facts) -> Vec<Finding> {
     findings.push(runtimes(facts));
     findings.extend(sockets(facts));
     findings.extend(run_dir(facts));
+    findings.extend(state_dir(facts));
     findings
 }
 
@@ -264,11 +265,32 @@ fn run_dir(facts: &Facts) -> Option<Finding> {
     } else {
         return Some(Finding::fact("run directory", path));
     };
-    let flaw = match facts.place {
-        Place::Host => flaw.add(needs::writable(&path)),
-        Place::Container { .. } => flaw.add(needs::mount("run", &path, Access::Write)),
+    Some(place_for(facts, flaw, ("run", &path)))
+}
+
+/// Without sinks that want it there need be none.
+fn state_dir(facts: &Facts) -> Option<Finding> {
+    const WHAT: &str = "state directory";
+    let directory = facts.state_dir.as_ref().filter(|_| facts.is_root)?;
+    let path = directory.path.display().to_string();
+    let flaw = if !directory.is_writable {
+        let costs = "what sinks have not got yet is lost when runmon ends";
+        Finding::flaw(WHAT, format!("{path} cannot be written to"), costs)
+    } else if facts.place.is_container() && !directory.is_hosts {
+        let costs = "what sinks have not got yet is lost with the container";
+        Finding::flaw(WHAT, format!("{path} is not the host's"), costs)
+    } else {
+        return Some(Finding::fact(WHAT, path));
     };
-    Some(flaw)
+    Some(place_for(facts, flaw, ("state", &path)))
+}
+
+/// What gives it a directory of its own.
+fn place_for(facts: &Facts, flaw: Finding, (name, path): (&str, &str)) -> Finding {
+    match facts.place {
+        Place::Host => flaw.add(needs::writable(path)),
+        Place::Container { .. } => flaw.add(needs::mount(name, path, Access::Write)),
+    }
 }
 
 #[cfg(test)]

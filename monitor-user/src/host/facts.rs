@@ -76,7 +76,9 @@ pub struct Facts {
     /// The configured directories of container runtimes.
     pub runtimes: Vec<Runtime>,
     /// Where locks and sockets are.
-    pub run_dir: RunDir,
+    pub run_dir: OwnDir,
+    /// The directory of what outlives the monitor, if the configuration has sinks that want it.
+    pub state_dir: Option<OwnDir>,
 }
 
 /// A directory of a container runtime.
@@ -101,9 +103,9 @@ pub struct Socket {
     pub unreached: Option<String>,
 }
 
-/// The directory of locks and sockets.
+/// A directory of the monitor's own.
 #[derive(Clone, Debug)]
-pub struct RunDir {
+pub struct OwnDir {
     /// Where it is.
     pub path: PathBuf,
     /// Whether it, or what is to be its parent, can be written to.
@@ -155,7 +157,12 @@ impl Facts {
                 .iter()
                 .map(|root| Runtime::read(root, pids_of_host))
                 .collect(),
-            run_dir: RunDir::read(&config.run_dir, pids_of_host),
+            run_dir: OwnDir::read(&config.run_dir, pids_of_host),
+            state_dir: config
+                .sinks
+                .iter()
+                .any(|sink| sink.stored)
+                .then(|| OwnDir::read(&config.state_dir, pids_of_host)),
         }
     }
 }
@@ -188,7 +195,7 @@ impl Socket {
     }
 }
 
-impl RunDir {
+impl OwnDir {
     fn read(path: &Path, pids_of_host: bool) -> Self {
         let there = path.ancestors().find(|part| part.exists()).unwrap_or(path);
         let is_mounted = text("/proc/self/mountinfo")

@@ -33,7 +33,7 @@ pub(super) const SYS_RESOURCE: u32 = 24;
 const DAC_OVERRIDE: u32 = 1;
 
 /// Those that it uses, the most needed first.
-pub(super) const USED: [Capability; 9] = [
+pub(super) const USED: [Capability; 10] = [
     Capability {
         name: "CAP_BPF",
         number: 39,
@@ -84,6 +84,14 @@ pub(super) const USED: [Capability; 9] = [
         or: None,
         stays: false,
         costs: "the daemon does not start: it cannot leave its groups",
+    },
+    Capability {
+        name: "CAP_CHOWN",
+        number: 0,
+        or: None,
+        stays: false,
+        costs: "what sinks have not got yet is not kept on the disk: its directory cannot be given \
+                to the user of `run_as`",
     },
     Capability {
         name: "CAP_SYSLOG",
@@ -191,10 +199,11 @@ pub(super) fn users_of_host() -> Vec<Addition> {
     ]
 }
 
-/// The run directory, for a unit that may not write elsewhere.
+/// A directory, for a unit that may not write elsewhere.
 pub(super) fn writable(path: &str) -> Vec<Addition> {
     let added = match path {
         "/run/runmon" => "RuntimeDirectory=runmon".to_owned(),
+        "/var/lib/runmon" => "StateDirectory=runmon".to_owned(),
         other => format!("ReadWritePaths={other}"),
     };
     vec![line(Manager::Systemd, SYSTEMD, added)]

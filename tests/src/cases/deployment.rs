@@ -46,13 +46,21 @@ const IMAGE: &str = "localhost/runmon:latest";
 
 /// The capabilities of the least privileged pod. CAP_SYS_RESOURCE is for kernels older than Linux
 /// 5.11 only, and who tests may lack it.
-const KEPT: &[&str] =
-    &["BPF", "PERFMON", "NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SETUID", "SETGID", "SYSLOG"];
+const KEPT: &[&str] = &[
+    "BPF",
+    "PERFMON",
+    "NET_ADMIN",
+    "SYS_PTRACE",
+    "DAC_READ_SEARCH",
+    "SETUID",
+    "SETGID",
+    "CHOWN",
+    "SYSLOG",
+];
 
 /// Those that containers have otherwise.
 const USUAL: &[&str] = &[
     "AUDIT_WRITE",
-    "CHOWN",
     "DAC_OVERRIDE",
     "FOWNER",
     "FSETID",

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::super::{
     Manager,
-    facts::{RunDir, Runtime, Socket},
+    facts::{OwnDir, Runtime, Socket},
 };
 use super::*;
 
@@ -35,8 +35,13 @@ fn complete() -> Facts {
             on_host: Some(true),
             socket: Some(Socket { path: SOCKET.into(), unreached: None }),
         }],
-        run_dir: RunDir { path: "/run/runmon".into(), is_writable: true, is_hosts: true },
+        run_dir: OwnDir { path: "/run/runmon".into(), is_writable: true, is_hosts: true },
+        state_dir: Some(state_dir(true, true)),
     }
+}
+
+fn state_dir(is_writable: bool, is_hosts: bool) -> OwnDir {
+    OwnDir { path: "/var/lib/runmon".into(), is_writable, is_hosts }
 }
 
 /// What is wrong after a change, and the lines that mend it where it runs.
@@ -95,7 +100,7 @@ fn each_missing_capability_has_its_line() {
         it.place = Place::Host;
     };
     assert_eq!(lines("CAP_NET_ADMIN", on_host), ["CapabilityBoundingSet=CAP_NET_ADMIN"]);
-    assert_eq!(flaws(|it| it.capabilities = 0).len(), 7);
+    assert_eq!(flaws(|it| it.capabilities = 0).len(), 8);
 }
 
 #[test]
@@ -180,10 +185,29 @@ fn each_missing_mount_has_its_lines() {
 }
 
 #[test]
+fn what_is_stored_needs_a_directory_that_stays() {
+    const WHAT: &str = "state directory";
+    let of_container = |it: &mut Facts| it.state_dir = Some(state_dir(true, false));
+    assert_eq!(
+        lines(WHAT, of_container),
+        [
+            "- {name: state, mountPath: /var/lib/runmon}",
+            "- {name: state, hostPath: {path: /var/lib/runmon, type: DirectoryOrCreate}}"
+        ]
+    );
+    let in_unit = |it: &mut Facts| {
+        it.state_dir = Some(state_dir(false, true));
+        it.place = Place::Host;
+    };
+    assert_eq!(lines(WHAT, in_unit), ["StateDirectory=runmon"]);
+    assert!(flaws(|it| it.state_dir = None).is_empty());
+}
+
+#[test]
 fn a_unit_is_told_of_its_run_directory() {
     let in_unit = |path: &'static str| {
         move |it: &mut Facts| {
-            it.run_dir = RunDir { path: path.into(), is_writable: false, is_hosts: true };
+            it.run_dir = OwnDir { path: path.into(), is_writable: false, is_hosts: true };
             it.place = Place::Host;
         }
     };
