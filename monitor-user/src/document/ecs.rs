@@ -5,20 +5,21 @@ mod heartbeat;
 mod network;
 
 use monitor_rules::Priority;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
-    Document, Finding, Sender, entity_id, event_id,
+    Document, Finding, Sender, beyond, entity_id, event_id,
+    members::set,
     printable::{command_line, lossless, strings},
     text::rfc3339,
 };
 use crate::{
     act::ActKind,
-    alert::{Alert, Matched},
+    alert::Alert,
     enrich::process_name,
     event::{
-        Act, Action, Event, Fact, FileAct, FileFacts, Knowledge, Node, Origin, Outcome, Process,
-        Reason, Way, base_name, comm_bytes,
+        Act, Action, Event, Fact, FileAct, FileFacts, Knowledge, Node, Outcome, Process, Reason,
+        Way, base_name, comm_bytes,
     },
 };
 
@@ -50,7 +51,7 @@ fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
     set(&mut document, &["event", "reason"], json!(lossless(&leader.output)));
     set(&mut document, &["message"], json!(lossless(&leader.output)));
     set(&mut document, &["log", "level"], json!(about.priority.name().to_ascii_lowercase()));
-    set(&mut document, &["rule"], rule(leader));
+    set(&mut document, &["rule"], beyond::rule(leader));
     set(&mut document, &["tags"], json!(about.tags));
     if !about.tactics.is_empty() || !about.techniques.is_empty() {
         let tactics: Vec<_> = about.tactics.iter().map(|tactic| tactic.id).collect();
@@ -64,10 +65,9 @@ fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
             }),
         );
     }
-    let rules: Vec<Value> = alert.matched.iter().map(rule).collect();
-    set(&mut document, &["runmon", "rules"], json!(rules));
-    let state = if alert.complete { "complete" } else { "pending" };
-    set(&mut document, &["runmon", "metadata", "state"], json!(state));
+    if let Some(about) = document.get_mut("runmon") {
+        beyond::of_alert(about, alert);
+    }
     document
 }
 
@@ -91,40 +91,6 @@ fn of_finding(finding: &Finding, sender: &Sender) -> Value {
         set(&mut document, &["container", "id"], json!(container));
     }
     document
-}
-
-fn rule(matched: &Matched) -> Value {
-    let about = &matched.about;
-    let mut rule = json!({
-        "id": about.id,
-        "name": about.name,
-        "description": about.desc,
-        "priority": about.priority.name(),
-    });
-    if let Some(version) = &about.version {
-        set(&mut rule, &["version"], json!(version));
-    }
-    if !about.references.is_empty() {
-        set(&mut rule, &["reference"], json!(about.references));
-    }
-    if let Some(gathered) = &matched.gathered {
-        let key: Map<String, Value> = gathered
-            .key
-            .iter()
-            .map(|(field, value)| (field.to_string(), json!(lossless(value))))
-            .collect();
-        let gathered = json!({
-            "count": gathered.count,
-            "first": rfc3339(gathered.first_ns),
-            "last": rfc3339(gathered.last_ns),
-            "by": key,
-        });
-        set(&mut rule, &["gathered"], gathered);
-    }
-    if !matched.undecided.is_empty() {
-        set(&mut rule, &["undecided"], json!(matched.undecided));
-    }
-    rule
 }
 
 /// Falco's priorities on a scale of 100.
@@ -154,7 +120,7 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
             "group": { "id": event.credentials.gid.to_string() },
         },
         "container": container::of(&event.container, form),
-        "runmon": about_observation(event, form),
+        "runmon": beyond::of_event(event, form),
     });
     set(
         &mut document,
@@ -200,25 +166,14 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
     document
 }
 
-/// How the process came to run where it does, in the schema's words as far as it has some.
+/// How the process came to run where it does, as far as the schema has a word for it.
 fn of_way(document: &mut Value, event: &Event) {
     let entry = match event.way() {
-        Ok(way) => {
-            set(document, &["runmon", "origin"], json!(way.name()));
-            match way {
-                Way::Systemd => "init",
-                Way::Ssh => "sshd",
-                Way::Login => "console",
-                Way::Cron => return,
-                _ => "container",
-            }
-        }
-        // It is nobody's.
-        Err(Reason::NotApplicable) => return,
-        Err(reason) => {
-            set(document, &["runmon", "origin_unknown_because"], json!(reason.name()));
-            return;
-        }
+        Ok(Way::Systemd) => "init",
+        Ok(Way::Ssh) => "sshd",
+        Ok(Way::Login) => "console",
+        Ok(Way::Cron) | Err(_) => return,
+        Ok(_) => "container",
     };
     set(document, &["process", "entry_meta"], json!({ "type": entry }));
 }
@@ -295,57 +250,6 @@ fn about_event(event: &Event, sender: &Sender) -> Value {
     });
     if let Outcome::Failure(errno) = event.outcome {
         set(&mut about, &["code"], json!(super::text::errno_name(errno)));
-    }
-    about
-}
-
-/// What is told beyond the schema: how sure each part is.
-fn about_observation(event: &Event, form: &str) -> Value {
-    let origin = match event.origin {
-        Origin::KernelObject => "kernel_object",
-        Origin::KernelCopy => "kernel_copy",
-        Origin::UserMemory => "user_memory",
-        Origin::Procfs => "procfs",
-    };
-    let mut about = json!({
-        "document": form,
-        "hook": event.hook,
-        "arguments_from": origin,
-        "boottime_ns": event.boottime_ns,
-        "stream": event.id.stream,
-        "namespaces": {
-            "mount": event.namespaces.mount,
-            "pid": event.namespaces.pid,
-            "network": event.namespaces.network,
-            "user": event.namespaces.user,
-        },
-    });
-    for (name, set_to) in [
-        ("path_truncated", event.path_truncated),
-        ("read_fault", event.read_fault),
-        ("io_uring", event.io_uring),
-    ] {
-        if set_to {
-            set(&mut about, &[name], json!(true));
-        }
-    }
-    match &event.action {
-        Action::FileOpen(act) | Action::FileRead(act) => {
-            set(&mut about, &["created"], json!(act.created));
-            if let Some(name) = &act.name {
-                set(&mut about, &["path_as_passed"], json!(lossless(name)));
-            }
-        }
-        Action::Act(act) => about_act(&mut about, act),
-        Action::Dup { descriptor, .. } => set(&mut about, &["descriptor"], json!(descriptor)),
-        Action::Connect(act) | Action::Send(act) if act.repeats > 0 => {
-            set(&mut about, &["repeats"], json!(act.repeats));
-        }
-        Action::Exit { status } => set(&mut about, &["exit_status"], json!(status)),
-        Action::DnsQuery(act) | Action::DnsAnswer(act) => {
-            network::about_dns(&mut about, event, act)
-        }
-        _ => {}
     }
     about
 }
@@ -427,24 +331,6 @@ fn of_act(document: &mut Value, act: &Act) {
     set(document, &["file"], value);
 }
 
-/// What an act says beyond the schema.
-fn about_act(about: &mut Value, act: &Act) {
-    set(about, &["act"], json!(super::act::line(act)));
-    for (name, text) in [
-        ("path_as_passed", act.name.as_deref()),
-        ("other", (!act.other.is_empty()).then_some(&*act.other)),
-        ("other_as_passed", act.other_name.as_deref()),
-        ("type", (!act.text.is_empty()).then_some(&*act.text)),
-    ] {
-        if let Some(text) = text {
-            set(about, &[name], json!(lossless(text)));
-        }
-    }
-    if let ActKind::Ptrace { target, .. } | ActKind::Signal { target, .. } = act.kind {
-        set(about, &["target"], json!({ "pid": target.pid }));
-    }
-}
-
 fn file(act: &FileAct) -> Value {
     let path = lossless(&act.path);
     let mut value = json!({
@@ -484,16 +370,5 @@ fn directory(path: &[u8]) -> String {
         Some(0) => "/".into(),
         Some(at) => lossless(path.get(..at).unwrap_or_default()).into_owned(),
         None => String::new(),
-    }
-}
-
-/// Sets a member at the end of a path of objects, which are made where they are missing.
-fn set(value: &mut Value, path: &[&str], to: Value) {
-    let Some((first, rest)) = path.split_first() else { return *value = to };
-    if !value.is_object() {
-        *value = Value::Object(Map::new());
-    }
-    if let Some(object) = value.as_object_mut() {
-        set(object.entry((*first).to_owned()).or_insert(Value::Null), rest, to);
     }
 }

@@ -4,6 +4,7 @@
 //! places that know JSON, `text` the only one that knows people.
 
 mod act;
+mod beyond;
 mod delivery;
 mod dns;
 pub mod ecs;
@@ -11,6 +12,7 @@ pub mod exposition;
 pub mod falco;
 pub mod finding;
 pub mod heartbeat;
+mod members;
 pub mod metrics;
 pub mod printable;
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{lossless, set};
+use super::lossless;
 use crate::{
     dns::{
         DnsAct, DnsData, DnsMessage, DnsRecord, class_name, opcode_name, response_name, type_name,
     },
-    event::{Action, Address, Event, Fact, Reason, SocketAct},
+    document::members::set,
+    event::{Address, SocketAct},
 };
 
 /// The ends of a connection or datagram.
@@ -35,9 +36,10 @@ pub(super) fn socket(document: &mut Value, act: &SocketAct, direction: &str) {
                     "address": act.given.unwrap_or(*ip).to_string(),
                 }),
             );
-            names(document, act);
-            peer(document, act);
-            service(document, act);
+            let latest = act.names.known().and_then(|names| names.first());
+            if let Some(name) = latest {
+                set(document, &["destination", "domain"], json!(name));
+            }
         }
         Address::Unix(path) => {
             set(&mut network, &["transport"], json!("unix"));
@@ -54,62 +56,6 @@ pub(super) fn socket(document: &mut Value, act: &SocketAct, direction: &str) {
         );
     }
     set(document, &["network"], network);
-}
-
-/// How the destination is called, or why that is not known.
-fn names(document: &mut Value, act: &SocketAct) {
-    match &act.names {
-        Fact::Known(names, _) => {
-            set(document, &["destination", "domain"], json!(names.first().map(|name| &**name)));
-            if names.len() > 1 {
-                let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-                set(document, &["runmon", "destination_names"], json!(names));
-            }
-        }
-        Fact::Unknown(Reason::NotApplicable) => {}
-        Fact::Unknown(reason) => {
-            let why = json!({ "destination.domain": reason.name() });
-            set(document, &["runmon", "unknown_because"], why);
-        }
-    }
-}
-
-/// The container of this node that has the destination's address.
-fn peer(document: &mut Value, act: &SocketAct) {
-    match &act.peer {
-        Fact::Known(peer, source) => {
-            let container = &peer.container;
-            let mut known = json!({
-                "pod": container.pod_name.known(),
-                "namespace": container.pod_namespace.known(),
-                "known_from": source.name(),
-                "age_seconds": peer.age_ns / 1_000_000_000,
-            });
-            if !peer.is_shared {
-                let of_it = json!({ "id": *container.id, "name": container.name.known() });
-                set(&mut known, &["container"], of_it);
-            }
-            set(document, &["runmon", "destination"], known);
-        }
-        Fact::Unknown(Reason::Ambiguous) => {
-            let why = json!({ "unknown_because": Reason::Ambiguous.name() });
-            set(document, &["runmon", "destination"], why);
-        }
-        // Most of what containers go to is none of this node's.
-        Fact::Unknown(_) => {}
-    }
-}
-
-/// The service of the cluster that has the address.
-fn service(document: &mut Value, act: &SocketAct) {
-    let Fact::Known(service, source) = &act.service else { return };
-    let known = json!({
-        "name": service.name,
-        "namespace": service.namespace,
-        "known_from": source.name(),
-        "age_seconds": service.age_ns / 1_000_000_000,
-    });
-    set(document, &["runmon", "destination", "service"], known);
 }
 
 /// A question to a name server, or its answer.
@@ -157,17 +103,4 @@ fn record(record: &DnsRecord) -> Value {
     };
     set(&mut value, &["data"], data);
     value
-}
-
-/// What a message says beyond the schema.
-pub(super) fn about_dns(about: &mut Value, event: &Event, act: &DnsAct) {
-    set(about, &["message_bytes"], json!(act.total));
-    if matches!(event.action, Action::DnsAnswer(_)) {
-        set(about, &["asked"], json!(act.asked));
-    }
-    match &act.message {
-        None => set(about, &["unknown_because"], json!({ "dns": "no_dns_message" })),
-        Some(message) if message.is_cut => set(about, &["answers_truncated"], json!(true)),
-        Some(_) => {}
-    }
 }
