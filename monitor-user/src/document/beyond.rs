@@ -51,8 +51,18 @@ pub(super) fn of_event(event: &Event, form: &str) -> Value {
 
 /// What an alert says besides its event.
 pub(super) fn of_alert(about: &mut Value, alert: &Alert) {
-    let rules: Vec<Value> = alert.matched.iter().map(rule).collect();
-    set(about, &["rules"], json!(rules));
+    let rules = alert.matched.iter().map(|matched| {
+        let mut rule = rule(matched);
+        let tactics: Vec<&str> = matched.about.tactics.iter().map(|tactic| tactic.id).collect();
+        let techniques = &matched.about.techniques;
+        for (name, ids) in [("tactics", json!(tactics)), ("techniques", json!(techniques))] {
+            if ids != json!([]) {
+                set(&mut rule, &[name], ids);
+            }
+        }
+        rule
+    });
+    set(about, &["rules"], rules.collect());
     let state = if alert.complete { "complete" } else { "pending" };
     set(about, &["metadata", "state"], json!(state));
 }

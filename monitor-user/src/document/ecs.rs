@@ -3,6 +3,8 @@
 mod container;
 mod heartbeat;
 mod network;
+#[cfg(test)]
+mod tests;
 
 use monitor_rules::Priority;
 use serde_json::{Value, json};
@@ -53,22 +55,38 @@ fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
     set(&mut document, &["log", "level"], json!(about.priority.name().to_ascii_lowercase()));
     set(&mut document, &["rule"], beyond::rule(leader));
     set(&mut document, &["tags"], json!(about.tags));
-    if !about.tactics.is_empty() || !about.techniques.is_empty() {
-        let tactics: Vec<_> = about.tactics.iter().map(|tactic| tactic.id).collect();
-        set(
-            &mut document,
-            &["threat"],
-            json!({
-                "framework": "MITRE ATT&CK",
-                "tactic": { "id": tactics },
-                "technique": { "id": about.techniques },
-            }),
-        );
+    if let Some(threat) = threat(alert) {
+        set(&mut document, &["threat"], threat);
     }
     if let Some(about) = document.get_mut("runmon") {
         beyond::of_alert(about, alert);
     }
     document
+}
+
+/// What its rules say that it is in ATT&CK.
+fn threat(alert: &Alert) -> Option<Value> {
+    let all = || alert.matched.iter().map(|matched| &matched.about);
+    let tactics = once(all().flat_map(|about| &about.tactics).map(|tactic| tactic.id));
+    let techniques = once(all().flat_map(|about| &about.techniques).map(|id| &**id));
+    (!tactics.is_empty() || !techniques.is_empty()).then(|| {
+        json!({
+            "framework": "MITRE ATT&CK",
+            "tactic": { "id": tactics },
+            "technique": { "id": techniques },
+        })
+    })
+}
+
+/// Each once, in the order of the first.
+fn once<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut once = Vec::new();
+    for one in all {
+        if !once.contains(&one) {
+            once.push(one);
+        }
+    }
+    once
 }
 
 fn of_finding(finding: &Finding, sender: &Sender) -> Value {

@@ -1,7 +1,9 @@
 //! The golden files are in `testdata/documents/`; `UPDATE_REFERENCE=1 cargo test` writes them.
 
+pub(super) mod acts;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, LazyLock},
 };
 
@@ -18,7 +20,7 @@ use crate::{
     container::{Label, Mount},
     document::printable::{command_line, lossless, strings, terminal},
     enrich::{Enricher, container::ContainerFacts},
-    event::{Container, Fact, FactSource, Reason},
+    event::{Action, Container, Event, Fact, FactSource, Outcome, Reason},
     judge::RuleTally,
     line::{Input, Line, LineStats, Outlet},
     records::{
@@ -29,9 +31,6 @@ use crate::{
     rules,
     source::recording::{Preamble, Writer},
 };
-
-/// The fields of the Elastic Common Schema that we write, and those of ours that stand among them.
-const FIELDS: &str = include_str!("../../testdata/ecs_fields.txt");
 
 /// Says what every event says about itself, so that hostile bytes reach the texts of rules.
 const EVERYTHING: &str = "
@@ -75,7 +74,7 @@ fn node() -> Node {
     }
 }
 
-fn sender() -> Sender {
+pub(super) fn sender() -> Sender {
     Sender {
         node: Arc::new(node()),
         boot_id: "8f6f2a52-6a0b-4b0e-9d2e-2f1a3c4d5e6f".to_owned(),
@@ -180,7 +179,7 @@ fn heartbeat(lost: u64) -> Heartbeat {
 }
 
 /// Everything that the story gives, twice with a heartbeat.
-static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
+pub(super) static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
     let mut files = rules::embedded();
     files.push(monitor_rules::RuleFile { name: "all.yaml", bytes: EVERYTHING.as_bytes() });
     let loaded = rules::load(&files);
@@ -215,6 +214,45 @@ static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
     })));
     documents
 });
+
+/// The same, and an event of each kind with each sort of result, in each form.
+pub(super) fn corpus() -> Vec<Document> {
+    let mut documents = DOCUMENTS.clone();
+    let container = Container {
+        image_digest: Fact::Known("sha256:0a1b".into(), FactSource::Containerd),
+        // Of a pod that is written in a file of the node's.
+        pod_uid: Fact::Known("0b5f9a1e000040008000000000000001".into(), FactSource::Bundle),
+        ..(*alert().event.container).clone()
+    };
+    let whole = Arc::new(container);
+    let outcomes = [Outcome::Success, Outcome::Unknown, Outcome::Failure(nix::libc::EACCES)];
+    for (action, outcome) in acts::acts().iter().flat_map(|act| outcomes.map(|it| (act, it))) {
+        let event = Event {
+            action: action.clone(),
+            outcome,
+            container: Arc::clone(&whole),
+            program_hash: Fact::Known("0a".repeat(32).into(), FactSource::File),
+            ..(*alert().event).clone()
+        };
+        let event = Arc::new(event);
+        let alert = Alert { event: Arc::clone(&event), ..alert().clone() };
+        documents.extend([
+            Document::Event(event),
+            Document::Alert(alert.clone()),
+            Document::Update(alert),
+        ]);
+    }
+    documents
+}
+
+/// The alert that most rules are in.
+pub(super) fn alert() -> &'static Alert {
+    let alerts = DOCUMENTS.iter().filter_map(|document| match document {
+        Document::Alert(alert) => Some(alert),
+        _ => None,
+    });
+    alerts.max_by_key(|alert| alert.matched.len()).unwrap()
+}
 
 /// All documents in one form, one line each.
 fn lines(schema: Schema) -> Vec<Vec<u8>> {
@@ -271,6 +309,12 @@ fn every_form_of_document_is_among_them() {
 }
 
 #[test]
+fn every_kind_of_act_is_in_the_corpus() {
+    let kinds: BTreeSet<u8> = acts::acts().iter().map(Action::kind).collect();
+    assert_eq!(kinds.len(), Action::KINDS.len());
+}
+
+#[test]
 fn json_is_one_line_and_parses() {
     for schema in [Schema::Ecs, Schema::Falco] {
         for line in lines(schema) {
@@ -314,55 +358,6 @@ fn a_text_line_is_short_whatever_the_arguments() {
         let line = text::write(document, false).unwrap();
         assert!(String::from_utf8_lossy(&line).chars().count() < 700);
     }
-}
-
-/// Names of all members, joined by dots, with their types; members of lists count as the list's.
-fn fields(value: &Value, at: &str, found: &mut BTreeMap<String, &'static str>) {
-    let sort = match value {
-        Value::Object(members) => {
-            for (name, value) in members {
-                let dot = if at.is_empty() { "" } else { "." };
-                fields(value, &format!("{at}{dot}{name}"), found);
-            }
-            return;
-        }
-        Value::Array(items) if !items.is_empty() => {
-            return items.iter().for_each(|item| fields(item, at, found));
-        }
-        Value::Array(_) | Value::Null => return,
-        Value::String(_) => "text",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "long",
-    };
-    let before = found.insert(at.to_owned(), sort);
-    assert!(before.is_none_or(|before| before == sort), "{at} is {before:?} and {sort}");
-}
-
-/// How a type of the schema is written in JSON.
-fn form(sort: &str) -> &str {
-    match sort {
-        "keyword" | "wildcard" | "match_only_text" | "ip" | "date" => "text",
-        other => other,
-    }
-}
-
-/// Every field is the schema's, of its type, is below `runmon.`, or is listed as one of ours.
-#[test]
-fn fields_are_those_of_the_schema() {
-    let mut found = BTreeMap::new();
-    for line in lines(Schema::Ecs) {
-        fields(&serde_json::from_slice(&line).unwrap(), "", &mut found);
-    }
-    found.retain(|name, _| !name.starts_with("runmon."));
-    let known = FIELDS.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    let known: BTreeMap<String, &str> = known
-        .map(|line| line.trim_start_matches("+ ").split_once(' ').unwrap())
-        .map(|(name, sort)| (name.to_owned(), form(sort)))
-        .collect();
-    let strangers: Vec<_> = found.iter().filter(|(name, s)| known.get(*name) != Some(s)).collect();
-    assert!(strangers.is_empty(), "not so in ecs_fields.txt: {strangers:#?}");
-    let unused: Vec<_> = known.keys().filter(|name| !found.contains_key(*name)).collect();
-    assert!(unused.is_empty(), "in ecs_fields.txt, and never written: {unused:?}");
 }
 
 #[test]

@@ -23,10 +23,10 @@ pub(super) fn of(container: &Container, form: &str) -> Value {
         (["runtime"].as_slice(), &container.runtime),
         (&["name"], &container.name),
         (&["image", "name"], &container.image),
-        (&["image", "hash", "all"], &container.image_digest),
     ] {
         put(&mut value, path, fact, |text| json!(text));
     }
+    put(&mut value, &["image", "hash", "all"], &container.image_digest, |text| json!([text]));
     let tag = container.image.known().and_then(|image| split_image(image).1);
     if let Some(tag) = tag {
         set(&mut value, &["image", "tag"], json!([tag]));
