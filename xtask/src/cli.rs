@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Dist(DistArgs),
     /// Render the Kubernetes manifests and the Helm chart, and validate them for every version
     Manifests,
+    /// Make the table that documents are validated against of a release of a schema
+    SchemaTable(SchemaTableArgs),
     /// Set up, build, then start `runmon run ARGS` (through sudo where the caller is not root)
     Run(RunArgs),
     /// fmt, clippy (host and BPF target), rustdoc, tidy: everything that needs no root
@@ -77,6 +79,12 @@ pub(crate) struct DistArgs {
     /// For this architecture; repeatable
     #[arg(long, value_enum, default_value = "x86_64")]
     pub(crate) arch: Vec<Arch>,
+}
+
+#[derive(Args)]
+pub(crate) struct SchemaTableArgs {
+    /// A release of the Open Cybersecurity Schema Framework (github.com/ocsf/ocsf-schema)
+    pub(crate) directory: PathBuf,
 }
 
 #[derive(Args)]

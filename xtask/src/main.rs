@@ -20,6 +20,7 @@ mod manifests;
 mod process;
 mod progress;
 mod rustup;
+mod schema_table;
 mod setup;
 mod test;
 mod tidy;
@@ -53,6 +54,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Load(args) => bench::load::worker(&args.kind, args.count, &args.directory)?,
         Command::Dist(args) => dist::run(&workspace, &args)?,
         Command::Manifests => manifests::run(&workspace)?,
+        Command::SchemaTable(args) => schema_table::run(&workspace, &args.directory)?,
         Command::Check => check::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
         Command::Test(args) => test::run(&workspace, &args)?,
