@@ -67,9 +67,9 @@ pub enum Command {
     Rules(RulesCommand),
     /// Check that nothing is missing in what a sink wrote or a receiver stored
     ///
-    /// FILE holds documents as runmon sent them (ECS or Falco's JSON), one a line, in any order and
-    /// of any number of nodes. Each sink numbers what it sends: the exit code is 1 if a number is
-    /// missing.
+    /// FILE holds documents as runmon sent them (ECS, OCSF or Falco's JSON), one a line, in any
+    /// order and of any number of nodes. Each sink numbers what it sends: the exit code is 1 if a
+    /// number is missing.
     VerifyStream(VerifyStreamArgs),
     /// Say what this host allows, what cannot be seen, and how to mend it
     ///

@@ -174,7 +174,7 @@ keys! {
         pub kind: String,
         /// Its name in counters; without this key its kind.
         pub name: Option<String>,
-        /// Form of its documents: `text`, `ecs` or `falco`; without this key what suits its kind.
+        /// Form of its documents: `text`, `ecs`, `ocsf` or `falco`; without this key by its kind.
         pub format: Option<String>,
         /// The least priority of alerts that it gets.
         pub minimum_priority: Option<String> = "\"debug\"",
@@ -303,6 +303,8 @@ pub enum Format {
     Text,
     /// Elastic Common Schema, one JSON document a line
     Ecs,
+    /// Open Cybersecurity Schema Framework, one JSON document a line
+    Ocsf,
     /// Falco's JSON, one document a line
     Falco,
 }

@@ -135,6 +135,8 @@ impl Checker {
     fn hear(&mut self, document: &Value) {
         let (run, lost) = if text(document, "/runmon/document") == "heartbeat" {
             ("/event/id", "/runmon/lost")
+        } else if text(document, "/unmapped/document") == "heartbeat" {
+            ("/metadata/uid", "/unmapped/lost")
         } else if text(document, "/rule") == "runmon heartbeat" {
             ("/uuid", "/output_fields/runmon.lost")
         } else {
@@ -162,6 +164,10 @@ fn place(document: &Value) -> Option<(Place, String, String)> {
     {
         return Some((place, owned("/host/name"), String::new()));
     }
+    if let Some(number) = document.pointer("/metadata/sequence").and_then(Value::as_u64) {
+        let [sink, stream] = ["/metadata/log_name", "/metadata/log_source"].map(owned);
+        return Some((Place { sink, stream, number }, owned("/device/name"), String::new()));
+    }
     let number = document.pointer("/output_fields/runmon.delivery.number")?.as_u64()?;
     let [sink, stream] =
         ["/output_fields/runmon.delivery.sink", "/output_fields/runmon.delivery.stream"].map(owned);
@@ -175,6 +181,7 @@ fn text<'d>(document: &'d Value, pointer: &str) -> &'d str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{Delivery, Document, Heartbeat, Schema, Sender, heartbeat::KindCounters};
     use serde_json::json;
 
     fn check(numbers: &[u64]) -> Stream {
@@ -241,5 +248,29 @@ mod tests {
             checker.take(line.to_string().as_bytes()).unwrap();
         }
         assert_eq!((checker.heartbeats, checker.lost()), (3, 5));
+    }
+
+    #[test]
+    fn what_every_schema_writes_is_read() {
+        let node = crate::node::Node::named("h").into();
+        let sender =
+            Sender { node, boot_id: "b".into(), run_id: String::new(), instance: String::new() };
+        let heartbeat = Heartbeat {
+            kinds: vec![KindCounters { dropped: vec![("ring_full", 4)], ..Default::default() }],
+            ..Heartbeat::default()
+        };
+        let document = Document::Heartbeat(heartbeat.into());
+        for schema in [Schema::Ecs, Schema::Ocsf, Schema::Falco] {
+            let mut checker = Checker::default();
+            for number in [1, 2, 4] {
+                let [line] = &schema.write(&document, &sender)[..] else { panic!("{schema:?}") };
+                let delivery = Delivery { sink: "s", stream: "r", number };
+                checker.take(&schema.numbered(line, delivery)).unwrap();
+            }
+            let (name, stream) = checker.streams.first_key_value().unwrap();
+            assert_eq!(*name, ("h".to_owned(), "s".to_owned(), "r".to_owned()));
+            assert_eq!(stream.gaps(true), [(3, 3)], "{schema:?}");
+            assert_eq!((checker.heartbeats, checker.lost()), (3, 4), "{schema:?}");
+        }
     }
 }

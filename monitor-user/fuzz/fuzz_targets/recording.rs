@@ -23,7 +23,7 @@ struct Writer(Sender);
 
 impl Outlet for Writer {
     fn offer(&mut self, document: Document) {
-        for schema in [Schema::Ecs, Schema::Falco, Schema::Text { colour: true }] {
+        for schema in [Schema::Ecs, Schema::Ocsf, Schema::Falco, Schema::Text { colour: true }] {
             for line in schema.write(&document, &self.0) {
                 assert!(!line.contains(&b'\n'), "a document is one line");
             }

@@ -115,6 +115,7 @@ fn schema(format: Format) -> Schema {
     match format {
         Format::Text => Schema::Text { colour: std::io::stdout().is_terminal() },
         Format::Ecs => Schema::Ecs,
+        Format::Ocsf => Schema::Ocsf,
         Format::Falco => Schema::Falco,
     }
 }

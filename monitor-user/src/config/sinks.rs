@@ -62,8 +62,9 @@ fn format(text: &str, at: &dyn Fn(&str) -> String) -> Result<Format, Wrong> {
     match text {
         "text" => Ok(Format::Text),
         "ecs" => Ok(Format::Ecs),
+        "ocsf" => Ok(Format::Ocsf),
         "falco" => Ok(Format::Falco),
-        other => wrong(at("format"), format!("`{other}` is none of text, ecs, falco")),
+        other => wrong(at("format"), format!("`{other}` is none of text, ecs, ocsf, falco")),
     }
 }
 

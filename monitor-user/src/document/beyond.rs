@@ -2,8 +2,10 @@
 //! Schema, below `unmapped` in OCSF.
 
 mod container;
+mod heartbeat;
 
 pub(super) use container::{container, controller, owners, put};
+pub(super) use heartbeat::heartbeat;
 
 use serde_json::{Map, Value, json};
 

@@ -26,6 +26,10 @@ impl Schema {
                 let said = json!({ "sink": sink, "stream": stream, "number": number });
                 with_members(line, br#""runmon":{"#, &json!({ "delivery": said }))
             }
+            Self::Ocsf => {
+                let said = json!({ "log_name": sink, "log_source": stream, "sequence": number });
+                with_members(line, br#""metadata":{"#, &said)
+            }
             Self::Falco => {
                 let said = json!({
                     "runmon.delivery.sink": sink,
@@ -63,11 +67,14 @@ mod tests {
             assert_eq!(numbered.pointer(at), Some(&json!(7)), "{numbered:#}");
             numbered
         };
-        let evil = r#"{"runmon":{"output_fields":{"#;
+        let evil = r#"{"runmon":{"output_fields":{"metadata":{"#;
         let line = json!({ "a": { "runmon": evil }, "message": evil, "runmon": { "x": 1 } });
         let found = check(Schema::Ecs, &line, "/runmon/delivery/number");
         assert_eq!(found["runmon"]["delivery"]["sink"], "si\"em");
         assert_eq!((&found["message"], &found["runmon"]["x"]), (&json!(evil), &json!(1)));
+        let line = json!({ "device": { "name": evil }, "message": evil, "metadata": {} });
+        let found = check(Schema::Ocsf, &line, "/metadata/sequence");
+        assert_eq!(found["metadata"].as_object().unwrap().len(), 3);
         let line = json!({ "output": evil, "output_fields": {}, "rule": evil });
         let found = check(Schema::Falco, &line, "/output_fields/runmon.delivery.number");
         assert_eq!(found["output_fields"].as_object().unwrap().len(), 3);

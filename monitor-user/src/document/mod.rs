@@ -1,7 +1,7 @@
 //! What a sink gets, and the schemas that it can be written in.
 //!
-//! Events and alerts have no form of their own on disk or wire: `ecs` and `falco` are the only
-//! places that know JSON, `text` the only one that knows people.
+//! Events and alerts have no form of their own on disk or wire: `ecs`, `ocsf` and `falco` are the
+//! only places that know JSON, `text` the only one that knows people.
 
 mod act;
 mod beyond;
@@ -14,6 +14,7 @@ pub mod finding;
 pub mod heartbeat;
 mod members;
 pub mod metrics;
+pub mod ocsf;
 pub mod printable;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,8 @@ pub struct Sender {
 pub enum Schema {
     /// Elastic Common Schema, JSON.
     Ecs,
+    /// Open Cybersecurity Schema Framework, JSON.
+    Ocsf,
     /// Falco's JSON, as falcosidekick takes it.
     Falco,
     /// Lines for people.
@@ -77,7 +80,7 @@ impl Schema {
         match document {
             Document::Event(_) => self != Self::Falco,
             Document::Update(alert) => match self {
-                Self::Ecs => true,
+                Self::Ecs | Self::Ocsf => true,
                 Self::Falco => alert.changed,
                 Self::Text { .. } => false,
             },
@@ -90,6 +93,7 @@ impl Schema {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ecs => "ecs",
+            Self::Ocsf => "ocsf",
             Self::Falco => "falco",
             Self::Text { .. } => "text",
         }
@@ -101,6 +105,7 @@ impl Schema {
     pub fn write(self, document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
         match self {
             Self::Ecs => vec![ecs::write(document, sender)],
+            Self::Ocsf => vec![ocsf::write(document, sender)],
             Self::Falco => falco::write(document, sender),
             Self::Text { colour } => text::write(document, colour).into_iter().collect(),
         }

@@ -288,6 +288,7 @@ fn the_story_is_recorded() {
 #[test]
 fn golden_files() {
     check("ecs.ndjson", Schema::Ecs);
+    check("ocsf.ndjson", Schema::Ocsf);
     check("falco.ndjson", Schema::Falco);
     check("text.txt", Schema::Text { colour: false });
     check("colour.txt", Schema::Text { colour: true });
@@ -316,7 +317,7 @@ fn every_kind_of_act_is_in_the_corpus() {
 
 #[test]
 fn json_is_one_line_and_parses() {
-    for schema in [Schema::Ecs, Schema::Falco] {
+    for schema in [Schema::Ecs, Schema::Ocsf, Schema::Falco] {
         for line in lines(schema) {
             let text = std::str::from_utf8(&line).unwrap();
             assert!(!text.contains(|c: char| c < ' '), "a control character");

@@ -139,7 +139,8 @@ fn chain(event: &Event) -> String {
     names.join("─")
 }
 
-fn act(event: &Event) -> String {
+/// What was done, in a few words.
+pub(super) fn act(event: &Event) -> String {
     match &event.action {
         Action::Exec { .. } => {
             let path = event.process.executable.as_deref().unwrap_or(b"?");

@@ -15,7 +15,12 @@ fn replay(args: &[&str]) -> Outcome {
 
 #[test]
 fn alerts_are_the_golden_ones() {
-    for (form, file) in [("text", "text.txt"), ("ecs", "ecs.ndjson"), ("falco", "falco.ndjson")] {
+    for (form, file) in [
+        ("text", "text.txt"),
+        ("ecs", "ecs.ndjson"),
+        ("ocsf", "ocsf.ndjson"),
+        ("falco", "falco.ndjson"),
+    ] {
         let first = replay(&["--format", form]);
         assert_eq!((first.code, &*first.stderr), (Some(0), ""), "{form}");
         golden::compare(&format!("testdata/replay/{file}"), &first.stdout);

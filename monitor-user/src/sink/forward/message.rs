@@ -21,8 +21,8 @@ pub(super) struct Chunk {
     pub(super) message: Vec<u8>,
 }
 
-/// Members of documents in which their time stands: ECS, Falco.
-const TIMES: [&str; 2] = ["@timestamp", "time"];
+/// Members of documents in which their time stands as a text: ECS, OCSF, Falco.
+const TIMES: [&str; 3] = ["@timestamp", "time_dt", "time"];
 
 impl Chunk {
     pub(super) fn of<'l>(
@@ -92,4 +92,25 @@ pub(super) fn read_ack(from: &mut impl Read) -> io::Result<String> {
     answer.map(|answer| answer.ack).map_err(|error| {
         io::Error::new(io::ErrorKind::InvalidData, format!("no acknowledgement: {error}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_the_time_of_its_document() {
+        for member in TIMES {
+            let mut entries = Vec::new();
+            let line = format!("{{\"{member}\":\"2023-11-14T22:13:20.000000007Z\"}}");
+            write_entry(line.as_bytes(), &mut entries).unwrap();
+            let (seconds, nanoseconds) = (1_700_000_000_u32.to_be_bytes(), 7_u32.to_be_bytes());
+            assert_eq!(entries[3..11], [seconds, nanoseconds].concat(), "{member}");
+        }
+        // OCSF has its time as a number, too.
+        let mut entries = Vec::new();
+        let line = br#"{"time":1,"time_dt":"2023-11-14T22:13:20.000000007Z"}"#;
+        write_entry(line, &mut entries).unwrap();
+        assert_eq!(entries[3..7], 1_700_000_000_u32.to_be_bytes());
+    }
 }
