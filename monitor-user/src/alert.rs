@@ -36,6 +36,23 @@ impl Alert {
     }
 }
 
+/// Repeats of an alert, gathered.
+#[derive(Clone, Debug)]
+pub struct RollUp {
+    /// The alert that they repeat.
+    pub first: EventId,
+    /// Number of this summary among those of that alert, from 1.
+    pub number: u64,
+    /// The last of the repeats, as it would have left.
+    pub alert: Alert,
+    /// How many there are.
+    pub count: u64,
+    /// When the first of them was, nanoseconds since 1970.
+    pub first_ns: i64,
+    /// When the last was.
+    pub last_ns: i64,
+}
+
 /// A rule that matched.
 #[derive(Clone, Debug)]
 pub struct Matched {

@@ -88,6 +88,8 @@ keys! {
         pub process_table_bytes: Option<usize> = "67108864",
         /// Seconds between heartbeats.
         pub heartbeat_seconds: Option<u64> = "30",
+        /// Seconds for which repeats of an alert are gathered into one summary; 0: each is an alert.
+        pub rollup_seconds: Option<u64> = "60",
         /// Which hooks may be used: `auto`, `fentry`, `kprobe` or `fallback`.
         pub hooks: Option<String> = "\"auto\"",
         /// Whether the kernel leaves out opens and connections that no rule is about.
@@ -241,6 +243,8 @@ pub struct Config {
     pub process_table_bytes: usize,
     /// Time between heartbeats.
     pub heartbeat: Duration,
+    /// How long repeats of an alert are gathered; zero: not at all.
+    pub rollup: Duration,
     /// Which hooks may be used.
     pub hooks: Choice,
     /// Whether the kernel leaves out opens and connections that no rule is about.
@@ -429,6 +433,11 @@ impl Config {
                 "heartbeat_seconds",
                 raw.heartbeat_seconds.unwrap_or(limits::HEARTBEAT_SECONDS),
                 limits::HEARTBEAT_RANGE,
+            )?),
+            rollup: Duration::from_secs(within(
+                "rollup_seconds",
+                raw.rollup_seconds.unwrap_or(limits::ROLLUP_SECONDS),
+                limits::ROLLUP_RANGE,
             )?),
             hooks: hooks(raw.hooks.as_deref().unwrap_or("auto"))?,
             kernel_filter: raw.kernel_filter.unwrap_or(true),

@@ -293,7 +293,8 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat.losses = self.losses(live.kernel().losses().unwrap_or_default());
         let windows = self.line.judge().windows();
         let refused = Refused { lookups: live.lookups_refused(), hashes: live.hashes_refused() };
-        heartbeat.tables = tables(self.line.enricher(), windows, refused, live.kubernetes_stats());
+        let (enricher, rollups) = (self.line.enricher(), self.line.rollups());
+        heartbeat.tables = tables(enricher, windows, rollups, refused, live.kubernetes_stats());
         let now_ns = self.line.enricher().timestamp_ns(boottime_ns());
         heartbeat.rule_states = rule_states(self.line.judge(), now_ns);
         heartbeat.degraded = self.health.look(&heartbeat, numbers.is_some(), boottime_ns());

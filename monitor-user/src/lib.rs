@@ -43,6 +43,7 @@ pub mod node;
 pub mod raw_event;
 pub mod reach;
 pub mod reload;
+pub mod rollup;
 pub mod rules;
 pub mod sink;
 pub mod source;

@@ -194,6 +194,16 @@ pub const PARKED: usize = 4_096;
 /// Bytes that events which wait for a pending fact may take, as for [`PARKED`].
 pub const PARKED_BYTES: usize = 16 << 20;
 
+/// Alerts that repeats are counted of at once; over it the oldest is summarised before its time,
+/// counted.
+pub const ROLLUPS: usize = 4_096;
+
+/// Seconds for which repeats of an alert are gathered, unless the configuration says otherwise.
+pub const ROLLUP_SECONDS: u64 = 60;
+
+/// What that may be; 0: not at all.
+pub const ROLLUP_RANGE: RangeInclusive<u64> = 0..=86_400;
+
 /// Alerts that wait for facts to be updated with; over it the oldest stands as it left, counted.
 pub const INCOMPLETE: usize = 1_024;
 

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    alert::{self, Alert},
+    alert::{self, Alert, RollUp},
     decode::decode,
     document::Document,
     enrich::{
@@ -19,6 +19,7 @@ use crate::{
     judge::{Judge, Verdict},
     limits::{INCOMPLETE, INCOMPLETE_NS, OWN_PIDS, PARKED, PARKED_BYTES, PARKED_NS},
     raw_event::{CgroupKey, RawBody},
+    rollup::RollUps,
     rules::{self, Rules},
 };
 
@@ -86,6 +87,10 @@ pub struct LineStats {
     pub incomplete: u64,
     /// Updates of such alerts.
     pub updates: u64,
+    /// Repeats of alerts, which were only counted.
+    pub rolled_up: u64,
+    /// Summaries of them.
+    pub rollups: u64,
     /// Events that waited for a fact.
     pub parked: u64,
     /// Of these, the ones that were decided because time or room ran out.
@@ -149,6 +154,8 @@ pub struct Line<O> {
     parked_bytes: usize,
     /// Alerts that left with facts pending, since when.
     incomplete: VecDeque<(u64, Alert)>,
+    /// Repeats of alerts, if they are gathered.
+    rollups: Option<RollUps>,
     own_pids: Vec<u32>,
     own_until_ns: u64,
     stats: LineStats,
@@ -165,11 +172,17 @@ impl<O: Outlet> Line<O> {
             parked: VecDeque::new(),
             parked_bytes: 0,
             incomplete: VecDeque::new(),
+            rollups: None,
             own_pids,
             own_until_ns: u64::MAX,
             stats: LineStats::default(),
             outlet,
         }
+    }
+
+    /// Has repeats of alerts gathered for so long.
+    pub fn roll_up(&mut self, window_ns: u64) {
+        self.rollups = (window_ns > 0).then(|| RollUps::new(window_ns));
     }
 
     /// Says when the last of the own pids was started, nanoseconds since boot: who has one of them
@@ -257,15 +270,30 @@ impl<O: Outlet> Line<O> {
         self.enricher.hashes().follow_alert(&mut event);
         let (at, complete) = (event.boottime_ns, alert::is_complete(&event));
         let alert = Alert { event: Arc::from(event), matched, complete, changed: false };
-        self.stats.alerts += 1;
         if self.outlet.wants_events() {
             self.outlet.offer(Document::Event(Arc::clone(&alert.event)));
         }
+        if let Some(rollups) = &mut self.rollups {
+            let (is_first, gone) = rollups.admit(&alert);
+            self.summarise(gone);
+            if !is_first {
+                self.stats.rolled_up += 1;
+                return;
+            }
+        }
+        self.stats.alerts += 1;
         if !complete {
             self.stats.incomplete += 1;
             self.await_facts(at, alert.clone());
         }
         self.outlet.offer(Document::Alert(alert));
+    }
+
+    fn summarise(&mut self, rollups: impl IntoIterator<Item = RollUp>) {
+        for rollup in rollups {
+            self.stats.rollups += 1;
+            self.outlet.offer(Document::RollUp(Arc::new(rollup)));
+        }
     }
 
     fn park(&mut self, now_ns: u64, mut parked: Parked) {
@@ -299,6 +327,8 @@ impl<O: Outlet> Line<O> {
             self.incomplete.pop_front();
             self.stats.updates_expired += 1;
         }
+        let due = self.rollups.as_mut().map(|rollups| rollups.take_due(now_ns));
+        self.summarise(due.into_iter().flatten());
     }
 
     /// Decides the event that has waited longest; false if none waits.
@@ -420,6 +450,8 @@ impl<O: Outlet> Line<O> {
         while self.release_oldest() {}
         self.stats.updates_expired += self.incomplete.len() as u64;
         self.incomplete.clear();
+        let last = self.rollups.as_mut().map(RollUps::finish);
+        self.summarise(last.into_iter().flatten());
     }
 
     /// Whether something waits for facts.
@@ -456,6 +488,11 @@ impl<O: Outlet> Line<O> {
     /// Which files must be read for their hash now.
     pub fn take_hash_questions(&mut self) -> Vec<HashQuestion> {
         self.enricher.hashes().take_questions()
+    }
+
+    /// Alerts that repeats are counted of, and those that had to make room.
+    pub fn rollups(&self) -> (usize, u64) {
+        self.rollups.as_ref().map_or((0, 0), |rollups| (rollups.len(), rollups.evicted()))
     }
 
     /// The state behind the line, for the counters.

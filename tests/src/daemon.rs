@@ -340,6 +340,10 @@ pub(crate) fn configuration(dir: &Path, options: &Options, runtime: &Runtime) ->
         format!("run_dir = {run_dir:?}"),
         options.keys.clone(),
     ];
+    // Cases count alerts.
+    if !options.keys.contains("rollup_seconds") {
+        keys.push("rollup_seconds = 0".to_owned());
+    }
     if let Some(rules) = &options.rules {
         let path = dir.join("rules.yaml");
         fs::write(&path, rules).expect("write the rules");

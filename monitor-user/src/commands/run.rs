@@ -81,6 +81,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
     let mut line = Line::new(enricher, Arc::clone(&rules), canary, fanout);
     line.own_until(boottime_ns());
+    line.roll_up(u64::try_from(config.rollup.as_nanos())?);
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
     let end_ns = end(args.live.duration);
     let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);

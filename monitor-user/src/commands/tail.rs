@@ -143,7 +143,8 @@ impl Filtered {
     /// What is shown of a document.
     fn shown_of(&self, document: Document) -> Option<Document> {
         match document {
-            Document::Heartbeat(_) | Document::Finding(_) => None,
+            // Repeats are shown one by one.
+            Document::Heartbeat(_) | Document::Finding(_) | Document::RollUp(_) => None,
             // No filter: everything of these kinds.
             Document::Event(event) => {
                 self.kinds.contains(event.action.kind()).then_some(Document::Event(event))

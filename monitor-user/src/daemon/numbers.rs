@@ -25,6 +25,7 @@ pub struct Refused {
 pub fn tables(
     enricher: &Enricher,
     (windows, windows_evicted): (u64, u64),
+    (rollups, rollups_evicted): (usize, u64),
     refused: Refused,
     kubernetes: &Stats,
 ) -> Vec<(&'static str, u64)> {
@@ -32,6 +33,8 @@ pub fn tables(
     let (names, hashes) = (enricher.name_stats(), enricher.hash_stats());
     let (peers, holders) = (enricher.peer_stats(), enricher.holder_stats());
     let mut tables = vec![
+        ("rollups", rollups as u64),
+        ("rollups_evicted", rollups_evicted),
         ("processes", processes.entries as u64),
         ("process_bytes", processes.bytes as u64),
         ("process_misses", processes.misses),

@@ -9,12 +9,23 @@ pub(super) use heartbeat::heartbeat;
 
 use serde_json::{Map, Value, json};
 
-use super::{members::set, printable::lossless, text::rfc3339};
+use super::{Sender, event_id, members::set, printable::lossless, text::rfc3339};
 use crate::{
     act::ActKind,
-    alert::{Alert, Matched},
+    alert::{Alert, Matched, RollUp},
     event::{Act, Action, Address, DnsAct, Event, Fact, Origin, Reason, SocketAct},
 };
+
+/// How often an alert was repeated, since when, and which one that is.
+pub(super) fn of_rollup(rollup: &RollUp, sender: &Sender) -> Value {
+    json!({
+        "of": event_id(sender, rollup.first),
+        "number": rollup.number,
+        "count": rollup.count,
+        "first": rfc3339(rollup.first_ns),
+        "last": rfc3339(rollup.last_ns),
+    })
+}
 
 /// What an event says, and how sure each part is.
 pub(super) fn of_event(event: &Event, form: &str) -> Value {

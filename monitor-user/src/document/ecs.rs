@@ -13,11 +13,12 @@ use super::{
     Document, Finding, Sender, beyond, entity_id, event_id,
     members::set,
     printable::{command_line, lossless, strings},
+    repeated, rollup_id,
     text::rfc3339,
 };
 use crate::{
     act::ActKind,
-    alert::Alert,
+    alert::{Alert, RollUp},
     enrich::process_name,
     event::{
         Act, Action, Event, Fact, FileAct, FileFacts, Knowledge, Node, Outcome, Process, Reason,
@@ -37,6 +38,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<u8> {
         Document::Event(event) => of_event(event, sender, "event"),
         Document::Alert(alert) => of_alert(alert, sender, "alert"),
         Document::Update(alert) => of_alert(alert, sender, "update"),
+        Document::RollUp(rollup) => of_rollup(rollup, sender),
         Document::Heartbeat(heartbeat) => heartbeat::of(heartbeat, sender),
         Document::Finding(finding) => of_finding(finding, sender),
     };
@@ -87,6 +89,20 @@ fn once<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         }
     }
     once
+}
+
+/// Repeats: the last of them, and how many there were since when.
+fn of_rollup(rollup: &RollUp, sender: &Sender) -> Value {
+    let mut document = of_alert(&rollup.alert, sender, "rollup");
+    set(&mut document, &["event", "id"], json!(rollup_id(rollup, sender)));
+    set(&mut document, &["event", "start"], json!(rfc3339(rollup.first_ns)));
+    set(&mut document, &["event", "end"], json!(rfc3339(rollup.last_ns)));
+    if let Some(leader) = rollup.alert.leader() {
+        let said = format!("{} {}", lossless(&leader.output), repeated(rollup));
+        set(&mut document, &["message"], json!(said));
+    }
+    set(&mut document, &["runmon", "rollup"], beyond::of_rollup(rollup, sender));
+    document
 }
 
 fn of_finding(finding: &Finding, sender: &Sender) -> Value {

@@ -3,9 +3,12 @@
 use monitor_rules::Priority;
 use serde_json::{Map, Value, json};
 
-use super::{Document, Finding, Heartbeat, Sender, event_id, printable::lossless};
+use super::{
+    Document, Finding, Heartbeat, Sender, event_id, members::set, printable::lossless, repeated,
+    rollup_id,
+};
 use crate::{
-    alert::Alert,
+    alert::{Alert, RollUp},
     container::split_image,
     document::text::rfc3339,
     event::{Container, Fact, Node},
@@ -18,6 +21,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
         Document::Event(_) => Vec::new(),
         Document::Update(alert) if !alert.changed => Vec::new(),
         Document::Alert(alert) | Document::Update(alert) => alerts(alert, sender),
+        Document::RollUp(rollup) => of_rollup(rollup, sender),
         Document::Heartbeat(heartbeat) => vec![of_heartbeat(heartbeat, sender)],
         Document::Finding(finding) => vec![of_finding(finding, sender)],
     };
@@ -60,6 +64,26 @@ fn alerts(alert: &Alert, sender: &Sender) -> Vec<Value> {
         })
     };
     alert.matched.iter().map(one).collect()
+}
+
+/// Repeats: the last of them, and how many there were.
+fn of_rollup(rollup: &RollUp, sender: &Sender) -> Vec<Value> {
+    let mut values = alerts(&rollup.alert, sender);
+    for value in &mut values {
+        set(value, &["uuid"], json!(rollup_id(rollup, sender)));
+        let output = value.get("output").and_then(Value::as_str).unwrap_or_default();
+        let output = format!("{output} {}", repeated(rollup));
+        set(value, &["output"], json!(output));
+        for (name, said) in [
+            ("runmon.rollup.of", json!(event_id(sender, rollup.first))),
+            ("runmon.rollup.count", json!(rollup.count)),
+            ("runmon.rollup.first", json!(rollup.first_ns)),
+            ("runmon.rollup.last", json!(rollup.last_ns)),
+        ] {
+            set(value, &["output_fields", name], said);
+        }
+    }
+    values
 }
 
 /// What was said about the machine.

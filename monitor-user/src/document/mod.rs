@@ -26,7 +26,11 @@ pub use delivery::Delivery;
 pub use finding::Finding;
 pub use heartbeat::Heartbeat;
 
-use crate::{alert::Alert, event::Event, node::Node};
+use crate::{
+    alert::{Alert, RollUp},
+    event::Event,
+    node::Node,
+};
 
 /// What a sink gets.
 #[derive(Clone, Debug)]
@@ -37,6 +41,8 @@ pub enum Document {
     Alert(Alert),
     /// An earlier finding, with facts that it lacked.
     Update(Alert),
+    /// Repeats of an earlier finding.
+    RollUp(Arc<RollUp>),
     /// State of the monitor: what it sees, and what it lost.
     Heartbeat(Arc<Heartbeat>),
     /// What is wrong with the monitor itself.
@@ -84,7 +90,10 @@ impl Schema {
                 Self::Falco => alert.changed,
                 Self::Text { .. } => false,
             },
-            Document::Alert(_) | Document::Heartbeat(_) | Document::Finding(_) => true,
+            Document::Alert(_)
+            | Document::RollUp(_)
+            | Document::Heartbeat(_)
+            | Document::Finding(_) => true,
         }
     }
 
@@ -118,11 +127,27 @@ pub fn id(document: &Document, sender: &Sender) -> String {
     match document {
         Document::Event(event) => event_id(sender, event.id),
         Document::Alert(alert) | Document::Update(alert) => event_id(sender, alert.id()),
+        Document::RollUp(rollup) => rollup_id(rollup, sender),
         Document::Heartbeat(heartbeat) => {
             format!("{}-heartbeat-{}", run(sender), heartbeat.sequence)
         }
         Document::Finding(finding) => format!("{}-finding-{}", run(sender), finding.sequence),
     }
+}
+
+/// How many repeats there were, for people.
+fn repeated(rollup: &RollUp) -> String {
+    let seconds = rollup.last_ns.saturating_sub(rollup.first_ns) as f64 / 1e9;
+    match rollup.count {
+        1 => "[repeated once]".to_owned(),
+        count => format!("[repeated {count} times in {seconds:.1} s]"),
+    }
+}
+
+/// The id of repeats: that of the alert, and a number.
+#[must_use]
+pub fn rollup_id(rollup: &RollUp, sender: &Sender) -> String {
+    format!("{}-rollup-{}", event_id(sender, rollup.first), rollup.number)
 }
 
 /// An event id as text: boot, run, stream and number.

@@ -38,6 +38,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<u8> {
         Document::Event(event) => of_event(event, sender, "event"),
         Document::Alert(alert) => finding::of_alert(alert, sender, "alert"),
         Document::Update(alert) => finding::of_alert(alert, sender, "update"),
+        Document::RollUp(rollup) => finding::of_rollup(rollup, sender),
         Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat, sender),
         Document::Finding(finding) => finding::of(finding, sender),
     };

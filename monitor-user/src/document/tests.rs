@@ -196,6 +196,11 @@ pub(super) static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
     assert_eq!(line.stats().decode_errors, 0);
     let mut documents = line.into_outlet().0;
     documents.extend([0, 7].map(|lost| Document::Heartbeat(Arc::new(heartbeat(lost)))));
+    let repeated = documents.iter().find_map(|document| match document {
+        Document::Alert(alert) => Some(alert.clone()),
+        _ => None,
+    });
+    documents.push(Document::RollUp(Arc::new(rollup(repeated.unwrap()))));
     documents.push(Document::Finding(Arc::new(Finding {
         sequence: 3,
         timestamp_ns: 1_700_000_000_000_000_000,
@@ -239,10 +244,18 @@ pub(super) fn corpus() -> Vec<Document> {
         documents.extend([
             Document::Event(event),
             Document::Alert(alert.clone()),
-            Document::Update(alert),
+            Document::Update(alert.clone()),
+            Document::RollUp(Arc::new(rollup(alert))),
         ]);
     }
     documents
+}
+
+/// Repeats of an alert.
+fn rollup(alert: Alert) -> RollUp {
+    let last_ns = alert.event.timestamp_ns;
+    let first = alert.id();
+    RollUp { first, number: 2, alert, count: 12, first_ns: last_ns - 9_500_000_000, last_ns }
 }
 
 /// The alert that most rules are in.
@@ -302,11 +315,12 @@ fn every_form_of_document_is_among_them() {
             Document::Event(_) => "event",
             Document::Alert(_) => "alert",
             Document::Update(_) => "update",
+            Document::RollUp(_) => "rollup",
             Document::Heartbeat(_) => "heartbeat",
             Document::Finding(_) => "finding",
         })
         .collect();
-    assert_eq!(forms.len(), 5);
+    assert_eq!(forms.len(), 6);
 }
 
 #[test]

@@ -35,6 +35,10 @@ pub fn write(document: &Document, colour: bool) -> Option<Vec<u8>> {
     let line = match document {
         Document::Event(event) => of_event(event, paint),
         Document::Alert(alert) => of_alert(alert, paint),
+        Document::RollUp(rollup) => {
+            let again = super::repeated(rollup);
+            format!("{} {}", of_alert(&rollup.alert, paint), paint.with(DIM, &again))
+        }
         Document::Update(_) => return None,
         Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat, paint)?,
         Document::Finding(finding) => of_finding(finding, paint),

@@ -57,6 +57,9 @@ impl Kept {
             Document::Event(event) => format!("event {}", event.id.sequence),
             Document::Alert(found) => alert("alert", found),
             Document::Update(found) => alert("update", found),
+            Document::RollUp(found) => {
+                format!("rollup {} of {}", found.count, found.first.sequence)
+            }
             Document::Heartbeat(_) => "heartbeat".to_owned(),
             Document::Finding(_) => "finding".to_owned(),
         };
@@ -467,4 +470,19 @@ fn an_update_says_more_if_a_text_has_the_hash_or_the_container_is_known() {
     bench.learn("shop");
     assert_eq!(bench.answer(is("bad")), 1);
     assert_eq!((bench.shown().len(), bench.updates_that_say_more()), (2, vec![true]));
+}
+
+#[test]
+fn repeats_leave_as_one_summary() {
+    let second = 1_000_000_000;
+    let mut bench = Bench::new(SHELL);
+    bench.line.roll_up(60 * second);
+    (0..5).for_each(|number| bench.shell(number * second));
+    assert_eq!(bench.shown(), ["alert 1 Shell pending"]);
+    bench.shell(61 * second);
+    assert_eq!(bench.shown()[1..], ["rollup 4 of 1"]);
+    bench.line.finish();
+    assert_eq!(bench.shown()[2..], ["rollup 1 of 1"]);
+    let stats = bench.line.stats();
+    assert_eq!((stats.alerts, stats.rolled_up, stats.rollups), (1, 5, 2));
 }

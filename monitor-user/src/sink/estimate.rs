@@ -21,6 +21,7 @@ pub(super) fn bytes(document: &Document) -> u64 {
     let bytes = match document {
         Document::Event(event) => of_event(event),
         Document::Alert(alert) | Document::Update(alert) => of_alert(alert),
+        Document::RollUp(rollup) => of_alert(&rollup.alert),
         Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat),
         Document::Finding(finding) => PART + finding.text.len(),
     };

@@ -32,6 +32,7 @@ use monitor_rules::Priority;
 use tokio::sync::mpsc::{Sender as Queue, channel};
 
 use crate::{
+    alert::Alert,
     document::{self, Document, Schema, Sender, heartbeat::SinkCounters},
     line::Outlet,
     store::{
@@ -366,16 +367,19 @@ impl Outgoing {
 }
 
 impl SinkOptions {
+    fn wants_alert(&self, alert: &Alert) -> bool {
+        // Priorities sort from the gravest.
+        alert.leader().is_some_and(|leader| leader.about.priority <= self.minimum)
+    }
+
     fn wants(&self, document: &Document) -> bool {
         match document {
             document if !self.schema.has_form(document) => false,
             Document::Event(_) => self.events,
             Document::Heartbeat(_) => self.heartbeats,
             Document::Finding(finding) => finding.priority <= self.minimum,
-            Document::Alert(alert) | Document::Update(alert) => {
-                // Priorities sort from the gravest.
-                alert.leader().is_some_and(|leader| leader.about.priority <= self.minimum)
-            }
+            Document::Alert(alert) | Document::Update(alert) => self.wants_alert(alert),
+            Document::RollUp(rollup) => self.wants_alert(&rollup.alert),
         }
     }
 }

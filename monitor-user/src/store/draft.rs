@@ -6,8 +6,12 @@ use super::{
     log::Draft,
     record::{Form, Kind, Line, priority_number},
 };
-use crate::document::{self, Document, Schema, Sender};
 use monitor_rules::Priority;
+
+use crate::{
+    alert::Alert,
+    document::{self, Document, Schema, Sender},
+};
 
 /// Writes a document in every schema that somebody wants it in.
 pub(super) fn draft(
@@ -16,14 +20,15 @@ pub(super) fn draft(
     schemas: impl Iterator<Item = Schema>,
     sender: &Sender,
 ) -> Draft {
+    let of_alert = |kind, alert: &Alert| {
+        let leader = alert.leader().map(|leader| leader.about.priority);
+        (kind, leader.unwrap_or(Priority::Debug), alert.event.timestamp_ns)
+    };
     let (kind, priority, timestamp_ns) = match document {
         Document::Event(event) => (Kind::Event, Priority::Debug, event.timestamp_ns),
-        Document::Alert(alert) | Document::Update(alert) => {
-            let kind =
-                if matches!(document, Document::Alert(_)) { Kind::Alert } else { Kind::Update };
-            let leader = alert.leader().map(|leader| leader.about.priority);
-            (kind, leader.unwrap_or(Priority::Debug), alert.event.timestamp_ns)
-        }
+        Document::Alert(alert) => of_alert(Kind::Alert, alert),
+        Document::Update(alert) => of_alert(Kind::Update, alert),
+        Document::RollUp(rollup) => of_alert(Kind::RollUp, &rollup.alert),
         Document::Heartbeat(heartbeat) => {
             (Kind::Heartbeat, Priority::Informational, heartbeat.timestamp_ns)
         }

@@ -33,6 +33,8 @@ pub enum Kind {
     Alert,
     /// An alert again, with facts that it lacked.
     Update,
+    /// Repeats of an alert.
+    RollUp,
     /// The state of the monitor.
     Heartbeat,
     /// What is wrong with the monitor.

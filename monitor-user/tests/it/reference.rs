@@ -141,7 +141,7 @@ fn every_counter_is_described() {
     heartbeat.kernel.push(("recursion_misses", 0));
     let enricher = Enricher::new(0, 0, EnvKeys::default());
     heartbeat.tables =
-        daemon::tables(&enricher, (0, 0), daemon::Refused::default(), &Stats::default());
+        daemon::tables(&enricher, (0, 0), (0, 0), daemon::Refused::default(), &Stats::default());
     heartbeat.sinks = vec![SinkCounters::default()];
     heartbeat.store = Some(StoreCounters::default());
     let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };

@@ -60,7 +60,8 @@ fn line(heartbeat: &Heartbeat) -> Value {
         "records": line.records, "seeds": line.seeds, "decode_errors": line.decode_errors,
         "decoded": heartbeat.decoded, "events": events, "repeated": line.repeated,
         "own": line.own, "alerts": line.alerts, "incomplete": line.incomplete,
-        "updates": line.updates, "parked": line.parked,
+        "updates": line.updates, "rolled_up": line.rolled_up, "rollups": line.rollups,
+        "parked": line.parked,
         "parked_expired": line.parked_expired, "updates_expired": line.updates_expired,
     })
 }

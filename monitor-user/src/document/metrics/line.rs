@@ -59,6 +59,16 @@ pub(super) const METRICS: &[Metric] = &[
     )
     .at(&[("line.updates", "")]),
     Metric::counter(
+        "runmon_line_rolled_up",
+        "Alerts that repeated another one, and were only counted (`rollup_seconds`).",
+        |now, out| out.one(now.heartbeat.line.rolled_up),
+    )
+    .at(&[("line.rolled_up", "")]),
+    Metric::counter("runmon_line_rollups", "Summaries of such repeats.", |now, out| {
+        out.one(now.heartbeat.line.rollups);
+    })
+    .at(&[("line.rollups", "")]),
+    Metric::counter(
         "runmon_line_updates_expired",
         "Alerts whose facts came too late for an update, or not at all.",
         |now, out| out.one(now.heartbeat.line.updates_expired),

@@ -3,6 +3,16 @@
 use super::Metric;
 
 pub(super) const METRICS: &[Metric] = &[
+    Metric::gauge("runmon_table_rollups", "Alerts whose repeats are counted.", |now, out| {
+        out.named(&now.heartbeat.tables, "rollups")
+    })
+    .at(&[("tables.rollups", "")]),
+    Metric::counter(
+        "runmon_table_rollups_evicted",
+        "Alerts whose repeats were summed up before their time, for lack of room.",
+        |now, out| out.named(&now.heartbeat.tables, "rollups_evicted"),
+    )
+    .at(&[("tables.rollups_evicted", "")]),
     Metric::gauge("runmon_table_processes", "Processes that are known.", |now, out| {
         out.named(&now.heartbeat.tables, "processes")
     })

@@ -8,8 +8,10 @@ use super::{
     of_event,
 };
 use crate::{
-    alert::{Alert, Matched},
-    document::{Finding, Sender, beyond, event_id, members::set, printable::lossless},
+    alert::{Alert, Matched, RollUp},
+    document::{
+        Finding, Sender, beyond, event_id, members::set, printable::lossless, repeated, rollup_id,
+    },
     event::Action,
 };
 
@@ -27,7 +29,7 @@ pub(super) fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
     let Some(leader) = alert.leader() else { return event };
     let id = event_id(sender, alert.id());
     let activity = match form {
-        "update" => DETECTION.activity(2, "Update"),
+        "update" | "rollup" => DETECTION.activity(2, "Update"),
         _ => DETECTION.activity(1, "Create"),
     };
     let code = Action::KINDS.get(usize::from(alert.event.action.kind())).unwrap_or(&"act");
@@ -54,6 +56,22 @@ pub(super) fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
     set(&mut document, &["evidences"], json!([evidence]));
     beyond::of_alert(&mut unmapped, alert);
     set(&mut document, &["unmapped"], unmapped);
+    document
+}
+
+/// Repeats: the finding that they repeat goes on.
+pub(super) fn of_rollup(rollup: &RollUp, sender: &Sender) -> Value {
+    let mut document = of_alert(&rollup.alert, sender, "rollup");
+    set(&mut document, &["metadata", "uid"], json!(rollup_id(rollup, sender)));
+    set(&mut document, &["finding_info", "uid"], json!(event_id(sender, rollup.first)));
+    set(&mut document, &["count"], json!(rollup.count));
+    set(&mut document, &["start_time"], json!(milliseconds(rollup.first_ns)));
+    set(&mut document, &["end_time"], json!(milliseconds(rollup.last_ns)));
+    if let Some(leader) = rollup.alert.leader() {
+        let said = format!("{} {}", lossless(&leader.output), repeated(rollup));
+        set(&mut document, &["message"], json!(said));
+    }
+    set(&mut document, &["unmapped", "rollup"], beyond::of_rollup(rollup, sender));
     document
 }
 
