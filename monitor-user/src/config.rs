@@ -88,7 +88,7 @@ keys! {
         pub process_table_bytes: Option<usize> = "67108864",
         /// Seconds between heartbeats.
         pub heartbeat_seconds: Option<u64> = "30",
-        /// Seconds for which repeats of an alert are gathered into one summary; 0: each is an alert.
+        /// Seconds for which repeats of an alert are gathered into a summary; 0: each is an alert.
         pub rollup_seconds: Option<u64> = "60",
         /// Which hooks may be used: `auto`, `fentry`, `kprobe` or `fallback`.
         pub hooks: Option<String> = "\"auto\"",

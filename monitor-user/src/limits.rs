@@ -284,6 +284,15 @@ pub const STORE_BYTES_RANGE: RangeInclusive<u64> = 4 << 20..=1 << 40;
 /// Segments of a full store: what gives way goes by segments.
 pub const STORE_SEGMENTS: u64 = 32;
 
+/// Bytes of a segment at most: one is held in memory while it is written anew.
+pub const STORE_SEGMENT_BYTES: u64 = 16 << 20;
+
+/// Sinks that are not configured now, and whose place in the store is remembered.
+pub const STORE_STRANGERS: usize = 64;
+
+/// Sinks of a configuration.
+pub const SINKS: usize = 32;
+
 /// Documents and answers that wait for the store's thread; over it documents are lost, and counted.
 pub const STORE_QUEUE: usize = 16_384;
 

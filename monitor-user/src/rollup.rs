@@ -1,6 +1,6 @@
-//! Repeats of an alert are counted, and leave as one summary: the first leaves at once, and whatever
-//! differs in who did it, where or to what is another alert. Time is that of the events, so that a
-//! replay gives the same.
+//! Repeats of an alert are counted, and leave as one summary: the first leaves at once, and
+//! whatever differs in who did it, where or to what is another alert. Time is that of the events,
+//! so that a replay gives the same.
 
 use std::collections::{HashMap, VecDeque};
 

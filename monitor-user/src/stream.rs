@@ -38,8 +38,10 @@ impl Stream {
         self.last = self.last.max(number);
         // It may lengthen the run before it, that after it, or join both.
         let before = self.runs.range(..number).next_back();
-        let first = before.filter(|(_, last)| **last + 1 == number).map_or(number, |it| *it.0);
-        let last = self.runs.remove(&(number + 1)).unwrap_or(number);
+        let first = before
+            .filter(|(_, last)| last.checked_add(1) == Some(number))
+            .map_or(number, |it| *it.0);
+        let last = number.checked_add(1).and_then(|next| self.runs.remove(&next)).unwrap_or(number);
         self.runs.insert(first, last);
     }
 
@@ -65,7 +67,7 @@ impl Stream {
             if *first > expected {
                 gaps.push((expected, first - 1));
             }
-            expected = last + 1;
+            expected = last.saturating_add(1);
         }
         gaps
     }

@@ -101,6 +101,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(uid) = config.run_as {
         confine(uid).map_err(explain_confine)?;
     }
+    daemon.line().outlet().begin();
     daemon.check_rules();
     announce(&live, enabled, begun);
     live.run(&mut daemon)?;
@@ -235,6 +236,8 @@ fn open_sinks(
 ) -> anyhow::Result<Fanout> {
     let store = store_options(config, &sender, instance);
     let mut fanout = Fanout::new(sender);
+    // Nobody talks to receivers with privileges.
+    fanout.hold();
     let asked = if args.json { Some(Format::Ecs) } else { args.format };
     if config.sinks.is_empty() {
         let format = asked.unwrap_or(Format::Text);
@@ -268,9 +271,10 @@ fn store_options(
     };
     StoreOptions {
         path: config.state_dir.join(name),
-        owner: config.run_as,
+        owner: Some(config.run_as.unwrap_or_else(|| nix::unistd::geteuid().as_raw())),
         bytes_max: config.store_bytes,
-        segment_bytes: (config.store_bytes / limits::STORE_SEGMENTS).max(1),
+        segment_bytes: (config.store_bytes / limits::STORE_SEGMENTS)
+            .min(limits::STORE_SEGMENT_BYTES),
         boot_id: sender.boot_id.clone(),
         new_id: crate::document::run(sender),
     }

@@ -16,6 +16,9 @@ use crate::{
 use crate::{limits, sink::file::FileOptions};
 
 pub(super) fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
+    if raw.len() > limits::SINKS {
+        return wrong("sinks", format!("there are more than {}", limits::SINKS));
+    }
     let mut sinks: Vec<SinkConfig> = Vec::new();
     for (index, sink) in raw.into_iter().enumerate() {
         let at = |key: &str| format!("sinks[{index}].{key}");

@@ -6,6 +6,7 @@ use std::{fs::File, io, os::unix::fs::MetadataExt as _, path::PathBuf};
 use super::{
     Intake, SinkError,
     lines::{Unwritten, join, write_all},
+    tries::{Answer, End, Tries},
 };
 use crate::reach::Reach;
 
@@ -53,9 +54,12 @@ impl FileSink {
         }
     }
 
-    /// Writes until there are no more documents. One that cannot be written is dropped, and
-    /// counted; the next is tried again.
+    /// Writes until there are no more documents. One that cannot be written is tried again for as
+    /// long as it is in the store; from memory it is dropped, and counted, and the next is tried.
     pub fn run(mut self, mut intake: Intake) {
+        if intake.is_kept() {
+            return self.run_stored(intake);
+        }
         let mut failing = false;
         while let Some(lines) = intake.receive_one() {
             let written = self.write(&lines);
@@ -67,6 +71,20 @@ impl FileSink {
             }
             failing = written.is_err();
             intake.done(written.is_ok());
+        }
+    }
+
+    fn run_stored(mut self, mut intake: Intake) {
+        let mut tries = Tries::new(self.options.path.display().to_string(), None);
+        while let Some(lines) = intake.receive_one() {
+            let end = tries.deliver(&intake, || match self.write(&lines) {
+                Ok(()) => Answer::Taken,
+                Err(error) => Answer::Later(error.to_string()),
+            });
+            if end == End::Kept {
+                return;
+            }
+            intake.done(end == End::Delivered);
         }
     }
 

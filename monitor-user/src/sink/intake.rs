@@ -22,8 +22,8 @@ pub struct Intake {
     pub stats: Arc<SinkStats>,
     schema: Schema,
     sender: Arc<Sender>,
-    /// What it got from the store, and has not done with.
-    handed: VecDeque<Handed>,
+    /// What it got from the store, and has not done with; whether there are lines of it.
+    handed: VecDeque<(Handed, bool)>,
 }
 
 /// Where documents come from.
@@ -75,9 +75,7 @@ impl Intake {
                 false => self.next_there(),
             };
             let Some(lines) = next else { break };
-            if lines.is_empty() {
-                self.stats.filtered.fetch_add(1, Relaxed);
-            } else {
+            if !lines.is_empty() {
                 documents.push(lines);
             }
         }
@@ -123,6 +121,7 @@ impl Intake {
         let Source::Queue(Waiting { name, stream, .. }) = &self.source else { return Vec::new() };
         let delivery = Delivery { sink: name, stream, number: *number };
         let lines = self.schema.write(document, &self.sender);
+        self.stats.filtered.fetch_add(u64::from(lines.is_empty()), Relaxed);
         lines.iter().map(|line| self.schema.numbered(line, delivery)).collect()
     }
 
@@ -130,14 +129,29 @@ impl Intake {
         let Source::Store(feed) = &self.source else { return Vec::new() };
         let (sink, stream, number) = (&*feed.name, &*feed.stream, handed.number);
         let delivery = Delivery { sink, stream, number };
-        let lines = handed.record.lines(self.schema.name()).unwrap_or_default();
-        let lines: Vec<_> =
-            lines.iter().map(|line| self.schema.numbered(&line.0, delivery)).collect();
-        match lines.is_empty() {
-            true => feed.finish(&handed),
-            false => self.handed.push_back(handed),
-        }
+        let lines = handed.record.lines(self.schema.name());
+        match lines {
+            // The sink wants another form than it did when this was written.
+            None => self.stats.dropped.fetch_add(1, Relaxed),
+            Some([]) => self.stats.filtered.fetch_add(1, Relaxed),
+            Some(_) => 0,
+        };
+        let lines: Vec<_> = lines
+            .unwrap_or_default()
+            .iter()
+            .map(|line| self.schema.numbered(&line.0, delivery))
+            .collect();
+        self.handed.push_back((handed, !lines.is_empty()));
+        self.settle();
         lines
+    }
+
+    /// Has done with what there are no lines of, in order.
+    fn settle(&mut self) {
+        let Source::Store(feed) = &self.source else { return };
+        while let Some((handed, _)) = self.handed.pop_front_if(|(_, has_lines)| !*has_lines) {
+            feed.finish(&handed);
+        }
     }
 
     /// Documents that wait.
@@ -178,8 +192,9 @@ impl Intake {
     pub fn done(&mut self, delivered: bool) {
         let counter = if delivered { &self.stats.delivered } else { &self.stats.dropped };
         counter.fetch_add(1, Relaxed);
-        if let (Source::Store(feed), Some(handed)) = (&self.source, self.handed.pop_front()) {
+        if let (Source::Store(feed), Some((handed, _))) = (&self.source, self.handed.pop_front()) {
             feed.finish(&handed);
         }
+        self.settle();
     }
 }

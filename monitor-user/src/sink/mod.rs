@@ -5,18 +5,17 @@ mod estimate;
 pub mod file;
 #[cfg(feature = "forward")]
 pub mod forward;
+pub mod gate;
 #[cfg(feature = "http")]
 pub mod http;
 mod intake;
 mod lines;
-#[cfg(any(feature = "http", feature = "forward"))]
 mod outage;
 #[cfg(feature = "tls")]
 pub mod receiver;
 pub mod stdout;
 #[cfg(test)]
 mod tests;
-#[cfg(any(feature = "http", feature = "forward"))]
 mod tries;
 
 use std::{
@@ -40,6 +39,7 @@ use crate::{
         task::{Feed, SinkSet, Store, StoreState, StoredSink},
     },
 };
+use gate::Gates;
 pub use intake::Intake;
 use intake::{Queued, Source, Waiting};
 
@@ -154,13 +154,31 @@ pub struct Fanout {
     /// Sinks that wait for the store to be opened.
     waiting: Vec<(SinkOptions, Run)>,
     store: Option<Store>,
+    gates: Gates,
 }
 
 impl Fanout {
     /// No sinks yet.
     #[must_use]
     pub fn new(sender: Sender) -> Self {
-        Self { sender: Arc::new(sender), sinks: Vec::new(), waiting: Vec::new(), store: None }
+        Self {
+            sender: Arc::new(sender),
+            sinks: Vec::new(),
+            waiting: Vec::new(),
+            store: None,
+            gates: Gates::default(),
+        }
+    }
+
+    /// Has sinks that are added from now on, and the store, begin their work only when
+    /// [`Self::begin`] says so. What they get meanwhile waits.
+    pub fn hold(&mut self) {
+        self.gates.hold();
+    }
+
+    /// Has all begin.
+    pub fn begin(&mut self) {
+        self.gates.open();
     }
 
     /// Adds a sink whose task is `run`, and whose documents wait in memory.
@@ -197,7 +215,8 @@ impl Fanout {
             schema: options.schema,
             stats: Arc::clone(stats),
         });
-        let opened = Store::start(options, Arc::clone(&self.sender), stored.collect());
+        let opened =
+            Store::start(options, Arc::clone(&self.sender), stored.collect(), self.gates.make());
         let (feeds, error) = match opened {
             Ok((store, feeds)) => {
                 self.store = Some(store);
@@ -231,8 +250,12 @@ impl Fanout {
         let sender = Arc::clone(&self.sender);
         let intake = Intake::new(source, Arc::clone(&stats), options.schema, sender);
         let named = std::thread::Builder::new().name(format!("sink {}", options.name));
+        let gate = self.gates.make();
         let task = named
-            .spawn(move || run(intake))
+            .spawn(move || {
+                gate.wait();
+                run(intake);
+            })
             .map_err(|source| SinkError::Start { name: options.name.clone(), source })?;
         self.sinks.push(Outgoing { options, stats, way, task });
         Ok(())
@@ -252,7 +275,8 @@ impl Fanout {
 
     /// Ends the queues and waits for what is in them, at most `patience` in all. Returns what came
     /// of each; what was still waiting then counts as dropped, where it is not in the store.
-    pub fn finish(self, patience: Duration) -> Vec<Ended> {
+    pub fn finish(mut self, patience: Duration) -> Vec<Ended> {
+        self.begin();
         let deadline = Instant::now() + patience;
         if let Some(store) = &self.store {
             store.end();

@@ -174,3 +174,50 @@ fn only_a_closed_output_is_closed_for_good() {
     counts(&ended, 0, 0, 3);
     assert_eq!(lines, 0);
 }
+
+/// A document without lines is not done with before those in front of it are.
+#[test]
+fn what_was_received_and_not_done_with_comes_again() {
+    let folder = crate::records::folder::Folder::new("sink-order");
+    let store = || crate::store::StoreOptions {
+        path: folder.path().to_owned(),
+        owner: None,
+        bytes_max: 1 << 20,
+        segment_bytes: 64 << 10,
+        boot_id: "b".to_owned(),
+        new_id: "s".to_owned(),
+    };
+    let finding = |sequence| {
+        let (name, text) = ("n", "t".to_owned());
+        let priority = Priority::Error;
+        Document::Finding(Arc::new(document::Finding {
+            sequence,
+            timestamp_ns: 1,
+            name,
+            priority,
+            text,
+            container: None,
+        }))
+    };
+    let mut first = fanout();
+    let (got, taken) = std::sync::mpsc::sync_channel(1);
+    first.add_stored(options(Schema::Text { colour: false }), move |mut intake| {
+        got.send(intake.receive(3).unwrap().len()).unwrap();
+        // It ends with all of it in its hands.
+        intake.receive(1);
+    });
+    // All at once, so that they come as one.
+    first.hold();
+    assert!(first.open_store(store()).unwrap().is_none());
+    (1..=2).for_each(|number| first.offer(finding(number)));
+    first.offer(heartbeat(1));
+    first.offer(finding(3));
+    first.begin();
+    assert!(taken.recv().unwrap() > 0);
+    finish(first);
+    let mut second = fanout();
+    second.add_stored(options(Schema::Text { colour: false }), take_all);
+    assert!(second.open_store(store()).unwrap().is_none());
+    let ended = finish(second);
+    assert_eq!(ended.counters.delivered, 3, "{ended:?}");
+}

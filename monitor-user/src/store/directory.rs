@@ -2,16 +2,18 @@
 //! working there.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{DirBuilder, File},
     io::{self, Write as _},
-    os::{
-        fd::OwnedFd,
-        unix::fs::{DirBuilderExt as _, MetadataExt as _},
-    },
+    os::{fd::OwnedFd, unix::fs::DirBuilderExt as _},
     path::Path,
 };
 
-use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, flock, openat, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, Uid, flock, openat, renameat,
+    unlinkat,
+};
+
+use crate::input::require_regular;
 
 /// Ends the names of segments.
 const SEGMENT: &str = ".seg";
@@ -21,6 +23,9 @@ const UNREAD: &str = ".unread";
 
 /// Name of what is being written anew.
 const DRAFT: &str = "draft";
+
+/// Names of segments that are tried, where something else has one.
+const NAMES_TRIED: u64 = 16;
 
 /// Name of what only takes room, and its bytes: on a disk that is full it makes way for the
 /// beginning of a segment, so that the one before it can go.
@@ -46,12 +51,28 @@ impl Directory {
             result => result?,
         }
         if let Some(owner) = owner {
-            give(path, owner)?;
-            for entry in fs::read_dir(path)? {
-                give(&entry?.path(), owner)?;
-            }
+            this.give(owner)?;
         }
         Ok(this)
+    }
+
+    /// Gives it and the store's files in it to a user and its group, where they are not its
+    /// already: files with one name only, since whoever had the directory may have made names for
+    /// others.
+    fn give(&self, owner: u32) -> io::Result<()> {
+        let (user, group) = (Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)));
+        if rustix::fs::fstat(&self.fd)?.st_uid != owner {
+            rustix::fs::fchown(&self.fd, user, group)?;
+        }
+        for name in self.names()?.iter().filter(|name| is_of_store(name)) {
+            let there = rustix::fs::statat(&self.fd, name.as_str(), AtFlags::SYMLINK_NOFOLLOW)?;
+            let is_file = FileType::from_raw_mode(there.st_mode) == FileType::RegularFile;
+            if is_file && there.st_nlink == 1 && there.st_uid != owner {
+                let flags = AtFlags::SYMLINK_NOFOLLOW;
+                rustix::fs::chownat(&self.fd, name.as_str(), user, group, flags)?;
+            }
+        }
+        Ok(())
     }
 
     /// Opens the directory to look at it.
@@ -87,12 +108,22 @@ impl Directory {
         Ok(names)
     }
 
-    /// A new segment, to be written at its end.
-    pub(super) fn create(&self, first: u64) -> io::Result<File> {
+    /// A new segment, to be written at its end: of that number, or of the next one whose name is
+    /// free.
+    pub(super) fn create(&self, first: u64) -> io::Result<(u64, File)> {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL;
-        let file = self.open_file(&segment_name(first), flags)?;
-        self.sync()?;
-        Ok(file)
+        let names = first..first.saturating_add(NAMES_TRIED);
+        for first in names {
+            match self.open_file(&segment_name(first), flags) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+                Ok(file) => {
+                    self.sync()?;
+                    return Ok((first, file));
+                }
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     /// A segment, to be read.
@@ -143,6 +174,11 @@ impl Directory {
         })
     }
 
+    /// Whether that room is taken.
+    pub(super) fn has_reserve(&self) -> bool {
+        rustix::fs::statat(&self.fd, RESERVE, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
     /// Gives that room back; whether there was any.
     pub(super) fn release(&self) -> bool {
         self.remove_file(RESERVE).is_ok()
@@ -154,17 +190,17 @@ impl Directory {
     }
 
     fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        Ok(openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = File::from(openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)?);
+        require_regular(file.metadata()?.file_type())?;
+        Ok(file)
     }
+}
+
+fn is_of_store(name: &str) -> bool {
+    name.ends_with(SEGMENT) || name.ends_with(UNREAD) || [DRAFT, RESERVE].contains(&name)
 }
 
 fn segment_name(first: u64) -> String {
     format!("{first:016x}{SEGMENT}")
-}
-
-/// Gives something to a user and its group, where it is not its already.
-fn give(path: &Path, owner: u32) -> io::Result<()> {
-    let is_its = fs::symlink_metadata(path)?.uid() == owner;
-    if is_its { Ok(()) } else { std::os::unix::fs::lchown(path, Some(owner), Some(owner)) }
 }

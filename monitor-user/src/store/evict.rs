@@ -10,6 +10,11 @@ use super::{
     segment::{Segment, SegmentReader},
 };
 
+/// Whether there is no room on the disk.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl Log {
     /// Makes room for one more segment. Where that fails there is less room for what comes.
     pub(super) fn make_room(&mut self) {
@@ -31,7 +36,8 @@ impl Log {
         let done = self.all_done();
         let is_done = self.segments.back().is_some_and(|it| it.first <= it.last && it.last <= done);
         let is_out = |this: &mut Self| {
-            this.directory.release() && this.begin_segment().is_ok() && this.remove_done()
+            this.directory.release();
+            this.begin_segment().is_ok() && this.remove_done()
         };
         (is_done && is_out(self)) || self.pass_done()
     }
@@ -88,8 +94,16 @@ impl Log {
         thin.by_priority = Default::default();
         let mut reader = SegmentReader::new(self.directory.read(segment.first)?);
         // Whom the segment was begun by is still told at its start.
-        if let Some((Entry::Marks(marks), _)) = reader.next()? {
-            frame::write_marks(&marks, &mut bytes).map_err(|_too_large| io::ErrorKind::Other)?;
+        match reader.next()? {
+            Some((Entry::Marks(marks), _)) => {
+                frame::write_marks(&marks, &mut bytes)
+                    .map_err(|_too_large| io::ErrorKind::Other)?;
+            }
+            // They are broken.
+            Some((Entry::Record(_), _)) => {
+                reader = SegmentReader::new(self.directory.read(segment.first)?);
+            }
+            None => {}
         }
         while let Some(record) = reader.next_record(segment.last)? {
             if record.priority.min(LEAST) == priority {
@@ -100,19 +114,37 @@ impl Log {
             frame::write_record(&record, &mut bytes).map_err(|_too_large| io::ErrorKind::Other)?;
             thin.note(&record, bytes.len() - begin);
         }
+        if self.segments.back().is_some_and(|newest| newest.first == segment.first) {
+            // What stood at its end is told nowhere else yet.
+            let marks = self.marks(false);
+            frame::write_marks(&marks, &mut bytes).map_err(|_too_large| io::ErrorKind::Other)?;
+        }
         // Which was its last stays known: what follows it is in the next segment.
         thin.last = segment.last;
         thin.bytes = bytes.len() as u64;
         if thin.by_priority.iter().all(|bytes| *bytes == 0) {
             self.remove(segment.first);
         } else {
-            self.directory.replace(segment.first, &bytes)?;
+            self.replace(segment.first, &bytes)?;
             if let Some(place) = self.segments.iter_mut().find(|it| it.first == segment.first) {
                 *place = thin;
             }
         }
         self.lose(&gone);
         Ok(())
+    }
+
+    /// Puts other bytes into the place of a segment. A disk that has no room for both has room for
+    /// one.
+    fn replace(&mut self, first: u64, bytes: &[u8]) -> io::Result<()> {
+        match self.directory.replace(first, bytes) {
+            Err(error) if is_full(&error) => {
+                self.sinks.iter_mut().for_each(|sink| sink.leave(first));
+                self.directory.remove(first)?;
+                self.directory.replace(first, bytes)
+            }
+            result => result,
+        }
     }
 
     /// Gives up a whole segment.
@@ -130,7 +162,7 @@ impl Log {
 
     fn lose(&mut self, gone: &[Arc<Record>]) {
         let numbers: HashSet<u64> = gone.iter().map(|record| record.sequence).collect();
-        self.tail.retain(|latest| !numbers.contains(&latest.record.sequence));
+        self.forget(&numbers);
         for record in gone {
             self.losses.evicted += u64::from(self.tell_lost(record));
         }

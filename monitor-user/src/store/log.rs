@@ -4,7 +4,13 @@
 //! What is on the disk is written in order, and who got how far is written behind what that is
 //! about: whatever a crash leaves, nobody is further than the records tell.
 
-use std::{collections::VecDeque, fs::File, io::Write as _, path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashSet, VecDeque},
+    fs::File,
+    io::Write as _,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use super::{
     StoreError,
@@ -14,7 +20,7 @@ use super::{
     record::{Addressee, Form, Kind, Marks, Record, SinkMark},
     segment::{Segment, scan},
 };
-use crate::limits::{STORE_TAIL_BYTES, STORE_UNWRITTEN_BYTES};
+use crate::limits::{STORE_STRANGERS, STORE_TAIL_BYTES, STORE_UNWRITTEN_BYTES};
 
 /// Bytes that are written at once.
 const WRITE_BYTES: usize = 1 << 20;
@@ -62,6 +68,10 @@ pub(super) struct Log {
     epoch: u32,
     next: u64,
     pub(super) sinks: Vec<Sink>,
+    /// How far sinks are that are not there now: they may come back.
+    strangers: Vec<SinkMark>,
+    /// Segments of which nothing can be read.
+    unread: Vec<u64>,
     /// The oldest first; what is written now goes to the last.
     pub(super) segments: VecDeque<Segment>,
     file: Option<File>,
@@ -103,6 +113,8 @@ impl Log {
             epoch: 1,
             next: 1,
             sinks,
+            strangers: Vec::new(),
+            unread: Vec::new(),
             segments: VecDeque::new(),
             file: None,
             tail: VecDeque::new(),
@@ -123,7 +135,10 @@ impl Log {
         // The first record of the segment after the one that is looked at.
         let mut newer = u64::MAX;
         for first in self.directory.segments()?.into_iter().rev() {
-            let file = self.directory.read(first)?;
+            let Ok(file) = self.directory.read(first) else {
+                self.unread.push(first);
+                continue;
+            };
             if last.as_ref().is_some_and(|marks| self.all_are_done(marks, newer)) {
                 // Nobody will be given any of it.
                 let bytes = file.metadata()?.len();
@@ -132,10 +147,10 @@ impl Log {
                 newer = first;
                 continue;
             }
-            let scanned = scan(first, file)?;
+            let scanned = scan(first, file).unwrap_or_default();
             self.losses.broken_bytes += scanned.broken;
             if scanned.marks.is_none() && scanned.segment.last < first {
-                self.directory.set_segment_aside(first)?;
+                self.unread.push(first);
                 continue;
             }
             newer = first;
@@ -150,13 +165,25 @@ impl Log {
             self.segments.push_front(scanned.segment);
         }
         let Some(marks) = last else { return Ok(()) };
-        let is_cut = !marks.is_clean && marks.boot_id != self.options.boot_id;
+        // Records may have been given that are not here: the machine lost them, or the disk had no
+        // room.
+        let is_cut = !marks.is_clean
+            && (marks.boot_id != self.options.boot_id || !self.directory.has_reserve());
         self.epoch = marks.epoch.saturating_add(u32::from(is_cut));
         self.next = self.next.max(marks.next);
         for sink in &mut self.sinks {
             let mark = marks.sinks.iter().find(|mark| mark.sink == sink.name);
             let number = numbers.iter().find(|(known, _)| *known == sink.name);
             sink.resume(mark, number.map_or(0, |(_, number)| *number), self.next);
+        }
+        let is_stranger = |mark: &SinkMark| self.sinks.iter().all(|sink| sink.name != mark.sink);
+        let strangers = marks.sinks.into_iter().filter(is_stranger);
+        self.strangers = strangers.take(STORE_STRANGERS).collect();
+        for SinkMark { sink, last, number, .. } in &self.strangers {
+            if last > number {
+                let waiting = last - number;
+                tracing::warn!(%sink, waiting, "documents wait for a sink that is not there");
+            }
         }
         self.id = marks.store;
         Ok(())
@@ -287,6 +314,18 @@ impl Log {
         has_any
     }
 
+    /// Takes records out of memory that are on the disk no more.
+    pub(super) fn forget(&mut self, numbers: &HashSet<u64>) {
+        let (mut bytes, mut unwritten) = (0, 0);
+        self.tail.retain(|Latest { record, is_written }| {
+            let stays = !numbers.contains(&record.sequence);
+            bytes += if stays { record.bytes() } else { 0 };
+            unwritten += if stays && !is_written { record.bytes() } else { 0 };
+            stays
+        });
+        (self.tail_bytes, self.unwritten_bytes) = (bytes, unwritten);
+    }
+
     /// Keeps in memory no more than who is up to date is given from there.
     fn forget_written(&mut self) {
         while self.tail_bytes > STORE_TAIL_BYTES
@@ -310,15 +349,32 @@ impl Log {
         if written.is_ok() {
             segment.bytes += bytes.len() as u64;
             self.is_dirty = true;
-        } else if file.set_len(segment.bytes).is_err() {
-            // A part of an entry stays at its end: what follows begins another one.
-            self.file = None;
+        } else {
+            // A part of an entry may stay at its end: what follows begins another one then.
+            if file.set_len(segment.bytes).is_err() {
+                self.file = None;
+            }
+            // Whoever opens the store knows by this that records were given that are not in it.
+            self.directory.release();
         }
         written
     }
 
+    /// Begins to write: it is known that the store is open before anything is given out of it.
+    pub(super) fn begin(&mut self) -> std::io::Result<()> {
+        self.begin_segment()?;
+        self.directory.reserve()?;
+        self.is_dirty = true;
+        self.sync()
+    }
+
     pub(super) fn begin_segment(&mut self) -> std::io::Result<()> {
         self.sync()?;
+        // What makes room may take what was written to.
+        self.file = None;
+        for first in std::mem::take(&mut self.unread) {
+            self.directory.set_segment_aside(first).unwrap_or_default();
+        }
         self.make_room();
         // Where nothing came since the last one was begun, it is begun once more.
         let newest = self.segments.back().map_or(0, |segment| segment.first);
@@ -329,7 +385,7 @@ impl Log {
         if frame::write_marks(&self.marks(false), &mut bytes).is_err() {
             return Err(std::io::ErrorKind::InvalidData.into());
         }
-        let mut file = self.directory.create(first)?;
+        let (first, mut file) = self.directory.create(first)?;
         if let Err(error) = file.write_all(&bytes) {
             self.directory.remove(first).unwrap_or_default();
             return Err(error);
@@ -341,18 +397,13 @@ impl Log {
         Ok(())
     }
 
-    fn marks(&self, is_clean: bool) -> Marks {
-        let of = |sink: &Sink| SinkMark {
-            sink: Arc::clone(&sink.name),
-            done: sink.done,
-            number: sink.done_number,
-        };
+    pub(super) fn marks(&self, is_clean: bool) -> Marks {
         Marks {
             store: self.id.clone(),
             epoch: self.epoch,
             boot_id: self.options.boot_id.clone(),
             next: self.next,
-            sinks: self.sinks.iter().map(of).collect(),
+            sinks: self.sinks.iter().map(Sink::mark).chain(self.strangers.clone()).collect(),
             is_clean,
         }
     }
@@ -378,6 +429,12 @@ impl Log {
     /// Name of this run of numbers: they begin anew in another one.
     pub(super) fn stream(&self) -> String {
         format!("{}-{}", self.id, self.epoch)
+    }
+
+    /// Bytes of the records in memory.
+    #[cfg(test)]
+    pub(super) fn tail_bytes(&self) -> usize {
+        self.tail_bytes
     }
 
     /// Bytes of all segments.

@@ -29,6 +29,9 @@ pub(super) struct Sink {
     place: Option<Place>,
 }
 
+/// Records that are looked at for one answer: others wait for theirs.
+const LOOKED_AT: usize = 4_096;
+
 /// Where a sink reads.
 #[derive(Debug)]
 struct Place {
@@ -67,13 +70,26 @@ impl Sink {
     /// in the store, and `next` the next record: where it has no mark it is new.
     pub(super) fn resume(&mut self, mark: Option<&SinkMark>, number: u64, next: u64) {
         let (done, done_number) = mark.map_or((next - 1, number), |mark| (mark.done, mark.number));
-        self.number = number.max(done_number);
+        let last = mark.map_or(0, |mark| mark.last);
+        self.number = number.max(done_number).max(last);
+        self.ahead = mark.map_or(0, |mark| mark.lost);
         (self.done, self.done_number) = (done, done_number);
         (self.handed, self.handed_number) = (done, done_number);
         self.given = done;
-        let waiting = self.number - self.done_number;
+        let waiting = (self.number - self.done_number).saturating_sub(self.ahead);
         self.stats.offered.fetch_add(waiting, Relaxed);
         self.stats.carried.fetch_add(waiting, Relaxed);
+    }
+
+    /// How far it is.
+    pub(super) fn mark(&self) -> SinkMark {
+        SinkMark {
+            sink: Arc::clone(&self.name),
+            done: self.done,
+            number: self.done_number,
+            last: self.number,
+            lost: self.ahead,
+        }
     }
 
     /// Leaves out numbers of what was lost on its way to the store, and counted there.
@@ -135,19 +151,27 @@ impl Sink {
 }
 
 impl Log {
-    /// What comes next for a sink: so many records and bytes of them at most, but one if there is
-    /// one.
-    pub(super) fn next_for(&mut self, sink: usize, records: usize, bytes: usize) -> Vec<Handed> {
+    /// What comes next for a sink: so many records and bytes of them at most, and none if there is
+    /// none. None: there may be some behind what was looked at.
+    pub(super) fn next_for(
+        &mut self,
+        sink: usize,
+        records: usize,
+        bytes: usize,
+    ) -> Option<Vec<Handed>> {
         let mut given = Vec::new();
         let mut room = bytes;
-        while given.len() < records {
+        for _ in 0..records.max(LOOKED_AT) {
+            if given.len() >= records {
+                return Some(given);
+            }
             let Some(record) = self.following(sink) else {
                 if let Some(sink) = self.sinks.get_mut(sink) {
                     // Nothing is left in which the rest could be.
                     sink.account(sink.number);
                     sink.catch_up();
                 }
-                break;
+                return Some(given);
             };
             let Some(sink) = self.sinks.get_mut(sink) else { break };
             let Some(handed) = sink.hand(&record) else {
@@ -160,7 +184,7 @@ impl Log {
                 break;
             }
         }
-        given
+        (!given.is_empty()).then_some(given)
     }
 
     /// The record that follows those which a sink was given.
@@ -176,7 +200,7 @@ impl Log {
             Err(error) => {
                 tracing::error!(%error, "a segment of the store cannot be read: it is passed over");
                 self.pass_segment(sink, after);
-                self.tail.get(from).map(|latest| Arc::clone(&latest.record))
+                self.following(sink)
             }
         }
     }
@@ -214,9 +238,11 @@ impl Log {
     /// Goes on behind the segment that a sink reads.
     fn pass_segment(&mut self, sink: usize, after: u64) {
         let at = self.segments.partition_point(|segment| segment.last <= after);
-        let last = self.segments.get(at).map_or(after, |segment| segment.last);
+        // Where there is none the rest is in memory.
+        let in_memory = self.tail.front().map(|oldest| oldest.record.sequence.saturating_sub(1));
+        let last = self.segments.get(at).map(|segment| segment.last).or(in_memory);
         if let Some(sink) = self.sinks.get_mut(sink) {
-            sink.handed = last;
+            sink.handed = last.unwrap_or_default().max(after + 1);
             sink.place = None;
         }
     }

@@ -120,4 +120,8 @@ pub(super) struct SinkMark {
     pub(super) done: u64,
     /// How many records were for it by then.
     pub(super) number: u64,
+    /// How many there were in all.
+    pub(super) last: u64,
+    /// How many of those behind are lost.
+    pub(super) lost: u64,
 }

@@ -10,17 +10,19 @@ use std::{
             AtomicBool, AtomicU64,
             Ordering::{Acquire, Relaxed, Release},
         },
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use super::{Handed, Losses, StoreError, StoreOptions, draft::draft, log::Log, reader::Sink};
+use super::{
+    Handed, Losses, StoreError, StoreOptions, draft::draft, evict::is_full, log::Log, reader::Sink,
+};
 use crate::{
     document::{Document, Schema, Sender, heartbeat::StoreCounters},
     limits::{STORE_BATCH, STORE_BATCH_BYTES, STORE_QUEUE, STORE_QUEUE_BYTES},
-    sink::SinkStats,
+    sink::{SinkStats, gate::Gate},
 };
 
 /// How often it is written down how far sinks are: what one did after that it does once more, if
@@ -110,7 +112,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store and starts its thread; each sink gets a way to it.
+    /// Opens the store and starts its thread, which writes once the gate is open; each sink gets a
+    /// way to it.
     ///
     /// # Errors
     ///
@@ -119,6 +122,7 @@ impl Store {
         options: StoreOptions,
         sender: Arc<Sender>,
         sinks: Vec<StoredSink>,
+        gate: Gate,
     ) -> Result<(Self, Vec<Feed>), StoreError> {
         let path = options.path.clone();
         let state = Arc::new(StoreState::default());
@@ -154,11 +158,15 @@ impl Store {
             refused: Arc::clone(&refused),
             state: Arc::clone(&state),
             rhythm: Rhythm::default(),
+            ends: Arc::clone(&is_ending),
             is_ending: false,
         };
         let thread = std::thread::Builder::new().name("store".into());
         let thread = thread
-            .spawn(move || task.run(&asked))
+            .spawn(move || {
+                gate.wait();
+                task.run(&asked);
+            })
             .map_err(|source| StoreError::open(&path, source))?;
         Ok((Self { calls, waiting_bytes, refused, state, is_ending, thread }, feeds))
     }
@@ -183,11 +191,8 @@ impl Store {
     /// Ends: sinks are given what is there, and no longer wait for more.
     pub fn end(&self) {
         self.is_ending.store(true, Release);
-        // Where there is no room it ends by all others ending.
-        match self.calls.try_send(Call::End) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(call)) => drop(self.calls.send(call)),
-        }
+        // Where there is no room for it the thread sees it all the same.
+        drop(self.calls.try_send(Call::End));
     }
 
     /// Waits for its end, until a time; whether it ended by a panic.
@@ -284,11 +289,15 @@ struct Task {
     refused: Arc<[AtomicU64]>,
     state: Arc<StoreState>,
     rhythm: Rhythm,
+    /// Whether the monitor ends.
+    ends: Arc<AtomicBool>,
     is_ending: bool,
 }
 
 impl Task {
     fn run(mut self, asked: &Receiver<Call>) {
+        // If that fails so does the first write, which is told.
+        drop(self.log.begin());
         loop {
             match asked.recv_timeout(MARK_EVERY) {
                 Ok(call) => self.hear(call),
@@ -298,11 +307,17 @@ impl Task {
             for call in asked.try_iter().take(WRITTEN_AT_ONCE) {
                 self.hear(call);
             }
+            if !self.is_ending && self.ends.load(Acquire) {
+                self.is_ending = true;
+                self.rhythm.has_marks = true;
+                self.skip_refused();
+            }
             self.write();
             self.answer();
             self.tell();
         }
         self.is_ending = true;
+        self.skip_refused();
         self.rhythm = Rhythm { has_marks: true, ..Rhythm::default() };
         self.write();
     }
@@ -327,10 +342,8 @@ impl Task {
                 self.log.finish(sink, sequence, number);
                 self.rhythm.has_marks = true;
             }
-            Call::End => {
-                self.is_ending = true;
-                self.rhythm.has_marks = true;
-            }
+            // It wakes.
+            Call::End => {}
         }
     }
 
@@ -365,27 +378,11 @@ impl Task {
         self.rhythm.failed = written.is_err().then(Instant::now);
     }
 
-    fn write_all(&mut self) -> io::Result<()> {
-        self.flush()?;
-        let rhythm = &mut self.rhythm;
-        if rhythm.has_marks && (self.is_ending || is_due(rhythm.marked, MARK_EVERY)) {
-            self.log.mark(self.is_ending)?;
-            rhythm.has_marks = false;
-            rhythm.marked = Some(Instant::now());
-        }
-        if self.is_ending || is_due(rhythm.synced, SYNC_EVERY) {
-            self.log.sync()?;
-            self.log.directory.reserve()?;
-            rhythm.synced = Some(Instant::now());
-        }
-        Ok(())
-    }
-
     /// On a full disk what nobody needs any more makes room.
-    fn flush(&mut self) -> io::Result<()> {
+    fn write_all(&mut self) -> io::Result<()> {
         loop {
-            match self.log.flush() {
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            match self.try_write() {
+                Err(error) if is_full(&error) => {
                     if !self.log.give_way() {
                         return Err(error);
                     }
@@ -395,10 +392,28 @@ impl Task {
         }
     }
 
+    fn try_write(&mut self) -> io::Result<()> {
+        self.log.flush()?;
+        let rhythm = &mut self.rhythm;
+        if rhythm.has_marks && (self.is_ending || is_due(rhythm.marked, MARK_EVERY)) {
+            self.log.mark(self.is_ending)?;
+            rhythm.has_marks = false;
+            rhythm.marked = Some(Instant::now());
+        }
+        if self.is_ending || is_due(rhythm.synced, SYNC_EVERY) {
+            self.log.sync()?;
+            // Where there is no room for that either, the next write tells.
+            drop(self.log.directory.reserve());
+            rhythm.synced = Some(Instant::now());
+        }
+        Ok(())
+    }
+
     /// Gives those who wait what there is.
     fn answer(&mut self) {
         for (sink, way) in self.ways.iter_mut().enumerate().filter(|(_, way)| way.asks) {
             let given = self.log.next_for(sink, STORE_BATCH, STORE_BATCH_BYTES);
+            let Some(given) = given else { continue };
             if given.is_empty() && !self.is_ending {
                 continue;
             }

@@ -54,7 +54,9 @@ impl Store {
         let stats: Vec<Arc<SinkStats>> = sinks.iter().map(|_| Arc::default()).collect();
         let sinks = sinks.iter().zip(&stats);
         let sinks = sinks.map(|(name, stats)| Sink::new(name, Arc::clone(stats))).collect();
-        Self { log: Log::open(options, sinks).unwrap(), stats }
+        let mut log = Log::open(options, sinks).unwrap();
+        log.begin().unwrap();
+        Self { log, stats }
     }
 
     fn put(&mut self, id: u64, priority: u8, to: &[&str]) {
@@ -71,7 +73,7 @@ impl Store {
 
     /// Numbers and ids of what comes next for a sink, which has done with it at once.
     fn take(&mut self, sink: usize, most: usize) -> Vec<(u64, u64)> {
-        let handed = self.log.next_for(sink, most, usize::MAX);
+        let handed = self.log.next_for(sink, most, usize::MAX).unwrap_or_default();
         if let Some(last) = handed.last() {
             self.log.sinks[sink].finish(last.record.sequence, last.number);
         }
@@ -111,7 +113,7 @@ fn what_was_not_done_with_comes_again() {
     assert_eq!(store.take(0, 20), same(1..=20));
     store.log.mark(false).unwrap();
     // Given, and not done with.
-    assert_eq!(store.log.next_for(0, 10, usize::MAX).len(), 10);
+    assert_eq!(store.log.next_for(0, 10, usize::MAX).unwrap().len(), 10);
     drop(store);
     let mut store = Store::open(options(dir.path()), &["a"]);
     assert_eq!(store.stats[0].offered.load(Relaxed), 30);
@@ -234,6 +236,7 @@ fn a_segment_of_which_nothing_is_left_is_set_aside() {
     assert_eq!(store.dropped(0), 50 - taken.len() as u64);
     assert!(taken.len() > 20 && taken.len() < 50);
     assert_eq!(store.log.losses.broken_bytes, 5000);
+    store.put(51, 4, &["a"]);
     assert!(second.with_extension("seg.unread").exists());
 }
 
@@ -244,7 +247,8 @@ fn a_disk_that_is_full_loses_nothing_that_memory_holds() {
     store.put(1, 4, &["a"]);
     // The place of every further segment is taken by something that is no file.
     store.log.options.segment_bytes = 1;
-    (2..=9).for_each(|first| fs::create_dir(dir.path().join(format!("{first:016x}.seg"))).unwrap());
+    (2..=60)
+        .for_each(|first| fs::create_dir(dir.path().join(format!("{first:016x}.seg"))).unwrap());
     for id in 2..=5 {
         let to = vec!["a".into()];
         let forms = vec![form(1000)];
@@ -253,12 +257,91 @@ fn a_disk_that_is_full_loses_nothing_that_memory_holds() {
         assert!(store.log.flush().is_err());
     }
     // Given, and not done with.
-    assert_eq!(store.log.next_for(0, 10, usize::MAX).len(), 5);
-    (2..=9).for_each(|first| fs::remove_dir(dir.path().join(format!("{first:016x}.seg"))).unwrap());
+    assert_eq!(store.log.next_for(0, 10, usize::MAX).unwrap().len(), 5);
+    (2..=60)
+        .for_each(|first| fs::remove_dir(dir.path().join(format!("{first:016x}.seg"))).unwrap());
     store.log.flush().unwrap();
     drop(store);
     let mut store = Store::open(options(dir.path()), &["a"]);
     assert_eq!(store.take(0, 10), same(1..=5));
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_costs_only_itself() {
+    let dir = Folder::new("store-unreadable");
+    for in_memory in [false, true] {
+        let mut store = Store::open(options(dir.path()), &["a"]);
+        let begin = store.log.sinks[0].number;
+        (1..=200).for_each(|id| store.put(begin + id, 4, &["a"]));
+        drop(store);
+        let mut store = Store::open(options(dir.path()), &["a"]);
+        if in_memory {
+            store.put(begin + 201, 4, &["a"]);
+        }
+        // Behind its back.
+        let all = segments(dir.path());
+        fs::remove_file(&all[all.len() / 2]).unwrap();
+        let offered = 200 + u64::from(in_memory);
+        let taken = store.take(0, 1000).len() as u64;
+        assert!(taken > 150, "{taken}");
+        assert_eq!(taken + store.dropped(0), offered);
+        store.log.mark(true).unwrap();
+    }
+}
+
+#[test]
+fn numbers_are_never_used_twice() {
+    let dir = Folder::new("store-twice");
+    let mut store = Store::open(options(dir.path()), &["a", "b"]);
+    (1..=5).for_each(|id| store.put(id, 4, &["a", "b"]));
+    assert_eq!(store.take(0, 10), same(1..=5));
+    assert_eq!(store.take(1, 3), same(1..=3));
+    store.log.skip(1, 3);
+    store.log.mark(true).unwrap();
+    drop(store);
+    // A sink that is left out for a while, with what waits for it.
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    store.put(6, 4, &["a"]);
+    store.log.mark(true).unwrap();
+    drop(store);
+    let mut store = Store::open(options(dir.path()), &["a", "b"]);
+    store.put(7, 4, &["a", "b"]);
+    assert_eq!(store.take(1, 10), [(4, 4), (5, 5), (9, 7)]);
+    // What was counted before is not counted once more.
+    assert_eq!(store.dropped(1), 0);
+    drop(store);
+    // Records were given of which the disk took none.
+    let store = Store::open(options(dir.path()), &["a", "b"]);
+    assert_eq!(store.log.stream(), "store-1-1");
+    store.log.directory.release();
+    drop(store);
+    assert_eq!(Store::open(options(dir.path()), &["a"]).log.stream(), "store-1-2");
+}
+
+#[test]
+fn what_is_no_segment_keeps_nobody_from_opening() {
+    let dir = Folder::new("store-odd");
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    store.put(1, 4, &["a"]);
+    drop(store);
+    let path = |first: u64| dir.path().join(format!("{first:016x}.seg"));
+    fs::write(path(3), "").unwrap();
+    fs::create_dir(path(4)).unwrap();
+    nix::unistd::mkfifo(&path(5), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    store.put(2, 4, &["a"]);
+    assert_eq!(store.take(0, 10), same(1..=2));
+    assert!(!path(3).exists() && !path(5).exists());
+}
+
+#[test]
+fn memory_that_evicted_records_took_is_given_back() {
+    let dir = Folder::new("store-memory");
+    let small = StoreOptions { bytes_max: 100 << 10, ..options(dir.path()) };
+    let mut store = Store::open(small, &["a"]);
+    (1..=400).for_each(|id| store.put(id, 4, &["a"]));
+    let held: usize = store.log.tail.iter().map(|latest| latest.record.bytes()).sum();
+    assert_eq!(store.log.tail_bytes(), held);
 }
 
 proptest! {
