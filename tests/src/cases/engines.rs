@@ -170,7 +170,7 @@ fn of_podman(stage: &Stage<'_>) {
         let container = &exec["container"];
         assert_eq!(container["runtime"], "podman", "{container:#}");
         assert_eq!(container["image"]["name"], image::NAME, "{container:#}");
-        assert_eq!(container["image"]["hash"]["all"], digest.as_str(), "{container:#}");
+        assert_eq!(container["image"]["hash"]["all"], json!([digest]), "{container:#}");
         assert_eq!(container["known_from"]["name"], "storage", "{container:#}");
         // It keeps labels in a database.
         assert_eq!(container["unknown_because"]["labels"], "not_in_bundle", "{container:#}");
