@@ -12,6 +12,10 @@
 //! | runc, crun, systemd | `…/runc-<name>.scope`, `…/crun-<name>.scope`: possible |
 //! | ctr, runc, crun and others | `…/<any name>`: possible, the bundle decides |
 
+mod usual;
+
+pub use usual::{begins_slices, is_usual};
+
 /// What the paths of the cgroups of users begin with.
 pub(crate) const USERS: &str = "/user.slice/";
 
@@ -33,7 +37,7 @@ pub struct Named<'p> {
     pub id: &'p str,
     /// Its runtime or engine, if the path tells.
     pub runtime: Option<&'static str>,
-    /// Uid of its pod, if the path tells.
+    /// Uid of its pod, if the path tells. By itself it counts where the path is a usual one only.
     pub pod_uid: Option<String>,
     /// How sure that is.
     pub shape: Shape,
@@ -117,6 +121,12 @@ pub fn is_kata(path: &str) -> bool {
         || above.ends_with(KATA_OVERHEAD) && is_long_id(last)
 }
 
+/// The cgroups of such a machine, where those of its containers would be in that parent.
+#[must_use]
+pub fn of_kata(parent: &str, id: &str) -> [String; 2] {
+    [format!("{parent}/{KATA}{id}"), format!("/{KATA_OVERHEAD}/{id}")]
+}
+
 fn certain<'p>(above: &str, last: &'p str) -> Option<(&'p str, Option<&'static str>)> {
     let name = last.strip_suffix(".scope").unwrap_or(last);
     for (prefix, runtime) in PREFIXES {
@@ -175,7 +185,8 @@ fn is_build_id(text: &str) -> bool {
 }
 
 /// `pod<uid>` of the cgroupfs driver, `…-pod<uid>.slice` of the systemd driver, which writes the
-/// uid's dashes as underscores. Users may call theirs anything, and have no pods.
+/// uid's dashes as underscores; podman's have no uid. Users may call theirs anything, and have no
+/// pods.
 fn pod_uid(above: &str) -> Option<String> {
     if above.starts_with(USERS) {
         return None;
@@ -184,8 +195,9 @@ fn pod_uid(above: &str) -> Option<String> {
     let name = component.strip_suffix(".slice").unwrap_or(component);
     let at = name.rfind("pod")?;
     let uid = name.get(at + 3..)?;
-    let plausible =
-        uid.len() >= 32 && uid.bytes().all(|b| b.is_ascii_hexdigit() || b"-_".contains(&b));
+    let plausible = uid.len() >= 32
+        && uid.starts_with(|first: char| first.is_ascii_hexdigit())
+        && uid.bytes().all(|b| b.is_ascii_hexdigit() || b"-_".contains(&b));
     plausible.then(|| uid.replace('_', "-"))
 }
 
@@ -246,6 +258,10 @@ mod tests {
             Some((ID, Some("containerd"), None, Shape::Certain)),
         );
         check("/machine.slice/libpod-ID.scope", Some((ID, Some("podman"), None, Shape::Certain)));
+        check(
+            "/machine.slice/machine-libpod_pod_ID.slice/libpod-ID.scope",
+            Some((ID, Some("podman"), None, Shape::Certain)),
+        );
         check(
             "/kubepods/besteffort/pod8d4a8b5c-0000-1111-2222-333344445555/kata_ID",
             Some((ID, None, Some(uid), Shape::Certain)),

@@ -423,8 +423,8 @@ impl Registry {
             Shape::Possible => State::Candidate,
         };
         let mut container = first_facts(named);
-        // Whoever makes cgroups in a container can name them after any pod.
-        if self.enclosing(named.path).is_some() {
+        // Whoever makes cgroups below its own can name them after any pod.
+        if self.enclosing(named.path).is_some() || !cgroup_path::is_usual(named.path) {
             container.pod_uid = Fact::Unknown(Reason::Pending);
         }
         let container = Arc::new(container);

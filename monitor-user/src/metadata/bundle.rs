@@ -20,6 +20,9 @@ use crate::{
 /// Below a state directory: the bundles, by namespace and id.
 pub const TASKS: &str = "io.containerd.runtime.v2.task";
 
+/// The namespace in which Docker runs containers.
+const OF_DOCKER: &str = "moby";
+
 /// Holds the path of the program that runs the container.
 const SHIM: &str = "shim-binary-path";
 
@@ -70,6 +73,11 @@ pub(super) fn find(
 }
 
 impl Bundle {
+    /// Whether the host's Docker, or a user's, had it made: that is then who has this id.
+    pub(super) fn is_dockers(&self, lookup: &Lookup) -> bool {
+        self.namespace == OF_DOCKER && self.spec.is_of(lookup)
+    }
+
     /// Fills in what the bundle tells.
     pub(super) fn fill(&self, reach: &dyn Reach, container: &mut Container) {
         let is_build = self.namespace == buildkit::NAMESPACE;

@@ -9,18 +9,21 @@ use serde::Deserialize;
 use super::{
     files::{
         self, Look, Words, fill, fill_labels, fill_mounts, fill_pod, fill_text, is_file_name,
-        is_outermost, lacks, plain_id,
+        is_outermost, is_runtimes, lacks, plain_id,
     },
-    probes,
+    oci, probes,
 };
 use crate::{
     container::{Container, Mount},
-    enrich::container::Lookup,
+    enrich::{cgroup_path, container::Lookup},
     event::{FactSource, Reason},
     reach::Reach,
 };
 
 const SOURCE: FactSource = FactSource::Docker;
+
+/// Where daemons are that systemd runs.
+const SERVICES: &str = "/system.slice";
 
 /// `config.v2.json`.
 #[derive(Debug, Default, Deserialize)]
@@ -81,6 +84,8 @@ struct HostConfig {
     ipc_mode: String,
     /// The configured name of what runs it.
     runtime: String,
+    /// In which cgroup it was to be made; empty where that is where all are.
+    cgroup_parent: String,
 }
 
 /// `image/<driver>/repositories.json`: by repository the ids of images, by reference.
@@ -90,7 +95,8 @@ struct Repositories {
     repositories: BTreeMap<String, Words>,
 }
 
-/// Looks for a container below a data root.
+/// Looks for a container below a data root. Its id alone says that it is the one where nobody else
+/// makes cgroups, and elsewhere if it was to be made there.
 pub(super) fn look(
     reach: &dyn Reach,
     data: &Path,
@@ -100,13 +106,37 @@ pub(super) fn look(
     if !is_file_name(&lookup.id) || !is_outermost(lookup) {
         return Look::Nothing;
     }
-    let directory = data.join("containers").join(&*lookup.id);
+    let is_it = |host: Option<&HostConfig>| {
+        is_runtimes(lookup) || host.is_some_and(|host| host.is_at(lookup))
+    };
+    fill_if(reach, data, container, &is_it)
+}
+
+/// Fills in what is known of a container of which the bundle says that it is the one.
+pub(super) fn complete(reach: &dyn Reach, data: &Path, lookup: &Lookup, container: &mut Container) {
+    if is_file_name(&lookup.id) {
+        fill_if(reach, data, container, &|_| true);
+    }
+}
+
+/// Fills in what is known of a container with this id, if it is the one.
+fn fill_if(
+    reach: &dyn Reach,
+    data: &Path,
+    container: &mut Container,
+    is_it: &dyn Fn(Option<&HostConfig>) -> bool,
+) -> Look {
+    let directory = data.join("containers").join(&*container.id);
     let config: Config = match files::read(reach, &directory.join("config.v2.json")) {
         Ok(config) => config,
         Err(look) => return look,
     };
+    let host = files::read::<HostConfig>(reach, &directory.join("hostconfig.json")).ok();
+    if !is_it(host.as_ref()) {
+        return Look::Unsure;
+    }
     config.fill(container);
-    if let Ok(host) = files::read::<HostConfig>(reach, &directory.join("hostconfig.json")) {
+    if let Some(host) = host {
         host.fill(container);
     }
     config.fill_digest(reach, data, container);
@@ -178,6 +208,19 @@ impl MountPoint {
 }
 
 impl HostConfig {
+    /// Whether it was to be made in that cgroup: in the parent's path or slice. One that is no
+    /// whole path begins beside the daemon's own cgroup.
+    fn is_at(&self, lookup: &Lookup) -> bool {
+        let (parent, id) = (&*self.cgroup_parent, &*lookup.id);
+        let path = Path::new("/").join(parent.trim_matches('/')).join(id);
+        let slice = format!("{parent}:docker:{id}");
+        let is_whole = parent.starts_with('/');
+        let begins =
+            |above: &str| cgroup_path::begins_slices(above) || !is_whole && above == SERVICES;
+        let above = [&*path.to_string_lossy(), &slice].map(|told| oci::above(told, lookup));
+        !parent.is_empty() && above.into_iter().flatten().any(begins)
+    }
+
     fn fill(&self, container: &mut Container) {
         fill(&mut container.privileged, Some(self.privileged), SOURCE);
         fill_text(&mut container.oci_runtime, Some(&self.runtime), SOURCE);

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     container::{Container, Label, Mount},
-    enrich::container::Lookup,
+    enrich::{cgroup_path, container::Lookup},
     event::{Fact, FactSource, Reason},
     limits::{CONTAINER_LIST_BYTES, RUNTIME_FILE_BYTES},
     reach::Reach,
@@ -17,6 +17,8 @@ use crate::{
 pub(super) enum Look {
     /// It is not there.
     Nothing,
+    /// One of its id is there, and nothing says that it is this one.
+    Unsure,
     /// It is about to be: its directory is there, and not all of its files.
     NotYet,
     /// Its files are there, and larger than is read.
@@ -47,12 +49,18 @@ pub(super) fn is_file_name(id: &str) -> bool {
 }
 
 /// Whether a container's cgroup is not inside of another container's. Whoever may make cgroups in a
-/// container can name one after any container of the host, so that an id alone names none there. A
-/// bundle does that names the cgroup: a node of a cluster can itself be a container.
+/// container can name one after any container of the host. A bundle says that it is one: a node of
+/// a cluster can itself be a container.
 pub(super) fn is_outermost(lookup: &Lookup) -> bool {
     let above = lookup.cgroup_path.rsplit_once('/').map_or("", |(above, _)| above);
     // The path tells also where there was no room to know the container above.
-    !lookup.is_nested && !crate::enrich::cgroup_path::is_certain(above)
+    !lookup.is_nested && !cgroup_path::is_certain(above)
+}
+
+/// Whether only runtimes put containers where this one is, so that its id alone, and the pod in its
+/// path, count.
+pub(super) fn is_runtimes(lookup: &Lookup) -> bool {
+    !lookup.is_nested && cgroup_path::is_usual(&lookup.cgroup_path)
 }
 
 /// Fills in a fact that may still arrive.

@@ -8,7 +8,7 @@ use super::{
     cgroups::CgroupTree,
     containerd::{self, Ask},
     docker,
-    files::{Look, fill_text, is_outermost, lacks},
+    files::{Look, fill_text, is_runtimes, lacks},
     node::Nodes,
     owner, probes,
     roots::{self, RuntimeKind, RuntimeRoot},
@@ -51,8 +51,8 @@ pub(super) struct Finder {
 /// A container of which only the path is known.
 pub(super) fn unknown(lookup: &Lookup, reason: Reason) -> ContainerFacts {
     let mut container = of_lookup(lookup);
-    // Nothing says that a cgroup inside of a container is of the pod that its path names.
-    if !is_outermost(lookup) {
+    // Elsewhere nothing says that a cgroup is of the pod that its path names.
+    if !is_runtimes(lookup) {
         container.pod_uid = Fact::Unknown(reason);
     }
     fill_from_path(lookup, &mut container);
@@ -101,6 +101,11 @@ impl Finder {
         let look = self.look_around(lookup, &mut container);
         let is_unanswered = self.reach.take_unanswered();
         let shape = cgroup_path::container(&lookup.cgroup_path).map(|named| named.shape);
+        // Who has the id of a container, and may not be it, is not the host for that.
+        let shape = match look {
+            Look::Unsure if !lookup.is_nested => Some(Shape::Certain),
+            _ => shape,
+        };
         match (look, shape) {
             (Look::Found, _) => {
                 if is_unanswered {
@@ -167,6 +172,11 @@ impl Finder {
             };
             match bundle::find(&*self.reach, &root.state, lookup, &mut is_node) {
                 Ok(bundle) => {
+                    if best < Look::Found && bundle.is_dockers(lookup) {
+                        of(RuntimeKind::Docker).for_each(|root| {
+                            docker::complete(&*self.reach, &root.state, lookup, container);
+                        });
+                    }
                     bundle.fill(&*self.reach, container);
                     self.ask_containerd(root, &bundle.namespace, container);
                     // Only its id names it where nobody else does.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     files::{self, Look, Words, fill, fill_mounts, fill_text, lacks},
-    probes, roots,
+    probes,
 };
 use crate::{
     container::{Container, Mount},
@@ -162,26 +162,14 @@ impl Spec {
     /// Whether this is the container whose cgroup was asked about, and its runtime's cgroups begin
     /// where those of the host or of a user do.
     pub(super) fn is_of(&self, lookup: &Lookup) -> bool {
-        self.above(lookup).is_some_and(roots::begins_slices)
+        self.above(lookup).is_some_and(cgroup_path::begins_slices)
     }
 
     /// What is above the cgroup that the bundle names, in the path of the one that was asked about;
     /// None if that is another's. Whoever may make cgroups can make one with the same end: what is
     /// above it must be where the runtime's begin.
     pub(super) fn above<'l>(&self, lookup: &'l Lookup) -> Option<&'l str> {
-        let path = &self.linux.cgroups_path;
-        // A virtual machine has a cgroup beside those that its containers would have.
-        if cgroup_path::is_kata(&lookup.cgroup_path) {
-            let id = path.rsplit(['/', ':']).next();
-            let is_it = id == Some(&*lookup.id) && files::is_outermost(lookup);
-            return is_it.then_some("");
-        }
-        // The systemd driver writes `slice:prefix:id`, and the other one the path itself.
-        let named = match path.split(':').collect::<Vec<_>>()[..] {
-            [slice, prefix, id] => Cow::from(format!("{}/{prefix}-{id}.scope", path_of(slice))),
-            _ => Cow::from(path),
-        };
-        named.starts_with('/').then(|| lookup.cgroup_path.strip_suffix(&*named))?
+        above(&self.linux.cgroups_path, lookup)
     }
 
     /// A note of the engine's, unless it is empty.
@@ -316,6 +304,25 @@ impl Spec {
         let mounts = self.mounts.iter().filter(is_bind);
         mounts.filter(|mount| !is_engines(&mount.source)).map(MountEntry::mount).collect()
     }
+}
+
+/// What is above a cgroup that a runtime was told to make, in the path of the one that was asked
+/// about; None if that is another one.
+pub(super) fn above<'l>(told: &str, lookup: &'l Lookup) -> Option<&'l str> {
+    // The systemd driver is told `slice:prefix:id`, and the other one the path itself.
+    let named = match told.split(':').collect::<Vec<_>>()[..] {
+        [slice, prefix, id] => Cow::from(format!("{}/{prefix}-{id}.scope", path_of(slice))),
+        _ => Cow::from(told),
+    };
+    let path = &*lookup.cgroup_path;
+    if !cgroup_path::is_kata(path) {
+        return named.starts_with('/').then(|| path.strip_suffix(&*named))?;
+    }
+    // A virtual machine has a cgroup beside those that its containers would have.
+    let (parent, _) = named.rsplit_once('/')?;
+    let is_it = told.rsplit(['/', ':']).next() == Some(&*lookup.id);
+    let own = cgroup_path::of_kata(parent, &lookup.id);
+    own.iter().find_map(|own| path.strip_suffix(&**own)).filter(|_| is_it)
 }
 
 /// The path of a slice. systemd puts each into those that its name begins with, up to a dash.

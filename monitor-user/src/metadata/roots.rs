@@ -113,16 +113,6 @@ pub(super) fn is_users(cgroup_path: &str) -> bool {
     cgroup_path.starts_with(USERS)
 }
 
-/// Whether slices begin at a cgroup: at the root, and at that of a user's own service manager.
-pub(super) fn begins_slices(cgroup_path: &str) -> bool {
-    let of_manager = || {
-        let (user, service) =
-            cgroup_path.strip_prefix("/user.slice/user-")?.split_once(".slice/user@")?;
-        Some(service.strip_suffix(".service")? == user)
-    };
-    cgroup_path.is_empty() || of_manager() == Some(true)
-}
-
 /// The user in whose slice a cgroup is; root's containers are where everybody's are.
 fn user(cgroup_path: &str) -> Option<u32> {
     let rest = cgroup_path.strip_prefix("/user.slice/user-")?;
@@ -160,22 +150,6 @@ mod tests {
         assert_eq!(user(of), Some(1000));
         for path in ["/user.slice/user-0.slice/x", "/docker/user-1.slice/x", "/user.slice/user-x"] {
             assert_eq!(user(path), None, "{path}");
-        }
-    }
-
-    #[test]
-    fn slices_begin_at_the_root_and_at_managers() {
-        for path in ["", "/user.slice/user-1000.slice/user@1000.service"] {
-            assert!(begins_slices(path), "{path}");
-        }
-        for path in [
-            "/docker/1",
-            "/user.slice",
-            "/user.slice/user-1000.slice/user@1.service",
-            "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-1.scope",
-            "/docker/1/user.slice/user-1000.slice/user@1000.service",
-        ] {
-            assert!(!begins_slices(path), "{path}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{
-    files::{self, Look, fill_text, is_file_name, is_outermost, lacks, plain_id},
+    files::{self, Look, fill_text, is_file_name, is_runtimes, lacks, plain_id},
     oci::{self, Spec},
 };
 use crate::{
@@ -71,8 +71,10 @@ pub(super) fn look(places: Places<'_>, lookup: &Lookup, container: &mut Containe
     };
     let entry = entry(places, &lookup.id);
     // Without a bundle only the id says that it is the one.
-    if spec.is_none() && (entry.is_none() || !is_outermost(lookup)) {
-        return Look::Nothing;
+    match (&spec, &entry) {
+        (None, None) => return Look::Nothing,
+        (None, Some(_)) if !is_runtimes(lookup) => return Look::Unsure,
+        _ => {}
     }
     let of_crio = spec.as_ref().is_some_and(|spec| spec.fill_crio(container));
     if of_crio {

@@ -242,3 +242,80 @@ fn in_a_container_an_id_alone_names_nobody() {
     check(&found("/default/box/docker-THE_ID.scope", true), &["name: no_bundle"]);
     check(&found(&format!("{slice}/docker-THE_ID.scope"), false), &["name: no_bundle"]);
 }
+
+/// The cgroup of a guest or of a delegated service, which makes any below its own.
+const DELEGATED: [&str; 6] = [
+    "/lxc.payload.c1",
+    "/lxc/c1",
+    "/machine.slice/machine-x.scope/payload",
+    "/machine.slice/systemd-nspawn@x.service/payload",
+    "/system.slice/ci.service",
+    "/ci",
+];
+
+/// Who may make cgroups outside of containers is not taken for part of a pod either.
+#[test]
+fn what_a_guest_or_a_service_makes_is_of_no_pod() {
+    let folder = place("delegated-pod", &[]);
+    let mut finder = finder(&folder);
+    let uid = "8d4a8b5c-0000-1111-2222-333344445555";
+    let slice = format!("/kubepods.slice/kubepods-pod{}.slice", uid.replace('-', "_"));
+    let mut found =
+        |path: &str| container(finder.find(&lookup(path, "THE_ID"), finder::TRIES)).unwrap();
+    for own in [
+        format!("/kubepods/burstable/pod{uid}/THE_ID"),
+        format!("{slice}/THE_ID"),
+        format!("{slice}/crio-THE_ID.scope"),
+    ] {
+        check(&found(&own), &[&format!("pod_uid = {uid} (cgroup_path)"), "name: no_bundle"]);
+        for above in DELEGATED {
+            let unknown = found(&format!("{above}{own}"));
+            check(&unknown, &["pod_uid: no_bundle", "name: no_bundle"]);
+            assert_eq!(&*unknown.id, ID);
+        }
+    }
+}
+
+/// Nor for a container of an engine's, and not for the host where one has that id.
+#[test]
+fn what_a_guest_or_a_service_makes_is_no_engines() {
+    let entries = (
+        "podman/overlay-containers/containers.json",
+        r#"[{"id":"THE_ID","names":["web"],"image":"9f0b"}]"#,
+    );
+    for (engine, file, name, forms) in [
+        ("docker", DOCKER, "shop (docker)", ["/docker/THE_ID", "/a.slice/docker-THE_ID.scope"]),
+        (
+            "podman",
+            entries,
+            "web (storage)",
+            ["/libpod_parent/libpod-THE_ID", "/machine.slice/libpod-THE_ID.scope"],
+        ),
+    ] {
+        let folder = place(&format!("delegated-{engine}"), &[file]);
+        let mut finder = finder(&folder);
+        let mut found =
+            |path: &str| container(finder.find(&lookup(path, "THE_ID"), finder::TRIES)).unwrap();
+        for own in forms {
+            check(&found(own), &[&format!("name = {name}")]);
+            for above in DELEGATED {
+                check(&found(&format!("{above}{own}")), &["name: no_bundle", "image: no_bundle"]);
+            }
+        }
+        for path in ["/lxc.payload.c1/THE_ID", "/ci/THE_ID"] {
+            let unknown = found(path);
+            check(&unknown, &["name: no_bundle"]);
+            assert_eq!(&*unknown.id, ID);
+        }
+    }
+}
+
+/// Where Docker was told of another place for all containers, only the bundle names it.
+#[test]
+fn a_bundle_says_that_an_id_is_the_one() {
+    let config = BUNDLE.1.replace("/docker/", "/ci/");
+    let folder = place("elsewhere", &[DOCKER, (BUNDLE.0, &config)]);
+    let mut finder = finder(&folder);
+    let mut found = |path: &str| container(finder.find(&lookup(path, "THE_ID"), 0)).unwrap();
+    check(&found("/ci/THE_ID"), &["runtime = docker (docker)", "name = shop (docker)"]);
+}

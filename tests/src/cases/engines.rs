@@ -208,7 +208,7 @@ fn that_end_at_once(stage: &Stage<'_>) {
 }
 
 /// A cgroup that is called like a container's own is not that container: neither inside of another
-/// one nor where a user may make some.
+/// one nor where a user, a guest or a service may make some.
 fn anothers_name(stage: &Stage<'_>) {
     let docker = Docker::start(&stage.engine_dir("d"));
     let daemon = watch(stage);
@@ -224,6 +224,8 @@ fn anothers_name(stage: &Stage<'_>) {
     for above in [
         format!("default/{}", other.id()),
         "user.slice/user-4711.slice/user@4711.service".to_owned(),
+        "lxc.payload.e2e".to_owned(),
+        "system.slice/e2e-ci.service".to_owned(),
     ] {
         let name = stage.name("thief");
         let cgroup = Cgroup::make(&format!("{above}/docker-{id}.scope"));
@@ -268,7 +270,9 @@ fn same_end(stage: &Stage<'_>) {
     let daemon = watch(stage);
     assert_named(exec_in(&daemon, &path));
     assert_unknown(exec_in(&daemon, &inside));
-    assert_unknown(exec_in(&daemon, &format!("{node}/{path}")));
+    for above in [&node, "lxc.payload.e2e", "system.slice/e2e-ci.service"] {
+        assert_unknown(exec_in(&daemon, &format!("{above}/{path}")));
+    }
     daemon.stop();
     let cgroup = Cgroup::make(&format!("{node}/system.slice/containerd.service"));
     let moved = Moved::into(&cgroup, runtime.pid());

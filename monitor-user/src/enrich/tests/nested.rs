@@ -24,7 +24,12 @@ fn what_is_in_a_known_container_is_asked_about_as_such() {
     assert!(!asked(&mut registry, 4, &format!("/default/docker-{OTHER}.scope")));
     // Nor does a path tell there whose pod it is.
     let pod = format!("/kubepods/pod8d4a8b5c-0000-1111-2222-333344445555/{OTHER}");
-    for (id, above, is_known) in [(5, "", true), (6, "/default/box", false)] {
+    for (id, above, is_known) in [
+        (5, "", true),
+        (6, "/default/box", false),
+        (7, "/lxc.payload.c1", false),
+        (8, "/system.slice/ci.service", false),
+    ] {
         let path = format!("{above}{pod}");
         asked(&mut registry, id, &path);
         assert_eq!(registry.at_path(&path).unwrap().pod_uid.known().is_some(), is_known);

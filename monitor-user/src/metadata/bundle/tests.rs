@@ -58,9 +58,32 @@ fn the_shim_is_told_by_its_file() {
     let mut container = pending(&asked);
     on_host(state.path(), &asked).unwrap().fill(&Direct, &mut container);
     check(&container, &["oci_runtime = io.containerd.kata.v2 (bundle)"]);
-    // Whoever makes such a cgroup in a container does not become another one.
-    let inside = lookup("/docker/THE_ID/kata_THE_ID", "THE_ID");
-    assert_eq!(on_host(state.path(), &inside).err(), Some(Look::Nothing));
+    assert!(on_host(state.path(), &lookup("/kata_overhead/THE_ID", "THE_ID")).is_ok());
+    // Whoever makes such a cgroup elsewhere does not become another one.
+    for path in [
+        "/docker/THE_ID/kata_THE_ID",
+        "/lxc.payload.c1/kubepods/kata_THE_ID",
+        "/system.slice/ci.service/kata_overhead/THE_ID",
+        "/kata_THE_ID",
+    ] {
+        let looked = on_host(state.path(), &lookup(path, "THE_ID"));
+        assert_eq!(looked.err(), Some(Look::Nothing), "{path}");
+    }
+}
+
+/// What the files of the host's Docker say is not about one of another Docker's in a container.
+#[test]
+fn a_bundle_of_the_hosts_docker_is_known() {
+    let spec = r#"{"linux":{"cgroupsPath":"/ci/c1"}}"#;
+    let state = state("dockers", &[("moby", "c1", spec), ("other", "c2", &spec.replace("1", "2"))]);
+    for (path, id, is_dockers) in
+        [("/ci/c1", "c1", true), ("/docker/n1/ci/c1", "c1", false), ("/ci/c2", "c2", false)]
+    {
+        let asked = lookup(path, id);
+        let mut is_node = |cgroup: &str| cgroup == "/docker/n1";
+        let bundle = find(&Direct, state.path(), &asked, &mut is_node).unwrap();
+        assert_eq!(bundle.is_dockers(&asked), is_dockers, "{path}");
+    }
 }
 
 #[test]

@@ -114,3 +114,43 @@ fn nobody_takes_anothers_name() {
         );
     }
 }
+
+/// Where the container itself was told another place.
+#[test]
+fn its_own_files_say_where_it_is() {
+    let manager = "/user.slice/user-7.slice/user@7.service";
+    for (parent, own, others) in [
+        (
+            "/ecs/t1",
+            "/ecs/t1/THE_ID",
+            ["/system.slice/ecs/t1/THE_ID", "/ecs/THE_ID", "/lxc.payload.c1/ecs/t1/THE_ID"],
+        ),
+        ("foo", "/foo/THE_ID", ["/bar/THE_ID", "/ci/foo/THE_ID", "/foo/foo/THE_ID"]),
+        (
+            "foo",
+            "/system.slice/foo/THE_ID",
+            ["/a.slice/foo/THE_ID/x", "/system.slice/ci.service/foo/THE_ID", "/foo/x/THE_ID"],
+        ),
+        (
+            "/system.slice/ci.service/docker",
+            "/system.slice/ci.service/docker/THE_ID",
+            ["/system.slice/x.service/docker/THE_ID", "/ci.service/docker/THE_ID", "/ci/THE_ID"],
+        ),
+        (
+            "user-a.slice",
+            &format!("{manager}/user.slice/user-a.slice/docker-THE_ID.scope"),
+            ["/user.slice/user-7.slice/docker-THE_ID.scope", "/ci/THE_ID", "/user-b.slice/THE_ID"],
+        ),
+    ] {
+        let host = HOST.replacen('{', &format!(r#"{{"CgroupParent":"{parent}","#), 1);
+        let folder = place("docker-parent", &[(CONFIG_FILE, CONFIG), (HOST_FILE, &host)]);
+        let looked = |path: &str| {
+            let asked = lookup(path, "THE_ID");
+            look(&Direct, folder.path(), &asked, &mut pending(&asked))
+        };
+        assert_eq!(looked(own), Look::Found, "{own}");
+        for path in others {
+            assert_ne!(looked(path), Look::Found, "{parent}: {path}");
+        }
+    }
+}

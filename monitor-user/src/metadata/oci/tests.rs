@@ -146,6 +146,8 @@ fn it_is_known_by_its_cgroup() {
     assert!(slice.is_of(&of_user));
     assert!(of("/default/n1").is_of(&lookup("/default/n1", "n1")));
     assert!(!of("/default/n1").is_of(&lookup("/a/default/n1", "n1")));
+    let machine = lookup("/n/kata_THE_ID", "THE_ID");
+    assert!(of(&format!("/n/{ID}")).is_of(&machine) && !of("/n/other").is_of(&machine));
     assert!(!of("n1").is_of(&lookup("/n1", "n1")) && !of("").is_of(&lookup("/n1", "n1")));
 }
 
