@@ -22,10 +22,11 @@ use monitor_rules::Priority;
 use serde::Deserialize;
 
 #[cfg(feature = "forward")]
-use crate::sink::{
-    forward::ForwardOptions,
-    receiver::{Place, TlsOptions},
-};
+use crate::sink::forward::ForwardOptions;
+#[cfg(feature = "tls")]
+use crate::sink::receiver::{Place, TlsOptions};
+#[cfg(feature = "syslog")]
+use crate::sink::syslog::SyslogOptions;
 use crate::{
     bpf::planner::Choice, container::Label, enrich::hashes::HashMode, flood::FloodLimit, input,
     kubernetes::KubernetesOptions, limits, metadata::RuntimeRoot, node,
@@ -172,7 +173,7 @@ keys! {
     #[derive(Clone, Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct RawSink {
-        /// Where to: `stdout`, `file`, `http` or `forward` (Fluent Forward).
+        /// Where to: `stdout`, `file`, `http`, `forward` (Fluent Forward) or `syslog`.
         pub kind: String,
         /// Its name in counters; without this key its kind.
         pub name: Option<String>,
@@ -201,7 +202,7 @@ keys! {
         pub url: Option<String>,
         /// `http`: headers, as `Name: value`.
         pub headers: Option<Vec<String>> = "[]",
-        /// `forward`: the receiver, as `HOST:PORT`, `[ADDRESS]:PORT` or `unix:/PATH`.
+        /// `forward`, `syslog`: the receiver, as `HOST:PORT`, `[ADDRESS]:PORT` or `unix:/PATH`.
         pub address: Option<String>,
         /// `forward`: the tag of what is sent.
         pub tag: Option<String> = "\"runmon\"",
@@ -213,14 +214,16 @@ keys! {
         pub user: Option<String>,
         /// `forward`: file with that user's password.
         pub password_file: Option<PathBuf>,
-        /// `forward`: whether TLS is spoken.
+        /// `forward`, `syslog`: whether TLS is spoken.
         pub tls: Option<bool> = "false",
-        /// `forward`: who may certify the receiver; without this key whom browsers trust.
+        /// `forward`, `syslog`: who may certify the receiver; without this key whom browsers trust.
         pub ca_file: Option<PathBuf>,
-        /// `forward`: file with an own certificate, for receivers that ask for one.
+        /// `forward`, `syslog`: file with an own certificate, for receivers that ask for one.
         pub certificate_file: Option<PathBuf>,
-        /// `forward`: file with its key.
+        /// `forward`, `syslog`: file with its key.
         pub key_file: Option<PathBuf>,
+        /// `syslog`: the facility, 0 to 23.
+        pub facility: Option<u8> = "13",
         /// `http`: seconds after which a document is given up; without this key never.
         pub give_up_seconds: Option<u64>,
     }
@@ -325,7 +328,10 @@ pub enum Target {
     Http(crate::sink::http::HttpOptions),
     /// A receiver of Fluent Forward.
     #[cfg(feature = "forward")]
-    Forward(ForwardTarget),
+    Forward(Connected<ForwardOptions>),
+    /// A receiver of syslog messages.
+    #[cfg(feature = "syslog")]
+    Syslog(Connected<SyslogOptions>),
 }
 
 impl Target {
@@ -338,20 +344,22 @@ impl Target {
             Self::Http(_) => Vec::new(),
             #[cfg(feature = "forward")]
             Self::Forward(target) => target.tls.iter().flat_map(TlsOptions::files).collect(),
+            #[cfg(feature = "syslog")]
+            Self::Syslog(target) => target.tls.iter().flat_map(TlsOptions::files).collect(),
         }
     }
 }
 
-/// A receiver of Fluent Forward.
-#[cfg(feature = "forward")]
+/// A receiver that a connection is made to.
+#[cfg(feature = "tls")]
 #[derive(Clone, Debug)]
-pub struct ForwardTarget {
+pub struct Connected<O> {
     /// Where it is.
     pub place: Place,
     /// TLS, if it is to be spoken.
     pub tls: Option<TlsOptions>,
     /// What is sent.
-    pub options: ForwardOptions,
+    pub options: O,
 }
 
 impl ConfigError {

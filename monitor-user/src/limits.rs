@@ -314,6 +314,18 @@ pub const STORE_UNWRITTEN_BYTES: usize = 32 << 20;
 /// Bytes of a certificate, a key or a secret of a sink's.
 pub const SINK_FILE_BYTES: u64 = 1 << 20;
 
+/// The facility of syslog messages, unless the configuration says otherwise: log audit.
+pub const SYSLOG_FACILITY: u8 = 13;
+
+/// What that may be.
+pub const SYSLOG_FACILITY_RANGE: RangeInclusive<u8> = 0..=23;
+
+/// Documents that a receiver of syslog has got, but that may have to be sent again, and bytes of
+/// them.
+pub const SYSLOG_HELD: usize = 4096;
+/// See [`SYSLOG_HELD`].
+pub const SYSLOG_HELD_BYTES: usize = 8 << 20;
+
 /// Bytes of an answer of a receiver's; a longer one is none.
 pub const SINK_ANSWER_BYTES: u64 = 64 << 10;
 

@@ -14,6 +14,8 @@ use super::{
     Hangup, Usage, bell_of_signals, check_cluster, check_host, live_options, load_config_for,
     rules::watched::RuleFiles, say, say_unseen, schema, sender,
 };
+#[cfg(feature = "forward")]
+use crate::sink::forward::ForwardSink;
 use crate::{
     cli::RunArgs,
     config::{Config, Format, SinkConfig, Target},
@@ -38,11 +40,10 @@ use crate::{
     sink::{Ended, Fanout, Intake, SinkError, SinkOptions, file::FileSink, stdout},
     store::StoreOptions,
 };
-#[cfg(feature = "forward")]
-use crate::{
-    config::ForwardTarget,
-    sink::{forward::ForwardSink, receiver::Receiver},
-};
+#[cfg(feature = "tls")]
+use crate::{config::Connected, sink::receiver::Receiver};
+#[cfg(feature = "syslog")]
+use crate::{document::syslog::Body, sink::syslog::SyslogSink};
 
 /// How long sinks may take to empty their queues at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -358,10 +359,23 @@ fn open_sink(
         }
         #[cfg(feature = "forward")]
         Target::Forward(target) => {
-            let ForwardTarget { place: at, tls, options: forward } = target.clone();
+            let Connected { place: at, tls, options: forward } = target.clone();
             let receiver = Receiver { place: at, tls, reach: privileges.files()? };
             let open = ForwardSink::new(forward, receiver);
             let schema = plain(sink.format.unwrap_or(Format::Ecs));
+            place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
+        }
+        #[cfg(feature = "syslog")]
+        Target::Syslog(target) => {
+            let Connected { place: at, tls, options: syslog } = target.clone();
+            let receiver = Receiver { place: at, tls, reach: privileges.files()? };
+            let open = SyslogSink::new(syslog, receiver);
+            let schema = Schema::Syslog(match sink.format.unwrap_or(Format::Text) {
+                Format::Text => Body::Text,
+                Format::Ecs => Body::Ecs,
+                Format::Ocsf => Body::Ocsf,
+                Format::Falco => Body::Falco,
+            });
             place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
         }
     }

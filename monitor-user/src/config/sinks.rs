@@ -1,6 +1,6 @@
 //! What is written of a sink → a sink that can be opened.
 
-#[cfg(feature = "tls")]
+#[cfg(feature = "forward")]
 use std::path::Path;
 #[cfg(feature = "http")]
 use std::time::Duration;
@@ -8,11 +8,10 @@ use std::time::Duration;
 use monitor_rules::Priority;
 
 use super::{Format, RawSink, SinkConfig, Target, Wrong, within, wrong};
+#[cfg(feature = "forward")]
+use crate::input;
 #[cfg(feature = "tls")]
-use crate::{
-    input,
-    sink::receiver::{Place, TlsOptions},
-};
+use crate::sink::receiver::{Place, TlsOptions};
 use crate::{limits, sink::file::FileOptions};
 
 pub(super) fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
@@ -92,17 +91,21 @@ fn target(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
         "http" => http(sink, at),
         #[cfg(feature = "forward")]
         "forward" => forward(sink, at),
+        #[cfg(feature = "syslog")]
+        "syslog" => syslog(&sink, at),
         other => wrong(at("kind"), format!("`{other}` is none of {}", KINDS.join(", "))),
     }
 }
 
-const KINDS: [&str; 4] = ["stdout", "file", "http", "forward"];
+const KINDS: [&str; 5] = ["stdout", "file", "http", "forward", "syslog"];
 
 /// Which keys are there, and the kinds that have them.
 fn own_keys(sink: &RawSink) -> Vec<(&'static str, bool, &'static [&'static str])> {
     const FILE: &[&str] = &["file"];
     const HTTP: &[&str] = &["http"];
     const FORWARD: &[&str] = &["forward"];
+    const SYSLOG: &[&str] = &["syslog"];
+    const RECEIVERS: &[&str] = &["forward", "syslog"];
     vec![
         ("path", sink.path.is_some(), FILE),
         ("rotate_bytes", sink.rotate_bytes.is_some(), FILE),
@@ -110,16 +113,17 @@ fn own_keys(sink: &RawSink) -> Vec<(&'static str, bool, &'static [&'static str])
         ("url", sink.url.is_some(), HTTP),
         ("headers", sink.headers.is_some(), HTTP),
         ("give_up_seconds", sink.give_up_seconds.is_some(), HTTP),
-        ("address", sink.address.is_some(), FORWARD),
+        ("address", sink.address.is_some(), RECEIVERS),
         ("tag", sink.tag.is_some(), FORWARD),
         ("gzip", sink.gzip.is_some(), FORWARD),
         ("shared_key_file", sink.shared_key_file.is_some(), FORWARD),
         ("user", sink.user.is_some(), FORWARD),
         ("password_file", sink.password_file.is_some(), FORWARD),
-        ("tls", sink.tls.is_some(), FORWARD),
-        ("ca_file", sink.ca_file.is_some(), FORWARD),
-        ("certificate_file", sink.certificate_file.is_some(), FORWARD),
-        ("key_file", sink.key_file.is_some(), FORWARD),
+        ("tls", sink.tls.is_some(), RECEIVERS),
+        ("ca_file", sink.ca_file.is_some(), RECEIVERS),
+        ("certificate_file", sink.certificate_file.is_some(), RECEIVERS),
+        ("key_file", sink.key_file.is_some(), RECEIVERS),
+        ("facility", sink.facility.is_some(), SYSLOG),
     ]
 }
 
@@ -162,7 +166,7 @@ fn http(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
 #[cfg(feature = "forward")]
 fn forward(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
     use crate::{
-        config::ForwardTarget,
+        config::Connected,
         sink::forward::{ForwardOptions, Secrets},
     };
     let place = place(sink.address.as_deref(), at)?;
@@ -185,7 +189,17 @@ fn forward(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> 
     let tag = sink.tag.unwrap_or_else(|| "runmon".to_owned());
     let (gzip, hostname) = (sink.gzip.unwrap_or_default(), crate::node::hostname());
     let options = ForwardOptions { tag, gzip, secrets, hostname };
-    Ok(Target::Forward(ForwardTarget { place, tls, options }))
+    Ok(Target::Forward(Connected { place, tls, options }))
+}
+
+#[cfg(feature = "syslog")]
+fn syslog(sink: &RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
+    use crate::{config::Connected, sink::syslog::SyslogOptions};
+    let place = place(sink.address.as_deref(), at)?;
+    let tls = tls(sink, &place, at)?;
+    let facility = sink.facility.unwrap_or(limits::SYSLOG_FACILITY);
+    let facility = within(at("facility"), facility, limits::SYSLOG_FACILITY_RANGE)?;
+    Ok(Target::Syslog(Connected { place, tls, options: SyslogOptions { facility } }))
 }
 
 /// Where a receiver is.
@@ -231,7 +245,7 @@ fn tls(
 }
 
 /// What is in a file, without the end of its line. It is never shown.
-#[cfg(feature = "tls")]
+#[cfg(feature = "forward")]
 fn secret(file: &Path, key: &str) -> Result<String, Wrong> {
     match input::read_text(file, limits::SINK_FILE_BYTES) {
         Ok(text) if text.trim().is_empty() => wrong(key, format!("{} is empty", file.display())),

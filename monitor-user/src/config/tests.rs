@@ -151,7 +151,7 @@ fn wrong_values_name_their_key_and_the_cure() {
     let of = |text: &str, expected: &str| {
         bad(&format!("[[sinks]]\n{text}"), &format!("c.toml: sinks[0].{expected}"))
     };
-    of("kind = \"kafka\"", "kind: `kafka` is none of stdout, file, http, forward");
+    of("kind = \"kafka\"", "kind: `kafka` is none of stdout, file, http, forward, syslog");
     of("kind = \"stdout\"\nformat = \"xml\"", "format: `xml` is none of text, ecs, ocsf, falco");
     of(
         "kind = \"stdout\"\nminimum_priority = \"high\"",
@@ -188,27 +188,31 @@ fn keys_of_another_kind_are_unknown() {
         ("file", "kind = \"file\"\npath = \"/f\""),
         ("http", "kind = \"http\"\nurl = \"u\""),
         ("forward", "kind = \"forward\"\naddress = \"h:1\""),
+        ("syslog", "kind = \"syslog\"\naddress = \"h:1\""),
     ];
+    // Owners, key and value.
     let keys = [
         ("file", "path", "\"/f\""),
         ("file", "rotate_bytes", "9"),
         ("file", "keep", "1"),
         ("http", "url", "\"u\""),
         ("http", "headers", "[]"),
-        ("forward", "address", "\"h:1\""),
+        ("forward, syslog", "address", "\"h:1\""),
         ("forward", "tag", "\"t\""),
         ("forward", "gzip", "true"),
         ("forward", "shared_key_file", "\"/k\""),
         ("forward", "user", "\"u\""),
         ("forward", "password_file", "\"/p\""),
-        ("forward", "tls", "true"),
-        ("forward", "ca_file", "\"/c\""),
-        ("forward", "certificate_file", "\"/c\""),
-        ("forward", "key_file", "\"/k\""),
+        ("forward, syslog", "tls", "true"),
+        ("forward, syslog", "ca_file", "\"/c\""),
+        ("forward, syslog", "certificate_file", "\"/c\""),
+        ("forward, syslog", "key_file", "\"/k\""),
+        ("syslog", "facility", "13"),
         ("http", "give_up_seconds", "9"),
     ];
     for (kind, plain) in kinds {
-        for (owner, key, value) in keys.iter().filter(|(owner, ..)| *owner != kind) {
+        for (owner, key, value) in keys.iter().filter(|(owners, ..)| !owners.contains(kind)) {
+            let owner = owner.replace(", ", " or ");
             let what = "has no such key, one of kind";
             bad(
                 &format!("[[sinks]]\n{plain}\n{key} = {value}"),
@@ -217,7 +221,7 @@ fn keys_of_another_kind_are_unknown() {
         }
     }
     // Every key that the reference ascribes to a kind is among them.
-    let told = |owner: &str| format!(" `{owner}`: ");
+    let told = |owners: &str| format!(" `{}`: ", owners.replace(", ", "`, `"));
     let of_a_kind = RawSink::KEYS.iter().filter(|key| key.doc.starts_with(" `"));
     let found: Vec<_> = of_a_kind.map(|key| (key.name, key.doc)).collect();
     assert_eq!(found.len(), keys.len());
@@ -303,13 +307,21 @@ fn the_defaults_of_the_reference_are_true() {
         let Some(default) = key.default else { continue };
         same(&format!("{asked}kubernetes.{} = {default}\n", key.name), asked);
     }
-    for (kind, needs) in
-        [("file", "path = \"/f\""), ("http", "url = \"u\""), ("forward", "address = \"h:1\"")]
-    {
+    for (kind, needs) in [
+        ("file", "path = \"/f\""),
+        ("http", "url = \"u\""),
+        ("forward", "address = \"h:1\""),
+        ("syslog", "address = \"h:1\""),
+    ] {
         let plain = format!("[[sinks]]\nkind = \"{kind}\"\n{needs}\n");
         let is_here = |key: &&Key| {
             key.name != "heartbeats"
-                && (!key.doc.starts_with(" `") || key.doc.starts_with(&format!(" `{kind}`: ")))
+                && (!key.doc.starts_with(" `")
+                    || key
+                        .doc
+                        .split(": ")
+                        .next()
+                        .is_some_and(|of| of.contains(&format!("`{kind}`"))))
         };
         for key in RawSink::KEYS.iter().filter(is_here) {
             let Some(default) = key.default else { continue };
@@ -371,4 +383,19 @@ fn receivers_of_forward_are_described_whole() {
     assert!(error.ends_with("/e is empty"), "{error}");
     let error = parse(&forward(&format!("{at}shared_key_file = \"/none\""))).unwrap_err();
     assert!(error.contains("shared_key_file: cannot read /none: "), "{error}");
+}
+
+#[test]
+fn receivers_of_syslog_are_described_whole() {
+    let syslog = |more: &str| format!("kind = \"syslog\"\naddress = \"unix:/dev/log\"\n{more}");
+    let target = |more: &str| match sink(&syslog(more)).target {
+        Target::Syslog(target) => target,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((target("").options.facility, target("facility = 0").options.facility), (13, 0));
+    assert_eq!(target("").place.to_string(), "unix:/dev/log");
+    bad(
+        &format!("[[sinks]]\n{}", syslog("facility = 24")),
+        "c.toml: sinks[0].facility: 24 is not between 0 and 23",
+    );
 }

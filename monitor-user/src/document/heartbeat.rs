@@ -238,4 +238,11 @@ impl Heartbeat {
     pub fn lost(&self) -> u64 {
         self.kinds.iter().flat_map(|kind| &kind.dropped).map(|(_, count)| count).sum()
     }
+
+    /// What it says, for people.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let (records, lost) = (self.line.records, self.lost());
+        format!("heartbeat {}: {records} records, {lost} lost", self.sequence)
+    }
 }

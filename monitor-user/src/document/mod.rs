@@ -1,7 +1,8 @@
 //! What a sink gets, and the schemas that it can be written in.
 //!
 //! Events and alerts have no form of their own on disk or wire: `ecs`, `ocsf` and `falco` are the
-//! only places that know JSON, `text` the only one that knows people.
+//! only places that know JSON, `text` the only one that knows people. `syslog` is what they are
+//! sent in.
 
 mod act;
 mod beyond;
@@ -16,6 +17,7 @@ mod members;
 pub mod metrics;
 pub mod ocsf;
 pub mod printable;
+pub mod syslog;
 #[cfg(test)]
 mod tests;
 pub mod text;
@@ -77,18 +79,23 @@ pub enum Schema {
         /// With colours.
         colour: bool,
     },
+    /// Syslog messages, with the document in another schema.
+    Syslog(syslog::Body),
 }
 
 impl Schema {
     /// Whether this schema has a form for a document at all.
     #[must_use]
     pub fn has_form(self, document: &Document) -> bool {
+        if let Self::Syslog(body) = self {
+            return body.has_form(document);
+        }
         match document {
             Document::Event(_) => self != Self::Falco,
             Document::Update(alert) => match self {
                 Self::Ecs | Self::Ocsf => true,
                 Self::Falco => alert.changed,
-                Self::Text { .. } => false,
+                Self::Text { .. } | Self::Syslog(_) => false,
             },
             Document::Alert(_)
             | Document::RollUp(_)
@@ -105,6 +112,7 @@ impl Schema {
             Self::Ocsf => "ocsf",
             Self::Falco => "falco",
             Self::Text { .. } => "text",
+            Self::Syslog(body) => body.name(),
         }
     }
 
@@ -117,6 +125,7 @@ impl Schema {
             Self::Ocsf => vec![ocsf::write(document, sender)],
             Self::Falco => falco::write(document, sender),
             Self::Text { colour } => text::write(document, colour).into_iter().collect(),
+            Self::Syslog(body) => syslog::write(document, body, sender),
         }
     }
 }

@@ -170,13 +170,7 @@ fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
         profiles: OWN_PROFILES,
     };
     let mut document = start.document(sender);
-    let message = format!(
-        "heartbeat {}: {} records, {} lost",
-        heartbeat.sequence,
-        heartbeat.line.records,
-        heartbeat.lost()
-    );
-    set(&mut document, &["message"], json!(message));
+    set(&mut document, &["message"], json!(heartbeat.summary()));
     let mut unmapped = beyond::heartbeat(heartbeat);
     set(&mut unmapped, &["sequence"], json!(heartbeat.sequence));
     set(&mut document, &["unmapped"], unmapped);

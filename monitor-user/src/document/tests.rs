@@ -304,6 +304,8 @@ fn golden_files() {
     check("ocsf.ndjson", Schema::Ocsf);
     check("falco.ndjson", Schema::Falco);
     check("text.txt", Schema::Text { colour: false });
+    check("syslog.txt", Schema::Syslog(syslog::Body::Text));
+    check("syslog_falco.txt", Schema::Syslog(syslog::Body::Falco));
     check("colour.txt", Schema::Text { colour: true });
 }
 

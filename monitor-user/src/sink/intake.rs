@@ -7,12 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, error::TryRecvError};
 
 use super::SinkStats;
 use crate::{
     document::{Delivery, Document, Schema, Sender},
-    store::{Handed, task::Feed},
+    store::{
+        Handed,
+        task::{Feed, Next},
+    },
 };
 
 /// What the task of a sink works with.
@@ -25,6 +28,10 @@ pub struct Intake {
     /// What it got from the store, and has not done with; whether there are lines of it.
     handed: VecDeque<(Handed, bool)>,
 }
+
+/// How often it is looked whether a document waits in memory, where a sink has something else to
+/// do.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Where documents come from.
 pub(super) enum Source {
@@ -69,17 +76,33 @@ impl Intake {
     /// a thread of their own.
     pub fn receive(&mut self, most: usize) -> Option<Vec<Vec<Vec<u8>>>> {
         let mut documents = Vec::new();
-        while documents.len() < most {
-            let next = match documents.is_empty() {
-                true => Some(self.next()?),
-                false => self.next_there(),
-            };
-            let Some(lines) = next else { break };
+        while documents.is_empty() {
+            let first = self.next()?;
+            self.gather(first, most, &mut documents);
+        }
+        Some(documents)
+    }
+
+    /// The same, but none where none come in time.
+    pub fn receive_within(&mut self, most: usize, time: Duration) -> Option<Vec<Vec<Vec<u8>>>> {
+        let mut documents = Vec::new();
+        match self.next_within(time) {
+            Next::Here(first) => self.gather(first, most, &mut documents),
+            Next::NotYet => {}
+            Next::Over => return None,
+        }
+        Some(documents)
+    }
+
+    /// Takes the first, and those that are there, too.
+    fn gather(&mut self, first: Vec<Vec<u8>>, most: usize, documents: &mut Vec<Vec<Vec<u8>>>) {
+        let mut next = Some(first);
+        while let Some(lines) = next {
             if !lines.is_empty() {
                 documents.push(lines);
             }
+            next = (documents.len() < most).then(|| self.next_there()).flatten();
         }
-        Some(documents)
     }
 
     /// The same of one document.
@@ -98,6 +121,26 @@ impl Intake {
                 let handed = feed.take()?;
                 Some(self.of_store(handed))
             }
+        }
+    }
+
+    /// The same; waits no longer than that. Of those in memory nobody tells: it looks for them.
+    fn next_within(&mut self, time: Duration) -> Next<Vec<Vec<u8>>> {
+        let begun = Instant::now();
+        match &mut self.source {
+            Source::Queue(waiting) => loop {
+                match waiting.documents.try_recv() {
+                    Ok(queued) => return Next::Here(self.of_queue(&queued)),
+                    Err(TryRecvError::Disconnected) => return Next::Over,
+                    Err(TryRecvError::Empty) if begun.elapsed() >= time => return Next::NotYet,
+                    Err(TryRecvError::Empty) => std::thread::park_timeout(LOOK_EVERY),
+                }
+            },
+            Source::Store(feed) => match feed.take_within(time) {
+                Next::Here(handed) => Next::Here(self.of_store(handed)),
+                Next::NotYet => Next::NotYet,
+                Next::Over => Next::Over,
+            },
         }
     }
 

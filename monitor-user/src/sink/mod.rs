@@ -14,6 +14,8 @@ mod outage;
 #[cfg(feature = "tls")]
 pub mod receiver;
 pub mod stdout;
+#[cfg(feature = "syslog")]
+pub mod syslog;
 #[cfg(test)]
 mod tests;
 mod tries;

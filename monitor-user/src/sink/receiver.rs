@@ -4,12 +4,19 @@ use std::{
     fmt, io,
     io::{Read, Write},
     net::{TcpStream, ToSocketAddrs as _},
-    os::unix::net::UnixStream,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
     path::PathBuf,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, Shutdown, recv, shutdown},
+};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     crypto::ring,
@@ -20,6 +27,9 @@ use crate::{limits::SINK_FILE_BYTES, reach::Reach};
 
 /// How long a connection may take to be made, and each read and write on it.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether a receiver hung up, where that is waited for.
+const END_EVERY: Duration = Duration::from_millis(5);
 
 /// Where a receiver is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,6 +177,70 @@ impl Receiver {
         let chain = chain.map_err(|error| named(certificate, &error))?;
         let own = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| named(key, &error))?;
         builder.with_client_auth_cert(chain, own).map_err(|error| named(certificate, &error))
+    }
+}
+
+impl Connection {
+    /// The socket itself.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Tls(stream) => stream.sock.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+
+    /// Passes over what the receiver says, and waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// It hung up (`UnexpectedEof`), or the connection broke.
+    pub fn pass_over(&mut self) -> io::Result<()> {
+        let mut scratch = [0; 1024];
+        let flags = match self {
+            Self::Tls(_) => RecvFlags::DONTWAIT | RecvFlags::PEEK,
+            Self::Tcp(_) | Self::Unix(_) => RecvFlags::DONTWAIT,
+        };
+        loop {
+            match recv(self.socket(), &mut scratch, flags) {
+                Ok((0, _)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            let Self::Tls(stream) = self else { continue };
+            stream.conn.read_tls(&mut stream.sock)?;
+            let state = stream.conn.process_new_packets().map_err(io::Error::other)?;
+            let said = u64::try_from(state.plaintext_bytes_to_read()).unwrap_or_default();
+            io::copy(&mut stream.conn.reader().take(said), &mut io::sink())?;
+            if state.peer_has_closed() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// Says that nothing more comes, and waits until the receiver hangs up, as it does when it has
+    /// read all; whether it did so in time.
+    ///
+    /// # Errors
+    ///
+    /// The connection broke.
+    pub fn end(&mut self, patience: Duration) -> io::Result<bool> {
+        let begun = Instant::now();
+        if let Self::Tls(stream) = self {
+            stream.conn.send_close_notify();
+            stream.flush()?;
+        }
+        shutdown(self.socket(), Shutdown::Write)?;
+        loop {
+            match self.pass_over() {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(true),
+                Err(error) => return Err(error),
+                Ok(()) if begun.elapsed() >= patience => return Ok(false),
+                Ok(()) => std::thread::sleep(END_EVERY),
+            }
+        }
     }
 }
 

@@ -142,6 +142,7 @@ impl Store {
                 calls: calls.clone(),
                 given,
                 batch: VecDeque::new(),
+                asked: false,
                 is_ending: Arc::clone(&is_ending),
                 stream: Arc::clone(&stream),
                 name: sink.name.as_str().into(),
@@ -205,6 +206,17 @@ impl Store {
     }
 }
 
+/// What comes next, for who does not wait for ever.
+#[derive(Debug)]
+pub enum Next<T> {
+    /// This.
+    Here(T),
+    /// Nothing so far.
+    NotYet,
+    /// Nothing any more.
+    Over,
+}
+
 /// The store, as a sink sees it.
 #[derive(Debug)]
 pub struct Feed {
@@ -212,6 +224,8 @@ pub struct Feed {
     calls: SyncSender<Call>,
     given: Receiver<Vec<Handed>>,
     batch: VecDeque<Handed>,
+    /// It waits for an answer.
+    asked: bool,
     is_ending: Arc<AtomicBool>,
     /// Name of the run of numbers.
     pub stream: Arc<str>,
@@ -229,10 +243,36 @@ impl Feed {
     /// The next record; waits for one. None when there will be no more.
     pub fn take(&mut self) -> Option<Handed> {
         if self.batch.is_empty() {
-            self.calls.send(Call::Next(self.sink)).ok()?;
+            self.ask()?;
             self.batch = self.given.recv().ok()?.into();
+            self.asked = false;
         }
         self.batch.pop_front()
+    }
+
+    /// The same, unless it takes too long.
+    pub fn take_within(&mut self, time: Duration) -> Next<Handed> {
+        if self.batch.is_empty() {
+            if self.ask().is_none() {
+                return Next::Over;
+            }
+            match self.given.recv_timeout(time) {
+                Ok(batch) => self.batch = batch.into(),
+                Err(RecvTimeoutError::Timeout) => return Next::NotYet,
+                Err(RecvTimeoutError::Disconnected) => return Next::Over,
+            }
+            self.asked = false;
+        }
+        self.batch.pop_front().map_or(Next::Over, Next::Here)
+    }
+
+    /// Asks for more; it is answered once.
+    fn ask(&mut self) -> Option<()> {
+        if !self.asked {
+            self.calls.send(Call::Next(self.sink)).ok()?;
+            self.asked = true;
+        }
+        Some(())
     }
 
     /// The next record, if it was given already.
