@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::limits::{STREAM_GAPS, STREAMS};
+use crate::{
+    document::syslog,
+    limits::{STREAM_GAPS, STREAMS},
+};
 
 /// What was found of a stream of numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,9 +121,15 @@ impl Checker {
     ///
     /// It is no document, or there are too many streams or gaps to keep.
     pub fn take(&mut self, line: &[u8]) -> Result<(), LineError> {
-        let document: Value = serde_json::from_slice(line).map_err(LineError::NoDocument)?;
-        self.hear(&document);
-        let Some((place, host, rule)) = place(&document) else {
+        let found = match line.first() {
+            Some(b'<') => self.message(line),
+            _ => {
+                let document = serde_json::from_slice(line).map_err(LineError::NoDocument)?;
+                self.hear(&document);
+                place(&document)
+            }
+        };
+        let Some((place, host, rule)) = found else {
             self.unnumbered += 1;
             return Ok(());
         };
@@ -131,6 +140,21 @@ impl Checker {
         let stream = self.streams.entry(name).or_default();
         stream.take(place.number, &rule);
         if stream.runs.len() > STREAM_GAPS { Err(LineError::Gaps) } else { Ok(()) }
+    }
+
+    /// Takes what the structured data of a syslog message say.
+    fn message(&mut self, line: &[u8]) -> Option<(Place, String, String)> {
+        let (host, facts) = syslog::read(line)?;
+        let fact = |name: &str| {
+            let found = facts.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        if fact("document") == "heartbeat" {
+            self.lost_by(&fact("id"), fact("lost").parse().ok());
+        }
+        let number = fact("number").parse().ok()?;
+        let place = Place { sink: fact("sink"), stream: fact("stream"), number };
+        Some((place, host, fact("rule")))
     }
 
     /// Takes what a heartbeat says.
@@ -144,10 +168,14 @@ impl Checker {
         } else {
             return;
         };
+        self.lost_by(text(document, run), document.pointer(lost).and_then(Value::as_u64));
+    }
+
+    /// Takes what the kernel lost by a heartbeat with this id.
+    fn lost_by(&mut self, id: &str, lost: Option<u64>) {
         self.heartbeats += 1;
-        let run = text(document, run).split("-heartbeat-").next().unwrap_or_default();
+        let run = id.split("-heartbeat-").next().unwrap_or_default();
         let known = self.lost.entry(run.to_owned()).or_default();
-        let lost = document.pointer(lost).and_then(Value::as_u64);
         *known = lost.unwrap_or_default().max(*known);
     }
 
@@ -262,7 +290,8 @@ mod tests {
             ..Heartbeat::default()
         };
         let document = Document::Heartbeat(heartbeat.into());
-        for schema in [Schema::Ecs, Schema::Ocsf, Schema::Falco] {
+        let message = Schema::Syslog(syslog::Body::Text);
+        for schema in [Schema::Ecs, Schema::Ocsf, Schema::Falco, message] {
             let mut checker = Checker::default();
             for number in [1, 2, 4] {
                 let [line] = &schema.write(&document, &sender)[..] else { panic!("{schema:?}") };
