@@ -1,6 +1,7 @@
 //! Receivers that do as they are told.
 
 pub mod forward;
+pub mod syslog;
 pub mod tls;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -137,6 +137,14 @@ impl PrivateApt {
         clear(&debs)
     }
 
+    /// The same into a directory which is there only once all of them are.
+    pub(crate) fn unpack_whole(&self, packages: &[&str], into: &Path, log: &Log) -> Result<()> {
+        let unpacked = into.with_extension("unpacked");
+        clear(&unpacked)?;
+        self.unpack(packages, &unpacked, log)?;
+        fs::rename(&unpacked, into).with_context(|| format!("make {}", into.display()))
+    }
+
     /// Fetches packages into `into`, which is there only once all of them are.
     pub(crate) fn fetch(&self, packages: &[&str], into: &Path, log: &Log) -> Result<()> {
         let debs = self.download(packages, log)?;

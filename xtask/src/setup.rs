@@ -58,6 +58,25 @@ pub(crate) fn server_packages(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("server")
 }
 
+/// Receivers of syslog, and what they need that no host has. They cannot be installed beside one
+/// another.
+const SYSLOG_PACKAGES: &[&str] = &[
+    "libestr0",
+    "libfastjson4",
+    "libivykis0",
+    "libnet1",
+    "libpcre3",
+    "libwrap0",
+    "rsyslog",
+    "rsyslog-gnutls",
+    "syslog-ng-core",
+];
+
+/// Where they are unpacked.
+pub(crate) fn syslog_receivers(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("syslog")
+}
+
 /// One thing that set-up makes.
 pub(crate) struct Step<'a> {
     pub(crate) name: String,
@@ -134,9 +153,17 @@ fn test_steps(workspace: &Workspace) -> Vec<Step<'_>> {
             apt.fetch(SERVER_PACKAGES, &server_packages(workspace), log)
         }),
     };
+    let syslog = Step {
+        name: "Debian's receivers of syslog, for the tests".to_owned(),
+        is_done: Box::new(|| syslog_receivers(workspace).exists()),
+        make: Box::new(|log| {
+            let apt = PrivateApt::new(workspace, Arch::X86_64);
+            apt.unpack_whole(SYSLOG_PACKAGES, &syslog_receivers(workspace), log)
+        }),
+    };
     std::iter::once(packages("Debian packages for the tests", TEST_PACKAGES))
         .chain(KERNELS.iter().map(|kernel| kernel_step(workspace, kernel)))
-        .chain(std::iter::once(server))
+        .chain([server, syslog])
         .collect()
 }
 

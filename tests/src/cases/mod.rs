@@ -33,6 +33,7 @@ mod self_watch;
 mod sinks;
 mod smoke;
 mod store;
+mod syslog;
 
 use crate::features::Feature;
 use crate::lab::{Hooks, Stage};
@@ -134,4 +135,5 @@ pub const CASES: &[&[Case]] = &[
     sinks::CASES,
     forward::CASES,
     store::CASES,
+    syslog::CASES,
 ];

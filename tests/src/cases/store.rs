@@ -39,37 +39,41 @@ fn rules(dir: &Path) -> String {
 }
 
 /// The place of the acts, and what is the same in every run.
-struct Scene {
+pub(super) struct Scene {
     acts: PathBuf,
     state: PathBuf,
 }
 
 impl Scene {
-    fn new(stage: &Stage<'_>) -> Self {
+    pub(super) fn new(stage: &Stage<'_>) -> Self {
         Self { acts: stage.dir("acts"), state: stage.dir("state") }
     }
 
     fn options(&self, receiver: &dyn Receives, keys: &str) -> Options {
+        self.options_with(receiver.sink("heartbeats = false\nformat = \"ecs\""), keys)
+    }
+
+    pub(super) fn options_with(&self, sinks: String, keys: &str) -> Options {
         Options {
             rules: Some(rules(&self.acts)),
             keys: format!("flood_rate = 0\nheartbeat_seconds = 1\n{keys}"),
-            sinks: receiver.sink("heartbeats = false\nformat = \"ecs\""),
+            sinks,
             state_dir: Some(self.state.clone()),
             ..Options::default()
         }
     }
 
-    fn act(&self, name: &str) {
+    pub(super) fn act(&self, name: &str) {
         File::create(self.acts.join(name)).expect("make a file");
     }
 
     /// Acts with these numbers.
-    fn acts(&self, numbers: std::ops::Range<usize>) {
+    pub(super) fn acts(&self, numbers: std::ops::Range<usize>) {
         numbers.for_each(|number| self.act(&format!("n{number:06}")));
     }
 
     /// Waits until an act is written down.
-    fn expect_stored(&self, name: &str) {
+    pub(super) fn expect_stored(&self, name: &str) {
         let is_in = |path: PathBuf| {
             let bytes = fs::read(path).unwrap_or_default();
             memchr::memmem::rfind(&bytes, name.as_bytes()).is_some()
