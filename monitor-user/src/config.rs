@@ -177,7 +177,7 @@ keys! {
         pub kind: String,
         /// Its name in counters; without this key its kind.
         pub name: Option<String>,
-        /// Form of its documents: `text`, `ecs`, `ocsf` or `falco`; without this key by its kind.
+        /// Form: `text`, `ecs`, `ocsf`, `falco` or `cef`; without this key by its kind.
         pub format: Option<String>,
         /// The least priority of alerts that it gets.
         pub minimum_priority: Option<String> = "\"debug\"",
@@ -314,6 +314,8 @@ pub enum Format {
     Ocsf,
     /// Falco's JSON, one document a line
     Falco,
+    /// Common Event Format
+    Cef,
 }
 
 /// Where a sink writes to.

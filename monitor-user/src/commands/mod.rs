@@ -117,6 +117,7 @@ fn schema(format: Format) -> Schema {
         Format::Ecs => Schema::Ecs,
         Format::Ocsf => Schema::Ocsf,
         Format::Falco => Schema::Falco,
+        Format::Cef => Schema::Cef,
     }
 }
 

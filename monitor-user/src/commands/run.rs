@@ -375,6 +375,7 @@ fn open_sink(
                 Format::Ecs => Body::Ecs,
                 Format::Ocsf => Body::Ocsf,
                 Format::Falco => Body::Falco,
+                Format::Cef => Body::Cef,
             });
             place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
         }

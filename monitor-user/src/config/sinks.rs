@@ -66,7 +66,8 @@ fn format(text: &str, at: &dyn Fn(&str) -> String) -> Result<Format, Wrong> {
         "ecs" => Ok(Format::Ecs),
         "ocsf" => Ok(Format::Ocsf),
         "falco" => Ok(Format::Falco),
-        other => wrong(at("format"), format!("`{other}` is none of text, ecs, ocsf, falco")),
+        "cef" => Ok(Format::Cef),
+        other => wrong(at("format"), format!("`{other}` is none of text, ecs, ocsf, falco, cef")),
     }
 }
 

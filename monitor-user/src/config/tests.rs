@@ -152,7 +152,10 @@ fn wrong_values_name_their_key_and_the_cure() {
         bad(&format!("[[sinks]]\n{text}"), &format!("c.toml: sinks[0].{expected}"))
     };
     of("kind = \"kafka\"", "kind: `kafka` is none of stdout, file, http, forward, syslog");
-    of("kind = \"stdout\"\nformat = \"xml\"", "format: `xml` is none of text, ecs, ocsf, falco");
+    of(
+        "kind = \"stdout\"\nformat = \"xml\"",
+        "format: `xml` is none of text, ecs, ocsf, falco, cef",
+    );
     of(
         "kind = \"stdout\"\nminimum_priority = \"high\"",
         "minimum_priority: `high` is none of emergency, alert, critical, error, warning, notice, \

@@ -39,6 +39,7 @@ impl Schema {
                 with_members(line, br#""output_fields":{"#, &said)
             }
             Self::Text { .. } => line.to_owned(),
+            Self::Cef => super::cef::numbered(line, delivery),
             Self::Syslog(body) => super::syslog::numbered(line, body, delivery),
         }
     }

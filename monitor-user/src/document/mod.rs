@@ -6,6 +6,7 @@
 
 mod act;
 mod beyond;
+pub mod cef;
 mod delivery;
 mod dns;
 pub mod ecs;
@@ -79,6 +80,8 @@ pub enum Schema {
         /// With colours.
         colour: bool,
     },
+    /// Common Event Format.
+    Cef,
     /// Syslog messages, with the document in another schema.
     Syslog(syslog::Body),
 }
@@ -93,7 +96,7 @@ impl Schema {
         match document {
             Document::Event(_) => self != Self::Falco,
             Document::Update(alert) => match self {
-                Self::Ecs | Self::Ocsf => true,
+                Self::Ecs | Self::Ocsf | Self::Cef => true,
                 Self::Falco => alert.changed,
                 Self::Text { .. } | Self::Syslog(_) => false,
             },
@@ -112,6 +115,7 @@ impl Schema {
             Self::Ocsf => "ocsf",
             Self::Falco => "falco",
             Self::Text { .. } => "text",
+            Self::Cef => "cef",
             Self::Syslog(body) => body.name(),
         }
     }
@@ -125,6 +129,7 @@ impl Schema {
             Self::Ocsf => vec![ocsf::write(document, sender)],
             Self::Falco => falco::write(document, sender),
             Self::Text { colour } => text::write(document, colour).into_iter().collect(),
+            Self::Cef => cef::write(document, sender),
             Self::Syslog(body) => syslog::write(document, body, sender),
         }
     }

@@ -3,7 +3,7 @@
 
 use monitor_rules::Priority;
 
-use super::{Delivery, Document, Schema, Sender, falco, printable::terminal, text};
+use super::{Delivery, Document, Schema, Sender, printable::terminal, text};
 use crate::{
     alert::{Alert, Matched},
     event::{Action, Event},
@@ -32,6 +32,8 @@ pub enum Body {
     Ocsf,
     /// Falco's JSON.
     Falco,
+    /// Common Event Format.
+    Cef,
 }
 
 impl Body {
@@ -43,6 +45,7 @@ impl Body {
             Self::Ecs => Schema::Ecs,
             Self::Ocsf => Schema::Ocsf,
             Self::Falco => Schema::Falco,
+            Self::Cef => Schema::Cef,
         }
     }
 
@@ -53,6 +56,7 @@ impl Body {
             Self::Ecs => "syslog-ecs",
             Self::Ocsf => "syslog-ocsf",
             Self::Falco => "syslog-falco",
+            Self::Cef => "syslog-cef",
         }
     }
 
@@ -68,8 +72,7 @@ impl Body {
 pub fn write(document: &Document, body: Body, sender: &Sender) -> Vec<Vec<u8>> {
     let bodies = match body {
         Body::Text => vec![[BOM.as_bytes(), &for_people(document)].concat()],
-        Body::Falco => falco::write(document, sender),
-        Body::Ecs | Body::Ocsf => body.schema().write(document, sender),
+        other => other.schema().write(document, sender),
     };
     let messages = bodies.into_iter().enumerate().map(|(index, body)| {
         let mut message = head(document, index, sender).into_bytes();

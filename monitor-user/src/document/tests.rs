@@ -305,6 +305,8 @@ fn golden_files() {
     check("falco.ndjson", Schema::Falco);
     check("text.txt", Schema::Text { colour: false });
     check("syslog.txt", Schema::Syslog(syslog::Body::Text));
+    check("cef.txt", Schema::Cef);
+    check("syslog_cef.txt", Schema::Syslog(syslog::Body::Cef));
     check("syslog_falco.txt", Schema::Syslog(syslog::Body::Falco));
     check("colour.txt", Schema::Text { colour: true });
 }
@@ -362,6 +364,38 @@ fn nothing_in_a_text_moves_the_cursor() {
             assert!(code.strip_prefix('[').is_some_and(|n| n.parse::<u8>().is_ok()), "{text}");
         }
         assert_eq!(text.chars().find(|c| c.is_control() && *c != '\x1b'), None, "{text}");
+    }
+}
+
+#[test]
+fn messages_and_events_are_lines() {
+    use syslog::Body;
+    for schema in [
+        Schema::Cef,
+        Schema::Syslog(Body::Text),
+        Schema::Syslog(Body::Ecs),
+        Schema::Syslog(Body::Ocsf),
+        Schema::Syslog(Body::Falco),
+        Schema::Syslog(Body::Cef),
+    ] {
+        for line in lines(schema) {
+            let delivery = Delivery { sink: "s", stream: "r", number: 7 };
+            let numbered = schema.numbered(&line, delivery);
+            let text = std::str::from_utf8(&numbered).unwrap();
+            assert!(!text.contains(|c: char| c < ' '), "a control character: {text}");
+            if let Schema::Syslog(body) = schema {
+                let (host, facts) = syslog::read(&numbered).unwrap();
+                assert_eq!(host, sender().node.name());
+                assert_eq!(facts[0], ("number".to_owned(), "7".to_owned()));
+                // The document in it is the one that the schema itself writes.
+                let (_, document) = text.split_once("\"] ").unwrap();
+                let is_text = body == Body::Text;
+                let is_told = is_text || document.contains('7');
+                assert!(is_told && document.starts_with('\u{feff}') == is_text, "{text}");
+            } else {
+                assert!(text.contains(" cn1Label=deliveryNumber cn1=7 "), "{text}");
+            }
+        }
     }
 }
 

@@ -20,7 +20,7 @@ fn usage_is_2() {
     check(&["wacth"], 2, "unrecognized subcommand 'wacth'");
     check(&["replay"], 2, "<FILE>");
     check(&["run", "--json", "--format", "text"], 2, "cannot be used with");
-    check(&["run", "--format", "xml"], 2, "[possible values: text, ecs, ocsf, falco]");
+    check(&["run", "--format", "xml"], 2, "[possible values: text, ecs, ocsf, falco, cef]");
     check(&["record", "-o", "/x", "--for", "soon"], 2, "such as 60s");
     check(&["tail", "--rules", "/x"], 2, "--alerts");
     check(&["rules", "list", "--log", "a=b=c"], 2, "hint: error, warn, info, debug or trace");

@@ -50,6 +50,7 @@ fn to_rsyslog(stage: &Stage<'_>) {
         ("", ["<109>1 ", "] \u{feff}NOTICE   ", "busybox was started as "]),
         ("format = \"ecs\"\nfacility = 16", ["<133>1 ", "] {", "\"ecs\":{\"version\""]),
         ("format = \"ocsf\"", ["<109>1 ", "] {", "\"class_uid\":2004"]),
+        ("format = \"cef\"", ["<109>1 ", "] CEF:0|runmon|", "|busybox|Busybox was started|3|rt="]),
         ("format = \"falco\"", ["<109>1 ", "] {", "\"rule\":\"Busybox was started\""]),
     ] {
         let Some(server) = SyslogServer::rsyslog(&stage.dir("rsyslog"), None) else { return };

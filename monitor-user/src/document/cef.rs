@@ -1,0 +1,304 @@
+//! Common Event Format, version 0: a header and an extension a line, for SIEMs that know no JSON.
+//! An alert is written once for each rule, which is the class of its event.
+
+use std::net::IpAddr;
+
+use monitor_rules::Priority;
+
+use super::{
+    Delivery, Document, Finding, Heartbeat, Sender,
+    printable::{command_line, terminal},
+    text::{self, errno_name},
+};
+use crate::{
+    alert::{Alert, Matched, RollUp},
+    event::{Action, Address, Container, Event, Outcome, SocketAct, base_name},
+};
+
+/// Characters of a message, at most, and of any other value: what the format's dictionary has room
+/// for.
+const MESSAGE: usize = 1023;
+/// See [`MESSAGE`].
+const VALUE: usize = 4000;
+
+/// Writes a document as one line, or as one for each rule.
+#[must_use]
+pub fn write(document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
+    let lines = match document {
+        Document::Event(event) => {
+            let name = act_name(event);
+            let mut line = Line::new(name, name, Priority::Informational);
+            line.start("event", event.timestamp_ns, document, sender);
+            line.text("msg", &format!("{name} {}", text::act(event)));
+            line.event(event);
+            vec![line]
+        }
+        Document::Alert(alert) => of_alert(alert, "alert", document, sender),
+        Document::Update(alert) => of_alert(alert, "update", document, sender),
+        Document::RollUp(rollup) => of_rollup(rollup, document, sender),
+        Document::Heartbeat(heartbeat) => vec![of_heartbeat(heartbeat, document, sender)],
+        Document::Finding(finding) => vec![of_finding(finding, document, sender)],
+    };
+    lines.into_iter().map(|line| line.0.into_bytes()).collect()
+}
+
+/// Says at the end of a line where it is in what a sink gets.
+pub(super) fn numbered(line: &[u8], delivery: Delivery<'_>) -> Vec<u8> {
+    let mut said = Line(String::from_utf8_lossy(line).into_owned());
+    said.labelled("cn1", "deliveryNumber", &delivery.number.to_string());
+    said.labelled("flexString1", "deliveryStream", delivery.stream);
+    said.labelled("flexString2", "deliverySink", delivery.sink);
+    said.0.into_bytes()
+}
+
+fn of_alert(alert: &Alert, kind: &str, document: &Document, sender: &Sender) -> Vec<Line> {
+    let event = &alert.event;
+    let one = |matched: &Matched| {
+        let about = &matched.about;
+        let mut line = Line::new(&about.id, &about.name, about.priority);
+        line.start(kind, event.timestamp_ns, document, sender);
+        line.bytes("msg", &matched.output);
+        line.event(event);
+        // Of repeats it is how many these are.
+        if let Some(gathered) = matched.gathered.as_ref().filter(|_| kind != "rollup") {
+            line.text("cnt", &gathered.count.to_string());
+        }
+        line
+    };
+    alert.matched.iter().map(one).collect()
+}
+
+/// Repeats: the last of them, how many there were, and which alert they repeat.
+fn of_rollup(rollup: &RollUp, document: &Document, sender: &Sender) -> Vec<Line> {
+    let mut lines = of_alert(&rollup.alert, "rollup", document, sender);
+    for line in &mut lines {
+        line.text("cnt", &rollup.count.to_string());
+        line.text("start", &milliseconds(rollup.first_ns));
+        line.text("end", &milliseconds(rollup.last_ns));
+        line.text("externalId", &super::event_id(sender, rollup.first));
+    }
+    lines
+}
+
+fn milliseconds(timestamp_ns: i64) -> String {
+    timestamp_ns.div_euclid(1_000_000).to_string()
+}
+
+fn of_heartbeat(heartbeat: &Heartbeat, document: &Document, sender: &Sender) -> Line {
+    let mut line = Line::new("heartbeat", "Heartbeat", Priority::Informational);
+    line.start("heartbeat", heartbeat.timestamp_ns, document, sender);
+    line.text("msg", &heartbeat.summary());
+    line.labelled("cn2", "lost", &heartbeat.lost().to_string());
+    line
+}
+
+fn of_finding(finding: &Finding, document: &Document, sender: &Sender) -> Line {
+    let mut line = Line::new("finding", finding.name, finding.priority);
+    line.start("finding", finding.timestamp_ns, document, sender);
+    line.text("msg", &finding.text);
+    if let Some(container) = &finding.container {
+        line.labelled("cs1", "containerId", container);
+    }
+    line
+}
+
+fn act_name(event: &Event) -> &'static str {
+    Action::KINDS.get(usize::from(event.action.kind())).unwrap_or(&"act")
+}
+
+/// How grave something is, of 0 to 10.
+fn severity(priority: Priority) -> u8 {
+    match priority {
+        Priority::Emergency => 10,
+        Priority::Alert => 9,
+        Priority::Critical => 8,
+        Priority::Error => 7,
+        Priority::Warning => 5,
+        Priority::Notice => 3,
+        Priority::Informational => 1,
+        Priority::Debug => 0,
+    }
+}
+
+/// A line that is being written.
+struct Line(String);
+
+impl Line {
+    /// The header: class and name of the event.
+    fn new(class: &str, name: &str, priority: Priority) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        let mut line = Self(format!("CEF:0|runmon|runmon|{version}|"));
+        for field in [class, name] {
+            line.escaped(field.as_bytes(), MESSAGE, ['\\', '|']);
+            line.0.push('|');
+        }
+        line.0.push_str(&format!("{}|", severity(priority)));
+        line
+    }
+
+    /// What every document says.
+    fn start(&mut self, kind: &str, timestamp_ns: i64, document: &Document, sender: &Sender) {
+        self.text("rt", &milliseconds(timestamp_ns));
+        self.text("dvchost", sender.node.name());
+        self.text("cat", kind);
+        self.labelled("cs6", "eventId", &super::id(document, sender));
+    }
+
+    /// An extension, as the dictionary names it.
+    fn bytes(&mut self, key: &str, value: &[u8]) {
+        if !self.0.ends_with('|') {
+            self.0.push(' ');
+        }
+        self.0.push_str(key);
+        self.0.push('=');
+        let most = if key == "msg" { MESSAGE } else { VALUE };
+        self.escaped(value, most, ['\\', '=']);
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.bytes(key, value.as_bytes());
+    }
+
+    /// One that the dictionary leaves to whoever writes, under a name of ours.
+    fn labelled(&mut self, key: &str, label: &str, value: &str) {
+        self.text(&format!("{key}Label"), label);
+        self.text(key, value);
+    }
+
+    /// A value, of so many characters at most. Control characters are shown: a line stays a line.
+    fn escaped(&mut self, value: &[u8], most: usize, special: [char; 2]) {
+        for c in terminal(value).chars().take(most) {
+            if special.contains(&c) {
+                self.0.push('\\');
+            }
+            self.0.push(c);
+        }
+    }
+
+    /// What was done, by whom and where.
+    fn event(&mut self, event: &Event) {
+        self.text("act", act_name(event));
+        match event.outcome {
+            Outcome::Success => self.text("outcome", "success"),
+            Outcome::Failure(nix::libc::EINPROGRESS) | Outcome::Unknown => {}
+            Outcome::Failure(errno) => {
+                self.text("outcome", "failure");
+                self.text("reason", &errno_name(errno));
+            }
+        }
+        if !event.is_nobodys() {
+            self.process(event);
+        }
+        self.object(&event.action);
+        self.container(&event.container);
+    }
+
+    fn process(&mut self, event: &Event) {
+        if let Some(path) = &event.process.executable {
+            self.bytes("sproc", path);
+        }
+        self.text("spid", &event.process.key.pid.to_string());
+        self.text("suid", &event.credentials.uid.to_string());
+        self.text("cs5Label", "commandLine");
+        self.bytes("cs5", &command_line(&event.process.args));
+    }
+
+    /// What it was done to.
+    fn object(&mut self, action: &Action) {
+        if let Some(act) = action.socket() {
+            return self.socket(act);
+        }
+        let path = match action {
+            Action::FileOpen(act) | Action::FileRead(act) => &act.path,
+            Action::Act(act) => &act.path,
+            _ => return,
+        };
+        if !path.is_empty() {
+            self.bytes("fname", base_name(path));
+            self.bytes("filePath", path);
+        }
+    }
+
+    fn socket(&mut self, act: &SocketAct) {
+        if let Some(source) = act.source {
+            self.address("src", ("c6a2", "Source IPv6 Address"), source.ip());
+            self.text("spt", &source.port().to_string());
+        }
+        if let Address::Ip(ip, port) = &act.destination {
+            self.address("dst", ("c6a3", "Destination IPv6 Address"), *ip);
+            self.text("dpt", &port.to_string());
+        }
+        if let Some(name) = act.names.known().and_then(|names| names.first()) {
+            self.text("dhost", name);
+        }
+        match act.protocol {
+            6 => self.text("proto", "TCP"),
+            17 => self.text("proto", "UDP"),
+            1 | 58 => self.text("proto", "ICMP"),
+            _ => {}
+        }
+    }
+
+    /// An address. The older members take those of version 4 alone.
+    fn address(&mut self, key: &str, (of_six, label): (&str, &str), ip: IpAddr) {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => self.text(key, &ip.to_string()),
+            IpAddr::V6(ip) => self.labelled(of_six, label, &ip.to_string()),
+        }
+    }
+
+    fn container(&mut self, container: &Container) {
+        self.labelled("cs1", "containerId", &container.id);
+        let known = [
+            ("cs2", "containerName", container.name.known()),
+            ("cs3", "containerImage", container.image.known()),
+        ];
+        for (key, label, value) in known {
+            if let Some(value) = value {
+                self.labelled(key, label, value);
+            }
+        }
+        if let Some(pod) = container.pod_name.known() {
+            let namespace = container.pod_namespace.known().map_or("", |namespace| namespace);
+            self.labelled("cs4", "pod", &format!("{namespace}/{pod}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_separates_is_escaped() {
+        let mut line = Line::new("a|b\\c=d", "n\n|", Priority::Warning);
+        let version = env!("CARGO_PKG_VERSION");
+        let header = format!(r"CEF:0|runmon|runmon|{version}|a\|b\\c=d|n\\x0a\||5|");
+        assert_eq!(line.0, header);
+        line.text("msg", "a=b|c\\d\r\n");
+        line.labelled("cs1", "x", "y z=");
+        assert_eq!(line.0, header + r"msg=a\=b|c\\d\\x0d\\x0a cs1Label=x cs1=y z\=");
+    }
+
+    #[test]
+    fn messages_have_an_end() {
+        let mut line = Line(String::new());
+        line.bytes("msg", &[b'='; 5000]);
+        assert_eq!(line.0.len(), " msg=".len() + 2 * MESSAGE);
+    }
+
+    #[test]
+    fn addresses_are_where_the_dictionary_has_them() {
+        let mut line = Line("|".to_owned());
+        line.address("src", ("c6a2", "Source"), "::ffff:10.0.0.1".parse().unwrap());
+        line.address("dst", ("c6a3", "Destination"), "fe80::1".parse().unwrap());
+        assert_eq!(line.0, "|src=10.0.0.1 c6a3Label=Destination c6a3=fe80::1");
+    }
+
+    #[test]
+    fn the_gravest_is_ten() {
+        let all = Priority::ALL.map(severity);
+        assert_eq!((all[0], all[7]), (10, 0));
+        assert!(all.is_sorted_by(|a, b| a > b));
+    }
+}
