@@ -12,6 +12,7 @@ use e2e::cases::{CASES, Case};
 use e2e::engines;
 use e2e::features::{self, Feature};
 use e2e::lab::{Hooks, Lab, Stage};
+use e2e::receiver::syslog;
 use libtest_mimic::{Arguments, Trial, run};
 
 fn main() -> ExitCode {
@@ -61,7 +62,10 @@ fn trial(
 ) -> Trial {
     let needs = case.needs_with(hooks);
     let features = needs.iter().filter(|need| missing.contains(need)).map(ToString::to_string);
-    let programs = case.programs.iter().filter(|name| !engines::is_installed(name));
+    let programs = case
+        .programs
+        .iter()
+        .filter(|name| !engines::is_installed(name) && !syslog::is_unpacked(name));
     let lacking: Vec<String> = features
         .chain(programs.map(|name| (*name).to_owned()))
         .map(|what| format!("no {what}"))

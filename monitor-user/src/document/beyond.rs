@@ -13,7 +13,7 @@ use super::{Sender, event_id, members::set, printable::lossless, text::rfc3339};
 use crate::{
     act::ActKind,
     alert::{Alert, Matched, RollUp},
-    event::{Act, Action, Address, DnsAct, Event, Fact, Origin, Reason, SocketAct},
+    event::{Act, Action, Address, DnsAct, Event, Fact, Origin, Process, Reason, SocketAct},
 };
 
 /// How often an alert was repeated, since when, and which one that is.
@@ -25,6 +25,18 @@ pub(super) fn of_rollup(rollup: &RollUp, sender: &Sender) -> Value {
         "first": rfc3339(rollup.first_ns),
         "last": rfc3339(rollup.last_ns),
     })
+}
+
+/// Adds the script that a process runs, and what its arguments were before they were cut.
+pub(super) fn add_process(value: &mut Value, process: &Process) {
+    if let Some(script) = &process.script {
+        set(value, &["script"], json!(lossless(script)));
+    }
+    if let Some(hash) = process.args_hash {
+        set(value, &["args_truncated"], json!(true));
+        set(value, &["args_total_bytes"], json!(process.args_total));
+        set(value, &["args_hash"], json!(format!("{hash:016x}")));
+    }
 }
 
 /// What an event says, and how sure each part is.

@@ -303,14 +303,7 @@ fn process(process: &Process, sender: &Sender) -> Value {
     if let Some(path) = &process.executable {
         set(&mut value, &["executable"], json!(lossless(path)));
     }
-    if let Some(script) = &process.script {
-        set(&mut value, &["script"], json!(lossless(script)));
-    }
-    if let Some(hash) = process.args_hash {
-        set(&mut value, &["args_truncated"], json!(true));
-        set(&mut value, &["args_total_bytes"], json!(process.args_total));
-        set(&mut value, &["args_hash"], json!(format!("{hash:016x}")));
-    }
+    beyond::add_process(&mut value, process);
     if let Some((major, minor)) = process.tty {
         set(&mut value, &["tty"], json!({ "char_device": { "major": major, "minor": minor } }));
         set(&mut value, &["interactive"], json!(true));

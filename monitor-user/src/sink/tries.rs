@@ -49,6 +49,7 @@ impl Tries {
     }
 
     /// Tries one after the other, up to the first that is not delivered.
+    #[cfg(feature = "http")]
     pub(super) fn deliver_each<T>(
         &mut self,
         each: impl Iterator<Item = T>,

@@ -10,10 +10,10 @@ use crate::receiver::tls::Authority;
 use crate::wait;
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("syslog::rsyslog_takes_each_format", to_rsyslog),
-    Case::new("syslog::rsyslog_over_tls_with_a_certificate", over_tls),
-    Case::new("syslog::syslog_ng_understands_it", to_syslog_ng),
-    Case::new("syslog::alerts_outlive_kills_of_the_receiver", outlive),
+    Case::with(&["rsyslogd"], "syslog::rsyslog_takes_each_format", to_rsyslog),
+    Case::with(&["rsyslogd"], "syslog::rsyslog_over_tls_with_a_certificate", over_tls),
+    Case::with(&["syslog-ng"], "syslog::syslog_ng_understands_it", to_syslog_ng),
+    Case::with(&["rsyslogd"], "syslog::alerts_outlive_kills_of_the_receiver", outlive),
 ];
 
 const RULES: &str = "\
@@ -53,7 +53,7 @@ fn to_rsyslog(stage: &Stage<'_>) {
         ("format = \"cef\"", ["<109>1 ", "] CEF:0|runmon|", "|busybox|Busybox was started|3|rt="]),
         ("format = \"falco\"", ["<109>1 ", "] {", "\"rule\":\"Busybox was started\""]),
     ] {
-        let Some(server) = SyslogServer::rsyslog(&stage.dir("rsyslog"), None) else { return };
+        let server = SyslogServer::rsyslog(&stage.dir("rsyslog"), None);
         let daemon = daemon(stage, &server, keys);
         act();
         let line = expect_line(&server, &words);
@@ -78,14 +78,12 @@ fn over_tls(stage: &Stage<'_>) {
     authority.sign("localhost", false);
     authority.sign("runmon", false);
     let server = SyslogServer::rsyslog(&stage.dir("rsyslog"), Some(&certificates));
-    let Some(server) = server else { return };
     let known = daemon(stage, &server, &authority.keys(Some("runmon")));
     act();
     expect_line(&server, &["busybox was started as "]);
     known.stop();
     // Without the certificate that it asks for nothing goes.
     let server = SyslogServer::rsyslog(&stage.dir("rsyslog"), Some(&certificates));
-    let Some(server) = server else { return };
     let unknown = daemon(stage, &server, &authority.keys(None));
     act();
     wait::until("the log to say why", || unknown.log().contains("cannot be sent").then_some(()));
@@ -94,7 +92,7 @@ fn over_tls(stage: &Stage<'_>) {
 }
 
 fn to_syslog_ng(stage: &Stage<'_>) {
-    let Some(server) = SyslogServer::syslog_ng(&stage.dir("syslog-ng")) else { return };
+    let server = SyslogServer::syslog_ng(&stage.dir("syslog-ng"));
     let daemon = daemon(stage, &server, "");
     act();
     expect_line(&server, &["13.5 runmon busybox 1 exec ", "busybox was started as "]);
@@ -105,7 +103,7 @@ fn to_syslog_ng(stage: &Stage<'_>) {
 /// written down comes, some of it twice.
 fn outlive(stage: &Stage<'_>) {
     let (kills, acts) = if stage.is_full { (10, 2000) } else { (4, 250) };
-    let Some(mut server) = SyslogServer::rsyslog(&stage.dir("rsyslog"), None) else { return };
+    let mut server = SyslogServer::rsyslog(&stage.dir("rsyslog"), None);
     let scene = Scene::new(stage);
     let sinks = server.sink("heartbeats = false");
     let mut daemon = stage.daemon(scene.options_with(sinks.clone(), ""));

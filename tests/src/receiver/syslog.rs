@@ -15,6 +15,12 @@ const SYSLOG: &str = "SYSLOG";
 const LIBRARIES: [&str; 3] =
     ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "usr/lib/syslog-ng"];
 
+/// Whether one of them was unpacked, by its name.
+pub fn is_unpacked(name: &str) -> bool {
+    let root = env::var_os(SYSLOG).map(PathBuf::from);
+    root.is_some_and(|root| root.join("usr/sbin").join(name).is_file())
+}
+
 /// A receiver, whose configuration and files are in a directory of its own, killed in the end.
 pub struct SyslogServer {
     dir: PathBuf,
@@ -32,9 +38,9 @@ enum Program {
 
 impl SyslogServer {
     /// rsyslog on a free port of TCP; with a directory of certificates over TLS, for who has a
-    /// certificate of the authority. None: it was not set up.
-    pub fn rsyslog(dir: &Path, certificates: Option<&Path>) -> Option<Self> {
-        let this = Self::new(dir, Program::Rsyslog)?;
+    /// certificate of the authority.
+    pub fn rsyslog(dir: &Path, certificates: Option<&Path>) -> Self {
+        let this = Self::new(dir, Program::Rsyslog);
         let (port, out) = (this.port, this.out());
         let (mut global, mut module) = (String::new(), String::new());
         if let Some(certificates) = certificates {
@@ -54,12 +60,12 @@ impl SyslogServer {
              input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\")\n\
              action(type=\"omfile\" file={out:?} template=\"RSYSLOG_SyslogProtocol23Format\")\n"
         );
-        Some(this.started(&text))
+        this.started(&text)
     }
 
     /// syslog-ng on a free port of TCP; it writes down what it understood.
-    pub fn syslog_ng(dir: &Path) -> Option<Self> {
-        let this = Self::new(dir, Program::SyslogNg)?;
+    pub fn syslog_ng(dir: &Path) -> Self {
+        let this = Self::new(dir, Program::SyslogNg);
         let (port, out) = (this.port, this.out());
         let text = format!(
             "@version: 3.38\n\
@@ -70,14 +76,14 @@ impl SyslogServer {
              ${{MESSAGE}}\\n\")); }};\n\
              log {{ source(s); destination(d); }};\n"
         );
-        Some(this.started(&text))
+        this.started(&text)
     }
 
-    fn new(dir: &Path, program: Program) -> Option<Self> {
-        let root = PathBuf::from(env::var_os(SYSLOG)?);
+    fn new(dir: &Path, program: Program) -> Self {
+        let root = env::var_os(SYSLOG).map(PathBuf::from).expect("they are unpacked");
         let listener = TcpListener::bind("127.0.0.1:0").expect("find a free port");
         let port = listener.local_addr().expect("its address").port();
-        Some(Self { dir: dir.to_owned(), root, port, program, child: None })
+        Self { dir: dir.to_owned(), root, port, program, child: None }
     }
 
     fn started(mut self, configuration: &str) -> Self {

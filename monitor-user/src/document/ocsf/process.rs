@@ -10,7 +10,7 @@ use super::{
 use crate::{
     act::ActKind,
     document::{
-        Sender, ecs, entity_id,
+        Sender, beyond, ecs, entity_id,
         members::set,
         printable::{command_line, lossless, strings},
     },
@@ -234,9 +234,9 @@ pub(super) fn unmapped(about: &mut Value, event: &Event, form: &str) {
     if event.is_nobodys() {
         return;
     }
-    set(about, &["process"], beyond(&event.process));
+    set(about, &["process"], unmapped_of(&event.process));
     if let Some(parent) = event.ancestors.first() {
-        set(about, &["parent"], beyond(parent));
+        set(about, &["parent"], unmapped_of(parent));
     }
     match &event.program_hash {
         Fact::Known(..) | Fact::Unknown(Reason::NotWanted | Reason::NotApplicable) => {}
@@ -248,17 +248,10 @@ pub(super) fn unmapped(about: &mut Value, event: &Event, form: &str) {
     }
 }
 
-fn beyond(process: &Process) -> Value {
+fn unmapped_of(process: &Process) -> Value {
     let args: Vec<_> = strings(&process.args).map(lossless).collect();
     let mut value = json!({ "args": args });
-    if let Some(script) = &process.script {
-        set(&mut value, &["script"], json!(lossless(script)));
-    }
-    if let Some(hash) = process.args_hash {
-        set(&mut value, &["args_truncated"], json!(true));
-        set(&mut value, &["args_total_bytes"], json!(process.args_total));
-        set(&mut value, &["args_hash"], json!(format!("{hash:016x}")));
-    }
+    beyond::add_process(&mut value, process);
     if process.knowledge == Knowledge::Gone {
         set(&mut value, &["unknown_because"], json!(Reason::Gone.name()));
     } else if process.executable.is_some() {
