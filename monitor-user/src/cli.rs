@@ -1,5 +1,6 @@
 //! The command line, and nothing else.
 
+mod config;
 mod rules;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use crate::{
     config::Format,
     instance::{NAMES, is_name},
 };
+pub use config::{ConfigCommand, ConfigFileArgs, ConfigShowArgs};
 pub use rules::{
     RulesBenchArgs, RulesDisableArgs, RulesExplainArgs, RulesFilterArgs, RulesListArgs,
     RulesSwitchArgs, RulesTestArgs,
@@ -71,6 +73,9 @@ pub enum Command {
     /// order and of any number of nodes. Each sink numbers what it sends: the exit code is 1 if a
     /// number is missing.
     VerifyStream(VerifyStreamArgs),
+    /// Check, show and describe the configuration; needs no root
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Say what this host allows, what cannot be seen, and how to mend it
     ///
     /// Of what a container or service lacks it names the line to add. The exit code is 1 if
@@ -99,10 +104,10 @@ pub struct LiveArgs {
     /// Attach programs that do nothing, to measure what their attach points cost
     #[arg(long, hide = true)]
     pub bare_floor: bool,
-    /// Ask the cluster's API for the pods of this node (as `kubernetes.api = true`)
+    /// Ask the cluster's API for the pods of this node (as `kubernetes.api: true`)
     #[arg(long)]
     pub kubernetes_api: bool,
-    /// Ask it for services, too (as `kubernetes.services = true`)
+    /// Ask it for services, too (as `kubernetes.services: true`)
     #[arg(long, requires = "kubernetes_api")]
     pub kubernetes_services: bool,
     /// Stop after this time, such as 60s, 5m or 1h
@@ -126,7 +131,7 @@ pub enum Hooks {
 /// `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Configuration file; without it /etc/runmon/config.toml, if that is there
+    /// Configuration file; without it /etc/runmon/config.yaml, if that is there
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Rule files or directories, instead of those that the configuration names
@@ -293,7 +298,7 @@ pub struct ImportArgs {
 /// `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Configuration file; without it /etc/runmon/config.toml, if that is there
+    /// Configuration file; without it /etc/runmon/config.yaml, if that is there
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Take only hooks of one family

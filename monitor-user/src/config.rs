@@ -4,13 +4,16 @@ pub mod address;
 #[macro_use]
 mod keys;
 mod kubernetes;
+mod raw;
+mod schema;
+mod show;
 mod sinks;
 #[cfg(test)]
 mod tests;
+mod text;
 mod values;
 
 use std::{
-    collections::BTreeMap,
     fmt::Display,
     net::SocketAddr,
     ops::RangeInclusive,
@@ -19,7 +22,6 @@ use std::{
 };
 
 use monitor_rules::Priority;
-use serde::Deserialize;
 
 #[cfg(feature = "forward")]
 use crate::sink::forward::ForwardOptions;
@@ -33,10 +35,15 @@ use crate::{
 };
 pub use keys::Key;
 pub use kubernetes::Asked;
+pub use raw::{RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink};
+pub use schema::schema;
+pub use show::as_yaml;
+pub use text::VARIABLES;
+use text::WrongVariable;
 use values::{hash, hooks, labels, listen, name, ring_bytes, run_as, runtime_root};
 
 /// The file that is read where none is named.
-pub const DEFAULT_PATH: &str = "/etc/runmon/config.toml";
+pub const DEFAULT_PATH: &str = "/etc/runmon/config.yaml";
 
 /// Why a configuration cannot be used. The daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -50,13 +57,21 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
-    /// It is not TOML, or has a key that does not exist or a value of the wrong type.
-    #[error("{path}: {message}")]
+    /// It is not YAML, or has a key that does not exist or a value of the wrong type.
+    #[error("{path}:{message}")]
     Parse {
         /// The file.
         path: PathBuf,
         /// Where and what.
         message: String,
+    },
+    /// A variable of the environment overrides no key, or with no value of it.
+    #[error("the environment variable {name}: {what}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        what: String,
     },
     /// A value makes no sense.
     #[error("{path}: {key}: {what}")]
@@ -68,165 +83,6 @@ pub enum ConfigError {
         /// What is wrong, and what would be right.
         what: String,
     },
-}
-
-keys! {
-    /// The file as it is written. Every key may be left out.
-    #[derive(Clone, Debug, Default, Deserialize)]
-    #[serde(deny_unknown_fields, default)]
-    pub struct RawConfig {
-        /// Rule files and directories; without this key the embedded rules.
-        pub rules: Vec<PathBuf> = "[]",
-        /// Where state is kept that outlives the daemon.
-        pub state_dir: Option<PathBuf> = "\"/var/lib/runmon\"",
-        /// Bytes that what sinks have not got yet, and got lately, may take there.
-        pub store_bytes: Option<u64> = "268435456",
-        /// Where the daemon's locks and sockets are.
-        pub run_dir: Option<PathBuf> = "\"/run/runmon\"",
-        /// Size of the kernel's ring buffer in bytes, a power of two.
-        pub ring_bytes: Option<u32> = "8388608",
-        /// Bytes that the process table may take.
-        pub process_table_bytes: Option<usize> = "67108864",
-        /// Seconds between heartbeats.
-        pub heartbeat_seconds: Option<u64> = "30",
-        /// Seconds for which repeats of an alert are gathered into a summary; 0: each is an alert.
-        pub rollup_seconds: Option<u64> = "60",
-        /// Which hooks may be used: `auto`, `fentry`, `kprobe` or `fallback`.
-        pub hooks: Option<String> = "\"auto\"",
-        /// Whether the kernel leaves out opens and connections that no rule is about.
-        pub kernel_filter: Option<bool> = "true",
-        /// Whether rules are read again when their files change; on SIGHUP they are in any case.
-        pub watch_rules: Option<bool> = "true",
-        /// Records a second of one kind, and one path of the rules, for each container; 0: all.
-        pub flood_rate: Option<u32> = "5000",
-        /// Records of that sort that it can have at once.
-        pub flood_burst: Option<u32> = "20000",
-        /// User that parses and sends, beside a process with the privileges; `root`: one has all.
-        pub run_as: Option<String> = "\"64988\"",
-        /// When the SHA-256 of executed files is taken: for `rules` and alerts, `always`, `off`.
-        pub hash: Option<String> = "\"rules\"",
-        /// Bytes of the largest file that is read for it.
-        pub hash_bytes_max: Option<u64> = "67108864",
-        /// Environment variables that are kept; a final `*` stands for anything.
-        pub env_keys: Option<Vec<String>> = "[\"LD_*\", \"PATH\"]",
-        /// Name of the cluster, for documents and rules.
-        pub cluster: Option<String>,
-        /// Name of the node; without this key what the variable `NODE_NAME` says, else the host's.
-        pub node: Option<String>,
-        /// Labels that every document gets: names and texts.
-        pub labels: BTreeMap<String, String> = "{}",
-        /// Where container runtimes keep their state; without this key all usual places.
-        pub runtime_roots: Vec<RawRuntimeRoot> = "[]",
-        /// Where numbers and health are told over HTTP.
-        pub metrics: RawMetrics = "{}",
-        /// Whether and how the API of the cluster is asked.
-        pub kubernetes: RawKubernetes,
-        /// Where alerts go; without this key to standard output.
-        pub sinks: Vec<RawSink> = "[]",
-    }
-}
-
-keys! {
-    /// The API of the cluster.
-    #[derive(Clone, Debug, Default, Deserialize)]
-    #[serde(deny_unknown_fields, default)]
-    pub struct RawKubernetes {
-        /// Whether it is asked for the pods of this node: accounts, owners, labels, addresses.
-        pub api: bool = "false",
-        /// Whether it is asked for services, too: those of the whole cluster, by each node.
-        pub services: bool = "false",
-        /// Where it is; without this key where pods are told that it is.
-        pub server: Option<String>,
-        /// File with the token that is sent; it is read for each request.
-        pub token_file: Option<PathBuf> = "\"/var/run/secrets/kubernetes.io/serviceaccount/token\"",
-        /// File with the certificates of those who may certify the server.
-        pub ca_file: Option<PathBuf> = "\"/var/run/secrets/kubernetes.io/serviceaccount/ca.crt\"",
-    }
-}
-
-keys! {
-    /// A container runtime's places.
-    #[derive(Clone, Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub struct RawRuntimeRoot {
-        /// One of `containerd`, `docker`, `podman` (and CRI-O), `runc` (and crun), `buildkit`.
-        pub kind: Option<String> = "\"containerd\"",
-        /// State directory of containerd, data root of Docker, storage of podman, root of runc.
-        pub state: PathBuf,
-        /// `containerd`: its socket; without this key `containerd.sock` in or beside `state`.
-        pub socket: Option<PathBuf>,
-    }
-}
-
-keys! {
-    /// The metrics endpoint.
-    #[derive(Clone, Debug, Default, Deserialize)]
-    #[serde(deny_unknown_fields, default)]
-    pub struct RawMetrics {
-        /// Addresses and ports to listen on, such as `127.0.0.1:9753`; without this key on none.
-        pub listen: Vec<String> = "[]",
-    }
-}
-
-keys! {
-    /// A sink.
-    #[derive(Clone, Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub struct RawSink {
-        /// Where to: `stdout`, `file`, `http`, `forward` (Fluent Forward) or `syslog`.
-        pub kind: String,
-        /// Its name in counters; without this key its kind.
-        pub name: Option<String>,
-        /// Form: `text`, `ecs`, `ocsf`, `falco` or `cef`; without this key by its kind.
-        pub format: Option<String>,
-        /// The least priority of alerts that it gets.
-        pub minimum_priority: Option<String> = "\"debug\"",
-        /// Whether it gets every event, not only alerts.
-        #[serde(default)]
-        pub events: bool = "false",
-        /// Whether it gets heartbeats; as text they are shown only when something was lost.
-        pub heartbeats: Option<bool> = "true",
-        /// Whether its documents wait in the store; without this key if it does not get all events.
-        pub stored: Option<bool>,
-        /// Not stored: documents that may wait for it; over it they are dropped, and counted.
-        pub queue: Option<usize> = "10000",
-        /// Not stored: bytes that these may take, approximately; over it they are dropped, counted.
-        pub queue_bytes: Option<u64> = "33554432",
-        /// `file`: the file.
-        pub path: Option<PathBuf>,
-        /// `file`: size in bytes at which it is rotated.
-        pub rotate_bytes: Option<u64> = "104857600",
-        /// `file`: older files that are kept.
-        pub keep: Option<u32> = "5",
-        /// `http`: the receiver.
-        pub url: Option<String>,
-        /// `http`: headers, as `Name: value`.
-        pub headers: Option<Vec<String>> = "[]",
-        /// `forward`, `syslog`: the receiver, as `HOST:PORT`, `[ADDRESS]:PORT` or `unix:/PATH`.
-        pub address: Option<String>,
-        /// `forward`: the tag of what is sent.
-        pub tag: Option<String> = "\"runmon\"",
-        /// `forward`: whether it is compressed.
-        pub gzip: Option<bool> = "false",
-        /// `forward`: file with the key that the receiver has, too, if it asks for one.
-        pub shared_key_file: Option<PathBuf>,
-        /// `forward`: name of the user, if the receiver asks for one, too.
-        pub user: Option<String>,
-        /// `forward`: file with that user's password.
-        pub password_file: Option<PathBuf>,
-        /// `forward`, `syslog`: whether TLS is spoken.
-        pub tls: Option<bool> = "false",
-        /// `forward`, `syslog`: who may certify the receiver; without this key whom browsers trust.
-        pub ca_file: Option<PathBuf>,
-        /// `forward`, `syslog`: file with an own certificate, for receivers that ask for one.
-        pub certificate_file: Option<PathBuf>,
-        /// `forward`, `syslog`: file with its key.
-        pub key_file: Option<PathBuf>,
-        /// `syslog`: the facility, 0 to 23.
-        pub facility: Option<u8> = "13",
-        /// `http`: seconds after which a document is given up; without this key never.
-        pub give_up_seconds: Option<u64>,
-    }
 }
 
 /// A configuration that can be used.
@@ -318,6 +174,15 @@ pub enum Format {
     Cef,
 }
 
+/// Their names.
+const FORMATS: [&str; 5] = ["text", "ecs", "ocsf", "falco", "cef"];
+
+/// What `hooks` may be.
+const HOOKS: [&str; 4] = ["auto", "fentry", "kprobe", "fallback"];
+
+/// What `hash` may be.
+const HASHES: [&str; 3] = ["rules", "always", "off"];
+
 /// Where a sink writes to.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -371,11 +236,37 @@ impl ConfigError {
         match self {
             Self::Read { source, .. } => Some(input::cure(source)),
             Self::Parse { .. } => Some(
-                "mend that line; deploy/config.example.toml shows every key, and each may be left \
-                 out",
+                "mend that line; `runmon config show` shows every key, and each may be left out",
             ),
+            Self::Variable { .. } => {
+                Some("RUNMON__KEY=VALUE overrides a key of the configuration; the value is YAML")
+            }
             Self::Value { .. } => None,
         }
+    }
+}
+
+impl RawConfig {
+    /// Reads the named file, or the default one if it is there, or takes the defaults; variables of
+    /// the environment override it. Which file that was.
+    pub fn load(path: Option<&Path>) -> Result<(Self, PathBuf), ConfigError> {
+        let default = Path::new(DEFAULT_PATH);
+        let is_there = path.is_some() || default.exists();
+        let path = path.unwrap_or(default);
+        let mut raw = if is_there { Self::read(path)? } else { Self::default() };
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        text::override_by(&mut raw, variables)
+            .map_err(|WrongVariable { name, what }| ConfigError::Variable { name, what })?;
+        Ok((raw, path.to_owned()))
+    }
+
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = input::read_text(path, limits::CONFIG_BYTES)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        text::read(&text)
+            .map_err(|wrong| ConfigError::Parse { path: path.to_owned(), message: wrong.in_file() })
     }
 }
 
@@ -386,26 +277,15 @@ struct Wrong {
 }
 
 impl Config {
-    /// Reads the named file, or the default one if it is there, or takes the defaults. Of the
-    /// cluster's API what is `asked` is asked for besides.
+    /// Reads the named file, or the default one if it is there, or takes the defaults; variables of
+    /// the environment override it. Of the cluster's API what is `asked` is asked for besides.
     pub fn load(path: Option<&Path>, asked: Asked) -> Result<Self, ConfigError> {
-        let default = Path::new(DEFAULT_PATH);
-        let path = match path {
-            Some(path) => path,
-            None if default.exists() => default,
-            None => return Self::parse("", default, asked),
-        };
-        let text = input::read_text(path, limits::CONFIG_BYTES)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text, path, asked)
+        let (raw, path) = RawConfig::load(path)?;
+        Self::of(raw, &path, asked)
     }
 
-    /// Parses the text of a file.
-    pub fn parse(text: &str, path: &Path, asked: Asked) -> Result<Self, ConfigError> {
-        let mut raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::Parse {
-            path: path.to_owned(),
-            message: error.to_string().trim_end().to_owned(),
-        })?;
+    /// What is written, if it makes sense. The path is for people.
+    pub fn of(mut raw: RawConfig, path: &Path, asked: Asked) -> Result<Self, ConfigError> {
         raw.kubernetes.api |= asked.api;
         raw.kubernetes.services |= asked.services;
         Self::validate(raw).map_err(|Wrong { key, what }| ConfigError::Value {

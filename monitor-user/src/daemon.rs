@@ -206,7 +206,7 @@ impl<O: CountedOutlet> Daemon<O> {
     pub fn check_rules(&mut self) {
         if self.line.asks_hash_in_vain() {
             let text = "proc.exe_sha256 is unknown, and rules that ask for it do not fire: the \
-                        configuration has hash = \"off\"; set it to \"rules\""
+                        configuration has `hash: off`; set it to `rules`"
                 .to_owned();
             say(&text);
             self.find(finding::HASH_OFF, text);

@@ -62,8 +62,8 @@ impl Cluster {
     /// Keys of the configuration with which it is asked.
     pub fn keys(&self) -> String {
         let Self { server, token_file, .. } = self;
-        let asked = format!("server = {server:?}, token_file = {token_file:?}");
-        format!("node = {NODE:?}\nkubernetes = {{ api = true, services = true, {asked} }}")
+        let asked = format!("server: {server:?}, token_file: {token_file:?}");
+        format!("node: {NODE:?}\nkubernetes: {{ api: true, services: true, {asked} }}")
     }
 
     /// Takes another token from now on, which stands in the file, as a kubelet renews it.

@@ -29,7 +29,7 @@ pub struct Options {
     pub rules: Option<String>,
     /// More keys for the configuration file.
     pub keys: String,
-    /// More sinks, as `[[sinks]]` tables.
+    /// More sinks, items of the list.
     pub sinks: String,
     /// More arguments for `runmon run`.
     pub args: Vec<String>,
@@ -331,34 +331,38 @@ fn read_documents(stdout: ChildStdout, documents: Arc<Mutex<Vec<Value>>>) -> Joi
     })
 }
 
+/// An item of a list in the configuration, of its keys, a line each.
+pub fn item(keys: &str) -> String {
+    format!("- {}\n", keys.trim_end().replace('\n', "\n  "))
+}
+
 /// Writes the configuration: directories of its own, so that no other daemon is disturbed.
 pub(crate) fn configuration(dir: &Path, options: &Options, runtime: &Runtime) -> PathBuf {
     let run_dir = options.run_dir.clone().unwrap_or_else(|| dir.join("run"));
     let state_dir = options.state_dir.clone().unwrap_or_else(|| dir.join("state"));
     let mut keys = vec![
-        format!("state_dir = {state_dir:?}"),
-        format!("run_dir = {run_dir:?}"),
+        format!("state_dir: {state_dir:?}"),
+        format!("run_dir: {run_dir:?}"),
         options.keys.clone(),
     ];
     // Cases count alerts.
     if !options.keys.contains("rollup_seconds") {
-        keys.push("rollup_seconds = 0".to_owned());
+        keys.push("rollup_seconds: 0".to_owned());
     }
     if let Some(rules) = &options.rules {
         let path = dir.join("rules.yaml");
         fs::write(&path, rules).expect("write the rules");
-        keys.push(format!("rules = [{path:?}]"));
+        keys.push(format!("rules: [{path:?}]"));
     }
-    keys.push(format!(
-        "[[runtime_roots]]\nstate = {:?}\nsocket = {:?}",
-        runtime.state, runtime.socket
-    ));
+    keys.push("runtime_roots:".to_owned());
+    keys.push(item(&format!("state: {:?}\nsocket: {:?}", runtime.state, runtime.socket)));
     for (kind, state) in &runtime.others {
-        keys.push(format!("[[runtime_roots]]\nkind = {kind:?}\nstate = {state:?}"));
+        keys.push(item(&format!("kind: {kind:?}\nstate: {state:?}")));
     }
-    keys.push(format!("[[sinks]]\nkind = \"stdout\"\nformat = \"ecs\"\nqueue = {QUEUE}"));
+    keys.push("sinks:".to_owned());
+    keys.push(item(&format!("kind: stdout\nformat: ecs\nqueue: {QUEUE}")));
     keys.push(options.sinks.clone());
-    let path = dir.join("config.toml");
+    let path = dir.join("config.yaml");
     fs::write(&path, keys.join("\n")).expect("write the configuration");
     path
 }

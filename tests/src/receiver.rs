@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::daemon::item;
+
 /// How it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
@@ -72,7 +74,7 @@ impl Receiver {
 impl Receives for Receiver {
     fn sink(&self, more: &str) -> String {
         let address = &self.address;
-        format!("[[sinks]]\nkind = \"http\"\nurl = \"http://{address}/alerts\"\n{more}\n")
+        item(&format!("kind: \"http\"\nurl: \"http://{address}/alerts\"\n{more}\n"))
     }
 
     fn becomes(&self, mood: Mood) {

@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub mod config;
 pub mod doctor;
 pub mod record;
 pub mod replay;
@@ -29,7 +30,7 @@ use signal_hook::{
 use crate::{
     bpf::{hooks::Backend, kernel_side::SideOptions, planner::Choice},
     cli::Hooks,
-    config::{Asked, Config, Format},
+    config::{Asked, Config, ConfigError, Format},
     document::{Schema, Sender},
     env::EnvKeys,
     flood::FloodLimit,
@@ -58,10 +59,13 @@ fn load_config_for(path: Option<&Path>, args: &crate::cli::LiveArgs) -> anyhow::
 }
 
 fn load_config_asking(path: Option<&Path>, asked: Asked) -> anyhow::Result<Config> {
-    Config::load(path, asked).map_err(|error| {
-        let hint = error.cure().map_or(String::new(), |cure| format!("\nhint: {cure}"));
-        Usage(format!("{:#}{hint}", anyhow::Error::from(error))).into()
-    })
+    Config::load(path, asked).map_err(config_error)
+}
+
+/// Says what to do about a configuration that cannot be used.
+fn config_error(error: ConfigError) -> anyhow::Error {
+    let hint = error.cure().map_or(String::new(), |cure| format!("\nhint: {cure}"));
+    Usage(format!("{:#}{hint}", anyhow::Error::from(error))).into()
 }
 
 /// Says what to do about a recording that cannot be opened.

@@ -1,5 +1,7 @@
 //! The keys of the configuration as data, so that their reference is made from what is parsed.
 
+use super::text::Unusable;
+
 /// A key of the configuration file.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -7,8 +9,14 @@ pub struct Key {
     pub name: &'static str,
     /// What it is for.
     pub doc: &'static str,
-    /// What it is where it is left out, as TOML; None: see what it is for.
+    /// What it is where it is left out, as YAML; None: see what it is for.
     pub default: Option<&'static str>,
+}
+
+/// Keys that can be set one by one.
+pub(super) trait Set {
+    /// Puts what is written as YAML in the place of a key's value.
+    fn set(&mut self, key: &str, yaml: &str) -> Result<(), Unusable>;
 }
 
 /// A struct of keys, each with one line of documentation and, behind `=`, its default.
@@ -39,6 +47,16 @@ macro_rules! keys {
                 doc: $doc,
                 default: default!($($default)?),
             }),*];
+        }
+
+        impl Set for $name {
+            fn set(&mut self, key: &str, yaml: &str) -> Result<(), Unusable> {
+                match key {
+                    $(stringify!($key) => self.$key = text::value(yaml)?,)*
+                    _ => return Err(text::unknown_key(key, Self::KEYS)),
+                }
+                Ok(())
+            }
         }
     };
 }

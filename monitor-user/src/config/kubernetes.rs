@@ -109,9 +109,10 @@ fn check_server(server: &str) -> Result<(), Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::text;
 
     fn asked(text: &str, node: &str, variables: &[(&str, &str)]) -> Result<String, String> {
-        let raw: RawKubernetes = toml::from_str(text).unwrap();
+        let raw: RawKubernetes = text::value(if text.is_empty() { "{}" } else { text }).unwrap();
         let variable = |name: &str| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
@@ -130,13 +131,13 @@ mod tests {
     fn a_pod_is_told_where_the_api_is() {
         let secret = "/var/run/secrets/kubernetes.io/serviceaccount/token";
         assert_eq!(asked("", "Node 1", &IN_POD), Ok("-".to_owned()));
-        let plain = asked("api = true", "n1.example", &IN_POD);
+        let plain = asked("api: true", "n1.example", &IN_POD);
         assert_eq!(plain, Ok(format!("https://10.96.0.1:6443 {secret}")));
-        let six = asked("api = true", "n1", &[("KUBERNETES_SERVICE_HOST", "fd00::1")]);
+        let six = asked("api: true", "n1", &[("KUBERNETES_SERVICE_HOST", "fd00::1")]);
         assert_eq!(six, Ok(format!("https://[fd00::1]:443 {secret}")));
-        let said = "api = true\nserver = \"https://api:6443/k/\"\ntoken_file = \"/t\"";
+        let said = "api: true\nserver: \"https://api:6443/k/\"\ntoken_file: \"/t\"";
         assert_eq!(asked(said, "n1", &IN_POD), Ok("https://api:6443/k /t".to_owned()));
-        let own = "api = true\nserver = \"http://[::1]:8001\"";
+        let own = "api: true\nserver: \"http://[::1]:8001\"";
         assert_eq!(asked(own, "n1", &[]), Ok(format!("http://[::1]:8001 {secret}")));
     }
 
@@ -146,20 +147,20 @@ mod tests {
             let found = asked(text, "n1", &[]);
             assert!(found.as_ref().is_err_and(|it| it.starts_with(expected)), "{found:?}");
         };
-        refused("services = true", "kubernetes.services: nothing is asked while");
-        refused("api = true", "kubernetes.server: this is no pod");
+        refused("services: true", "kubernetes.services: nothing is asked while");
+        refused("api: true", "kubernetes.server: this is no pod");
         for server in ["api:6443", "ftp://api", "https://", "https://u@api", "https://api:x"] {
-            let text = format!("api = true\nserver = {server:?}");
+            let text = format!("api: true\nserver: {server:?}");
             let shown = server.trim_end_matches('/');
             refused(&text, &format!("kubernetes.server: `{shown}` is not of the form"));
         }
-        let text = "api = true\nserver = \"http://api:8001\"";
+        let text = "api: true\nserver: \"http://api:8001\"";
         refused(text, "kubernetes.server: a token goes to api over https only");
-        let text = "api = true\nserver = \"https://api?x=1\"";
+        let text = "api: true\nserver: \"https://api?x=1\"";
         assert!(asked(text, "n1", &[]).is_err());
-        let text = "api = true\nserver = \"https://api\"\nca_file = \"ca.crt\"";
+        let text = "api: true\nserver: \"https://api\"\nca_file: \"ca.crt\"";
         refused(text, "kubernetes.ca_file: a path from the root is needed");
-        let node = asked("api = true", "Node 1", &IN_POD).unwrap_err();
+        let node = asked("api: true", "Node 1", &IN_POD).unwrap_err();
         assert!(node.starts_with("kubernetes.api: no node of a cluster can be called \"Node 1\""));
     }
 }

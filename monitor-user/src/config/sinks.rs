@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use monitor_rules::Priority;
 
-use super::{Format, RawSink, SinkConfig, Target, Wrong, within, wrong};
+use super::{FORMATS, Format, RawSink, SinkConfig, Target, Wrong, within, wrong};
 #[cfg(feature = "forward")]
 use crate::input;
 #[cfg(feature = "tls")]
@@ -67,7 +67,7 @@ fn format(text: &str, at: &dyn Fn(&str) -> String) -> Result<Format, Wrong> {
         "ocsf" => Ok(Format::Ocsf),
         "falco" => Ok(Format::Falco),
         "cef" => Ok(Format::Cef),
-        other => wrong(at("format"), format!("`{other}` is none of text, ecs, ocsf, falco, cef")),
+        other => wrong(at("format"), format!("`{other}` is none of {}", FORMATS.join(", "))),
     }
 }
 
@@ -98,7 +98,18 @@ fn target(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
     }
 }
 
-const KINDS: [&str; 5] = ["stdout", "file", "http", "forward", "syslog"];
+/// Every kind of sink.
+pub(super) const KINDS: [&str; 5] = ["stdout", "file", "http", "forward", "syslog"];
+
+/// The keys that sinks of a kind have.
+pub(super) fn keys_of(kind: &str) -> impl Iterator<Item = &'static str> + use<'_> {
+    let own = own_keys(&RawSink::default());
+    let has = move |key: &str| {
+        let owners = own.iter().find(|(own, ..)| *own == key).map(|(.., kinds)| *kinds);
+        owners.is_none_or(|kinds| kinds.contains(&kind))
+    };
+    RawSink::KEYS.iter().map(|key| key.name).filter(move |key| has(key))
+}
 
 /// Which keys are there, and the kinds that have them.
 fn own_keys(sink: &RawSink) -> Vec<(&'static str, bool, &'static [&'static str])> {

@@ -6,7 +6,13 @@ use crate::{
 };
 
 fn parse(text: &str) -> Result<Config, String> {
-    Config::parse(text, Path::new("c.toml"), Asked::default()).map_err(|error| error.to_string())
+    let raw = text::read(text).map_err(|wrong| wrong.in_file())?;
+    Config::of(raw, Path::new("c.yaml"), Asked::default()).map_err(|error| error.to_string())
+}
+
+/// A list with one sink.
+fn sinks(keys: &str) -> String {
+    format!("sinks:\n- {}", keys.trim_end().replace('\n', "\n  "))
 }
 
 #[track_caller]
@@ -20,7 +26,7 @@ fn bad(text: &str, expected: &str) {
 }
 
 fn sink(text: &str) -> SinkConfig {
-    good(&format!("[[sinks]]\n{text}")).sinks.remove(0)
+    good(&sinks(text)).sinks.remove(0)
 }
 
 #[test]
@@ -41,23 +47,22 @@ fn without_a_file_the_defaults() {
 fn every_key_is_taken() {
     let config = good(
         r#"
-        rules = ["/r", "/s"]
-        state_dir = "/state"
-        run_dir = "/run/x"
-        ring_bytes = 65536
-        process_table_bytes = 100000
-        heartbeat_seconds = 1
-        hooks = "fallback"
-        env_keys = []
-        cluster = "shop"
-        node = "n1"
-        labels = { team = "red", "a.b" = "" }
-        [[runtime_roots]]
-        state = "/a"
-        socket = "/b"
-        [[runtime_roots]]
-        kind = "docker"
-        state = "/c"
+        rules: ["/r", "/s"]
+        state_dir: "/state"
+        run_dir: "/run/x"
+        ring_bytes: 65536
+        process_table_bytes: 100000
+        heartbeat_seconds: 1
+        hooks: "fallback"
+        env_keys: []
+        cluster: "shop"
+        node: "n1"
+        labels: { team: "red", "a.b": "" }
+        runtime_roots:
+        - state: "/a"
+          socket: "/b"
+        - kind: "docker"
+          state: "/c"
         "#,
     );
     assert_eq!(config.rules, [Path::new("/r"), Path::new("/s")]);
@@ -69,7 +74,7 @@ fn every_key_is_taken() {
     assert_eq!(labels, [("a.b", ""), ("team", "red")]);
     assert_eq!((config.cluster.as_deref(), config.node.as_deref()), (Some("shop"), Some("n1")));
     assert_eq!(config.hooks, Choice::Only(Backend::Fallback));
-    assert_eq!(good("hooks = \"fentry\"").hooks, Choice::Only(Backend::Fentry));
+    assert_eq!(good("hooks: \"fentry\"").hooks, Choice::Only(Backend::Fentry));
     assert!(config.env_keys.is_empty());
     let containerd = RuntimeRoot::new(RuntimeKind::Containerd, Path::new("/a"));
     let docker = RuntimeRoot::new(RuntimeKind::Docker, Path::new("/c"));
@@ -79,14 +84,14 @@ fn every_key_is_taken() {
 
 #[test]
 fn sinks_take_their_keys() {
-    let plain = sink("kind = \"stdout\"");
+    let plain = sink("kind: \"stdout\"");
     assert_eq!((&*plain.name, plain.format, plain.heartbeats), ("stdout", None, None));
     assert_eq!((plain.minimum, plain.events), (Priority::Debug, false));
     assert_eq!((plain.queue, plain.queue_bytes), (limits::SINK_QUEUE, limits::SINK_QUEUE_BYTES));
     assert!(matches!(plain.target, Target::Stdout));
     let full = sink(
-        "kind = \"stdout\"\nname = \"n\"\nformat = \"falco\"\nminimum_priority = \"warning\"\n\
-         events = true\nheartbeats = false\nqueue = 3\nqueue_bytes = 2000000",
+        "kind: \"stdout\"\nname: \"n\"\nformat: \"falco\"\nminimum_priority: \"warning\"\n\
+         events: true\nheartbeats: false\nqueue: 3\nqueue_bytes: 2000000",
     );
     assert_eq!((&*full.name, full.format), ("n", Some(Format::Falco)));
     assert_eq!((full.queue, full.queue_bytes), (3, 2_000_000));
@@ -94,15 +99,14 @@ fn sinks_take_their_keys() {
         (full.minimum, full.events, full.heartbeats),
         (Priority::Warning, true, Some(false))
     );
-    let Target::File(file) =
-        sink("kind = \"file\"\npath = \"/f\"\nrotate_bytes = 9\nkeep = 0").target
+    let Target::File(file) = sink("kind: \"file\"\npath: \"/f\"\nrotate_bytes: 9\nkeep: 0").target
     else {
         panic!("no file")
     };
     let FileOptions { path, rotate_bytes, keep } = file;
     assert_eq!((path.as_path(), rotate_bytes, keep), (Path::new("/f"), 9, 0));
     let Target::Http(http) = sink(
-        "kind = \"http\"\nurl = \"http://h/\"\nheaders = [\"A: b:c\", \"D:e\"]\ngive_up_seconds = 5",
+        "kind: \"http\"\nurl: \"http://h/\"\nheaders: [\"A: b:c\", \"D:e\"]\ngive_up_seconds: 5",
     )
     .target
     else {
@@ -117,58 +121,54 @@ fn sinks_take_their_keys() {
 #[test]
 fn wrong_values_name_their_key_and_the_cure() {
     bad(
-        "ring_bytes = 65537",
-        "c.toml: ring_bytes: 65537 is no power of two between 65536 and 1073741824",
+        "ring_bytes: 65537",
+        "c.yaml: ring_bytes: 65537 is no power of two between 65536 and 1073741824",
     );
     bad(
-        "ring_bytes = 32768",
-        "c.toml: ring_bytes: 32768 is no power of two between 65536 and 1073741824",
+        "ring_bytes: 32768",
+        "c.yaml: ring_bytes: 32768 is no power of two between 65536 and 1073741824",
     );
-    bad("heartbeat_seconds = 0", "c.toml: heartbeat_seconds: 0 is not between 1 and 86400");
-    bad("heartbeat_seconds = 86401", "c.toml: heartbeat_seconds: 86401 is not between 1 and 86400");
-    bad("hooks = \"lsm\"", "c.toml: hooks: `lsm` is none of auto, fentry, kprobe, fallback");
-    bad("cluster = \"\"", "c.toml: cluster: a name has 1 to 256 bytes");
-    let labels = "c.toml: labels.: names have 1 to 256 bytes, and texts 256 at most";
-    bad("labels = { \"\" = \"x\" }", labels);
-    let many: String = (0..33).map(|n| format!("l{n} = \"\"\n")).collect();
-    bad(&format!("[labels]\n{many}"), "c.toml: labels: there are more than 32");
+    bad("heartbeat_seconds: 0", "c.yaml: heartbeat_seconds: 0 is not between 1 and 86400");
+    bad("heartbeat_seconds: 86401", "c.yaml: heartbeat_seconds: 86401 is not between 1 and 86400");
+    bad("hooks: \"lsm\"", "c.yaml: hooks: `lsm` is none of auto, fentry, kprobe, fallback");
+    bad("cluster: \"\"", "c.yaml: cluster: a name has 1 to 256 bytes");
+    let labels = "c.yaml: labels.: names have 1 to 256 bytes, and texts 256 at most";
+    bad("labels: { \"\": \"x\" }", labels);
+    let many: String = (0..33).map(|n| format!("  l{n}: \"\"\n")).collect();
+    bad(&format!("labels:\n{many}"), "c.yaml: labels: there are more than 32");
     bad(
-        "[metrics]\nlisten = [\"localhost:9753\"]",
-        "c.toml: metrics.listen: `localhost:9753` is no address with a port, such as \
+        "metrics:\n  listen: [\"localhost:9753\"]",
+        "c.yaml: metrics.listen: `localhost:9753` is no address with a port, such as \
          127.0.0.1:9753 or [::1]:9753",
     );
     let many = vec!["[::1]:1"; 9];
-    bad(&format!("[metrics]\nlisten = {many:?}"), "c.toml: metrics.listen: there are more than 8");
-    let root = "[[runtime_roots]]\nstate = \"/x\"\n";
+    bad(&format!("metrics:\n  listen: {many:?}"), "c.yaml: metrics.listen: there are more than 8");
+    let root = "runtime_roots:\n- state: \"/x\"\n  ";
     bad(
-        &format!("{root}kind = \"rkt\""),
-        "c.toml: runtime_roots[0].kind: `rkt` is none of containerd, docker, podman, runc, buildkit",
+        &format!("{root}kind: rkt"),
+        "c.yaml: runtime_roots[0].kind: `rkt` is none of containerd, docker, podman, runc, buildkit",
     );
     bad(
-        &format!("{root}kind = \"docker\"\nsocket = \"/y\""),
-        "c.toml: runtime_roots[0].socket: nothing is asked of docker over a socket: leave it out",
+        &format!("{root}kind: docker\n  socket: \"/y\""),
+        "c.yaml: runtime_roots[0].socket: nothing is asked of docker over a socket: leave it out",
     );
-    let of = |text: &str, expected: &str| {
-        bad(&format!("[[sinks]]\n{text}"), &format!("c.toml: sinks[0].{expected}"))
-    };
-    of("kind = \"kafka\"", "kind: `kafka` is none of stdout, file, http, forward, syslog");
+    let of =
+        |text: &str, expected: &str| bad(&sinks(text), &format!("c.yaml: sinks[0].{expected}"));
+    of("kind: \"kafka\"", "kind: `kafka` is none of stdout, file, http, forward, syslog");
+    of("kind: \"stdout\"\nformat: \"xml\"", "format: `xml` is none of text, ecs, ocsf, falco, cef");
     of(
-        "kind = \"stdout\"\nformat = \"xml\"",
-        "format: `xml` is none of text, ecs, ocsf, falco, cef",
-    );
-    of(
-        "kind = \"stdout\"\nminimum_priority = \"high\"",
+        "kind: \"stdout\"\nminimum_priority: \"high\"",
         "minimum_priority: `high` is none of emergency, alert, critical, error, warning, notice, \
          informational, debug",
     );
-    of("kind = \"file\"", "path: a file sink needs a path");
-    of("kind = \"http\"", "url: an http sink needs a url");
+    of("kind: \"file\"", "path: a file sink needs a path");
+    of("kind: \"http\"", "url: an http sink needs a url");
     of(
-        "kind = \"http\"\nurl = \"u\"\nheaders = [\"no colon\"]",
+        "kind: \"http\"\nurl: \"u\"\nheaders: [\"no colon\"]",
         "headers: \"no colon\" is not of the form `Name: value`",
     );
     let header = |text: &str, expected: &str| {
-        let text = format!("kind = \"http\"\nurl = \"u\"\nheaders = [\"{text}\"]");
+        let text = format!("kind: \"http\"\nurl: \"u\"\nheaders: [\"{text}\"]");
         of(&text, &format!("headers: {expected}"));
     };
     let no_name =
@@ -179,19 +179,19 @@ fn wrong_values_name_their_key_and_the_cure() {
     header(r"A: x\ny", "the value of `A` may have no control characters");
     header("Content-Length: 3", "`Content-Length` is set by runmon itself: leave it out");
     bad(
-        "[[sinks]]\nkind = \"stdout\"\n[[sinks]]\nkind = \"stdout\"",
-        "c.toml: sinks[1].name: two sinks are named `stdout`",
+        "sinks:\n- kind: stdout\n- kind: stdout",
+        "c.yaml: sinks[1].name: two sinks are named `stdout`",
     );
 }
 
 #[test]
 fn keys_of_another_kind_are_unknown() {
     let kinds = [
-        ("stdout", "kind = \"stdout\""),
-        ("file", "kind = \"file\"\npath = \"/f\""),
-        ("http", "kind = \"http\"\nurl = \"u\""),
-        ("forward", "kind = \"forward\"\naddress = \"h:1\""),
-        ("syslog", "kind = \"syslog\"\naddress = \"h:1\""),
+        ("stdout", "kind: \"stdout\""),
+        ("file", "kind: \"file\"\npath: \"/f\""),
+        ("http", "kind: \"http\"\nurl: \"u\""),
+        ("forward", "kind: \"forward\"\naddress: \"h:1\""),
+        ("syslog", "kind: \"syslog\"\naddress: \"h:1\""),
     ];
     // Owners, key and value.
     let keys = [
@@ -218,8 +218,8 @@ fn keys_of_another_kind_are_unknown() {
             let owner = owner.replace(", ", " or ");
             let what = "has no such key, one of kind";
             bad(
-                &format!("[[sinks]]\n{plain}\n{key} = {value}"),
-                &format!("c.toml: sinks[0].{key}: a sink of kind {kind} {what} {owner} has"),
+                &sinks(&format!("{plain}\n{key}: {value}")),
+                &format!("c.yaml: sinks[0].{key}: a sink of kind {kind} {what} {owner} has"),
             );
         }
     }
@@ -234,31 +234,16 @@ fn keys_of_another_kind_are_unknown() {
 }
 
 #[test]
-fn unknown_keys_are_placed_and_the_known_ones_told() {
-    let error = parse("run_dir = \"/x\"\nheartbeats = 3\n").expect_err("was taken");
-    assert!(error.starts_with("c.toml: TOML parse error at line 2, column 1\n"), "{error}");
-    assert!(error.contains("unknown field `heartbeats`, expected one of `rules`, "), "{error}");
-    assert!(error.contains("`heartbeat_seconds`"), "{error}");
-    let error = parse("[[sinks]]\nkind = \"file\"\npth = \"/x\"\n").expect_err("was taken");
-    assert!(error.contains("at line 3, column 1\n") && error.contains("`path`"), "{error}");
-    let error = parse("[[runtime_roots]]\nkind = \"runc\"\n").expect_err("was taken");
-    assert!(error.contains("missing field `state`"), "{error}");
-    let error = parse("ring_bytes = \"big\"").expect_err("was taken");
-    assert!(error.contains("at line 1, column 14\n") && error.contains("invalid type"), "{error}");
-    assert!(parse("ring_bytes = -1").is_err() && parse("not toml").is_err());
-}
-
-#[test]
 fn a_file_that_is_not_there_is_named() {
     let error =
-        Config::load(Some(Path::new("/nowhere/c.toml")), Asked::default()).expect_err("was read");
-    assert_eq!(error.to_string(), "cannot read the configuration /nowhere/c.toml");
+        Config::load(Some(Path::new("/nowhere/c.yaml")), Asked::default()).expect_err("was read");
+    assert_eq!(error.to_string(), "cannot read the configuration /nowhere/c.yaml");
 }
 
 /// The example shows the defaults, and is a configuration that can be used.
 #[test]
 fn the_example_is_true() {
-    let example = include_str!("../../../deploy/config.example.toml");
+    let example = include_str!("../../../deploy/config.example.yaml");
     let (shown, default) = (good(example), good(""));
     assert_eq!(shown.rules, default.rules);
     assert_eq!((&shown.state_dir, &shown.run_dir), (&default.state_dir, &default.run_dir));
@@ -268,9 +253,9 @@ fn the_example_is_true() {
     assert_eq!(shown.env_keys, default.env_keys);
     assert_eq!(shown.runtime_roots, default.runtime_roots);
     let kinds = [
-        "kind = \"stdout\"",
-        "kind = \"file\"\npath = \"/var/log/runmon.ndjson\"",
-        "kind = \"http\"\nurl = \"http://127.0.0.1:2801/\"\nheaders = [\"X-Cluster: example\"]",
+        "kind: \"stdout\"",
+        "kind: \"file\"\npath: \"/var/log/runmon.ndjson\"",
+        "kind: \"http\"\nurl: \"http://127.0.0.1:2801/\"\nheaders: [\"X-Cluster: example\"]",
     ];
     assert_eq!(shown.sinks.len(), kinds.len());
     for (shown, plain) in shown.sinks.iter().zip(kinds.map(sink)) {
@@ -286,12 +271,7 @@ fn the_example_is_true() {
         .chain(RawSink::KEYS)
         .chain(RawKubernetes::KEYS)
     {
-        assert!(
-            example.contains(&format!("{} =", key.name))
-                || example.contains(&format!("[{}]", key.name)),
-            "{}",
-            key.name
-        );
+        assert!(example.contains(&format!("{}:", key.name)), "{}", key.name);
     }
 }
 
@@ -303,20 +283,20 @@ fn the_defaults_of_the_reference_are_true() {
     };
     for key in RawConfig::KEYS {
         let Some(default) = key.default else { continue };
-        same(&format!("{} = {default}", key.name), "");
+        same(&format!("{}: {default}", key.name), "");
     }
-    let asked = "kubernetes.api = true\nkubernetes.server = \"https://api\"\nnode = \"n\"\n";
+    let asked = "node: n\nkubernetes:\n  api: true\n  server: https://api\n";
     for key in RawKubernetes::KEYS.iter().filter(|key| key.name != "api") {
         let Some(default) = key.default else { continue };
-        same(&format!("{asked}kubernetes.{} = {default}\n", key.name), asked);
+        same(&format!("{asked}  {}: {default}\n", key.name), asked);
     }
     for (kind, needs) in [
-        ("file", "path = \"/f\""),
-        ("http", "url = \"u\""),
-        ("forward", "address = \"h:1\""),
-        ("syslog", "address = \"h:1\""),
+        ("file", "path: \"/f\""),
+        ("http", "url: \"u\""),
+        ("forward", "address: \"h:1\""),
+        ("syslog", "address: \"h:1\""),
     ] {
-        let plain = format!("[[sinks]]\nkind = \"{kind}\"\n{needs}\n");
+        let plain = format!("kind: {kind}\n{needs}\n");
         let is_here = |key: &&Key| {
             key.name != "heartbeats"
                 && (!key.doc.starts_with(" `")
@@ -328,14 +308,14 @@ fn the_defaults_of_the_reference_are_true() {
         };
         for key in RawSink::KEYS.iter().filter(is_here) {
             let Some(default) = key.default else { continue };
-            same(&format!("{plain}{} = {default}\n", key.name), &plain);
+            same(&sinks(&format!("{plain}{}: {default}\n", key.name)), &sinks(&plain));
         }
     }
 }
 
 #[test]
 fn receivers_of_forward_are_described_whole() {
-    let forward = |more: &str| format!("[[sinks]]\nkind = \"forward\"\n{more}");
+    let forward = |more: &str| sinks(&format!("kind: forward\n{more}"));
     let folder = crate::records::folder::Folder::new("config-forward");
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -344,11 +324,11 @@ fn receivers_of_forward_are_described_whole() {
     };
     let (key, password, empty) = (file("k", "key\r\n"), file("p", "pass word"), file("e", " \n"));
     let all = format!(
-        "address = \"[::1]:24224\"\ntag = \"t\"\ngzip = true\nshared_key_file = {key}\nuser = \"u\"\n\
-         password_file = {password}\ntls = true\nca_file = \"/ca\"\ncertificate_file = \"/c\"\n\
-         key_file = \"/k\""
+        "address: \"[::1]:24224\"\ntag: \"t\"\ngzip: true\nshared_key_file: {key}\nuser: \"u\"\n\
+         password_file: {password}\ntls: true\nca_file: \"/ca\"\ncertificate_file: \"/c\"\n\
+         key_file: \"/k\""
     );
-    let Target::Forward(target) = sink(&format!("kind = \"forward\"\n{all}")).target else {
+    let Target::Forward(target) = sink(&format!("kind: \"forward\"\n{all}")).target else {
         panic!("another kind")
     };
     assert_eq!(target.place.to_string(), "[::1]:24224");
@@ -358,47 +338,44 @@ fn receivers_of_forward_are_described_whole() {
     assert!(!format!("{:?}", target.options).contains("word"));
     let files: Vec<_> = target.tls.unwrap().files().collect();
     assert_eq!(files, ["/ca", "/c", "/k"].map(std::path::PathBuf::from));
-    let at = "address = \"h:1\"\n";
+    let at = "address: \"h:1\"\n";
     for (more, expected) in [
         ("", "address: it needs an address"),
-        ("address = \"h\"", "address: `h` is none of HOST:PORT, [ADDRESS]:PORT and unix:/PATH"),
-        (&*format!("{at}user = \"u\""), "password_file: a user needs a password"),
-        (&*format!("{at}password_file = {password}"), "user: a password needs a user"),
+        ("address: \"h\"", "address: `h` is none of HOST:PORT, [ADDRESS]:PORT and unix:/PATH"),
+        (&*format!("{at}user: \"u\""), "password_file: a user needs a password"),
+        (&*format!("{at}password_file: {password}"), "user: a password needs a user"),
         (
-            &*format!("{at}user = \"u\"\npassword_file = {password}"),
+            &*format!("{at}user: \"u\"\npassword_file: {password}"),
             "shared_key_file: who asks for a user asks for a shared key, too",
         ),
-        (&*format!("{at}ca_file = \"/c\""), "ca_file: it is of no use while `tls` is not true"),
-        (&*format!("{at}tls = true\nca_file = \"c\""), "ca_file: a path from the root is needed"),
+        (&*format!("{at}ca_file: \"/c\""), "ca_file: it is of no use while `tls` is not true"),
+        (&*format!("{at}tls: true\nca_file: \"c\""), "ca_file: a path from the root is needed"),
         (
-            &*format!("{at}tls = true\ncertificate_file = \"/c\""),
+            &*format!("{at}tls: true\ncertificate_file: \"/c\""),
             "key_file: a certificate needs its key",
         ),
         (
-            &*format!("{at}tls = true\nkey_file = \"/c\""),
+            &*format!("{at}tls: true\nkey_file: \"/c\""),
             "certificate_file: a key needs its certificate",
         ),
-        ("address = \"unix:/s\"\ntls = true", "tls: there is none on a Unix socket"),
+        ("address: \"unix:/s\"\ntls: true", "tls: there is none on a Unix socket"),
     ] {
-        bad(&forward(more), &format!("c.toml: sinks[0].{expected}"));
+        bad(&forward(more), &format!("c.yaml: sinks[0].{expected}"));
     }
-    let error = parse(&forward(&format!("{at}shared_key_file = {empty}"))).unwrap_err();
+    let error = parse(&forward(&format!("{at}shared_key_file: {empty}"))).unwrap_err();
     assert!(error.ends_with("/e is empty"), "{error}");
-    let error = parse(&forward(&format!("{at}shared_key_file = \"/none\""))).unwrap_err();
+    let error = parse(&forward(&format!("{at}shared_key_file: \"/none\""))).unwrap_err();
     assert!(error.contains("shared_key_file: cannot read /none: "), "{error}");
 }
 
 #[test]
 fn receivers_of_syslog_are_described_whole() {
-    let syslog = |more: &str| format!("kind = \"syslog\"\naddress = \"unix:/dev/log\"\n{more}");
+    let syslog = |more: &str| format!("kind: \"syslog\"\naddress: \"unix:/dev/log\"\n{more}");
     let target = |more: &str| match sink(&syslog(more)).target {
         Target::Syslog(target) => target,
         other => panic!("{other:?}"),
     };
-    assert_eq!((target("").options.facility, target("facility = 0").options.facility), (13, 0));
+    assert_eq!((target("").options.facility, target("facility: 0").options.facility), (13, 0));
     assert_eq!(target("").place.to_string(), "unix:/dev/log");
-    bad(
-        &format!("[[sinks]]\n{}", syslog("facility = 24")),
-        "c.toml: sinks[0].facility: 24 is not between 0 and 23",
-    );
+    bad(&sinks(&syslog("facility: 24")), "c.yaml: sinks[0].facility: 24 is not between 0 and 23");
 }

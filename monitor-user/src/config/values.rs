@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use nix::unistd::User;
 
-use super::{RawRuntimeRoot, Wrong, address, wrong};
+use super::{HASHES, HOOKS, RawRuntimeRoot, Wrong, address, wrong};
 use crate::{
     bpf::{hooks::Backend, planner::Choice},
     container::Label,
@@ -42,7 +42,8 @@ pub(super) fn labels(raw: BTreeMap<String, String>) -> Result<Vec<Label>, Wrong>
 pub(super) fn runtime_root(index: usize, raw: RawRuntimeRoot) -> Result<RuntimeRoot, Wrong> {
     let name = raw.kind.as_deref().unwrap_or("containerd");
     let Some(kind) = RuntimeKind::from_name(name) else {
-        let what = format!("`{name}` is none of containerd, docker, podman, runc, buildkit");
+        let what =
+            format!("`{name}` is none of {}", RuntimeKind::ALL.map(RuntimeKind::name).join(", "));
         return wrong(format!("runtime_roots[{index}].kind"), what);
     };
     if raw.socket.is_some() && kind != RuntimeKind::Containerd {
@@ -70,7 +71,7 @@ pub(super) fn listen(addresses: &[String]) -> Result<Vec<SocketAddr>, Wrong> {
 }
 
 pub(super) fn hash(name: &str) -> Result<HashMode, Wrong> {
-    let of_none = || wrong("hash", format!("`{name}` is none of rules, always, off"));
+    let of_none = || wrong("hash", format!("`{name}` is none of {}", HASHES.join(", ")));
     HashMode::from_name(name).map_or_else(of_none, Ok)
 }
 
@@ -90,6 +91,6 @@ pub(super) fn hooks(name: &str) -> Result<Choice, Wrong> {
         "fentry" => Ok(Choice::Only(Backend::Fentry)),
         "kprobe" => Ok(Choice::Only(Backend::Kprobe)),
         "fallback" => Ok(Choice::Only(Backend::Fallback)),
-        other => wrong("hooks", format!("`{other}` is none of auto, fentry, kprobe, fallback")),
+        other => wrong("hooks", format!("`{other}` is none of {}", HOOKS.join(", "))),
     }
 }

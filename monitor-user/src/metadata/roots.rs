@@ -22,7 +22,8 @@ pub enum RuntimeKind {
 }
 
 impl RuntimeKind {
-    const ALL: [Self; 5] =
+    /// Every kind.
+    pub const ALL: [Self; 5] =
         [Self::Containerd, Self::Docker, Self::Podman, Self::Runc, Self::Buildkit];
 
     /// As the configuration has it.

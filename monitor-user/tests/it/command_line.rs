@@ -61,16 +61,41 @@ fn help_and_version_are_clean() {
 #[test]
 fn bad_configurations_are_2() {
     let folder = Folder::new("config");
-    check(&["run", "-c", "/nowhere/c.toml"], 2, "cannot read the configuration /nowhere/c.toml: ");
-    let unknown = write(&folder, "unknown.toml", b"rule = []\n");
-    check(&["run", "-c", &unknown], 2, "unknown.toml: TOML parse error at line 1, column 1");
-    let wrong = write(&folder, "wrong.toml", b"ring_bytes = 5\n");
-    check(&["record", "-o", "/x", "-c", &wrong], 2, "wrong.toml: ring_bytes: 5 is no power of two");
-    let binary = write(&folder, "binary.toml", b"\xff\xfe\0");
+    check(&["run", "-c", "/nowhere/c.yaml"], 2, "cannot read the configuration /nowhere/c.yaml: ");
+    let unknown = write(&folder, "unknown.yaml", b"rule: []\n");
+    check(
+        &["run", "-c", &unknown],
+        2,
+        "unknown.yaml:1:1: there is no key `rule`; did you mean `rules`?",
+    );
+    let wrong = write(&folder, "wrong.yaml", b"ring_bytes: 5\n");
+    check(&["record", "-o", "/x", "-c", &wrong], 2, "wrong.yaml: ring_bytes: 5 is no power of two");
+    let binary = write(&folder, "binary.yaml", b"\xff\xfe\0");
     check(&["run", "-c", &binary], 2, "cannot read the configuration ");
-    for path in ["/nowhere/c.toml", &unknown, &binary] {
+    for path in ["/nowhere/c.yaml", &unknown, &binary] {
         check(&["run", "-c", path], 2, "\nhint: ");
     }
+}
+
+#[test]
+fn configurations_are_checked_and_shown() {
+    let folder = Folder::new("checked");
+    let good = write(&folder, "good.yaml", b"sinks:\n- kind: file\n  path: /x\n");
+    let checked = run(&["config", "check", &good]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    assert!(checked.stdout.contains("sink file: alerts"), "{}", checked.stdout);
+    let shown = run(&["config", "show", &good]);
+    let again = write(&folder, "shown.yaml", shown.stdout.as_bytes());
+    assert_eq!(run(&["config", "show", &again]).stdout, shown.stdout);
+    let bad = write(&folder, "bad.yaml", b"sinks:\n- kind: file\n  pth: /x\n");
+    check(
+        &["config", "check", &bad],
+        2,
+        "bad.yaml:3:3: there is no key `pth`; did you mean `path`?",
+    );
+    let rules = write(&folder, "rules.yaml", b"rules: [/nowhere]\n");
+    check(&["config", "check", &rules], 2, "/nowhere");
+    assert!(run(&["config", "schema"]).stdout.starts_with("{\n"));
 }
 
 /// No value of a configuration makes the daemon fail later.
@@ -79,25 +104,25 @@ fn numbers_have_bounds() {
     const MANY: &str = "9223372036854775807";
     let folder = Folder::new("numbers");
     let bad = |key: &str, text: &str| {
-        let file = write(&folder, "c.toml", text.as_bytes());
+        let file = write(&folder, "c.yaml", text.as_bytes());
         check(&["run", "--for", "1s", "-c", &file], 2, &format!("{key}: "));
         check(&["run", "--for", "1s", "-c", &file], 2, " is not between ");
     };
-    bad("process_table_bytes", "process_table_bytes = 0");
-    bad("process_table_bytes", &format!("process_table_bytes = {MANY}"));
-    bad("heartbeat_seconds", &format!("heartbeat_seconds = {MANY}"));
+    bad("process_table_bytes", "process_table_bytes: 0");
+    bad("process_table_bytes", &format!("process_table_bytes: {MANY}"));
+    bad("heartbeat_seconds", &format!("heartbeat_seconds: {MANY}"));
     let sinks = [
-        ("kind = \"stdout\"", "queue"),
-        ("kind = \"stdout\"", "queue_bytes"),
-        ("kind = \"file\"\npath = \"/x\"", "rotate_bytes"),
-        ("kind = \"http\"\nurl = \"http://h/\"", "give_up_seconds"),
+        ("kind: \"stdout\"", "queue"),
+        ("kind: \"stdout\"", "queue_bytes"),
+        ("kind: file\n  path: /x", "rotate_bytes"),
+        ("kind: http\n  url: http://h/", "give_up_seconds"),
     ];
     for (sink, key) in sinks {
         for number in [MANY, "0"] {
-            bad(&format!("sinks[0].{key}"), &format!("[[sinks]]\n{sink}\n{key} = {number}"));
+            bad(&format!("sinks[0].{key}"), &format!("sinks:\n- {sink}\n  {key}: {number}"));
         }
     }
-    bad("sinks[0].keep", "[[sinks]]\nkind = \"file\"\npath = \"/x\"\nkeep = 4294967295");
+    bad("sinks[0].keep", "sinks:\n- kind: file\n  path: /x\n  keep: 4294967295");
 }
 
 #[test]

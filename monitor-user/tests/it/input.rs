@@ -31,7 +31,7 @@ fn a_fifo_is_refused_at_once() {
     let directory = folder.path().to_str().unwrap();
     refused(&["rules", "check", directory], 2, "it is a FIFO, not a regular file");
     refused(&["replay", &testdata("story.rec"), "-r", &rules], 2, "it is a FIFO");
-    let config = fifo(&folder, "c.toml");
+    let config = fifo(&folder, "c.yaml");
     refused(&["run", "-c", &config], 2, "it is a FIFO, not a regular file");
     let recording = fifo(&folder, "x.rec");
     refused(&["replay", &recording], 1, "it is a FIFO, not a regular file");
@@ -48,11 +48,11 @@ fn devices_and_directories_are_refused() {
 #[test]
 fn a_configuration_has_a_limit() {
     let folder = Folder::new("large");
-    let large = write(&folder, "large.toml", &vec![b'\n'; (1 << 20) + 1]);
+    let large = write(&folder, "large.yaml", &vec![b'\n'; (1 << 20) + 1]);
     refused(&["run", "-c", &large], 2, "it is larger than 1048576 bytes");
     // What fits is read whole: the error is its last line's.
     let mut fits = vec![b'\n'; (1 << 20) - 6];
-    fits.extend(b"no = 1");
-    let fits = write(&folder, "fits.toml", &fits);
-    refused(&["run", "-c", &fits], 2, "unknown field `no`");
+    fits.extend(b"no: 1\n");
+    let fits = write(&folder, "fits.yaml", &fits);
+    refused(&["run", "-c", &fits], 2, "there is no key `no`");
 }

@@ -60,14 +60,14 @@ fn describe(command: &clap::Command, text: &mut String) {
 #[test]
 fn the_configuration() {
     let mut text = format!(
-        "# Configuration\n\n{MADE}\n`/etc/runmon/config.toml`, or the file that `--config` names. \
-         Every key may be left out.\nAn example with all of them is `deploy/config.example.toml`.\n"
+        "# Configuration\n\n{MADE}\n`/etc/runmon/config.yaml`, or the file that `--config` names. \
+         Every key may be left out.\nAn example with all of them is `deploy/config.example.yaml`.\n"
     );
     keys("Keys", RawConfig::KEYS, &mut text);
-    keys("`[kubernetes]`", RawKubernetes::KEYS, &mut text);
-    keys("`[[runtime_roots]]`", RawRuntimeRoot::KEYS, &mut text);
-    keys("`[metrics]`", RawMetrics::KEYS, &mut text);
-    keys("`[[sinks]]`", RawSink::KEYS, &mut text);
+    keys("`kubernetes`", RawKubernetes::KEYS, &mut text);
+    keys("`runtime_roots`, a list", RawRuntimeRoot::KEYS, &mut text);
+    keys("`metrics`", RawMetrics::KEYS, &mut text);
+    keys("`sinks`, a list", RawSink::KEYS, &mut text);
     compare("config.md", &text);
 }
 
@@ -92,7 +92,7 @@ fn the_fields() {
 fn the_metrics() {
     let mut text = format!(
         "# Numbers\n\n{MADE}\nWhat runmon tells of itself in numbers: at `/metrics`, where \
-         `[metrics] listen` says, and in every heartbeat.\nA counter counts since start.\n\
+         `metrics.listen` says, and in every heartbeat.\nA counter counts since start.\n\
          A heartbeat's number stands below `runmon.` in its document; `*` stands for a kind or a \
          reason.\n\n## Metrics\n\n\
          | metric | type | unit | labels | the same in a heartbeat | meaning |\n\

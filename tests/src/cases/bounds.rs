@@ -28,7 +28,7 @@ const THOUSAND: u64 = 1000;
 fn watch(stage: &Stage<'_>, kinds: &str) -> Daemon {
     let condition = format!("evt.type in ({kinds}) and proc.name = trigger");
     let rules = EVERY_ACT.replace(EVERY_ACT_CONDITION, &condition);
-    let keys = "heartbeat_seconds = 1\n".to_owned();
+    let keys = "heartbeat_seconds: 1\n".to_owned();
     stage.daemon(Options { rules: Some(rules), keys, ..Options::default() })
 }
 

@@ -85,28 +85,28 @@ fn bad_rules(stage: &Stage<'_>) {
 
 fn bad_configuration(stage: &Stage<'_>) {
     let dir = stage.dir("bad");
-    let file = dir.join("config.toml");
+    let file = dir.join("config.yaml");
     let path = file.to_str().expect("a plain path").to_owned();
     for (text, word) in [
-        ("this is no TOML", "config.toml"),
-        ("no_such_key = 1", "no_such_key"),
-        ("ring_bytes = 1000", "power of two"),
-        ("heartbeat_seconds = 0", "heartbeat_seconds"),
-        ("hooks = \"lsm\"", "fallback"),
-        ("[[sinks]]\nkind = \"pigeon\"", "pigeon"),
-        ("[[sinks]]\nkind = \"file\"", "path"),
-        ("[[sinks]]\nkind = \"http\"", "url"),
+        ("this is no mapping", "config.yaml"),
+        ("no_such_key: 1", "no_such_key"),
+        ("ring_bytes: 1000", "power of two"),
+        ("heartbeat_seconds: 0", "heartbeat_seconds"),
+        ("hooks: \"lsm\"", "fallback"),
+        ("sinks: [{kind: pigeon}]", "pigeon"),
+        ("sinks: [{kind: file}]", "path"),
+        ("sinks: [{kind: http}]", "url"),
     ] {
         fs::write(&file, text).expect("write the configuration");
         let ran = stage.runmon(["run", "-c", &path, "--for", "1s"]);
-        ran.assert(2, &[word, "config.toml"]);
+        ran.assert(2, &[word, "config.yaml"]);
         assert!(ran.stdout.is_empty(), "{ran:#?}");
     }
-    let absent = dir.join("absent.toml");
-    stage.runmon(["run", "-c", absent.to_str().expect("plain")]).assert(2, &["absent.toml"]);
+    let absent = dir.join("absent.yaml");
+    stage.runmon(["run", "-c", absent.to_str().expect("plain")]).assert(2, &["absent.yaml"]);
     // Not text at all, and a directory.
     fs::write(&file, b"\xff\xfe\x00").expect("write the configuration");
-    stage.runmon(["run", "-c", &path]).assert(2, &["config.toml"]);
+    stage.runmon(["run", "-c", &path]).assert(2, &["config.yaml"]);
     stage.runmon(["run", "-c", dir.to_str().expect("plain")]).assert(2, &[]);
 }
 

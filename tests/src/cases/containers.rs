@@ -98,7 +98,7 @@ const FLOOD: usize = 150;
 
 /// The record about its cgroup was lost in a flood: what runs there is its own all the same.
 fn lost_cgroup_record(stage: &Stage<'_>) {
-    let keys = "ring_bytes = 65536\n".to_owned();
+    let keys = "ring_bytes: 65536\n".to_owned();
     let daemon = stage.daemon(Options { keys, may_lose: true, ..Options::default() });
     daemon.notify(Signal::SIGSTOP);
     for _ in 0..FLOOD {

@@ -30,7 +30,7 @@ fn act() {
 /// A daemon, and the arguments that name it to others.
 fn start(stage: &Stage<'_>) -> (Daemon, Vec<String>) {
     let run_dir = Some(stage.dir("shared"));
-    let keys = "heartbeat_seconds = 1".to_owned();
+    let keys = "heartbeat_seconds: 1".to_owned();
     let options = Options { rules: Some(rules()), keys, run_dir, ..Options::default() };
     let config = stage.configuration(&options);
     let config = config.to_str().expect("a plain path").to_owned();
@@ -112,7 +112,7 @@ fn refused(stage: &Stage<'_>) {
     let args: Vec<&str> = args.iter().chain(&at).map(String::as_str).collect();
     as_nobody(stage, &args).assert(1, &["may not be asked", "sudo"]);
     let options: String = fs::read_to_string(at.last().expect("a path")).expect("read it");
-    let run_dir = options.lines().find_map(|line| line.strip_prefix("run_dir = "));
+    let run_dir = options.lines().find_map(|line| line.strip_prefix("run_dir: "));
     let socket = run_dir.expect("a run_dir").trim_matches('"').to_owned();
     let socket = format!("{socket}/instances/default.sock");
     let mode = fs::metadata(&socket).expect("the socket").permissions().mode();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Case;
-use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, is_heartbeat};
+use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, is_heartbeat, item};
 use crate::lab::Stage;
 use crate::laws::number;
 use crate::wait;
@@ -36,7 +36,7 @@ fn act() {
 fn listening() -> Options {
     Options {
         rules: rules(),
-        keys: "heartbeat_seconds = 1".to_owned(),
+        keys: "heartbeat_seconds: 1".to_owned(),
         args: vec!["--metrics-listen".to_owned(), "127.0.0.1:0".to_owned()],
         ..Options::default()
     }
@@ -168,11 +168,11 @@ fn degraded(stage: &Stage<'_>) {
     let down = std::net::TcpListener::bind("127.0.0.1:0").expect("bind a port");
     let receiver = down.local_addr().expect("its address");
     drop(down);
-    let sinks = format!(
-        "[[sinks]]\nkind = \"http\"\nurl = \"http://{receiver}/\"\nstored = false\n\
-         queue = 4\nheartbeats = false"
-    );
-    let keys = "flood_rate = 1\nflood_burst = 1\nheartbeat_seconds = 1".to_owned();
+    let sinks = item(&format!(
+        "kind: \"http\"\nurl: \"http://{receiver}/\"\nstored: false\n\
+         queue: 4\nheartbeats: false"
+    ));
+    let keys = "flood_rate: 1\nflood_burst: 1\nheartbeat_seconds: 1".to_owned();
     let rules = EVERY_ACT.replace(
         EVERY_ACT_CONDITION,
         "(evt.type = execve and proc.name = busybox) or (evt.type = connect and fd.rport = 9)",

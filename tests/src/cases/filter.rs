@@ -116,7 +116,7 @@ fn same_alerts(stage: &Stage<'_>) {
     fs::create_dir_all(&dir).expect("make a directory");
     let text = dir.to_str().expect("a plain path");
     let daemon = |filters: bool| {
-        let keys = format!("kernel_filter = {filters}");
+        let keys = format!("kernel_filter: {filters}");
         stage.daemon(Options { rules: Some(rules(text)), keys, ..Options::default() })
     };
     let (with, without) = (daemon(true), daemon(false));
@@ -176,7 +176,7 @@ fn remembered(stage: &Stage<'_>) {
         fs::write(&rules, format!("{rule}{}\n", file.display())).expect("write the rules");
     };
     about(&other);
-    let keys = format!("rules = [{rules:?}]\nwatch_rules = false");
+    let keys = format!("rules: [{rules:?}]\nwatch_rules: false");
     let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
     let again = |times: usize| {
         daemon.notify(Signal::SIGHUP);

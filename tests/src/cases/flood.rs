@@ -51,7 +51,7 @@ const ANY_PATH: &str = r#"
 "#;
 
 /// So few that an emulated machine has more.
-const KEYS: &str = "flood_rate = 20\nflood_burst = 50\nheartbeat_seconds = 1";
+const KEYS: &str = "flood_rate: 20\nflood_burst: 50\nheartbeat_seconds: 1";
 
 fn hides_nothing(stage: &Stage<'_>) {
     hidden(stage, RULES.to_owned());

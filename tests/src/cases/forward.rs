@@ -32,7 +32,7 @@ fn act() {
 }
 
 fn daemon(stage: &Stage<'_>, receiver: &ForwardReceiver, keys: &str) -> Daemon {
-    let sinks = receiver.sink(&format!("heartbeats = false\n{keys}"));
+    let sinks = receiver.sink(&format!("heartbeats: false\n{keys}"));
     stage.daemon(Options { rules: Some(RULES.to_owned()), sinks, ..Options::default() })
 }
 
@@ -51,7 +51,7 @@ fn expect_refused(daemon: &Daemon, receiver: &ForwardReceiver, why: &str) {
 }
 
 fn plain(stage: &Stage<'_>) {
-    for keys in ["", "gzip = true\n", "format = \"falco\"\n"] {
+    for keys in ["", "gzip: true\n", "format: \"falco\"\n"] {
         let receiver = ForwardReceiver::start(Mood::Takes, &Demands::default());
         let daemon = daemon(stage, &receiver, keys);
         let alert = expect_alert(&receiver);
@@ -114,13 +114,13 @@ fn shared_key(stage: &Stage<'_>) {
     let user = Some(("runmon".to_owned(), "x y".to_owned()));
     let demands = Demands { shared_key: Some("open sesame".to_owned()), user, tls: None };
     let receiver = ForwardReceiver::start(Mood::Takes, &demands);
-    let who = format!("user = \"runmon\"\npassword_file = {password}\n");
-    let known = daemon(stage, &receiver, &format!("shared_key_file = {key}\n{who}"));
+    let who = format!("user: \"runmon\"\npassword_file: {password}\n");
+    let known = daemon(stage, &receiver, &format!("shared_key_file: {key}\n{who}"));
     expect_alert(&receiver);
     assert!(!known.log().contains("sesame"), "{}", known.log());
     known.stop();
     let receiver = ForwardReceiver::start(Mood::Takes, &demands);
-    let unknown = daemon(stage, &receiver, &format!("shared_key_file = {wrong}\n{who}"));
+    let unknown = daemon(stage, &receiver, &format!("shared_key_file: {wrong}\n{who}"));
     expect_refused(&unknown, &receiver, "shared_key mismatch");
     unknown.stop();
 }

@@ -76,13 +76,13 @@ fn starts(stage: &Stage<'_>, place: &Place<'_>) {
 fn asked_in_vain(stage: &Stage<'_>) {
     let condition = format!("proc.exe_sha256 = {}", of_trigger());
     let rules = STARTS.replace("proc.args startswith nap", &condition);
-    let keys = "hash = \"off\"".to_owned();
+    let keys = "hash: \"off\"".to_owned();
     let daemon = stage.daemon(Options { rules: Some(rules), keys, ..Options::default() });
     let finding = daemon.expect_document("the finding", |document| {
         document["rule"]["name"] == "Rules ask for hashes that are off"
     });
     let text = finding["message"].as_str().unwrap_or_default();
-    assert!(text.contains("hash = \"off\""), "{text}");
+    assert!(text.contains("`hash: off`"), "{text}");
     daemon.stop();
 }
 
@@ -119,7 +119,7 @@ fn rule_on_a_hash(stage: &Stage<'_>) {
 }
 
 fn large_file(stage: &Stage<'_>) {
-    let keys = "hash_bytes_max = 1000".to_owned();
+    let keys = "hash_bytes_max: 1000".to_owned();
     let daemon =
         stage.daemon(Options { keys, rules: Some(STARTS.to_owned()), ..Options::default() });
     let place = Place::Host(stage.lab);

@@ -54,7 +54,7 @@ const RULES: &str = "\
 fn watch(stage: &Stage<'_>, cluster: &Cluster, rules: String) -> Daemon {
     stage.daemon(Options {
         rules: Some(rules),
-        keys: format!("heartbeat_seconds = 1\n{}", cluster.keys()),
+        keys: format!("heartbeat_seconds: 1\n{}", cluster.keys()),
         ..Options::default()
     })
 }

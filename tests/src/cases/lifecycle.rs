@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use nix::sys::signal::Signal;
 
 use super::Case;
-use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Options, is_alert};
+use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Options, is_alert, item};
 use crate::lab::Stage;
 use crate::place::Place;
 
@@ -34,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn heartbeats(stage: &Stage<'_>) {
-    let keys = "heartbeat_seconds = 1".to_owned();
+    let keys = "heartbeat_seconds: 1".to_owned();
     let daemon = stage.daemon(Options { keys, ..Options::default() });
     daemon.expect_document("a second heartbeat", |it| {
         crate::daemon::is_heartbeat(it) && it["event"]["sequence"] == 2
@@ -65,7 +65,7 @@ fn named_instances(stage: &Stage<'_>) {
     let args = ["--instance", "other"].map(str::to_owned).to_vec();
     let log = stage.dir("log").join("alerts");
     // It writes a file, which the first one would see.
-    let sinks = format!("[[sinks]]\nkind = \"file\"\npath = {log:?}\nrotate_bytes = 1");
+    let sinks = item(&format!("kind: \"file\"\npath: {log:?}\nrotate_bytes: 1"));
     let second = stage.daemon(Options { args, sinks, ..options });
     // The first looks for others now and then.
     let place = Place::Host(stage.lab);
@@ -94,9 +94,8 @@ fn named_instances(stage: &Stage<'_>) {
 /// A file sink writes; that is not told.
 fn own_acts(stage: &Stage<'_>) {
     let log = stage.dir("log").join("alerts");
-    let sinks = format!(
-        "[[sinks]]\nkind = \"file\"\npath = {log:?}\nrotate_bytes = 2000\nformat = \"ecs\""
-    );
+    let sinks =
+        item(&format!("kind: \"file\"\npath: {log:?}\nrotate_bytes: 2000\nformat: \"ecs\""));
     let daemon = stage.daemon(Options { sinks, ..Options::default() });
     let pid = daemon.pid();
     let place = Place::Host(stage.lab);
@@ -124,7 +123,7 @@ fn rules_are_read_again(stage: &Stage<'_>) {
     fs::write(&file, narrow("before")).expect("write the rules");
     let daemon = stage.daemon(Options {
         rules: None,
-        keys: format!("rules = [{file:?}]\nwatch_rules = false"),
+        keys: format!("rules: [{file:?}]\nwatch_rules: false"),
         ..Options::default()
     });
     act();
@@ -172,7 +171,7 @@ fn changed_files_are_read(stage: &Stage<'_>) {
     };
     swap("..1", &narrow("before"));
     symlink("..data/rules.yaml", folder.join("rules.yaml")).expect("make a link");
-    let keys = format!("rules = [{folder:?}]");
+    let keys = format!("rules: [{folder:?}]");
     let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
     act();
     daemon.expect("a match of the first rule", |it| it["rule"]["id"] == "before");
@@ -195,7 +194,7 @@ fn hooks_come_with_the_rules(stage: &Stage<'_>) {
     fs::write(&file, narrow("exec_only")).expect("write the rules");
     let daemon = stage.daemon(Options {
         rules: None,
-        keys: format!("rules = [{file:?}]\nheartbeat_seconds = 1"),
+        keys: format!("rules: [{file:?}]\nheartbeat_seconds: 1"),
         ..Options::default()
     });
     let has = |it: &serde_json::Value, kind: &str| {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Case;
 use super::command_line::tail_shows_events;
-use crate::daemon::{ACTS, Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, is_heartbeat};
+use crate::daemon::{ACTS, Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, is_heartbeat, item};
 use crate::features::expected_here;
 use crate::lab::Stage;
 use crate::place::Place;
@@ -82,7 +82,7 @@ fn keeper_has_few(stage: &Stage<'_>) {
     let file = stage.dir("rules").join("rules.yaml");
     let starts = EVERY_ACT.replace(EVERY_ACT_CONDITION, "evt.type = execve");
     fs::write(&file, starts).expect("write the rules");
-    let keys = format!("rules = [{file:?}]\nwatch_rules = false\nheartbeat_seconds = 1");
+    let keys = format!("rules: [{file:?}]\nwatch_rules: false\nheartbeat_seconds: 1");
     let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
     assert_few(daemon.keeper().expect("a keeper"));
     fs::write(&file, ACTS).expect("write the rules");
@@ -98,7 +98,7 @@ fn keeper_has_few(stage: &Stage<'_>) {
     let ended = daemon.stop();
     let findings = ended.documents.iter().filter(|it| it["runmon"]["document"] == "finding");
     assert_eq!(findings.collect::<Vec<_>>(), Vec::<&Value>::new());
-    let keys = "run_as = \"root\"".to_owned();
+    let keys = "run_as: \"root\"".to_owned();
     let rules = Some(ACTS.to_owned());
     let whole = stage.daemon(Options { keys, rules, ..Options::default() });
     assert_eq!(hooks(ended.heartbeat()), hooks(whole.stop().heartbeat()));
@@ -168,7 +168,7 @@ fn tail_and_new_hooks(stage: &Stage<'_>) {
     let file = stage.dir("rules").join("rules.yaml");
     let starts = EVERY_ACT.replace(EVERY_ACT_CONDITION, "evt.type = execve");
     fs::write(&file, starts).expect("write the rules");
-    let keys = format!("rules = [{file:?}]\nwatch_rules = false");
+    let keys = format!("rules: [{file:?}]\nwatch_rules: false");
     let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
     await_confined(&daemon);
     fs::write(&file, EVERY_ACT).expect("write the rules");
@@ -194,7 +194,7 @@ fn rules_of_root(stage: &Stage<'_>) {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("hide the rules");
     let daemon = stage.daemon(Options {
         rules: None,
-        keys: format!("rules = [{folder:?}]"),
+        keys: format!("rules: [{folder:?}]"),
         ..Options::default()
     });
     let finding = daemon.expect_document("a finding", |it| {
@@ -214,9 +214,8 @@ fn rules_of_root(stage: &Stage<'_>) {
 /// Files of a directory that only root may write to.
 fn rotated(stage: &Stage<'_>) {
     let log = stage.dir("log").join("alerts");
-    let sinks = format!(
-        "[[sinks]]\nkind = \"file\"\npath = {log:?}\nrotate_bytes = 2000\nformat = \"ecs\""
-    );
+    let sinks =
+        item(&format!("kind: \"file\"\npath: {log:?}\nrotate_bytes: 2000\nformat: \"ecs\""));
     let daemon = stage.daemon(Options { sinks, ..Options::default() });
     for _ in 0..3 {
         let report = stage.trigger(&["exec", "plain"]);
@@ -277,7 +276,7 @@ fn await_end(pid: u32) {
 }
 
 fn kept_in_one(stage: &Stage<'_>) {
-    let keys = "run_as = \"root\"".to_owned();
+    let keys = "run_as: \"root\"".to_owned();
     let rules = Some(EVERY_ACT.to_owned());
     let daemon = stage.daemon(Options { keys, rules, ..Options::default() });
     assert_eq!(daemon.keeper(), None);

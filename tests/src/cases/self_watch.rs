@@ -39,7 +39,7 @@ const CONNECT4: u32 = 10;
 /// An intruder detaches a program: that is told of, it is told that the hook went silent, and it is
 /// attached again.
 fn silent_hook(stage: &Stage<'_>) {
-    let keys = "heartbeat_seconds = 1".to_owned();
+    let keys = "heartbeat_seconds: 1".to_owned();
     // The shipped rule leaves programs alone that are started by a build tool, as this one may be.
     let rules = Some([EVERY_ACT, DETACHED].concat());
     let daemon = stage.daemon(Options { keys, rules, ..Options::default() });
@@ -62,7 +62,7 @@ fn silent_hook(stage: &Stage<'_>) {
 
 /// An intruder has the kernel leave out all opens: that is told, and they are seen again.
 fn changed_map(stage: &Stage<'_>) {
-    let keys = "heartbeat_seconds = 1".to_owned();
+    let keys = "heartbeat_seconds: 1".to_owned();
     let daemon = stage.daemon(Options { keys, ..Options::default() });
     let is_finding = |it: &Value| it["rule"]["name"] == "A map of the monitor was changed";
     let findings = || daemon.documents().iter().filter(|it| is_finding(it)).count();
@@ -109,7 +109,7 @@ fn changed_map(stage: &Stage<'_>) {
 
 /// Nothing is told of while nothing is wrong, and the canary's own acts are not told of.
 fn goes_on_firing(stage: &Stage<'_>) {
-    let keys = "heartbeat_seconds = 1".to_owned();
+    let keys = "heartbeat_seconds: 1".to_owned();
     let daemon = stage.daemon(Options { keys, rules: None, ..Options::default() });
     let third = |document: &Value| is_heartbeat(document) && document["event"]["sequence"] == 3;
     daemon.expect_document("a third heartbeat", third);

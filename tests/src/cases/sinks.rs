@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Case;
-use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Ended, Options, is_heartbeat};
+use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Ended, Options, is_heartbeat, item};
 use crate::lab::Stage;
 use crate::laws::number;
 use crate::receiver::{Mood, Receiver, Receives as _};
@@ -46,10 +46,10 @@ fn sink<'a>(ended: &'a Ended, name: &str) -> &'a Value {
 fn files_are_rotated(stage: &Stage<'_>) {
     let dir = stage.dir("files");
     let path = dir.join("alerts");
-    let sinks = format!(
-        "[[sinks]]\nkind = \"file\"\nformat = \"ecs\"\npath = {path:?}\nrotate_bytes = 20000\n\
-         keep = 2\nheartbeats = false"
-    );
+    let sinks = item(&format!(
+        "kind: \"file\"\nformat: \"ecs\"\npath: {path:?}\nrotate_bytes: 20000\n\
+         keep: 2\nheartbeats: false"
+    ));
     let rules = Some(ON_BUSYBOX.to_owned());
     let daemon = stage.daemon(Options { rules, sinks, ..Options::default() });
     const ACTS: usize = 60;
@@ -98,8 +98,8 @@ fn http_is_tried_again(stage: &Stage<'_>) {
     let receiver = Receiver::start(Mood::TakesAfter(2));
     let daemon = stage.daemon(Options {
         rules: Some(ON_BUSYBOX.to_owned()),
-        sinks: receiver.sink("heartbeats = false"),
-        keys: "heartbeat_seconds = 1".to_owned(),
+        sinks: receiver.sink("heartbeats: false"),
+        keys: "heartbeat_seconds: 1".to_owned(),
         ..Options::default()
     });
     for number in 0..ACTS {
@@ -136,11 +136,11 @@ fn http_receiver_is_down(stage: &Stage<'_>) {
     drop(listener);
     let daemon = stage.daemon(Options {
         rules: Some(ON_BUSYBOX.to_owned()),
-        sinks: format!(
-            "[[sinks]]\nkind = \"http\"\nurl = \"http://{address}/alerts\"\nheartbeats = false\n\
-             stored = false\nqueue = {QUEUE}"
-        ),
-        keys: "heartbeat_seconds = 1".to_owned(),
+        sinks: item(&format!(
+            "kind: \"http\"\nurl: \"http://{address}/alerts\"\nheartbeats: false\n\
+             stored: false\nqueue: {QUEUE}"
+        )),
+        keys: "heartbeat_seconds: 1".to_owned(),
         ..Options::default()
     });
     for number in 0..ACTS {
@@ -163,10 +163,10 @@ fn http_receiver_is_down(stage: &Stage<'_>) {
 
 fn priorities_are_filtered(stage: &Stage<'_>) {
     let path = stage.dir("filtered").join("alerts");
-    let sinks = format!(
-        "[[sinks]]\nkind = \"file\"\nformat = \"falco\"\npath = {path:?}\nheartbeats = false\n\
-         minimum_priority = \"warning\""
-    );
+    let sinks = item(&format!(
+        "kind: \"file\"\nformat: \"falco\"\npath: {path:?}\nheartbeats: false\n\
+         minimum_priority: \"warning\""
+    ));
     let rules = format!(
         "{ON_BUSYBOX}{}",
         ON_BUSYBOX
@@ -191,10 +191,10 @@ fn priorities_are_filtered(stage: &Stage<'_>) {
 /// A sink can have every event that is seen, alert or not.
 fn events_are_there(stage: &Stage<'_>) {
     let path = stage.dir("events").join("events");
-    let sinks = format!(
-        "[[sinks]]\nkind = \"file\"\nformat = \"ecs\"\npath = {path:?}\nevents = true\n\
-         queue = 65536"
-    );
+    let sinks = item(&format!(
+        "kind: \"file\"\nformat: \"ecs\"\npath: {path:?}\nevents: true\n\
+         queue: 65536"
+    ));
     let rules = Some(ON_BUSYBOX.to_owned());
     let daemon = stage.daemon(Options { rules, sinks, ..Options::default() });
     let connect = stage.trigger(&["connect", "udp", "127.0.0.1:9"]);
@@ -221,9 +221,9 @@ fn names_of_the_node(stage: &Stage<'_>) {
         "evt.type = execve and proc.name = trigger and k8s.node.name = n7",
     );
     let falco = stage.dir("falco").join("alerts");
-    let sinks = format!("[[sinks]]\nkind = \"file\"\npath = {falco:?}\nformat = \"falco\"");
-    let keys = "cluster = \"shop\"\nlabels = { team = \"red\" }\n".to_owned();
-    for (node, env) in [("node = \"n7\"\n", ("NODE_NAME", "n1")), ("", ("NODE_NAME", "n7"))] {
+    let sinks = item(&format!("kind: \"file\"\npath: {falco:?}\nformat: \"falco\""));
+    let keys = "cluster: \"shop\"\nlabels: { team: red }\n".to_owned();
+    for (node, env) in [("node: \"n7\"\n", ("NODE_NAME", "n1")), ("", ("NODE_NAME", "n7"))] {
         let daemon = stage.daemon(Options {
             rules: Some(rules.clone()),
             keys: format!("{keys}{node}"),

@@ -53,13 +53,13 @@ impl Scene {
     }
 
     fn options(&self, receiver: &dyn Receives, keys: &str) -> Options {
-        self.options_with(receiver.sink("heartbeats = false\nformat = \"ecs\""), keys)
+        self.options_with(receiver.sink("heartbeats: false\nformat: \"ecs\""), keys)
     }
 
     pub(super) fn options_with(&self, sinks: String, keys: &str) -> Options {
         Options {
             rules: Some(rules(&self.acts)),
-            keys: format!("flood_rate = 0\nheartbeat_seconds = 1\n{keys}"),
+            keys: format!("flood_rate: 0\nheartbeat_seconds: 1\n{keys}"),
             sinks,
             state_dir: Some(self.state.clone()),
             ..Options::default()
@@ -229,7 +229,7 @@ fn least_gives_way(stage: &Stage<'_>) {
     const GRAVE: usize = 50;
     let scene = Scene::new(stage);
     let receiver = Receiver::start(Mood::Refuses);
-    let daemon = stage.daemon(scene.options(&receiver, "store_bytes = 4194304"));
+    let daemon = stage.daemon(scene.options(&receiver, "store_bytes: 4194304"));
     (0..GRAVE).for_each(|number| scene.act(&format!("grave{number:02}")));
     scene.acts(0..3000);
     expect_finding(&daemon, "The store is full");

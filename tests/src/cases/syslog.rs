@@ -32,7 +32,7 @@ fn act() {
 }
 
 fn daemon(stage: &Stage<'_>, server: &SyslogServer, keys: &str) -> Daemon {
-    let sinks = server.sink(&format!("heartbeats = false\n{keys}"));
+    let sinks = server.sink(&format!("heartbeats: false\n{keys}"));
     stage.daemon(Options { rules: Some(RULES.to_owned()), sinks, ..Options::default() })
 }
 
@@ -48,10 +48,10 @@ fn expect_line(server: &SyslogServer, words: &[&str]) -> String {
 fn to_rsyslog(stage: &Stage<'_>) {
     for (keys, words) in [
         ("", ["<109>1 ", "] \u{feff}NOTICE   ", "busybox was started as "]),
-        ("format = \"ecs\"\nfacility = 16", ["<133>1 ", "] {", "\"ecs\":{\"version\""]),
-        ("format = \"ocsf\"", ["<109>1 ", "] {", "\"class_uid\":2004"]),
-        ("format = \"cef\"", ["<109>1 ", "] CEF:0|runmon|", "|busybox|Busybox was started|3|rt="]),
-        ("format = \"falco\"", ["<109>1 ", "] {", "\"rule\":\"Busybox was started\""]),
+        ("format: \"ecs\"\nfacility: 16", ["<133>1 ", "] {", "\"ecs\":{\"version\""]),
+        ("format: \"ocsf\"", ["<109>1 ", "] {", "\"class_uid\":2004"]),
+        ("format: \"cef\"", ["<109>1 ", "] CEF:0|runmon|", "|busybox|Busybox was started|3|rt="]),
+        ("format: \"falco\"", ["<109>1 ", "] {", "\"rule\":\"Busybox was started\""]),
     ] {
         let server = SyslogServer::rsyslog(&stage.dir("rsyslog"), None);
         let daemon = daemon(stage, &server, keys);
@@ -105,7 +105,7 @@ fn outlive(stage: &Stage<'_>) {
     let (kills, acts) = if stage.is_full { (10, 2000) } else { (4, 250) };
     let mut server = SyslogServer::rsyslog(&stage.dir("rsyslog"), None);
     let scene = Scene::new(stage);
-    let sinks = server.sink("heartbeats = false");
+    let sinks = server.sink("heartbeats: false");
     let mut daemon = stage.daemon(scene.options_with(sinks.clone(), ""));
     for round in 0..kills {
         let (begin, end) = (round * acts, (round + 1) * acts);

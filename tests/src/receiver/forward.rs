@@ -9,6 +9,8 @@ use flate2::read::GzDecoder;
 use rmpv::{Value as Pack, decode::read_value, encode::write_value};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
+
+use crate::daemon::item;
 use sha2::{Digest as _, Sha512};
 
 use super::{Mood, Receives, next};
@@ -53,7 +55,7 @@ impl ForwardReceiver {
 impl Receives for ForwardReceiver {
     fn sink(&self, more: &str) -> String {
         let port = self.port;
-        format!("[[sinks]]\nkind = \"forward\"\naddress = \"localhost:{port}\"\n{more}\n")
+        item(&format!("kind: \"forward\"\naddress: \"localhost:{port}\"\n{more}\n"))
     }
 
     fn becomes(&self, mood: Mood) {

@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::daemon::item;
 use crate::wait;
 
 /// Where they are unpacked.
@@ -133,7 +134,7 @@ impl SyslogServer {
     /// A sink that sends there.
     pub fn sink(&self, more: &str) -> String {
         let port = self.port;
-        format!("[[sinks]]\nkind = \"syslog\"\naddress = \"localhost:{port}\"\n{more}\n")
+        item(&format!("kind: \"syslog\"\naddress: \"localhost:{port}\"\n{more}\n"))
     }
 
     /// Where it writes what it gets.

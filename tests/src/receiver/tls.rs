@@ -67,10 +67,10 @@ impl Authority {
     /// Keys of a sink that trusts this authority; `own`: and has a certificate of this name.
     pub fn keys(&self, own: Option<&str>) -> String {
         let file = |name: &str| self.dir.join(name);
-        let mut keys = format!("tls = true\nca_file = {:?}\n", file("ca.pem"));
+        let mut keys = format!("tls: true\nca_file: {:?}\n", file("ca.pem"));
         if let Some(name) = own {
             keys += &format!(
-                "certificate_file = {:?}\nkey_file = {:?}\n",
+                "certificate_file: {:?}\nkey_file: {:?}\n",
                 file(&format!("{name}.pem")),
                 file(&format!("{name}.key"))
             );

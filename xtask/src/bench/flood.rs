@@ -22,7 +22,7 @@ const PROGRAM: &str = "flood-program";
 
 /// How much one container may make the kernel tell of.
 const LIMITS: [(&str, &str); 2] =
-    [("flood_rate = 5000, the default", ""), ("flood_rate = 0, no limit", "flood_rate = 0\n")];
+    [("flood_rate = 5000, the default", ""), ("flood_rate = 0, no limit", "flood_rate: 0\n")];
 
 /// What came of a flood.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ fn once(place: &Place, limit: &'static str, config: &str) -> Result<Flood> {
     let program = place.directory.join(PROGRAM);
     fs::copy("/bin/true", &program).context("cannot copy a program")?;
     let rules = place.rules("flood.yaml", &rules(&directory))?;
-    let options = place.rules("flood.toml", config)?;
+    let options = place.rules("flood-config.yaml", config)?;
     let mode = Mode::new("flood", &rules).config(&options);
     let daemon = mode.start(place)?.context("a daemon was asked for")?;
     let flood = LOADS.iter().find(|load| load.name == LOAD).context("no flood among the loads")?;

@@ -16,9 +16,9 @@ use crate::workspace::Workspace;
 /// Files of the source tree, where they go, and how.
 const FILES: &[(&str, &str, u32)] = &[
     ("deploy/systemd/runmon.service", "usr/lib/systemd/system/runmon.service", 0o644),
-    ("deploy/debian/config.toml", "etc/runmon/config.toml", 0o644),
+    ("deploy/debian/config.yaml", "etc/runmon/config.yaml", 0o644),
     ("deploy/kubernetes/base/rules/site.yaml", "etc/runmon/rules.d/site.yaml", 0o644),
-    ("deploy/config.example.toml", "usr/share/doc/runmon/config.example.toml", 0o644),
+    ("deploy/config.example.yaml", "usr/share/doc/runmon/config.example.yaml", 0o644),
     ("deploy/README.md", "usr/share/doc/runmon/README.md", 0o644),
     ("deploy/debian/copyright", "usr/share/doc/runmon/copyright", 0o644),
     ("deploy/debian/conffiles", "DEBIAN/conffiles", 0o644),

@@ -51,10 +51,10 @@ fn the_chart_has_the_version_that_is_handed_out() {
 
 #[test]
 fn the_chart_has_the_configuration_and_the_rules_of_the_base() {
-    assert_holds(VALUES, &text("deploy/kubernetes/base/config.toml"));
+    assert_holds(VALUES, &text("deploy/kubernetes/base/config.yaml"));
     assert_holds(VALUES, &text("deploy/kubernetes/base/rules/site.yaml"));
-    assert_holds("deploy/debian/config.toml", RULE_PATHS);
-    assert_holds("deploy/kubernetes/base/config.toml", RULE_PATHS);
+    assert_holds("deploy/debian/config.yaml", RULE_PATHS);
+    assert_holds("deploy/kubernetes/base/config.yaml", RULE_PATHS);
     assert!(RULE_PATHS.contains(RULES));
 }
 

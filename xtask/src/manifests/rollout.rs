@@ -16,7 +16,7 @@ pub(super) const CHART: [&[&str]; 2] =
     [&["--set=rules.more\\.yaml=# more"], &["--set=config=ring_bytes = 1048576"]];
 
 /// Files whose change changes the rules, and the configuration, of each overlay.
-const FILES: [&str; 2] = ["base/rules/site.yaml", "base/config.toml"];
+const FILES: [&str; 2] = ["base/rules/site.yaml", "base/config.yaml"];
 
 /// Writes copies of the kustomizations in which the rules are others, and the configuration is.
 pub(super) fn changed(kubernetes: &Path, out: &Path) -> Result<[PathBuf; 2]> {

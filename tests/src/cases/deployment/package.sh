@@ -39,20 +39,20 @@ done
 keeper=$(tr -d ' ' < /proc/$daemon/task/$daemon/children)
 cat /proc/$keeper/fdinfo/* 2> /dev/null | sed -n 's/^prog_id:[[:space:]]*/program /p'
 
-echo '# a change of the administrator' >> /etc/runmon/config.toml
+echo '# a change of the administrator' >> /etc/runmon/config.yaml
 dpkg-deb --raw-extract /package.deb /tmp/next
 sed -i 's/^Version: .*/&.1/' /tmp/next/DEBIAN/control
 dpkg-deb --build -Zgzip -z1 /tmp/next /tmp/next.deb
 dpkg --install /tmp/next.deb
 dpkg-query --show runmon | grep '\.1$'
-grep administrator /etc/runmon/config.toml
+grep administrator /etc/runmon/config.yaml
 kill -0 $daemon
 
 kill -TERM $daemon
 wait $daemon
 echo "rule: mine" > /etc/runmon/rules.d/mine.yaml
 dpkg --remove runmon
-test -e /etc/runmon/config.toml
+test -e /etc/runmon/config.yaml
 dpkg --purge runmon
 # Files of the administrator's own stay.
 rm /etc/runmon/rules.d/mine.yaml

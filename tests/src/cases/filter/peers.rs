@@ -75,7 +75,7 @@ pub(super) fn ports(stage: &Stage<'_>) {
     ]
     .concat();
     let daemon = |filters: bool| {
-        let keys = format!("kernel_filter = {filters}");
+        let keys = format!("kernel_filter: {filters}");
         stage.daemon(Options { rules: Some(rules.clone()), keys, ..Options::default() })
     };
     let (with, without) = (daemon(true), daemon(false));
@@ -145,7 +145,7 @@ pub(super) fn addresses_and_users(stage: &Stage<'_>) {
     ]
     .concat();
     let daemon = |filters: bool| {
-        let keys = format!("kernel_filter = {filters}");
+        let keys = format!("kernel_filter: {filters}");
         stage.daemon(Options { rules: Some(rules.clone()), keys, ..Options::default() })
     };
     let (with, without) = (daemon(true), daemon(false));

@@ -1,0 +1,170 @@
+//! What is written in the configuration file, key for key. Nothing of it is checked yet.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    keys::{Key, Set},
+    text::{self, Unusable},
+};
+
+keys! {
+    /// The file as it is written. Every key may be left out.
+    #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct RawConfig {
+        /// Rule files and directories; without this key the embedded rules.
+        pub rules: Vec<PathBuf> = "[]",
+        /// Where state is kept that outlives the daemon.
+        pub state_dir: Option<PathBuf> = "/var/lib/runmon",
+        /// Bytes that what sinks have not got yet, and got lately, may take there.
+        pub store_bytes: Option<u64> = "268435456",
+        /// Where the daemon's locks and sockets are.
+        pub run_dir: Option<PathBuf> = "/run/runmon",
+        /// Size of the kernel's ring buffer in bytes, a power of two.
+        pub ring_bytes: Option<u32> = "8388608",
+        /// Bytes that the process table may take.
+        pub process_table_bytes: Option<usize> = "67108864",
+        /// Seconds between heartbeats.
+        pub heartbeat_seconds: Option<u64> = "30",
+        /// Seconds for which repeats of an alert are gathered into a summary; 0: each is an alert.
+        pub rollup_seconds: Option<u64> = "60",
+        /// Which hooks may be used: `auto`, `fentry`, `kprobe` or `fallback`.
+        pub hooks: Option<String> = "auto",
+        /// Whether the kernel leaves out opens and connections that no rule is about.
+        pub kernel_filter: Option<bool> = "true",
+        /// Whether rules are read again when their files change; on SIGHUP they are in any case.
+        pub watch_rules: Option<bool> = "true",
+        /// Records a second of one kind, and one path of the rules, for each container; 0: all.
+        pub flood_rate: Option<u32> = "5000",
+        /// Records of that sort that it can have at once.
+        pub flood_burst: Option<u32> = "20000",
+        /// User that parses and sends, beside a process with the privileges; `root`: one has all.
+        pub run_as: Option<String> = "\"64988\"",
+        /// When the SHA-256 of executed files is taken: for `rules` and alerts, `always`, `off`.
+        pub hash: Option<String> = "rules",
+        /// Bytes of the largest file that is read for it.
+        pub hash_bytes_max: Option<u64> = "67108864",
+        /// Environment variables that are kept; a final `*` stands for anything.
+        pub env_keys: Option<Vec<String>> = "[LD_*, PATH]",
+        /// Name of the cluster, for documents and rules.
+        pub cluster: Option<String>,
+        /// Name of the node; without this key what the variable `NODE_NAME` says, else the host's.
+        pub node: Option<String>,
+        /// Labels that every document gets: names and texts.
+        pub labels: BTreeMap<String, String> = "{}",
+        /// Where container runtimes keep their state; without this key all usual places.
+        pub runtime_roots: Vec<RawRuntimeRoot> = "[]",
+        /// Where numbers and health are told over HTTP.
+        pub metrics: RawMetrics = "{}",
+        /// Whether and how the API of the cluster is asked.
+        pub kubernetes: RawKubernetes,
+        /// Where alerts go; without this key to standard output.
+        pub sinks: Vec<RawSink> = "[]",
+    }
+}
+
+keys! {
+    /// The API of the cluster.
+    #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct RawKubernetes {
+        /// Whether it is asked for the pods of this node: accounts, owners, labels, addresses.
+        pub api: bool = "false",
+        /// Whether it is asked for services, too: those of the whole cluster, by each node.
+        pub services: bool = "false",
+        /// Where it is; without this key where pods are told that it is.
+        pub server: Option<String>,
+        /// File with the token that is sent; it is read for each request.
+        pub token_file: Option<PathBuf> = "/var/run/secrets/kubernetes.io/serviceaccount/token",
+        /// File with the certificates of those who may certify the server.
+        pub ca_file: Option<PathBuf> = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
+    }
+}
+
+keys! {
+    /// A container runtime's places.
+    #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    pub struct RawRuntimeRoot {
+        /// One of `containerd`, `docker`, `podman` (and CRI-O), `runc` (and crun), `buildkit`.
+        pub kind: Option<String> = "containerd",
+        /// State directory of containerd, data root of Docker, storage of podman, root of runc.
+        pub state: PathBuf,
+        /// `containerd`: its socket; without this key `containerd.sock` in or beside `state`.
+        pub socket: Option<PathBuf>,
+    }
+}
+
+keys! {
+    /// The metrics endpoint.
+    #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct RawMetrics {
+        /// Addresses and ports to listen on, such as `127.0.0.1:9753`; without this key on none.
+        pub listen: Vec<String> = "[]",
+    }
+}
+
+keys! {
+    /// A sink.
+    #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    pub struct RawSink {
+        /// Where to: `stdout`, `file`, `http`, `forward` (Fluent Forward) or `syslog`.
+        pub kind: String,
+        /// Its name in counters; without this key its kind.
+        pub name: Option<String>,
+        /// Form: `text`, `ecs`, `ocsf`, `falco` or `cef`; without this key by its kind.
+        pub format: Option<String>,
+        /// The least priority of alerts that it gets.
+        pub minimum_priority: Option<String> = "debug",
+        /// Whether it gets every event, not only alerts.
+        #[serde(default)]
+        pub events: bool = "false",
+        /// Whether it gets heartbeats; as text they are shown only when something was lost.
+        pub heartbeats: Option<bool> = "true",
+        /// Whether its documents wait in the store; without this key if it does not get all events.
+        pub stored: Option<bool>,
+        /// Not stored: documents that may wait for it; over it they are dropped, and counted.
+        pub queue: Option<usize> = "10000",
+        /// Not stored: bytes that these may take, approximately; over it they are dropped, counted.
+        pub queue_bytes: Option<u64> = "33554432",
+        /// `file`: the file.
+        pub path: Option<PathBuf>,
+        /// `file`: size in bytes at which it is rotated.
+        pub rotate_bytes: Option<u64> = "104857600",
+        /// `file`: older files that are kept.
+        pub keep: Option<u32> = "5",
+        /// `http`: the receiver.
+        pub url: Option<String>,
+        /// `http`: headers, as `Name: value`.
+        pub headers: Option<Vec<String>> = "[]",
+        /// `forward`, `syslog`: the receiver, as `HOST:PORT`, `[ADDRESS]:PORT` or `unix:/PATH`.
+        pub address: Option<String>,
+        /// `forward`: the tag of what is sent.
+        pub tag: Option<String> = "runmon",
+        /// `forward`: whether it is compressed.
+        pub gzip: Option<bool> = "false",
+        /// `forward`: file with the key that the receiver has, too, if it asks for one.
+        pub shared_key_file: Option<PathBuf>,
+        /// `forward`: name of the user, if the receiver asks for one, too.
+        pub user: Option<String>,
+        /// `forward`: file with that user's password.
+        pub password_file: Option<PathBuf>,
+        /// `forward`, `syslog`: whether TLS is spoken.
+        pub tls: Option<bool> = "false",
+        /// `forward`, `syslog`: who may certify the receiver; without this key whom browsers trust.
+        pub ca_file: Option<PathBuf>,
+        /// `forward`, `syslog`: file with an own certificate, for receivers that ask for one.
+        pub certificate_file: Option<PathBuf>,
+        /// `forward`, `syslog`: file with its key.
+        pub key_file: Option<PathBuf>,
+        /// `syslog`: the facility, 0 to 23.
+        pub facility: Option<u8> = "13",
+        /// `http`: seconds after which a document is given up; without this key never.
+        pub give_up_seconds: Option<u64>,
+    }
+}
