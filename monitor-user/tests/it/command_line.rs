@@ -83,9 +83,10 @@ fn configurations_are_checked_and_shown() {
     let good = write(&folder, "good.yaml", b"sinks:\n- kind: file\n  path: /x\n");
     let checked = run(&["config", "check", &good]);
     assert_eq!(checked.code, Some(0), "{}", checked.stderr);
-    assert!(checked.stdout.contains("sink file: alerts"), "{}", checked.stdout);
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert!(said.contains("sink file: alerts"), "{said}");
     let shown = run(&["config", "show", &good]);
-    let again = write(&folder, "shown.yaml", shown.stdout.as_bytes());
+    let again = write(&folder, "shown.yaml", &shown.stdout);
     assert_eq!(run(&["config", "show", &again]).stdout, shown.stdout);
     let bad = write(&folder, "bad.yaml", b"sinks:\n- kind: file\n  pth: /x\n");
     check(
@@ -95,7 +96,7 @@ fn configurations_are_checked_and_shown() {
     );
     let rules = write(&folder, "rules.yaml", b"rules: [/nowhere]\n");
     check(&["config", "check", &rules], 2, "/nowhere");
-    assert!(run(&["config", "schema"]).stdout.starts_with("{\n"));
+    assert!(run(&["config", "schema"]).stdout.starts_with(b"{\n"));
 }
 
 /// No value of a configuration makes the daemon fail later.
