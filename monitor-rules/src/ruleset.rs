@@ -21,6 +21,7 @@ pub struct RuleSet<E: 'static> {
     rules: Vec<Rule<E>>,
     /// The conditions of the enabled rules, arranged for speed.
     matching: Matching<E>,
+    version: Box<str>,
 }
 
 /// What a rule says of an event that its condition holds for, or may hold for.
@@ -108,7 +109,7 @@ impl<E> RuleSet<E> {
         let conditions =
             enabled.map(|(at, rule)| (at, rule.condition.kinds(), rule.condition.node()));
         let matching = Matching::new(schema.kinds.len(), conditions);
-        Self { schema, rules, matching }
+        Self { schema, rules, matching, version: Box::default() }
     }
 
     /// Calls `found` with each rule that the event matches, may match, or would match but for an
@@ -164,6 +165,17 @@ impl<E> RuleSet<E> {
     #[must_use]
     pub fn rules(&self) -> &[Rule<E>] {
         &self.rules
+    }
+
+    /// What tells these rules from others, as whoever read them says.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Says what tells these rules from others.
+    pub fn set_version(&mut self, version: impl Into<Box<str>>) {
+        self.version = version.into();
     }
 
     /// Lets go of what only running the rules' tests needs: most of the text of a rule file.

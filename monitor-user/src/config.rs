@@ -15,6 +15,7 @@ mod values;
 
 use std::{
     fmt::Display,
+    io,
     net::SocketAddr,
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -30,8 +31,16 @@ use crate::sink::receiver::{Place, TlsOptions};
 #[cfg(feature = "syslog")]
 use crate::sink::syslog::SyslogOptions;
 use crate::{
-    bpf::planner::Choice, container::Label, enrich::hashes::HashMode, flood::FloodLimit, input,
-    kubernetes::KubernetesOptions, limits, metadata::RuntimeRoot, node,
+    bpf::planner::Choice,
+    container::Label,
+    enrich::hashes::HashMode,
+    flood::FloodLimit,
+    input,
+    kubernetes::KubernetesOptions,
+    limits,
+    metadata::RuntimeRoot,
+    node,
+    reach::{Direct, Reach},
 };
 pub use keys::Key;
 pub use kubernetes::Asked;
@@ -88,6 +97,8 @@ pub enum ConfigError {
 /// A configuration that can be used.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file that it is read from, if that is there.
+    pub path: PathBuf,
     /// Rule files and directories; empty: the embedded ones.
     pub rules: Vec<PathBuf>,
     /// Where state is kept.
@@ -137,7 +148,7 @@ pub struct Config {
 }
 
 /// A sink that can be opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkConfig {
     /// Its name.
     pub name: String,
@@ -184,7 +195,7 @@ const HOOKS: [&str; 4] = ["auto", "fentry", "kprobe", "fallback"];
 const HASHES: [&str; 3] = ["rules", "always", "off"];
 
 /// Where a sink writes to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Standard output.
     Stdout,
@@ -219,7 +230,7 @@ impl Target {
 
 /// A receiver that a connection is made to.
 #[cfg(feature = "tls")]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connected<O> {
     /// Where it is.
     pub place: Place,
@@ -248,22 +259,39 @@ impl ConfigError {
 
 impl RawConfig {
     /// Reads the named file, or the default one if it is there, or takes the defaults; variables of
-    /// the environment override it. Which file that was.
+    /// the environment override it. Which file that is.
     pub fn load(path: Option<&Path>) -> Result<(Self, PathBuf), ConfigError> {
         let default = Path::new(DEFAULT_PATH);
-        let is_there = path.is_some() || default.exists();
+        let has_none = path.is_none() && !default.exists();
         let path = path.unwrap_or(default);
-        let mut raw = if is_there { Self::read(path)? } else { Self::default() };
+        let raw = if has_none { Self::default() } else { Self::read(path, &Direct)? };
+        Ok((raw.overridden()?, path.to_owned()))
+    }
+
+    /// Reads a file by who may.
+    pub fn load_by(path: &Path, reach: &dyn Reach) -> Result<Self, ConfigError> {
+        let read = match Self::read(path, reach) {
+            Err(ConfigError::Read { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && path == Path::new(DEFAULT_PATH) =>
+            {
+                Self::default()
+            }
+            read => read?,
+        };
+        read.overridden()
+    }
+
+    fn overridden(mut self) -> Result<Self, ConfigError> {
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        text::override_by(&mut raw, variables)
+        text::override_by(&mut self, variables)
             .map_err(|WrongVariable { name, what }| ConfigError::Variable { name, what })?;
-        Ok((raw, path.to_owned()))
+        Ok(self)
     }
 
-    fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = input::read_text(path, limits::CONFIG_BYTES)
+    fn read(path: &Path, reach: &dyn Reach) -> Result<Self, ConfigError> {
+        let text = input::read_text_by(reach, path, limits::CONFIG_BYTES)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         text::read(&text)
             .map_err(|wrong| ConfigError::Parse { path: path.to_owned(), message: wrong.in_file() })
@@ -288,14 +316,14 @@ impl Config {
     pub fn of(mut raw: RawConfig, path: &Path, asked: Asked) -> Result<Self, ConfigError> {
         raw.kubernetes.api |= asked.api;
         raw.kubernetes.services |= asked.services;
-        Self::validate(raw).map_err(|Wrong { key, what }| ConfigError::Value {
+        Self::validate(raw, path).map_err(|Wrong { key, what }| ConfigError::Value {
             path: path.to_owned(),
             key,
             what,
         })
     }
 
-    fn validate(raw: RawConfig) -> Result<Self, Wrong> {
+    fn validate(raw: RawConfig, path: &Path) -> Result<Self, Wrong> {
         let kubernetes = kubernetes::kubernetes(
             raw.kubernetes,
             &node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname),
@@ -305,6 +333,8 @@ impl Config {
         let roots: Vec<RuntimeRoot> =
             roots.map(|(index, raw)| runtime_root(index, raw)).collect::<Result<_, _>>()?;
         Ok(Self {
+            // It is read again when this process may be elsewhere.
+            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             rules: raw.rules,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             store_bytes: within(

@@ -1,6 +1,6 @@
 //! The daemon's consumer: the line, with heartbeats and reloads between its inputs.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use monitor_common::{DropReason, Program, RecordKind, counter};
 use monitor_rules::{KindSet, Priority};
@@ -15,31 +15,35 @@ use crate::{
     control::{self, Control},
     document::{
         Document, Finding, Heartbeat, finding,
-        heartbeat::{HookState, KindCounters, Loss, ProgramState, SinkCounters, StoreCounters},
+        heartbeat::{
+            HookState, KindCounters, Loss, ProgramState, Reloads, SinkCounters, StoreCounters,
+        },
     },
     endpoint::{Asked, Endpoint},
     enrich::{container::Lookup, hashes::HashQuestion},
     env::EnvKeys,
     event::Action,
     flood::{Flood, FloodWatch},
-    limits::{CONTROL_CLIENTS, LOSSES_SHOWN},
+    limits::{BLIND_SHOWN, CONTROL_CLIENTS, LOSSES_SHOWN},
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, boottime_ns, clock_offset_ns},
-    logging::{count, say},
+    logging::count,
     raw_event::CgroupKey,
     reload::Reloader,
     rules::{Rules, filter::KernelFilter},
-    store::task::StoreState,
+    sink::exchange::{Change, Exchange},
 };
 
 mod health;
 mod numbers;
+mod reload;
 mod self_watch;
 mod store_watch;
 
 use health::Health;
 use numbers::rule_states;
 pub use numbers::{Refused, tables};
+pub use reload::SinkSource;
 use store_watch::StoreTold;
 
 /// Where documents go, with counters to tell of.
@@ -49,15 +53,37 @@ pub trait CountedOutlet: Outlet {
 
     /// The store, if sinks have one.
     fn store(&self) -> Option<StoreCounters>;
+
+    /// Puts others in the place of the sinks.
+    ///
+    /// # Errors
+    ///
+    /// That cannot be begun; all is as it was.
+    fn change(&mut self, _change: Change) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// What came of the last change, once it is over; it is told once.
+    fn take_outcome(&mut self) -> Option<Result<(), String>> {
+        None
+    }
 }
 
-impl CountedOutlet for crate::sink::Fanout {
+impl CountedOutlet for Exchange {
     fn sinks(&self) -> Vec<SinkCounters> {
         self.counters()
     }
 
     fn store(&self) -> Option<StoreCounters> {
-        Self::store(self).map(StoreState::counters)
+        Self::store(self)
+    }
+
+    fn change(&mut self, change: Change) -> io::Result<()> {
+        Self::change(self, change)
+    }
+
+    fn take_outcome(&mut self) -> Option<Result<(), String>> {
+        Self::take_outcome(self)
     }
 }
 
@@ -68,7 +94,7 @@ pub struct Kept {
     pub kinds: KindSet,
     /// Environment variables that are kept whatever the rules.
     pub env_keys: EnvKeys,
-    /// Whether the kernel leaves out what no rule is about.
+    /// Whether the kernel leaves out what no rule is about, where no sink wants all.
     pub filters: bool,
 }
 
@@ -81,7 +107,12 @@ pub struct Daemon<O: Outlet> {
     sequence: u64,
     end_ns: Option<u64>,
     /// What stays whatever the rules, and where new rules come from.
-    reload: Option<(Kept, Reloader)>,
+    reload: Option<(Kept, Reloader<Arc<Rules>>)>,
+    /// Where other sinks come from.
+    sink_source: Option<Box<dyn SinkSource>>,
+    reloads: Reloads,
+    /// Numbers of the sinks' last documents at the last heartbeat.
+    numbers_told: Vec<(String, u64)>,
     findings: u64,
     floods: FloodWatch,
     control: Option<Control>,
@@ -101,6 +132,9 @@ impl<O: CountedOutlet> Daemon<O> {
             sequence: 0,
             end_ns,
             reload: None,
+            sink_source: None,
+            reloads: Reloads::default(),
+            numbers_told: Vec::new(),
             findings: 0,
             floods: FloodWatch::default(),
             control: None,
@@ -111,8 +145,13 @@ impl<O: CountedOutlet> Daemon<O> {
     }
 
     /// Has rules read again with `reload` whenever the bell asks for it.
-    pub fn reload_with(&mut self, kept: Kept, reload: Reloader) {
+    pub fn reload_with(&mut self, kept: Kept, reload: Reloader<Arc<Rules>>) {
         self.reload = Some((kept, reload));
+    }
+
+    /// Has the sinks changed by what comes from there.
+    pub fn change_sinks_with(&mut self, source: Box<dyn SinkSource>) {
+        self.sink_source = Some(source);
     }
 
     /// Does what is asked for over a control socket.
@@ -148,68 +187,6 @@ impl<O: CountedOutlet> Daemon<O> {
             let judge = self.line.judge();
             let answer = control::carry_out(&asked.request, asked.peer, judge, now_ns);
             asked.answer(answer);
-        }
-    }
-
-    /// Has the rules read again if that is asked for, and takes them once they are read.
-    fn reload(&mut self, live: &mut Live) {
-        let Some((_, reloader)) = &self.reload else { return };
-        if live.wants_reload() {
-            reloader.ask();
-        }
-        match reloader.take() {
-            None => {}
-            Some(Ok(rules)) => {
-                self.health.rules_refused = false;
-                self.set_rules(rules, live);
-            }
-            Some(Err(why)) => {
-                self.health.rules_refused = true;
-                let text = format!("the old rules stay: {why}");
-                say(&text);
-                self.find(finding::RULES_REFUSED, text);
-            }
-        }
-    }
-
-    /// Swaps the rules between two events, and attaches the hooks that the new ones need.
-    fn set_rules(&mut self, rules: Arc<Rules>, live: &mut Live) {
-        let Some((kept, _)) = &self.reload else { return };
-        let env_keys = kept.env_keys.and(crate::rules::env_keys(&rules));
-        let kinds = record_kinds(crate::rules::needed_kinds(&rules).union(kept.kinds));
-        let filter = kernel_filter(&rules, kept.filters);
-        let kernel = live.kernel();
-        if let Err(error) = kernel.keep_env(&env_keys) {
-            let error = anyhow::Error::from(error);
-            self.find(finding::HOOKS_REFUSED, format!("variables are not asked for: {error:#}"));
-        }
-        self.line.keep_env(env_keys);
-        // The filter comes last. Till then the old one leaves out what it knows no rule for: the
-        // new rules are not in use yet either.
-        let watched = kernel.set_kinds(&kinds);
-        self.line.leave_out(&kernel.take_canary_pids(), boottime_ns());
-        // Whatever came of that: the old filter is not for the new rules.
-        let refused = [watched, kernel.set_filter(&filter)].into_iter().filter_map(Result::err);
-        let refused = refused.map(|error| format!("{:#}", anyhow::Error::from(error)));
-        self.health.hooks_refused = refused.collect();
-        for text in self.health.hooks_refused.clone() {
-            self.find(finding::HOOKS_REFUSED, text);
-        }
-        self.rules = rules.rules().iter().filter(|rule| rule.enabled).count();
-        self.line.set_rules(Arc::clone(&rules));
-        self.check_rules();
-        say(&format!("read the rules again: {}", count(rules.rules().len(), "rule")));
-    }
-
-    /// Tells of what the rules ask for that the configuration has switched off: when the daemon
-    /// starts, and whenever they are read again.
-    pub fn check_rules(&mut self) {
-        if self.line.asks_hash_in_vain() {
-            let text = "proc.exe_sha256 is unknown, and rules that ask for it do not fire: the \
-                        configuration has `hash: off`; set it to `rules`"
-                .to_owned();
-            say(&text);
-            self.find(finding::HASH_OFF, text);
         }
     }
 
@@ -265,6 +242,8 @@ impl<O: CountedOutlet> Daemon<O> {
     fn heartbeat(&mut self, live: &mut Live, last: bool) {
         self.sequence += 1;
         let heartbeat = self.state(live, last);
+        let numbers = heartbeat.sinks.iter().map(|sink| (sink.name.clone(), sink.number));
+        self.numbers_told = numbers.collect();
         self.line.outlet().offer(Document::Heartbeat(Arc::new(heartbeat)));
     }
 
@@ -281,7 +260,10 @@ impl<O: CountedOutlet> Daemon<O> {
             decoded: decoded(&line),
             line,
             rules: self.rules,
-            sinks: self.line.outlet().sinks(),
+            rules_version: self.line.judge().rules().version().to_owned(),
+            blind: self.line.enricher().blind_containers(BLIND_SHOWN),
+            reloads: self.reloads(),
+            sinks: self.sinks(),
             store: self.line.outlet().store(),
             hooks: hooks(live.plan(), numbers.as_ref()),
             ..Heartbeat::default()
@@ -299,6 +281,16 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat.rule_states = rule_states(self.line.judge(), now_ns);
         heartbeat.degraded = self.health.look(&heartbeat, numbers.is_some(), boottime_ns());
         heartbeat
+    }
+
+    /// The sinks, each with what it was at when the last heartbeat was made.
+    fn sinks(&mut self) -> Vec<SinkCounters> {
+        let mut sinks = self.line.outlet().sinks();
+        for sink in &mut sinks {
+            let told = self.numbers_told.iter().find(|(name, _)| *name == sink.name);
+            sink.number_before = told.map_or(0, |(_, number)| *number);
+        }
+        sinks
     }
 
     /// Losses by container, the greatest first.

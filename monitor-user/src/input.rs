@@ -10,6 +10,8 @@ use std::{
 
 use nix::fcntl::OFlag;
 
+use crate::reach::{Direct, Reach};
+
 /// Opens a regular file for reading.
 pub fn open(path: &Path) -> io::Result<File> {
     // Looked at first: opening a device can be an act of its own.
@@ -34,7 +36,12 @@ pub(crate) fn read_opened(file: File, limit: u64) -> io::Result<Vec<u8>> {
 
 /// Reads the text of a regular file that has no more than `limit` bytes.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
-    let bytes = read(path, limit.saturating_add(1))?;
+    read_text_by(&Direct, path, limit)
+}
+
+/// The same, by who may.
+pub fn read_text_by(reach: &dyn Reach, path: &Path, limit: u64) -> io::Result<String> {
+    let bytes = reach.read(path, limit.saturating_add(1))?;
     if bytes.len() as u64 > limit {
         let what = format!("it is larger than {limit} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));

@@ -227,6 +227,12 @@ impl Judge {
         &self.rules
     }
 
+    /// The same, for who keeps them.
+    #[must_use]
+    pub fn shared_rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules)
+    }
+
     /// What each rule did so far.
     pub fn tallies(&self) -> impl Iterator<Item = (&Rule<Event>, &RuleTally)> {
         self.rules.rules().iter().zip(&self.tallies)

@@ -290,6 +290,12 @@ pub const STORE_SEGMENT_BYTES: u64 = 16 << 20;
 /// Sinks that are not configured now, and whose place in the store is remembered.
 pub const STORE_STRANGERS: usize = 64;
 
+/// Sandboxes that a heartbeat names of those of which nothing is seen.
+pub const BLIND_SHOWN: usize = 32;
+
+/// How long sinks may take to end when others take their place: as long as the slowest try.
+pub const SINKS_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Sinks of a configuration.
 pub const SINKS: usize = 32;
 

@@ -1,40 +1,40 @@
-//! Reads the rules again, on a thread of its own: when that is asked for, and when their files have
-//! changed. Meanwhile the line goes on with the old ones.
+//! Reads rules or the configuration again, each on a thread of its own: when that is asked for, and
+//! when their files have changed. Meanwhile the line goes on with the old ones.
 
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
-    },
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     time::Duration,
 };
 
-use crate::{live::Bell, rules::Rules};
+use crate::live::Bell;
 
-/// Where rules come from.
-pub trait RuleSource: Send {
-    /// Reads and compiles them.
+/// Where something is read from.
+pub trait Source: Send {
+    /// What is read.
+    type Read: Send + 'static;
+
+    /// Reads it.
     ///
     /// # Errors
     ///
-    /// They cannot be used: why, for people.
-    fn read(&mut self) -> Result<Arc<Rules>, String>;
+    /// It cannot be used: why, for people.
+    fn read(&mut self) -> Result<Self::Read, String>;
 
-    /// Whether they are others than those that were read last, and nobody is about to change them
+    /// Whether it is something else than what was read last, and nobody is about to change it
     /// further. It is asked again and again.
     fn has_changed(&mut self) -> bool;
 }
 
-/// Reads rules whenever it is asked to or they have changed, one time after the other. Its thread
+/// Reads whenever it is asked to or something has changed, one time after the other. Its thread
 /// ends when this is dropped.
-pub struct Reloader {
+pub struct Reloader<T> {
     asks: SyncSender<()>,
-    read: Receiver<Result<Arc<Rules>, String>>,
+    read: Receiver<Result<T, String>>,
 }
 
-impl Reloader {
+impl<T: Send + 'static> Reloader<T> {
     /// Starts the thread, which rings the bell when it has read something, and looks for changes so
     /// often, or never.
     ///
@@ -42,18 +42,19 @@ impl Reloader {
     ///
     /// The host has no room for another thread.
     pub fn start(
-        mut source: Box<dyn RuleSource>,
+        name: &str,
+        mut source: Box<dyn Source<Read = T>>,
         look: Option<Duration>,
         bell: Bell,
     ) -> io::Result<Self> {
         // One that waits is enough: what is read for it is what is there then.
         let (asks, asked) = sync_channel(1);
         let (answer, read) = sync_channel(1);
-        std::thread::Builder::new().name("rules".into()).spawn(move || {
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             while wait(&asked, look, &mut *source) {
-                let rules = catch_unwind(AssertUnwindSafe(|| source.read()))
-                    .unwrap_or_else(|_panic| Err("the reader of rules failed".to_owned()));
-                if answer.send(rules).is_err() {
+                let read = catch_unwind(AssertUnwindSafe(|| source.read()))
+                    .unwrap_or_else(|_panic| Err("reading failed: see the panic above".to_owned()));
+                if answer.send(read).is_err() {
                     return; // the daemon is gone
                 }
                 bell.ring();
@@ -62,20 +63,24 @@ impl Reloader {
         Ok(Self { asks, read })
     }
 
-    /// Asks for the rules to be read.
+    /// Asks for it to be read.
     pub fn ask(&self) {
         // One that is full is asked already; a thread that ended has told of that.
         let _asked = self.asks.try_send(());
     }
 
     /// What was read since the last look.
-    pub fn take(&self) -> Option<Result<Arc<Rules>, String>> {
+    pub fn take(&self) -> Option<Result<T, String>> {
         self.read.try_recv().ok()
     }
 }
 
-/// Waits until the rules are to be read; false where nobody will ask any more.
-fn wait(asked: &Receiver<()>, look: Option<Duration>, source: &mut dyn RuleSource) -> bool {
+/// Waits until it is to be read; false where nobody will ask any more.
+fn wait<T: Send + 'static>(
+    asked: &Receiver<()>,
+    look: Option<Duration>,
+    source: &mut dyn Source<Read = T>,
+) -> bool {
     loop {
         let Some(look) = look else { return asked.recv().is_ok() };
         match asked.recv_timeout(look) {
@@ -90,7 +95,7 @@ fn wait(asked: &Receiver<()>, look: Option<Duration>, source: &mut dyn RuleSourc
 #[cfg(test)]
 mod tests {
     use std::sync::{
-        Barrier,
+        Arc, Barrier,
         atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
     };
 
@@ -104,8 +109,10 @@ mod tests {
         gate: Option<Arc<Barrier>>,
     }
 
-    impl RuleSource for Numbered {
-        fn read(&mut self) -> Result<Arc<Rules>, String> {
+    impl Source for Numbered {
+        type Read = ();
+
+        fn read(&mut self) -> Result<(), String> {
             if let Some(gate) = &self.gate {
                 gate.wait();
             }
@@ -119,11 +126,11 @@ mod tests {
         }
     }
 
-    fn started(source: Numbered, look: Option<Duration>) -> Reloader {
-        Reloader::start(Box::new(source), look, Bell::new().unwrap()).unwrap()
+    fn started(source: Numbered, look: Option<Duration>) -> Reloader<()> {
+        Reloader::start("test", Box::new(source), look, Bell::new().unwrap()).unwrap()
     }
 
-    fn next(reloader: &Reloader) -> String {
+    fn next(reloader: &Reloader<()>) -> String {
         reloader.read.recv_timeout(Duration::from_secs(10)).unwrap().err().unwrap()
     }
 
@@ -170,7 +177,7 @@ mod tests {
         let source = Numbered { readings: Arc::clone(&readings), ..Numbered::default() };
         let reloader = started(source, None);
         reloader.ask();
-        assert_eq!(next(&reloader), "the reader of rules failed");
+        assert_eq!(next(&reloader), "reading failed: see the panic above");
         readings.store(0, SeqCst);
         reloader.ask();
         assert_eq!(next(&reloader), "reading 0");

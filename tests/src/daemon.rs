@@ -137,6 +137,11 @@ impl Daemon {
         daemon
     }
 
+    /// The file that it is configured by.
+    pub fn config(&self) -> PathBuf {
+        self.dir.join("config.yaml")
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

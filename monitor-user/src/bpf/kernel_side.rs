@@ -1,6 +1,8 @@
 //! The kernel side while it runs: the programs, the plan of which sees what, and what is asked of
 //! both.
 
+use std::io;
+
 use monitor_common::{DropReason, Program, RecordKind};
 
 use super::{
@@ -11,7 +13,12 @@ use super::{
     planner::{Choice, Plan, Silence},
     ring::RingMaps,
 };
-use crate::{env::EnvKeys, flood::FloodLimit, rules::filter::KernelFilter};
+use crate::{
+    env::EnvKeys,
+    flood::FloodLimit,
+    reach::{Direct, Reach},
+    rules::filter::KernelFilter,
+};
 
 /// Kinds without which processes and containers are not known.
 pub const STATE_KINDS: [RecordKind; 5] = [
@@ -149,6 +156,13 @@ pub trait Kernel {
     ///
     /// The first that could not be detached.
     fn detach_all(&mut self) -> Result<(), BpfError>;
+
+    /// Ways to the files that sinks have by the configuration as it is now, one for each thread.
+    ///
+    /// # Errors
+    ///
+    /// The configuration cannot be used, or there is no room.
+    fn reach_anew(&mut self, ways: usize) -> io::Result<Vec<Box<dyn Reach>>>;
 }
 
 /// The kernel side in this process.
@@ -195,6 +209,11 @@ impl KernelSide {
 }
 
 impl Kernel for KernelSide {
+    fn reach_anew(&mut self, ways: usize) -> io::Result<Vec<Box<dyn Reach>>> {
+        let direct = || -> Box<dyn Reach> { Box::new(Direct) };
+        Ok(std::iter::repeat_with(direct).take(ways).collect())
+    }
+
     fn plan(&self) -> &Plan {
         &self.plan
     }

@@ -22,6 +22,7 @@ mod tests;
 pub mod watched;
 
 use std::{
+    cell::RefCell,
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -31,6 +32,8 @@ use std::{
 use monitor_rules::{
     Code, Diagnostic, Loaded, ReadValues, Rule, RuleFile, Severity, limits::INDICATOR_BYTES_MAX,
 };
+
+use sha2::{Digest as _, Sha256};
 
 use self::files::{Source, read};
 use super::{Usage, say, show};
@@ -124,11 +127,26 @@ pub fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {
 fn load_with(paths: &[PathBuf], read_values: ReadValues<'_>) -> anyhow::Result<Rules> {
     let files = read(paths)?;
     files.tell_unread();
-    let loaded = compile_with(&files.sources, read_values);
+    let digest = RefCell::new(Sha256::new());
+    for file in &files.sources {
+        digest.borrow_mut().update(file.as_rule_file().bytes);
+    }
+    let mut loaded = compile_with(&files.sources, &|rule_file, path| {
+        let values = read_values(rule_file, path);
+        digest.borrow_mut().update(values.as_deref().unwrap_or_default());
+        values
+    });
     show_diagnostics(&loaded);
     refuse_errors(&loaded)?;
+    loaded.rules.set_version(version(digest.into_inner()));
     ended::lines(loaded.rules.rules(), now_ns()).iter().for_each(|line| say(line));
     Ok(loaded.rules)
+}
+
+/// The first digits of a digest tell rules from any others that a site has.
+fn version(digest: Sha256) -> String {
+    let bytes = digest.finalize();
+    bytes.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Shows what was found in rule files on standard error.

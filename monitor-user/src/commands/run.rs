@@ -1,6 +1,9 @@
 //! `runmon run`: the daemon. The start-up is a list; before changing the order, see that what each
 //! step needs still comes before it.
 
+mod reread;
+mod sinks;
+
 use std::{
     process::ExitCode,
     sync::Arc,
@@ -11,17 +14,15 @@ use anyhow::Context as _;
 use monitor_rules::KindSet;
 
 use super::{
-    Hangup, Usage, bell_of_signals, check_cluster, check_host, live_options, load_config_for,
-    rules::watched::RuleFiles, say, say_unseen, schema, sender,
+    Hangup, bell_of_signals, check_cluster, check_host, live_options, load_config_for,
+    rules::watched::RuleFiles, say, say_unseen, sender,
 };
-#[cfg(feature = "forward")]
-use crate::sink::forward::ForwardSink;
 use crate::{
     cli::RunArgs,
-    config::{Config, Format, SinkConfig, Target},
+    config::{Config, SinkConfig},
     control::Control,
-    daemon::{Daemon, Kept, kernel_filter, record_kinds},
-    document::{Schema, heartbeat::SinkCounters},
+    daemon::{Daemon, Kept, SinkSource, kernel_filter, record_kinds},
+    document::heartbeat::SinkCounters,
     endpoint::{self, Endpoint},
     enrich::Enricher,
     env::EnvKeys,
@@ -37,13 +38,10 @@ use crate::{
     logging::count,
     reload::Reloader,
     rules::Rules,
-    sink::{Ended, Fanout, Intake, SinkError, SinkOptions, file::FileSink, stdout},
-    store::StoreOptions,
+    sink::{Ended, Fanout, exchange::Exchange},
 };
-#[cfg(feature = "tls")]
-use crate::{config::Connected, sink::receiver::Receiver};
-#[cfg(feature = "syslog")]
-use crate::{document::syslog::Body, sink::syslog::SyslogSink};
+use reread::{ConfigFile, ReadSinks};
+use sinks::Opener;
 
 /// How long sinks may take to empty their queues at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -63,7 +61,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut privileges = Privileges::of(&config).context("cannot start the keeper")?;
     let sender = sender(&config, name);
     let node = Arc::clone(&sender.node);
-    let fanout = open_sinks(&config, args, (sender, name), &mut privileges)?;
+    let opener = Opener::new(&config, args, &sender, name);
+    let mut fanout = Fanout::new(sender);
+    // Nobody talks to receivers with privileges.
+    fanout.hold();
+    opener.open(&mut fanout, &config.sinks, &mut || privileges.files())?;
+    let config_file = ConfigFile::new(config.path.clone(), privileges.files()?);
     let bell = bell_of_signals(Hangup::Reloads)?;
     let control = open_control(&config, name, bell.clone());
     let endpoint = open_endpoint(&config, args, bell.clone());
@@ -71,24 +74,26 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let configured = EnvKeys::new(&config.env_keys);
     let env_keys = configured.and(crate::rules::env_keys(&rules));
     let mut options = live_options(&config, &args.live, kinds, env_keys.clone());
-    let filters = config.kernel_filter && always(&config).is_empty();
+    let filters = config.kernel_filter;
     options.side.flood = config.flood;
-    options.side.filter = kernel_filter(&rules, filters);
+    options.side.filter = kernel_filter(&rules, filters && always(&config.sinks).is_empty());
     let mut live = Live::start(&options, instance, bell.clone(), privileges).map_err(explain)?;
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     enricher.hashes().set_mode(config.hash);
     enricher.set_node(node);
     let canary = live.kernel().take_canary_pids();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
-    let mut line = Line::new(enricher, Arc::clone(&rules), canary, fanout);
+    let outlet = Exchange::new(fanout, bell.clone());
+    let mut line = Line::new(enricher, Arc::clone(&rules), canary, outlet);
     line.own_until(boottime_ns());
     line.roll_up(u64::try_from(config.rollup.as_nanos())?);
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
     let end_ns = end(args.live.duration);
     let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
-    let kept = Kept { kinds: always(&config), env_keys: configured, filters };
+    let kept = Kept { kinds: always(&config.sinks), env_keys: configured, filters };
     let look = config.watch_rules.then_some(limits::RULES_LOOK);
-    daemon.reload_with(kept, Reloader::start(Box::new(rule_files), look, bell)?);
+    daemon.reload_with(kept, Reloader::start("rules", Box::new(rule_files), look, bell.clone())?);
+    daemon.change_sinks_with(sinks_again(&config, opener, config_file, bell)?);
     if let Some(control) = control {
         daemon.control_with(control);
     }
@@ -110,6 +115,18 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let sinks = daemon.into_line().into_outlet().finish(PATIENCE);
     drop(live);
     Ok(end_of_sinks(&sinks))
+}
+
+/// What changes the sinks when the configuration has others.
+fn sinks_again(
+    config: &Config,
+    opener: Opener,
+    file: ConfigFile,
+    bell: Bell,
+) -> anyhow::Result<Box<dyn SinkSource>> {
+    let reloader = Reloader::start("config", Box::new(file), Some(limits::RULES_LOOK), bell)?;
+    let sinks = ReadSinks::new(reloader, opener, config).map_err(anyhow::Error::msg)?;
+    Ok(Box::new(sinks))
 }
 
 /// Opens the control socket. A daemon that cannot be asked watches all the same.
@@ -149,7 +166,7 @@ fn open_endpoint(config: &Config, args: &RunArgs, bell: Bell) -> Option<Endpoint
 
 /// Says what sinks lost. One whose task died is a failure of the monitor's own.
 fn end_of_sinks(sinks: &[Ended]) -> ExitCode {
-    for Ended { counters, died } in sinks {
+    for Ended { counters, died, .. } in sinks {
         if *died {
             say(&format!("the task of sink {} failed: see the panic above", counters.name));
         }
@@ -163,12 +180,12 @@ fn end_of_sinks(sinks: &[Ended]) -> ExitCode {
 
 /// The kinds of event to see: those that a rule can match, or all where a sink wants them.
 fn wanted(config: &Config, rules: &Rules) -> KindSet {
-    always(config).union(crate::rules::needed_kinds(rules))
+    always(&config.sinks).union(crate::rules::needed_kinds(rules))
 }
 
 /// The kinds of event to see whatever the rules: all, where a sink wants them.
-fn always(config: &Config) -> KindSet {
-    let wants_events = config.sinks.iter().any(|sink| sink.events);
+fn always(sinks: &[SinkConfig]) -> KindSet {
+    let wants_events = sinks.iter().any(|sink| sink.events);
     KindSet::first(if wants_events { Action::KINDS.len() } else { 0 })
 }
 
@@ -229,193 +246,16 @@ fn explain_confine(error: ConfineError) -> anyhow::Error {
     anyhow::anyhow!("{:#}\nhint: {hint}", anyhow::Error::from(error))
 }
 
-fn open_sinks(
-    config: &Config,
-    args: &RunArgs,
-    (sender, instance): (crate::document::Sender, &str),
-    privileges: &mut Privileges,
-) -> anyhow::Result<Fanout> {
-    let store = store_options(config, &sender, instance);
-    let mut fanout = Fanout::new(sender);
-    // Nobody talks to receivers with privileges.
-    fanout.hold();
-    let asked = if args.json { Some(Format::Ecs) } else { args.format };
-    if config.sinks.is_empty() {
-        let format = asked.unwrap_or(Format::Text);
-        fanout.add(options_of_stdout(schema(format)), stdout::run)?;
-    }
-    for sink in &config.sinks {
-        open_sink(&mut fanout, sink, asked, privileges)?;
-    }
-    if fanout.wants_store()
-        && let Some(error) = fanout.open_store(store)?
-    {
-        say(&format!(
-            "{:#}: what sinks have not got yet waits in memory, and is lost when runmon ends\n\
-             hint: make it writable, or say where else: state_dir; giving it to another user takes \
-             CAP_CHOWN",
-            anyhow::Error::from(error)
-        ));
-    }
-    Ok(fanout)
-}
-
-/// Where what sinks have not got yet is kept: each instance has its own.
-fn store_options(
-    config: &Config,
-    sender: &crate::document::Sender,
-    instance: &str,
-) -> StoreOptions {
-    let name = match instance {
-        DEFAULT_NAME => "store".to_owned(),
-        other => format!("store-{other}"),
-    };
-    StoreOptions {
-        path: config.state_dir.join(name),
-        owner: Some(config.run_as.unwrap_or_else(|| nix::unistd::geteuid().as_raw())),
-        bytes_max: config.store_bytes,
-        segment_bytes: (config.store_bytes / limits::STORE_SEGMENTS)
-            .min(limits::STORE_SEGMENT_BYTES),
-        boot_id: sender.boot_id.clone(),
-        new_id: crate::document::run(sender),
-    }
-}
-
-/// What standard output gets where no configuration says.
-fn options_of_stdout(schema: Schema) -> SinkOptions {
-    SinkOptions {
-        name: "stdout".to_owned(),
-        schema,
-        events: false,
-        heartbeats: true,
-        minimum: monitor_rules::Priority::Debug,
-        queue: limits::SINK_QUEUE,
-        queue_bytes: limits::SINK_QUEUE_BYTES,
-    }
-}
-
-/// Says what to do about a file that alerts cannot go to.
-fn explain_sink(error: SinkError) -> anyhow::Error {
-    let is_usage = matches!(error, SinkError::NotRegular { .. });
-    let cure = if is_usage {
-        "name a regular file, or a path where there is nothing yet"
-    } else {
-        "its directory must be there, and writable"
-    };
-    let text = format!("{:#}\nhint: {cure}", anyhow::Error::from(error));
-    if is_usage { Usage(text).into() } else { anyhow::anyhow!(text) }
-}
-
-/// Adds a sink whose documents wait in the store, or in memory.
-fn place(
-    fanout: &mut Fanout,
-    stored: bool,
-    options: SinkOptions,
-    run: impl FnOnce(Intake) + Send + 'static,
-) -> Result<(), SinkError> {
-    match stored {
-        true => fanout.add_stored(options, run),
-        false => fanout.add(options, run)?,
-    }
-    Ok(())
-}
-
-fn open_sink(
-    fanout: &mut Fanout,
-    sink: &SinkConfig,
-    asked: Option<Format>,
-    privileges: &mut Privileges,
-) -> anyhow::Result<()> {
-    let options = |schema: Schema| SinkOptions {
-        name: sink.name.clone(),
-        schema,
-        events: sink.events,
-        heartbeats: sink.heartbeats.unwrap_or(true),
-        minimum: sink.minimum,
-        queue: sink.queue,
-        queue_bytes: sink.queue_bytes,
-    };
-    let plain = |format: Format| match format {
-        Format::Text => Schema::Text { colour: false },
-        other => schema(other),
-    };
-    match &sink.target {
-        Target::Stdout => {
-            let format = asked.or(sink.format).unwrap_or(Format::Text);
-            fanout.add(options(schema(format)), stdout::run)?;
-        }
-        Target::File(file) => {
-            let open = FileSink::open(&sink.name, file.clone(), privileges.files()?);
-            let open = open.map_err(explain_sink)?;
-            let schema = plain(sink.format.unwrap_or(Format::Ecs));
-            place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
-        }
-        #[cfg(feature = "http")]
-        Target::Http(http) => {
-            let open = crate::sink::http::HttpSink::open(&sink.name, http.clone())
-                .map_err(|error| Usage(error.to_string()))?;
-            let schema = plain(sink.format.unwrap_or(Format::Falco));
-            place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
-        }
-        #[cfg(feature = "forward")]
-        Target::Forward(target) => {
-            let Connected { place: at, tls, options: forward } = target.clone();
-            let receiver = Receiver { place: at, tls, reach: privileges.files()? };
-            let open = ForwardSink::new(forward, receiver);
-            let schema = plain(sink.format.unwrap_or(Format::Ecs));
-            place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
-        }
-        #[cfg(feature = "syslog")]
-        Target::Syslog(target) => {
-            let Connected { place: at, tls, options: syslog } = target.clone();
-            let receiver = Receiver { place: at, tls, reach: privileges.files()? };
-            let open = SyslogSink::new(syslog, receiver);
-            let schema = Schema::Syslog(match sink.format.unwrap_or(Format::Text) {
-                Format::Text => Body::Text,
-                Format::Ecs => Body::Ecs,
-                Format::Ocsf => Body::Ocsf,
-                Format::Falco => Body::Falco,
-                Format::Cef => Body::Cef,
-            });
-            place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::file::FileOptions;
-
-    fn open(path: &str) -> anyhow::Error {
-        let options = FileOptions { path: path.into(), rotate_bytes: 9, keep: 1 };
-        explain_sink(FileSink::open("f", options, Box::new(crate::reach::Direct)).err().unwrap())
-    }
-
-    #[test]
-    fn the_hint_comes_last() {
-        let error = open("/nowhere/alerts");
-        assert!(error.downcast_ref::<Usage>().is_none());
-        assert_eq!(
-            format!("{error:#}"),
-            "sink f: cannot open /nowhere/alerts: No such file or directory (os error 2)\n\
-             hint: its directory must be there, and writable"
-        );
-        let error = open("/dev/null");
-        assert!(error.downcast_ref::<Usage>().is_some());
-        assert_eq!(
-            format!("{error:#}"),
-            "sink f: cannot write alerts to /dev/null: it is a character device, not a regular \
-             file\nhint: name a regular file, or a path where there is nothing yet"
-        );
-    }
 
     #[test]
     fn a_sink_that_died_is_a_failure() {
         let code = |died| {
             let counters = SinkCounters { dropped: 1, offered: 2, ..SinkCounters::default() };
-            format!("{:?}", end_of_sinks(&[Ended { counters, died }]))
+            let ended = Ended { counters, died, is_over: true, is_stored: false };
+            format!("{:?}", end_of_sinks(&[ended]))
         };
         assert_eq!(code(false), format!("{:?}", ExitCode::SUCCESS));
         assert_eq!(code(true), format!("{:?}", ExitCode::FAILURE));

@@ -53,6 +53,8 @@ fn missing_hooks(plan: &Plan) -> Signs {
 pub(super) struct Health {
     /// The rules that were read last are not in use.
     pub(super) rules_refused: bool,
+    /// The sinks of the configuration that was read last are not in use.
+    pub(super) sinks_refused: bool,
     /// Why hooks that the rules need could not be attached when they were read last.
     pub(super) hooks_refused: Vec<String>,
     lost: Grown,
@@ -132,6 +134,7 @@ impl Health {
             (Degraded::HookSilent, programs.any(|program| program.fires == Some(false))),
             (Degraded::CountersUnread, !kernel_is_read),
             (Degraded::RulesRefused, self.rules_refused),
+            (Degraded::SinksRefused, self.sinks_refused),
             (Degraded::SinkLosing, self.sinks.iter().any(|sink| sink.is_losing)),
             (Degraded::SinkStuck, self.sinks.iter().any(|sink| sink.is_stuck)),
             (Degraded::StoreFailing, heartbeat.store.is_some_and(|store| store.is_failing)),

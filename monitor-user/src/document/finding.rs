@@ -22,6 +22,8 @@ pub struct Finding {
 
 /// The name of the finding that new rules cannot be used.
 pub const RULES_REFUSED: &str = "Rules cannot be reloaded";
+/// The name of the finding that the sinks of a configuration that was read again cannot be used.
+pub const SINKS_REFUSED: &str = "Sinks cannot be reloaded";
 /// The name of the finding that hooks which new rules need cannot be attached.
 pub const HOOKS_REFUSED: &str = "Hooks for new rules cannot be attached";
 /// The name of the finding that a container made the kernel leave out records by having too many.

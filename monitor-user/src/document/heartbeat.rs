@@ -31,8 +31,15 @@ pub struct Heartbeat {
     pub store: Option<StoreCounters>,
     /// Which hook each kind got.
     pub hooks: Vec<HookState>,
+    /// Containers of which this kernel sees nothing, with their runtimes; see
+    /// [`crate::limits::BLIND_SHOWN`].
+    pub blind: Vec<(String, String)>,
     /// Number of rules that are on.
     pub rules: usize,
+    /// What tells them from others.
+    pub rules_version: String,
+    /// What came of reading rules and sinks again.
+    pub reloads: Reloads,
     /// What rules did: those that are off for a time, and those that did most first; see
     /// [`crate::limits::RULES_SHOWN`].
     pub rule_states: Vec<RuleState>,
@@ -55,6 +62,8 @@ pub enum Degraded {
     CountersUnread,
     /// New rules could not be used: the old ones stay.
     RulesRefused,
+    /// New sinks could not be used: the old ones stay.
+    SinksRefused,
     /// A sink lost documents.
     SinkLosing,
     /// Documents wait for a sink that has taken none for a while.
@@ -65,13 +74,14 @@ pub enum Degraded {
 
 impl Degraded {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::RecordsLost,
         Self::Flood,
         Self::KindUnseen,
         Self::HookSilent,
         Self::CountersUnread,
         Self::RulesRefused,
+        Self::SinksRefused,
         Self::SinkLosing,
         Self::SinkStuck,
         Self::StoreFailing,
@@ -87,6 +97,7 @@ impl Degraded {
             Self::HookSilent => "hook_silent",
             Self::CountersUnread => "counters_unread",
             Self::RulesRefused => "rules_refused",
+            Self::SinksRefused => "sinks_refused",
             Self::SinkLosing => "sink_losing",
             Self::SinkStuck => "sink_stuck",
             Self::StoreFailing => "store_failing",
@@ -111,6 +122,9 @@ impl Degraded {
                  was lost."
             }
             Self::RulesRefused => "The rules were read again and refused: the old ones are in use.",
+            Self::SinksRefused => {
+                "The configuration was read again and its sinks refused: the old ones are in use."
+            }
             Self::SinkLosing => "In the last five minutes a sink lost documents.",
             Self::SinkStuck => {
                 "Documents wait for a sink, and for ten seconds it has delivered none."
@@ -120,6 +134,19 @@ impl Degraded {
             }
         }
     }
+}
+
+/// How often rules and sinks were read again, since start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reloads {
+    /// Rules that were taken.
+    pub rules_taken: u64,
+    /// Rules that were refused.
+    pub rules_refused: u64,
+    /// Other sinks that were taken.
+    pub sinks_taken: u64,
+    /// Other sinks, or configurations, that were refused.
+    pub sinks_refused: u64,
 }
 
 /// What a rule did.
@@ -178,6 +205,11 @@ pub struct SinkCounters {
     pub dropped: u64,
     /// Tries that failed.
     pub retries: u64,
+    /// Number of the last document that it is to get.
+    pub number: u64,
+    /// The same when the heartbeat before this one was made: what lies between belongs to the
+    /// interval.
+    pub number_before: u64,
 }
 
 impl SinkCounters {

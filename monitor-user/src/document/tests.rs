@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     heartbeat::{
-        Degraded, HookState, KindCounters, Loss, ProgramState, RuleState, SinkCounters,
+        Degraded, HookState, KindCounters, Loss, ProgramState, Reloads, RuleState, SinkCounters,
         StoreCounters,
     },
     *,
@@ -161,7 +161,10 @@ fn heartbeat(lost: u64) -> Heartbeat {
             }],
             blind: vec!["nothing".to_owned()],
         }],
+        blind: vec![("b".repeat(4), "kata".to_owned())],
         rules: 26,
+        rules_version: "0123456789ab".to_owned(),
+        reloads: Reloads { rules_taken: 1, ..Reloads::default() },
         rule_states: vec![RuleState {
             id: "run_shell".to_owned(),
             tally: RuleTally {

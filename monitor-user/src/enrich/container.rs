@@ -377,6 +377,18 @@ impl Registry {
         }
     }
 
+    /// Ids and runtimes of containers of which this kernel sees nothing: so many at most.
+    #[must_use]
+    pub fn blind(&self, most: usize) -> Vec<(String, String)> {
+        let containers = self.containers.values().filter(|e| e.state == State::Container);
+        let blind = containers.filter(|entry| entry.cgroups > 0 && entry.container.is_blind());
+        let told = blind.map(|Entry { container, .. }| {
+            let runtime = container.runtime.known().map_or("", |runtime| &**runtime);
+            (container.id.to_string(), runtime.to_owned())
+        });
+        told.take(most).collect()
+    }
+
     fn path_of(&self, index: ContainerIndex) -> Option<&str> {
         self.containers.get(&self.current(Some(index))?).map(|entry| &*entry.path)
     }

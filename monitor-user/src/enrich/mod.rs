@@ -217,6 +217,12 @@ impl Enricher {
         self.peers.holder_stats()
     }
 
+    /// Ids and runtimes of containers of which this kernel sees nothing: so many at most.
+    #[must_use]
+    pub fn blind_containers(&self, most: usize) -> Vec<(String, String)> {
+        self.containers.blind(most)
+    }
+
     /// State of the container registry, for the counters.
     #[must_use]
     pub fn registry_stats(&self) -> container::RegistryStats {

@@ -8,6 +8,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::beneath::Beneath;
+use crate::{
+    config::{Config, Target},
+    kubernetes::KubernetesOptions,
+};
 
 /// Where a user's own runtimes keep their files.
 const OF_USERS: [&str; 2] = [".local/share/docker", ".local/share/containers/storage"];
@@ -21,8 +25,35 @@ pub struct Allowed {
     pub files: Vec<PathBuf>,
     /// Sockets of containerd, which is asked about containers and images.
     pub sockets: Vec<PathBuf>,
+    /// What sinks have.
+    pub sinks: OfSinks,
+    /// What they had before they were changed: those that were there may be wanted again.
+    pub sinks_before: OfSinks,
+    /// The file that says so.
+    pub config: PathBuf,
+}
+
+/// What sinks may have opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfSinks {
+    /// Files that are read at each connection.
+    pub files: Vec<PathBuf>,
     /// Files that are appended to and rotated.
     pub logs: Vec<PathBuf>,
+}
+
+impl OfSinks {
+    fn of(config: &Config) -> Self {
+        let log = |target: &Target| match target {
+            Target::File(file) => Some(file.path.clone()),
+            _ => None,
+        };
+        let targets = || config.sinks.iter().map(|sink| &sink.target);
+        Self {
+            files: targets().flat_map(Target::files).collect(),
+            logs: targets().filter_map(log).collect(),
+        }
+    }
 }
 
 /// What is read below the directories of runtimes.
@@ -43,6 +74,31 @@ const OF_RUNTIMES: [&str; 10] = [
 const OF_CONTAINERS: [&str; 4] = ["rootfs", "merged", "diff", "volumes"];
 
 impl Allowed {
+    /// What a configuration has opened, and the file that it is read from.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let roots = &config.runtime_roots;
+        let named = config.kubernetes.iter().flat_map(KubernetesOptions::files);
+        Self {
+            directories: roots.iter().map(|root| root.state.clone()).collect(),
+            files: named.chain([config.path.clone()]).collect(),
+            sockets: roots.iter().filter_map(|root| root.socket.clone()).collect(),
+            sinks: OfSinks::of(config),
+            sinks_before: OfSinks::default(),
+            config: config.path.clone(),
+        }
+    }
+
+    /// The same, with the sinks of another configuration beside those that are there.
+    pub(super) fn with_sinks(&self, config: &Config) -> Self {
+        let (sinks, sinks_before) = (OfSinks::of(config), self.sinks.clone());
+        Self { sinks, sinks_before, ..self.clone() }
+    }
+
+    fn logs(&self) -> impl Iterator<Item = &PathBuf> {
+        self.sinks.logs.iter().chain(&self.sinks_before.logs)
+    }
+
     /// Where a file is that may be read.
     pub(super) fn reads<'p>(&'p self, path: &'p Path) -> Option<Beneath<'p>> {
         let is_runtimes = |name: &std::ffi::OsStr| OF_RUNTIMES.iter().any(|known| name == *known);
@@ -62,7 +118,8 @@ impl Allowed {
 
     /// Whether it is one of the files that may be read.
     pub(super) fn is_named(&self, path: &Path) -> bool {
-        is_plain(path) && self.files.iter().any(|it| it == path)
+        let of_sinks = self.sinks.files.iter().chain(&self.sinks_before.files);
+        is_plain(path) && self.files.iter().chain(of_sinks).any(|it| it == path)
     }
 
     /// Whether it may be read, or listed, if it is a user's own, who can make a link to any file.
@@ -94,12 +151,12 @@ impl Allowed {
         let is_others = |path: &Path| {
             path.metadata().is_ok_and(|it| it.uid() != nix::unistd::geteuid().as_raw())
         };
-        self.logs.iter().any(|log| is_others(log) || log.parent().is_some_and(is_others))
+        self.logs().any(|log| is_others(log) || log.parent().is_some_and(is_others))
     }
 
     /// Whether a file may be appended to, and rotated.
     pub(super) fn appends(&self, path: &Path) -> bool {
-        self.logs.iter().any(|log| log == path)
+        self.logs().any(|log| log == path)
     }
 }
 
@@ -135,7 +192,12 @@ mod tests {
             directories: vec!["/run/containerd".into()],
             files: vec!["/var/run/secrets/token".into()],
             sockets: vec!["/run/containerd/containerd.sock".into()],
-            logs: vec!["/var/log/runmon.ndjson".into()],
+            sinks: OfSinks {
+                files: vec!["/etc/runmon/ca.pem".into()],
+                logs: vec!["/var/log/runmon.ndjson".into()],
+            },
+            sinks_before: OfSinks::default(),
+            config: "/etc/runmon/config.yaml".into(),
         }
     }
 
@@ -148,6 +210,7 @@ mod tests {
         };
         for path in [
             "/var/run/secrets/token",
+            "/etc/runmon/ca.pem",
             "/run/containerd/io.containerd.runtime.v2.task/default/x/config.json",
         ] {
             assert!(reads(path), "{path}");

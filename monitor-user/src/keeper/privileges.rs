@@ -4,11 +4,10 @@ use std::{io, sync::Arc};
 
 use super::{Allowed, Keeper};
 use crate::{
-    config::{Config, Target},
+    config::Config,
     enrich::hashes::HashQuestion,
     event::Fact,
     hasher,
-    kubernetes::KubernetesOptions,
     metadata::{Sources, containerd},
     reach::{Direct, Reach},
 };
@@ -34,24 +33,12 @@ impl Privileges {
         if config.run_as.is_none() {
             return Ok(Self::Here);
         }
-        let log = |target: &Target| match target {
-            Target::File(file) => Some(file.path.clone()),
-            _ => None,
-        };
-        let roots = &config.runtime_roots;
-        let allowed = Allowed {
-            directories: roots.iter().map(|root| root.state.clone()).collect(),
-            files: config
-                .kubernetes
-                .iter()
-                .flat_map(KubernetesOptions::files)
-                .chain(config.sinks.iter().flat_map(|sink| sink.target.files()))
-                .collect(),
-            sockets: roots.iter().filter_map(|root| root.socket.clone()).collect(),
-            logs: config.sinks.iter().filter_map(|sink| log(&sink.target)).collect(),
-        };
         let level = tracing::level_filters::LevelFilter::current().to_string();
-        Ok(Self::Apart(Box::new(Keeper::spawn(&level, allowed, config.hash_bytes_max)?)))
+        Ok(Self::Apart(Box::new(Keeper::spawn(
+            &level,
+            Allowed::of(config),
+            config.hash_bytes_max,
+        )?)))
     }
 
     /// Files that only the privileged may open, for one thread.

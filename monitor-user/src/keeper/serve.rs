@@ -36,6 +36,7 @@ use crate::{
         planner::Silence,
         ring::{Alarm, Map},
     },
+    config::{self, Config, RawConfig},
     enrich::hashes::HashQuestion,
     env::EnvKeys,
     event::{Fact, Reason},
@@ -52,8 +53,9 @@ use crate::{
     reach::{Direct, Reach as _, Stat},
 };
 
-/// Connections for files at most: the line opens a handful.
-const CONNECTIONS_MAX: usize = 64;
+/// Connections for files at most: the line opens a handful, and one for each sink; when sinks are
+/// changed there are those of the old ones, too.
+const CONNECTIONS_MAX: usize = 128;
 
 /// Characters of the line's name that are part of the keeper's: names are no longer than 64.
 const INSTANCE_CHARS: usize = 57;
@@ -83,7 +85,7 @@ pub fn serve() -> anyhow::Result<ExitCode> {
     // Only this thread attaches.
     let more = More { writes_for_others: allowed.writes_for_others(), probes: false };
     start_thread("watch", more, move || end_with(&seen_by_watch))?;
-    let mut desk = Desk { allowed, more, hash_bytes_max, connections: 0, side: None };
+    let mut desk = Desk { allowed, more, hash_bytes_max, connections: Arc::default(), side: None };
     let served = desk.serve(&line);
     if let Some(Side { line, instance, .. }) = &desk.side {
         // It gave up the right to do so, or was killed.
@@ -124,7 +126,8 @@ struct Desk {
     allowed: Arc<Allowed>,
     more: More,
     hash_bytes_max: u64,
-    connections: usize,
+    /// Connections that are open: each has one of these.
+    connections: Arc<()>,
     side: Option<Side>,
 }
 
@@ -161,6 +164,7 @@ impl Desk {
                 Err(error) => (refused(&error), Vec::new()),
             },
             (Request::Connection, _) => (self.connect(came), Vec::new()),
+            (Request::AllowAnew, _) => (self.allow_anew(), Vec::new()),
             (request, Some(side)) => (side.answer(request), Vec::new()),
             (_, None) => (out_of_place(), Vec::new()),
         }
@@ -173,16 +177,31 @@ impl Desk {
         Ok(started)
     }
 
+    /// Reads the configuration again, and allows what its sinks have. Connections that are there
+    /// keep to what was allowed when they were made.
+    fn allow_anew(&mut self) -> Answer {
+        let path = &self.allowed.config;
+        let raw = RawConfig::load_by(path, &Direct);
+        match raw.and_then(|raw| Config::of(raw, path, config::Asked::default())) {
+            Ok(config) => {
+                self.allowed = Arc::new(self.allowed.with_sinks(&config));
+                done()
+            }
+            Err(error) => of_io(&io::Error::other(format!("{:#}", anyhow::Error::from(error)))),
+        }
+    }
+
     /// Serves a further connection on a thread of its own.
     fn connect(&mut self, came: Vec<OwnedFd>) -> Answer {
         let Some(socket) = came.into_iter().next() else { return out_of_place() };
-        if self.connections >= CONNECTIONS_MAX {
+        if Arc::strong_count(&self.connections) > CONNECTIONS_MAX {
             return Answer::Refused(libc::EMFILE, "too many connections".to_owned());
         }
-        self.connections += 1;
+        let open = Arc::clone(&self.connections);
         let pipe = Pipe::new(UnixStream::from(socket));
         let (allowed, bytes_max) = (Arc::clone(&self.allowed), self.hash_bytes_max);
         let spawned = start_thread("files", self.more, move || {
+            let _open = open;
             let (hash, containerd) = (hasher::reader(bytes_max), containerd::direct());
             let mut archive = Archive { allowed, hash, containerd };
             // A connection that breaks is at its end.

@@ -41,6 +41,8 @@ const DESCRIPTORS_MAX: usize = 2;
 pub(super) enum Request {
     /// Comes first: what is allowed, and bytes of the largest file that is read for its hash.
     Allow(Box<Allowed>, u64),
+    /// Asks for what sinks may have by the configuration as it is now.
+    AllowAnew,
     /// Loads and attaches, once.
     Start(Box<Start>),
     /// A further connection, which comes along: for files.
@@ -369,7 +371,7 @@ mod tests {
         (&one.stream).write_all(&u32::MAX.to_ne_bytes()).unwrap();
         assert!(other.receive::<Request>().is_err(), "too long");
         let (one, other) = pair();
-        (&one.stream).write_all(&[3, 0, 0, 0, 1, 2, 3]).unwrap();
+        (&one.stream).write_all(&[3, 0, 0, 0, 0xc1, 2, 3]).unwrap();
         assert!(other.receive::<Request>().is_err(), "nonsense");
         let (one, other) = pair();
         (&one.stream).write_all(&[9, 0]).unwrap();

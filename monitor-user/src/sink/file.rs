@@ -15,7 +15,7 @@ use crate::reach::Reach;
 pub const GROWTH_MAX: u64 = 8;
 
 /// Where and how much.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileOptions {
     /// The file.
     pub path: PathBuf,

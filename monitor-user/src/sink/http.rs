@@ -15,7 +15,7 @@ use super::{
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Where to, and how long a document is tried.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpOptions {
     /// The receiver, `http://…` or `https://…`.
     pub url: String,

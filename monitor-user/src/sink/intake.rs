@@ -14,7 +14,7 @@ use crate::{
     document::{Delivery, Document, Schema, Sender},
     store::{
         Handed,
-        task::{Feed, Next},
+        feed::{Feed, Next},
     },
 };
 

@@ -1,7 +1,9 @@
 //! Where documents go. Each sink has its own task and a bounded queue; a full queue drops, and
 //! counts. Nothing here ever makes the line wait.
 
+mod ending;
 mod estimate;
+pub mod exchange;
 pub mod file;
 #[cfg(feature = "forward")]
 pub mod forward;
@@ -26,7 +28,6 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
 };
 
 use monitor_rules::Priority;
@@ -38,9 +39,11 @@ use crate::{
     line::Outlet,
     store::{
         StoreError, StoreOptions,
-        task::{Feed, SinkSet, Store, StoreState, StoredSink},
+        feed::Feed,
+        task::{SinkSet, Store, StoreState, StoredSink},
     },
 };
+pub use ending::Ended;
 use gate::Gates;
 pub use intake::Intake;
 use intake::{Queued, Source, Waiting};
@@ -118,8 +121,25 @@ pub struct SinkStats {
     pub(crate) retries: AtomicU64,
     /// Of those offered, the ones that were in the store when it was opened.
     pub(crate) carried: AtomicU64,
+    /// Number of the last document for it.
+    pub(crate) number: AtomicU64,
     /// Bytes of the documents that wait.
     waiting_bytes: AtomicU64,
+}
+
+impl SinkStats {
+    /// Counters that go on from these.
+    fn of(counters: &SinkCounters) -> Self {
+        Self {
+            offered: counters.offered.into(),
+            delivered: counters.delivered.into(),
+            filtered: counters.filtered.into(),
+            dropped: counters.dropped.into(),
+            retries: counters.retries.into(),
+            number: counters.number.into(),
+            ..Self::default()
+        }
+    }
 }
 
 struct Outgoing {
@@ -140,15 +160,6 @@ enum Way {
 /// The task of a sink.
 type Run = Box<dyn FnOnce(Intake) + Send>;
 
-/// What came of a sink.
-#[derive(Debug)]
-pub struct Ended {
-    /// Its last counters.
-    pub counters: SinkCounters,
-    /// Its task ended by a panic.
-    pub died: bool,
-}
-
 /// All sinks.
 pub struct Fanout {
     sender: Arc<Sender>,
@@ -157,6 +168,16 @@ pub struct Fanout {
     waiting: Vec<(SinkOptions, Run)>,
     store: Option<Store>,
     gates: Gates,
+    /// Sinks that ended: those of the same name count on.
+    retired: Vec<Retired>,
+}
+
+/// What is left of a sink that ended.
+struct Retired {
+    name: String,
+    stats: Arc<SinkStats>,
+    /// Number of the last document that it got from memory.
+    number: u64,
 }
 
 impl Fanout {
@@ -169,6 +190,7 @@ impl Fanout {
             waiting: Vec::new(),
             store: None,
             gates: Gates::default(),
+            retired: Vec::new(),
         }
     }
 
@@ -189,7 +211,8 @@ impl Fanout {
         options: SinkOptions,
         run: impl FnOnce(Intake) + Send + 'static,
     ) -> Result<(), SinkError> {
-        self.start(options, Arc::default(), None, Box::new(run))
+        let (stats, number) = self.known(&options.name);
+        self.start(options, (stats, number), None, Box::new(run))
     }
 
     /// Adds a sink whose documents wait in the store, once that is open.
@@ -203,6 +226,13 @@ impl Fanout {
         !self.waiting.is_empty()
     }
 
+    /// Where a sink of this name counts on: at nothing, if there was none.
+    fn known(&mut self, name: &str) -> (Arc<SinkStats>, u64) {
+        let found = self.retired.iter().position(|retired| retired.name == name);
+        let retired = found.map(|at| self.retired.swap_remove(at));
+        retired.map_or_else(Default::default, |it| (it.stats, it.number))
+    }
+
     /// Opens the store, and starts the sinks that wait for it. Where it cannot be opened, they are
     /// started all the same: their documents wait in memory, and the error is for people.
     ///
@@ -211,24 +241,29 @@ impl Fanout {
     /// A sink cannot be started.
     pub fn open_store(&mut self, options: StoreOptions) -> Result<Option<StoreError>, SinkError> {
         let waiting = std::mem::take(&mut self.waiting);
-        let stats: Vec<Arc<SinkStats>> = waiting.iter().map(|_| Arc::default()).collect();
-        let stored = waiting.iter().zip(&stats).map(|((options, _), stats)| StoredSink {
+        let known: Vec<_> = waiting.iter().map(|(options, _)| self.known(&options.name)).collect();
+        let stored = waiting.iter().zip(&known).map(|((options, _), (stats, _))| StoredSink {
             name: options.name.clone(),
             schema: options.schema,
             stats: Arc::clone(stats),
         });
-        let opened =
-            Store::start(options, Arc::clone(&self.sender), stored.collect(), self.gates.make());
-        let (feeds, error) = match opened {
-            Ok((store, feeds)) => {
-                self.store = Some(store);
-                (feeds, None)
+        let (feeds, error) = match &mut self.store {
+            Some(store) => (store.change(stored.collect()), None),
+            None if waiting.is_empty() => (Vec::new(), None),
+            None => {
+                let (sender, gate) = (Arc::clone(&self.sender), self.gates.make());
+                match Store::start(options, sender, stored.collect(), gate) {
+                    Ok((store, feeds)) => {
+                        self.store = Some(store);
+                        (feeds, None)
+                    }
+                    Err(error) => (Vec::new(), Some(error)),
+                }
             }
-            Err(error) => (Vec::new(), Some(error)),
         };
         let mut feeds = feeds.into_iter();
-        for ((options, run), stats) in waiting.into_iter().zip(stats) {
-            self.start(options, stats, feeds.next(), run)?;
+        for ((options, run), known) in waiting.into_iter().zip(known) {
+            self.start(options, known, feeds.next(), run)?;
         }
         Ok(error)
     }
@@ -236,7 +271,7 @@ impl Fanout {
     fn start(
         &mut self,
         options: SinkOptions,
-        stats: Arc<SinkStats>,
+        (stats, number): (Arc<SinkStats>, u64),
         feed: Option<Feed>,
         run: Run,
     ) -> Result<(), SinkError> {
@@ -246,7 +281,7 @@ impl Fanout {
                 let (queue, documents) = channel(options.queue.max(1));
                 let stream = document::run(&self.sender);
                 let name = options.name.clone();
-                (Way::Queue(queue, 0), Source::Queue(Waiting::new(documents, stream, name)))
+                (Way::Queue(queue, number), Source::Queue(Waiting::new(documents, stream, name)))
             }
         };
         let sender = Arc::clone(&self.sender);
@@ -274,41 +309,7 @@ impl Fanout {
     pub fn store(&self) -> Option<&StoreState> {
         self.store.as_ref().map(|store| &*store.state)
     }
-
-    /// Ends the queues and waits for what is in them, at most `patience` in all. Returns what came
-    /// of each; what was still waiting then counts as dropped, where it is not in the store.
-    pub fn finish(mut self, patience: Duration) -> Vec<Ended> {
-        self.begin();
-        let deadline = Instant::now() + patience;
-        if let Some(store) = &self.store {
-            store.end();
-        }
-        // All first, so that none is told late because of another one.
-        let ending: Vec<_> = self.sinks.into_iter().map(Outgoing::end).collect();
-        let mut ended = Vec::new();
-        for Ending { name, stats, task, is_stored } in ending {
-            while !task.is_finished() && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            let died = task.is_finished() && task.join().is_err();
-            let mut counters = read(&name, &stats);
-            if !is_stored {
-                // Nobody will take it any more: it is out of time, or its task is gone.
-                counters.dropped += counters.queued();
-            }
-            ended.push(Ended { counters, died });
-        }
-        if let Some(store) = self.store
-            && store.join(deadline.max(Instant::now() + STORE_PATIENCE))
-        {
-            tracing::error!("the task of the store failed: see the panic above");
-        }
-        ended
-    }
 }
-
-/// How long the store may take to write down the last of it, whatever sinks took.
-const STORE_PATIENCE: Duration = Duration::from_millis(500);
 
 fn read(name: &str, stats: &SinkStats) -> SinkCounters {
     // Offered last: a document on its way meanwhile is then queued, not delivered out of nothing.
@@ -321,6 +322,8 @@ fn read(name: &str, stats: &SinkStats) -> SinkCounters {
         filtered,
         dropped,
         retries,
+        number: stats.number.load(Relaxed),
+        number_before: 0,
     }
 }
 
@@ -344,14 +347,6 @@ impl Outlet for Fanout {
     }
 }
 
-/// A sink that is to end.
-struct Ending {
-    name: String,
-    stats: Arc<SinkStats>,
-    task: JoinHandle<()>,
-    is_stored: bool,
-}
-
 impl Outgoing {
     /// Gives it a document, if it wants that; where it gets it by the store, says so.
     fn offer(&mut self, document: &Document) -> SinkSet {
@@ -363,6 +358,7 @@ impl Outgoing {
         let place = self.place_in_store();
         let Way::Queue(queue, number) = &mut self.way else { return place };
         *number += 1;
+        self.stats.number.store(*number, Relaxed);
         let bytes = estimate::bytes(document);
         let waiting = self.stats.waiting_bytes.fetch_add(bytes, Relaxed);
         let fits = waiting.saturating_add(bytes) <= self.options.queue_bytes;
@@ -380,15 +376,6 @@ impl Outgoing {
             Way::Store(place) => 1 << place,
             Way::Queue(..) => 0,
         }
-    }
-
-    /// Ends the queue. What is left is its task.
-    fn end(self) -> Ending {
-        let is_stored = matches!(self.way, Way::Store(_));
-        drop(self.way);
-        // It may rest between two tries.
-        self.task.thread().unpark();
-        Ending { name: self.options.name, stats: self.stats, task: self.task, is_stored }
     }
 }
 

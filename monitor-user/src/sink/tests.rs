@@ -1,6 +1,7 @@
 use std::{
     io::{self, Write},
     sync::Mutex,
+    time::{Duration, Instant},
 };
 
 use super::*;

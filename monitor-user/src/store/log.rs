@@ -171,13 +171,21 @@ impl Log {
             && (marks.boot_id != self.options.boot_id || !self.directory.has_reserve());
         self.epoch = marks.epoch.saturating_add(u32::from(is_cut));
         self.next = self.next.max(marks.next);
+        self.seat(marks.sinks, &numbers);
+        self.id = marks.store;
+        Ok(())
+    }
+
+    /// Has each sink go on where the one of its name was; `numbers` are the greatest that the store
+    /// holds for those whose marks may be older.
+    fn seat(&mut self, marks: Vec<SinkMark>, numbers: &[(Arc<str>, u64)]) {
         for sink in &mut self.sinks {
-            let mark = marks.sinks.iter().find(|mark| mark.sink == sink.name);
+            let mark = marks.iter().find(|mark| mark.sink == sink.name);
             let number = numbers.iter().find(|(known, _)| *known == sink.name);
             sink.resume(mark, number.map_or(0, |(_, number)| *number), self.next);
         }
         let is_stranger = |mark: &SinkMark| self.sinks.iter().all(|sink| sink.name != mark.sink);
-        let strangers = marks.sinks.into_iter().filter(is_stranger);
+        let strangers = marks.into_iter().filter(is_stranger);
         self.strangers = strangers.take(STORE_STRANGERS).collect();
         for SinkMark { sink, last, number, .. } in &self.strangers {
             if last > number {
@@ -185,8 +193,13 @@ impl Log {
                 tracing::warn!(%sink, waiting, "documents wait for a sink that is not there");
             }
         }
-        self.id = marks.store;
-        Ok(())
+    }
+
+    /// Has these sinks in the place of those that are there.
+    pub(super) fn change_sinks(&mut self, sinks: Vec<Sink>) {
+        let were = std::mem::replace(&mut self.sinks, sinks);
+        let strangers = std::mem::take(&mut self.strangers);
+        self.seat(were.iter().map(Sink::mark).chain(strangers).collect(), &[]);
     }
 
     /// Whether nobody has anything to get from what is older than a record.
@@ -203,8 +216,8 @@ impl Log {
         let mut addressees = Vec::with_capacity(to.len());
         for name in to {
             if let Some(sink) = self.sinks.iter_mut().find(|sink| sink.name == name) {
-                sink.number += 1;
-                addressees.push(Addressee { sink: name, number: sink.number });
+                let number = sink.take_number();
+                addressees.push(Addressee { sink: name, number });
             }
         }
         let sequence = self.next;

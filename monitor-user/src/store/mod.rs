@@ -7,6 +7,7 @@
 mod directory;
 mod draft;
 mod evict;
+pub mod feed;
 mod frame;
 mod log;
 mod reader;

@@ -14,7 +14,7 @@ use crate::sink::SinkStats;
 pub(super) struct Sink {
     pub(super) name: Arc<str>,
     /// Number of the last record for it.
-    pub(super) number: u64,
+    number: u64,
     /// The last record that it has done with, and how many were for it by then.
     pub(super) done: u64,
     pub(super) done_number: u64,
@@ -71,7 +71,7 @@ impl Sink {
     pub(super) fn resume(&mut self, mark: Option<&SinkMark>, number: u64, next: u64) {
         let (done, done_number) = mark.map_or((next - 1, number), |mark| (mark.done, mark.number));
         let last = mark.map_or(0, |mark| mark.last);
-        self.number = number.max(done_number).max(last);
+        self.set_number(number.max(done_number).max(last));
         self.ahead = mark.map_or(0, |mark| mark.lost);
         (self.done, self.done_number) = (done, done_number);
         (self.handed, self.handed_number) = (done, done_number);
@@ -79,6 +79,17 @@ impl Sink {
         let waiting = (self.number - self.done_number).saturating_sub(self.ahead);
         self.stats.offered.fetch_add(waiting, Relaxed);
         self.stats.carried.fetch_add(waiting, Relaxed);
+    }
+
+    /// Gives a number to a record for it.
+    pub(super) fn take_number(&mut self) -> u64 {
+        self.set_number(self.number + 1);
+        self.number
+    }
+
+    fn set_number(&mut self, number: u64) {
+        self.number = number;
+        self.stats.number.store(number, Relaxed);
     }
 
     /// How far it is.
@@ -94,7 +105,7 @@ impl Sink {
 
     /// Leaves out numbers of what was lost on its way to the store, and counted there.
     pub(super) fn skip(&mut self, count: u64) {
-        self.number += count;
+        self.set_number(self.number + count);
         self.ahead += count;
     }
 

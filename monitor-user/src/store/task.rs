@@ -17,7 +17,8 @@ use std::{
 };
 
 use super::{
-    Handed, Losses, StoreError, StoreOptions, draft::draft, evict::is_full, log::Log, reader::Sink,
+    Handed, Losses, StoreError, StoreOptions, draft::draft, evict::is_full, feed::Feed, log::Log,
+    reader::Sink,
 };
 use crate::{
     document::{Document, Schema, Sender, heartbeat::StoreCounters},
@@ -53,13 +54,16 @@ pub struct StoredSink {
 }
 
 /// What the thread is asked.
-enum Call {
+#[derive(Debug)]
+pub(super) enum Call {
     /// Keep this, of so many bytes of memory.
     Keep(Document, SinkSet, u64),
     /// What is next for a sink?
-    Next(usize),
+    Next(usize, u32),
     /// A sink has done with a record, which was its so-many-th.
-    Done(usize, u64, u64),
+    Done { sink: usize, generation: u32, sequence: u64, number: u64 },
+    /// These sinks are there from now on, and no others.
+    Change(Vec<StoredSink>, Ways),
     /// The monitor ends.
     End,
 }
@@ -105,9 +109,14 @@ pub struct Store {
     calls: SyncSender<Call>,
     waiting_bytes: Arc<AtomicU64>,
     refused: Arc<[AtomicU64]>,
+    stream: Arc<str>,
     /// Its state.
     pub state: Arc<StoreState>,
+    /// The monitor ends.
     is_ending: Arc<AtomicBool>,
+    /// The sinks that are there now, which end before others are.
+    generation: u32,
+    sinks_end: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
@@ -127,33 +136,19 @@ impl Store {
         let path = options.path.clone();
         let state = Arc::new(StoreState::default());
         state.bytes_max.store(options.bytes_max, Relaxed);
-        let refused: Arc<[AtomicU64]> = sinks.iter().map(|_| AtomicU64::default()).collect();
+        let refused: Arc<[AtomicU64]> = (0..SinkSet::BITS).map(|_| AtomicU64::default()).collect();
         let of_log = sinks.iter().map(|sink| Sink::new(&sink.name, Arc::clone(&sink.stats)));
         let log = Log::open(options, of_log.collect())?;
         let stream: Arc<str> = log.stream().into();
         let (calls, asked) = sync_channel(STORE_QUEUE);
-        let is_ending = Arc::new(AtomicBool::new(false));
-        let (mut feeds, mut ways) = (Vec::new(), Vec::new());
-        for (index, sink) in sinks.iter().enumerate() {
-            let (way, given) = sync_channel(1);
-            ways.push(Way { give: way, asks: false });
-            feeds.push(Feed {
-                sink: index,
-                calls: calls.clone(),
-                given,
-                batch: VecDeque::new(),
-                asked: false,
-                is_ending: Arc::clone(&is_ending),
-                stream: Arc::clone(&stream),
-                name: sink.name.as_str().into(),
-            });
-        }
+        let is_ending = Arc::<AtomicBool>::default();
+        let (feeds, ways) = ways(&sinks, 0, &calls, &stream);
+        let sinks_end = Arc::clone(&ways.end);
         let waiting_bytes = Arc::<AtomicU64>::default();
         let task = Task {
             log,
             sender,
-            schemas: sinks.iter().map(|sink| sink.schema).collect(),
-            names: sinks.iter().map(|sink| sink.name.as_str().into()).collect(),
+            sinks,
             ways,
             waiting_bytes: Arc::clone(&waiting_bytes),
             refused: Arc::clone(&refused),
@@ -169,7 +164,34 @@ impl Store {
                 task.run(&asked);
             })
             .map_err(|source| StoreError::open(&path, source))?;
-        Ok((Self { calls, waiting_bytes, refused, state, is_ending, thread }, feeds))
+        let this = Self {
+            calls,
+            waiting_bytes,
+            refused,
+            stream,
+            state,
+            is_ending,
+            generation: 0,
+            sinks_end,
+            thread,
+        };
+        Ok((this, feeds))
+    }
+
+    /// Has its sinks end: what they have not done with stays.
+    pub fn end_sinks(&self) {
+        self.sinks_end.store(true, Release);
+    }
+
+    /// Gives other sinks a way to it, and those that were there no more. Who has the name of one
+    /// that was goes on where that was.
+    pub fn change(&mut self, sinks: Vec<StoredSink>) -> Vec<Feed> {
+        self.generation += 1;
+        let (feeds, ways) = ways(&sinks, self.generation, &self.calls, &self.stream);
+        self.sinks_end = Arc::clone(&ways.end);
+        // Where the thread is gone, so is every sink's feed.
+        drop(self.calls.send(Call::Change(sinks, ways)));
+        feeds
     }
 
     /// Has a document kept for these sinks, or says that there is no room for it on its way there.
@@ -181,16 +203,22 @@ impl Store {
             return true;
         }
         self.waiting_bytes.fetch_sub(bytes, Relaxed);
-        for (sink, refused) in self.refused.iter().enumerate() {
-            if sinks & (1 << sink) != 0 {
-                refused.fetch_add(1, Relaxed);
-            }
+        for sink in (0..self.refused.len()).filter(|sink| sinks & (1 << sink) != 0) {
+            self.skip(sink, 1);
         }
         false
     }
 
+    /// Leaves out numbers for a sink, of documents that never came here.
+    pub fn skip(&self, sink: usize, count: u64) {
+        if let Some(refused) = self.refused.get(sink) {
+            refused.fetch_add(count, Relaxed);
+        }
+    }
+
     /// Ends: sinks are given what is there, and no longer wait for more.
     pub fn end(&self) {
+        self.end_sinks();
         self.is_ending.store(true, Release);
         // Where there is no room for it the thread sees it all the same.
         drop(self.calls.try_send(Call::End));
@@ -206,98 +234,44 @@ impl Store {
     }
 }
 
-/// What comes next, for who does not wait for ever.
-#[derive(Debug)]
-pub enum Next<T> {
-    /// This.
-    Here(T),
-    /// Nothing so far.
-    NotYet,
-    /// Nothing any more.
-    Over,
+/// The ways between the store and its sinks.
+fn ways(
+    sinks: &[StoredSink],
+    generation: u32,
+    calls: &SyncSender<Call>,
+    stream: &Arc<str>,
+) -> (Vec<Feed>, Ways) {
+    let end = Arc::<AtomicBool>::default();
+    let way = |(index, sink): (usize, &StoredSink)| {
+        let (give, given) = sync_channel(1);
+        let feed = Feed {
+            sink: index,
+            generation,
+            calls: calls.clone(),
+            given,
+            batch: VecDeque::new(),
+            asked: false,
+            is_ending: Arc::clone(&end),
+            stream: Arc::clone(stream),
+            name: sink.name.as_str().into(),
+        };
+        (feed, Way { give, asks: false })
+    };
+    let (feeds, each) = sinks.iter().enumerate().map(way).unzip();
+    (feeds, Ways { generation, end, each })
 }
 
-/// The store, as a sink sees it.
+/// The ways to the sinks that are there now.
 #[derive(Debug)]
-pub struct Feed {
-    sink: usize,
-    calls: SyncSender<Call>,
-    given: Receiver<Vec<Handed>>,
-    batch: VecDeque<Handed>,
-    /// It waits for an answer.
-    asked: bool,
-    is_ending: Arc<AtomicBool>,
-    /// Name of the run of numbers.
-    pub stream: Arc<str>,
-    /// The sink's name.
-    pub name: Arc<str>,
-}
-
-impl Feed {
-    /// Which of the store's sinks it is for.
-    #[must_use]
-    pub fn sink(&self) -> usize {
-        self.sink
-    }
-
-    /// The next record; waits for one. None when there will be no more.
-    pub fn take(&mut self) -> Option<Handed> {
-        if self.batch.is_empty() {
-            self.ask()?;
-            self.batch = self.given.recv().ok()?.into();
-            self.asked = false;
-        }
-        self.batch.pop_front()
-    }
-
-    /// The same, unless it takes too long.
-    pub fn take_within(&mut self, time: Duration) -> Next<Handed> {
-        if self.batch.is_empty() {
-            if self.ask().is_none() {
-                return Next::Over;
-            }
-            match self.given.recv_timeout(time) {
-                Ok(batch) => self.batch = batch.into(),
-                Err(RecvTimeoutError::Timeout) => return Next::NotYet,
-                Err(RecvTimeoutError::Disconnected) => return Next::Over,
-            }
-            self.asked = false;
-        }
-        self.batch.pop_front().map_or(Next::Over, Next::Here)
-    }
-
-    /// Asks for more; it is answered once.
-    fn ask(&mut self) -> Option<()> {
-        if !self.asked {
-            self.calls.send(Call::Next(self.sink)).ok()?;
-            self.asked = true;
-        }
-        Some(())
-    }
-
-    /// The next record, if it was given already.
-    pub fn take_there(&mut self) -> Option<Handed> {
-        self.batch.pop_front()
-    }
-
-    /// Says that a record need not be given again.
-    pub fn finish(&self, handed: &Handed) {
-        // Who is gone gives it again to the next run.
-        drop(self.calls.send(Call::Done(self.sink, handed.record.sequence, handed.number)));
-    }
-
-    /// Whether the monitor ends.
-    pub fn is_ending(&self) -> bool {
-        self.is_ending.load(Acquire)
-    }
-
-    /// Records that were given, and wait.
-    pub fn waiting(&self) -> usize {
-        self.batch.len()
-    }
+pub(super) struct Ways {
+    generation: u32,
+    /// They are to end.
+    end: Arc<AtomicBool>,
+    each: Vec<Way>,
 }
 
 /// The way to a sink.
+#[derive(Debug)]
 struct Way {
     give: SyncSender<Vec<Handed>>,
     /// It waits for an answer.
@@ -322,9 +296,8 @@ fn is_due(last: Option<Instant>, every: Duration) -> bool {
 struct Task {
     log: Log,
     sender: Arc<Sender>,
-    schemas: Vec<Schema>,
-    names: Vec<Arc<str>>,
-    ways: Vec<Way>,
+    sinks: Vec<StoredSink>,
+    ways: Ways,
     waiting_bytes: Arc<AtomicU64>,
     refused: Arc<[AtomicU64]>,
     state: Arc<StoreState>,
@@ -367,19 +340,31 @@ impl Task {
             Call::Keep(document, sinks, bytes) => {
                 self.waiting_bytes.fetch_sub(bytes, Relaxed);
                 self.skip_refused();
-                let wanted = |index: &usize| sinks & (1 << index) != 0;
-                let to: Vec<usize> = (0..self.names.len()).filter(wanted).collect();
-                let names = to.iter().filter_map(|at| self.names.get(*at).cloned()).collect();
-                let schemas = to.iter().filter_map(|at| self.schemas.get(*at).copied());
+                let wanted = |(index, _): &(usize, &StoredSink)| sinks & (1 << index) != 0;
+                let to: Vec<_> =
+                    self.sinks.iter().enumerate().filter(wanted).map(|(_, sink)| sink).collect();
+                let names = to.iter().map(|sink| sink.name.as_str().into()).collect();
+                let schemas = to.iter().map(|sink| sink.schema);
                 self.log.append(draft(&document, names, schemas, &self.sender));
             }
-            Call::Next(sink) => {
-                if let Some(way) = self.ways.get_mut(sink) {
+            // Who is of another generation takes what is left of theirs for itself.
+            Call::Next(_, generation) | Call::Done { generation, .. }
+                if generation != self.ways.generation => {}
+            Call::Next(sink, _) => {
+                if let Some(way) = self.ways.each.get_mut(sink) {
                     way.asks = true;
                 }
             }
-            Call::Done(sink, sequence, number) => {
+            Call::Done { sink, sequence, number, .. } => {
                 self.log.finish(sink, sequence, number);
+                self.rhythm.has_marks = true;
+            }
+            Call::Change(sinks, ways) => {
+                self.skip_refused();
+                let of_log =
+                    sinks.iter().map(|sink| Sink::new(&sink.name, Arc::clone(&sink.stats)));
+                self.log.change_sinks(of_log.collect());
+                (self.sinks, self.ways) = (sinks, ways);
                 self.rhythm.has_marks = true;
             }
             // It wakes.
@@ -451,10 +436,10 @@ impl Task {
 
     /// Gives those who wait what there is.
     fn answer(&mut self) {
-        for (sink, way) in self.ways.iter_mut().enumerate().filter(|(_, way)| way.asks) {
+        for (sink, way) in self.ways.each.iter_mut().enumerate().filter(|(_, way)| way.asks) {
             let given = self.log.next_for(sink, STORE_BATCH, STORE_BATCH_BYTES);
             let Some(given) = given else { continue };
-            if given.is_empty() && !self.is_ending {
+            if given.is_empty() && !self.ways.end.load(Acquire) {
                 continue;
             }
             way.asks = false;

@@ -141,6 +141,25 @@ fn a_new_sink_gets_what_comes_from_now_on() {
     assert_eq!(store.take(0, 100), same(1..=11));
 }
 
+/// Whoever has the name of one that was goes on where that was; who comes back does so, too.
+#[test]
+fn sinks_are_changed_while_it_is_open() {
+    let folder = Folder::new("store-changed");
+    let mut store = Store::open(options(folder.path()), &["stays", "goes"]);
+    (1..=4).for_each(|id| store.put(id, 3, &["stays", "goes"]));
+    assert_eq!(store.take(0, 2), same(1..=2));
+    let sinks = |names: &[&str]| -> Vec<Sink> {
+        names.iter().map(|name| Sink::new(name, Arc::default())).collect()
+    };
+    store.log.change_sinks(sinks(&["comes", "stays"]));
+    store.put(5, 3, &["comes", "stays"]);
+    assert_eq!(store.take(0, 9), [(1, 5)], "what comes from now on");
+    assert_eq!(store.take(1, 9), same(3..=5), "what it had not done with, and the new");
+    store.log.change_sinks(sinks(&["goes"]));
+    store.put(6, 3, &["goes"]);
+    assert_eq!(store.take(0, 9), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 6)]);
+}
+
 #[test]
 fn numbers_are_another_stream_after_a_power_cut_only() {
     let dir = Folder::new("store-numbers-are-another-stream-after-a-power-cut-only");
@@ -271,7 +290,7 @@ fn a_segment_that_cannot_be_read_costs_only_itself() {
     let dir = Folder::new("store-unreadable");
     for in_memory in [false, true] {
         let mut store = Store::open(options(dir.path()), &["a"]);
-        let begin = store.log.sinks[0].number;
+        let begin = store.log.sinks[0].mark().last;
         (1..=200).for_each(|id| store.put(begin + id, 4, &["a"]));
         drop(store);
         let mut store = Store::open(options(dir.path()), &["a"]);

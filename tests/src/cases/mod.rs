@@ -29,6 +29,7 @@ mod privileges;
 mod processes;
 mod quiet;
 mod recording;
+mod reload;
 mod self_watch;
 mod sinks;
 mod smoke;
@@ -131,6 +132,7 @@ pub const CASES: &[&[Case]] = &[
     endpoint::CASES,
     command_line::CASES,
     recording::CASES,
+    reload::CASES,
     self_watch::CASES,
     sinks::CASES,
     forward::CASES,

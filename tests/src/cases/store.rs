@@ -93,13 +93,13 @@ fn name(alert: &Value) -> String {
 }
 
 /// Names of the files of all alerts, each once, in the order in which they came first.
-fn names(taken: &[Value]) -> Vec<String> {
+pub(super) fn names(taken: &[Value]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     taken.iter().map(name).filter(|name| !name.is_empty() && seen.insert(name.clone())).collect()
 }
 
 /// What `verify-stream` says of what a receiver took.
-fn verify(stage: &Stage<'_>, taken: &[Value]) -> (bool, Value) {
+pub(super) fn verify(stage: &Stage<'_>, taken: &[Value]) -> (bool, Value) {
     let path = stage.dir("stream").join("taken.ndjson");
     let lines: Vec<String> = taken.iter().map(Value::to_string).collect();
     fs::write(&path, lines.join("\n")).expect("write what was taken");

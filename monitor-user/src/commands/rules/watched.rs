@@ -12,7 +12,7 @@ use std::{
 use nix::unistd::{AccessFlags, access};
 
 use super::{files, load_with, read_values, values_path};
-use crate::{reload::RuleSource, rules::Rules};
+use crate::{reload::Source, rules::Rules};
 
 /// The rules that paths stand for.
 pub struct RuleFiles {
@@ -72,7 +72,9 @@ impl RuleFiles {
     }
 }
 
-impl RuleSource for RuleFiles {
+impl Source for RuleFiles {
+    type Read = Arc<Rules>;
+
     fn read(&mut self) -> Result<Arc<Rules>, String> {
         self.load().map_err(|error| format!("{error:#}"))
     }

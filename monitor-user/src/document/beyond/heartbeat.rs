@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     document::{
         Heartbeat,
-        heartbeat::{HookState, ProgramState, RuleState, SinkCounters, StoreCounters},
+        heartbeat::{HookState, ProgramState, Reloads, RuleState, SinkCounters, StoreCounters},
         text::rfc3339,
     },
     event::Action,
@@ -44,8 +44,22 @@ pub(in crate::document) fn heartbeat(heartbeat: &Heartbeat) -> Value {
         "sinks": sinks(heartbeat),
         "store": heartbeat.store.map(store),
         "hooks": hooks(heartbeat),
+        "blind": heartbeat.blind.iter().map(blind).collect::<Vec<_>>(),
         "rules": heartbeat.rules,
+        "rules_version": heartbeat.rules_version,
+        "reloads": reloads(heartbeat.reloads),
         "rule_states": heartbeat.rule_states.iter().map(rule_state).collect::<Vec<_>>(),
+    })
+}
+
+fn blind((container, runtime): &(String, String)) -> Value {
+    json!({ "container": container, "runtime": runtime, "visibility": "none" })
+}
+
+fn reloads(reloads: Reloads) -> Value {
+    json!({
+        "rules": { "taken": reloads.rules_taken, "refused": reloads.rules_refused },
+        "sinks": { "taken": reloads.sinks_taken, "refused": reloads.sinks_refused },
     })
 }
 
@@ -84,7 +98,7 @@ fn sinks(heartbeat: &Heartbeat) -> Vec<Value> {
         json!({
             "name": sink.name, "offered": sink.offered, "delivered": sink.delivered,
             "filtered": sink.filtered, "dropped": sink.dropped, "retries": sink.retries,
-            "queued": sink.queued(),
+            "queued": sink.queued(), "number": sink.number, "number_before": sink.number_before,
         })
     };
     heartbeat.sinks.iter().map(one).collect()

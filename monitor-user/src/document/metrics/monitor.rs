@@ -125,6 +125,37 @@ pub(super) const METRICS: &[Metric] = &[
     })
     .by(&["sink"])
     .at(&[("sinks.queued", "")]),
+    Metric::counter(
+        "runmon_sink_numbered",
+        "Documents that got a number in the stream of the sink: that of the last one.",
+        |now, out| {
+            now.heartbeat.sinks.iter().for_each(|sink| out.with(&[&sink.name], sink.number));
+        },
+    )
+    .by(&["sink"])
+    .at(&[
+        ("sinks.number", "Number of the last document that it is to get."),
+        ("sinks.number_before", "The same when the heartbeat before this one was made."),
+    ]),
+    Metric::counter(
+        "runmon_reloads",
+        "How often rules were read again, and sinks changed, by what came of it: `taken` or \
+         `refused`.",
+        |now, out| {
+            let reloads = now.heartbeat.reloads;
+            out.with(&["rules", "taken"], reloads.rules_taken);
+            out.with(&["rules", "refused"], reloads.rules_refused);
+            out.with(&["sinks", "taken"], reloads.sinks_taken);
+            out.with(&["sinks", "refused"], reloads.sinks_refused);
+        },
+    )
+    .by(&["what", "result"])
+    .at(&[
+        ("reloads.rules.taken", "Rules that were read again and taken."),
+        ("reloads.rules.refused", "Rules that were read again and refused."),
+        ("reloads.sinks.taken", "Changes of sinks that were taken."),
+        ("reloads.sinks.refused", "Changes of sinks that were refused."),
+    ]),
     Metric::gauge("runmon_store_bytes", "Bytes of the store on the disk.", |now, out| {
         now.heartbeat.store.iter().for_each(|store| out.one(store.bytes));
     })

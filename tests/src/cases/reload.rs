@@ -1,0 +1,120 @@
+//! Sinks are changed while the monitor runs, and nothing of what happens meanwhile is lost.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::Case;
+use super::store::{Scene, names, verify};
+use crate::daemon::{Daemon, item};
+use crate::lab::Stage;
+use crate::laws::number;
+use crate::receiver::{Mood, Receiver, Receives};
+use crate::wait;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("reload::sinks_are_changed_under_load", changed_under_load),
+    Case::new("reload::sinks_that_cannot_be_used_are_refused", refused),
+];
+
+/// Puts this in the place of the daemon's configuration, as editors do.
+fn change(daemon: &Daemon, text: &str) {
+    let (path, new) = (daemon.config(), daemon.config().with_extension("new"));
+    fs::write(&new, text).expect("write the configuration");
+    fs::rename(new, path).expect("swap the configuration");
+}
+
+fn log_has(daemon: &Daemon, what: &str) {
+    wait::until(what, || daemon.log().contains(what).then_some(()));
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).expect("a document a line")).collect()
+}
+
+/// One sink stays, one comes, and goes again: by a changed file, and by a signal.
+fn changed_under_load(stage: &Stage<'_>) {
+    const ACTS: usize = 1200;
+    let scene = Scene::new(stage);
+    let receiver = Receiver::start(Mood::Slow(Duration::from_millis(1)));
+    let stays = receiver.sink("heartbeats: false\nformat: ecs\nname: siem");
+    let daemon = stage.daemon(scene.options_with(stays, ""));
+    let first = fs::read_to_string(daemon.config()).expect("the configuration");
+    let comes = stage.dir("comes").join("alerts");
+    let more = item(&format!("kind: file\npath: {comes:?}\nformat: ecs\nheartbeats: false"));
+    thread::scope(|scope| {
+        let acting = scope.spawn(|| {
+            for number in 0..ACTS {
+                scene.acts(number..number + 1);
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        change(&daemon, &format!("{first}\n{more}"));
+        log_has(&daemon, "changed the sinks: 3 sinks");
+        scene.act("n5");
+        change(&daemon, &first);
+        daemon.notify(Signal::SIGHUP);
+        log_has(&daemon, "changed the sinks: 2 sinks");
+        acting.join().expect("it acts");
+    });
+    scene.act("last");
+    wait::until("the last alert to come", || {
+        names(&receiver.taken()).contains(&"last".to_owned()).then_some(())
+    });
+    let expected = ACTS + 2;
+    let taken = receiver.taken();
+    assert_eq!(names(&taken).len(), expected);
+    assert_eq!(taken.len(), expected, "something came twice");
+    let (is_whole, streams) = verify(stage, &taken);
+    assert!(is_whole, "{streams:#}");
+    // What came for a while only has what happened then.
+    let meanwhile = lines(&comes);
+    assert!(!meanwhile.is_empty() && meanwhile.len() < expected, "{}", meanwhile.len());
+    assert!(names(&meanwhile).contains(&"n5".to_owned()) || meanwhile.len() > 1);
+    let ended = daemon.stop();
+    let alerts: Vec<Value> =
+        ended.documents.iter().filter(|it| crate::daemon::is_alert(it)).cloned().collect();
+    assert_eq!(alerts.len(), expected, "something was matched twice, or not at all");
+    let (is_whole, streams) = verify(stage, &ended.documents);
+    assert!(is_whole, "{streams:#}");
+    let reloads = &ended.heartbeat()["runmon"]["reloads"]["sinks"];
+    assert_eq!((number(reloads, "taken"), number(reloads, "refused")), (2, 0), "{reloads:#}");
+}
+
+/// What is wrong is told, and the old sinks go on; so they do where a new one cannot be opened.
+fn refused(stage: &Stage<'_>) {
+    let scene = Scene::new(stage);
+    let log = stage.dir("old").join("alerts");
+    let old = item(&format!("kind: file\npath: {log:?}\nformat: ecs\nheartbeats: false"));
+    let daemon = stage.daemon(scene.options_with(old, ""));
+    let first = fs::read_to_string(daemon.config()).expect("the configuration");
+    let is_refusal = |why: &'static str| {
+        move |it: &Value| {
+            it["rule"]["name"] == "Sinks cannot be reloaded"
+                && it["message"].as_str().is_some_and(|text| text.contains(why))
+        }
+    };
+    change(&daemon, &format!("{first}\n- kind: file\n  pth: /x\n"));
+    daemon.expect_document("a finding", is_refusal("there is no key `pth`; did you mean `path`?"));
+    scene.act("one");
+    let nowhere = item("kind: file\nname: nowhere\npath: /nowhere/at/all");
+    change(&daemon, &format!("{first}\n{nowhere}"));
+    daemon.expect_document("another finding", is_refusal("cannot open /nowhere/at/all"));
+    scene.act("two");
+    wait::until("both alerts in the file", || {
+        let written = names(&lines(&log));
+        (written == ["one", "two"]).then_some(())
+    });
+    // Another key is for the next start.
+    change(&daemon, &first.replace("heartbeat_seconds: 1", "heartbeat_seconds: 2"));
+    log_has(&daemon, "the configuration changed: `heartbeat_seconds` are taken at the next start");
+    let ended = daemon.stop();
+    let heartbeat = &ended.heartbeat()["runmon"];
+    assert_eq!(number(&heartbeat["reloads"]["sinks"], "refused"), 2, "{heartbeat:#}");
+    assert_eq!(heartbeat["degraded"].as_array().map(Vec::len), Some(0), "{heartbeat:#}");
+}
