@@ -1,7 +1,7 @@
 use std::{
     io::{self, Write},
     sync::Mutex,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::*;
