@@ -7,16 +7,39 @@ use std::{
     time::{Duration, Instant},
 };
 
+use monitor_rules::Priority;
 use tokio::sync::mpsc::{Receiver, error::TryRecvError};
 
 use super::SinkStats;
 use crate::{
-    document::{Delivery, Document, Schema, Sender},
+    document::{self, Delivery, Document, Schema, Sender},
     store::{
-        Handed,
+        Handed, about,
         feed::{Feed, Next},
     },
 };
+
+/// A document, and what is known of it beside its lines.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Its lines, in the sink's schema.
+    pub lines: Vec<Vec<u8>>,
+    /// What is known of it.
+    pub about: About,
+}
+
+/// What is known of a document, whatever its schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its id, which an update shares with its alert.
+    pub id: String,
+    /// Its number among those for this sink; it has the same if it is given again.
+    pub number: u64,
+    /// Its time, nanoseconds since 1970.
+    pub timestamp_ns: i64,
+    /// How much it matters.
+    pub priority: Priority,
+}
 
 /// What the task of a sink works with.
 pub struct Intake {
@@ -75,6 +98,16 @@ impl Intake {
     /// when there will be no more. What the form has no lines for counts as filtered. For tasks on
     /// a thread of their own.
     pub fn receive(&mut self, most: usize) -> Option<Vec<Vec<Vec<u8>>>> {
+        self.receive_whole(most).map(lines)
+    }
+
+    /// The same, but none where none come in time.
+    pub fn receive_within(&mut self, most: usize, time: Duration) -> Option<Vec<Vec<Vec<u8>>>> {
+        self.receive_whole_within(most, time).map(lines)
+    }
+
+    /// As [`Self::receive`], with what is known of each.
+    pub fn receive_whole(&mut self, most: usize) -> Option<Vec<Received>> {
         let mut documents = Vec::new();
         while documents.is_empty() {
             let first = self.next()?;
@@ -83,8 +116,8 @@ impl Intake {
         Some(documents)
     }
 
-    /// The same, but none where none come in time.
-    pub fn receive_within(&mut self, most: usize, time: Duration) -> Option<Vec<Vec<Vec<u8>>>> {
+    /// As [`Self::receive_within`], with what is known of each.
+    pub fn receive_whole_within(&mut self, most: usize, time: Duration) -> Option<Vec<Received>> {
         let mut documents = Vec::new();
         match self.next_within(time) {
             Next::Here(first) => self.gather(first, most, &mut documents),
@@ -95,11 +128,11 @@ impl Intake {
     }
 
     /// Takes the first, and those that are there, too.
-    fn gather(&mut self, first: Vec<Vec<u8>>, most: usize, documents: &mut Vec<Vec<Vec<u8>>>) {
+    fn gather(&mut self, first: Received, most: usize, documents: &mut Vec<Received>) {
         let mut next = Some(first);
-        while let Some(lines) = next {
-            if !lines.is_empty() {
-                documents.push(lines);
+        while let Some(received) = next {
+            if !received.lines.is_empty() {
+                documents.push(received);
             }
             next = (documents.len() < most).then(|| self.next_there()).flatten();
         }
@@ -111,7 +144,7 @@ impl Intake {
     }
 
     /// The lines of the next document; waits for one.
-    fn next(&mut self) -> Option<Vec<Vec<u8>>> {
+    fn next(&mut self) -> Option<Received> {
         match &mut self.source {
             Source::Queue(waiting) => {
                 let queued = waiting.documents.blocking_recv()?;
@@ -125,7 +158,7 @@ impl Intake {
     }
 
     /// The same; waits no longer than that. Of those in memory nobody tells: it looks for them.
-    fn next_within(&mut self, time: Duration) -> Next<Vec<Vec<u8>>> {
+    fn next_within(&mut self, time: Duration) -> Next<Received> {
         let begun = Instant::now();
         match &mut self.source {
             Source::Queue(waiting) => loop {
@@ -145,7 +178,7 @@ impl Intake {
     }
 
     /// The same, if there is one.
-    fn next_there(&mut self) -> Option<Vec<Vec<u8>>> {
+    fn next_there(&mut self) -> Option<Received> {
         match &mut self.source {
             Source::Queue(waiting) => {
                 let queued = waiting.documents.try_recv().ok()?;
@@ -158,20 +191,25 @@ impl Intake {
         }
     }
 
-    fn of_queue(&self, queued: &Queued) -> Vec<Vec<u8>> {
+    fn of_queue(&self, queued: &Queued) -> Received {
         let Queued { document, bytes, number } = queued;
         self.stats.waiting_bytes.fetch_sub(*bytes, Relaxed);
-        let Source::Queue(Waiting { name, stream, .. }) = &self.source else { return Vec::new() };
-        let delivery = Delivery { sink: name, stream, number: *number };
+        let delivery = Delivery { number: *number, ..self.stream() };
         let lines = self.schema.write(document, &self.sender);
         self.stats.filtered.fetch_add(u64::from(lines.is_empty()), Relaxed);
-        lines.iter().map(|line| self.schema.numbered(line, delivery)).collect()
+        let (_, priority, timestamp_ns) = about(document);
+        let about = About {
+            id: document::id(document, &self.sender),
+            number: *number,
+            timestamp_ns,
+            priority,
+        };
+        let lines = lines.iter().map(|line| self.schema.numbered(line, delivery)).collect();
+        Received { lines, about }
     }
 
-    fn of_store(&mut self, handed: Handed) -> Vec<Vec<u8>> {
-        let Source::Store(feed) = &self.source else { return Vec::new() };
-        let (sink, stream, number) = (&*feed.name, &*feed.stream, handed.number);
-        let delivery = Delivery { sink, stream, number };
+    fn of_store(&mut self, handed: Handed) -> Received {
+        let delivery = Delivery { number: handed.number, ..self.stream() };
         let lines = handed.record.lines(self.schema.name());
         match lines {
             // The sink wants another form than it did when this was written.
@@ -184,9 +222,16 @@ impl Intake {
             .iter()
             .map(|line| self.schema.numbered(&line.0, delivery))
             .collect();
+        let record = &handed.record;
+        let about = About {
+            id: record.id.clone(),
+            number: handed.number,
+            timestamp_ns: record.timestamp_ns,
+            priority: record.priority(),
+        };
         self.handed.push_back((handed, !lines.is_empty()));
         self.settle();
-        lines
+        Received { lines, about }
     }
 
     /// Has done with what there are no lines of, in order.
@@ -195,6 +240,22 @@ impl Intake {
         while let Some((handed, _)) = self.handed.pop_front_if(|(_, has_lines)| !*has_lines) {
             feed.finish(&handed);
         }
+    }
+
+    /// Where the documents are numbered, before the first of them.
+    #[must_use]
+    pub fn stream(&self) -> Delivery<'_> {
+        let (sink, stream) = match &self.source {
+            Source::Queue(waiting) => (&*waiting.name, &*waiting.stream),
+            Source::Store(feed) => (&*feed.name, &*feed.stream),
+        };
+        Delivery { sink, stream, number: 0 }
+    }
+
+    /// Who sends them.
+    #[must_use]
+    pub fn sender(&self) -> &Sender {
+        &self.sender
     }
 
     /// Documents that wait.
@@ -240,4 +301,8 @@ impl Intake {
         }
         self.settle();
     }
+}
+
+fn lines(documents: Vec<Received>) -> Vec<Vec<Vec<u8>>> {
+    documents.into_iter().map(|received| received.lines).collect()
 }

@@ -20,20 +20,7 @@ pub(super) fn draft(
     schemas: impl Iterator<Item = Schema>,
     sender: &Sender,
 ) -> Draft {
-    let of_alert = |kind, alert: &Alert| {
-        let leader = alert.leader().map(|leader| leader.about.priority);
-        (kind, leader.unwrap_or(Priority::Debug), alert.event.timestamp_ns)
-    };
-    let (kind, priority, timestamp_ns) = match document {
-        Document::Event(event) => (Kind::Event, Priority::Debug, event.timestamp_ns),
-        Document::Alert(alert) => of_alert(Kind::Alert, alert),
-        Document::Update(alert) => of_alert(Kind::Update, alert),
-        Document::RollUp(rollup) => of_alert(Kind::RollUp, &rollup.alert),
-        Document::Heartbeat(heartbeat) => {
-            (Kind::Heartbeat, Priority::Informational, heartbeat.timestamp_ns)
-        }
-        Document::Finding(finding) => (Kind::Finding, finding.priority, finding.timestamp_ns),
-    };
+    let (kind, priority, timestamp_ns) = about(document);
     let mut forms: Vec<Form> = Vec::new();
     for schema in schemas {
         if forms.iter().any(|form| &*form.schema == schema.name()) {
@@ -44,4 +31,22 @@ pub(super) fn draft(
     }
     let id = document::id(document, sender);
     Draft { timestamp_ns, priority: priority_number(priority), kind, id, to, forms }
+}
+
+/// The sort of a document, how much it matters, and its time.
+pub(crate) fn about(document: &Document) -> (Kind, Priority, i64) {
+    let of_alert = |kind, alert: &Alert| {
+        let leader = alert.leader().map(|leader| leader.about.priority);
+        (kind, leader.unwrap_or(Priority::Debug), alert.event.timestamp_ns)
+    };
+    match document {
+        Document::Event(event) => (Kind::Event, Priority::Debug, event.timestamp_ns),
+        Document::Alert(alert) => of_alert(Kind::Alert, alert),
+        Document::Update(alert) => of_alert(Kind::Update, alert),
+        Document::RollUp(rollup) => of_alert(Kind::RollUp, &rollup.alert),
+        Document::Heartbeat(heartbeat) => {
+            (Kind::Heartbeat, Priority::Informational, heartbeat.timestamp_ns)
+        }
+        Document::Finding(finding) => (Kind::Finding, finding.priority, finding.timestamp_ns),
+    }
 }

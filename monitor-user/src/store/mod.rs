@@ -19,6 +19,7 @@ mod tests;
 
 use std::{io, path::PathBuf};
 
+pub(crate) use draft::about;
 pub use log::{Draft, Losses, StoreOptions};
 pub use reader::Handed;
 

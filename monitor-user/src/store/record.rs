@@ -76,6 +76,12 @@ impl Record {
         self.forms.iter().find(|form| &*form.schema == schema).map(|form| &*form.lines)
     }
 
+    /// How much it matters.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        Priority::ALL.get(usize::from(self.priority)).copied().unwrap_or(Priority::Debug)
+    }
+
     /// Bytes that it takes, approximately.
     #[must_use]
     pub fn bytes(&self) -> usize {
