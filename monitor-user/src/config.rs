@@ -1,11 +1,15 @@
 //! The configuration file: text → [`RawConfig`] (what is written) → [`Config`] (valid).
 
 pub mod address;
+#[cfg(feature = "http")]
+mod http;
 #[macro_use]
 mod keys;
 mod kubernetes;
 mod raw;
 mod schema;
+#[cfg(any(feature = "forward", feature = "http"))]
+pub mod secret;
 mod show;
 mod sinks;
 #[cfg(test)]
@@ -219,7 +223,10 @@ impl Target {
         match self {
             Self::Stdout | Self::File(_) => Vec::new(),
             #[cfg(feature = "http")]
-            Self::Http(_) => Vec::new(),
+            Self::Http(http) => {
+                let token = http.token.as_ref().and_then(|token| token.secret.file());
+                http.tls.files().chain(token.map(Path::to_owned)).collect()
+            }
             #[cfg(feature = "forward")]
             Self::Forward(target) => target.tls.iter().flat_map(TlsOptions::files).collect(),
             #[cfg(feature = "syslog")]

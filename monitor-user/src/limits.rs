@@ -335,6 +335,42 @@ pub const SYSLOG_HELD_BYTES: usize = 8 << 20;
 /// Bytes of an answer of a receiver's; a longer one is none.
 pub const SINK_ANSWER_BYTES: u64 = 64 << 10;
 
+/// Documents of an HTTP request, unless the configuration says otherwise, and what that may be: a
+/// sink is not given more at once.
+pub const HTTP_BATCH: usize = 256;
+/// See [`HTTP_BATCH`].
+pub const HTTP_BATCH_RANGE: RangeInclusive<usize> = 1..=STORE_BATCH;
+
+/// Bytes of these documents, and what that may be; a larger document is sent alone. Receivers take
+/// some megabytes as they are delivered.
+pub const HTTP_BATCH_BYTES: usize = 1 << 20;
+/// See [`HTTP_BATCH_BYTES`].
+pub const HTTP_BATCH_BYTES_RANGE: RangeInclusive<usize> = 1 << 10..=16 << 20;
+
+/// Seconds for which a request may wait for more documents: less than [`SINK_STUCK_NS`].
+pub const HTTP_BATCH_SECONDS_RANGE: RangeInclusive<u64> = 0..=5;
+
+/// Seconds for which an HTTP receiver can ask to be left alone; who asks for more is tried then.
+pub const HTTP_RETRY_AFTER_SECONDS: u64 = 300;
+
+/// Bytes of the answer of an HTTP receiver's; a longer one is none. It may tell of each document.
+pub const HTTP_ANSWER_BYTES: u64 = 4 << 20;
+
+/// Bytes of it that people are shown.
+pub const HTTP_SAID_BYTES: usize = 300;
+
+/// Failures of an HTTP receiver at the same documents after which halves of them are sent.
+pub const HTTP_SPLITS_AFTER: u32 = 3;
+
+/// Failures at one document alone, and how long that takes at least, before it is set aside if
+/// another one is taken; it holds up those behind it for that long.
+pub const HTTP_ALONE_TRIES: u32 = 5;
+/// See [`HTTP_ALONE_TRIES`].
+pub const HTTP_ALONE: Duration = Duration::from_secs(60);
+
+/// Documents behind it that are tried for comparison, one after the other.
+pub const HTTP_PROBES: usize = 8;
+
 /// Size in bytes at which a file of alerts is rotated, and what it may be.
 pub const ROTATE_BYTES: u64 = 100 << 20;
 /// See [`ROTATE_BYTES`].

@@ -140,13 +140,35 @@ keys! {
         pub keep: Option<u32> = "5",
         /// `http`: the receiver.
         pub url: Option<String>,
+        /// `http`: `webhook`, `falcosidekick`, `splunk-hec`, `elasticsearch-bulk`, `loki`, `otlp`.
+        pub preset: Option<String> = "webhook",
         /// `http`: headers, as `Name: value`.
         pub headers: Option<Vec<String>> = "[]",
+        /// `http`: file with the token that is sent; it is read again at each connection.
+        pub token_file: Option<PathBuf>,
+        /// `http`: variable of the environment with that token, instead of a file.
+        pub token_env: Option<String>,
+        /// `http`: what stands before the token; without this key what the preset has.
+        pub token_scheme: Option<String>,
+        /// `http`: the proxy, as `http://[USER:PASSWORD@]HOST:PORT`; it is asked to `CONNECT`.
+        pub proxy: Option<String>,
+        /// `http`: documents of a request at most; without this key 1 or 256, by the preset.
+        pub batch_documents: Option<usize>,
+        /// `http`: bytes of these at most, before they are compressed; a larger one is sent alone.
+        pub batch_bytes: Option<usize> = "1048576",
+        /// `http`: seconds for which a request that is not full waits for more documents.
+        pub batch_seconds: Option<u64> = "0",
+        /// `http`: `splunk-hec`: the index; `elasticsearch-bulk`: the index or data stream.
+        pub index: Option<String>,
+        /// `http`: what is said to be the source: `source` of Splunk, else `service.name`.
+        pub source: Option<String> = "runmon",
+        /// `http`: `splunk-hec`: the source type; without this key `_json`, or `runmon` of texts.
+        pub sourcetype: Option<String>,
         /// `forward`, `syslog`: the receiver, as `HOST:PORT`, `[ADDRESS]:PORT` or `unix:/PATH`.
         pub address: Option<String>,
         /// `forward`: the tag of what is sent.
         pub tag: Option<String> = "runmon",
-        /// `forward`: whether it is compressed.
+        /// `forward`, `http`: whether what is sent is compressed.
         pub gzip: Option<bool> = "false",
         /// `forward`: file with the key that the receiver has, too, if it asks for one.
         pub shared_key_file: Option<PathBuf>,
@@ -156,11 +178,11 @@ keys! {
         pub password_file: Option<PathBuf>,
         /// `forward`, `syslog`: whether TLS is spoken.
         pub tls: Option<bool> = "false",
-        /// `forward`, `syslog`: who may certify the receiver; without this key whom browsers trust.
+        /// `forward`, `http`, `syslog`: who may certify the receiver; else whom browsers trust.
         pub ca_file: Option<PathBuf>,
-        /// `forward`, `syslog`: file with an own certificate, for receivers that ask for one.
+        /// `forward`, `http`, `syslog`: an own certificate, for receivers that ask for one.
         pub certificate_file: Option<PathBuf>,
-        /// `forward`, `syslog`: file with its key.
+        /// `forward`, `http`, `syslog`: file with its key.
         pub key_file: Option<PathBuf>,
         /// `syslog`: the facility, 0 to 23.
         pub facility: Option<u8> = "13",

@@ -61,6 +61,7 @@ fn words(table: &str, key: &str) -> Option<Vec<String>> {
         ("RawRuntimeRoot", "kind") => words(&RuntimeKind::ALL.map(RuntimeKind::name)),
         ("RawSink", "kind") => words(&sinks::KINDS),
         ("RawSink", "format") => words(&FORMATS),
+        ("RawSink", "preset") => words(&sinks::PRESETS),
         ("RawSink", "minimum_priority") => {
             Some(Priority::ALL.iter().map(|it| it.name().to_ascii_lowercase()).collect())
         }

@@ -1,17 +1,14 @@
 //! What is written of a sink → a sink that can be opened.
 
-#[cfg(feature = "forward")]
-use std::path::Path;
-#[cfg(feature = "http")]
-use std::time::Duration;
-
 use monitor_rules::Priority;
 
-use super::{FORMATS, Format, RawSink, SinkConfig, Target, Wrong, within, wrong};
 #[cfg(feature = "forward")]
-use crate::input;
+use super::secret::in_file as secret;
+use super::{FORMATS, Format, RawSink, SinkConfig, Target, Wrong, within, wrong};
+#[cfg(any(feature = "forward", feature = "syslog"))]
+use crate::sink::receiver::Place;
 #[cfg(feature = "tls")]
-use crate::sink::receiver::{Place, TlsOptions};
+use crate::sink::receiver::TlsOptions;
 use crate::{limits, sink::file::FileOptions};
 
 pub(super) fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
@@ -60,7 +57,7 @@ fn stored(sink: &RawSink, at: &dyn Fn(&str) -> String) -> Result<bool, Wrong> {
     }
 }
 
-fn format(text: &str, at: &dyn Fn(&str) -> String) -> Result<Format, Wrong> {
+pub(super) fn format(text: &str, at: &dyn Fn(&str) -> String) -> Result<Format, Wrong> {
     match text {
         "text" => Ok(Format::Text),
         "ecs" => Ok(Format::Ecs),
@@ -89,7 +86,7 @@ fn target(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
         "stdout" => Ok(Target::Stdout),
         "file" => file(sink, at),
         #[cfg(feature = "http")]
-        "http" => http(sink, at),
+        "http" => super::http::http(&sink, at),
         #[cfg(feature = "forward")]
         "forward" => forward(sink, at),
         #[cfg(feature = "syslog")]
@@ -100,6 +97,10 @@ fn target(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
 
 /// Every kind of sink.
 pub(super) const KINDS: [&str; 5] = ["stdout", "file", "http", "forward", "syslog"];
+
+/// Every preset of an HTTP sink.
+pub(super) const PRESETS: [&str; 6] =
+    ["webhook", "falcosidekick", "splunk-hec", "elasticsearch-bulk", "loki", "otlp"];
 
 /// The keys that sinks of a kind have.
 pub(super) fn keys_of(kind: &str) -> impl Iterator<Item = &'static str> + use<'_> {
@@ -118,23 +119,35 @@ fn own_keys(sink: &RawSink) -> Vec<(&'static str, bool, &'static [&'static str])
     const FORWARD: &[&str] = &["forward"];
     const SYSLOG: &[&str] = &["syslog"];
     const RECEIVERS: &[&str] = &["forward", "syslog"];
+    const ALL_RECEIVERS: &[&str] = &["forward", "http", "syslog"];
     vec![
         ("path", sink.path.is_some(), FILE),
         ("rotate_bytes", sink.rotate_bytes.is_some(), FILE),
         ("keep", sink.keep.is_some(), FILE),
         ("url", sink.url.is_some(), HTTP),
+        ("preset", sink.preset.is_some(), HTTP),
         ("headers", sink.headers.is_some(), HTTP),
+        ("token_file", sink.token_file.is_some(), HTTP),
+        ("token_env", sink.token_env.is_some(), HTTP),
+        ("token_scheme", sink.token_scheme.is_some(), HTTP),
+        ("proxy", sink.proxy.is_some(), HTTP),
+        ("batch_documents", sink.batch_documents.is_some(), HTTP),
+        ("batch_bytes", sink.batch_bytes.is_some(), HTTP),
+        ("batch_seconds", sink.batch_seconds.is_some(), HTTP),
+        ("index", sink.index.is_some(), HTTP),
+        ("source", sink.source.is_some(), HTTP),
+        ("sourcetype", sink.sourcetype.is_some(), HTTP),
         ("give_up_seconds", sink.give_up_seconds.is_some(), HTTP),
         ("address", sink.address.is_some(), RECEIVERS),
         ("tag", sink.tag.is_some(), FORWARD),
-        ("gzip", sink.gzip.is_some(), FORWARD),
+        ("gzip", sink.gzip.is_some(), &["forward", "http"]),
         ("shared_key_file", sink.shared_key_file.is_some(), FORWARD),
         ("user", sink.user.is_some(), FORWARD),
         ("password_file", sink.password_file.is_some(), FORWARD),
         ("tls", sink.tls.is_some(), RECEIVERS),
-        ("ca_file", sink.ca_file.is_some(), RECEIVERS),
-        ("certificate_file", sink.certificate_file.is_some(), RECEIVERS),
-        ("key_file", sink.key_file.is_some(), RECEIVERS),
+        ("ca_file", sink.ca_file.is_some(), ALL_RECEIVERS),
+        ("certificate_file", sink.certificate_file.is_some(), ALL_RECEIVERS),
+        ("key_file", sink.key_file.is_some(), ALL_RECEIVERS),
         ("facility", sink.facility.is_some(), SYSLOG),
     ]
 }
@@ -161,18 +174,6 @@ fn file(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
         rotate_bytes: within(at("rotate_bytes"), rotate_bytes, limits::ROTATE_BYTES_RANGE)?,
         keep: within(at("keep"), keep, limits::KEEP_RANGE)?,
     }))
-}
-
-#[cfg(feature = "http")]
-fn http(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
-    use crate::sink::http::{HttpOptions, header};
-    let Some(url) = sink.url else { return wrong(at("url"), "an http sink needs a url") };
-    let headers: Result<_, String> =
-        sink.headers.unwrap_or_default().iter().map(|text| header(text)).collect();
-    let headers = headers.map_err(|what| Wrong { key: at("headers"), what })?;
-    let seconds = |seconds| within(at("give_up_seconds"), seconds, limits::GIVE_UP_RANGE);
-    let give_up = sink.give_up_seconds.map(seconds).transpose()?.map(Duration::from_secs);
-    Ok(Target::Http(HttpOptions { url, headers, give_up }))
 }
 
 #[cfg(feature = "forward")]
@@ -215,34 +216,54 @@ fn syslog(sink: &RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> 
 }
 
 /// Where a receiver is.
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "forward", feature = "syslog"))]
 fn place(address: Option<&str>, at: &dyn Fn(&str) -> String) -> Result<Place, Wrong> {
     let Some(address) = address else { return wrong(at("address"), "it needs an address") };
     Place::parse(address).or_else(|what| wrong(at("address"), what))
 }
 
 /// Whether TLS is spoken, and with which files.
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "forward", feature = "syslog"))]
 fn tls(
     sink: &RawSink,
     place: &Place,
     at: &dyn Fn(&str) -> String,
 ) -> Result<Option<TlsOptions>, Wrong> {
-    let files = [
-        ("ca_file", &sink.ca_file),
-        ("certificate_file", &sink.certificate_file),
-        ("key_file", &sink.key_file),
-    ];
     if !sink.tls.unwrap_or_default() {
-        return match files.into_iter().find(|(_, file)| file.is_some()) {
-            Some((key, _)) => wrong(at(key), "it is of no use while `tls` is not true"),
-            None => Ok(None),
-        };
+        return without_tls(sink, at, "`tls` is not true").map(|()| None);
     }
     if matches!(place, Place::Unix(_)) {
         return wrong(at("tls"), "there is none on a Unix socket");
     }
-    for (key, file) in files {
+    tls_files(sink, at).map(Some)
+}
+
+#[cfg(feature = "tls")]
+fn files_of_tls(sink: &RawSink) -> [(&'static str, &Option<std::path::PathBuf>); 3] {
+    [
+        ("ca_file", &sink.ca_file),
+        ("certificate_file", &sink.certificate_file),
+        ("key_file", &sink.key_file),
+    ]
+}
+
+/// Who writes files for TLS expects that it is spoken.
+#[cfg(feature = "tls")]
+pub(super) fn without_tls(
+    sink: &RawSink,
+    at: &dyn Fn(&str) -> String,
+    why: &str,
+) -> Result<(), Wrong> {
+    match files_of_tls(sink).into_iter().find(|(_, file)| file.is_some()) {
+        Some((key, _)) => wrong(at(key), format!("it is of no use while {why}")),
+        None => Ok(()),
+    }
+}
+
+/// With which files it is spoken.
+#[cfg(feature = "tls")]
+pub(super) fn tls_files(sink: &RawSink, at: &dyn Fn(&str) -> String) -> Result<TlsOptions, Wrong> {
+    for (key, file) in files_of_tls(sink) {
         if file.as_ref().is_some_and(|file| !file.is_absolute()) {
             return wrong(at(key), "a path from the root is needed");
         }
@@ -253,15 +274,5 @@ fn tls(
         (Some(_), None) => return wrong(at("key_file"), "a certificate needs its key"),
         (None, Some(_)) => return wrong(at("certificate_file"), "a key needs its certificate"),
     };
-    Ok(Some(TlsOptions { ca_file: sink.ca_file.clone(), own }))
-}
-
-/// What is in a file, without the end of its line. It is never shown.
-#[cfg(feature = "forward")]
-fn secret(file: &Path, key: &str) -> Result<String, Wrong> {
-    match input::read_text(file, limits::SINK_FILE_BYTES) {
-        Ok(text) if text.trim().is_empty() => wrong(key, format!("{} is empty", file.display())),
-        Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
-        Err(error) => wrong(key, format!("cannot read {}: {error}", file.display())),
-    }
+    Ok(TlsOptions { ca_file: sink.ca_file.clone(), own })
 }

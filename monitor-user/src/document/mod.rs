@@ -11,6 +11,8 @@ mod delivery;
 mod dns;
 pub mod ecs;
 pub mod exposition;
+#[cfg(feature = "http")]
+pub mod facts;
 pub mod falco;
 pub mod finding;
 pub mod heartbeat;
@@ -105,6 +107,12 @@ impl Schema {
             | Document::Heartbeat(_)
             | Document::Finding(_) => true,
         }
+    }
+
+    /// Whether its lines are objects of JSON.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Ecs | Self::Ocsf | Self::Falco)
     }
 
     /// What it is called.

@@ -1,34 +1,99 @@
-//! HTTP POST of one JSON document at a time. A document counts as delivered when the receiver has
-//! answered with 2xx; until then it is tried again, and those behind it wait. What waits in the
-//! store is tried for as long as it is there.
+//! HTTP POST of documents, one or many at a time, to receivers of several sorts ([`Preset`]). A
+//! document counts as delivered when the receiver has said so; until then it is tried again, and
+//! those behind it wait. What waits in the store is tried for as long as it is there.
 
-use std::time::Duration;
-
+mod answer;
+mod batch;
+mod body;
+mod bulk;
+mod client;
+mod hec;
+mod loki;
+mod otlp;
+mod preset;
 #[cfg(test)]
 mod tests;
 
-use super::{
-    Intake, SinkError,
-    tries::{Answer, End, Tries},
+use std::{
+    collections::VecDeque,
+    io::Write as _,
+    time::{Duration, Instant},
 };
 
-const ANSWER: Duration = Duration::from_secs(5);
+use flate2::{Compression, write::GzEncoder};
 
-/// Where to, and how long a document is tried.
+use super::{
+    Intake,
+    receiver::TlsOptions,
+    tries::{End, Failure, Round, Tries},
+};
+use crate::{
+    config::secret::Secret,
+    document::Schema,
+    limits::{HTTP_ALONE, HTTP_ALONE_TRIES, HTTP_PROBES, HTTP_SPLITS_AFTER},
+    reach::Reach,
+};
+use answer::{Fate, Verdict};
+use batch::{Batch, Entry, Patience, Step};
+pub use body::Labelling;
+use body::Sent;
+use client::Client;
+pub use client::ProxyUrl;
+pub use preset::Preset;
+
+/// How long it is waited for a document to compare another one with.
+const COMPARES_WITHIN: Duration = Duration::from_millis(100);
+
+/// Where to, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpOptions {
-    /// The receiver, `http://…` or `https://…`.
+    /// The sort of receiver.
+    pub preset: Preset,
+    /// Where it is, `http://…` or `https://…`, with the path of requests.
     pub url: String,
     /// Headers besides the content type.
     pub headers: Vec<(String, String)>,
-    /// After this time a document is given up, and counted as dropped; None: after
+    /// What tells the receiver who this is.
+    pub token: Option<Token>,
+    /// Whom to trust, and who this is, where TLS is spoken.
+    pub tls: TlsOptions,
+    /// The proxy, if the way leads through one.
+    pub proxy: Option<ProxyUrl>,
+    /// Whether bodies are compressed.
+    pub gzip: bool,
+    /// What goes in a request.
+    pub batch: BatchOptions,
+    /// What is said of documents beside them.
+    pub labelling: Labelling,
+    /// After this time documents are given up, and counted as dropped; None: after
     /// [`GIVE_UP_SECONDS`](crate::limits::GIVE_UP_SECONDS) where documents wait in memory, and
     /// never where they are in the store.
     pub give_up: Option<Duration>,
 }
 
+/// A token, and how it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// It.
+    pub secret: Secret,
+    /// What stands before it.
+    pub scheme: String,
+}
+
+/// What goes in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchOptions {
+    /// Documents at most.
+    pub documents: usize,
+    /// Bytes of them at most, unless it is one alone.
+    pub bytes: usize,
+    /// How long it is waited for more of them.
+    pub wait: Duration,
+}
+
 /// Headers that say how the body is sent: a second one would contradict it.
-const OWN_HEADERS: [&str; 3] = ["content-length", "content-type", "transfer-encoding"];
+const OWN_HEADERS: [&str; 4] =
+    ["content-encoding", "content-length", "content-type", "transfer-encoding"];
 
 /// A header of the form `Name: value` that can be sent, or what is wrong with it.
 pub fn header(text: &str) -> Result<(String, String), String> {
@@ -49,61 +114,185 @@ pub fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// Whether it can stand before a token.
+#[must_use]
+pub fn is_scheme(text: &str) -> bool {
+    ureq::http::HeaderName::from_bytes(text.as_bytes()).is_ok()
+}
+
+/// An address that requests can be sent to, with the path that the receiver has them at unless it
+/// says another one, or what is wrong with it.
+pub fn url(text: &str, preset: Preset) -> Result<String, String> {
+    let none = || format!("`{text}` is no http:// or https:// address");
+    let rest = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let rest = rest.ok_or_else(none)?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    if rest.get(..end).is_some_and(|host| host.contains('@')) {
+        return Err("it holds a name or a password: use `token_file` or `token_env`".to_owned());
+    }
+    let url = match rest.get(end..) {
+        None | Some("" | "/") => format!("{}{}", text.trim_end_matches('/'), preset.path()),
+        Some(_) => text.to_owned(),
+    };
+    let uri = url.parse::<ureq::http::Uri>().map_err(|_| none())?;
+    uri.host().filter(|host| !host.is_empty()).ok_or_else(none)?;
+    Ok(url)
+}
+
 /// A ready HTTP sink.
 pub struct HttpSink {
     options: HttpOptions,
-    agent: ureq::Agent,
+    schema: Schema,
+    client: Client,
+    patience: Patience,
+    /// What was received and is in no batch yet.
+    held: VecDeque<Entry>,
 }
 
 impl HttpSink {
-    /// Checks the address. The receiver need not be there yet.
-    pub fn open(name: &str, options: HttpOptions) -> Result<Self, SinkError> {
-        let known = ["http://", "https://"].iter().any(|scheme| options.url.starts_with(scheme));
-        if !known || options.url.parse::<ureq::http::Uri>().is_err() {
-            let what = format!("`{}` is no http:// or https:// address", options.url);
-            return Err(SinkError::Address { name: name.to_owned(), what });
-        }
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(ANSWER))
-            .http_status_as_error(false)
-            // A redirect is not an acknowledgement, and following one would turn POST into GET.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .build();
-        Ok(Self { options, agent: config.into() })
+    /// The receiver need not be there yet.
+    #[must_use]
+    pub fn new(options: HttpOptions, schema: Schema, reach: Box<dyn Reach>) -> Self {
+        let patience = Patience {
+            splits_after: HTTP_SPLITS_AFTER,
+            tries: HTTP_ALONE_TRIES,
+            time: HTTP_ALONE,
+            probes: HTTP_PROBES,
+        };
+        Self { options, schema, client: Client::new(reach), patience, held: VecDeque::new() }
     }
 
     /// Sends until there are no more documents, or until the monitor ends and they do not go.
-    pub fn run(self, mut intake: Intake) {
+    pub fn run(mut self, mut intake: Intake) {
         let mut tries = Tries::new(self.options.url.clone(), self.options.give_up);
-        while let Some(bodies) = intake.receive_one() {
-            let end = tries.deliver_each(bodies.iter(), &intake, |body| self.post(body));
-            if end == End::Kept {
+        let mut sent =
+            Sent::new(intake.sender(), intake.stream(), self.schema, &self.options.labelling);
+        sent.is_array = self.options.batch.documents > 1;
+        while let Some(batch) = self.gather(&mut intake) {
+            if self.deliver(batch, &sent, &mut intake, &mut tries) == End::Kept {
                 return;
             }
-            intake.done(end == End::Delivered);
         }
     }
 
-    fn post(&self, body: &[u8]) -> Answer {
-        let mut request =
-            self.agent.post(&self.options.url).header("content-type", "application/json");
-        for (name, value) in &self.options.headers {
-            request = request.header(name, value);
+    /// The next batch; None when there are no more documents.
+    fn gather(&mut self, intake: &mut Intake) -> Option<Batch> {
+        let BatchOptions { documents, wait, .. } = self.options.batch;
+        if self.held.is_empty() {
+            self.hold(intake.receive_whole(documents)?);
         }
-        match request.send(body) {
-            Ok(response) => meaning(response.status().as_u16()),
-            Err(error) => Answer::Later(error.to_string()),
+        let begun = Instant::now();
+        while self.cut().1 && !intake.is_ending() {
+            let Some(left) = wait.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
+            else {
+                break;
+            };
+            let most = documents.saturating_sub(self.held.len()).max(1);
+            match intake.receive_whole_within(most, left) {
+                Some(more) => self.hold(more),
+                None => break,
+            }
+        }
+        let entries = self.held.drain(..self.cut().0).collect();
+        Some(Batch::new(entries, self.patience))
+    }
+
+    fn hold(&mut self, documents: Vec<super::Received>) {
+        self.held.extend(documents.into_iter().flat_map(Entry::of));
+    }
+
+    /// How many of those that are held make a batch, one at least, and whether there is room for
+    /// more.
+    fn cut(&self) -> (usize, bool) {
+        let BatchOptions { documents, bytes, .. } = self.options.batch;
+        let (mut count, mut taken) = (0, 0);
+        for entry in self.held.iter().take(documents) {
+            taken += entry.line.len();
+            if taken > bytes && count > 0 {
+                return (count, false);
+            }
+            count += 1;
+        }
+        (count, count < documents && taken < bytes)
+    }
+
+    /// Sends documents until something came of each.
+    fn deliver(
+        &mut self,
+        mut batch: Batch,
+        sent: &Sent,
+        intake: &mut Intake,
+        tries: &mut Tries,
+    ) -> End {
+        let mut round = Round::new();
+        let mut end = tries.is_over().then_some(End::Lost);
+        while end.is_none() {
+            if batch.wants_another()
+                && let Some(more) = intake.receive_whole_within(1, COMPARES_WITHIN)
+            {
+                batch.push(more.into_iter().flat_map(Entry::of));
+            }
+            let is_last = intake.is_ending();
+            let (verdict, wait) = self.request(&batch.part(), sent);
+            match batch.take(verdict) {
+                Step::On(was_taken) => {
+                    round.got_on();
+                    if was_taken {
+                        tries.taken(intake);
+                    }
+                }
+                Step::Later(why) => {
+                    settle(&mut batch, intake, tries);
+                    let failure = Failure { why, wait, is_last };
+                    end = tries.failed(&mut round, intake, &failure);
+                    continue;
+                }
+            }
+            settle(&mut batch, intake, tries);
+            end = batch.is_empty().then_some(End::Delivered);
+        }
+        let end = end.unwrap_or(End::Lost);
+        if end == End::Lost {
+            batch.give_up();
+            while let Some(done) = batch.pop() {
+                done.document.into_iter().for_each(|delivered| intake.done(delivered));
+            }
+        }
+        end
+    }
+
+    /// Makes one request, and reads the answer.
+    fn request(&mut self, part: &[&Entry], sent: &Sent) -> (Verdict, Option<Duration>) {
+        let HttpOptions { preset, gzip, .. } = self.options;
+        let mut body = preset.body(part, sent);
+        if gzip {
+            body = compressed(&body);
+        }
+        let content_type = preset.content_type(sent.is_json());
+        match self.client.post(&self.options, content_type, &body) {
+            Ok(answer) => (preset.read(&answer, part.len()), answer.retry_after),
+            Err(why) => (Verdict::All(Fate::Later(why)), None),
         }
     }
 }
 
-/// 4xx is the document's fault, except where the receiver asks for time or is set up wrongly.
-fn meaning(status: u16) -> Answer {
-    match status {
-        200..=299 => Answer::Taken,
-        401 | 403 | 404 | 408 | 425 | 429 => Answer::Later(format!("status {status}")),
-        400..=499 => Answer::Refused(format!("status {status}")),
-        _ => Answer::Later(format!("status {status}")),
+/// Counts what something came of, in order.
+fn settle(batch: &mut Batch, intake: &mut Intake, tries: &mut Tries) {
+    while let Some(done) = batch.pop() {
+        if let Some(why) = done.refused {
+            tries.refused(&why);
+        }
+        if let Some(delivered) = done.document {
+            intake.done(delivered);
+        }
+    }
+}
+
+fn compressed(body: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    match gzip.write_all(body).and_then(|()| gzip.finish()) {
+        Ok(bytes) => bytes,
+        // Nothing that is written to memory fails.
+        Err(_) => body.to_owned(),
     }
 }

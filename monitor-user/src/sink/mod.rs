@@ -45,7 +45,7 @@ use crate::{
 };
 pub use ending::Ended;
 use gate::Gates;
-pub use intake::Intake;
+pub use intake::{About, Intake, Received};
 use intake::{Queued, Source, Waiting};
 
 /// Why a sink could not be opened, or gave up.
@@ -72,14 +72,6 @@ pub enum SinkError {
         /// What it leads to.
         #[source]
         source: std::io::Error,
-    },
-    /// The address of a network sink cannot be used.
-    #[error("sink {name}: {what}")]
-    Address {
-        /// The sink.
-        name: String,
-        /// What is wrong with it.
-        what: String,
     },
     /// The task of a sink cannot be started.
     #[error("sink {name}: cannot start its task")]

@@ -41,28 +41,38 @@ pub(super) struct Tries {
     is_over: bool,
 }
 
+/// The tries of the same documents.
+pub(super) struct Round {
+    begun: Instant,
+    pause: Duration,
+}
+
+impl Round {
+    pub(super) fn new() -> Self {
+        Self { begun: Instant::now(), pause: FIRST_PAUSE }
+    }
+
+    /// The receiver took or refused some of them: it answers, and need not be spared.
+    #[cfg(feature = "http")]
+    pub(super) fn got_on(&mut self) {
+        *self = Self::new();
+    }
+}
+
+/// A try that failed.
+pub(super) struct Failure {
+    pub(super) why: String,
+    /// How long the receiver wants to be left alone, where it said that.
+    pub(super) wait: Option<Duration>,
+    /// The monitor was ending when it began.
+    pub(super) is_last: bool,
+}
+
 impl Tries {
     /// Of a receiver that people know by this name. After `give_up` documents are lost; without it
     /// those that wait in memory are, after a while.
     pub(super) fn new(receiver: String, give_up: Option<Duration>) -> Self {
         Self { outage: Outage::new(receiver), give_up, is_over: false }
-    }
-
-    /// Tries one after the other, up to the first that is not delivered.
-    #[cfg(feature = "http")]
-    pub(super) fn deliver_each<T>(
-        &mut self,
-        each: impl Iterator<Item = T>,
-        intake: &Intake,
-        mut attempt: impl FnMut(&T) -> Answer,
-    ) -> End {
-        for one in each {
-            match self.deliver(intake, || attempt(&one)) {
-                End::Delivered => {}
-                end => return end,
-            }
-        }
-        End::Delivered
     }
 
     /// Tries until the receiver has it, refuses it, or the time is over. When the monitor stops
@@ -71,35 +81,67 @@ impl Tries {
         if self.is_over {
             return End::Lost;
         }
-        let begun = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        let of_memory = || Duration::from_secs(limits::GIVE_UP_SECONDS);
-        let give_up = self.give_up.or_else(|| (!intake.is_kept()).then(of_memory));
+        let mut round = Round::new();
         loop {
-            let last = intake.is_ending();
-            match attempt() {
+            let is_last = intake.is_ending();
+            let failure = match attempt() {
                 Answer::Taken => {
-                    self.outage.end(intake.waiting());
+                    self.taken(intake);
                     return End::Delivered;
                 }
                 Answer::Refused(why) => {
-                    self.outage.refused(&why);
+                    self.refused(&why);
                     return End::Lost;
                 }
-                Answer::Later(why) => self.outage.failed(&why),
+                Answer::Later(why) => Failure { why, wait: None, is_last },
+            };
+            if let Some(end) = self.failed(&mut round, intake, &failure) {
+                return end;
             }
-            if last && intake.is_kept() {
-                return End::Kept;
-            }
-            if last || give_up.is_some_and(|give_up| begun.elapsed() + pause > give_up) {
-                self.outage.gave_up();
-                self.is_over |= last;
-                return End::Lost;
-            }
-            intake.stats.retries.fetch_add(1, Relaxed);
-            // What the monitor's end cuts short is followed by one more try.
-            intake.rest(pause);
-            pause = (pause * 2).min(LAST_PAUSE);
         }
+    }
+
+    /// Whether nothing is tried any more, since the monitor ends.
+    #[cfg(feature = "http")]
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The receiver took something.
+    pub(super) fn taken(&mut self, intake: &Intake) {
+        self.outage.end(intake.waiting());
+    }
+
+    /// The receiver will never take a document.
+    pub(super) fn refused(&mut self, why: &str) {
+        self.outage.refused(why);
+    }
+
+    /// A try failed. Rests until the next, unless there is none: then what becomes of the
+    /// documents.
+    pub(super) fn failed(
+        &mut self,
+        round: &mut Round,
+        intake: &Intake,
+        failure: &Failure,
+    ) -> Option<End> {
+        let Failure { why, wait, is_last } = failure;
+        self.outage.failed(why);
+        if *is_last && intake.is_kept() {
+            return Some(End::Kept);
+        }
+        let pause = wait.map_or(round.pause, |wait| wait.max(round.pause));
+        let of_memory = || Duration::from_secs(limits::GIVE_UP_SECONDS);
+        let give_up = self.give_up.or_else(|| (!intake.is_kept()).then(of_memory));
+        if *is_last || give_up.is_some_and(|give_up| round.begun.elapsed() + pause > give_up) {
+            self.outage.gave_up();
+            self.is_over |= is_last;
+            return Some(End::Lost);
+        }
+        intake.stats.retries.fetch_add(1, Relaxed);
+        // What the monitor's end cuts short is followed by one more try.
+        intake.rest(pause);
+        round.pause = (round.pause * 2).min(LAST_PAUSE);
+        None
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 use super::super::{Usage, say, schema};
 #[cfg(feature = "forward")]
 use crate::sink::forward::ForwardSink;
+#[cfg(feature = "http")]
+use crate::sink::http::HttpSink;
 use crate::{
     cli::RunArgs,
     config::{Config, Format, SinkConfig, Target},
@@ -15,7 +17,7 @@ use crate::{
     sink::{Fanout, Intake, SinkError, SinkOptions, file::FileSink, stdout},
     store::StoreOptions,
 };
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "forward", feature = "syslog"))]
 use crate::{config::Connected, sink::receiver::Receiver};
 #[cfg(feature = "syslog")]
 use crate::{document::syslog::Body, sink::syslog::SyslogSink};
@@ -95,9 +97,8 @@ impl Opener {
             }
             #[cfg(feature = "http")]
             Target::Http(http) => {
-                let open = crate::sink::http::HttpSink::open(&sink.name, http.clone())
-                    .map_err(|error| Usage(error.to_string()))?;
-                let schema = plain(sink.format.unwrap_or(Format::Falco));
+                let schema = plain(sink.format.unwrap_or_else(|| http.preset.format()));
+                let open = HttpSink::new(http.clone(), schema, ways()?);
                 place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
             }
             #[cfg(feature = "forward")]

@@ -8,12 +8,23 @@ use std::{
     time::Instant,
 };
 
-use super::*;
-use crate::{
-    document::Schema,
-    line::Outlet as _,
-    sink::tests::{counts, fanout, finish, heartbeat, options},
+use monitor_rules::Priority;
+use serde_json::{Value, json};
+
+use super::{
+    answer::{HttpAnswer, of_status, retry_after},
+    *,
 };
+use crate::{
+    line::Outlet as _,
+    sink::{
+        About, Received,
+        tests::{counts, fanout, finish, heartbeat, options},
+    },
+};
+
+mod bodies;
+mod parts;
 
 /// Answers every request alike, each on a connection of its own, and counts them.
 fn serve(listener: TcpListener, status: &'static str) -> Arc<AtomicUsize> {
@@ -47,10 +58,23 @@ fn unused_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+fn http(port: u16) -> HttpOptions {
+    HttpOptions {
+        preset: Preset::Webhook,
+        url: format!("http://127.0.0.1:{port}/"),
+        headers: Vec::new(),
+        token: None,
+        tls: TlsOptions::default(),
+        proxy: None,
+        gzip: false,
+        batch: BatchOptions { documents: 1, bytes: 1 << 20, wait: Duration::ZERO },
+        labelling: Labelling::default(),
+        give_up: None,
+    }
+}
+
 fn with_sink(port: u16) -> crate::sink::Fanout {
-    let url = format!("http://127.0.0.1:{port}/");
-    let http = HttpOptions { url, headers: Vec::new(), give_up: None };
-    let sink = HttpSink::open("test", http).unwrap();
+    let sink = HttpSink::new(http(port), Schema::Ecs, Box::new(crate::reach::Direct));
     let mut fanout = fanout();
     fanout.add(options(Schema::Ecs), move |intake| sink.run(intake)).unwrap();
     (1..=20).for_each(|number| fanout.offer(heartbeat(number)));
@@ -91,13 +115,93 @@ fn at_the_end_the_first_failure_is_the_last() {
     assert!(begun.elapsed() < Duration::from_secs(1), "it took {:?}", begun.elapsed());
 }
 
+/// What is refused is counted as lost, and holds up nobody.
+#[test]
+fn what_is_refused_is_counted() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = serve(listener, "400 Bad Request");
+    counts(&finish(with_sink(port)), 0, 0, 20);
+    assert_eq!(asked.load(SeqCst), 20);
+}
+
 #[test]
 fn answers_mean() {
-    for (status, taken, refused) in
-        [(200, true, false), (204, true, false), (400, false, true), (503, false, false)]
-    {
-        let answer = meaning(status);
-        assert_eq!(answer == Answer::Taken, taken, "{status}");
-        assert_eq!(matches!(answer, Answer::Refused(_)), refused, "{status}");
+    let sort = |status| match of_status(status, "") {
+        Fate::Taken => "taken",
+        Fate::Refused(_) => "refused",
+        Fate::Again => "again",
+        Fate::Later(_) => "later",
+        Fate::Failed(_) => "failed",
+    };
+    for (statuses, expected) in [
+        (&[200, 201, 204, 299][..], "taken"),
+        (&[400, 402, 409, 413, 422], "refused"),
+        (&[401, 403, 404, 405, 407, 408, 415, 425, 429, 503], "later"),
+        (&[500, 501, 502, 504], "failed"),
+        (&[100, 301, 302, 304, 600], "later"),
+    ] {
+        for status in statuses {
+            assert_eq!(sort(*status), expected, "{status}");
+        }
     }
+    assert_eq!(of_status(400, "why"), Fate::Refused("status 400: why".to_owned()));
+}
+
+#[test]
+fn receivers_are_left_alone_for_a_while() {
+    let now = 1_700_000_000;
+    for (text, seconds) in [
+        ("0", Some(0)),
+        (" 17 ", Some(17)),
+        ("86400", Some(300)),
+        ("Tue, 14 Nov 2023 22:13:50 GMT", Some(30)),
+        ("Tue, 14 Nov 2023 22:13:00 GMT", Some(0)),
+        ("Mon, 14 Nov 2033 22:13:00 GMT", Some(300)),
+        ("-1", None),
+        ("soon", None),
+    ] {
+        let expected = seconds.map(Duration::from_secs);
+        assert_eq!(retry_after(text, now), expected, "{text}");
+    }
+}
+
+/// An entry with that number, and a line of JSON.
+fn entry(number: u64, priority: Priority) -> Entry {
+    let id = format!("e{number}");
+    let timestamp_ns = 1_700_000_000_000_000_000 + i64::try_from(number).unwrap() * 1_000_000;
+    let about = About { id, number, timestamp_ns, priority };
+    let line = json!({ "number": number, "text": "a\"b" }).to_string().into_bytes();
+    Entry::of(Received { lines: vec![line], about }).next().unwrap()
+}
+
+#[test]
+fn a_batch_has_a_bound() {
+    let line = entry(1, Priority::Notice).line.len();
+    let cut = |count: u64, documents: usize, bytes: usize| {
+        let options = http(1);
+        let batch = BatchOptions { documents, bytes, wait: Duration::ZERO };
+        let options = HttpOptions { batch, ..options };
+        let mut sink = HttpSink::new(options, Schema::Ecs, Box::new(crate::reach::Direct));
+        sink.held = (1..=count).map(|_| entry(1, Priority::Notice)).collect();
+        sink.cut()
+    };
+    assert_eq!(cut(0, 5, 1 << 20), (0, true));
+    assert_eq!(cut(3, 5, 1 << 20), (3, true));
+    assert_eq!(cut(5, 5, 1 << 20), (5, false));
+    assert_eq!(cut(9, 5, 1 << 20), (5, false));
+    assert_eq!(cut(9, 5, 2 * line), (2, false));
+    assert_eq!(cut(9, 5, 2 * line + 1), (2, false));
+    // What is larger goes alone.
+    assert_eq!(cut(9, 5, line - 1), (1, false));
+}
+
+#[test]
+fn bodies_are_compressed() {
+    use std::io::Read as _;
+    let body = b"{}\n".repeat(1000);
+    let packed = compressed(&body);
+    let mut whole = Vec::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut whole).unwrap();
+    assert!(whole == body && packed.len() < 100, "{} bytes", packed.len());
 }

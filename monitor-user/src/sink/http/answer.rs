@@ -1,0 +1,79 @@
+//! What a receiver answers, and what that means for the documents of the request.
+
+use std::time::Duration;
+
+use crate::limits;
+
+/// An answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HttpAnswer {
+    pub(super) status: u16,
+    /// How long the receiver wants to be left alone.
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Vec<u8>,
+}
+
+/// What becomes of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Taken,
+    /// It will never be taken.
+    Refused(String),
+    /// Nothing is wrong with it: it is sent again at once.
+    Again,
+    /// Later, perhaps: the receiver wants time, or is set up wrongly.
+    Later(String),
+    /// The receiver failed, perhaps because of it.
+    Failed(String),
+}
+
+/// What an answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The same of all documents of the request: of one that is refused it is not said which one.
+    All(Fate),
+    /// Of each.
+    Each(Vec<Fate>),
+}
+
+/// What the status says, where that is all that is said.
+pub(super) fn whole(answer: &HttpAnswer) -> Verdict {
+    Verdict::All(of_status(answer.status, &answer.said()))
+}
+
+/// 4xx is the document's fault, except where the receiver asks for time, or one of both sides is
+/// set up wrongly: by that no document should be lost.
+pub(super) fn of_status(status: u16, said: &str) -> Fate {
+    let why = match said {
+        "" => format!("status {status}"),
+        said => format!("status {status}: {said}"),
+    };
+    match status {
+        200..=299 => Fate::Taken,
+        401 | 403..=405 | 407 | 408 | 415 | 425 | 429 | 503 => Fate::Later(why),
+        400..=499 => Fate::Refused(why),
+        500..=599 => Fate::Failed(why),
+        _ => Fate::Later(why),
+    }
+}
+
+impl HttpAnswer {
+    /// The beginning of what it says, for people.
+    pub(super) fn said(&self) -> String {
+        let bytes = self.body.get(..limits::HTTP_SAID_BYTES).unwrap_or(&self.body);
+        String::from_utf8_lossy(bytes).trim().to_owned()
+    }
+}
+
+/// What a header says of when to come again: seconds, or a date.
+pub(super) fn retry_after(text: &str, now_seconds: i64) -> Option<Duration> {
+    let seconds = match text.trim().parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+            let left = date.timestamp().as_second().saturating_sub(now_seconds);
+            u64::try_from(left).unwrap_or_default()
+        }
+    };
+    Some(Duration::from_secs(seconds.min(limits::HTTP_RETRY_AFTER_SECONDS)))
+}
