@@ -10,7 +10,9 @@ use super::Case;
 use crate::daemon::{EVERY_ACT, EVERY_ACT_CONDITION, Ended, Options, is_heartbeat, item};
 use crate::lab::Stage;
 use crate::laws::number;
-use crate::receiver::{Mood, Receiver, Receives as _};
+use crate::receiver::http::webhook::WEBHOOK;
+use crate::receiver::http::{Demands, HttpReceiver};
+use crate::receiver::{Mood, Receives as _};
 
 pub(super) const CASES: &[Case] = &[
     Case::new("sinks::every_document_says_of_which_node_it_is", names_of_the_node),
@@ -95,7 +97,7 @@ fn of_http(heartbeat: &Value) -> Value {
 /// What was refused at first is not lost, nor what came behind it; retries are counted.
 fn http_is_tried_again(stage: &Stage<'_>) {
     const ACTS: usize = 5;
-    let receiver = Receiver::start(Mood::TakesAfter(2));
+    let receiver = HttpReceiver::start(&WEBHOOK, Mood::TakesAfter(2), Demands::default());
     let daemon = stage.daemon(Options {
         rules: Some(ON_BUSYBOX.to_owned()),
         sinks: receiver.sink("heartbeats: false"),
