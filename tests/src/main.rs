@@ -12,7 +12,7 @@ use e2e::cases::{CASES, Case};
 use e2e::engines;
 use e2e::features::{self, Feature};
 use e2e::lab::{Hooks, Lab, Stage};
-use e2e::receiver::syslog;
+use e2e::receiver::{rotel, syslog};
 use libtest_mimic::{Arguments, Trial, run};
 
 fn main() -> ExitCode {
@@ -65,7 +65,8 @@ fn trial(
     let programs = case
         .programs
         .iter()
-        .filter(|name| !engines::is_installed(name) && !syslog::is_unpacked(name));
+        .filter(|name| !engines::is_installed(name))
+        .filter(|name| !syslog::is_unpacked(name) && !rotel::is_unpacked(name));
     let lacking: Vec<String> = features
         .chain(programs.map(|name| (*name).to_owned()))
         .map(|what| format!("no {what}"))

@@ -2,6 +2,7 @@
 
 pub mod forward;
 pub mod http;
+pub mod rotel;
 pub mod syslog;
 pub mod tls;
 

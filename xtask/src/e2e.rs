@@ -104,6 +104,7 @@ pub(crate) fn local(
     env.arg(format!("TRIGGER={}", tests(workspace, Arch::X86_64).join("trigger").display()));
     env.arg(format!("PACKAGES={}", setup::server_packages(workspace).display()));
     env.arg(format!("SYSLOG={}", setup::syslog_receivers(workspace).display()));
+    env.arg(format!("ROTEL={}", setup::rotel(workspace).display()));
     if let Some(dist) = dist::made(workspace, Arch::X86_64) {
         env.arg(format!("DIST={}", dist.display()));
     }

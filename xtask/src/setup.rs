@@ -3,8 +3,10 @@
 //! Every step says cheaply whether it is done, so that a set-up with nothing to do is quick enough
 //! to run before each build.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -75,6 +77,17 @@ const SYSLOG_PACKAGES: &[&str] = &[
 /// Where they are unpacked.
 pub(crate) fn syslog_receivers(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("syslog")
+}
+
+/// A collector of OpenTelemetry, of the Python Package Index.
+const ROTEL: &str = "rotel==0.0.1a15";
+
+/// What its program is linked with.
+const ROTEL_LIBRARIES: &[&str] = &["libexpat1", "libpython3.11", "zlib1g"];
+
+/// Where both are unpacked.
+pub(crate) fn rotel(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("rotel")
 }
 
 /// One thing that set-up makes.
@@ -163,8 +176,34 @@ fn test_steps(workspace: &Workspace) -> Vec<Step<'_>> {
     };
     std::iter::once(packages("Debian packages for the tests", TEST_PACKAGES))
         .chain(KERNELS.iter().map(|kernel| kernel_step(workspace, kernel)))
-        .chain([server, syslog])
+        .chain([server, syslog, rotel_step(workspace)])
         .collect()
+}
+
+fn rotel_step(workspace: &Workspace) -> Step<'_> {
+    Step {
+        name: format!("{ROTEL}, a receiver of OTLP for the tests"),
+        is_done: Box::new(|| rotel(workspace).exists()),
+        make: Box::new(|log| {
+            let wheels = workspace.cache().join("rotel.wheels");
+            let mut pip = Command::new("python3");
+            pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]);
+            pip.args(["--python-version=3.11", "--platform=manylinux_2_34_x86_64", ROTEL]);
+            pip.arg("--dest").arg(&wheels);
+            log.run(&mut pip, "Debian has it in python3-pip; is the index reachable?")?;
+            let libraries = workspace.cache().join("rotel.libraries");
+            PrivateApt::new(workspace, Arch::X86_64).unpack(ROTEL_LIBRARIES, &libraries, log)?;
+            for entry in fs::read_dir(&wheels)? {
+                let mut unzip = Command::new("python3");
+                unzip.args(["-m", "zipfile", "-e"]).arg(entry?.path()).arg(&libraries);
+                log.run(&mut unzip, "is the disk full?")?;
+            }
+            let program = libraries.join("rotel/rotel-agent");
+            fs::set_permissions(&program, Permissions::from_mode(0o755))?;
+            fs::remove_dir_all(&wheels)?;
+            fs::rename(&libraries, rotel(workspace)).context("make the receiver's directory")
+        }),
+    }
 }
 
 /// What it takes to build for another architecture.

@@ -21,6 +21,7 @@ mod flood;
 mod forward;
 mod harness;
 mod hashes;
+mod http;
 mod kubernetes;
 mod lifecycle;
 mod network;
@@ -136,6 +137,7 @@ pub const CASES: &[&[Case]] = &[
     self_watch::CASES,
     sinks::CASES,
     forward::CASES,
+    http::CASES,
     store::CASES,
     syslog::CASES,
 ];
