@@ -72,6 +72,7 @@ fn presets_have_defaults() {
         assert_eq!((named.name(), named.token_scheme()), (preset, scheme));
     }
     assert_eq!(http("url: \"http://h\"").preset, Preset::Webhook);
+    assert_eq!(crate::config::sinks::PRESETS, Preset::ALL.map(|(_, name)| name));
 }
 
 #[test]
@@ -147,4 +148,23 @@ fn what_an_http_sink_cannot_do_is_refused() {
     let plain = "url: \"http://h\"\nca_file: \"/c\"";
     of(plain, "ca_file: it is of no use while `url` does not begin with https://");
     of_h("key_file: \"/k\"", "certificate_file: a key needs its certificate");
+}
+
+/// The examples that people are shown can be used.
+#[test]
+fn the_examples_are_true() {
+    const PAGE: &str = include_str!("../../../../docs/sinks.md");
+    let (_folder, token) = with_token("config-http-examples");
+    let mut presets = Vec::new();
+    for block in PAGE.split("```yaml\n").skip(1) {
+        let example = block.split("```").next().unwrap();
+        let of_file = |line: &str| match line.trim_start().starts_with("token_file: ") {
+            true => format!("  token_file: {token}\n"),
+            false => format!("{line}\n"),
+        };
+        let example: String = example.lines().map(of_file).collect();
+        let Target::Http(http) = good(&example).sinks.remove(0).target else { panic!("{example}") };
+        presets.push(http.preset);
+    }
+    assert_eq!(presets, Preset::ALL.map(|(preset, _)| preset));
 }
