@@ -13,7 +13,9 @@ use super::store::{Scene, names, verify};
 use crate::daemon::{Daemon, item};
 use crate::lab::Stage;
 use crate::laws::number;
-use crate::receiver::{Mood, Receiver, Receives};
+use crate::receiver::http::webhook::WEBHOOK;
+use crate::receiver::http::{Demands, HttpReceiver};
+use crate::receiver::{Mood, Receives};
 use crate::wait;
 
 pub(super) const CASES: &[Case] = &[
@@ -41,7 +43,8 @@ fn lines(path: &Path) -> Vec<Value> {
 fn changed_under_load(stage: &Stage<'_>) {
     const ACTS: usize = 1200;
     let scene = Scene::new(stage);
-    let receiver = Receiver::start(Mood::Slow(Duration::from_millis(1)));
+    let receiver =
+        HttpReceiver::start(&WEBHOOK, Mood::Slow(Duration::from_millis(1)), Demands::default());
     let stays = receiver.sink("heartbeats: false\nformat: ecs\nname: siem");
     let daemon = stage.daemon(scene.options_with(stays, ""));
     let first = fs::read_to_string(daemon.config()).expect("the configuration");
