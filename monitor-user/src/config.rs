@@ -7,6 +7,7 @@ mod http;
 mod keys;
 mod kubernetes;
 mod raw;
+mod routing;
 mod schema;
 #[cfg(any(feature = "forward", feature = "http"))]
 pub mod secret;
@@ -45,6 +46,7 @@ use crate::{
     metadata::RuntimeRoot,
     node,
     reach::{Direct, Reach},
+    sink::redaction::Redaction,
 };
 pub use keys::Key;
 pub use kubernetes::Asked;
@@ -162,6 +164,10 @@ pub struct SinkConfig {
     pub minimum: Priority,
     /// Whether it gets every event.
     pub events: bool,
+    /// The condition that holds for events and alerts that it gets.
+    condition: Option<String>,
+    /// What is kept back of documents.
+    pub redaction: Redaction,
     /// Whether it gets heartbeats; None: unless it is for people.
     pub heartbeats: Option<bool>,
     /// Whether its documents wait in the store.

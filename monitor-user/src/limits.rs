@@ -290,6 +290,15 @@ pub const STORE_SEGMENT_BYTES: u64 = 16 << 20;
 /// Sinks that are not configured now, and whose place in the store is remembered.
 pub const STORE_STRANGERS: usize = 64;
 
+/// Age at which a file of alerts may be rotated.
+pub const ROTATE_SECONDS_RANGE: RangeInclusive<u64> = 1..=31_536_000;
+
+/// Patterns, or members, that a sink keeps back.
+pub const REDACTIONS: usize = 64;
+
+/// Bytes of memory that a compiled pattern may take.
+pub const PATTERN_BYTES: usize = 1 << 20;
+
 /// Sandboxes that a heartbeat names of those of which nothing is seen.
 pub const BLIND_SHOWN: usize = 32;
 

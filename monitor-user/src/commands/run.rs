@@ -37,7 +37,7 @@ use crate::{
     live::{Bell, Live, boottime_ns, clock_offset_ns},
     logging::count,
     reload::Reloader,
-    rules::Rules,
+    rules::{Rules, needed_kinds_of},
     sink::{Ended, Fanout, exchange::Exchange},
 };
 use reread::{ConfigFile, ReadSinks};
@@ -185,8 +185,12 @@ fn wanted(config: &Config, rules: &Rules) -> KindSet {
 
 /// The kinds of event to see whatever the rules: all, where a sink wants them.
 fn always(sinks: &[SinkConfig]) -> KindSet {
-    let wants_events = sinks.iter().any(|sink| sink.events);
-    KindSet::first(if wants_events { Action::KINDS.len() } else { 0 })
+    let all = || KindSet::first(Action::KINDS.len());
+    let of = |sink: &SinkConfig| {
+        sink.condition().map_or_else(all, |condition| needed_kinds_of(&condition))
+    };
+    let wanting = sinks.iter().filter(|sink| sink.events);
+    wanting.map(of).fold(KindSet::EMPTY, KindSet::union)
 }
 
 /// When a limited run ends, on the boot clock.

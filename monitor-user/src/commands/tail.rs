@@ -26,7 +26,7 @@ use crate::{
     line::{Line, Outlet},
     live::{Live, boottime_ns, clock_offset_ns},
     rules::{Rules, SCHEMA, needed_kinds, needed_kinds_of},
-    sink::{Fanout, SinkOptions, stdout},
+    sink::{Fanout, SinkOptions, redaction::Redaction, stdout},
 };
 
 /// Kinds that are shown without a filter: forks and exits would hide the rest.
@@ -120,6 +120,8 @@ fn fanout(args: &TailArgs, sender: Sender) -> anyhow::Result<Fanout> {
         name: "stdout".to_owned(),
         schema: schema(format),
         events: !args.alerts,
+        condition: None,
+        redaction: Redaction::default(),
         heartbeats: false,
         minimum: Priority::Debug,
         queue: limits::SINK_QUEUE,

@@ -124,6 +124,17 @@ keys! {
         /// Whether it gets every event, not only alerts.
         #[serde(default)]
         pub events: bool = "false",
+        /// A rule condition: it gets only those events and alerts for which it holds.
+        pub condition: Option<String>,
+        /// Patterns: what their groups match in texts, or they where they have none, is hidden.
+        #[serde(default)]
+        pub redact: Vec<String> = "[]",
+        /// Members of documents that are left out, such as `process.env_vars`.
+        #[serde(default)]
+        pub leave_out: Vec<String> = "[]",
+        /// The only members that are told, beside those that every document needs.
+        #[serde(default)]
+        pub only: Vec<String> = "[]",
         /// Whether it gets heartbeats; as text they are shown only when something was lost.
         pub heartbeats: Option<bool> = "true",
         /// Whether its documents wait in the store; without this key if it does not get all events.
@@ -136,6 +147,10 @@ keys! {
         pub path: Option<PathBuf>,
         /// `file`: size in bytes at which it is rotated.
         pub rotate_bytes: Option<u64> = "104857600",
+        /// `file`: seconds of age at which it is rotated, too; without this key by size alone.
+        pub rotate_seconds: Option<u64>,
+        /// `file`: when the disk is made to hold it: `never`, `interval` (each second) or `always`.
+        pub fsync: Option<String> = "never",
         /// `file`: older files that are kept.
         pub keep: Option<u32> = "5",
         /// `http`: the receiver.

@@ -60,6 +60,7 @@ fn words(table: &str, key: &str) -> Option<Vec<String>> {
         ("", "hash") => words(&HASHES),
         ("RawRuntimeRoot", "kind") => words(&RuntimeKind::ALL.map(RuntimeKind::name)),
         ("RawSink", "kind") => words(&sinks::KINDS),
+        ("RawSink", "fsync") => words(&sinks::FSYNCS),
         ("RawSink", "format") => words(&FORMATS),
         ("RawSink", "preset") => words(&sinks::PRESETS),
         ("RawSink", "minimum_priority") => {

@@ -1,15 +1,20 @@
 //! What is written of a sink → a sink that can be opened.
 
+use std::time::Duration;
+
 use monitor_rules::Priority;
 
 #[cfg(feature = "forward")]
 use super::secret::in_file as secret;
-use super::{FORMATS, Format, RawSink, SinkConfig, Target, Wrong, within, wrong};
+use super::{FORMATS, Format, RawSink, SinkConfig, Target, Wrong, routing, within, wrong};
 #[cfg(any(feature = "forward", feature = "syslog"))]
 use crate::sink::receiver::Place;
 #[cfg(feature = "tls")]
 use crate::sink::receiver::TlsOptions;
-use crate::{limits, sink::file::FileOptions};
+use crate::{
+    limits,
+    sink::file::{FileOptions, Sync},
+};
 
 pub(super) fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
     if raw.len() > limits::SINKS {
@@ -22,8 +27,11 @@ pub(super) fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
         if sinks.iter().any(|known| known.name == name) {
             return wrong(at("name"), format!("two sinks are named `{name}`"));
         }
+        let format = sink.format.as_deref().map(|text| format(text, &at)).transpose()?;
         sinks.push(SinkConfig {
-            format: sink.format.as_deref().map(|text| format(text, &at)).transpose()?,
+            condition: routing::condition(&sink, &at)?,
+            redaction: routing::redaction(&sink, format, &at)?,
+            format,
             minimum: priority(sink.minimum_priority.as_deref(), &at)?,
             events: sink.events,
             heartbeats: sink.heartbeats,
@@ -98,6 +106,9 @@ fn target(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
 /// Every kind of sink.
 pub(super) const KINDS: [&str; 5] = ["stdout", "file", "http", "forward", "syslog"];
 
+/// What `fsync` may be.
+pub(super) const FSYNCS: [&str; 3] = ["never", "interval", "always"];
+
 /// Every preset of an HTTP sink.
 pub(super) const PRESETS: [&str; 6] =
     ["webhook", "falcosidekick", "splunk-hec", "elasticsearch-bulk", "loki", "otlp"];
@@ -123,6 +134,8 @@ fn own_keys(sink: &RawSink) -> Vec<(&'static str, bool, &'static [&'static str])
     vec![
         ("path", sink.path.is_some(), FILE),
         ("rotate_bytes", sink.rotate_bytes.is_some(), FILE),
+        ("rotate_seconds", sink.rotate_seconds.is_some(), FILE),
+        ("fsync", sink.fsync.is_some(), FILE),
         ("keep", sink.keep.is_some(), FILE),
         ("url", sink.url.is_some(), HTTP),
         ("preset", sink.preset.is_some(), HTTP),
@@ -172,6 +185,20 @@ fn file(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
     Ok(Target::File(FileOptions {
         path,
         rotate_bytes: within(at("rotate_bytes"), rotate_bytes, limits::ROTATE_BYTES_RANGE)?,
+        rotate_after: sink
+            .rotate_seconds
+            .map(|seconds| within(at("rotate_seconds"), seconds, limits::ROTATE_SECONDS_RANGE))
+            .transpose()?
+            .map(Duration::from_secs),
+        sync: match sink.fsync.as_deref() {
+            None | Some("never") => Sync::Never,
+            Some("interval") => Sync::Interval,
+            Some("always") => Sync::Always,
+            Some(other) => {
+                let what = format!("`{other}` is none of {}", FSYNCS.join(", "));
+                return wrong(at("fsync"), what);
+            }
+        },
         keep: within(at("keep"), keep, limits::KEEP_RANGE)?,
     }))
 }

@@ -101,7 +101,7 @@ fn sinks_take_their_keys() {
     else {
         panic!("no file")
     };
-    let FileOptions { path, rotate_bytes, keep } = file;
+    let FileOptions { path, rotate_bytes, keep, .. } = file;
     assert_eq!((path.as_path(), rotate_bytes, keep), (Path::new("/f"), 9, 0));
 }
 
@@ -157,6 +157,30 @@ fn wrong_values_name_their_key_and_the_cure() {
 }
 
 #[test]
+fn what_a_sink_gets_is_said_by_a_condition_and_lists() {
+    let full = sink(
+        "kind: file\npath: /f\nrotate_seconds: 60\nfsync: always\ncondition: container.id != \
+         host\nredact: ['-p(\\S+)']\nleave_out: [process.env_vars]\nonly: [process]",
+    );
+    assert!(full.condition().is_some() && !full.redaction.is_empty());
+    let Target::File(file) = full.target else { panic!("no file") };
+    assert_eq!(
+        (file.rotate_after, file.sync),
+        (Some(Duration::from_secs(60)), crate::sink::file::Sync::Always)
+    );
+    let of = |keys: &str, expected: &str| {
+        let error = parse(&sinks(&format!("kind: file\npath: /f\n{keys}"))).unwrap_err();
+        assert!(error.starts_with(&format!("c.yaml: sinks[0].{expected}")), "{error}");
+    };
+    of("condition: proc.nam = x", "condition: condition:1:1: error[unknown-field]: unknown field");
+    of("redact: ['(']", "redact: regex parse error");
+    of("redact: ['']", "redact: each has 1 to 256 bytes");
+    of("format: text\nonly: [x]", "only: there are members in documents of the formats ecs");
+    of("fsync: now", "fsync: `now` is none of never, interval, always");
+    of("rotate_seconds: 0", "rotate_seconds: 0 is not between");
+}
+
+#[test]
 fn keys_of_another_kind_are_unknown() {
     let kinds = [
         ("stdout", "kind: \"stdout\""),
@@ -169,6 +193,8 @@ fn keys_of_another_kind_are_unknown() {
     let keys = [
         ("file", "path", "\"/f\""),
         ("file", "rotate_bytes", "9"),
+        ("file", "rotate_seconds", "9"),
+        ("file", "fsync", "always"),
         ("file", "keep", "1"),
         ("http", "url", "\"u\""),
         ("http", "preset", "\"loki\""),

@@ -1,7 +1,13 @@
-//! A file, one line a document, rotated by size: `path`, `path.1` (newest) … `path.N`. Where that
+//! A file, one line a document, rotated by size and age: `path`, `path.1` (newest) … `path.N`. Where that
 //! cannot be done, the file grows on, to [`GROWTH_MAX`] times its size.
 
-use std::{fs::File, io, os::unix::fs::MetadataExt as _, path::PathBuf};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use super::{
     Intake, SinkError,
@@ -15,15 +21,34 @@ use crate::reach::Reach;
 pub const GROWTH_MAX: u64 = 8;
 
 /// Where and how much.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileOptions {
     /// The file.
     pub path: PathBuf,
     /// Size in bytes at which it is rotated.
     pub rotate_bytes: u64,
+    /// Age at which it is rotated, once something more is to be written; None: whatever its age.
+    pub rotate_after: Option<Duration>,
+    /// When the disk is made to hold what was written.
+    pub sync: Sync,
     /// Older files that are kept.
     pub keep: u32,
 }
+
+/// When the disk is made to hold what was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// When the system likes.
+    #[default]
+    Never,
+    /// Within [`SYNC_EVERY`].
+    Interval,
+    /// Before a document counts as delivered.
+    Always,
+}
+
+/// How long what was written may be in memory only, where that is bounded.
+pub const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// An open file sink.
 pub struct FileSink {
@@ -35,6 +60,8 @@ pub struct FileSink {
     torn: bool,
     /// The last rotation failed, and that was logged.
     unrotated: bool,
+    /// Something was written that the disk may not hold yet, since then.
+    unsynced: Option<Instant>,
 }
 
 impl FileSink {
@@ -46,7 +73,9 @@ impl FileSink {
     ) -> Result<Self, SinkError> {
         let (name, path) = (name.to_owned(), options.path.clone());
         match reach.append(&options.path) {
-            Ok(file) => Ok(Self { options, reach, file, torn: false, unrotated: false }),
+            Ok(file) => {
+                Ok(Self { options, reach, file, torn: false, unrotated: false, unsynced: None })
+            }
             Err(source) if source.kind() == io::ErrorKind::InvalidInput => {
                 Err(SinkError::NotRegular { name, path, source })
             }
@@ -61,7 +90,7 @@ impl FileSink {
             return self.run_stored(intake);
         }
         let mut failing = false;
-        while let Some(lines) = intake.receive_one() {
+        while let Some(lines) = self.next(&mut intake) {
             let written = self.write(&lines);
             let path = self.options.path.display();
             match &written {
@@ -76,7 +105,7 @@ impl FileSink {
 
     fn run_stored(mut self, mut intake: Intake) {
         let mut tries = Tries::new(self.options.path.display().to_string(), None);
-        while let Some(lines) = intake.receive_one() {
+        while let Some(lines) = self.next(&mut intake) {
             let end = tries.deliver(&intake, || match self.write(&lines) {
                 Ok(()) => Answer::Taken,
                 Err(error) => Answer::Later(error.to_string()),
@@ -88,6 +117,28 @@ impl FileSink {
         }
     }
 
+    /// The lines of the next document; meanwhile the disk is made to hold those before it.
+    fn next(&mut self, intake: &mut Intake) -> Option<Vec<Vec<u8>>> {
+        while let Some(since) = self.unsynced {
+            let left = SYNC_EVERY.saturating_sub(since.elapsed());
+            if let Some(lines) = intake.receive_within(1, left)?.pop() {
+                return Some(lines);
+            }
+            if since.elapsed() >= SYNC_EVERY {
+                self.sync();
+            }
+        }
+        intake.receive_one()
+    }
+
+    fn sync(&mut self) {
+        if let Err(error) = self.file.sync_data() {
+            let path = self.options.path.display();
+            tracing::error!(%path, %error, "the disk may not hold the last alerts");
+        }
+        self.unsynced = None;
+    }
+
     fn write(&mut self, lines: &[Vec<u8>]) -> io::Result<()> {
         let mut bytes = join(lines);
         let mut length = match self.length_in_place() {
@@ -96,7 +147,7 @@ impl FileSink {
             None => self.renew()?,
         };
         let next = length.saturating_add(bytes.len() as u64);
-        if length > 0 && next > self.options.rotate_bytes {
+        if length > 0 && (next > self.options.rotate_bytes || self.is_old()) {
             match self.rotate() {
                 Ok(()) => {
                     length = self.renew()?;
@@ -119,7 +170,25 @@ impl FileSink {
                 return Err(error);
             }
         }
+        match self.options.sync {
+            Sync::Never => {}
+            Sync::Interval => {
+                let since = *self.unsynced.get_or_insert_with(Instant::now);
+                if since.elapsed() >= SYNC_EVERY {
+                    self.sync();
+                }
+            }
+            Sync::Always => self.file.sync_data()?,
+        }
         Ok(())
+    }
+
+    /// Whether the file is older than it may be, where its file system tells when it was made.
+    fn is_old(&self) -> bool {
+        let Some(most) = self.options.rotate_after else { return false };
+        let made = self.file.metadata().and_then(|file| file.created());
+        // A clock that was set back makes nothing older.
+        made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age >= most))
     }
 
     /// Says once that the file cannot be rotated.
@@ -149,7 +218,10 @@ impl FileSink {
         is_in_place.then_some(open.len())
     }
 
-    fn rotate(&self) -> io::Result<()> {
+    fn rotate(&mut self) -> io::Result<()> {
+        if self.unsynced.is_some() {
+            self.sync();
+        }
         self.reach.rotate(&self.options.path, self.options.keep)
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use monitor_rules::Priority;
 use tokio::sync::mpsc::{Receiver, error::TryRecvError};
 
-use super::SinkStats;
+use super::{SinkOptions, SinkStats, redaction::Redaction};
 use crate::{
     document::{self, Delivery, Document, Schema, Sender},
     store::{
@@ -47,6 +47,7 @@ pub struct Intake {
     /// Its counters.
     pub stats: Arc<SinkStats>,
     schema: Schema,
+    redaction: Redaction,
     sender: Arc<Sender>,
     /// What it got from the store, and has not done with; whether there are lines of it.
     handed: VecDeque<(Handed, bool)>,
@@ -88,10 +89,11 @@ impl Intake {
     pub(super) fn new(
         source: Source,
         stats: Arc<SinkStats>,
-        schema: Schema,
+        options: &SinkOptions,
         sender: Arc<Sender>,
     ) -> Self {
-        Self { source, stats, schema, sender, handed: VecDeque::new() }
+        let (schema, redaction) = (options.schema, options.redaction.clone());
+        Self { source, stats, schema, redaction, sender, handed: VecDeque::new() }
     }
 
     /// The lines of the next documents: so many at most, and as many as there are, but one; None
@@ -204,7 +206,7 @@ impl Intake {
             timestamp_ns,
             priority,
         };
-        let lines = lines.iter().map(|line| self.schema.numbered(line, delivery)).collect();
+        let lines = lines.iter().map(|line| self.told(line, delivery)).collect();
         Received { lines, about }
     }
 
@@ -217,11 +219,8 @@ impl Intake {
             Some([]) => self.stats.filtered.fetch_add(1, Relaxed),
             Some(_) => 0,
         };
-        let lines: Vec<_> = lines
-            .unwrap_or_default()
-            .iter()
-            .map(|line| self.schema.numbered(&line.0, delivery))
-            .collect();
+        let lines: Vec<_> =
+            lines.unwrap_or_default().iter().map(|line| self.told(&line.0, delivery)).collect();
         let record = &handed.record;
         let about = About {
             id: record.id.clone(),
@@ -232,6 +231,11 @@ impl Intake {
         self.handed.push_back((handed, !lines.is_empty()));
         self.settle();
         Received { lines, about }
+    }
+
+    /// A line with its number, and without what is kept back.
+    fn told(&self, line: &[u8], delivery: Delivery<'_>) -> Vec<u8> {
+        self.redaction.of_line(self.schema.numbered(line, delivery), self.schema)
     }
 
     /// Has done with what there are no lines of, in order.

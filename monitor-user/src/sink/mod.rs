@@ -15,6 +15,7 @@ mod lines;
 mod outage;
 #[cfg(feature = "tls")]
 pub mod receiver;
+pub mod redaction;
 pub mod stdout;
 #[cfg(feature = "syslog")]
 pub mod syslog;
@@ -30,12 +31,13 @@ use std::{
     thread::JoinHandle,
 };
 
-use monitor_rules::Priority;
+use monitor_rules::{Condition, Priority};
 use tokio::sync::mpsc::{Sender as Queue, channel};
 
 use crate::{
     alert::Alert,
     document::{self, Document, Schema, Sender, heartbeat::SinkCounters},
+    event::Event,
     line::Outlet,
     store::{
         StoreError, StoreOptions,
@@ -47,6 +49,7 @@ pub use ending::Ended;
 use gate::Gates;
 pub use intake::{About, Intake, Received};
 use intake::{Queued, Source, Waiting};
+use redaction::Redaction;
 
 /// Why a sink could not be opened, or gave up.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +88,7 @@ pub enum SinkError {
 }
 
 /// What a sink wants, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SinkOptions {
     /// Its name, unique.
     pub name: String,
@@ -93,6 +96,10 @@ pub struct SinkOptions {
     pub schema: Schema,
     /// Whether it gets every event.
     pub events: bool,
+    /// What holds for events and alerts that it gets; None: it gets all.
+    pub condition: Option<Arc<Condition<Event>>>,
+    /// What is kept back of documents.
+    pub redaction: Redaction,
     /// Whether it gets heartbeats.
     pub heartbeats: bool,
     /// The least priority of the alerts that it gets.
@@ -277,7 +284,7 @@ impl Fanout {
             }
         };
         let sender = Arc::clone(&self.sender);
-        let intake = Intake::new(source, Arc::clone(&stats), options.schema, sender);
+        let intake = Intake::new(source, Arc::clone(&stats), &options, sender);
         let named = std::thread::Builder::new().name(format!("sink {}", options.name));
         let gate = self.gates.make();
         let task = named
@@ -375,12 +382,17 @@ impl SinkOptions {
     fn wants_alert(&self, alert: &Alert) -> bool {
         // Priorities sort from the gravest.
         alert.leader().is_some_and(|leader| leader.about.priority <= self.minimum)
+            && self.holds(&alert.event)
+    }
+
+    fn holds(&self, event: &Event) -> bool {
+        self.condition.as_ref().is_none_or(|condition| condition.decide(event).fires)
     }
 
     fn wants(&self, document: &Document) -> bool {
         match document {
             document if !self.schema.has_form(document) => false,
-            Document::Event(_) => self.events,
+            Document::Event(event) => self.events && self.holds(event),
             Document::Heartbeat(_) => self.heartbeats,
             Document::Finding(finding) => finding.priority <= self.minimum,
             Document::Alert(alert) | Document::Update(alert) => self.wants_alert(alert),

@@ -29,6 +29,8 @@ pub(super) fn options(schema: Schema) -> SinkOptions {
         name: "test".to_owned(),
         schema,
         events: true,
+        condition: None,
+        redaction: Redaction::default(),
         heartbeats: true,
         minimum: Priority::Debug,
         queue: 1000,

@@ -14,7 +14,7 @@ use crate::{
     instance::DEFAULT_NAME,
     limits,
     reach::Reach,
-    sink::{Fanout, Intake, SinkError, SinkOptions, file::FileSink, stdout},
+    sink::{Fanout, Intake, SinkError, SinkOptions, file::FileSink, redaction::Redaction, stdout},
     store::StoreOptions,
 };
 #[cfg(any(feature = "forward", feature = "syslog"))]
@@ -79,6 +79,8 @@ impl Opener {
             name: sink.name.clone(),
             schema,
             events: sink.events,
+            condition: sink.condition(),
+            redaction: sink.redaction.clone(),
             heartbeats: sink.heartbeats.unwrap_or(true),
             minimum: sink.minimum,
             queue: sink.queue,
@@ -164,6 +166,8 @@ fn options_of_stdout(schema: Schema) -> SinkOptions {
         name: "stdout".to_owned(),
         schema,
         events: false,
+        condition: None,
+        redaction: Redaction::default(),
         heartbeats: true,
         minimum: monitor_rules::Priority::Debug,
         queue: limits::SINK_QUEUE,
@@ -203,7 +207,8 @@ mod tests {
     use crate::sink::file::FileOptions;
 
     fn open(path: &str) -> anyhow::Error {
-        let options = FileOptions { path: path.into(), rotate_bytes: 9, keep: 1 };
+        let options =
+            FileOptions { path: path.into(), rotate_bytes: 9, keep: 1, ..FileOptions::default() };
         explain(FileSink::open("f", options, Box::new(crate::reach::Direct)).err().unwrap())
     }
 

@@ -20,7 +20,13 @@ use crate::records::folder::Folder;
 fn open(path: &Path, rotate_bytes: u64, keep: u32) -> Result<FileSink, SinkError> {
     FileSink::open(
         "test",
-        FileOptions { path: path.to_owned(), rotate_bytes, keep },
+        FileOptions {
+            path: path.to_owned(),
+            rotate_bytes,
+            rotate_after: None,
+            sync: Sync::Always,
+            keep,
+        },
         Box::new(Direct),
     )
 }
@@ -48,6 +54,20 @@ fn rotates_and_keeps_what_fits() {
     fs::remove_file(&path).unwrap();
     put(&mut sink, "fifth").unwrap();
     assert_eq!(read(&path), "fifth\n", "a removed file is made again");
+}
+
+#[test]
+fn a_file_that_is_old_is_rotated_too() {
+    let folder = Folder::new("file-old");
+    let path = folder.path().join("alerts");
+    let mut sink = open(&path, 1000, 2).unwrap();
+    sink.options.rotate_after = Some(Duration::from_secs(3600));
+    put(&mut sink, "one").unwrap();
+    put(&mut sink, "two").unwrap();
+    assert_eq!(read(&path), "one\ntwo\n");
+    sink.options.rotate_after = Some(Duration::ZERO);
+    put(&mut sink, "three").unwrap();
+    assert_eq!((read(&path), read(numbered(&path, 1))), ("three\n".into(), "one\ntwo\n".into()));
 }
 
 #[test]

@@ -1,0 +1,252 @@
+//! What a sink is not told: members of documents, and what patterns find in their texts.
+
+use std::sync::Arc;
+
+use regex::{Captures, Regex, RegexBuilder};
+use serde_json::{Map, Value};
+
+use crate::{document::Schema, limits::PATTERN_BYTES};
+
+/// Stands for what is hidden.
+const HIDDEN: &str = "(redacted)";
+
+/// What a sink is not told.
+#[derive(Clone, Debug, Default)]
+pub struct Redaction {
+    /// What these find in texts is hidden: their groups, or all where they have none.
+    patterns: Arc<[Regex]>,
+    /// Members that are left out, by the names on the way to them with dots between.
+    left_out: Arc<[String]>,
+    /// The only members that are told beside those that every document needs; empty: all are.
+    only: Arc<[String]>,
+}
+
+impl PartialEq for Redaction {
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |patterns: &[Regex]| patterns.iter().map(Regex::to_string).collect::<Vec<_>>();
+        texts(&self.patterns) == texts(&other.patterns)
+            && (&self.left_out, &self.only) == (&other.left_out, &other.only)
+    }
+}
+
+impl Eq for Redaction {}
+
+/// A pattern, or why it is none.
+///
+/// # Errors
+///
+/// It is no regular expression, or a very large one.
+pub fn pattern(text: &str) -> Result<Regex, String> {
+    RegexBuilder::new(text).size_limit(PATTERN_BYTES).build().map_err(|error| error.to_string())
+}
+
+impl Redaction {
+    /// With these patterns, members that are left out, and the only ones that are told.
+    #[must_use]
+    pub fn new(patterns: Vec<Regex>, left_out: Vec<String>, only: Vec<String>) -> Self {
+        Self { patterns: patterns.into(), left_out: left_out.into(), only: only.into() }
+    }
+
+    /// Whether nothing is kept back.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty() && self.left_out.is_empty() && self.only.is_empty()
+    }
+
+    /// Takes out of a line of this schema what is not to be told.
+    #[must_use]
+    pub fn of_line(&self, line: Vec<u8>, schema: Schema) -> Vec<u8> {
+        if self.is_empty() {
+            return line;
+        }
+        let Some(kept) = needed(schema) else { return self.of_text(&line) };
+        match serde_json::from_slice(&line) {
+            Ok(Value::Object(members)) => {
+                let members = self.of_members(members, "", kept);
+                Value::Object(members).to_string().into_bytes()
+            }
+            // A document is an object. What is none is not told at all, rather than whole.
+            _ => HIDDEN.into(),
+        }
+    }
+
+    /// Lines that are no documents: all of it is text.
+    fn of_text(&self, line: &[u8]) -> Vec<u8> {
+        let text = String::from_utf8_lossy(line);
+        self.hide(&text).map_or_else(|| line.to_owned(), String::into_bytes)
+    }
+
+    fn of_members(
+        &self,
+        members: Map<String, Value>,
+        at: &str,
+        kept: &[&str],
+    ) -> Map<String, Value> {
+        let mut told = Map::new();
+        for (name, value) in members {
+            let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+            let is_kept = kept.iter().any(|kept| is_in(&path, kept));
+            if !is_kept && self.left_out.iter().any(|left_out| is_in(&path, left_out)) {
+                continue;
+            }
+            let is_only = |path: &str| {
+                self.only.is_empty() || is_kept || self.only.iter().any(|only| is_in(path, only))
+            };
+            let value = match value {
+                Value::Object(below) if !is_only(&path) => {
+                    let below = self.of_members(below, &path, kept);
+                    if below.is_empty() {
+                        continue;
+                    }
+                    Value::Object(below)
+                }
+                _ if !is_only(&path) => continue,
+                value => self.of_value(value, &path, kept),
+            };
+            told.insert(name, value);
+        }
+        told
+    }
+
+    fn of_value(&self, value: Value, at: &str, kept: &[&str]) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.hide(&text).unwrap_or(text)),
+            Value::Array(items) => {
+                items.into_iter().map(|item| self.of_value(item, at, kept)).collect()
+            }
+            Value::Object(members) => Value::Object(self.of_members(members, at, kept)),
+            plain => plain,
+        }
+    }
+
+    /// The text without what patterns find in it; None where they find nothing.
+    fn hide(&self, text: &str) -> Option<String> {
+        let mut hidden: Option<String> = None;
+        for pattern in &*self.patterns {
+            let so_far = hidden.as_deref().unwrap_or(text);
+            if pattern.is_match(so_far) {
+                hidden = Some(pattern.replace_all(so_far, replaced).into_owned());
+            }
+        }
+        hidden
+    }
+}
+
+/// A match with its groups hidden, or all of it where it has none.
+fn replaced(found: &Captures<'_>) -> String {
+    let (Some(whole), true) = (found.get(0), found.len() > 1) else { return HIDDEN.to_owned() };
+    let mut text = String::new();
+    let mut end = whole.start();
+    let all = found.get(0).map_or("", |it| it.as_str());
+    for group in found.iter().skip(1).flatten().filter(|group| group.start() >= whole.start()) {
+        if group.start() < end {
+            continue; // within the one before
+        }
+        text += all.get(end - whole.start()..group.start() - whole.start()).unwrap_or_default();
+        text += HIDDEN;
+        end = group.end();
+    }
+    text + all.get(end - whole.start()..).unwrap_or_default()
+}
+
+/// Whether a path is a member, or below it.
+fn is_in(path: &str, member: &str) -> bool {
+    path.strip_prefix(member).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// What every document of a schema needs to be one, and to be missed; None: its lines are texts.
+fn needed(schema: Schema) -> Option<&'static [&'static str]> {
+    match schema {
+        Schema::Ecs => Some(&["@timestamp", "ecs", "event", "runmon.delivery", "runmon.document"]),
+        Schema::Ocsf => Some(&[
+            "activity_id",
+            "category_uid",
+            "class_uid",
+            "metadata",
+            "severity_id",
+            "time",
+            "type_uid",
+        ]),
+        Schema::Falco => Some(&[
+            "output_fields.runmon.delivery",
+            "output_fields.runmon.document",
+            "priority",
+            "rule",
+            "source",
+            "time",
+            "uuid",
+        ]),
+        Schema::Text { .. } | Schema::Cef | Schema::Syslog(_) => None,
+    }
+}
+
+/// Whether single members of a schema's documents can be left out.
+#[must_use]
+pub fn has_members(schema: Schema) -> bool {
+    needed(schema).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn redaction(patterns: &[&str], left_out: &[&str], only: &[&str]) -> Redaction {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let patterns = patterns.iter().map(|text| pattern(text).unwrap()).collect();
+        Redaction::new(patterns, owned(left_out), owned(only))
+    }
+
+    fn ecs(redaction: &Redaction) -> Value {
+        let line = json!({
+            "@timestamp": "t", "event": { "id": "1" }, "message": "ran mysql -psecret now",
+            "process": {
+                "args": ["mysql", "-psecret"], "pid": 7,
+                "parent": { "args": ["sh", "-c", "mysql -psecret"], "name": "sh" },
+            },
+            "runmon": { "delivery": { "number": 1 }, "document": "alert", "more": "x" },
+        });
+        serde_json::from_slice(&redaction.of_line(line.to_string().into_bytes(), Schema::Ecs))
+            .unwrap()
+    }
+
+    #[test]
+    fn patterns_hide_their_groups_in_every_text() {
+        let told = ecs(&redaction(&[r"-p(\S+)"], &[], &[]));
+        assert_eq!(told["message"], "ran mysql -p(redacted) now");
+        assert_eq!(told["process"]["args"], json!(["mysql", "-p(redacted)"]));
+        assert_eq!(told["process"]["parent"]["args"][2], "mysql -p(redacted)");
+        let told = ecs(&redaction(&["s[a-z]+t", "(my)(s)ql"], &[], &[]));
+        assert_eq!(told["message"], "ran (redacted)(redacted)ql -p(redacted) now");
+        let text = redaction(&["(b)?(c)"], &[], &[]);
+        let line = text.of_line(b"abc ac \xff".to_vec(), Schema::Cef);
+        assert_eq!(String::from_utf8_lossy(&line), "a(redacted)(redacted) a(redacted) \u{fffd}");
+        assert!(pattern("(").is_err());
+    }
+
+    #[test]
+    fn members_are_left_out_with_what_is_below_them() {
+        let told = ecs(&redaction(&[], &["process.parent", "message", "event"], &[]));
+        assert!(told.get("message").is_none() && told["process"].get("parent").is_none());
+        assert_eq!((&told["process"]["pid"], &told["event"]["id"]), (&json!(7), &json!("1")));
+        let falco = json!({ "rule": "r", "output_fields": { "proc.args": "a", "proc.name": "n" } });
+        let left_out = redaction(&[], &["output_fields.proc.args"], &[]);
+        let line = left_out.of_line(falco.to_string().into_bytes(), Schema::Falco);
+        let told: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(told, json!({ "rule": "r", "output_fields": { "proc.name": "n" } }));
+    }
+
+    #[test]
+    fn only_what_is_named_is_told_beside_what_documents_need() {
+        let told = ecs(&redaction(&["sh"], &["process.parent.args"], &["process.parent"]));
+        assert_eq!(
+            told,
+            json!({
+                "@timestamp": "t", "event": { "id": "1" },
+                "process": { "parent": { "name": "(redacted)" } },
+                "runmon": { "delivery": { "number": 1 }, "document": "alert" },
+            })
+        );
+    }
+}
