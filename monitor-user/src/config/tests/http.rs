@@ -85,8 +85,7 @@ fn what_an_http_sink_cannot_do_is_refused() {
     let of_h = |more: &str, expected: &str| of(&format!("{at}{more}"), expected);
     of("", "url: an http sink needs a url");
     for url in ["u", "ftp://h", "http://", "http:///x", "http://h y"] {
-        let what = format!("url: `{url}` is no http:// or https:// address");
-        of(&format!("url: \"{url}\""), &what);
+        of(&format!("url: {url:?}"), &format!("url: `{url}` is no http:// or https:// address"));
     }
     let what = "url: it holds a name or a password: use `token_file` or `token_env`";
     of("url: \"http://u:p@h/\"", what);
