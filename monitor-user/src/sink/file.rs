@@ -1,5 +1,5 @@
-//! A file, one line a document, rotated by size and age: `path`, `path.1` (newest) … `path.N`. Where
-//! that cannot be done, the file grows on, to [`GROWTH_MAX`] times its size.
+//! A file, one line a document, rotated by size and age: `path`, `path.1` (newest) … `path.N`.
+//! Where that cannot be done, the file grows on, to [`GROWTH_MAX`] times its size.
 
 use std::{
     fs::File,
