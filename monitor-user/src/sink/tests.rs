@@ -11,6 +11,7 @@ use crate::{
     enrich::{Enriched, Enricher},
     env::EnvKeys,
     records::{ProgramStart, Who},
+    rules::schema::SCHEMA,
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,6 +61,41 @@ fn take_all(mut intake: Intake) {
     }
 }
 
+fn started(program: &str, args: &[u8]) -> Document {
+    let record = ProgramStart::new(program, args).exec(Who::new(10)).bytes();
+    let mut enricher = Enricher::new(1 << 20, 0, EnvKeys::default());
+    let Enriched::Event(event) = enricher.enrich(decode(&record).unwrap()) else { panic!() };
+    Document::Event(event.into())
+}
+
+/// Only what the condition holds for is told, and not what is kept back of it.
+#[test]
+fn a_sink_gets_its_part() {
+    let condition = Condition::compile(&SCHEMA, "t", "proc.name = x and evt.type = execve");
+    let patterns = vec![redaction::pattern("-p(\\S+)").unwrap()];
+    let routed = SinkOptions {
+        condition: condition.ok().map(Arc::new),
+        redaction: Redaction::new(patterns, vec!["process.args".to_owned()], Vec::new()),
+        ..options(Schema::Ecs)
+    };
+    let (give, given) = std::sync::mpsc::channel();
+    let mut fanout = fanout();
+    fanout
+        .add(routed, move |mut intake: Intake| {
+            while let Some(lines) = intake.receive_one() {
+                give.send(String::from_utf8(lines.concat()).unwrap()).unwrap();
+                intake.done(true);
+            }
+        })
+        .unwrap();
+    fanout.offer(started("/bin/y", b"y\0-psecret\0"));
+    fanout.offer(started("/bin/x", b"x\0-psecret\0"));
+    counts(&finish(fanout), 1, 1, 0);
+    let told: Vec<String> = given.iter().collect();
+    assert!(told[0].contains("-p(redacted)") && !told[0].contains("secret"), "{told:?}");
+    assert!(told[0].contains(r#""delivery""#) && !told[0].contains(r#""args":["x""#), "{told:?}");
+}
+
 #[test]
 fn what_has_no_lines_is_filtered() {
     let mut fanout = fanout();
@@ -95,12 +131,7 @@ fn the_queue_has_a_bound_in_bytes() {
 
 #[test]
 fn long_command_lines_are_what_fills_it() {
-    let bytes = |args: &[u8]| {
-        let record = ProgramStart::new("/bin/x", args).exec(Who::new(10)).bytes();
-        let mut enricher = Enricher::new(1 << 20, 0, EnvKeys::default());
-        let Enriched::Event(event) = enricher.enrich(decode(&record).unwrap()) else { panic!() };
-        estimate::bytes(&Document::Event(event.into()))
-    };
+    let bytes = |args: &[u8]| estimate::bytes(&started("/bin/x", args));
     let (short, long) = (bytes(b"x\0"), bytes(&[b'x'; 16_384]));
     assert!(short < 4096 && long - short > 16_000, "{short} {long}");
 }
