@@ -73,10 +73,13 @@ pub(super) fn secret(
         (Some(file), None) if !file.is_absolute() => {
             wrong(at(&of_file), "a path from the root is needed")
         }
-        (Some(file), None) => {
-            in_file(file, &at(&of_file))?;
-            Ok(Some(Secret::File(file.to_owned())))
-        }
+        (Some(file), None) => match input::read_text(file, SINK_FILE_BYTES) {
+            // Once its privileges are given up this process reads it through the keeper only.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(Some(Secret::File(file.to_owned())))
+            }
+            _ => in_file(file, &at(&of_file)).map(|_| Some(Secret::File(file.to_owned()))),
+        },
         (None, Some(name)) => match std::env::var(name) {
             Ok(text) if !text.trim().is_empty() => Ok(Some(Secret::Said(text))),
             _ => wrong(at(&of_env), format!("the variable {name} of the environment is not set")),

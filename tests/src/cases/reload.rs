@@ -1,6 +1,7 @@
 //! Sinks are changed while the monitor runs, and nothing of what happens meanwhile is lost.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::wait;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("reload::sinks_are_changed_under_load", changed_under_load),
+    Case::new("reload::a_new_sink_has_a_secret_that_only_root_reads", secret),
     Case::new("reload::sinks_that_cannot_be_used_are_refused", refused),
 ];
 
@@ -87,6 +89,28 @@ fn changed_under_load(stage: &Stage<'_>) {
     assert!(is_whole, "{streams:#}");
     let reloads = &ended.heartbeat()["runmon"]["reloads"]["sinks"];
     assert_eq!((number(reloads, "taken"), number(reloads, "refused")), (2, 0), "{reloads:#}");
+}
+
+/// Who reads the configuration again may not read the token; the keeper may.
+fn secret(stage: &Stage<'_>) {
+    let scene = Scene::new(stage);
+    let token = stage.dir("secret").join("token");
+    fs::write(&token, "open sesame\n").expect("write the token");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("keep it from others");
+    let authorization = Some("Bearer open sesame".to_owned());
+    let demands = Demands { authorization, ..Demands::default() };
+    let receiver = HttpReceiver::start(&WEBHOOK, Mood::Takes, demands);
+    let daemon = stage.daemon(scene.options_with(String::new(), ""));
+    let first = fs::read_to_string(daemon.config()).expect("the configuration");
+    let keys = format!("heartbeats: false\nformat: ecs\ntoken_file: {token:?}");
+    change(&daemon, &format!("{first}\n{}", receiver.sink(&keys)));
+    log_has(&daemon, "changed the sinks: 2 sinks");
+    scene.act("told");
+    wait::until("the alert to come", || {
+        names(&receiver.taken()).contains(&"told".to_owned()).then_some(())
+    });
+    assert!(!daemon.log().contains("sesame"), "{}", daemon.log());
+    daemon.stop();
 }
 
 /// What is wrong is told, and the old sinks go on; so they do where a new one cannot be opened.

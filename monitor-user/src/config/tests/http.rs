@@ -87,8 +87,8 @@ fn what_an_http_sink_cannot_do_is_refused() {
     for url in ["u", "ftp://h", "http://", "http:///x", "http://h y"] {
         of(&format!("url: {url:?}"), &format!("url: `{url}` is no http:// or https:// address"));
     }
-    let what = "url: it holds a name or a password: use `token_file` or `token_env`";
-    of("url: \"http://u:p@h/\"", what);
+    let url = "url: \"http://u:p@h/\"";
+    of(url, "url: it holds a name or a password: use `token_file` or `token_env`");
     let header = |text: &str, expected: &str| {
         of_h(&format!("headers: [\"{text}\"]"), &format!("headers: {expected}"));
     };
