@@ -30,7 +30,7 @@ const CHART: &str = "deploy/helm/runmon/templates/daemonset.yaml";
 const VALUES: &str = "deploy/helm/runmon/values.yaml";
 
 /// The shipped rules as files, and those of the site.
-const RULE_PATHS: &str = r#"rules = ["/usr/share/runmon/rules", "/etc/runmon/rules.d"]"#;
+const RULE_PATHS: &str = "rules: [/usr/share/runmon/rules, /etc/runmon/rules.d]";
 
 #[test]
 fn manifests_name_the_image_that_is_handed_out() {
