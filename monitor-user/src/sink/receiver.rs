@@ -63,6 +63,19 @@ impl Place {
     }
 }
 
+/// Reads the places of one receiver, with commas between them.
+///
+/// # Errors
+///
+/// One is none, or a Unix socket, which nobody of those who have several listens on.
+pub fn parse_places(text: &str) -> Result<Vec<Place>, String> {
+    let place = |text: &str| match Place::parse(text.trim())? {
+        Place::Unix(_) => Err(format!("`{text}` is neither HOST:PORT nor [ADDRESS]:PORT")),
+        place => Ok(place),
+    };
+    text.split(',').map(place).collect()
+}
+
 fn is_none(text: &str) -> String {
     format!("`{text}` is none of HOST:PORT, [ADDRESS]:PORT and unix:/PATH")
 }
@@ -94,6 +107,50 @@ impl TlsOptions {
     }
 }
 
+/// How a receiver is reached that may be in several places.
+pub struct Places {
+    places: Vec<Place>,
+    next: usize,
+    receiver: Receiver,
+}
+
+impl Places {
+    /// One that is first tried in the first place, of which there must be one.
+    #[must_use]
+    pub fn new(places: Vec<Place>, tls: Option<TlsOptions>, reach: Box<dyn Reach>) -> Self {
+        let place = places.first().cloned().unwrap_or(Place::Tcp(String::new(), 0));
+        Self { places, next: 0, receiver: Receiver { place, tls, reach } }
+    }
+
+    /// The place that is tried next.
+    pub fn turn(&mut self) -> &Receiver {
+        if let Some(place) = self.places.get(self.next) {
+            self.receiver.place = place.clone();
+        }
+        self.next = (self.next + 1) % self.places.len().max(1);
+        &self.receiver
+    }
+
+    /// One that this receiver told of.
+    pub fn at(&mut self, place: Place) -> &Receiver {
+        self.receiver.place = place;
+        &self.receiver
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.places.len()
+    }
+}
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places: Vec<_> = self.places.iter().map(ToString::to_string).collect();
+        f.write_str(&places.join(","))
+    }
+}
+
 /// How a receiver is reached.
 pub struct Receiver {
     /// Where it is.
@@ -121,6 +178,15 @@ impl Receiver {
     ///
     /// Nobody is there, or is who it should be, or files cannot be read.
     pub fn connect(&self) -> io::Result<Connection> {
+        self.connect_plain().and_then(|connection| self.secure(connection))
+    }
+
+    /// Makes one on which nothing is said yet, not even TLS.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is there.
+    pub fn connect_plain(&self) -> io::Result<Connection> {
         match &self.place {
             Place::Unix(path) => {
                 let stream = UnixStream::connect(path)?;
@@ -128,13 +194,21 @@ impl Receiver {
                 stream.set_write_timeout(Some(PATIENCE))?;
                 Ok(Connection::Unix(stream))
             }
-            Place::Tcp(host, port) => {
-                let stream = connect(host, *port)?;
-                match &self.tls {
-                    None => Ok(Connection::Tcp(stream)),
-                    Some(tls) => self.wrap(stream, host, tls),
-                }
+            Place::Tcp(host, port) => connect(host, *port).map(Connection::Tcp),
+        }
+    }
+
+    /// Begins TLS on such a connection, if that is to be spoken.
+    ///
+    /// # Errors
+    ///
+    /// The receiver is not who it should be, or does not want this one, or files cannot be read.
+    pub fn secure(&self, connection: Connection) -> io::Result<Connection> {
+        match (connection, &self.tls, &self.place) {
+            (Connection::Tcp(stream), Some(tls), Place::Tcp(host, _)) => {
+                self.wrap(stream, host, tls)
             }
+            (connection, ..) => Ok(connection),
         }
     }
 
