@@ -6,10 +6,12 @@ mod http;
 #[macro_use]
 mod keys;
 mod kubernetes;
+#[cfg(any(feature = "kafka", feature = "nats"))]
+mod queues;
 mod raw;
 mod routing;
 mod schema;
-#[cfg(any(feature = "forward", feature = "http"))]
+#[cfg(any(feature = "forward", feature = "http", feature = "kafka", feature = "nats"))]
 pub mod secret;
 mod show;
 mod sinks;
@@ -31,6 +33,10 @@ use monitor_rules::Priority;
 
 #[cfg(feature = "forward")]
 use crate::sink::forward::ForwardOptions;
+#[cfg(feature = "kafka")]
+use crate::sink::kafka::KafkaOptions;
+#[cfg(feature = "nats")]
+use crate::sink::nats::NatsOptions;
 #[cfg(feature = "tls")]
 use crate::sink::receiver::{Place, TlsOptions};
 #[cfg(feature = "syslog")]
@@ -52,6 +58,8 @@ pub use keys::Key;
 pub use kubernetes::Asked;
 pub use raw::{RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink};
 pub use schema::schema;
+#[cfg(any(feature = "kafka", feature = "nats"))]
+use secret::Secret;
 pub use show::as_yaml;
 pub use text::VARIABLES;
 use text::WrongVariable;
@@ -220,6 +228,12 @@ pub enum Target {
     /// A receiver of syslog messages.
     #[cfg(feature = "syslog")]
     Syslog(Connected<SyslogOptions>),
+    /// A stream of NATS.
+    #[cfg(feature = "nats")]
+    Nats(Connected<NatsOptions, Vec<Place>>),
+    /// A topic of Kafka.
+    #[cfg(feature = "kafka")]
+    Kafka(Connected<KafkaOptions, Vec<Place>>),
 }
 
 impl Target {
@@ -237,6 +251,12 @@ impl Target {
             Self::Forward(target) => target.tls.iter().flat_map(TlsOptions::files).collect(),
             #[cfg(feature = "syslog")]
             Self::Syslog(target) => target.tls.iter().flat_map(TlsOptions::files).collect(),
+            #[cfg(feature = "nats")]
+            Self::Nats(target) => target.files_with(target.options.who.secret()),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(target) => {
+                target.files_with(target.options.login.as_ref().map(|login| &login.password))
+            }
         }
     }
 }
@@ -244,13 +264,22 @@ impl Target {
 /// A receiver that a connection is made to.
 #[cfg(feature = "tls")]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connected<O> {
-    /// Where it is.
-    pub place: Place,
+pub struct Connected<O, P = Place> {
+    /// Where it is; some can be in several places.
+    pub place: P,
     /// TLS, if it is to be spoken.
     pub tls: Option<TlsOptions>,
     /// What is sent.
     pub options: O,
+}
+
+#[cfg(any(feature = "kafka", feature = "nats"))]
+impl<O, P> Connected<O, P> {
+    /// Files of its TLS, and that of a secret.
+    fn files_with(&self, secret: Option<&Secret>) -> Vec<PathBuf> {
+        let secret = secret.and_then(Secret::file).map(Path::to_owned);
+        self.tls.iter().flat_map(TlsOptions::files).chain(secret).collect()
+    }
 }
 
 impl ConfigError {

@@ -341,6 +341,19 @@ pub const SYSLOG_HELD: usize = 4096;
 /// See [`SYSLOG_HELD`].
 pub const SYSLOG_HELD_BYTES: usize = 8 << 20;
 
+/// Bytes that a server of NATS is sent before it has acknowledged them.
+pub const NATS_WINDOW_BYTES: usize = 256 << 10;
+
+/// Of these, bytes that are written at once.
+pub const NATS_WRITTEN_AT_ONCE: usize = 64 << 10;
+
+/// Bytes of documents that are on their way to a partition of Kafka's together, before they are
+/// compressed: about half of what brokers take, unless they are told otherwise.
+pub const KAFKA_CHUNK_BYTES: usize = 512 << 10;
+
+/// Bytes of an answer of a broker of Kafka's, which may tell of many brokers and partitions.
+pub const KAFKA_ANSWER_BYTES: u64 = 4 << 20;
+
 /// Bytes of an answer of a receiver's; a longer one is none.
 pub const SINK_ANSWER_BYTES: u64 = 64 << 10;
 

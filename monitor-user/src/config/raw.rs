@@ -113,7 +113,7 @@ keys! {
     #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
     pub struct RawSink {
-        /// Where to: `stdout`, `file`, `http`, `forward` (Fluent Forward) or `syslog`.
+        /// Where to: `stdout`, `file`, `http`, `forward` (Fluent), `syslog`, `nats`, `kafka`.
         pub kind: String,
         /// Its name in counters; without this key its kind.
         pub name: Option<String>,
@@ -159,9 +159,9 @@ keys! {
         pub preset: Option<String> = "webhook",
         /// `http`: headers, as `Name: value`.
         pub headers: Option<Vec<String>> = "[]",
-        /// `http`: file with the token that is sent; it is read again at each connection.
+        /// `http`, `nats`: file with the token that is sent; it is read again at each connection.
         pub token_file: Option<PathBuf>,
-        /// `http`: variable of the environment with that token, instead of a file.
+        /// `http`, `nats`: variable of the environment with that token, instead of a file.
         pub token_env: Option<String>,
         /// `http`: what stands before the token; without this key what the preset has.
         pub token_scheme: Option<String>,
@@ -179,25 +179,35 @@ keys! {
         pub source: Option<String> = "runmon",
         /// `http`: `splunk-hec`: the source type; without this key `_json`, or `runmon` of texts.
         pub sourcetype: Option<String>,
-        /// `forward`, `syslog`: the receiver, as `HOST:PORT`, `[ADDRESS]:PORT` or `unix:/PATH`.
+        /// `forward`, `syslog`, `nats`, `kafka`: `HOST:PORT`, several with commas, or `unix:/PATH`.
         pub address: Option<String>,
         /// `forward`: the tag of what is sent.
         pub tag: Option<String> = "runmon",
-        /// `forward`, `http`: whether what is sent is compressed.
+        /// `forward`, `http`, `kafka`: whether what is sent is compressed.
         pub gzip: Option<bool> = "false",
         /// `forward`: file with the key that the receiver has, too, if it asks for one.
         pub shared_key_file: Option<PathBuf>,
-        /// `forward`: name of the user, if the receiver asks for one, too.
+        /// `forward`: variable of the environment with that key, instead of a file.
+        pub shared_key_env: Option<String>,
+        /// `forward`, `nats`, `kafka`: name of the user, if the receiver asks for one.
         pub user: Option<String>,
-        /// `forward`: file with that user's password.
+        /// `forward`, `nats`, `kafka`: file with that user's password.
         pub password_file: Option<PathBuf>,
-        /// `forward`, `syslog`: whether TLS is spoken.
+        /// `forward`, `nats`, `kafka`: variable of the environment with it, instead of a file.
+        pub password_env: Option<String>,
+        /// `nats`: subject of the messages; `{host}` stands for the name of this host.
+        pub subject: Option<String> = "runmon.alerts",
+        /// `kafka`: topic of the records.
+        pub topic: Option<String> = "runmon.alerts",
+        /// `kafka`: how a user is shown: `plain`, `scram-sha-256` or `scram-sha-512`.
+        pub sasl: Option<String> = "scram-sha-512",
+        /// `forward`, `syslog`, `nats`, `kafka`: whether TLS is spoken.
         pub tls: Option<bool> = "false",
-        /// `forward`, `http`, `syslog`: who may certify the receiver; else whom browsers trust.
+        /// `forward`, `http`, `syslog`, `nats`, `kafka`: of who may certify it; else as browsers.
         pub ca_file: Option<PathBuf>,
-        /// `forward`, `http`, `syslog`: an own certificate, for receivers that ask for one.
+        /// `forward`, `http`, `syslog`, `nats`, `kafka`: an own certificate, if it asks for one.
         pub certificate_file: Option<PathBuf>,
-        /// `forward`, `http`, `syslog`: file with its key.
+        /// `forward`, `http`, `syslog`, `nats`, `kafka`: file with its key.
         pub key_file: Option<PathBuf>,
         /// `syslog`: the facility, 0 to 23.
         pub facility: Option<u8> = "13",

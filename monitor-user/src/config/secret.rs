@@ -57,7 +57,6 @@ impl Secret {
 }
 
 /// The secret that `KEY_file` or `KEY_env` names, where one of them is there; it can be read now.
-#[cfg(feature = "http")]
 pub(super) fn secret(
     at: &dyn Fn(&str) -> String,
     key: &str,
@@ -88,7 +87,7 @@ pub(super) fn secret(
 }
 
 /// What is in a file, without the end of its line.
-pub(super) fn in_file(file: &Path, key: &str) -> Result<String, Wrong> {
+fn in_file(file: &Path, key: &str) -> Result<String, Wrong> {
     match input::read_text(file, SINK_FILE_BYTES) {
         Ok(text) if text.trim().is_empty() => wrong(key, format!("{} is empty", file.display())),
         Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),

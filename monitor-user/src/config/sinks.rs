@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use monitor_rules::Priority;
 
-#[cfg(feature = "forward")]
-use super::secret::in_file as secret;
+#[cfg(any(feature = "forward", feature = "kafka", feature = "nats"))]
+use super::secret::{Secret, secret};
 use super::{FORMATS, Format, RawSink, SinkConfig, Target, Wrong, routing, within, wrong};
-#[cfg(any(feature = "forward", feature = "syslog"))]
+#[cfg(any(feature = "forward", feature = "kafka", feature = "nats", feature = "syslog"))]
 use crate::sink::receiver::Place;
 #[cfg(feature = "tls")]
 use crate::sink::receiver::TlsOptions;
@@ -99,12 +99,17 @@ fn target(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
         "forward" => forward(sink, at),
         #[cfg(feature = "syslog")]
         "syslog" => syslog(&sink, at),
+        #[cfg(feature = "nats")]
+        "nats" => super::queues::nats(&sink, at),
+        #[cfg(feature = "kafka")]
+        "kafka" => super::queues::kafka(&sink, at),
         other => wrong(at("kind"), format!("`{other}` is none of {}", KINDS.join(", "))),
     }
 }
 
 /// Every kind of sink.
-pub(super) const KINDS: [&str; 5] = ["stdout", "file", "http", "forward", "syslog"];
+pub(super) const KINDS: [&str; 7] =
+    ["stdout", "file", "http", "forward", "syslog", "nats", "kafka"];
 
 /// What `fsync` may be.
 pub(super) const FSYNCS: [&str; 3] = ["never", "interval", "always"];
@@ -129,8 +134,12 @@ fn own_keys(sink: &RawSink) -> Vec<(&'static str, bool, &'static [&'static str])
     const HTTP: &[&str] = &["http"];
     const FORWARD: &[&str] = &["forward"];
     const SYSLOG: &[&str] = &["syslog"];
-    const RECEIVERS: &[&str] = &["forward", "syslog"];
-    const ALL_RECEIVERS: &[&str] = &["forward", "http", "syslog"];
+    const NATS: &[&str] = &["nats"];
+    const KAFKA: &[&str] = &["kafka"];
+    const WITH_TOKEN: &[&str] = &["http", "nats"];
+    const WITH_USER: &[&str] = &["forward", "nats", "kafka"];
+    const RECEIVERS: &[&str] = &["forward", "syslog", "nats", "kafka"];
+    const ALL_RECEIVERS: &[&str] = &["forward", "http", "syslog", "nats", "kafka"];
     vec![
         ("path", sink.path.is_some(), FILE),
         ("rotate_bytes", sink.rotate_bytes.is_some(), FILE),
@@ -140,8 +149,8 @@ fn own_keys(sink: &RawSink) -> Vec<(&'static str, bool, &'static [&'static str])
         ("url", sink.url.is_some(), HTTP),
         ("preset", sink.preset.is_some(), HTTP),
         ("headers", sink.headers.is_some(), HTTP),
-        ("token_file", sink.token_file.is_some(), HTTP),
-        ("token_env", sink.token_env.is_some(), HTTP),
+        ("token_file", sink.token_file.is_some(), WITH_TOKEN),
+        ("token_env", sink.token_env.is_some(), WITH_TOKEN),
         ("token_scheme", sink.token_scheme.is_some(), HTTP),
         ("proxy", sink.proxy.is_some(), HTTP),
         ("batch_documents", sink.batch_documents.is_some(), HTTP),
@@ -153,10 +162,15 @@ fn own_keys(sink: &RawSink) -> Vec<(&'static str, bool, &'static [&'static str])
         ("give_up_seconds", sink.give_up_seconds.is_some(), HTTP),
         ("address", sink.address.is_some(), RECEIVERS),
         ("tag", sink.tag.is_some(), FORWARD),
-        ("gzip", sink.gzip.is_some(), &["forward", "http"]),
+        ("gzip", sink.gzip.is_some(), &["forward", "http", "kafka"]),
         ("shared_key_file", sink.shared_key_file.is_some(), FORWARD),
-        ("user", sink.user.is_some(), FORWARD),
-        ("password_file", sink.password_file.is_some(), FORWARD),
+        ("shared_key_env", sink.shared_key_env.is_some(), FORWARD),
+        ("user", sink.user.is_some(), WITH_USER),
+        ("password_file", sink.password_file.is_some(), WITH_USER),
+        ("password_env", sink.password_env.is_some(), WITH_USER),
+        ("subject", sink.subject.is_some(), NATS),
+        ("topic", sink.topic.is_some(), KAFKA),
+        ("sasl", sink.sasl.is_some(), KAFKA),
         ("tls", sink.tls.is_some(), RECEIVERS),
         ("ca_file", sink.ca_file.is_some(), ALL_RECEIVERS),
         ("certificate_file", sink.certificate_file.is_some(), ALL_RECEIVERS),
@@ -207,19 +221,20 @@ fn file(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
 fn forward(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
     use crate::{
         config::Connected,
+        reach::Direct,
         sink::forward::{ForwardOptions, Secrets},
     };
     let place = place(sink.address.as_deref(), at)?;
     let tls = tls(&sink, &place, at)?;
-    let user = match (sink.user, &sink.password_file) {
-        (Some(user), Some(file)) => Some((user, secret(file, &at("password_file"))?)),
-        (None, None) => None,
-        (Some(_), None) => return wrong(at("password_file"), "a user needs a password"),
-        (None, Some(_)) => return wrong(at("user"), "a password needs a user"),
+    let now = |key: &str, secret: Secret| {
+        secret.read(&Direct).or_else(|error| wrong(at(key), error.to_string()))
     };
-    let shared_key = sink.shared_key_file.as_deref();
-    let shared_key = shared_key.map(|file| secret(file, &at("shared_key_file"))).transpose()?;
-    let secrets = match (shared_key, user) {
+    let user = user(&sink, at)?;
+    let user = user.map(|(user, password)| Ok((user, now("password_file", password)?)));
+    let (file, env) = (sink.shared_key_file.as_deref(), sink.shared_key_env.as_deref());
+    let shared_key = secret(at, "shared_key", file, env)?;
+    let shared_key = shared_key.map(|key| now("shared_key_file", key)).transpose()?;
+    let secrets = match (shared_key, user.transpose()?) {
         (Some(shared_key), user) => Some(Secrets { shared_key, user }),
         (None, Some(_)) => {
             return wrong(at("shared_key_file"), "who asks for a user asks for a shared key, too");
@@ -250,8 +265,8 @@ fn place(address: Option<&str>, at: &dyn Fn(&str) -> String) -> Result<Place, Wr
 }
 
 /// Whether TLS is spoken, and with which files.
-#[cfg(any(feature = "forward", feature = "syslog"))]
-fn tls(
+#[cfg(any(feature = "forward", feature = "kafka", feature = "nats", feature = "syslog"))]
+pub(super) fn tls(
     sink: &RawSink,
     place: &Place,
     at: &dyn Fn(&str) -> String,
@@ -302,4 +317,19 @@ pub(super) fn tls_files(sink: &RawSink, at: &dyn Fn(&str) -> String) -> Result<T
         (None, Some(_)) => return wrong(at("certificate_file"), "a key needs its certificate"),
     };
     Ok(TlsOptions { ca_file: sink.ca_file.clone(), own })
+}
+
+/// A user and that one's password.
+#[cfg(any(feature = "forward", feature = "kafka", feature = "nats"))]
+pub(super) fn user(
+    sink: &RawSink,
+    at: &dyn Fn(&str) -> String,
+) -> Result<Option<(String, Secret)>, Wrong> {
+    let (file, env) = (sink.password_file.as_deref(), sink.password_env.as_deref());
+    match (&sink.user, secret(at, "password", file, env)?) {
+        (Some(user), Some(password)) => Ok(Some((user.clone(), password))),
+        (None, None) => Ok(None),
+        (Some(_), None) => wrong(at("password_file"), "a user needs a password"),
+        (None, Some(_)) => wrong(at("user"), "a password needs a user"),
+    }
 }

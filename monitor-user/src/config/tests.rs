@@ -1,4 +1,5 @@
 mod http;
+mod queues;
 
 use super::*;
 use crate::{bpf::hooks::Backend, metadata::RuntimeKind, sink::file::FileOptions};
@@ -141,7 +142,7 @@ fn wrong_values_name_their_key_and_the_cure() {
     );
     let of =
         |text: &str, expected: &str| bad(&sinks(text), &format!("c.yaml: sinks[0].{expected}"));
-    of("kind: \"kafka\"", "kind: `kafka` is none of stdout, file, http, forward, syslog");
+    of("kind: smtp", "kind: `smtp` is none of stdout, file, http, forward, syslog, nats, kafka");
     of("kind: \"stdout\"\nformat: \"xml\"", "format: `xml` is none of text, ecs, ocsf, falco, cef");
     of(
         "kind: \"stdout\"\nminimum_priority: \"high\"",
@@ -188,6 +189,8 @@ fn keys_of_another_kind_are_unknown() {
         ("http", "kind: \"http\"\nurl: \"https://h\""),
         ("forward", "kind: \"forward\"\naddress: \"h:1\""),
         ("syslog", "kind: \"syslog\"\naddress: \"h:1\""),
+        ("nats", "kind: \"nats\"\naddress: \"h:1\""),
+        ("kafka", "kind: \"kafka\"\naddress: \"h:1\""),
     ];
     // Owners, key and value.
     let keys = [
@@ -199,8 +202,8 @@ fn keys_of_another_kind_are_unknown() {
         ("http", "url", "\"u\""),
         ("http", "preset", "\"loki\""),
         ("http", "headers", "[]"),
-        ("http", "token_file", "\"/t\""),
-        ("http", "token_env", "\"T\""),
+        ("http, nats", "token_file", "\"/t\""),
+        ("http, nats", "token_env", "\"T\""),
         ("http", "token_scheme", "\"Bearer\""),
         ("http", "proxy", "\"http://p:1\""),
         ("http", "batch_documents", "1"),
@@ -209,16 +212,21 @@ fn keys_of_another_kind_are_unknown() {
         ("http", "index", "\"i\""),
         ("http", "source", "\"s\""),
         ("http", "sourcetype", "\"t\""),
-        ("forward, syslog", "address", "\"h:1\""),
+        ("forward, syslog, nats, kafka", "address", "\"h:1\""),
         ("forward", "tag", "\"t\""),
-        ("forward, http", "gzip", "true"),
+        ("forward, http, kafka", "gzip", "true"),
         ("forward", "shared_key_file", "\"/k\""),
-        ("forward", "user", "\"u\""),
-        ("forward", "password_file", "\"/p\""),
-        ("forward, syslog", "tls", "true"),
-        ("forward, http, syslog", "ca_file", "\"/c\""),
-        ("forward, http, syslog", "certificate_file", "\"/c\""),
-        ("forward, http, syslog", "key_file", "\"/k\""),
+        ("forward", "shared_key_env", "\"K\""),
+        ("forward, nats, kafka", "user", "\"u\""),
+        ("forward, nats, kafka", "password_file", "\"/p\""),
+        ("forward, nats, kafka", "password_env", "\"P\""),
+        ("nats", "subject", "\"s\""),
+        ("kafka", "topic", "\"t\""),
+        ("kafka", "sasl", "\"plain\""),
+        ("forward, syslog, nats, kafka", "tls", "true"),
+        ("forward, http, syslog, nats, kafka", "ca_file", "\"/c\""),
+        ("forward, http, syslog, nats, kafka", "certificate_file", "\"/c\""),
+        ("forward, http, syslog, nats, kafka", "key_file", "\"/k\""),
         ("syslog", "facility", "13"),
         ("http", "give_up_seconds", "9"),
     ];
@@ -304,6 +312,8 @@ fn the_defaults_of_the_reference_are_true() {
         ("http", "url: \"https://h\""),
         ("forward", "address: \"h:1\""),
         ("syslog", "address: \"h:1\""),
+        ("nats", "address: \"h:1\""),
+        ("kafka", "address: \"h:1\""),
     ] {
         let plain = format!("kind: {kind}\n{needs}\n");
         let is_here = |key: &&Key| {

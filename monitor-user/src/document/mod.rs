@@ -19,6 +19,7 @@ pub mod heartbeat;
 mod members;
 pub mod metrics;
 pub mod ocsf;
+mod origin;
 pub mod printable;
 pub mod syslog;
 #[cfg(test)]

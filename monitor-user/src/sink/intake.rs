@@ -256,6 +256,12 @@ impl Intake {
         Delivery { sink, stream, number: 0 }
     }
 
+    /// The form that they have.
+    #[must_use]
+    pub fn schema(&self) -> Schema {
+        self.schema
+    }
+
     /// Who sends them.
     #[must_use]
     pub fn sender(&self) -> &Sender {

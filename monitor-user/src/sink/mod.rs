@@ -1,6 +1,8 @@
 //! Where documents go. Each sink has its own task and a bounded queue; a full queue drops, and
 //! counts. Nothing here ever makes the line wait.
 
+#[cfg(any(feature = "kafka", feature = "nats"))]
+mod batch;
 mod ending;
 mod estimate;
 pub mod exchange;
@@ -11,7 +13,11 @@ pub mod gate;
 #[cfg(feature = "http")]
 pub mod http;
 mod intake;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod lines;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod outage;
 #[cfg(feature = "tls")]
 pub mod receiver;

@@ -3,10 +3,20 @@
 use std::io;
 
 use super::super::{Usage, say, schema};
+#[cfg(any(feature = "forward", feature = "kafka", feature = "nats", feature = "syslog"))]
+use crate::config::Connected;
 #[cfg(feature = "forward")]
 use crate::sink::forward::ForwardSink;
 #[cfg(feature = "http")]
 use crate::sink::http::HttpSink;
+#[cfg(feature = "kafka")]
+use crate::sink::kafka::KafkaSink;
+#[cfg(feature = "nats")]
+use crate::sink::nats::NatsSink;
+#[cfg(any(feature = "kafka", feature = "nats"))]
+use crate::sink::receiver::Places;
+#[cfg(any(feature = "forward", feature = "syslog"))]
+use crate::sink::receiver::Receiver;
 use crate::{
     cli::RunArgs,
     config::{Config, Format, SinkConfig, Target},
@@ -17,8 +27,6 @@ use crate::{
     sink::{Fanout, Intake, SinkError, SinkOptions, file::FileSink, redaction::Redaction, stdout},
     store::StoreOptions,
 };
-#[cfg(any(feature = "forward", feature = "syslog"))]
-use crate::{config::Connected, sink::receiver::Receiver};
 #[cfg(feature = "syslog")]
 use crate::{document::syslog::Body, sink::syslog::SyslogSink};
 
@@ -75,17 +83,7 @@ impl Opener {
         sink: &SinkConfig,
         ways: &mut Ways<'_>,
     ) -> anyhow::Result<()> {
-        let options = |schema: Schema| SinkOptions {
-            name: sink.name.clone(),
-            schema,
-            events: sink.events,
-            condition: sink.condition(),
-            redaction: sink.redaction.clone(),
-            heartbeats: sink.heartbeats.unwrap_or(true),
-            minimum: sink.minimum,
-            queue: sink.queue,
-            queue_bytes: sink.queue_bytes,
-        };
+        let options = |schema| options(sink, schema);
         match &sink.target {
             Target::Stdout => {
                 let format = self.asked.or(sink.format).unwrap_or(Format::Text);
@@ -119,8 +117,36 @@ impl Opener {
                 let schema = Schema::Syslog(body(sink.format.unwrap_or(Format::Text)));
                 place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
             }
+            #[cfg(feature = "nats")]
+            Target::Nats(target) => {
+                let Connected { place: at, tls, options: nats } = target.clone();
+                let open = NatsSink::new(nats, Places::new(at, tls, ways()?));
+                let schema = plain(sink.format.unwrap_or(Format::Ecs));
+                place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
+            }
+            #[cfg(feature = "kafka")]
+            Target::Kafka(target) => {
+                let Connected { place: at, tls, options: kafka } = target.clone();
+                let open = KafkaSink::new(kafka, Places::new(at, tls, ways()?));
+                let schema = plain(sink.format.unwrap_or(Format::Ecs));
+                place(fanout, sink.stored, options(schema), move |intake| open.run(intake))?;
+            }
         }
         Ok(())
+    }
+}
+
+fn options(sink: &SinkConfig, schema: Schema) -> SinkOptions {
+    SinkOptions {
+        name: sink.name.clone(),
+        schema,
+        events: sink.events,
+        condition: sink.condition(),
+        redaction: sink.redaction.clone(),
+        heartbeats: sink.heartbeats.unwrap_or(true),
+        minimum: sink.minimum,
+        queue: sink.queue,
+        queue_bytes: sink.queue_bytes,
     }
 }
 
