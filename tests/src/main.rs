@@ -12,7 +12,7 @@ use e2e::cases::{CASES, Case};
 use e2e::engines;
 use e2e::features::{self, Feature};
 use e2e::lab::{Hooks, Lab, Stage};
-use e2e::receiver::{rotel, syslog};
+use e2e::receiver::{kafka, nats, rotel, syslog};
 use libtest_mimic::{Arguments, Trial, run};
 
 fn main() -> ExitCode {
@@ -66,7 +66,8 @@ fn trial(
         .programs
         .iter()
         .filter(|name| !engines::is_installed(name))
-        .filter(|name| !syslog::is_unpacked(name) && !rotel::is_unpacked(name));
+        .filter(|name| !syslog::is_unpacked(name) && !rotel::is_unpacked(name))
+        .filter(|name| !nats::is_unpacked(name) && !kafka::is_there(name));
     let lacking: Vec<String> = features
         .chain(programs.map(|name| (*name).to_owned()))
         .map(|what| format!("no {what}"))

@@ -2,6 +2,8 @@
 
 pub mod forward;
 pub mod http;
+pub mod kafka;
+pub mod nats;
 pub mod rotel;
 pub mod syslog;
 pub mod tls;
@@ -9,6 +11,9 @@ pub mod tls;
 use std::time::Duration;
 
 use serde_json::Value;
+
+/// Where servers of queues are unpacked.
+const QUEUES: &str = "QUEUES";
 
 /// How it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +40,18 @@ pub trait Receives {
 
     /// What it took, in order.
     fn taken(&self) -> Vec<Value>;
+
+    /// What it does in a test of losses: in each round the next of them, and the one behind that.
+    fn moods(&self) -> &'static [Mood] {
+        const MOODS: &[Mood] = &[
+            Mood::Refuses,
+            Mood::Slow(Duration::from_millis(5)),
+            Mood::HangsUp,
+            Mood::Takes,
+            Mood::TakesAfter(7),
+        ];
+        MOODS
+    }
 
     /// Whether it knows what it was sent before by itself, and does not take it twice.
     fn knows_repeats(&self) -> bool {

@@ -16,20 +16,23 @@ use crate::cli::SetupArgs;
 use crate::kernels::{self, KERNELS, Kernel};
 use crate::process::Log;
 use crate::progress;
+use crate::queues;
 use crate::rustup::{self, BPF_LINKER};
 use crate::workspace::Workspace;
 
 /// What `cargo build` needs beside Rust.
 const BUILD_PACKAGES: &[&str] = &["gcc", "libc6-dev", "protobuf-compiler"];
 
-/// What the tests need: container runtimes, a user land for containers and machines, machines, and
-/// a compiler for the fuzzer.
+/// What the tests need: container runtimes, a user land for containers and machines, machines, a
+/// compiler for the fuzzer, and Java for a broker of Kafka.
 const TEST_PACKAGES: &[&str] = &[
     "busybox-static",
     "containerd",
     "docker.io",
     "g++",
     "iproute2",
+    "maven",
+    "openjdk-17-jre-headless",
     "podman",
     "qemu-system-x86",
     "runc",
@@ -177,6 +180,7 @@ fn test_steps(workspace: &Workspace) -> Vec<Step<'_>> {
     std::iter::once(packages("Debian packages for the tests", TEST_PACKAGES))
         .chain(KERNELS.iter().map(|kernel| kernel_step(workspace, kernel)))
         .chain([server, syslog, rotel_step(workspace)])
+        .chain([queues::nats(workspace), queues::kafka(workspace)])
         .collect()
 }
 

@@ -22,8 +22,10 @@ mod forward;
 mod harness;
 mod hashes;
 mod http;
+mod kafka;
 mod kubernetes;
 mod lifecycle;
+mod nats;
 mod network;
 mod origins;
 mod privileges;
@@ -140,4 +142,6 @@ pub const CASES: &[&[Case]] = &[
     http::CASES,
     store::CASES,
     syslog::CASES,
+    nats::CASES,
+    kafka::CASES,
 ];

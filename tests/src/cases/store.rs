@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde_json::Value;
@@ -169,10 +168,10 @@ fn outlive_forward(stage: &Stage<'_>) {
 }
 
 /// Kills, and acts between two of them.
-type Extent = (usize, usize);
+pub(super) type Extent = (usize, usize);
 
 /// Of all protocols, unless everything is to be tested.
-const FEW: Extent = (4, 250);
+pub(super) const FEW: Extent = (4, 250);
 
 /// The same of a protocol whose sink differs from another one's in little.
 const SHORT: Extent = (3, 120);
@@ -180,7 +179,7 @@ const SHORT: Extent = (3, 120);
 /// Where everything is to be tested.
 const MANY: Extent = (10, 5000);
 
-fn outlive(stage: &Stage<'_>, receiver: &dyn Receives, extent: Extent) {
+pub(super) fn outlive(stage: &Stage<'_>, receiver: &dyn Receives, extent: Extent) {
     outlive_with(stage, receiver, extent, "");
 }
 
@@ -194,13 +193,7 @@ fn outlive_with(stage: &Stage<'_>, receiver: &dyn Receives, extent: Extent, keys
         let sinks = receiver.sink(&format!("heartbeats: false\nformat: {format:?}\n{keys}"));
         scene.options_with(sinks, "")
     };
-    let moods = [
-        Mood::Refuses,
-        Mood::Slow(Duration::from_millis(5)),
-        Mood::HangsUp,
-        Mood::Takes,
-        Mood::TakesAfter(7),
-    ];
+    let moods = receiver.moods();
     for round in 0..kills {
         let daemon = stage.daemon(options());
         receiver.becomes(moods[round % moods.len()]);
@@ -226,7 +219,9 @@ fn outlive_with(stage: &Stage<'_>, receiver: &dyn Receives, extent: Extent, keys
     let came: Vec<String> =
         names(&taken).into_iter().filter(|name| name.starts_with('n')).collect();
     let expected: Vec<String> = (0..kills * acts).map(|it| format!("n{it:06}")).collect();
-    assert!(came == expected, "{} of {} came, or not in order", came.len(), expected.len());
+    let first = came.iter().zip(&expected).find(|(one, other)| one != other);
+    let (came, expected) = (came.len(), expected.len());
+    assert!(came == expected && first.is_none(), "{came} of {expected} came; then {first:?}");
     let (is_whole, report) = verify(stage, &taken);
     assert!(is_whole, "{report:#}");
     let streams = report["streams"].as_array().expect("streams");
