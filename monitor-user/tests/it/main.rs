@@ -11,6 +11,7 @@ mod folder;
 mod golden;
 mod import;
 mod input;
+mod monitoring;
 mod program;
 mod reference;
 mod replay;
