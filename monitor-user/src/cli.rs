@@ -45,6 +45,23 @@ pub struct VerifyStreamArgs {
     pub json: bool,
 }
 
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Configuration file, which says where the daemon's socket is
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Name of the daemon, where several run
+    #[arg(long, value_name = "NAME", value_parser = instance)]
+    pub instance: Option<String>,
+    /// Measure for a second what hooks cost: the kernel then counts for all programs of this host
+    #[arg(long)]
+    pub cost: bool,
+    /// Write it as JSON: what heartbeats say, and more
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -73,6 +90,11 @@ pub enum Command {
     /// order and of any number of nodes. Each sink numbers what it sends: the exit code is 1 if a
     /// number is missing.
     VerifyStream(VerifyStreamArgs),
+    /// Say how the running daemon is: hooks with their cost, rules, loss, sinks, store
+    ///
+    /// The exit code is 1 where none runs here, or where it is not ready: a hook that its rules
+    /// need is not there or does not fire.
+    Status(StatusArgs),
     /// Check, show and describe the configuration; needs no root
     #[command(subcommand)]
     Config(ConfigCommand),

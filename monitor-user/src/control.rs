@@ -10,7 +10,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use request::{Answer, Done, Refusal, Request};
+pub use request::{Answer, Done, Refusal, Reply, Request};
 pub use server::{Asked, Control};
 
 use crate::{document::text::rfc3339, judge::Judge};
@@ -24,23 +24,39 @@ pub struct Peer {
     pub pid: i32,
 }
 
-/// Does what is asked for. Times are those of events.
-pub fn carry_out(request: &Request, peer: Peer, judge: &mut Judge, now_ns: i64) -> Answer {
-    let Peer { uid, pid } = peer;
-    match request {
-        Request::DisableRule { rule, seconds } => {
-            let until_ns = now_ns.saturating_add_unsigned(seconds.saturating_mul(1_000_000_000));
-            let rule = judge.switch_off(rule, until_ns).map_err(Refusal::usage)?;
-            let until = rfc3339(until_ns);
-            tracing::warn!(rule, uid, pid, until, "a rule is switched off");
-            Ok(Done { rule, until: Some(until), changed: true })
-        }
-        Request::EnableRule { rule } => {
-            let (rule, changed) = judge.switch_on(rule, now_ns).map_err(Refusal::usage)?;
-            if changed {
-                tracing::warn!(rule, uid, pid, "a rule is switched on again");
-            }
-            Ok(Done { rule, until: None, changed })
-        }
+/// Does what is asked for; nothing, where it is a question only. Times are those of events.
+pub fn carry_out(request: &Request, peer: Peer, judge: &mut Judge, now_ns: i64) -> Option<Answer> {
+    let done = match request {
+        Request::DisableRule { rule, seconds } => disable(rule, *seconds, peer, judge, now_ns),
+        Request::EnableRule { rule } => enable(rule, peer, judge, now_ns),
+        Request::Status => return None,
+    };
+    Some(done.map(Reply::Rule))
+}
+
+fn disable(
+    rule: &str,
+    seconds: u64,
+    Peer { uid, pid }: Peer,
+    judge: &mut Judge,
+    now_ns: i64,
+) -> Result<Done, Refusal> {
+    let until_ns = now_ns.saturating_add_unsigned(seconds.saturating_mul(1_000_000_000));
+    let rule = judge.switch_off(rule, until_ns).map_err(Refusal::usage)?;
+    let until = rfc3339(until_ns);
+    tracing::warn!(rule, uid, pid, until, "a rule is switched off");
+    Ok(Done { rule, until: Some(until), changed: true })
+}
+
+fn enable(
+    rule: &str,
+    Peer { uid, pid }: Peer,
+    judge: &mut Judge,
+    now_ns: i64,
+) -> Result<Done, Refusal> {
+    let (rule, changed) = judge.switch_on(rule, now_ns).map_err(Refusal::usage)?;
+    if changed {
+        tracing::warn!(rule, uid, pid, "a rule is switched on again");
     }
+    Ok(Done { rule, until: None, changed })
 }

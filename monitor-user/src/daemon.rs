@@ -4,6 +4,7 @@ use std::{io, sync::Arc};
 
 use monitor_common::{DropReason, Program, RecordKind, counter};
 use monitor_rules::{KindSet, Priority};
+use serde_json::Value;
 
 use crate::{
     bpf::{
@@ -12,9 +13,9 @@ use crate::{
         kernel_side::{Losses, Numbers},
         planner::Plan,
     },
-    control::{self, Control},
+    control::{self, Control, Reply},
     document::{
-        Document, Finding, Heartbeat, finding,
+        self, Document, Finding, Heartbeat, finding,
         heartbeat::{
             HookState, KindCounters, Loss, ProgramState, Reloads, SinkCounters, StoreCounters,
         },
@@ -103,6 +104,8 @@ pub struct Daemon<O: Outlet> {
     line: Line<O>,
     rules: usize,
     interval_ns: u64,
+    /// When it began, on the boot clock.
+    begun_ns: Option<u64>,
     next_ns: u64,
     sequence: u64,
     end_ns: Option<u64>,
@@ -128,6 +131,7 @@ impl<O: CountedOutlet> Daemon<O> {
             line,
             rules,
             interval_ns,
+            begun_ns: None,
             next_ns: 0,
             sequence: 0,
             end_ns,
@@ -180,14 +184,22 @@ impl<O: CountedOutlet> Daemon<O> {
     }
 
     /// Does what was asked for, between two events.
-    fn serve(&mut self, boottime_ns: u64) {
+    fn serve(&mut self, boottime_ns: u64, live: &mut Live) {
         let now_ns = self.line.enricher().timestamp_ns(boottime_ns);
         for _ in 0..CONTROL_CLIENTS {
             let Some(asked) = self.control.as_ref().and_then(Control::next) else { return };
             let judge = self.line.judge();
-            let answer = control::carry_out(&asked.request, asked.peer, judge, now_ns);
-            asked.answer(answer);
+            let done = control::carry_out(&asked.request, asked.peer, judge, now_ns);
+            let told = || Ok(Reply::Status(self.status(boottime_ns, live)));
+            asked.answer(done.unwrap_or_else(told));
         }
+    }
+
+    /// How it is, for who asks on this host.
+    fn status(&mut self, boottime_ns: u64, live: &mut Live) -> Value {
+        let up_ns = boottime_ns.saturating_sub(*self.begun_ns.get_or_insert(boottime_ns));
+        let missing = self.missing(live);
+        document::status(&self.state(live, false), &missing, up_ns)
     }
 
     /// Tells of who made the kernel leave out records by having too many.
@@ -419,13 +431,14 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool {
         self.line.take(Input::Time(now_ns));
         self.reload(live);
-        self.serve(now_ns);
+        self.serve(now_ns, live);
         self.tell(live);
         if self.floods.is_due(now_ns) {
             self.health.look_at_sinks(&self.line.outlet().sinks(), now_ns);
             self.watch_store();
             self.tell_floods(now_ns, live);
         }
+        self.begun_ns.get_or_insert(now_ns);
         if self.next_ns == 0 {
             self.next_ns = now_ns + self.interval_ns;
         }

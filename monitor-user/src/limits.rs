@@ -290,6 +290,9 @@ pub const STORE_SEGMENT_BYTES: u64 = 16 << 20;
 /// Sinks that are not configured now, and whose place in the store is remembered.
 pub const STORE_STRANGERS: usize = 64;
 
+/// Bytes of an answer about how the daemon is: a line for each rule, sink and hook.
+pub const STATUS_BYTES: u64 = 4 << 20;
+
 /// Age at which a file of alerts may be rotated.
 pub const ROTATE_SECONDS_RANGE: RangeInclusive<u64> = 1..=31_536_000;
 

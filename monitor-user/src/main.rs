@@ -24,6 +24,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Record(args) => commands::record::run(args),
         Command::Replay(args) => commands::replay::run(args),
         Command::VerifyStream(args) => commands::verify_stream::run(args),
+        Command::Status(args) => commands::status::run(args),
         Command::Config(command) => commands::config::run(command),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Rules(command) => commands::rules::run(command),

@@ -11,6 +11,7 @@ pub mod attach_point;
 pub mod btf;
 pub mod calls;
 pub mod canary;
+pub mod cost;
 pub mod counters;
 mod env_wanted;
 mod filter;

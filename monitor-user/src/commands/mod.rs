@@ -6,6 +6,7 @@ pub mod record;
 pub mod replay;
 pub mod rules;
 pub mod run;
+pub mod status;
 pub mod tail;
 pub mod verify_stream;
 
@@ -31,10 +32,12 @@ use crate::{
     bpf::{hooks::Backend, kernel_side::SideOptions, planner::Choice},
     cli::Hooks,
     config::{Asked, Config, ConfigError, Format},
+    control::{Reply, Request, client},
     document::{Schema, Sender},
     env::EnvKeys,
     flood::FloodLimit,
     host::in_initial_pid_namespace,
+    instance::{DEFAULT_NAME, socket_path},
     live::{Bell, LiveOptions},
     logging::say,
     node::{self, Node},
@@ -66,6 +69,39 @@ fn load_config_asking(path: Option<&Path>, asked: Asked) -> anyhow::Result<Confi
 fn config_error(error: ConfigError) -> anyhow::Error {
     let hint = error.cure().map_or(String::new(), |cure| format!("\nhint: {cure}"));
     Usage(format!("{:#}{hint}", anyhow::Error::from(error))).into()
+}
+
+/// Asks the running daemon.
+fn ask_daemon(
+    config: Option<&Path>,
+    instance: Option<&str>,
+    request: &Request,
+) -> anyhow::Result<Reply> {
+    let config = load_config(config)?;
+    let name = instance.unwrap_or(DEFAULT_NAME);
+    let socket = socket_path(&config.run_dir, name);
+    let answer =
+        client::ask(&socket, request).map_err(|error| explain_asking(&error, name, &socket))?;
+    answer.map_err(|refusal| match refusal.usage {
+        true => Usage(refusal.error).into(),
+        false => anyhow::anyhow!(refusal.error),
+    })
+}
+
+/// Says what an error on the way to the daemon means.
+fn explain_asking(error: &std::io::Error, name: &str, socket: &Path) -> anyhow::Error {
+    let (what, cure) = match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => (
+            format!("no runmon named `{name}` is running here"),
+            "`runmon run` starts one; --instance names another, and --config says where it is",
+        ),
+        ErrorKind::PermissionDenied => (
+            format!("the runmon named `{name}` may not be asked"),
+            "only root and the daemon's own user may: run it with sudo",
+        ),
+        _ => (format!("the runmon named `{name}` gives no answer: {error}"), "see its log"),
+    };
+    anyhow::anyhow!("{what} ({})\nhint: {cure}", socket.display())
 }
 
 /// Says what to do about a recording that cannot be opened.

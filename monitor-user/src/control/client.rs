@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Answer, Request, request::parse_answer};
-use crate::limits::CONTROL_BYTES;
+use crate::limits::STATUS_BYTES;
 
 /// How long the daemon may take, its own patience with us included.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ pub fn ask(socket: &Path, request: &Request) -> io::Result<Answer> {
     // Where it is not taken, the answer says why.
     let written = stream.write_all(request.line().as_bytes());
     let mut line = Vec::new();
-    let read = (&stream).take(CONTROL_BYTES as u64 * 2).read_to_end(&mut line);
+    let read = (&stream).take(STATUS_BYTES).read_to_end(&mut line);
     if let Some(answer) = parse_answer(&line) {
         return Ok(answer);
     }

@@ -21,10 +21,21 @@ pub enum Request {
         /// Name or id.
         rule: String,
     },
+    /// Tell how it is.
+    Status,
 }
 
 /// What comes of a request.
-pub type Answer = Result<Done, Refusal>;
+pub type Answer = Result<Reply, Refusal>;
+
+/// What is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// What was done to a rule.
+    Rule(Done),
+    /// How the daemon is; see [`crate::document::status`].
+    Status(Value),
+}
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -86,6 +97,7 @@ impl Request {
                 json!({ "command": "disable_rule", "rule": rule, "seconds": seconds })
             }
             Self::EnableRule { rule } => json!({ "command": "enable_rule", "rule": rule }),
+            Self::Status => json!({ "command": "status" }),
         };
         format!("{request}\n")
     }
@@ -95,9 +107,10 @@ impl Request {
 #[must_use]
 pub fn line(answer: &Answer) -> String {
     let answer = match answer {
-        Ok(Done { rule, until, changed }) => {
+        Ok(Reply::Rule(Done { rule, until, changed })) => {
             json!({ "rule": rule, "until": until, "changed": changed })
         }
+        Ok(Reply::Status(status)) => json!({ "status": status }),
         Err(Refusal { error, usage }) => json!({ "error": error, "usage": usage }),
     };
     format!("{answer}\n")
@@ -110,5 +123,13 @@ pub fn parse_answer(line: &[u8]) -> Option<Answer> {
     if answer.get("error").is_some() {
         return serde_json::from_value(answer).ok().map(Err);
     }
-    serde_json::from_value(answer).ok().map(Ok)
+    if let Value::Object(mut members) = answer {
+        return match members.remove("status") {
+            Some(status) => Some(Ok(Reply::Status(status))),
+            None => {
+                serde_json::from_value(Value::Object(members)).ok().map(|it| Ok(Reply::Rule(it)))
+            }
+        };
+    }
+    None
 }

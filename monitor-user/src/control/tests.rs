@@ -29,6 +29,11 @@ fn judge() -> Judge {
     Judge::new(Arc::new(rules::load(&[file]).rules))
 }
 
+/// Longer than any request may be.
+fn state() -> serde_json::Value {
+    serde_json::json!({ "ready": true, "missing": vec!["x"; 10_000] })
+}
+
 /// A daemon that only answers.
 struct Daemon {
     path: PathBuf,
@@ -46,8 +51,8 @@ impl Daemon {
             let mut judge = judge();
             while !ended.load(Ordering::Acquire) {
                 while let Some(asked) = control.next() {
-                    let answer = carry_out(&asked.request, asked.peer, &mut judge, NOW_NS);
-                    asked.answer(answer);
+                    let done = carry_out(&asked.request, asked.peer, &mut judge, NOW_NS);
+                    asked.answer(done.unwrap_or_else(|| Ok(Reply::Status(state()))));
                 }
                 thread::sleep(Duration::from_millis(1));
             }
@@ -58,6 +63,14 @@ impl Daemon {
 
     fn ask(&self, request: &Request) -> Answer {
         client::ask(&self.path, request).unwrap()
+    }
+
+    /// What was done to a rule.
+    fn switch(&self, request: &Request) -> Result<Done, Refusal> {
+        self.ask(request).map(|reply| match reply {
+            Reply::Rule(done) => done,
+            Reply::Status(_) => panic!("{reply:?}"),
+        })
     }
 
     /// The answer to any bytes.
@@ -90,18 +103,25 @@ fn a_rule_is_switched_off_and_on() {
     let daemon = Daemon::start("switch");
     let mode = std::fs::metadata(&daemon.path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let done = daemon.ask(&disable("Shell", 3600)).unwrap();
+    let done = daemon.switch(&disable("Shell", 3600)).unwrap();
     assert_eq!((&*done.rule, done.changed), ("Shell", true));
     assert_eq!(done.until.as_deref(), Some("2023-11-14T23:13:20.000000000Z"));
-    let done = daemon.ask(&enable("shell")).unwrap();
+    let done = daemon.switch(&enable("shell")).unwrap();
     assert_eq!((done.until, done.changed), (None, true));
-    assert!(!daemon.ask(&enable("Shell")).unwrap().changed);
-    daemon.ask(&disable("shell", 60)).unwrap();
+    assert!(!daemon.switch(&enable("Shell")).unwrap().changed);
+    daemon.switch(&disable("shell", 60)).unwrap();
     let path = daemon.path.clone();
     let judge = daemon.stop();
     assert_eq!(judge.off_until("shell", NOW_NS), Some(NOW_NS + 60_000_000_000));
     assert_eq!(judge.off_until("shell", NOW_NS + 60_000_000_000), None);
     assert!(!path.exists(), "the socket is left");
+}
+
+#[test]
+fn a_question_is_answered() {
+    let daemon = Daemon::start("status");
+    assert_eq!(daemon.ask(&Request::Status).unwrap(), Reply::Status(state()));
+    daemon.stop();
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod ocsf;
 mod origin;
 pub mod printable;
+mod status;
 pub mod syslog;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 pub use delivery::Delivery;
 pub use finding::Finding;
 pub use heartbeat::Heartbeat;
+pub use status::status;
 
 use crate::{
     alert::{Alert, RollUp},

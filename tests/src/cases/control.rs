@@ -15,6 +15,7 @@ use crate::lab::{Ran, Stage};
 pub(super) const CASES: &[Case] = &[
     Case::new("control::rules_are_switched_off_for_a_time", switched_off),
     Case::new("control::who_may_not_ask_is_refused", refused),
+    Case::new("control::status_says_how_it_is", status),
 ];
 
 /// Only starts of busybox.
@@ -60,6 +61,57 @@ fn expect_more_alerts(daemon: &Daemon, what: &str) {
         act();
         (alerts(daemon) > before).then_some(())
     });
+}
+
+/// Numbers come in time: what is asked for is asked for again.
+fn expect_status(stage: &Stage<'_>, at: &[String], what: &str, holds: impl Fn(&Value) -> bool) {
+    let args: Vec<String> = ["status", "--json"]
+        .iter()
+        .map(|arg| (*arg).to_owned())
+        .chain(at.iter().cloned())
+        .collect();
+    crate::wait::until(what, || {
+        let ran = stage.runmon(args.iter().cloned());
+        let status: Value = serde_json::from_str(&ran.stdout).expect("a status is JSON");
+        (ran.code == Some(0) && holds(&status)).then_some(())
+    });
+}
+
+fn status(stage: &Stage<'_>) {
+    let nobody = stage.dir("nobody").join("config.yaml");
+    fs::write(&nobody, format!("run_dir: {}\n", stage.dir("empty").display())).expect("write");
+    let ran = stage.runmon(["status", "-c", nobody.to_str().expect("a plain path")]);
+    ran.assert(1, &["no runmon named `default` is running here", "hint: `runmon run` starts one"]);
+
+    let (daemon, at) = start(stage);
+    expect_more_alerts(&daemon, "the rule to match");
+    expect_status(stage, &at, "an alert that is delivered", |it| {
+        let rule = &it["rule_states"][0];
+        let sink = &it["sinks"][0];
+        it["document"] == "status"
+            && it["ready"] == true
+            && it["pid"] == daemon.pid()
+            && it["rules"] == 1
+            && rule["id"] == "every_act"
+            && rule["alerts"].as_u64() >= Some(1)
+            && sink["delivered"].as_u64() >= Some(1)
+            && sink["number"].as_u64() >= Some(1)
+    });
+    let measured = ["status", "--cost"].map(str::to_owned).into_iter().chain(at.clone());
+    let ran = std::thread::scope(|scope| {
+        let running = scope.spawn(|| stage.runmon(measured));
+        // What costs something, until it is measured.
+        while !running.is_finished() {
+            act();
+        }
+        running.join().expect("run runmon")
+    });
+    ran.assert(0, &[]);
+    for expected in [": ready\n", "every_act", "Sinks     1;", "sched_process_exec", "ns/run"] {
+        assert!(ran.stdout.contains(expected), "{expected}: {ran:#?}");
+    }
+    assert!(!ran.stdout.contains("--cost measures"), "{ran:#?}");
+    daemon.stop();
 }
 
 fn switched_off(stage: &Stage<'_>) {

@@ -1,15 +1,14 @@
 //! `runmon rules disable` and `enable`: switch a rule of the running daemon off for a time, and on.
 
-use std::{io, path::Path, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
-use anyhow::anyhow;
+use anyhow::bail;
 
 use super::show;
 use crate::{
     cli::{RulesDisableArgs, RulesSwitchArgs},
-    commands::{Usage, load_config},
-    control::{Done, Request, client},
-    instance::{self, DEFAULT_NAME},
+    commands::{Usage, ask_daemon},
+    control::{Done, Reply, Request},
     limits::RULE_OFF_SECONDS,
 };
 
@@ -41,28 +40,8 @@ fn seconds(duration: Duration) -> Result<u64, Usage> {
 }
 
 fn ask(args: &RulesSwitchArgs, request: &Request) -> anyhow::Result<Done> {
-    let config = load_config(args.config.as_deref())?;
-    let name = args.instance.as_deref().unwrap_or(DEFAULT_NAME);
-    let socket = instance::socket_path(&config.run_dir, name);
-    let answer = client::ask(&socket, request).map_err(|error| explain(&error, name, &socket))?;
-    answer.map_err(|refusal| match refusal.usage {
-        true => Usage(refusal.error).into(),
-        false => anyhow!(refusal.error),
-    })
-}
-
-/// Says what an error on the way to the daemon means.
-fn explain(error: &io::Error, name: &str, socket: &Path) -> anyhow::Error {
-    let (what, cure) = match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => (
-            format!("no runmon named `{name}` is running here"),
-            "`runmon run` starts one; --instance names another, and --config says where it is",
-        ),
-        io::ErrorKind::PermissionDenied => (
-            format!("the runmon named `{name}` may not be asked"),
-            "only root and the daemon's own user may: run it with sudo",
-        ),
-        _ => (format!("the runmon named `{name}` gives no answer: {error}"), "see its log"),
-    };
-    anyhow!("{what} ({})\nhint: {cure}", socket.display())
+    match ask_daemon(args.config.as_deref(), args.instance.as_deref(), request)? {
+        Reply::Rule(done) => Ok(done),
+        Reply::Status(_) => bail!("the daemon answered something else"),
+    }
 }
