@@ -194,9 +194,9 @@ impl KafkaSink {
         match self.brokers.entry(number) {
             Entry::Occupied(there) => Ok(there.into_mut()),
             Entry::Vacant(free) => {
-                let Some(place) = cluster.brokers.get(&number) else {
-                    return Err(Failure::Answer(name(NO_LEADER)));
-                };
+                // Others may have been asked already: their connections end with this.
+                let unknown = || io::Error::other(name(NO_LEADER));
+                let place = cluster.brokers.get(&number).ok_or_else(unknown)?;
                 let receiver = self.places.at(place.clone());
                 let broker = Broker::connect(receiver, self.options.login.as_ref());
                 let at = |error| io::Error::other(format!("the broker at {place}: {error}"));

@@ -14,7 +14,7 @@ use crate::{
     sink::receiver::{Connection, Receiver},
 };
 
-/// A connection. Answers come in the order of what was asked.
+/// A connection.
 pub(super) struct Broker {
     connection: Connection,
     /// Number of the request before.
@@ -60,14 +60,18 @@ impl Broker {
         self.answer()
     }
 
-    /// Asks; the answer is to be waited for.
+    /// Asks; the answer is to be waited for before the next question. One that was not would be
+    /// taken for the answer to that, and records for delivered that are not.
     pub(super) fn ask(&mut self, kind: Kind, body: &Writer) -> io::Result<()> {
+        if self.asked != self.answered {
+            return Err(io::Error::other("nobody waited for an answer of this connection"));
+        }
         self.asked = self.asked.wrapping_add(1);
         self.connection.write_all(&requests::request(kind, self.asked, body))?;
         self.connection.flush()
     }
 
-    /// Waits for the answer to the first request that has none yet.
+    /// Waits for the answer to the last request.
     pub(super) fn answer(&mut self) -> io::Result<Vec<u8>> {
         let mut head = [0; 8];
         self.connection.read_exact(&mut head)?;
@@ -90,4 +94,27 @@ impl Broker {
 
 fn refused(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::{reach::Direct, sink::receiver::Place};
+
+    #[test]
+    fn nothing_is_asked_before_what_was_asked_is_answered() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = Place::Tcp("127.0.0.1".to_owned(), listener.local_addr().unwrap().port());
+        let receiver = Receiver { place, tls: None, reach: Box::new(Direct) };
+        let mut broker = Broker::connect(&receiver, None).unwrap();
+        let (mut there, _) = listener.accept().unwrap();
+        broker.ask(requests::METADATA, &Writer::default()).unwrap();
+        let error = broker.ask(requests::METADATA, &Writer::default()).unwrap_err();
+        assert!(error.to_string().contains("nobody waited"), "{error}");
+        there.write_all(&[0, 0, 0, 6, 0, 0, 0, 1, b'o', b'k']).unwrap();
+        assert_eq!(broker.answer().unwrap(), b"ok");
+        broker.ask(requests::METADATA, &Writer::default()).unwrap();
+    }
 }
