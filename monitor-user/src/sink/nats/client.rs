@@ -47,7 +47,7 @@ impl Client {
             }
             stream = BufReader::new(receiver.secure(stream.into_inner())?);
         } else if info.tls_required {
-            return Err(refused("it wants TLS: say `tls = true`"));
+            return Err(refused("it wants TLS: say `tls: true`"));
         }
         if !info.headers {
             return Err(refused("it takes no headers, without which it has no JetStream"));
