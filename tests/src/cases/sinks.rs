@@ -20,6 +20,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("sinks::http_is_tried_until_it_is_taken", http_is_tried_again),
     Case::new("sinks::http_receiver_that_is_down", http_receiver_is_down),
     Case::new("sinks::priorities_are_filtered", priorities_are_filtered),
+    Case::new("sinks::each_gets_its_part", each_gets_its_part),
     Case::new("sinks::events_are_there_for_the_asking", events_are_there),
 ];
 
@@ -82,6 +83,55 @@ fn files_are_rotated(stage: &Stage<'_>) {
     assert_eq!(marks, expected);
     let mode = fs::metadata(&path).expect("the file is there").permissions();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+}
+
+/// A condition, members that are left out or told alone, and texts that are hidden: in each form.
+fn each_gets_its_part(stage: &Stage<'_>) {
+    let dir = stage.dir("parts");
+    let sink = |name: &str, keys: &str| {
+        let path = dir.join(name);
+        item(&format!("name: {name}\nkind: file\npath: {path:?}\nheartbeats: false\n{keys}"))
+    };
+    let hides = "redact: ['e2e-sinks-(\\w+)']";
+    let sinks = [
+        sink("condition", "format: ecs\ncondition: proc.cmdline contains e2e-sinks-second"),
+        sink("ecs", &format!("format: ecs\n{hides}\nleave_out: [process.parent]")),
+        sink("ocsf", &format!("format: ocsf\n{hides}")),
+        sink("falco", &format!("format: falco\n{hides}\nstored: false")),
+        sink("text", &format!("format: text\n{hides}")),
+        sink("only", "format: ecs\nonly: [process.pid]"),
+    ];
+    let rules = Some(ON_BUSYBOX.to_owned());
+    // Without hashes alerts are complete at once: each is one document.
+    let (sinks, keys) = (sinks.concat(), "hash: off".to_owned());
+    let daemon = stage.daemon(Options { rules, sinks, keys, ..Options::default() });
+    act("first");
+    act("second");
+    daemon.expect("the second act", |it| mark(it).ends_with("second"));
+    daemon.stop();
+    let text = |name: &str| fs::read_to_string(dir.join(name)).expect("read the sink's file");
+    let alerts = |name: &str| -> Vec<Value> {
+        text(name).lines().map(|line| serde_json::from_str(line).expect("a document")).collect()
+    };
+    let marks: Vec<String> = alerts("condition").iter().map(mark).collect();
+    assert_eq!(marks, ["e2e-sinks-second"]);
+    for form in ["ecs", "ocsf", "falco", "text"] {
+        let text = text(form);
+        assert!(!text.contains("first") && !text.contains("second"), "{form}: {text}");
+        assert!(text.contains("e2e-sinks-(redacted)"), "{form}: {text}");
+        assert_eq!(text.lines().count(), 2, "{form}: {text}");
+    }
+    for alert in alerts("ecs") {
+        assert!(alert["process"]["parent"].is_null(), "{alert:#}");
+        assert!(alert["process"]["pid"].is_u64(), "{alert:#}");
+    }
+    let only = alerts("only");
+    assert_eq!(only.len(), 2);
+    for alert in only {
+        let process = alert["process"].as_object().expect("the process is told of");
+        assert_eq!(process.keys().collect::<Vec<_>>(), ["pid"], "{alert:#}");
+        assert!(alert["event"]["id"].is_string() && alert["runmon"]["delivery"].is_object());
+    }
 }
 
 fn mark(alert: &Value) -> String {
