@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::containerd::end_with_parent;
 use crate::lab::program;
 use crate::laws::assert_laws;
-use crate::{leftovers, wait};
+use crate::{etc, leftovers, wait};
 
 /// How a daemon is to run. By default it raises an alert on every act, and tells all of it on its
 /// standard output.
@@ -39,6 +39,8 @@ pub struct Options {
     pub run_dir: Option<PathBuf>,
     /// Where it keeps what outlives it; a directory of its own when there is none.
     pub state_dir: Option<PathBuf>,
+    /// A directory of files that it sees instead of those of the same names in `/etc`.
+    pub etc: Option<PathBuf>,
     /// The case makes it lose records.
     pub may_lose: bool,
 }
@@ -53,6 +55,7 @@ impl Default for Options {
             env: Vec::new(),
             run_dir: None,
             state_dir: None,
+            etc: None,
             may_lose: false,
         }
     }
@@ -125,6 +128,9 @@ impl Daemon {
         command.env("NOTIFY_SOCKET", dir.join("ready")).env_remove("RUST_LOG");
         command.env_remove("NODE_NAME").envs(options.env.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+        if let Some(etc) = &options.etc {
+            etc::put_over(&mut command, etc);
+        }
         let mut child = end_with_parent(&mut command).spawn().expect("start runmon");
         let documents = Arc::default();
         let stdout = child.stdout.take().expect("the daemon's stdout is a pipe");

@@ -15,6 +15,7 @@ pub mod containerd;
 pub mod cri;
 pub mod daemon;
 pub mod engines;
+mod etc;
 pub mod features;
 pub mod image;
 pub mod lab;

@@ -2,7 +2,7 @@
 //! each interval, also when all numbers are zero, numbered without gaps: silence and blindness
 //! are told apart by it.
 
-use crate::{judge::RuleTally, line::LineStats};
+use crate::{judge::RuleTally, line::LineStats, sink::trouble::Trouble};
 
 /// The numbers of one interval's end, all since start.
 #[derive(Clone, Debug, Default)]
@@ -205,6 +205,8 @@ pub struct SinkCounters {
     pub dropped: u64,
     /// Tries that failed.
     pub retries: u64,
+    /// Why it delivers nothing at present, if the last try failed.
+    pub trouble: Option<Trouble>,
     /// Number of the last document that it is to get.
     pub number: u64,
     /// The same when the heartbeat before this one was made: what lies between belongs to the

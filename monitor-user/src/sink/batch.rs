@@ -5,6 +5,7 @@ use super::{
     Intake,
     intake::Received,
     tries::{Answer, End, Tries},
+    trouble::Why,
 };
 use crate::limits::STORE_BATCH;
 
@@ -73,7 +74,7 @@ impl Batch {
 pub(super) fn run(
     mut intake: Intake,
     mut tries: Tries,
-    mut attempt: impl FnMut(&Intake, &mut Batch) -> Result<(), String>,
+    mut attempt: impl FnMut(&Intake, &mut Batch) -> Result<(), Why>,
 ) {
     while let Some(documents) = intake.receive_whole(STORE_BATCH) {
         let mut batch = Batch::new(documents);

@@ -13,6 +13,7 @@ use super::{
     Intake, SinkError,
     lines::{Unwritten, join, write_all},
     tries::{Answer, End, Tries},
+    trouble::{Trouble, Why},
 };
 use crate::reach::Reach;
 
@@ -108,7 +109,7 @@ impl FileSink {
         while let Some(lines) = self.next(&mut intake) {
             let end = tries.deliver(&intake, || match self.write(&lines) {
                 Ok(()) => Answer::Taken,
-                Err(error) => Answer::Later(error.to_string()),
+                Err(error) => Answer::Later(Why::new(Trouble::Other, error.to_string())),
             });
             if end == End::Kept {
                 return;

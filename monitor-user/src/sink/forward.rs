@@ -77,7 +77,7 @@ impl ForwardSink {
                 self.connection = Some(connection);
                 Answer::Taken
             }
-            Err(error) => Answer::Later(error.to_string()),
+            Err(error) => Answer::Later(error.into()),
         }
     }
 

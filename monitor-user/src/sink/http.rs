@@ -26,6 +26,7 @@ use super::{
     Intake,
     receiver::TlsOptions,
     tries::{End, Failure, Round, Tries},
+    trouble::{Trouble, Why},
 };
 use crate::{
     config::secret::Secret,
@@ -233,7 +234,7 @@ impl HttpSink {
                 batch.push(more.into_iter().flat_map(Entry::of));
             }
             let is_last = intake.is_ending();
-            let (verdict, wait) = self.request(&batch.part(), sent);
+            let Asked { verdict, wait, trouble } = self.request(&batch.part(), sent);
             match batch.take(verdict) {
                 Step::On(was_taken) => {
                     round.got_on();
@@ -243,6 +244,7 @@ impl HttpSink {
                 }
                 Step::Later(why) => {
                     settle(&mut batch, intake, tries);
+                    let why = Why { trouble, text: why };
                     let failure = Failure { why, wait, is_last };
                     end = tries.failed(&mut round, intake, &failure);
                     continue;
@@ -262,7 +264,7 @@ impl HttpSink {
     }
 
     /// Makes one request, and reads the answer.
-    fn request(&mut self, part: &[&Entry], sent: &Sent) -> (Verdict, Option<Duration>) {
+    fn request(&mut self, part: &[&Entry], sent: &Sent) -> Asked {
         let HttpOptions { preset, gzip, .. } = self.options;
         let mut body = preset.body(part, sent);
         if gzip {
@@ -270,10 +272,30 @@ impl HttpSink {
         }
         let content_type = preset.content_type(sent.is_json());
         match self.client.post(&self.options, content_type, &body) {
-            Ok(answer) => (preset.read(&answer, part.len()), answer.retry_after),
-            Err(why) => (Verdict::All(Fate::Later(why)), None),
+            Ok(answer) => Asked {
+                verdict: preset.read(&answer, part.len()),
+                wait: answer.retry_after,
+                trouble: trouble(answer.status),
+            },
+            Err(Why { trouble, text }) => {
+                Asked { verdict: Verdict::All(Fate::Later(text)), wait: None, trouble }
+            }
         }
     }
+}
+
+/// What came of a request.
+struct Asked {
+    verdict: Verdict,
+    /// How long the receiver wants to be left alone, where it said that.
+    wait: Option<Duration>,
+    /// What is wrong, where something is to be tried again.
+    trouble: Trouble,
+}
+
+/// What is wrong where that is the status.
+fn trouble(status: u16) -> Trouble {
+    if matches!(status, 401 | 403 | 407) { Trouble::NotAllowed } else { Trouble::Answer }
 }
 
 /// Counts what something came of, in order.

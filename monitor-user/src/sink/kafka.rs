@@ -24,6 +24,7 @@ use super::{
     batch::{self, Batch},
     receiver::Places,
     tries::Tries,
+    trouble::Why,
 };
 use broker::Broker;
 use errors::{Cure, cure, name};
@@ -87,7 +88,7 @@ impl KafkaSink {
 
     /// Sends what is left of a batch. What fails on connections from before, which brokers may have
     /// closed meanwhile, is tried at once on new ones.
-    fn send(&mut self, intake: &Intake, batch: &mut Batch) -> Result<(), String> {
+    fn send(&mut self, intake: &Intake, batch: &mut Batch) -> Result<(), Why> {
         if !self.load.is_of(batch) {
             self.producer.give_up();
             self.load = Load::of(batch, intake.schema(), &self.options.hostname);
@@ -102,10 +103,10 @@ impl KafkaSink {
             // Another broker may have what this one had.
             self.cluster = None;
             match failure {
-                Failure::Answer(why) => why,
+                Failure::Answer(why) => why.into(),
                 Failure::Connection(error) => {
                     self.hang_up();
-                    error.to_string()
+                    error.into()
                 }
             }
         })

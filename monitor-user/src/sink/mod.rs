@@ -28,11 +28,12 @@ pub mod syslog;
 #[cfg(test)]
 mod tests;
 mod tries;
+pub mod trouble;
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
     },
     thread::JoinHandle,
 };
@@ -56,6 +57,7 @@ use gate::Gates;
 pub use intake::{About, Intake, Received};
 use intake::{Queued, Source, Waiting};
 use redaction::Redaction;
+use trouble::Trouble;
 
 /// Why a sink could not be opened, or gave up.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +126,8 @@ pub struct SinkStats {
     pub(crate) filtered: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) retries: AtomicU64,
+    /// Why the last try failed, as a number; 0: it did not.
+    pub(crate) trouble: AtomicU8,
     /// Of those offered, the ones that were in the store when it was opened.
     pub(crate) carried: AtomicU64,
     /// Number of the last document for it.
@@ -327,6 +331,7 @@ fn read(name: &str, stats: &SinkStats) -> SinkCounters {
         filtered,
         dropped,
         retries,
+        trouble: Trouble::of_number(stats.trouble.load(Relaxed)),
         number: stats.number.load(Relaxed),
         number_before: 0,
     }

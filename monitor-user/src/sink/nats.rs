@@ -17,6 +17,7 @@ use super::{
     batch::{self, Batch},
     receiver::Places,
     tries::Tries,
+    trouble::Why,
 };
 use crate::{document::Delivery, limits::NATS_WINDOW_BYTES};
 use ack::Ack;
@@ -57,7 +58,7 @@ impl NatsSink {
 
     /// Publishes what is left of a batch. What fails on a connection from before, which the server
     /// may have closed meanwhile, is tried at once on a new one.
-    fn send(&mut self, intake: &Intake, batch: &mut Batch) -> Result<(), String> {
+    fn send(&mut self, intake: &Intake, batch: &mut Batch) -> Result<(), Why> {
         if let Some(mut client) = self.client.take() {
             match self.publish_on(&mut client, intake, batch) {
                 Ok(()) => {
@@ -67,17 +68,17 @@ impl NatsSink {
                 // The server is there, and does not want it now.
                 Err(Failure::Answer(why)) => {
                     self.client = Some(client);
-                    return Err(why);
+                    return Err(why.into());
                 }
                 Err(Failure::Connection(_)) => {}
             }
         }
-        let mut client = self.connect().map_err(|error| error.to_string())?;
+        let mut client = self.connect()?;
         match self.publish_on(&mut client, intake, batch) {
-            Err(Failure::Connection(error)) => Err(error.to_string()),
+            Err(Failure::Connection(error)) => Err(error.into()),
             Err(Failure::Answer(why)) => {
                 self.client = Some(client);
-                Err(why)
+                Err(why.into())
             }
             Ok(()) => {
                 self.client = Some(client);

@@ -1,11 +1,15 @@
 //! What is said of a receiver that does not take documents: when that begins, when the first is
 //! given up, and when it ends. A line for every try would bury the rest of the log.
 
+use super::trouble::{Trouble, Why};
+
 /// The state of a receiver.
 pub(super) struct Outage {
     receiver: String,
     /// Tries that failed since the last that did not.
     tries: u64,
+    /// The sorts of trouble that were told of since then.
+    told: Vec<Trouble>,
     /// Documents that were given up since then.
     given_up: u64,
     /// Documents that were refused since one was taken.
@@ -14,13 +18,15 @@ pub(super) struct Outage {
 
 impl Outage {
     pub(super) fn new(receiver: String) -> Self {
-        Self { receiver, tries: 0, given_up: 0, refused: 0 }
+        Self { receiver, tries: 0, told: Vec::new(), given_up: 0, refused: 0 }
     }
 
-    /// A try failed.
-    pub(super) fn failed(&mut self, why: &str) {
+    /// A try failed. Another sort of trouble than those before is told of, too.
+    pub(super) fn failed(&mut self, why: &Why) {
         self.tries += 1;
-        if self.tries == 1 {
+        let Why { trouble, text: why } = why;
+        if !self.told.contains(trouble) {
+            self.told.push(*trouble);
             tracing::warn!(url = self.receiver, why, "alerts cannot be sent; they are tried again");
         }
     }
@@ -58,6 +64,7 @@ impl Outage {
             tracing::warn!(url, tries, given_up, waiting, "the receiver answers again");
         }
         (self.tries, self.given_up) = (0, 0);
+        self.told.clear();
     }
 }
 
@@ -83,15 +90,19 @@ mod tests {
 
     #[test]
     fn changes_are_logged_and_not_tries() {
+        let busy = || Why::from("status 503".to_owned());
         let lines = logged(|outage| {
             outage.end(3);
-            (0..9).for_each(|_| outage.failed("status 503"));
+            (0..9).for_each(|_| outage.failed(&busy()));
             outage.gave_up();
-            outage.failed("status 503");
+            outage.failed(&busy());
             outage.gave_up();
             outage.end(3);
             outage.end(2);
-            outage.failed("no route");
+            let expired = "it expired".to_owned();
+            (0..3).for_each(|_| outage.failed(&busy()));
+            outage.failed(&Why { trouble: Trouble::CertificateExpired, text: expired });
+            outage.failed(&busy());
         });
         assert_eq!(
             lines,
@@ -99,7 +110,8 @@ mod tests {
                 r#"WARN alerts cannot be sent; they are tried again url="u" why="status 503""#,
                 r#"ERROR an alert was given up; others may follow url="u" tries=9"#,
                 r#"WARN the receiver answers again url="u" tries=10 given_up=2 waiting=3"#,
-                r#"WARN alerts cannot be sent; they are tried again url="u" why="no route""#,
+                r#"WARN alerts cannot be sent; they are tried again url="u" why="status 503""#,
+                r#"WARN alerts cannot be sent; they are tried again url="u" why="it expired""#,
             ]
         );
         let lines = logged(|outage| {

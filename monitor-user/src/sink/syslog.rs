@@ -104,7 +104,7 @@ impl SyslogSink {
             }
             Err(error) => {
                 self.held.again();
-                Answer::Later(error.to_string())
+                Answer::Later(error.into())
             }
         }
     }

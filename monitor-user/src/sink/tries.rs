@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Intake, outage::Outage};
+use super::{Intake, outage::Outage, trouble::Why};
 use crate::limits;
 
 /// First pause after a failed try; it doubles up to the last.
@@ -20,7 +20,7 @@ pub(super) enum Answer {
     /// The receiver will never take this.
     Refused(String),
     /// Later, perhaps.
-    Later(String),
+    Later(Why),
 }
 
 /// What became of documents.
@@ -61,7 +61,7 @@ impl Round {
 
 /// A try that failed.
 pub(super) struct Failure {
-    pub(super) why: String,
+    pub(super) why: Why,
     /// How long the receiver wants to be left alone, where it said that.
     pub(super) wait: Option<Duration>,
     /// The monitor was ending when it began.
@@ -109,6 +109,7 @@ impl Tries {
 
     /// The receiver took something.
     pub(super) fn taken(&mut self, intake: &Intake) {
+        intake.stats.trouble.store(0, Relaxed);
         self.outage.end(intake.waiting());
     }
 
@@ -126,6 +127,7 @@ impl Tries {
         failure: &Failure,
     ) -> Option<End> {
         let Failure { why, wait, is_last } = failure;
+        intake.stats.trouble.store(why.trouble.number(), Relaxed);
         self.outage.failed(why);
         if *is_last && intake.is_kept() {
             return Some(End::Kept);

@@ -48,12 +48,12 @@ fn address(log: &str) -> Option<SocketAddr> {
     after.split_once("/metrics")?.0.parse().ok()
 }
 
-fn of(daemon: &Daemon) -> SocketAddr {
+pub(super) fn of(daemon: &Daemon) -> SocketAddr {
     address(&daemon.log()).expect("it says where it listens")
 }
 
 /// An answer: its code, and what follows the head.
-fn get(address: SocketAddr, path: &str) -> (u16, String) {
+pub(super) fn get(address: SocketAddr, path: &str) -> (u16, String) {
     send(address, format!("GET {path} HTTP/1.1\r\nHost: runmon\r\n\r\n").as_bytes())
 }
 

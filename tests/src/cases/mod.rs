@@ -38,6 +38,7 @@ mod sinks;
 mod smoke;
 mod store;
 mod syslog;
+mod trouble;
 
 use crate::features::Feature;
 use crate::lab::{Hooks, Stage};
@@ -142,6 +143,7 @@ pub const CASES: &[&[Case]] = &[
     http::CASES,
     store::CASES,
     syslog::CASES,
+    trouble::CASES,
     nats::CASES,
     kafka::CASES,
 ];

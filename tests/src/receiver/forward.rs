@@ -31,6 +31,7 @@ pub struct ForwardReceiver {
     port: u16,
     taken: Arc<Mutex<Vec<Value>>>,
     mood: Arc<Mutex<Mood>>,
+    demands: Arc<Mutex<Demands>>,
 }
 
 impl ForwardReceiver {
@@ -39,16 +40,26 @@ impl ForwardReceiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind the receiver");
         let port = listener.local_addr().expect("its address").port();
         let (taken, mood) = (Arc::default(), Arc::new(Mutex::new(mood)));
-        let this = Self { port, taken: Arc::clone(&taken), mood: Arc::clone(&mood) };
-        let demands = demands.clone();
+        let demands = Arc::new(Mutex::new(demands.clone()));
+        let this = Self {
+            port,
+            taken: Arc::clone(&taken),
+            mood: Arc::clone(&mood),
+            demands: Arc::clone(&demands),
+        };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (taken, mood, demands) =
-                    (Arc::clone(&taken), Arc::clone(&mood), demands.clone());
+                let (taken, mood) = (Arc::clone(&taken), Arc::clone(&mood));
+                let demands = demands.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 thread::spawn(move || serve(stream, &mood, &taken, &demands));
             }
         });
         this
+    }
+
+    /// Asks for something else on connections that are made from now on.
+    pub fn demands(&self, change: impl FnOnce(&mut Demands)) {
+        change(&mut self.demands.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

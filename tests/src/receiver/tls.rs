@@ -31,10 +31,15 @@ impl Authority {
 
     /// A certificate for a name, and its key, also as files `NAME.pem` and `NAME.key`.
     pub fn sign(&self, name: &str, is_expired: bool) -> (CertificateDer<'static>, KeyPair) {
+        self.sign_for(name, is_expired.then_some(2020))
+    }
+
+    /// The same, for one year only.
+    fn sign_for(&self, name: &str, year: Option<i32>) -> (CertificateDer<'static>, KeyPair) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-        if is_expired {
-            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-            params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        if let Some(year) = year {
+            params.not_before = rcgen::date_time_ymd(year, 1, 1);
+            params.not_after = rcgen::date_time_ymd(year + 1, 1, 1);
         }
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
@@ -46,7 +51,19 @@ impl Authority {
 
     /// A receiver's side of TLS, for a name; `asks`: only for who has a certificate, too.
     pub fn server(&self, name: &str, is_expired: bool, asks: bool) -> Arc<ServerConfig> {
-        let (certificate, key) = self.sign(name, is_expired);
+        self.server_with(self.sign(name, is_expired), asks)
+    }
+
+    /// The same with a certificate for a year that is to come.
+    pub fn server_from(&self, name: &str, year: i32) -> Arc<ServerConfig> {
+        self.server_with(self.sign_for(name, Some(year)), false)
+    }
+
+    fn server_with(
+        &self,
+        (certificate, key): (CertificateDer<'static>, KeyPair),
+        asks: bool,
+    ) -> Arc<ServerConfig> {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()

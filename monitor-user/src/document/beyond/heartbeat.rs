@@ -9,6 +9,7 @@ use crate::{
         text::rfc3339,
     },
     event::Action,
+    sink::trouble::Trouble,
 };
 
 /// All of them.
@@ -98,7 +99,8 @@ fn sinks(heartbeat: &Heartbeat) -> Vec<Value> {
         json!({
             "name": sink.name, "offered": sink.offered, "delivered": sink.delivered,
             "filtered": sink.filtered, "dropped": sink.dropped, "retries": sink.retries,
-            "queued": sink.queued(), "number": sink.number, "number_before": sink.number_before,
+            "queued": sink.queued(), "trouble": sink.trouble.map(Trouble::name),
+            "number": sink.number, "number_before": sink.number_before,
         })
     };
     heartbeat.sinks.iter().map(one).collect()

@@ -10,6 +10,7 @@ use crate::{
         metrics::Served,
     },
     judge::RuleTally,
+    sink::trouble::Trouble,
 };
 
 const HOSTILE: &str = "a\"b\\c\nd\u{e9}{x=\"1\"} 7";
@@ -46,6 +47,7 @@ pub(in crate::document) fn example() -> Moment {
             name: HOSTILE.to_owned(),
             offered: 9,
             delivered: 4,
+            trouble: Some(Trouble::CertificateExpired),
             ..Default::default()
         }],
         hooks: vec![

@@ -1,6 +1,7 @@
 //! The monitor as a whole, its hooks, its sinks and the endpoint itself.
 
 use super::{CODES, Degraded, Kind, Metric};
+use crate::sink::trouble::Trouble;
 
 pub(super) const METRICS: &[Metric] = &[
     Metric {
@@ -120,6 +121,17 @@ pub(super) const METRICS: &[Metric] = &[
     })
     .by(&["sink"])
     .at(&[("sinks.retries", "")]),
+    Metric::gauge(
+        "runmon_sink_trouble",
+        "1: the last try of the sink failed, for this reason; there is no sample while none did.",
+        |now, out| {
+            for sink in &now.heartbeat.sinks {
+                let trouble = sink.trouble.map(Trouble::name);
+                trouble.into_iter().for_each(|reason| out.with(&[&sink.name, reason], 1));
+            }
+        },
+    )
+    .by(&["sink", "reason"]),
     Metric::gauge("runmon_sink_queued", "Documents that wait for the sink.", |now, out| {
         now.heartbeat.sinks.iter().for_each(|sink| out.with(&[&sink.name], sink.queued()));
     })

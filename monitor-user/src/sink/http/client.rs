@@ -19,9 +19,12 @@ use super::{
 use crate::{
     limits::{HTTP_ANSWER_BYTES, SINK_FILE_BYTES},
     reach::Reach,
+    sink::trouble::Why,
 };
 
-/// How long a connection may take to be made, and a request with its answer in all.
+/// How long a name may take to be resolved, a connection to be made, and a request with its answer
+/// in all.
+const RESOLVE: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
 
@@ -92,7 +95,7 @@ impl Client {
         options: &HttpOptions,
         content_type: &str,
         body: &[u8],
-    ) -> Result<HttpAnswer, String> {
+    ) -> Result<HttpAnswer, Why> {
         let mut link = match self.link.take().filter(|link| !link.is_old()) {
             Some(link) => link,
             None => self.open(options)?,
@@ -102,7 +105,7 @@ impl Client {
             link = self.open(options)?;
             answered = send(&link, options, content_type, body);
         }
-        let mut answer = answered.map_err(|error| error.to_string())?;
+        let mut answer = answered?;
         link.used = Some(Instant::now());
         answer.hide(link.authorization.as_deref());
         // A token that is not good any more may have been replaced.
@@ -112,16 +115,17 @@ impl Client {
         Ok(answer)
     }
 
-    fn open(&self, options: &HttpOptions) -> Result<Link, String> {
+    fn open(&self, options: &HttpOptions) -> Result<Link, Why> {
         let authorization = match &options.token {
             None => None,
             Some(token) => {
-                let secret = token.secret.read(&*self.reach).map_err(|error| error.to_string())?;
+                let secret = token.secret.read(&*self.reach)?;
                 Some(format!("{} {secret}", token.scheme))
             }
         };
-        let tls = self.tls(options).map_err(|error| error.to_string())?;
+        let tls = self.tls(options)?;
         let config = Agent::config_builder()
+            .timeout_resolve(Some(RESOLVE))
             .timeout_connect(Some(CONNECT))
             .timeout_global(Some(ANSWER))
             .http_status_as_error(false)
