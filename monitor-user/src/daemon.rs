@@ -35,6 +35,7 @@ use crate::{
     sink::exchange::{Change, Exchange},
 };
 
+mod clock_watch;
 mod health;
 mod numbers;
 mod reload;
@@ -227,9 +228,18 @@ impl<O: CountedOutlet> Daemon<O> {
     }
 
     fn find_in(&mut self, name: &'static str, text: String, container: Option<String>) {
+        self.find_as(Priority::Error, name, text, container);
+    }
+
+    fn find_as(
+        &mut self,
+        priority: Priority,
+        name: &'static str,
+        text: String,
+        container: Option<String>,
+    ) {
         self.findings += 1;
         let (sequence, timestamp_ns) = (self.findings, now_ns());
-        let priority = Priority::Error;
         let finding = Finding { sequence, timestamp_ns, name, priority, text, container };
         self.line.outlet().offer(Document::Finding(Arc::new(finding)));
     }
@@ -436,6 +446,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
         if self.floods.is_due(now_ns) {
             self.health.look_at_sinks(&self.line.outlet().sinks(), now_ns);
             self.watch_store();
+            self.watch_clock();
             self.tell_floods(now_ns, live);
         }
         self.begun_ns.get_or_insert(now_ns);

@@ -54,8 +54,11 @@ pub struct Judge {
     off: HashMap<String, i64>,
     /// The same by number of the rule, to be asked quickly; empty where none is.
     off_until: Vec<i64>,
-    first_ns: Option<i64>,
-    last_ns: i64,
+    /// Events that were judged: the first and the last, nanoseconds since boot.
+    first_ns: Option<u64>,
+    last_ns: u64,
+    /// The time of the one before, nanoseconds since 1970.
+    wall_ns: i64,
 }
 
 impl Judge {
@@ -72,13 +75,15 @@ impl Judge {
             off_until: Vec::new(),
             first_ns: None,
             last_ns: 0,
+            wall_ns: 0,
         }
     }
 
     /// Asks the rules. The common answer, `Quiet`, allocates nothing.
     pub fn judge(&mut self, event: &Event) -> Verdict {
-        self.first_ns.get_or_insert(event.timestamp_ns);
-        self.last_ns = self.last_ns.max(event.timestamp_ns);
+        self.first_ns.get_or_insert(event.boottime_ns);
+        self.last_ns = self.last_ns.max(event.boottime_ns);
+        self.wall_ns = event.timestamp_ns;
         let rules = Arc::clone(&self.rules);
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut found: Vec<(&Rule<Event>, usize, Outcome)> = Vec::new();
@@ -157,7 +162,9 @@ impl Judge {
         let mut gathered = None;
         if let Some(aggregate) = &rule.aggregate {
             tally.gathered += 1;
-            gathered = Some(self.windows.take(number, aggregate, event, event.timestamp_ns)?);
+            // By the clock that nobody sets.
+            let time_ns = i64::try_from(event.boottime_ns).unwrap_or(i64::MAX);
+            gathered = Some(self.windows.take(number, aggregate, event, time_ns)?);
         }
         if rule.mode == Mode::Shadow {
             tally.shadowed += 1;
@@ -190,7 +197,7 @@ impl Judge {
     pub fn switch_off(&mut self, rule: &str, until_ns: i64) -> Result<String, String> {
         let (_, found) = rules::named(&self.rules, rule)?;
         let (id, name) = (found.about.id.clone(), found.about.name.clone());
-        self.off.retain(|_, end| self.last_ns < *end);
+        self.off.retain(|_, end| self.wall_ns < *end);
         if self.off.len() >= RULES_SWITCHED_OFF && !self.off.contains_key(&id) {
             return Err(format!("{RULES_SWITCHED_OFF} rules are off already"));
         }
@@ -210,6 +217,12 @@ impl Judge {
         let end = self.off.remove(&found.about.id);
         self.number_those_off();
         Ok((name, end.is_some_and(|end| now_ns < end)))
+    }
+
+    /// The clock of the host was set: rules stay off for as long as was said.
+    pub fn clock_was_set(&mut self, by_ns: i64) {
+        self.off.values_mut().for_each(|end| *end = end.saturating_add(by_ns));
+        self.number_those_off();
     }
 
     fn number_those_off(&mut self) {
@@ -248,7 +261,7 @@ impl Judge {
     #[must_use]
     pub fn judged_ns(&self) -> u64 {
         let first = self.first_ns.unwrap_or(self.last_ns);
-        u64::try_from(self.last_ns.saturating_sub(first)).unwrap_or(0)
+        self.last_ns.saturating_sub(first)
     }
 
     /// Windows of rules that gather: open ones, and those that went for lack of room.

@@ -259,6 +259,10 @@ pub const METRICS_REST: Duration = Duration::from_millis(100);
 /// How long something that was lost counts as a reason for being degraded.
 pub const DEGRADED_NS: u64 = 300_000_000_000;
 
+/// How far the wall clock may be from where it was, as it goes by the one since boot, until that
+/// counts as set by somebody.
+pub const CLOCK_STEP_NS: u64 = 500_000_000;
+
 /// How long a sink delivers nothing, while documents wait for it, before it counts as stuck.
 pub const SINK_STUCK_NS: u64 = 10_000_000_000;
 

@@ -428,6 +428,13 @@ impl<O: Outlet> Line<O> {
         &mut self.judge
     }
 
+    /// Wall clock minus boot clock is this from now on, nanoseconds.
+    pub fn clock_was_set(&mut self, clock_offset_ns: i64) {
+        let by_ns = clock_offset_ns.saturating_sub(self.enricher.clock_offset_ns());
+        self.enricher.clock_was_set(clock_offset_ns);
+        self.judge.clock_was_set(by_ns);
+    }
+
     /// What the metadata task must be asked now.
     pub fn take_lookups(&mut self) -> Vec<Lookup> {
         self.enricher.take_lookups()

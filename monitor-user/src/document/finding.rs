@@ -34,6 +34,8 @@ pub const HASH_OFF: &str = "Rules ask for hashes that are off";
 pub const HOOK_SILENT: &str = "A hook went silent";
 /// The name of the finding that another process changed what the monitor's programs look for.
 pub const MAP_CHANGED: &str = "A map of the monitor was changed";
+/// The name of the finding that the clock of the host was set.
+pub const CLOCK_SET: &str = "The clock was set";
 /// The name of the finding that what waits for sinks cannot be written down.
 pub const STORE_FAILING: &str = "The store cannot be written";
 /// The name of the finding that what waited for sinks was lost.

@@ -80,6 +80,17 @@ impl Enricher {
         self.clock_offset_ns.saturating_add_unsigned(boottime_ns)
     }
 
+    /// Wall clock minus boot clock, nanoseconds, as events are told by it.
+    #[must_use]
+    pub fn clock_offset_ns(&self) -> i64 {
+        self.clock_offset_ns
+    }
+
+    /// Tells events by a clock that was set, from now on.
+    pub fn clock_was_set(&mut self, clock_offset_ns: i64) {
+        self.clock_offset_ns = clock_offset_ns;
+    }
+
     /// Changes which environment variables are kept of programs that start from now on.
     pub fn keep_env(&mut self, keys: EnvKeys) {
         self.env_keys = keys;
