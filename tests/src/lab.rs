@@ -48,6 +48,11 @@ impl Hooks {
     }
 }
 
+/// Whether this is a virtual machine of our own, which nobody else uses.
+pub fn is_guest() -> bool {
+    env::var_os("GUEST").is_some()
+}
+
 /// What a case gets: the lab, and the hooks that its daemons are to use.
 #[derive(Clone, Copy, Debug)]
 pub struct Stage<'a> {

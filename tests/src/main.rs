@@ -11,7 +11,7 @@ use e2e::cases::evasion::table;
 use e2e::cases::{CASES, Case};
 use e2e::engines;
 use e2e::features::{self, Feature};
-use e2e::lab::{Hooks, Lab, Stage};
+use e2e::lab::{Hooks, Lab, Stage, is_guest};
 use e2e::receiver::{kafka, nats, rotel, syslog};
 use libtest_mimic::{Arguments, Trial, run};
 
@@ -71,6 +71,7 @@ fn trial(
     let lacking: Vec<String> = features
         .chain(programs.map(|name| (*name).to_owned()))
         .map(|what| format!("no {what}"))
+        .chain((case.is_for_guests && !is_guest()).then(|| "only in a guest".to_owned()))
         .chain((case.is_long && !lab.is_full).then(|| "only with --full".to_owned()))
         .collect();
     let lab = Arc::clone(lab);

@@ -229,6 +229,7 @@ fn guest_command(text: Option<&str>, args: &[String]) -> Vec<String> {
     let guest = |name: &str| Path::new(GUEST_BIN).join(name).display().to_string();
     let mut command = vec!["env".to_owned()];
     command.push(format!("RUNMON={}", guest("runmon")));
+    command.push("GUEST=1".to_owned());
     command.push(format!("TRIGGER={}", guest("trigger")));
     command.push(guest("e2e"));
     if !io::stdout().is_terminal() {

@@ -17,6 +17,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         programs: &[],
         is_long: false,
+        is_for_guests: false,
         // What the best of all sees is asked for above.
         hooks: &[Hooks::Kprobe, Hooks::Fallback],
         run: doctor_sees_every_kind,
@@ -28,6 +29,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         programs: &[],
         is_long: false,
+        is_for_guests: false,
         hooks: EACH,
         run: links_of_a_refused_open,
     },

@@ -7,6 +7,7 @@
 mod acts;
 mod backends;
 mod bounds;
+mod clock;
 mod command_line;
 mod containers;
 mod control;
@@ -54,6 +55,8 @@ pub struct Case {
     pub programs: &'static [&'static str],
     /// It takes minutes: only with `--full`.
     pub is_long: bool,
+    /// It does what would disturb a host.
+    pub is_for_guests: bool,
     /// The families of hooks that it is run with.
     pub hooks: &'static [Hooks],
     /// Panics where something does not hold.
@@ -69,12 +72,25 @@ const ANY: &[Hooks] = &[Hooks::Auto];
 impl Case {
     /// A case that every kernel can run, with the hooks that the daemon takes.
     const fn new(name: &'static str, run: fn(&Stage<'_>)) -> Self {
-        Self { name, needs: &[], programs: &[], is_long: false, hooks: ANY, run }
+        Self {
+            name,
+            needs: &[],
+            programs: &[],
+            is_long: false,
+            is_for_guests: false,
+            hooks: ANY,
+            run,
+        }
     }
 
     /// A case that is run with each family of hooks.
     const fn each(name: &'static str, run: fn(&Stage<'_>)) -> Self {
         Self { hooks: EACH, ..Self::new(name, run) }
+    }
+
+    /// A case that does what would disturb a host: in a guest of our own only.
+    const fn for_guests(name: &'static str, run: fn(&Stage<'_>)) -> Self {
+        Self { is_for_guests: true, ..Self::new(name, run) }
     }
 
     /// A case that takes minutes.
@@ -144,6 +160,7 @@ pub const CASES: &[&[Case]] = &[
     store::CASES,
     syslog::CASES,
     trouble::CASES,
+    clock::CASES,
     nats::CASES,
     kafka::CASES,
 ];

@@ -15,6 +15,7 @@ pub(super) const CASES: &[Case] = &[
         needs: &[],
         programs: &[],
         is_long: false,
+        is_for_guests: false,
         // Only links to cgroups can be detached by others.
         hooks: &[Hooks::Fallback],
         run: silent_hook,
