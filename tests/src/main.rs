@@ -12,7 +12,7 @@ use e2e::cases::{CASES, Case};
 use e2e::engines;
 use e2e::features::{self, Feature};
 use e2e::lab::{Hooks, Lab, Stage, is_guest};
-use e2e::receiver::{kafka, nats, rotel, syslog};
+use e2e::receiver::{kafka, nats, prometheus, rotel, syslog};
 use libtest_mimic::{Arguments, Trial, run};
 
 fn main() -> ExitCode {
@@ -67,7 +67,8 @@ fn trial(
         .iter()
         .filter(|name| !engines::is_installed(name))
         .filter(|name| !syslog::is_unpacked(name) && !rotel::is_unpacked(name))
-        .filter(|name| !nats::is_unpacked(name) && !kafka::is_there(name));
+        .filter(|name| !nats::is_unpacked(name) && !kafka::is_there(name))
+        .filter(|name| !prometheus::is_unpacked(name));
     let lacking: Vec<String> = features
         .chain(programs.map(|name| (*name).to_owned()))
         .map(|what| format!("no {what}"))

@@ -4,6 +4,7 @@ pub mod forward;
 pub mod http;
 pub mod kafka;
 pub mod nats;
+pub mod prometheus;
 pub mod rotel;
 pub mod syslog;
 pub mod tls;

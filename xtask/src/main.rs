@@ -19,6 +19,7 @@ mod kernels;
 mod manifests;
 mod process;
 mod progress;
+mod prometheus;
 mod queues;
 mod rustup;
 mod schema_table;

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::process::{read, run as start};
+use crate::prometheus;
 use crate::setup::{self, Step};
 use crate::workspace::{Workspace, find_program};
 
@@ -93,7 +94,9 @@ const VALIDATOR: &str = "kubernetes-validate==1.37.0";
 /// Renders and validates.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let tools = Tools { root: workspace.target().join("tools") };
-    setup::carry_out(workspace, "manifests", &tools.steps())?;
+    let steps: Vec<_> = tools.steps().into_iter().chain([prometheus::step(workspace)]).collect();
+    setup::carry_out(workspace, "manifests", &steps)?;
+    prometheus::check_rules(workspace)?;
     let out = workspace.target().join("manifests");
     if out.exists() {
         fs::remove_dir_all(&out).with_context(|| format!("cannot clear {}", out.display()))?;

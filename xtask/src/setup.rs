@@ -16,6 +16,7 @@ use crate::cli::SetupArgs;
 use crate::kernels::{self, KERNELS, Kernel};
 use crate::process::Log;
 use crate::progress;
+use crate::prometheus;
 use crate::queues;
 use crate::rustup::{self, BPF_LINKER};
 use crate::workspace::Workspace;
@@ -180,7 +181,7 @@ fn test_steps(workspace: &Workspace) -> Vec<Step<'_>> {
     std::iter::once(packages("Debian packages for the tests", TEST_PACKAGES))
         .chain(KERNELS.iter().map(|kernel| kernel_step(workspace, kernel)))
         .chain([server, syslog, rotel_step(workspace)])
-        .chain([queues::nats(workspace), queues::kafka(workspace)])
+        .chain([queues::nats(workspace), queues::kafka(workspace), prometheus::step(workspace)])
         .collect()
 }
 

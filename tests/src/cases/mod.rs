@@ -31,6 +31,7 @@ mod network;
 mod origins;
 mod privileges;
 mod processes;
+mod prometheus;
 mod quiet;
 mod recording;
 mod reload;
@@ -150,6 +151,7 @@ pub const CASES: &[&[Case]] = &[
     lifecycle::CASES,
     control::CASES,
     endpoint::CASES,
+    prometheus::CASES,
     command_line::CASES,
     recording::CASES,
     reload::CASES,
