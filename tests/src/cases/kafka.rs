@@ -1,11 +1,13 @@
 //! Alerts to a topic of Kafka.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use super::Case;
-use super::store::outlive;
+use super::store::{outlive, verify};
 use crate::daemon::{Daemon, Options};
 use crate::lab::Stage;
+use crate::receiver::kafka::pair::KafkaPair;
 use crate::receiver::kafka::{KafkaServer, Listener, PARTITIONS, PASSWORD, Stored, USER};
 use crate::receiver::tls::Authority;
 use crate::wait;
@@ -15,6 +17,7 @@ const BROKER: &[&str] = &["kafka"];
 pub(super) const CASES: &[Case] = &[
     Case::with(BROKER, "kafka::records_come_to_whom_the_broker_knows", each_way),
     Case::with(BROKER, "kafka::kills_lose_nothing_and_a_broker_stores_nothing_twice", outlives),
+    Case::with(BROKER, "kafka::another_broker_takes_over_from_one_that_is_killed", takes_over),
 ];
 
 const RULES: &str = "\
@@ -123,4 +126,50 @@ fn outlives(stage: &Stage<'_>) {
     let stored = server.stored();
     let partition = stored.first().expect("a record").partition;
     assert!(partition < PARTITIONS && stored.iter().all(|it| it.partition == partition));
+}
+
+/// Alerts of several containers are spread over partitions, and some of these lose their leader.
+fn takes_over(stage: &Stage<'_>) {
+    const CONTAINERS: usize = 6;
+    const ROUNDS: usize = 4;
+    let mut pair = KafkaPair::start(&stage.dir("kafka"));
+    let names: Vec<String> = (0..CONTAINERS).map(|_| stage.name("keyed")).collect();
+    let containers: Vec<_> = names.iter().map(|name| stage.containerd().run(name, &[])).collect();
+    let daemon = stage.daemon(Options {
+        rules: Some(RULES.replace("proc.name = busybox", "container.id != host")),
+        keys: "hash: \"off\"".to_owned(),
+        sinks: pair.sink("heartbeats: false"),
+        ..Options::default()
+    });
+    let mut made = 0;
+    let mut round = |pair: &KafkaPair| {
+        for (container, number) in containers.iter().zip(made..) {
+            container.exec(&["/bin/true", &format!("e2e-kafka-{number:03}-")]);
+        }
+        made += CONTAINERS;
+        wait::until("all alerts", || (pair.stored().len() >= made).then_some(()));
+    };
+    round(&pair);
+    let used: BTreeSet<usize> = pair.stored().iter().map(|it| it.partition).collect();
+    let led: BTreeSet<usize> = pair.led_by_second().into_iter().collect();
+    assert!(used.len() > 1, "all are in one partition: {used:?}");
+    assert!(used.iter().any(|it| led.contains(it)), "the second one leads {led:?} of {used:?}");
+    pair.kill_second();
+    round(&pair);
+    round(&pair);
+    pair.start_second();
+    round(&pair);
+    daemon.stop();
+    let stored = pair.stored();
+    assert_eq!(stored.len(), CONTAINERS * ROUNDS);
+    for name in &names {
+        let own: Vec<&Stored> = stored.iter().filter(|it| it.key == *name).collect();
+        assert_eq!(own.len(), ROUNDS, "{name}");
+        assert!(own.iter().all(|it| it.partition == own[0].partition), "{name}: {own:#?}");
+        let numbers = own.iter().map(|it| it.value["runmon"]["delivery"]["number"].as_u64());
+        assert!(numbers.is_sorted(), "{name}: {own:#?}");
+    }
+    let taken: Vec<_> = stored.into_iter().map(|it| it.value).collect();
+    let (is_whole, report) = verify(stage, &taken);
+    assert!(is_whole, "{report:#}");
 }

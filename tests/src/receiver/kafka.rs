@@ -1,5 +1,7 @@
 //! A broker of Kafka as it is, with a consumer of its own that writes down what the topic has.
 
+pub mod pair;
+
 use std::env;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -93,17 +95,9 @@ impl KafkaServer {
     pub fn start(dir: &Path, certificates: Option<&Path>) -> Self {
         let ports = Ports::free();
         fs::write(dir.join("conf"), configuration(dir, &ports, certificates)).expect("write");
-        let mut format = java("kafka.tools.StorageTool");
-        format.args(["format", "--cluster-id", "AAAAAAAAAAAAAAAAAAAAAQ", "--config"]);
-        format.arg(dir.join("conf"));
-        for hash in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
-            let who = format!("{hash}=[name={USER},iterations=4096,password={PASSWORD}]");
-            format.arg("--add-scram").arg(who);
-        }
-        let made = format.stdin(Stdio::null()).output().expect("start the tool for storage");
-        assert!(made.status.success(), "{made:?}");
+        format(dir);
         let broker = Mutex::new(Some(run(dir, &ports)));
-        let consumer = consume(dir, &ports);
+        let consumer = consume(dir, &format!("127.0.0.1:{}", ports.of(Listener::Plain)));
         Self { dir: dir.to_owned(), ports, broker, consumer }
     }
 
@@ -130,11 +124,16 @@ impl KafkaServer {
 
     /// All that the consumer has read, in order of each partition.
     pub fn stored(&self) -> Vec<Stored> {
-        let text = fs::read(self.dir.join("out")).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let end = text.rfind('\n').unwrap_or_default();
-        text[..end].lines().map(stored).collect()
+        read_stored(&self.dir)
     }
+}
+
+/// What a consumer has written down in a directory.
+fn read_stored(dir: &Path) -> Vec<Stored> {
+    let text = fs::read(dir.join("out")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let end = text.rfind('\n').unwrap_or_default();
+    text[..end].lines().map(stored).collect()
 }
 
 /// What stands in a line: `Partition:0`, headers, key and value, with tabs between them.
@@ -158,6 +157,19 @@ fn java(main: &str) -> Command {
     command
 }
 
+/// Makes the place for records of a broker that is configured there.
+fn format(dir: &Path) {
+    let mut format = java("kafka.tools.StorageTool");
+    format.args(["format", "--cluster-id", "AAAAAAAAAAAAAAAAAAAAAQ", "--config"]);
+    format.arg(dir.join("conf"));
+    for hash in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        let who = format!("{hash}=[name={USER},iterations=4096,password={PASSWORD}]");
+        format.arg("--add-scram").arg(who);
+    }
+    let made = format.stdin(Stdio::null()).output().expect("start the tool for storage");
+    assert!(made.status.success(), "{made:?}");
+}
+
 fn run(dir: &Path, ports: &Ports) -> Child {
     let log = || File::create(dir.join("log")).expect("create the broker's log");
     let mut command = java("kafka.Kafka");
@@ -170,11 +182,10 @@ fn run(dir: &Path, ports: &Ports) -> Child {
     child
 }
 
-fn consume(dir: &Path, ports: &Ports) -> Child {
+fn consume(dir: &Path, address: &str) -> Child {
     let file = |name: &str| File::create(dir.join(name)).expect("create a file");
-    let address = format!("127.0.0.1:{}", ports.of(Listener::Plain));
     let mut command = java("org.apache.kafka.tools.consumer.ConsoleConsumer");
-    command.args(["--bootstrap-server", &address, "--topic", TOPIC, "--from-beginning"]);
+    command.args(["--bootstrap-server", address, "--topic", TOPIC, "--from-beginning"]);
     for shown in ["print.partition", "print.headers", "print.key"] {
         command.args(["--property", &format!("{shown}=true")]);
     }
