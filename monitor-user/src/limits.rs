@@ -388,17 +388,17 @@ pub const HTTP_ANSWER_BYTES: u64 = 4 << 20;
 /// Bytes of it that people are shown.
 pub const HTTP_SAID_BYTES: usize = 300;
 
-/// Failures of an HTTP receiver at the same documents after which halves of them are sent.
-pub const HTTP_SPLITS_AFTER: u32 = 3;
+/// Failures of a receiver at the same documents after which halves of them are sent.
+pub const SPLITS_AFTER: u32 = 3;
 
 /// Failures at one document alone, and how long that takes at least, before it is set aside if
 /// another one is taken; it holds up those behind it for that long.
-pub const HTTP_ALONE_TRIES: u32 = 5;
-/// See [`HTTP_ALONE_TRIES`].
-pub const HTTP_ALONE: Duration = Duration::from_secs(60);
+pub const ALONE_TRIES: u32 = 5;
+/// See [`ALONE_TRIES`].
+pub const ALONE_TIME: Duration = Duration::from_secs(60);
 
 /// Documents behind it that are tried for comparison, one after the other.
-pub const HTTP_PROBES: usize = 8;
+pub const PROBES: usize = 8;
 
 /// Size in bytes at which a file of alerts is rotated, and what it may be.
 pub const ROTATE_BYTES: u64 = 100 << 20;

@@ -1,5 +1,6 @@
 //! Fluent Forward, version 1: entries in MessagePack, a chunk at a time. A chunk counts as
-//! delivered when the receiver has said so (`ack`); until then it is sent again.
+//! delivered when the receiver has said so (`ack`); until then it is sent again, in parts where the
+//! receiver hangs up at it.
 
 mod greeting;
 mod message;
@@ -8,8 +9,9 @@ use std::io::{self, Write as _};
 
 use super::{
     Intake,
+    parts::{self, Asked, Entry, Parts, Patience},
     receiver::{Connection, Receiver},
-    tries::{Answer, End, Tries},
+    tries::{End, Tries},
 };
 use crate::limits::STORE_BATCH;
 pub use greeting::Secrets;
@@ -45,40 +47,39 @@ impl ForwardSink {
     /// Sends until there are no more documents, or until the monitor ends and they do not go.
     pub fn run(mut self, mut intake: Intake) {
         let mut tries = Tries::new(format!("forward://{}", self.receiver.place), None);
-        while let Some(documents) = intake.receive(STORE_BATCH) {
-            let lines = documents.iter().flatten().map(Vec::as_slice);
-            let chunk = Chunk::of(lines, &self.options);
-            let end = tries.deliver(&intake, || match &chunk {
-                Ok(chunk) => self.send(chunk),
-                Err(error) => Answer::Refused(error.to_string()),
-            });
-            if end == End::Kept {
+        while let Some(documents) = intake.receive_whole(STORE_BATCH) {
+            let entries = documents.into_iter().flat_map(Entry::of).collect();
+            let parts = Parts::new(entries, Patience::default());
+            let ask = |_: &Intake, part: &[&Entry]| self.send(part);
+            if parts::deliver(parts, &mut intake, &mut tries, ask) == End::Kept {
                 return;
             }
-            documents.iter().for_each(|_| intake.done(end == End::Delivered));
         }
     }
 
     /// Sends a chunk and waits until it is taken. What fails on a connection from before, which the
     /// receiver may have closed meanwhile, is tried at once on a new one.
-    fn send(&mut self, chunk: &Chunk) -> Answer {
+    fn send(&mut self, part: &[&Entry]) -> Asked {
+        let lines = part.iter().map(|entry| &*entry.line);
+        let chunk = match Chunk::of(lines, &self.options) {
+            Ok(chunk) => chunk,
+            Err(error) => return Asked::refused(error.to_string()),
+        };
         if let Some(mut connection) = self.connection.take()
-            && exchange(&mut connection, chunk).is_ok()
+            && exchange(&mut connection, &chunk).is_ok()
         {
             self.connection = Some(connection);
-            return Answer::Taken;
+            return Asked::taken();
         }
-        let sent = self.connect().and_then(|mut connection| {
-            exchange(&mut connection, chunk)?;
-            Ok(connection)
-        });
-        match sent {
-            Ok(connection) => {
-                self.connection = Some(connection);
-                Answer::Taken
-            }
-            Err(error) => Answer::Later(error.into()),
+        let mut connection = match self.connect() {
+            Ok(connection) => connection,
+            Err(error) => return Asked::later(error.into()),
+        };
+        if let Err(error) = exchange(&mut connection, &chunk) {
+            return Asked::failed(error.into());
         }
+        self.connection = Some(connection);
+        Asked::taken()
     }
 
     fn connect(&self) -> io::Result<Connection> {

@@ -3,7 +3,6 @@
 //! those behind it wait. What waits in the store is tried for as long as it is there.
 
 mod answer;
-mod batch;
 mod body;
 mod bulk;
 mod client;
@@ -24,26 +23,18 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::{
     Intake,
+    parts::{self, Asked, Entry, Parts, Patience},
     receiver::TlsOptions,
-    tries::{End, Failure, Round, Tries},
+    tries::{End, Tries},
     trouble::{Trouble, Why},
 };
-use crate::{
-    config::secret::Secret,
-    document::Schema,
-    limits::{HTTP_ALONE, HTTP_ALONE_TRIES, HTTP_PROBES, HTTP_SPLITS_AFTER},
-    reach::Reach,
-};
+use crate::{config::secret::Secret, document::Schema, reach::Reach};
 use answer::{Fate, Verdict};
-use batch::{Batch, Entry, Patience, Step};
 pub use body::Labelling;
 use body::Sent;
 use client::Client;
 pub use client::ProxyUrl;
 pub use preset::Preset;
-
-/// How long it is waited for a document to compare another one with.
-const COMPARES_WITHIN: Duration = Duration::from_millis(100);
 
 /// Where to, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,12 +145,7 @@ impl HttpSink {
     /// The receiver need not be there yet.
     #[must_use]
     pub fn new(options: HttpOptions, schema: Schema, reach: Box<dyn Reach>) -> Self {
-        let patience = Patience {
-            splits_after: HTTP_SPLITS_AFTER,
-            tries: HTTP_ALONE_TRIES,
-            time: HTTP_ALONE,
-            probes: HTTP_PROBES,
-        };
+        let patience = Patience::default();
         Self { options, schema, client: Client::new(reach), patience, held: VecDeque::new() }
     }
 
@@ -170,14 +156,15 @@ impl HttpSink {
             Sent::new(intake.sender(), intake.stream(), self.schema, &self.options.labelling);
         sent.is_array = self.options.batch.documents > 1;
         while let Some(batch) = self.gather(&mut intake) {
-            if self.deliver(batch, &sent, &mut intake, &mut tries) == End::Kept {
+            let ask = |_: &Intake, part: &[&Entry]| self.request(part, &sent);
+            if parts::deliver(batch, &mut intake, &mut tries, ask) == End::Kept {
                 return;
             }
         }
     }
 
     /// The next batch; None when there are no more documents.
-    fn gather(&mut self, intake: &mut Intake) -> Option<Batch> {
+    fn gather(&mut self, intake: &mut Intake) -> Option<Parts> {
         let BatchOptions { documents, wait, .. } = self.options.batch;
         if self.held.is_empty() {
             self.hold(intake.receive_whole(documents)?);
@@ -195,7 +182,7 @@ impl HttpSink {
             }
         }
         let entries = self.held.drain(..self.cut().0).collect();
-        Some(Batch::new(entries, self.patience))
+        Some(Parts::new(entries, self.patience))
     }
 
     fn hold(&mut self, documents: Vec<super::Received>) {
@@ -215,52 +202,6 @@ impl HttpSink {
             count += 1;
         }
         (count, count < documents && taken < bytes)
-    }
-
-    /// Sends documents until something came of each.
-    fn deliver(
-        &mut self,
-        mut batch: Batch,
-        sent: &Sent,
-        intake: &mut Intake,
-        tries: &mut Tries,
-    ) -> End {
-        let mut round = Round::new();
-        let mut end = tries.is_over().then_some(End::Lost);
-        while end.is_none() {
-            if batch.wants_another()
-                && let Some(more) = intake.receive_whole_within(1, COMPARES_WITHIN)
-            {
-                batch.push(more.into_iter().flat_map(Entry::of));
-            }
-            let is_last = intake.is_ending();
-            let Asked { verdict, wait, trouble } = self.request(&batch.part(), sent);
-            match batch.take(verdict) {
-                Step::On(was_taken) => {
-                    round.got_on();
-                    if was_taken {
-                        tries.taken(intake);
-                    }
-                }
-                Step::Later(why) => {
-                    settle(&mut batch, intake, tries);
-                    let why = Why { trouble, text: why };
-                    let failure = Failure { why, wait, is_last };
-                    end = tries.failed(&mut round, intake, &failure);
-                    continue;
-                }
-            }
-            settle(&mut batch, intake, tries);
-            end = batch.is_empty().then_some(End::Delivered);
-        }
-        let end = end.unwrap_or(End::Lost);
-        if end == End::Lost {
-            batch.give_up();
-            while let Some(done) = batch.pop() {
-                done.document.into_iter().for_each(|delivered| intake.done(delivered));
-            }
-        }
-        end
     }
 
     /// Makes one request, and reads the answer.
@@ -284,30 +225,9 @@ impl HttpSink {
     }
 }
 
-/// What came of a request.
-struct Asked {
-    verdict: Verdict,
-    /// How long the receiver wants to be left alone, where it said that.
-    wait: Option<Duration>,
-    /// What is wrong, where something is to be tried again.
-    trouble: Trouble,
-}
-
 /// What is wrong where that is the status.
 fn trouble(status: u16) -> Trouble {
     if matches!(status, 401 | 403 | 407) { Trouble::NotAllowed } else { Trouble::Answer }
-}
-
-/// Counts what something came of, in order.
-fn settle(batch: &mut Batch, intake: &mut Intake, tries: &mut Tries) {
-    while let Some(done) = batch.pop() {
-        if let Some(why) = done.refused {
-            tries.refused(&why);
-        }
-        if let Some(delivered) = done.document {
-            intake.done(delivered);
-        }
-    }
 }
 
 fn compressed(body: &[u8]) -> Vec<u8> {

@@ -19,6 +19,8 @@ mod lines;
 #[cfg(feature = "nats")]
 pub mod nats;
 mod outage;
+#[cfg(any(feature = "forward", feature = "http", feature = "syslog"))]
+mod parts;
 #[cfg(feature = "tls")]
 pub mod receiver;
 pub mod redaction;

@@ -53,7 +53,7 @@ impl Round {
     }
 
     /// The receiver took or refused some of them: it answers, and need not be spared.
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "forward", feature = "http", feature = "syslog"))]
     pub(super) fn got_on(&mut self) {
         *self = Self::new();
     }
@@ -102,7 +102,7 @@ impl Tries {
     }
 
     /// Whether nothing is tried any more, since the monitor ends.
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "forward", feature = "http", feature = "syslog"))]
     pub(super) fn is_over(&self) -> bool {
         self.is_over
     }

@@ -1,6 +1,9 @@
 //! Alerts over Fluent Forward, to a receiver that asks for what receivers ask.
 
 use std::fs;
+use std::time::Duration;
+
+use serde_json::Value;
 
 use super::Case;
 use crate::daemon::{Daemon, Options};
@@ -15,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("forward::over_tls_to_who_asks_for_a_certificate", over_tls),
     Case::new("forward::not_to_who_cannot_show_who_it_is", strangers),
     Case::new("forward::with_a_key_that_both_know", shared_key),
+    Case::long("forward::what_breaks_a_receiver_is_set_aside", poison),
 ];
 
 const RULES: &str = "\
@@ -37,7 +41,7 @@ fn daemon(stage: &Stage<'_>, receiver: &ForwardReceiver, keys: &str) -> Daemon {
 }
 
 /// Waits until an alert has come.
-fn expect_alert(receiver: &ForwardReceiver) -> serde_json::Value {
+fn expect_alert(receiver: &ForwardReceiver) -> Value {
     act();
     wait::until("an alert over Forward", || receiver.taken().into_iter().next())
 }
@@ -112,7 +116,8 @@ fn shared_key(stage: &Stage<'_>) {
     let (key, password) = (file("key", "open sesame\n"), file("password", "x y"));
     let wrong = file("wrong", "shut\n");
     let user = Some(("runmon".to_owned(), "x y".to_owned()));
-    let demands = Demands { shared_key: Some("open sesame".to_owned()), user, tls: None };
+    let shared_key = Some("open sesame".to_owned());
+    let demands = Demands { shared_key, user, ..Demands::default() };
     let receiver = ForwardReceiver::start(Mood::Takes, &demands);
     let who = format!("user: \"runmon\"\npassword_file: {password}\n");
     let known = daemon(stage, &receiver, &format!("shared_key_file: {key}\n{who}"));
@@ -123,4 +128,35 @@ fn shared_key(stage: &Stage<'_>) {
     let unknown = daemon(stage, &receiver, &format!("shared_key_file: {wrong}\n{who}"));
     expect_refused(&unknown, &receiver, "shared_key mismatch");
     unknown.stop();
+}
+
+fn poison(stage: &Stage<'_>) {
+    let demands = Demands { breaks_at: Some("e2e-forward-poison"), ..Demands::default() };
+    let receiver = ForwardReceiver::start(Mood::Refuses, &demands);
+    let keys = "heartbeat_seconds: 1\nrollup_seconds: 0\nhash: \"off\"".to_owned();
+    let sinks = receiver.sink("heartbeats: false");
+    let daemon =
+        stage.daemon(Options { rules: Some(RULES.to_owned()), keys, sinks, ..Options::default() });
+    let act = |mark: &str| {
+        let word = format!("e2e-forward-{mark}");
+        let status = std::process::Command::new("/bin/busybox").args(["true", &word]).status();
+        assert!(status.expect("start busybox").success());
+    };
+    (0..5).for_each(|_| act("other"));
+    act("poison");
+    (0..5).for_each(|_| act("other"));
+    // An outage before it makes nobody blame a document.
+    wait::until("the log to say why", || daemon.log().contains("cannot be sent").then_some(()));
+    receiver.becomes(Mood::Takes);
+    let is_aside = || daemon.log().contains("set aside, since others are taken").then_some(());
+    let waited = wait::for_or(Duration::from_secs(200), is_aside);
+    assert!(waited.is_some(), "{}", daemon.log());
+    wait::until("the others", || (receiver.taken().len() == 10).then_some(()));
+    daemon.expect_document("a heartbeat that counts it", |it| {
+        let sinks = it["runmon"]["sinks"].as_array().cloned().unwrap_or_default();
+        let is_it = |sink: &Value| sink["delivered"] == 10 && sink["dropped"] == 1;
+        sinks.iter().any(|sink| sink["name"] == "forward" && is_it(sink))
+    });
+    daemon.stop();
+    assert_eq!(receiver.taken().len(), 10);
 }

@@ -1,5 +1,9 @@
 //! Alerts as syslog messages, to the receivers that Debian has.
 
+use std::time::Duration;
+
+use serde_json::Value;
+
 use super::Case;
 use super::store::Scene;
 use crate::daemon::{Daemon, Options};
@@ -13,6 +17,10 @@ pub(super) const CASES: &[Case] = &[
     Case::with(&["rsyslogd"], "syslog::rsyslog_takes_each_format", to_rsyslog),
     Case::with(&["rsyslogd"], "syslog::rsyslog_over_tls_with_a_certificate", over_tls),
     Case::with(&["syslog-ng"], "syslog::syslog_ng_understands_it", to_syslog_ng),
+    Case {
+        is_long: true,
+        ..Case::with(&["syslog-ng"], "syslog::what_breaks_a_receiver_is_set_aside", poison)
+    },
     Case::with(&["rsyslogd"], "syslog::alerts_outlive_kills_of_the_receiver", outlive),
 ];
 
@@ -92,7 +100,7 @@ fn over_tls(stage: &Stage<'_>) {
 }
 
 fn to_syslog_ng(stage: &Stage<'_>) {
-    let server = SyslogServer::syslog_ng(&stage.dir("syslog-ng"));
+    let server = SyslogServer::syslog_ng(&stage.dir("syslog-ng"), 1 << 18);
     let daemon = daemon(stage, &server, "");
     act();
     expect_line(&server, &["13.5 runmon busybox 1 exec ", "busybox was started as "]);
@@ -134,4 +142,34 @@ fn outlive(stage: &Stage<'_>) {
     let out = server.out();
     let ran = stage.runmon(["verify-stream", "--from-start", out.to_str().expect("a path")]);
     ran.assert(0, &[]);
+}
+
+/// syslog-ng hangs up at what is longer than it was told that messages are.
+fn poison(stage: &Stage<'_>) {
+    const OTHERS: usize = 10;
+    let server = SyslogServer::syslog_ng(&stage.dir("syslog-ng"), 1500);
+    let keys = "heartbeat_seconds: 1\nrollup_seconds: 0\nhash: \"off\"".to_owned();
+    let sinks = server.sink("heartbeats: false");
+    let daemon =
+        stage.daemon(Options { rules: Some(RULES.to_owned()), keys, sinks, ..Options::default() });
+    let act = |word: &str| {
+        let status = std::process::Command::new("/bin/busybox").args(["true", word]).status();
+        assert!(status.expect("start busybox").success());
+    };
+    (0..OTHERS / 2).for_each(|number| act(&format!("e2e-syslog-{number}-")));
+    act(&format!("e2e-syslog-{}", "long".repeat(500)));
+    (OTHERS / 2..OTHERS).for_each(|number| act(&format!("e2e-syslog-{number}-")));
+    let is_aside = || daemon.log().contains("set aside, since others are taken").then_some(());
+    let waited = wait::for_or(Duration::from_secs(240), is_aside);
+    assert!(waited.is_some(), "{}", daemon.log());
+    for number in 0..OTHERS {
+        expect_line(&server, &[&format!("e2e-syslog-{number}-")]);
+    }
+    daemon.expect_document("a heartbeat that counts it", |it| {
+        let sinks = it["runmon"]["sinks"].as_array().cloned().unwrap_or_default();
+        let is_it = |sink: &Value| sink["delivered"] == OTHERS && sink["dropped"] == 1;
+        sinks.iter().any(|sink| sink["name"] == "syslog" && is_it(sink))
+    });
+    daemon.stop();
+    assert!(!server.taken().contains("longlong"));
 }

@@ -24,6 +24,8 @@ pub struct Demands {
     pub user: Option<(String, String)>,
     /// TLS.
     pub tls: Option<Arc<ServerConfig>>,
+    /// A word that no entry has: it hangs up at a chunk with one that has it.
+    pub breaks_at: Option<&'static str>,
 }
 
 /// A receiver on a port of its own; it listens until the test ends.
@@ -114,6 +116,10 @@ fn talk(
             Mood::Takes => {}
         }
         let (id, documents) = documents(&chunk);
+        let is_bad = |word: &str| documents.iter().any(|it| it.to_string().contains(word));
+        if demands.breaks_at.is_some_and(is_bad) {
+            return None;
+        }
         taken.lock().unwrap_or_else(PoisonError::into_inner).extend(documents);
         write(&mut stream, &Pack::Map(vec![("ack".into(), id.into())]))?;
     }

@@ -64,13 +64,14 @@ impl SyslogServer {
         this.started(&text)
     }
 
-    /// syslog-ng on a free port of TCP; it writes down what it understood.
-    pub fn syslog_ng(dir: &Path) -> Self {
+    /// syslog-ng on a free port of TCP; it writes down what it understood. It hangs up at longer
+    /// messages.
+    pub fn syslog_ng(dir: &Path, longest: usize) -> Self {
         let this = Self::new(dir, Program::SyslogNg);
         let (port, out) = (this.port, this.out());
         let text = format!(
             "@version: 3.38\n\
-             options {{ keep-hostname(yes); use-dns(no); log-msg-size(262144); }};\n\
+             options {{ keep-hostname(yes); use-dns(no); log-msg-size({longest}); }};\n\
              source s {{ syslog(ip(127.0.0.1) port({port}) transport(\"tcp\")); }};\n\
              destination d {{ file({out:?} template(\"${{FACILITY_NUM}}.${{LEVEL_NUM}} \
              ${{PROGRAM}} ${{MSGID}} ${{.SDATA.runmon@32473.number}} ${{.SDATA.runmon@32473.act}} \

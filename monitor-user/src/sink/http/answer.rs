@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::limits;
 
+pub(super) use crate::sink::parts::{Fate, Verdict};
+
 /// An answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HttpAnswer {
@@ -11,29 +13,6 @@ pub(super) struct HttpAnswer {
     /// How long the receiver wants to be left alone.
     pub(super) retry_after: Option<Duration>,
     pub(super) body: Vec<u8>,
-}
-
-/// What becomes of a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Taken,
-    /// It will never be taken.
-    Refused(String),
-    /// Nothing is wrong with it: it is sent again at once.
-    Again,
-    /// Later, perhaps: the receiver wants time, or is set up wrongly.
-    Later(String),
-    /// The receiver failed, perhaps because of it.
-    Failed(String),
-}
-
-/// What an answer says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// The same of all documents of the request: of one that is refused it is not said which one.
-    All(Fate),
-    /// Of each.
-    Each(Vec<Fate>),
 }
 
 /// What the status says, where that is all that is said.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Fate, HttpAnswer, Verdict, of_status, whole},
-    batch::Entry,
     body::Sent,
+    parts::Entry,
 };
 
 /// Where documents go that nobody said a place for: a data stream whose template is there.

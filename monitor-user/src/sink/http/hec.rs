@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Fate, HttpAnswer, Verdict, of_status, whole},
-    batch::Entry,
     body::Sent,
+    parts::Entry,
 };
 
 /// Codes of status 400 that tell of the token's or the sink's configuration, not of an event: the

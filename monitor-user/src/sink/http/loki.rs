@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use monitor_rules::Priority;
 use serde_json::{Value, json};
 
-use super::{batch::Entry, body::Sent};
+use super::{body::Sent, parts::Entry};
 
 pub(super) fn body(entries: &[&Entry], sent: &Sent) -> Vec<u8> {
     let mut streams: BTreeMap<Priority, Vec<(i64, Value)>> = BTreeMap::new();

@@ -10,8 +10,8 @@ use prost::Message as _;
 
 use super::{
     answer::{Fate, HttpAnswer, Verdict, whole},
-    batch::Entry,
     body::Sent,
+    parts::Entry,
 };
 use crate::document::facts::facts;
 

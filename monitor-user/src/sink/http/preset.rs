@@ -3,9 +3,9 @@
 
 use super::{
     answer::{HttpAnswer, Verdict, whole},
-    batch::Entry,
     body::Sent,
     bulk, hec, loki, otlp,
+    parts::Entry,
 };
 use crate::{config::Format, limits};
 

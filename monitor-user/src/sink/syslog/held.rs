@@ -5,7 +5,7 @@ use std::{collections::VecDeque, io, time::Instant};
 use super::link::Link;
 use crate::{
     limits::{SYSLOG_HELD, SYSLOG_HELD_BYTES},
-    sink::Intake,
+    sink::{Intake, Received, parts::Entry},
 };
 
 /// Documents in order, the oldest first.
@@ -16,7 +16,8 @@ pub(super) struct Held {
 }
 
 struct HeldDocument {
-    messages: Vec<Vec<u8>>,
+    /// With the messages as they were written by whoever knows no facility.
+    received: Received,
     /// When it was written to the connection that there is.
     written: Option<Instant>,
     /// The receiver's socket will never take it.
@@ -25,7 +26,7 @@ struct HeldDocument {
 
 impl HeldDocument {
     fn bytes(&self) -> usize {
-        self.messages.iter().map(Vec::len).sum()
+        self.received.lines.iter().map(Vec::len).sum()
     }
 }
 
@@ -40,13 +41,18 @@ impl Held {
     }
 
     /// Takes documents that are to be written.
-    pub(super) fn take(&mut self, documents: Vec<Vec<Vec<u8>>>, facility: u8) {
-        for lines in documents {
-            let messages = lines.iter().map(|line| of_facility(line, facility)).collect();
-            let document = HeldDocument { messages, written: None, is_refused: false };
+    pub(super) fn take(&mut self, documents: Vec<Received>) {
+        for received in documents {
+            let document = HeldDocument { received, written: None, is_refused: false };
             self.bytes += document.bytes();
             self.documents.push_back(document);
         }
+    }
+
+    /// Gives up holding it: another way is to be found for it.
+    pub(super) fn take_all(&mut self) -> VecDeque<Entry> {
+        self.bytes = 0;
+        self.documents.drain(..).flat_map(|document| Entry::of(document.received)).collect()
     }
 
     /// All is to be written again.
@@ -55,12 +61,12 @@ impl Held {
     }
 
     /// Writes what is not written yet to a connection that is still open.
-    pub(super) fn write(&mut self, link: &mut Link) -> io::Result<()> {
+    pub(super) fn write(&mut self, link: &mut Link, facility: u8) -> io::Result<()> {
         link.look()?;
         let is_left = |document: &&mut HeldDocument| document.written.is_none();
         for document in self.documents.iter_mut().filter(is_left) {
-            for message in &document.messages {
-                document.is_refused |= !link.write(message)?;
+            for line in &document.received.lines {
+                document.is_refused |= !link.write(&of_facility(line, facility))?;
             }
         }
         link.flush()?;
@@ -69,14 +75,16 @@ impl Held {
         Ok(())
     }
 
-    /// Has done with what was written by then.
-    pub(super) fn settle(&mut self, intake: &mut Intake, by: Option<Instant>) {
+    /// Has done with what was written by then; whether that is something.
+    pub(super) fn settle(&mut self, intake: &mut Intake, by: Option<Instant>) -> bool {
+        let before = self.documents.len();
         while let Some(document) = self.documents.front()
             && document.written.is_some_and(|written| by.is_some_and(|by| written <= by))
         {
             let is_refused = document.is_refused;
             self.pop(intake, !is_refused);
         }
+        self.documents.len() < before
     }
 
     /// All of it is lost.
@@ -95,7 +103,7 @@ impl Held {
 }
 
 /// A message with its facility. As it was written it begins with the severity alone, a digit.
-fn of_facility(line: &[u8], facility: u8) -> Vec<u8> {
+pub(super) fn of_facility(line: &[u8], facility: u8) -> Vec<u8> {
     let Some(([b'<', severity @ b'0'..=b'7', b'>'], rest)) = line.split_first_chunk() else {
         return line.to_owned();
     };

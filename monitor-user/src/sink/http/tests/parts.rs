@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::sink::parts::Step;
 
 /// A receiver that does something else with some documents.
 #[derive(Default)]
@@ -40,12 +41,12 @@ impl Picky {
 
 const EAGER: Patience = Patience { splits_after: 3, tries: 4, time: Duration::ZERO, probes: 3 };
 
-fn batch(count: u64, patience: Patience) -> Batch {
-    Batch::new((0..count).map(|number| entry(number, Priority::Notice)).collect(), patience)
+fn batch(count: u64, patience: Patience) -> Parts {
+    Parts::new((0..count).map(|number| entry(number, Priority::Notice)).collect(), patience)
 }
 
 /// Sends until something came of each, or for so many requests: what was refused.
-fn run(batch: &mut Batch, receiver: &mut Picky, requests: usize) -> Option<Vec<u64>> {
+fn run(batch: &mut Parts, receiver: &mut Picky, requests: usize) -> Option<Vec<u64>> {
     let (mut refused, mut next) = (Vec::new(), 0);
     for _ in 0..requests {
         let part: Vec<u64> = batch.part().iter().map(|entry| entry.about.number).collect();
@@ -140,7 +141,7 @@ fn lines_make_a_document() {
         Entry::of(Received { lines: vec![b"{}".to_vec(); lines], about })
     };
     let entries = document(1, 2).chain(document(2, 1)).collect();
-    let mut batch = Batch::new(entries, EAGER);
+    let mut batch = Parts::new(entries, EAGER);
     let refused = Fate::Refused("bad".to_owned());
     batch.take(Verdict::Each(vec![refused, Fate::Taken, Fate::Taken]));
     let ends: Vec<_> = std::iter::from_fn(|| batch.pop()).map(|done| done.document).collect();

@@ -1,4 +1,5 @@
-//! The documents of a request, and which of them are sent next, until something came of each.
+//! Documents of which some at a time are sent, as a request, and which of them are sent next, until
+//! something came of each.
 //!
 //! Of a request that is refused as a whole, halves are sent, down to the document that is refused.
 //! So are those of a request that the receiver fails at again and again. A document at which it
@@ -13,8 +14,132 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::answer::{Fate, Verdict};
-use crate::sink::{About, Received};
+use super::{
+    About, Intake, Received,
+    tries::{End, Failure, Round, Tries},
+    trouble::{Trouble, Why},
+};
+use crate::limits::{ALONE_TIME, ALONE_TRIES, PROBES, SPLITS_AFTER};
+
+/// What becomes of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Taken,
+    /// It will never be taken.
+    Refused(String),
+    /// Nothing is wrong with it: it is sent again at once.
+    Again,
+    /// Later, perhaps: the receiver wants time, or is set up wrongly.
+    Later(String),
+    /// The receiver failed, perhaps because of it.
+    Failed(String),
+}
+
+/// What an answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The same of all documents of the request: of one that is refused it is not said which one.
+    All(Fate),
+    /// Of each.
+    Each(Vec<Fate>),
+}
+
+/// What came of a request.
+pub(super) struct Asked {
+    pub(super) verdict: Verdict,
+    /// How long the receiver wants to be left alone, where it said that.
+    pub(super) wait: Option<Duration>,
+    /// What is wrong, where something is to be tried again.
+    pub(super) trouble: Trouble,
+}
+
+impl Asked {
+    /// All of it is there.
+    #[cfg(any(feature = "forward", feature = "syslog"))]
+    pub(super) fn taken() -> Self {
+        let verdict = Verdict::All(Fate::Taken);
+        Self { verdict, wait: None, trouble: Trouble::Other }
+    }
+
+    /// It will never be taken as it is.
+    #[cfg(feature = "forward")]
+    pub(super) fn refused(why: String) -> Self {
+        let verdict = Verdict::All(Fate::Refused(why));
+        Self { verdict, wait: None, trouble: Trouble::Other }
+    }
+
+    /// It cannot be sent now, whatever it is.
+    #[cfg(any(feature = "forward", feature = "syslog"))]
+    pub(super) fn later(Why { trouble, text }: Why) -> Self {
+        Self { verdict: Verdict::All(Fate::Later(text)), wait: None, trouble }
+    }
+
+    /// The receiver failed once it was sent, perhaps because of it.
+    #[cfg(any(feature = "forward", feature = "syslog"))]
+    pub(super) fn failed(Why { trouble, text }: Why) -> Self {
+        Self { verdict: Verdict::All(Fate::Failed(text)), wait: None, trouble }
+    }
+}
+
+/// How long it is waited for a document to compare another one with.
+const COMPARES_WITHIN: Duration = Duration::from_millis(100);
+
+/// Sends documents until something came of each; each time some of them.
+pub(super) fn deliver(
+    mut parts: Parts,
+    intake: &mut Intake,
+    tries: &mut Tries,
+    mut ask: impl FnMut(&Intake, &[&Entry]) -> Asked,
+) -> End {
+    let mut round = Round::new();
+    let mut end = tries.is_over().then_some(End::Lost);
+    while end.is_none() {
+        if parts.wants_another()
+            && let Some(more) = intake.receive_whole_within(1, COMPARES_WITHIN)
+        {
+            parts.push(more.into_iter().flat_map(Entry::of));
+        }
+        let is_last = intake.is_ending();
+        let Asked { verdict, wait, trouble } = ask(intake, &parts.part());
+        match parts.take(verdict) {
+            Step::On(was_taken) => {
+                round.got_on();
+                if was_taken {
+                    tries.taken(intake);
+                }
+            }
+            Step::Later(why) => {
+                settle(&mut parts, intake, tries);
+                let why = Why { trouble, text: why };
+                let failure = Failure { why, wait, is_last };
+                end = tries.failed(&mut round, intake, &failure);
+                continue;
+            }
+        }
+        settle(&mut parts, intake, tries);
+        end = parts.is_empty().then_some(End::Delivered);
+    }
+    let end = end.unwrap_or(End::Lost);
+    if end == End::Lost {
+        parts.give_up();
+        while let Some(done) = parts.pop() {
+            done.document.into_iter().for_each(|delivered| intake.done(delivered));
+        }
+    }
+    end
+}
+
+/// Counts what something came of, in order.
+fn settle(parts: &mut Parts, intake: &mut Intake, tries: &mut Tries) {
+    while let Some(done) = parts.pop() {
+        if let Some(why) = done.refused {
+            tries.refused(&why);
+        }
+        if let Some(delivered) = done.document {
+            intake.done(delivered);
+        }
+    }
+}
 
 /// A line of a document that is to be sent.
 #[derive(Clone, Debug)]
@@ -63,6 +188,12 @@ pub(super) struct Patience {
     pub(super) probes: usize,
 }
 
+impl Default for Patience {
+    fn default() -> Self {
+        Self { splits_after: SPLITS_AFTER, tries: ALONE_TRIES, time: ALONE_TIME, probes: PROBES }
+    }
+}
+
 /// What is sent next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
@@ -94,7 +225,7 @@ pub(super) struct Done {
 }
 
 /// Documents in order.
-pub(super) struct Batch {
+pub(super) struct Parts {
     entries: VecDeque<Entry>,
     patience: Patience,
     turn: Turn,
@@ -108,7 +239,7 @@ pub(super) struct Batch {
     is_marred: bool,
 }
 
-impl Batch {
+impl Parts {
     pub(super) fn new(entries: VecDeque<Entry>, patience: Patience) -> Self {
         let turn = Turn::First(entries.len());
         Self { entries, patience, turn, failures: 0, alone: None, probe: 1, is_marred: false }
