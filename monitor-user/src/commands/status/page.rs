@@ -116,11 +116,13 @@ impl Page {
         ));
         for sink in sinks {
             let name = text(at(sink, "/name"));
+            let trouble = at(sink, "/trouble").as_str();
+            let why = trouble.map_or_else(String::new, |it| format!("  {}", safe(it)));
             let [delivered, waiting, lost, retries, last] =
                 ["/delivered", "/queued", "/dropped", "/retries", "/number"]
                     .map(|it| number(at(sink, it)));
             self.line(format_args!(
-                "  {name:width$} {delivered:>10} {waiting:>8} {lost:>6} {retries:>7} {last:>10}"
+                "  {name:width$} {delivered:>10} {waiting:>8} {lost:>6} {retries:>7} {last:>10}{why}"
             ));
         }
         self.store(at(status, "/store"));
@@ -264,6 +266,7 @@ mod tests {
             "version": "1.0", "pid": 7, "up_seconds": 61, "ready": false,
             "missing": ["connect is not seen: \u{1b}[2J"],
             "degraded": ["sink_stuck", "of_the_future"],
+            "sinks": [{ "name": "siem", "queued": 3, "trouble": "unreachable" }],
             "store": { "bytes": 1_572_864, "bytes_max": 10_485_760, "evicted": 3 },
         }));
         let lines: Vec<&str> = page.lines().collect();
@@ -272,6 +275,7 @@ mod tests {
         assert!(!page.contains('\u{1b}'), "{page}");
         assert!(lines[2].starts_with("  DEGRADED  sink_stuck: Documents wait"), "{page}");
         assert!(lines[3].starts_with("  DEGRADED  of_the_future"), "{page}");
+        assert!(page.contains(" 0  unreachable\n"), "{page}");
         assert!(page.contains("Store     1.5 of 10.0 MiB\n  3 documents gave way"), "{page}");
     }
 
