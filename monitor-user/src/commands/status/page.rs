@@ -116,14 +116,13 @@ impl Page {
         ));
         for sink in sinks {
             let name = text(at(sink, "/name"));
-            let trouble = at(sink, "/trouble").as_str();
-            let why = trouble.map_or_else(String::new, |it| format!("  {}", safe(it)));
+            let why = at(sink, "/trouble").as_str();
+            let why = why.map_or_else(String::new, |it| format!("  {}", safe(it)));
             let [delivered, waiting, lost, retries, last] =
                 ["/delivered", "/queued", "/dropped", "/retries", "/number"]
                     .map(|it| number(at(sink, it)));
-            self.line(format_args!(
-                "  {name:width$} {delivered:>10} {waiting:>8} {lost:>6} {retries:>7} {last:>10}{why}"
-            ));
+            let left = format!("  {name:width$} {delivered:>10} {waiting:>8} {lost:>6}");
+            self.line(format_args!("{left} {retries:>7} {last:>10}{why}"));
         }
         self.store(at(status, "/store"));
     }
