@@ -208,6 +208,12 @@ pub(crate) struct BenchArgs {
     /// How often each load runs under each mode
     #[arg(long, default_value_t = 5)]
     pub(crate) pairs: usize,
+    /// Measure only the flow of alerts to a receiver, at these rates a second
+    #[arg(long, value_name = "RATE", value_delimiter = ',')]
+    pub(crate) flow: Vec<usize>,
+    /// Measure this daemon and not the one that is built now
+    #[arg(long)]
+    pub(crate) runmon: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -216,6 +222,9 @@ pub(crate) struct LoadArgs {
     pub(crate) kind: String,
     /// How often
     pub(crate) count: usize,
+    /// How often a second; 0: as often as can be
+    #[arg(long, default_value_t = 0)]
+    pub(crate) rate: usize,
     /// Where
     pub(crate) directory: PathBuf,
 }

@@ -53,7 +53,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Build => build::run(&workspace)?,
         Command::Run(args) => return build::exec(&workspace, &args.args),
         Command::Bench(args) => bench::run(&workspace, &args)?,
-        Command::Load(args) => bench::load::worker(&args.kind, args.count, &args.directory)?,
+        Command::Load(args) => bench::load::worker(&args)?,
         Command::Dist(args) => dist::run(&workspace, &args)?,
         Command::Manifests => manifests::run(&workspace)?,
         Command::SchemaTable(args) => schema_table::run(&workspace, &args.directory)?,

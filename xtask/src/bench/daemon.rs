@@ -122,6 +122,31 @@ impl Daemon {
         self.processes()?.into_iter().map(cpu_seconds).sum()
     }
 
+    /// CPU seconds that each thread took so far, by name.
+    pub(crate) fn threads(&self) -> Result<Vec<(String, f64)>> {
+        let mut threads = Vec::new();
+        for process in self.processes()? {
+            for entry in fs::read_dir(format!("/proc/{process}/task"))? {
+                let path = entry?.path();
+                let name = fs::read_to_string(path.join("comm"))?;
+                let own = if process == self.child.id() { "" } else { "keeper: " };
+                threads.push((format!("{own}{}", name.trim()), cpu_of(&path)?));
+            }
+        }
+        Ok(threads)
+    }
+
+    /// The most memory that both had, MiB, with the ring.
+    pub(crate) fn memory_most(&self) -> Result<f64> {
+        let of = |process: u32| -> Result<f64> {
+            let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+            let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kib = most.context("no VmHWM")?.trim().trim_end_matches(" kB");
+            Ok(kib.parse::<f64>()? / 1024.0)
+        };
+        self.processes()?.into_iter().map(of).sum()
+    }
+
     /// Resident memory of both, and the part of it that is the ring (mapped twice), MiB. What both
     /// have in common, such as the program's text, counts twice.
     pub(crate) fn memory(&self) -> Result<(f64, f64)> {
@@ -158,7 +183,12 @@ impl Daemon {
 
 /// CPU seconds that a process took so far.
 fn cpu_seconds(process: u32) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    cpu_of(Path::new(&format!("/proc/{process}")))
+}
+
+/// The same of a process or a thread, by its directory.
+fn cpu_of(task: &Path) -> Result<f64> {
+    let stat = fs::read_to_string(task.join("stat"))?;
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let fields: Vec<&str> = after_name.split_whitespace().collect();
     let ticks = |index: usize| -> Result<f64> {
@@ -247,6 +277,17 @@ impl End {
     /// A counter of a kind, by its path below it.
     pub(crate) fn kind(&self, kind: &str, counter: &str) -> Option<u64> {
         self.at(&format!("/runmon/kernel/kinds/{kind}/{counter}"))?.as_u64()
+    }
+
+    /// A number of the last heartbeat.
+    pub(crate) fn number(&self, pointer: &str) -> Option<u64> {
+        self.at(pointer)?.as_u64()
+    }
+
+    /// The greatest that a number was in any document.
+    pub(crate) fn most(&self, pointer: &str) -> u64 {
+        let all = self.documents.iter().filter_map(|it| it.pointer(pointer)?.as_u64());
+        all.max().unwrap_or(0)
     }
 
     fn at(&self, pointer: &str) -> Option<&Value> {

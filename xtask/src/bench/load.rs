@@ -6,11 +6,13 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+
+use crate::cli::LoadArgs;
 
 /// One load.
 #[derive(Clone, Copy, Debug)]
@@ -93,13 +95,29 @@ pub(crate) fn run(directory: &Path, load: &Load) -> Result<Cost> {
     Ok(cost)
 }
 
+/// Opens a file of the name `flow` for writing, so often in all and a second.
+pub(crate) fn paced(directory: &Path, count: usize, rate: usize) -> Result<()> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let status = Command::new(program)
+        .args(["load", "paced", &count.to_string(), "--rate", &rate.to_string()])
+        .arg(directory.join("worker-paced"))
+        .stdout(Stdio::null())
+        .status()
+        .context("cannot start a worker")?;
+    ensure!(status.success(), "the paced load failed");
+    Ok(())
+}
+
 /// A worker: does its acts, then prints the CPU seconds that they took.
-pub(crate) fn worker(kind: &str, count: usize, directory: &Path) -> Result<()> {
+pub(crate) fn worker(args: &LoadArgs) -> Result<()> {
+    let LoadArgs { kind, count, rate, directory } = args;
+    let (count, directory) = (*count, directory.as_path());
     fs::create_dir_all(directory)?;
     let before = cpu_seconds()?;
-    match kind {
+    match kind.as_str() {
         "exec" => exec(count)?,
         "open-write" => open_write(count, directory)?,
+        "paced" => open_paced(count, *rate, directory)?,
         "open-read" => open_read(count, directory)?,
         "tcp" => tcp(count)?,
         "udp" => udp(count)?,
@@ -130,6 +148,23 @@ fn open_write(count: usize, directory: &Path) -> Result<()> {
     let path = directory.join("written");
     for _ in 0..count {
         OpenOptions::new().write(true).create(true).truncate(false).open(&path)?.write_all(b"x")?;
+    }
+    Ok(())
+}
+
+/// A few at once, and then a rest: the pace is that of the clock, and nothing is made up for.
+fn open_paced(count: usize, rate: usize, directory: &Path) -> Result<()> {
+    const TICK: Duration = Duration::from_millis(1);
+    let path = directory.join("flow");
+    let begun = Instant::now();
+    let mut done = 0;
+    while done < count {
+        let due = (begun.elapsed().as_secs_f64() * rate as f64) as usize;
+        for _ in done..due.min(count) {
+            drop(OpenOptions::new().write(true).create(true).truncate(false).open(&path)?);
+        }
+        done = due.min(count);
+        std::thread::sleep(TICK);
     }
     Ok(())
 }

@@ -4,8 +4,10 @@
 //! having them attached. Runs are interleaved, and everything is told as a ratio within one run:
 //! the machine may be noisy, the ratio is less so.
 
+mod acks;
 mod daemon;
 mod flood;
+mod flow;
 mod latency;
 pub(crate) mod load;
 mod report;
@@ -22,6 +24,7 @@ use crate::cli::{BenchArgs, SetupArgs};
 use crate::setup;
 use crate::workspace::{Workspace, is_root};
 use daemon::{Daemon, Mode};
+use flow::Flow;
 use load::{Cost, LOADS};
 use report::{Idle, Report, Row, Throughput};
 
@@ -67,13 +70,14 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn new(workspace: &Workspace) -> Result<Self> {
+    fn new(workspace: &Workspace, args: &BenchArgs) -> Result<Self> {
         let directory = workspace.target().join("bench");
         if directory.exists() {
             fs::remove_dir_all(&directory)?;
         }
         fs::create_dir_all(&directory)?;
-        Ok(Self { directory, runmon: workspace.runmon() })
+        let runmon = args.runmon.clone().unwrap_or_else(|| workspace.runmon());
+        Ok(Self { directory, runmon })
     }
 
     fn rules(&self, name: &str, text: &str) -> Result<PathBuf> {
@@ -87,8 +91,13 @@ impl Place {
 pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
     ensure!(is_root(), "watching the kernel needs root; run this with sudo");
     setup::run(workspace, &SetupArgs { build_only: true, ..SetupArgs::default() })?;
-    build::run(workspace)?;
-    let place = Place::new(workspace)?;
+    if args.runmon.is_none() {
+        build::run(workspace)?;
+    }
+    let place = Place::new(workspace, args)?;
+    if !args.flow.is_empty() {
+        return report_flow(workspace, &place, &args.flow);
+    }
     let all = place.rules("catch-all.yaml", CATCH_ALL)?;
     let no_files = place.rules("no-files.yaml", NO_FILES)?;
     let watching = Mode::new("runmon", &all);
@@ -115,6 +124,8 @@ pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
     report.latency = latency::measure(&place)?;
     println!("flooding");
     report.floods = flood::measure(&place)?;
+    println!("alerting");
+    report.flows = flow::measure(&place, &flow::RATES)?;
     println!("replaying");
     let recording = record(&place)?;
     report.throughput = throughput(&place, &recording)?;
@@ -124,6 +135,16 @@ pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
     let path = workspace.target().join("bench.json");
     fs::write(&path, report.json().to_string())?;
     println!("\nas JSON: {}", path.display());
+    Ok(())
+}
+
+/// The flow of alerts alone.
+fn report_flow(workspace: &Workspace, place: &Place, rates: &[usize]) -> Result<()> {
+    let flows = flow::measure(place, rates)?;
+    Flow::print(&flows);
+    let path = workspace.target().join("bench-flow.json");
+    let json: Vec<_> = flows.iter().map(Flow::json).collect();
+    fs::write(path, serde_json::Value::from(json).to_string())?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::daemon::{Mode, ProgramTime};
 use super::flood::Flood;
+use super::flow::Flow;
 use super::latency::Latency;
 use super::load::{Cost, Load};
 use super::rules::Matching;
@@ -104,6 +105,7 @@ pub(crate) struct Report {
     pub(crate) idle: Idle,
     pub(crate) latency: Latency,
     pub(crate) floods: Vec<Flood>,
+    pub(crate) flows: Vec<Flow>,
     pub(crate) throughput: Throughput,
     pub(crate) matching: Vec<Matching>,
 }
@@ -148,6 +150,7 @@ impl Report {
         }
         self.print_programs();
         Flood::print(&self.floods);
+        Flow::print(&self.flows);
         let (idle, latency) = (&self.idle, &self.latency);
         println!(
             "\nstart to watching {:.2} s; idle {:.2} % of a core; memory {:.1} MiB, ring {:.1} MiB",
@@ -230,6 +233,7 @@ impl Report {
                 "loaded": { "p50": self.latency.loaded.p50_ms, "p99": self.latency.loaded.p99_ms },
             },
             "floods": self.floods.iter().map(Flood::json).collect::<Vec<_>>(),
+            "flows": self.flows.iter().map(Flow::json).collect::<Vec<_>>(),
             "replay": self.throughput.line,
             "matching": self.matching.iter().map(matching).collect::<Vec<_>>(),
         })
