@@ -3,6 +3,7 @@
 //! receiver hangs up at it.
 
 mod greeting;
+mod members;
 mod message;
 
 use std::io::{self, Write as _};

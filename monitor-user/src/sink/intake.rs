@@ -31,7 +31,7 @@ pub struct Received {
 /// What is known of a document, whatever its schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// Its id, which an update shares with its alert.
+    /// Its id.
     pub id: String,
     /// Its number among those for this sink; it has the same if it is given again.
     pub number: u64,
@@ -304,12 +304,24 @@ impl Intake {
 
     /// Counts the next of the documents that were received as delivered, or as lost.
     pub fn done(&mut self, delivered: bool) {
+        self.done_all(1, delivered);
+    }
+
+    /// The same of the next so many. The store is told once.
+    pub fn done_all(&mut self, count: usize, delivered: bool) {
         let counter = if delivered { &self.stats.delivered } else { &self.stats.dropped };
-        counter.fetch_add(1, Relaxed);
-        if let (Source::Store(feed), Some((handed, _))) = (&self.source, self.handed.pop_front()) {
-            feed.finish(&handed);
+        counter.fetch_add(count as u64, Relaxed);
+        let mut last = None;
+        for _ in 0..count {
+            // Those without lines count for nothing: they are done with, with the one before.
+            last = self.handed.pop_front().or(last);
+            while let Some(also) = self.handed.pop_front_if(|(_, has_lines)| !*has_lines) {
+                last = Some(also);
+            }
         }
-        self.settle();
+        if let (Source::Store(feed), Some((handed, _))) = (&self.source, &last) {
+            feed.finish(handed);
+        }
     }
 }
 

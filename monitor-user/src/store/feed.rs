@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Handed, task::Call};
+use super::{
+    Handed,
+    task::{Ask, Call},
+};
 
 /// What comes next, for who does not wait for ever.
 #[derive(Debug)]
@@ -30,6 +33,7 @@ pub struct Feed {
     /// Which sinks it is one of: those of another generation are not heard any more.
     pub(super) generation: u32,
     pub(super) calls: SyncSender<Call>,
+    pub(super) asks: SyncSender<Ask>,
     pub(super) given: Receiver<Vec<Handed>>,
     pub(super) batch: VecDeque<Handed>,
     /// It waits for an answer.
@@ -78,7 +82,7 @@ impl Feed {
     /// Asks for more; it is answered once.
     fn ask(&mut self) -> Option<()> {
         if !self.asked {
-            self.calls.send(Call::Next(self.sink, self.generation)).ok()?;
+            self.say(Ask::Next(self.sink, self.generation))?;
             self.asked = true;
         }
         Some(())
@@ -89,17 +93,20 @@ impl Feed {
         self.batch.pop_front()
     }
 
-    /// Says that a record need not be given again.
+    /// Tells the store. Where there is no room to wake it, it is awake. None: it is gone.
+    fn say(&self, ask: Ask) -> Option<()> {
+        self.asks.send(ask).ok()?;
+        drop(self.calls.try_send(Call::Asked));
+        Some(())
+    }
+
+    /// Says that a record, and none before it, need be given again.
     pub fn finish(&self, handed: &Handed) {
         // Who is gone gives it again to the next run.
         let Self { sink, generation, .. } = *self;
-        let done = Call::Done {
-            sink,
-            generation,
-            sequence: handed.record.sequence,
-            number: handed.number,
-        };
-        drop(self.calls.send(done));
+        let done =
+            Ask::Done { sink, generation, sequence: handed.record.sequence, number: handed.number };
+        self.say(done).unwrap_or_default();
     }
 
     /// Whether the monitor ends, or its sinks become others.

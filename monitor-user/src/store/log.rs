@@ -277,7 +277,9 @@ impl Log {
         loop {
             let (mut bytes, mut written) = (Vec::new(), Vec::new());
             let room = self.room_in_segment();
-            for Latest { record, .. } in self.tail.iter().filter(|latest| !latest.is_written) {
+            // What is written lies before what is not.
+            let from = self.tail.partition_point(|latest| latest.is_written);
+            for Latest { record, .. } in self.tail.range(from..) {
                 if bytes.len() >= room {
                     break;
                 }
@@ -294,9 +296,11 @@ impl Log {
                 written.iter().for_each(|(record, length)| segment.note(record, *length));
             }
             // Making room may have taken some of them out of memory, too.
-            let now_written =
-                |latest: &&mut Latest| !latest.is_written && latest.record.sequence <= last;
-            for latest in self.tail.iter_mut().filter(now_written) {
+            let from = self.tail.partition_point(|latest| latest.is_written);
+            for latest in self.tail.range_mut(from..) {
+                if latest.record.sequence > last {
+                    break;
+                }
                 latest.is_written = true;
                 self.unwritten_bytes = self.unwritten_bytes.saturating_sub(latest.record.bytes());
             }

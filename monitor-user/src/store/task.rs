@@ -58,14 +58,22 @@ pub struct StoredSink {
 pub(super) enum Call {
     /// Keep this, of so many bytes of memory.
     Keep(Document, SinkSet, u64),
-    /// What is next for a sink?
-    Next(usize, u32),
-    /// A sink has done with a record, which was its so-many-th.
-    Done { sink: usize, generation: u32, sequence: u64, number: u64 },
+    /// A sink asks.
+    Asked,
     /// These sinks are there from now on, and no others.
     Change(Vec<StoredSink>, Ways),
     /// The monitor ends.
     End,
+}
+
+/// What sinks ask: on a way of their own, so that they need not wait behind all that is to be kept
+/// when much is.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// What is next for a sink?
+    Next(usize, u32),
+    /// A sink has done with a record, which was its so-many-th, and with those before it.
+    Done { sink: usize, generation: u32, sequence: u64, number: u64 },
 }
 
 /// The state of the store, for who tells of it.
@@ -107,6 +115,7 @@ impl StoreState {
 #[derive(Debug)]
 pub struct Store {
     calls: SyncSender<Call>,
+    asks: SyncSender<Ask>,
     waiting_bytes: Arc<AtomicU64>,
     refused: Arc<[AtomicU64]>,
     stream: Arc<str>,
@@ -140,12 +149,14 @@ impl Store {
         let of_log = sinks.iter().map(|sink| Sink::new(&sink.name, Arc::clone(&sink.stats)));
         let log = Log::open(options, of_log.collect())?;
         let stream: Arc<str> = log.stream().into();
-        let (calls, asked) = sync_channel(STORE_QUEUE);
+        let (calls, called) = sync_channel(STORE_QUEUE);
+        let (asks, asked) = sync_channel(STORE_QUEUE);
         let is_ending = Arc::<AtomicBool>::default();
-        let (feeds, ways) = ways(&sinks, 0, &calls, &stream);
+        let (feeds, ways) = ways(&sinks, 0, (&calls, &asks), &stream);
         let sinks_end = Arc::clone(&ways.end);
         let waiting_bytes = Arc::<AtomicU64>::default();
         let task = Task {
+            asked,
             log,
             sender,
             sinks,
@@ -161,11 +172,12 @@ impl Store {
         let thread = thread
             .spawn(move || {
                 gate.wait();
-                task.run(&asked);
+                task.run(&called);
             })
             .map_err(|source| StoreError::open(&path, source))?;
         let this = Self {
             calls,
+            asks,
             waiting_bytes,
             refused,
             stream,
@@ -187,7 +199,7 @@ impl Store {
     /// that was goes on where that was.
     pub fn change(&mut self, sinks: Vec<StoredSink>) -> Vec<Feed> {
         self.generation += 1;
-        let (feeds, ways) = ways(&sinks, self.generation, &self.calls, &self.stream);
+        let (feeds, ways) = ways(&sinks, self.generation, (&self.calls, &self.asks), &self.stream);
         self.sinks_end = Arc::clone(&ways.end);
         // Where the thread is gone, so is every sink's feed.
         drop(self.calls.send(Call::Change(sinks, ways)));
@@ -238,7 +250,7 @@ impl Store {
 fn ways(
     sinks: &[StoredSink],
     generation: u32,
-    calls: &SyncSender<Call>,
+    (calls, asks): (&SyncSender<Call>, &SyncSender<Ask>),
     stream: &Arc<str>,
 ) -> (Vec<Feed>, Ways) {
     let end = Arc::<AtomicBool>::default();
@@ -248,6 +260,7 @@ fn ways(
             sink: index,
             generation,
             calls: calls.clone(),
+            asks: asks.clone(),
             given,
             batch: VecDeque::new(),
             asked: false,
@@ -294,6 +307,7 @@ fn is_due(last: Option<Instant>, every: Duration) -> bool {
 }
 
 struct Task {
+    asked: Receiver<Ask>,
     log: Log,
     sender: Arc<Sender>,
     sinks: Vec<StoredSink>,
@@ -308,18 +322,19 @@ struct Task {
 }
 
 impl Task {
-    fn run(mut self, asked: &Receiver<Call>) {
+    fn run(mut self, called: &Receiver<Call>) {
         // If that fails so does the first write, which is told.
         drop(self.log.begin());
         loop {
-            match asked.recv_timeout(MARK_EVERY) {
+            match called.recv_timeout(MARK_EVERY) {
                 Ok(call) => self.hear(call),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            for call in asked.try_iter().take(WRITTEN_AT_ONCE) {
+            for call in called.try_iter().take(WRITTEN_AT_ONCE) {
                 self.hear(call);
             }
+            self.hear_sinks();
             if !self.is_ending && self.ends.load(Acquire) {
                 self.is_ending = true;
                 self.rhythm.has_marks = true;
@@ -329,6 +344,7 @@ impl Task {
             self.answer();
             self.tell();
         }
+        self.hear_sinks();
         self.is_ending = true;
         self.skip_refused();
         self.rhythm = Rhythm { has_marks: true, ..Rhythm::default() };
@@ -347,19 +363,9 @@ impl Task {
                 let schemas = to.iter().map(|sink| sink.schema);
                 self.log.append(draft(&document, names, schemas, &self.sender));
             }
-            // Who is of another generation takes what is left of theirs for itself.
-            Call::Next(_, generation) | Call::Done { generation, .. }
-                if generation != self.ways.generation => {}
-            Call::Next(sink, _) => {
-                if let Some(way) = self.ways.each.get_mut(sink) {
-                    way.asks = true;
-                }
-            }
-            Call::Done { sink, sequence, number, .. } => {
-                self.log.finish(sink, sequence, number);
-                self.rhythm.has_marks = true;
-            }
             Call::Change(sinks, ways) => {
+                // What those that end have done with, they said before.
+                self.hear_sinks();
                 self.skip_refused();
                 let of_log =
                     sinks.iter().map(|sink| Sink::new(&sink.name, Arc::clone(&sink.stats)));
@@ -367,8 +373,33 @@ impl Task {
                 (self.sinks, self.ways) = (sinks, ways);
                 self.rhythm.has_marks = true;
             }
-            // It wakes.
-            Call::End => {}
+            // They wake.
+            Call::Asked | Call::End => {}
+        }
+    }
+
+    /// What sinks asked so far.
+    fn hear_sinks(&mut self) {
+        for _ in 0..STORE_QUEUE {
+            let Ok(ask) = self.asked.try_recv() else { return };
+            self.hear_sink(&ask);
+        }
+    }
+
+    fn hear_sink(&mut self, ask: &Ask) {
+        match *ask {
+            // Who is of another generation takes what is left of theirs for itself.
+            Ask::Next(_, generation) | Ask::Done { generation, .. }
+                if generation != self.ways.generation => {}
+            Ask::Next(sink, _) => {
+                if let Some(way) = self.ways.each.get_mut(sink) {
+                    way.asks = true;
+                }
+            }
+            Ask::Done { sink, sequence, number, .. } => {
+                self.log.finish(sink, sequence, number);
+                self.rhythm.has_marks = true;
+            }
         }
     }
 

@@ -1,15 +1,17 @@
 //! Chunks of entries (`PackedForward` and `CompressedPackedForward`), and their acknowledgement.
 
-use std::io::{self, Read, Write as _};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write as _},
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::ForwardOptions;
+use super::{ForwardOptions, members};
 use crate::limits::SINK_ANSWER_BYTES;
 
 /// Entries on their way.
@@ -63,20 +65,25 @@ fn compressed(entries: &[u8]) -> Vec<u8> {
 
 /// An entry: its time, and the document as a map. A line for people is the map's only member.
 fn write_entry(line: &[u8], entries: &mut Vec<u8>) -> Result<(), rmp_serde::encode::Error> {
-    let document = match serde_json::from_slice(line) {
-        Ok(Value::Object(document)) => Value::Object(document),
-        _ => serde_json::json!({ "message": String::from_utf8_lossy(line) }),
-    };
-    let time = TIMES.iter().find_map(|member| document.get(member)?.as_str()?.parse().ok());
-    let time = time.unwrap_or_else(Timestamp::now);
     rmp::encode::write_array_len(entries, 2)?;
     // EventTime: an extension of the type 0 and eight bytes.
     rmp::encode::write_ext_meta(entries, 8, 0)?;
+    let at = entries.len();
+    entries.extend([0; 8]);
+    let time = match members::write(line, &TIMES, entries) {
+        Some(texts) => texts.into_iter().flatten().find_map(|text| text.parse().ok()),
+        None => {
+            let text = String::from_utf8_lossy(line);
+            rmp_serde::encode::write(entries, &BTreeMap::from([("message", text)]))?;
+            None
+        }
+    };
+    let time = time.unwrap_or_else(Timestamp::now);
     let seconds = u32::try_from(time.as_second()).unwrap_or_default();
     let nanoseconds = u32::try_from(time.subsec_nanosecond()).unwrap_or_default();
-    entries.extend(seconds.to_be_bytes());
-    entries.extend(nanoseconds.to_be_bytes());
-    rmp_serde::encode::write(entries, &document)
+    let time = [seconds.to_be_bytes(), nanoseconds.to_be_bytes()].concat();
+    entries.iter_mut().skip(at).zip(time).for_each(|(place, byte)| *place = byte);
+    Ok(())
 }
 
 /// What a receiver answers to a chunk.
