@@ -178,7 +178,7 @@ impl Daemon {
         }
         let id = &alert["event"]["id"];
         self.expect_document(&format!("{what}, complete"), |document| {
-            document["runmon"]["document"] == "update" && document["event"]["id"] == *id
+            document["runmon"]["update"]["of"] == *id
         })
     }
 

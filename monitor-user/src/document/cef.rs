@@ -34,7 +34,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
             vec![line]
         }
         Document::Alert(alert) => of_alert(alert, "alert", document, sender),
-        Document::Update(alert) => of_alert(alert, "update", document, sender),
+        Document::Update(alert) => of_update(alert, document, sender),
         Document::RollUp(rollup) => of_rollup(rollup, document, sender),
         Document::Heartbeat(heartbeat) => vec![of_heartbeat(heartbeat, document, sender)],
         Document::Finding(finding) => vec![of_finding(finding, document, sender)],
@@ -49,6 +49,34 @@ pub(super) fn numbered(line: &[u8], delivery: Delivery<'_>) -> Vec<u8> {
     said.labelled("flexString1", "deliveryStream", delivery.stream);
     said.labelled("flexString2", "deliverySink", delivery.sink);
     said.0.into_bytes()
+}
+
+/// The value of an extension in a line of [`numbered`]. In values `=` is escaped, so that no other
+/// one can say anything in its place; of two of a name the last counts.
+#[must_use]
+pub fn extension(line: &[u8], key: &str) -> Option<String> {
+    let line = String::from_utf8_lossy(line);
+    let (_, rest) = line.rsplit_once(&format!(" {key}="))?;
+    // It ends before the name of the next one, or at the end.
+    let equals = rest.match_indices('=').map(|(at, _)| at);
+    let mut unescaped = equals.filter(|at| !rest.get(..*at).is_some_and(|it| it.ends_with('\\')));
+    let value = match unescaped.next().and_then(|at| rest.get(..at)) {
+        Some(and_name) => and_name.rsplit_once(' ').map_or("", |(value, _)| value),
+        None => rest,
+    };
+    let mut text = String::new();
+    let mut characters = value.chars();
+    while let Some(character) = characters.next() {
+        text.push(if character == '\\' { characters.next()? } else { character });
+    }
+    Some(text)
+}
+
+/// The class of its event: the id of a rule, an act, or what else it is about.
+#[must_use]
+pub fn class(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line);
+    line.split('|').nth(4).unwrap_or_default().to_owned()
 }
 
 fn of_alert(alert: &Alert, kind: &str, document: &Document, sender: &Sender) -> Vec<Line> {
@@ -66,6 +94,15 @@ fn of_alert(alert: &Alert, kind: &str, document: &Document, sender: &Sender) -> 
         line
     };
     alert.matched.iter().map(one).collect()
+}
+
+/// An alert with the facts that it lacked, and which one that is.
+fn of_update(alert: &Alert, document: &Document, sender: &Sender) -> Vec<Line> {
+    let mut lines = of_alert(alert, "update", document, sender);
+    for line in &mut lines {
+        line.text("externalId", &super::event_id(sender, alert.id()));
+    }
+    lines
 }
 
 /// Repeats: the last of them, how many there were, and which alert they repeat.

@@ -15,6 +15,7 @@ use super::{
     printable::{command_line, lossless, strings},
     repeated, rollup_id,
     text::rfc3339,
+    update_id,
 };
 use crate::{
     act::ActKind,
@@ -37,7 +38,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<u8> {
     let mut value = match document {
         Document::Event(event) => of_event(event, sender, "event"),
         Document::Alert(alert) => of_alert(alert, sender, "alert"),
-        Document::Update(alert) => of_alert(alert, sender, "update"),
+        Document::Update(alert) => of_update(alert, sender),
         Document::RollUp(rollup) => of_rollup(rollup, sender),
         Document::Heartbeat(heartbeat) => heartbeat::of(heartbeat, sender),
         Document::Finding(finding) => of_finding(finding, sender),
@@ -63,6 +64,14 @@ fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
     if let Some(about) = document.get_mut("runmon") {
         beyond::of_alert(about, alert);
     }
+    document
+}
+
+/// An alert with the facts that it lacked.
+fn of_update(alert: &Alert, sender: &Sender) -> Value {
+    let mut document = of_alert(alert, sender, "update");
+    set(&mut document, &["event", "id"], json!(update_id(alert, sender)));
+    set(&mut document, &["runmon", "update", "of"], json!(event_id(sender, alert.id())));
     document
 }
 
@@ -145,17 +154,22 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
     let mut document = json!({
         "@timestamp": rfc3339(event.timestamp_ns),
         "ecs": { "version": ECS_VERSION },
-        "event": about_event(event, sender),
-        "host": host(sender),
-        "process": process(&event.process, sender),
         "user": {
             "id": event.credentials.uid.to_string(),
             "effective": { "id": event.credentials.euid.to_string() },
             "group": { "id": event.credentials.gid.to_string() },
         },
-        "container": container::of(&event.container, form),
-        "runmon": beyond::of_event(event, form),
     });
+    // Moved there: the macro would copy them.
+    for (name, value) in [
+        ("event", about_event(event, sender)),
+        ("host", host(sender)),
+        ("process", process(&event.process, sender)),
+        ("container", container::of(&event.container, form)),
+        ("runmon", beyond::of_event(event, form)),
+    ] {
+        set(&mut document, &[name], value);
+    }
     set(
         &mut document,
         &["process", "thread"],

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Document, Finding, Heartbeat, Sender, event_id, members::set, printable::lossless, repeated,
-    rollup_id,
+    rollup_id, update_id,
 };
 use crate::{
     alert::{Alert, RollUp},
@@ -20,7 +20,8 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
     let values = match document {
         Document::Event(_) => Vec::new(),
         Document::Update(alert) if !alert.changed => Vec::new(),
-        Document::Alert(alert) | Document::Update(alert) => alerts(alert, sender),
+        Document::Alert(alert) => alerts(alert, sender),
+        Document::Update(alert) => of_update(alert, sender),
         Document::RollUp(rollup) => of_rollup(rollup, sender),
         Document::Heartbeat(heartbeat) => vec![of_heartbeat(heartbeat, sender)],
         Document::Finding(finding) => vec![of_finding(finding, sender)],
@@ -64,6 +65,17 @@ fn alerts(alert: &Alert, sender: &Sender) -> Vec<Value> {
         })
     };
     alert.matched.iter().map(one).collect()
+}
+
+/// An alert with the facts that it lacked, and which one that is.
+fn of_update(alert: &Alert, sender: &Sender) -> Vec<Value> {
+    let mut values = alerts(alert, sender);
+    for value in &mut values {
+        set(value, &["uuid"], json!(update_id(alert, sender)));
+        let of = json!(event_id(sender, alert.id()));
+        set(value, &["output_fields", "runmon.update.of"], of);
+    }
+    values
 }
 
 /// Repeats: the last of them, and how many there were.

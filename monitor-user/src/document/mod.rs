@@ -146,12 +146,13 @@ impl Schema {
     }
 }
 
-/// The id of a document, unique for ever; an update has that of its alert.
+/// The id of a document. Whoever keeps one document of each id loses no update, and no repeats.
 #[must_use]
 pub fn id(document: &Document, sender: &Sender) -> String {
     match document {
         Document::Event(event) => event_id(sender, event.id),
-        Document::Alert(alert) | Document::Update(alert) => event_id(sender, alert.id()),
+        Document::Alert(alert) => event_id(sender, alert.id()),
+        Document::Update(alert) => update_id(alert, sender),
         Document::RollUp(rollup) => rollup_id(rollup, sender),
         Document::Heartbeat(heartbeat) => {
             format!("{}-heartbeat-{}", run(sender), heartbeat.sequence)
@@ -167,6 +168,11 @@ fn repeated(rollup: &RollUp) -> String {
         1 => "[repeated once]".to_owned(),
         count => format!("[repeated {count} times in {seconds:.1} s]"),
     }
+}
+
+/// The id of the update of an alert, of which there is one at most.
+fn update_id(alert: &Alert, sender: &Sender) -> String {
+    format!("{}-update", event_id(sender, alert.id()))
 }
 
 /// The id of repeats: that of the alert, and a number.

@@ -37,7 +37,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<u8> {
     let mut value = match document {
         Document::Event(event) => of_event(event, sender, "event"),
         Document::Alert(alert) => finding::of_alert(alert, sender, "alert"),
-        Document::Update(alert) => finding::of_alert(alert, sender, "update"),
+        Document::Update(alert) => finding::of_update(alert, sender),
         Document::RollUp(rollup) => finding::of_rollup(rollup, sender),
         Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat, sender),
         Document::Finding(finding) => finding::of(finding, sender),

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     heartbeat::{
@@ -328,6 +328,36 @@ fn every_form_of_document_is_among_them() {
         })
         .collect();
     assert_eq!(forms.len(), 6);
+}
+
+/// Whoever keeps one document of each id must lose neither an update nor repeats.
+#[test]
+fn updates_and_repeats_have_ids_of_their_own() {
+    let (alert, sender) = (alert(), sender());
+    let of = id(&Document::Alert(alert.clone()), &sender);
+    let update = Document::Update(Alert { changed: true, ..alert.clone() });
+    let repeats = Document::RollUp(rollup(alert.clone()).into());
+    for document in [update, repeats] {
+        let own = id(&document, &sender);
+        assert!(own != of && own == id(&document, &sender), "{own}");
+        let is_in = |schema: Schema, at: &str, of_alert: &str| {
+            for line in schema.write(&document, &sender) {
+                let written: Value = serde_json::from_slice(&line).unwrap();
+                assert_eq!(written.pointer(at), Some(&json!(own)), "{written:#}");
+                let said = ["update", "rollup"].map(|it| of_alert.replace("KIND", it));
+                let named = said.iter().find_map(|it| written.pointer(it));
+                assert_eq!(named, Some(&json!(of)), "{written:#}");
+            }
+        };
+        is_in(Schema::Ecs, "/event/id", "/runmon/KIND/of");
+        is_in(Schema::Ocsf, "/metadata/uid", "/finding_info/uid");
+        is_in(Schema::Falco, "/uuid", "/output_fields/runmon.KIND.of");
+        for line in Schema::Cef.write(&document, &sender) {
+            let line = String::from_utf8(line).unwrap();
+            assert!(line.contains(&format!(" externalId={of}")), "{line}");
+            assert!(line.contains(&format!(" cs6={own} ")), "{line}");
+        }
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub struct Record {
     pub priority: u8,
     /// Which sort of document it is.
     pub kind: Kind,
-    /// Its id, which an update shares with its alert.
+    /// Its id.
     pub id: String,
     /// Whom it is for.
     pub to: Vec<Addressee>,

@@ -169,9 +169,8 @@ fn expect_siblings(siblings: &[String], documents: &[Value], log: &str) {
     assert!(!execs.is_empty(), "no sibling among {} documents\n{log}", documents.len());
     // What the runtime says may come later, in an update.
     let complete = |alert: &'_ Value| {
-        let update = documents.iter().find(|it| {
-            it["runmon"]["document"] == "update" && it["event"]["id"] == alert["event"]["id"]
-        });
+        let update =
+            documents.iter().find(|it| it["runmon"]["update"]["of"] == alert["event"]["id"]);
         update.unwrap_or(alert).clone()
     };
     for (sibling, exec) in execs {

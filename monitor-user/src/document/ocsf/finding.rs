@@ -11,6 +11,7 @@ use crate::{
     alert::{Alert, Matched, RollUp},
     document::{
         Finding, Sender, beyond, event_id, members::set, printable::lossless, repeated, rollup_id,
+        update_id,
     },
     event::Action,
 };
@@ -56,6 +57,13 @@ pub(super) fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
     set(&mut document, &["evidences"], json!([evidence]));
     beyond::of_alert(&mut unmapped, alert);
     set(&mut document, &["unmapped"], unmapped);
+    document
+}
+
+/// An alert with the facts that it lacked: another event of the same finding.
+pub(super) fn of_update(alert: &Alert, sender: &Sender) -> Value {
+    let mut document = of_alert(alert, sender, "update");
+    set(&mut document, &["metadata", "uid"], json!(update_id(alert, sender)));
     document
 }
 
