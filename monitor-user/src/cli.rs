@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     config::Format,
     instance::{NAMES, is_name},
+    limits,
 };
 pub use config::{ConfigCommand, ConfigFileArgs, ConfigShowArgs};
 pub use rules::{
@@ -228,6 +229,10 @@ pub struct ReplayArgs {
     /// Form of the documents
     #[arg(long, value_enum, conflicts_with = "json")]
     pub format: Option<Format>,
+    /// Seconds for which repeats of an alert are gathered, as `rollup_seconds`; 0: each is an alert
+    #[arg(long, value_name = "SECONDS", default_value_t = limits::ROLLUP_SECONDS)]
+    #[arg(value_parser = clap::value_parser!(u64).range(limits::ROLLUP_RANGE))]
+    pub rollup_seconds: u64,
     /// Print how fast it went, on standard error
     #[arg(long)]
     pub stats: bool,

@@ -27,6 +27,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let sender = preamble.sender();
     let printer = Printer { schema: schema(format), sender, events: args.events, failed: None };
     let mut line = line_of(preamble, rules, printer);
+    line.roll_up(args.rollup_seconds.saturating_mul(1_000_000_000));
     let begun = Instant::now();
     let damage = loop {
         match reader.next() {

@@ -40,6 +40,36 @@ fn events_are_shown_when_asked_for() {
 }
 
 #[test]
+fn repeats_are_gathered_as_the_daemon_does() {
+    const EVERY: &str = "- rule: every\n  desc: d\n  condition: evt.type = execve\n  \
+                         output: o\n  priority: NOTICE\n";
+    let folder = Folder::new("rollup");
+    let rules = write(&folder, "every.yaml", EVERY.as_bytes());
+    let recording = testdata("quiet/upgrade.rec");
+    let told = |more: &[&str]| {
+        let outcome = run(&[&["replay", &recording, "--json", "--rules", &rules], more].concat());
+        assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""));
+        let documents = serde_json::Deserializer::from_slice(&outcome.stdout).into_iter();
+        let documents: Vec<serde_json::Value> = documents.map(Result::unwrap).collect();
+        let of_form = |form: &str| {
+            let of_form = documents.iter().filter(|it| it["runmon"]["document"] == form);
+            of_form.cloned().collect::<Vec<_>>()
+        };
+        let rollups = of_form("rollup");
+        let repeats: u64 =
+            rollups.iter().map(|it| it["runmon"]["rollup"]["count"].as_u64().unwrap()).sum();
+        (of_form("alert").len() as u64, repeats)
+    };
+    let (all, none) = told(&["--rollup-seconds", "0"]);
+    let (alerts, repeats) = told(&[]);
+    assert_eq!((none, alerts + repeats), (0, all));
+    assert!(repeats > 0);
+    assert_eq!(told(&["--rollup-seconds", "60"]), (alerts, repeats));
+    assert!(told(&["--rollup-seconds", "86400"]).0 <= alerts);
+    assert_eq!(run(&["replay", &recording, "--rollup-seconds", "86401"]).code, Some(2));
+}
+
+#[test]
 fn a_cut_recording_is_replayed_up_to_the_cut() {
     let folder = Folder::new("cut");
     let whole = fs::read(testdata("story.rec")).unwrap();

@@ -80,7 +80,7 @@ fn replay_tells_the_same(stage: &Stage<'_>) {
     fs::write(&rules, EVERY_ACT).expect("write the rules");
     let replay = || {
         let args = ["replay".as_ref(), file.as_os_str(), "--rules".as_ref(), rules.as_os_str()];
-        let ran = stage.runmon(args.into_iter().chain(["--json".as_ref(), "--events".as_ref()]));
+        let ran = stage.runmon(args.into_iter().chain(PLAIN.map(AsRef::as_ref)));
         ran.assert(0, &[]);
         ran.stdout
     };
@@ -95,6 +95,9 @@ fn replay_tells_the_same(stage: &Stage<'_>) {
     let text = as_nobody(stage, &file);
     assert_eq!(text, first, "replay needs no root");
 }
+
+/// All documents, and each alert by itself: so the daemon runs here, too.
+const PLAIN: [&str; 4] = ["--json", "--events", "--rollup-seconds", "0"];
 
 /// Alerts on what was done in a container, without what differs from one monitor to the next.
 fn acts_in(documents: &[Value], container: &str) -> BTreeSet<String> {
@@ -149,7 +152,7 @@ fn as_nobody(stage: &Stage<'_>, file: &Path) -> String {
     }
     readable(&rules, 0o644);
     let mut command = Command::new(program);
-    command.arg("replay").arg(copy).arg("--rules").arg(rules).args(["--json", "--events"]);
+    command.arg("replay").arg(copy).arg("--rules").arg(rules).args(PLAIN);
     std::os::unix::process::CommandExt::gid(&mut command, NOBODY);
     std::os::unix::process::CommandExt::uid(&mut command, NOBODY);
     let output = command.current_dir("/").stdin(Stdio::null()).output();
