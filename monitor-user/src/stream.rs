@@ -1,14 +1,13 @@
 //! Whether what a sink sent is all there: the numbers that it gave, as they stand in documents.
 
+mod found;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_json::Value;
-
-use crate::{
-    document::syslog,
-    limits::{STREAM_GAPS, STREAMS},
-};
+use crate::limits::{STREAM_GAPS, STREAMS};
+use found::{Found, Place};
 
 /// What was found of a stream of numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +94,7 @@ pub struct Checker {
 /// Why a line cannot be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
-    /// It is no JSON object.
+    /// There is no document in it.
     #[error("this is no document: {0}")]
     NoDocument(#[source] serde_json::Error),
     /// There are more streams than anybody has.
@@ -106,14 +105,6 @@ pub enum LineError {
     Gaps,
 }
 
-/// What of a document is looked at.
-#[derive(Deserialize)]
-struct Place {
-    sink: String,
-    stream: String,
-    number: u64,
-}
-
 impl Checker {
     /// Takes a line.
     ///
@@ -121,54 +112,27 @@ impl Checker {
     ///
     /// It is no document, or there are too many streams or gaps to keep.
     pub fn take(&mut self, line: &[u8]) -> Result<(), LineError> {
-        let found = match line.first() {
-            Some(b'<') => self.message(line),
-            _ => {
-                let document = serde_json::from_slice(line).map_err(LineError::NoDocument)?;
-                self.hear(&document);
-                place(&document)
-            }
-        };
-        let Some((place, host, rule)) = found else {
+        for found in found::all(line).map_err(LineError::NoDocument)? {
+            self.put(found)?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, found: Found) -> Result<(), LineError> {
+        if let Some((id, lost)) = found.heartbeat {
+            self.lost_by(&id, lost);
+        }
+        let Some(Place { sink, stream, number, host, rule }) = found.place else {
             self.unnumbered += 1;
             return Ok(());
         };
-        let name = (host, place.sink, place.stream);
+        let name = (host, sink, stream);
         if self.streams.len() >= STREAMS && !self.streams.contains_key(&name) {
             return Err(LineError::Streams);
         }
         let stream = self.streams.entry(name).or_default();
-        stream.take(place.number, &rule);
+        stream.take(number, &rule);
         if stream.runs.len() > STREAM_GAPS { Err(LineError::Gaps) } else { Ok(()) }
-    }
-
-    /// Takes what the structured data of a syslog message say.
-    fn message(&mut self, line: &[u8]) -> Option<(Place, String, String)> {
-        let (host, facts) = syslog::read(line)?;
-        let fact = |name: &str| {
-            let found = facts.iter().find(|(known, _)| known == name);
-            found.map(|(_, value)| value.clone()).unwrap_or_default()
-        };
-        if fact("document") == "heartbeat" {
-            self.lost_by(&fact("id"), fact("lost").parse().ok());
-        }
-        let number = fact("number").parse().ok()?;
-        let place = Place { sink: fact("sink"), stream: fact("stream"), number };
-        Some((place, host, fact("rule")))
-    }
-
-    /// Takes what a heartbeat says.
-    fn hear(&mut self, document: &Value) {
-        let (run, lost) = if text(document, "/runmon/document") == "heartbeat" {
-            ("/event/id", "/runmon/lost")
-        } else if text(document, "/unmapped/document") == "heartbeat" {
-            ("/metadata/uid", "/unmapped/lost")
-        } else if text(document, "/rule") == "runmon heartbeat" {
-            ("/uuid", "/output_fields/runmon.lost")
-        } else {
-            return;
-        };
-        self.lost_by(text(document, run), document.pointer(lost).and_then(Value::as_u64));
     }
 
     /// Takes what the kernel lost by a heartbeat with this id.
@@ -183,125 +147,5 @@ impl Checker {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost.values().sum()
-    }
-}
-
-/// Where a document is in what its sink sent, its host, and the rule that it is about.
-fn place(document: &Value) -> Option<(Place, String, String)> {
-    let owned = |pointer: &str| text(document, pointer).to_owned();
-    if let Some(delivery) = document.pointer("/runmon/delivery")
-        && let Ok(place) = Place::deserialize(delivery)
-    {
-        return Some((place, owned("/host/name"), String::new()));
-    }
-    if let Some(number) = document.pointer("/metadata/sequence").and_then(Value::as_u64) {
-        let [sink, stream] = ["/metadata/log_name", "/metadata/log_source"].map(owned);
-        return Some((Place { sink, stream, number }, owned("/device/name"), String::new()));
-    }
-    let number = document.pointer("/output_fields/runmon.delivery.number")?.as_u64()?;
-    let [sink, stream] =
-        ["/output_fields/runmon.delivery.sink", "/output_fields/runmon.delivery.stream"].map(owned);
-    Some((Place { sink, stream, number }, owned("/hostname"), owned("/rule")))
-}
-
-fn text<'d>(document: &'d Value, pointer: &str) -> &'d str {
-    document.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::{Delivery, Document, Heartbeat, Schema, Sender, heartbeat::KindCounters};
-    use serde_json::json;
-
-    fn check(numbers: &[u64]) -> Stream {
-        let mut checker = Checker::default();
-        for number in numbers {
-            let delivery = json!({ "sink": "s", "stream": "r", "number": number });
-            let line = json!({ "host": { "name": "h" }, "runmon": { "delivery": delivery } });
-            checker.take(line.to_string().as_bytes()).unwrap();
-        }
-        assert_eq!(checker.streams.len(), 1);
-        checker.streams.into_values().next().unwrap()
-    }
-
-    #[test]
-    fn gaps_are_found_in_any_order() {
-        let stream = check(&[3, 4, 7, 6, 12, 9, 4]);
-        assert_eq!(stream.gaps(false), [(5, 5), (8, 8), (10, 11)]);
-        assert_eq!(stream.gaps(true), [(1, 2), (5, 5), (8, 8), (10, 11)]);
-        assert_eq!((stream.documents(), stream.duplicates, stream.late), (6, 1, 2));
-        assert_eq!(stream.range(), Some((3, 12)));
-        let whole = check(&[1, 2, 3]);
-        assert_eq!((whole.gaps(true), whole.late), (vec![], 0));
-    }
-
-    #[test]
-    fn rules_of_one_event_share_a_number() {
-        let mut checker = Checker::default();
-        let mut take = |number: u64, rule: &str| {
-            let fields = json!({
-                "runmon.delivery.sink": "s",
-                "runmon.delivery.stream": "r",
-                "runmon.delivery.number": number,
-            });
-            let line = json!({ "hostname": "h", "rule": rule, "output_fields": fields });
-            checker.take(line.to_string().as_bytes()).unwrap();
-        };
-        take(1, "a");
-        take(1, "b");
-        take(2, "a");
-        take(2, "a");
-        let stream = checker.streams.values().next().unwrap();
-        assert_eq!((stream.documents(), stream.duplicates), (2, 1));
-        let name = checker.streams.keys().next().unwrap();
-        assert_eq!(*name, ("h".to_owned(), "s".to_owned(), "r".to_owned()));
-    }
-
-    #[test]
-    fn what_is_no_document_is_an_error() {
-        let mut checker = Checker::default();
-        assert!(checker.take(b"x").is_err());
-        checker.take(b"{}").unwrap();
-        checker.take(b"[1]").unwrap();
-        assert_eq!((checker.unnumbered, checker.streams.len()), (2, 0));
-    }
-
-    #[test]
-    fn what_the_kernel_lost_is_told() {
-        let mut checker = Checker::default();
-        for (run, lost) in [("a", 1), ("a", 3), ("b", 2)] {
-            let line = json!({
-                "event": { "id": format!("{run}-heartbeat-7") },
-                "runmon": { "document": "heartbeat", "lost": lost },
-            });
-            checker.take(line.to_string().as_bytes()).unwrap();
-        }
-        assert_eq!((checker.heartbeats, checker.lost()), (3, 5));
-    }
-
-    #[test]
-    fn what_every_schema_writes_is_read() {
-        let node = crate::node::Node::named("h").into();
-        let sender =
-            Sender { node, boot_id: "b".into(), run_id: String::new(), instance: String::new() };
-        let heartbeat = Heartbeat {
-            kinds: vec![KindCounters { dropped: vec![("ring_full", 4)], ..Default::default() }],
-            ..Heartbeat::default()
-        };
-        let document = Document::Heartbeat(heartbeat.into());
-        let message = Schema::Syslog(syslog::Body::Text);
-        for schema in [Schema::Ecs, Schema::Ocsf, Schema::Falco, message] {
-            let mut checker = Checker::default();
-            for number in [1, 2, 4] {
-                let [line] = &schema.write(&document, &sender)[..] else { panic!("{schema:?}") };
-                let delivery = Delivery { sink: "s", stream: "r", number };
-                checker.take(&schema.numbered(line, delivery)).unwrap();
-            }
-            let (name, stream) = checker.streams.first_key_value().unwrap();
-            assert_eq!(*name, ("h".to_owned(), "s".to_owned(), "r".to_owned()));
-            assert_eq!(stream.gaps(true), [(3, 3)], "{schema:?}");
-            assert_eq!((checker.heartbeats, checker.lost()), (3, 4), "{schema:?}");
-        }
     }
 }
