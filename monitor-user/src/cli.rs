@@ -87,9 +87,11 @@ pub enum Command {
     Rules(RulesCommand),
     /// Check that nothing is missing in what a sink wrote or a receiver stored
     ///
-    /// FILE holds documents as runmon sent them (ECS, OCSF or Falco's JSON), one a line, in any
-    /// order and of any number of nodes. Each sink numbers what it sends: the exit code is 1 if a
-    /// number is missing.
+    /// FILE holds documents as runmon sent them (ECS, OCSF or Falco's JSON, CEF, or messages of
+    /// syslog), one a line, in any order and of any number of nodes. What stands before one, as a
+    /// time and a host, is passed over, and those within the body of a request, as of Splunk, Loki
+    /// or OTLP, are found. Each sink numbers what it sends: the exit code is 1 if a number is
+    /// missing.
     VerifyStream(VerifyStreamArgs),
     /// Say how the running daemon is: hooks with their cost, rules, loss, sinks, store
     ///

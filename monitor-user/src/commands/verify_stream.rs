@@ -32,7 +32,7 @@ pub fn run(args: &VerifyStreamArgs) -> anyhow::Result<ExitCode> {
     };
     let checker = read(input).map_err(|(line, why)| Usage(format!("{name}:{line}: {why}")))?;
     if checker.streams.is_empty() {
-        let why = "there is no numbered document in it: is it what a sink wrote as JSON or syslog?";
+        let why = "there is no numbered document in it: is it what a sink wrote, and not as text?";
         return Err(Usage(format!("{name}: {why}")).into());
     }
     let is_whole = |stream: &Stream| stream.gaps(args.from_start).is_empty();

@@ -51,7 +51,7 @@ pub(super) fn numbered(line: &[u8], delivery: Delivery<'_>) -> Vec<u8> {
     said.0.into_bytes()
 }
 
-/// The value of an extension in a line of [`numbered`]. In values `=` is escaped, so that no other
+/// The value of an extension in a line with a number. In values `=` is escaped, so that no other
 /// one can say anything in its place; of two of a name the last counts.
 #[must_use]
 pub fn extension(line: &[u8], key: &str) -> Option<String> {

@@ -1,5 +1,5 @@
-//! The documents in a line that a receiver wrote: by themselves, behind what it puts before them, or
-//! in what it wraps them in.
+//! The documents in a line that a receiver wrote: by themselves, behind what it puts before them,
+//! or in what it wraps them in.
 
 use serde::Deserialize;
 use serde_json::Value;
