@@ -214,6 +214,13 @@ const HASHES: [&str; 3] = ["rules", "always", "off"];
 
 /// Where a sink writes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    all(
+        feature = "http",
+        not(any(feature = "forward", feature = "syslog", feature = "nats", feature = "kafka"))
+    ),
+    expect(clippy::large_enum_variant, reason = "there are a few of them, and for long")
+)]
 pub enum Target {
     /// Standard output.
     Stdout,

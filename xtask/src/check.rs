@@ -18,6 +18,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     println!("check: clippy, host crates");
     let host = ["clippy", "--workspace", "--exclude", "monitor-ebpf", "--all-targets", "--locked"];
     start(workspace.cargo().args(host).args(["--", "--deny", "warnings"]))?;
+    println!("check: clippy, the daemon without its features");
+    let bare = ["clippy", "--package", "monitor-user", "--no-default-features", "--locked"];
+    start(workspace.cargo().args(bare).args(["--", "--deny", "warnings"]))?;
     println!("check: clippy, BPF target");
     clippy_bpf(workspace)?;
     println!("check: rustdoc");

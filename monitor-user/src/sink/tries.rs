@@ -18,6 +18,10 @@ const LAST_PAUSE: Duration = Duration::from_secs(10);
 pub(super) enum Answer {
     Taken,
     /// The receiver will never take this.
+    #[cfg_attr(
+        not(any(feature = "forward", feature = "kafka", feature = "nats")),
+        expect(dead_code, reason = "these sinks alone are told so of what they try here")
+    )]
     Refused(String),
     /// Later, perhaps.
     Later(Why),
