@@ -56,6 +56,11 @@ pub trait CountedOutlet: Outlet {
     /// The store, if sinks have one.
     fn store(&self) -> Option<StoreCounters>;
 
+    /// Tasks of the sinks and the store that are gone, although nobody ended them.
+    fn gone(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Puts others in the place of the sinks.
     ///
     /// # Errors
@@ -78,6 +83,10 @@ impl CountedOutlet for Exchange {
 
     fn store(&self) -> Option<StoreCounters> {
         Self::store(self)
+    }
+
+    fn gone(&self) -> Vec<String> {
+        Self::gone(self)
     }
 
     fn change(&mut self, change: Change) -> io::Result<()> {
@@ -447,6 +456,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
             self.health.look_at_sinks(&self.line.outlet().sinks(), now_ns);
             self.watch_store();
             self.watch_clock();
+            self.watch_tasks();
             self.tell_floods(now_ns, live);
         }
         self.begun_ns.get_or_insert(now_ns);

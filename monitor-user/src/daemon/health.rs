@@ -57,6 +57,8 @@ pub(super) struct Health {
     pub(super) sinks_refused: bool,
     /// Why hooks that the rules need could not be attached when they were read last.
     pub(super) hooks_refused: Vec<String>,
+    /// Tasks of sinks and of the store that are gone.
+    pub(super) tasks_gone: Vec<String>,
     lost: Grown,
     left_out: Grown,
     sinks: Vec<SinkHealth>,
@@ -138,6 +140,7 @@ impl Health {
             (Degraded::SinkLosing, self.sinks.iter().any(|sink| sink.is_losing)),
             (Degraded::SinkStuck, self.sinks.iter().any(|sink| sink.is_stuck)),
             (Degraded::StoreFailing, heartbeat.store.is_some_and(|store| store.is_failing)),
+            (Degraded::TaskGone, !self.tasks_gone.is_empty()),
         ];
         is_so.into_iter().filter_map(|(reason, is_so)| is_so.then_some(reason)).collect()
     }

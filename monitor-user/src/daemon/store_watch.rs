@@ -1,4 +1,5 @@
-//! What is told of the store: that it cannot be written, and that documents are lost in it.
+//! What is told of the store and the sinks: that it cannot be written, that documents are lost in
+//! it, and that a task is gone.
 
 use super::{CountedOutlet, Daemon};
 use crate::{
@@ -39,5 +40,20 @@ impl<O: CountedOutlet> Daemon<O> {
             self.find(finding::STORE_FULL, text);
         }
         self.store_told = StoreTold { is_failing, lost };
+    }
+
+    /// Tells of tasks that ended by themselves, as by a panic. What they were to get is counted as
+    /// dropped, or waits in the store; the other sinks go on.
+    pub(super) fn watch_tasks(&mut self) {
+        let gone = self.line.outlet().gone();
+        let told = std::mem::replace(&mut self.health.tasks_gone, gone.clone());
+        for task in gone.iter().filter(|task| !told.contains(task)) {
+            let text = format!(
+                "the task of the {task} ended by itself, which is a fault of runmon: what it is \
+                 given is lost, and counted, until runmon is started anew"
+            );
+            tracing::error!(task, "a task ended by itself: see what was logged before");
+            self.find(finding::TASK_GONE, text);
+        }
     }
 }

@@ -70,11 +70,13 @@ pub enum Degraded {
     SinkStuck,
     /// The store cannot be written.
     StoreFailing,
+    /// The task of a sink or of the store is gone.
+    TaskGone,
 }
 
 impl Degraded {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::RecordsLost,
         Self::Flood,
         Self::KindUnseen,
@@ -85,6 +87,7 @@ impl Degraded {
         Self::SinkLosing,
         Self::SinkStuck,
         Self::StoreFailing,
+        Self::TaskGone,
     ];
 
     /// What it is called in documents and metrics.
@@ -101,6 +104,7 @@ impl Degraded {
             Self::SinkLosing => "sink_losing",
             Self::SinkStuck => "sink_stuck",
             Self::StoreFailing => "store_failing",
+            Self::TaskGone => "task_gone",
         }
     }
 
@@ -131,6 +135,10 @@ impl Degraded {
             }
             Self::StoreFailing => {
                 "The store cannot be written: what comes is in memory only until sinks have it."
+            }
+            Self::TaskGone => {
+                "The task of a sink or of the store ended by itself: what it is given is lost, \
+                 until runmon is started anew."
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::{
     limits::{SINKS_PATIENCE, STORE_QUEUE, STORE_QUEUE_BYTES},
     line::Outlet,
     live::Bell,
-    store::task::StoreState,
+    store::state::StoreState,
 };
 
 /// Adds sinks to a fanout that has none.
@@ -163,6 +163,15 @@ impl Exchange {
             Place::Sinks(fanout) => fanout.store().map(StoreState::counters),
             Place::Between(between) => between.store.as_ref().map(|state| state.counters()),
             Place::Nowhere => None,
+        }
+    }
+
+    /// The tasks that are gone; see [`Fanout::gone`]. Those that are being exchanged may be.
+    #[must_use]
+    pub fn gone(&self) -> Vec<String> {
+        match &self.place {
+            Place::Sinks(fanout) => fanout.gone(),
+            Place::Between(_) | Place::Nowhere => Vec::new(),
         }
     }
 

@@ -51,7 +51,8 @@ use crate::{
     store::{
         StoreError, StoreOptions,
         feed::Feed,
-        task::{SinkSet, Store, StoreState, StoredSink},
+        state::StoreState,
+        task::{SinkSet, Store, StoredSink},
     },
 };
 pub use ending::Ended;
@@ -313,6 +314,15 @@ impl Fanout {
     #[must_use]
     pub fn counters(&self) -> Vec<SinkCounters> {
         self.sinks.iter().map(|sink| read(&sink.options.name, &sink.stats)).collect()
+    }
+
+    /// The tasks that are gone, although nobody ended them: those of sinks, and that of the store.
+    #[must_use]
+    pub fn gone(&self) -> Vec<String> {
+        let sinks = self.sinks.iter().filter(|sink| sink.task.is_finished());
+        let sinks = sinks.map(|sink| format!("sink {}", sink.options.name));
+        let store = self.store.as_ref().filter(|store| store.is_gone());
+        sinks.chain(store.map(|_| "store".to_owned())).collect()
     }
 
     /// The state of the store, if there is one.

@@ -151,6 +151,48 @@ fn a_task_that_died_loses_what_waited() {
     counts(&ended, 0, 0, 3);
 }
 
+/// Nothing of the daemon panics, and if it does all the same that is known while it goes on.
+#[test]
+fn tasks_that_are_gone_are_known() {
+    let folder = crate::records::folder::Folder::new("gone");
+    let mut fanout = fanout();
+    fanout
+        .add(options(Schema::Ecs), |mut intake: Intake| {
+            intake.receive_one().unwrap();
+            std::panic::resume_unwind(Box::new("this sink is broken"));
+        })
+        .unwrap();
+    let stored = SinkOptions { name: "stored".to_owned(), ..options(Schema::Ecs) };
+    fanout.add_stored(stored, take_all);
+    let store = StoreOptions {
+        path: folder.path().join("store"),
+        owner: None,
+        bytes_max: 4 << 20,
+        segment_bytes: 1 << 20,
+        boot_id: "b".to_owned(),
+        new_id: "s".to_owned(),
+    };
+    assert!(fanout.open_store(store).unwrap().is_none());
+    assert_eq!(fanout.gone(), [""; 0]);
+    let becomes = |fanout: &Fanout, gone: &[&str]| {
+        let until = std::time::Instant::now() + PATIENCE;
+        while fanout.gone() != gone && std::time::Instant::now() < until {
+            std::thread::yield_now();
+        }
+        assert_eq!(fanout.gone(), gone);
+    };
+    fanout.offer(heartbeat(1));
+    becomes(&fanout, &["sink test"]);
+    fanout.store.as_ref().unwrap().fail();
+    // Its sinks get nothing any more, and end.
+    becomes(&fanout, &["sink test", "sink stored", "store"]);
+    let dropped = |fanout: &Fanout| fanout.counters().iter().map(|it| it.dropped).sum::<u64>();
+    let before = dropped(&fanout);
+    fanout.offer(heartbeat(2));
+    assert_eq!(dropped(&fanout), before + 2);
+    finish(fanout);
+}
+
 /// Takes, or fails, as it is told; then takes everything.
 #[derive(Clone)]
 pub(super) struct Moody {

@@ -13,6 +13,7 @@ mod log;
 mod reader;
 pub mod record;
 mod segment;
+pub mod state;
 pub mod task;
 #[cfg(test)]
 mod tests;

@@ -18,10 +18,10 @@ use std::{
 
 use super::{
     Handed, Losses, StoreError, StoreOptions, draft::draft, evict::is_full, feed::Feed, log::Log,
-    reader::Sink,
+    reader::Sink, state::StoreState,
 };
 use crate::{
-    document::{Document, Schema, Sender, heartbeat::StoreCounters},
+    document::{Document, Schema, Sender},
     limits::{STORE_BATCH, STORE_BATCH_BYTES, STORE_QUEUE, STORE_QUEUE_BYTES},
     sink::{SinkStats, gate::Gate},
 };
@@ -64,6 +64,9 @@ pub(super) enum Call {
     Change(Vec<StoredSink>, Ways),
     /// The monitor ends.
     End,
+    /// The thread is to fail.
+    #[cfg(test)]
+    Fail,
 }
 
 /// What sinks ask: on a way of their own, so that they need not wait behind all that is to be kept
@@ -74,41 +77,6 @@ pub(super) enum Ask {
     Next(usize, u32),
     /// A sink has done with a record, which was its so-many-th, and with those before it.
     Done { sink: usize, generation: u32, sequence: u64, number: u64 },
-}
-
-/// The state of the store, for who tells of it.
-#[derive(Debug, Default)]
-pub struct StoreState {
-    /// Bytes on the disk.
-    pub bytes: AtomicU64,
-    /// Bytes that it may take there.
-    pub bytes_max: AtomicU64,
-    /// Records that gave way to others before all had them.
-    pub evicted: AtomicU64,
-    /// Records that could not be written for so long that others took their place.
-    pub unwritten: AtomicU64,
-    /// Bytes in which nothing could be read.
-    pub broken_bytes: AtomicU64,
-    /// Writes that failed.
-    pub failures: AtomicU64,
-    /// The last write failed: what came since is in memory only.
-    pub is_failing: AtomicBool,
-}
-
-impl StoreState {
-    /// Its numbers of this moment.
-    #[must_use]
-    pub fn counters(&self) -> StoreCounters {
-        StoreCounters {
-            bytes: self.bytes.load(Relaxed),
-            bytes_max: self.bytes_max.load(Relaxed),
-            evicted: self.evicted.load(Relaxed),
-            unwritten: self.unwritten.load(Relaxed),
-            broken_bytes: self.broken_bytes.load(Relaxed),
-            failures: self.failures.load(Relaxed),
-            is_failing: self.is_failing.load(Relaxed),
-        }
-    }
 }
 
 /// The store, as the line sees it.
@@ -234,6 +202,18 @@ impl Store {
         self.is_ending.store(true, Release);
         // Where there is no room for it the thread sees it all the same.
         drop(self.calls.try_send(Call::End));
+    }
+
+    /// Whether its thread is gone: what is offered then is lost, and counted.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Has its thread fail.
+    #[cfg(test)]
+    pub(crate) fn fail(&self) {
+        self.calls.send(Call::Fail).unwrap();
     }
 
     /// Waits for its end, until a time; whether it ended by a panic.
@@ -375,6 +355,8 @@ impl Task {
             }
             // They wake.
             Call::Asked | Call::End => {}
+            #[cfg(test)]
+            Call::Fail => std::panic::resume_unwind(Box::new("as the test wants")),
         }
     }
 
