@@ -170,16 +170,19 @@ impl Daemon {
         self.documents.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for the first alert of which this holds, and then for what is pending in it.
+    /// Waits for the first alert of which this holds, and then for what is pending in it, which is
+    /// told under the id of the alert.
     pub fn expect(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let alert = self.expect_document(what, |document| is_alert(document) && holds(document));
         if alert["runmon"]["metadata"]["state"] != "pending" {
             return alert;
         }
         let id = &alert["event"]["id"];
-        self.expect_document(&format!("{what}, complete"), |document| {
+        let mut complete = self.expect_document(&format!("{what}, complete"), |document| {
             document["runmon"]["update"]["of"] == *id
-        })
+        });
+        complete["event"]["id"] = id.clone();
+        complete
     }
 
     /// Waits for the first document of which this holds.
