@@ -131,14 +131,22 @@ pub(super) fn deliver(
 
 /// Counts what something came of, in order.
 fn settle(parts: &mut Parts, intake: &mut Intake, tries: &mut Tries) {
+    // The store is told once of those that follow one another.
+    let mut delivered = 0;
     while let Some(done) = parts.pop() {
         if let Some(why) = done.refused {
             tries.refused(&why);
         }
-        if let Some(delivered) = done.document {
-            intake.done(delivered);
+        match done.document {
+            Some(true) => delivered += 1,
+            Some(false) => {
+                intake.done_all(std::mem::take(&mut delivered), true);
+                intake.done(false);
+            }
+            None => {}
         }
     }
+    intake.done_all(delivered, true);
 }
 
 /// A line of a document that is to be sent.
