@@ -20,6 +20,7 @@ mod lines;
 pub mod nats;
 mod outage;
 #[cfg(any(feature = "forward", feature = "http", feature = "syslog"))]
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP alone needs all of it"))]
 mod parts;
 #[cfg(feature = "tls")]
 pub mod receiver;

@@ -19,7 +19,7 @@ pub(super) enum Answer {
     Taken,
     /// The receiver will never take this.
     #[cfg_attr(
-        not(any(feature = "forward", feature = "kafka", feature = "nats")),
+        not(any(feature = "kafka", feature = "nats")),
         expect(dead_code, reason = "these sinks alone are told so of what they try here")
     )]
     Refused(String),

@@ -1,7 +1,7 @@
 //! Why a receiver gets nothing: as one of a few sorts, which heartbeats and metrics tell, and in
 //! words, which the log has.
 
-use std::{error::Error, io};
+use std::io;
 
 /// What keeps documents from a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +164,8 @@ impl From<ureq::Error> for Why {
 
 /// What an error was made of, as far as it is of one sort.
 #[cfg(feature = "tls")]
-fn inner<T: Error + 'static>(error: &io::Error) -> Option<&T> {
+fn inner<T: std::error::Error + 'static>(error: &io::Error) -> Option<&T> {
+    use std::error::Error;
     let mut next: Option<&(dyn Error + 'static)> =
         error.get_ref().map(|error| error as &(dyn Error + 'static));
     while let Some(error) = next {
