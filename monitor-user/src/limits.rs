@@ -316,7 +316,7 @@ pub const SINKS_PATIENCE: Duration = Duration::from_secs(60);
 pub const SINKS: usize = 32;
 
 /// Documents and answers that wait for the store's thread; over it documents are lost, and counted.
-pub const STORE_QUEUE: usize = 16_384;
+pub const STORE_QUEUE: usize = 32_768;
 
 /// Bytes that they may take, approximately, as for [`STORE_QUEUE`].
 pub const STORE_QUEUE_BYTES: u64 = 64 << 20;
