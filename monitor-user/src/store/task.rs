@@ -125,6 +125,7 @@ impl Store {
         let waiting_bytes = Arc::<AtomicU64>::default();
         let task = Task {
             asked,
+            early: Vec::new(),
             log,
             sender,
             sinks,
@@ -288,6 +289,9 @@ fn is_due(last: Option<Instant>, every: Duration) -> bool {
 
 struct Task {
     asked: Receiver<Ask>,
+    /// What sinks asked that are to come: they may be heard before it is heard that they come. At
+    /// most one question of each.
+    early: Vec<Ask>,
     log: Log,
     sender: Arc<Sender>,
     sinks: Vec<StoredSink>,
@@ -352,6 +356,7 @@ impl Task {
                 self.log.change_sinks(of_log.collect());
                 (self.sinks, self.ways) = (sinks, ways);
                 self.rhythm.has_marks = true;
+                std::mem::take(&mut self.early).into_iter().for_each(|ask| self.hear_sink(ask));
             }
             // They wake.
             Call::Asked | Call::End => {}
@@ -364,15 +369,16 @@ impl Task {
     fn hear_sinks(&mut self) {
         for _ in 0..STORE_QUEUE {
             let Ok(ask) = self.asked.try_recv() else { return };
-            self.hear_sink(&ask);
+            self.hear_sink(ask);
         }
     }
 
-    fn hear_sink(&mut self, ask: &Ask) {
-        match *ask {
-            // Who is of another generation takes what is left of theirs for itself.
-            Ask::Next(_, generation) | Ask::Done { generation, .. }
-                if generation != self.ways.generation => {}
+    fn hear_sink(&mut self, ask: Ask) {
+        let (Ask::Next(_, generation) | Ask::Done { generation, .. }) = ask;
+        match ask {
+            _ if generation > self.ways.generation => self.early.push(ask),
+            // Who is of an older one takes what is left of theirs for itself.
+            _ if generation < self.ways.generation => {}
             Ask::Next(sink, _) => {
                 if let Some(way) = self.ways.each.get_mut(sink) {
                     way.asks = true;
