@@ -124,7 +124,7 @@ impl Reach for Direct {
             Err(error) => return Err(error),
         }
         let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o600).custom_flags(no_waiting());
+        options.read(true).append(true).create(true).mode(0o600).custom_flags(no_waiting());
         let file = options.open(path)?;
         // It may have been replaced meanwhile.
         require_regular(file.metadata()?.file_type())?;

@@ -4,7 +4,7 @@
 use std::{
     fs::File,
     io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -75,7 +75,8 @@ impl FileSink {
         let (name, path) = (name.to_owned(), options.path.clone());
         match reach.append(&options.path) {
             Ok(file) => {
-                Ok(Self { options, reach, file, torn: false, unrotated: false, unsynced: None })
+                let torn = is_torn(&file);
+                Ok(Self { options, reach, file, torn, unrotated: false, unsynced: None })
             }
             Err(source) if source.kind() == io::ErrorKind::InvalidInput => {
                 Err(SinkError::NotRegular { name, path, source })
@@ -204,7 +205,7 @@ impl FileSink {
     /// Opens the path anew. Returns how long that file is.
     fn renew(&mut self) -> io::Result<u64> {
         self.file = self.reach.append(&self.options.path)?;
-        self.torn = false;
+        self.torn = is_torn(&self.file);
         Ok(self.file.metadata()?.len())
     }
 
@@ -225,6 +226,14 @@ impl FileSink {
         }
         self.reach.rotate(&self.options.path, self.options.keep)
     }
+}
+
+/// Whether the last line in a file has no end, as a power cut may leave it.
+fn is_torn(file: &File) -> bool {
+    let length = file.metadata().map_or(0, |file| file.len());
+    let mut last = [0];
+    let read = length.checked_sub(1).map(|place| file.read_exact_at(&mut last, place));
+    matches!(read, Some(Ok(()))) && last != *b"\n"
 }
 
 #[cfg(test)]

@@ -124,10 +124,28 @@ fn a_line_that_was_cut_is_taken_out() {
     let folder = Folder::new("file-cut");
     let path = folder.path().join("alerts");
     let before = END - 5;
-    File::create(&path).unwrap().set_len(before).unwrap();
+    let file = File::create(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"\n", before - 1).unwrap();
     let mut sink = open(&path, 1 << 40, 2).unwrap();
     assert!(put(&mut sink, "too long for it").is_err());
     assert_eq!(fs::metadata(&path).unwrap().len(), before, "half a line is left");
     put(&mut sink, "fits").unwrap();
     assert_eq!(fs::metadata(&path).unwrap().len(), END);
+}
+
+#[test]
+fn a_line_that_a_power_cut_left_is_ended() {
+    let folder = Folder::new("file-torn");
+    let path = folder.path().join("alerts");
+    fs::write(&path, "whole\nha").unwrap();
+    let mut sink = open(&path, 1000, 2).unwrap();
+    put(&mut sink, "next").unwrap();
+    put(&mut sink, "last").unwrap();
+    assert_eq!(read(&path), "whole\nha\nnext\nlast\n");
+    // Whoever moves it away may leave another such one.
+    let moved = folder.path().join("moved");
+    fs::rename(&path, moved).unwrap();
+    fs::write(&path, "to").unwrap();
+    put(&mut sink, "again").unwrap();
+    assert_eq!(read(&path), "to\nagain\n");
 }
