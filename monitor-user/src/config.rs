@@ -32,7 +32,7 @@ use std::{
 use monitor_rules::Priority;
 
 #[cfg(feature = "forward")]
-use crate::sink::forward::ForwardOptions;
+use crate::sink::forward::{ForwardOptions, Secrets};
 #[cfg(feature = "kafka")]
 use crate::sink::kafka::KafkaOptions;
 #[cfg(feature = "nats")]
@@ -255,7 +255,10 @@ impl Target {
                 http.tls.files().chain(token.map(Path::to_owned)).collect()
             }
             #[cfg(feature = "forward")]
-            Self::Forward(target) => target.tls.iter().flat_map(TlsOptions::files).collect(),
+            Self::Forward(target) => {
+                let secrets = target.options.secrets.iter().flat_map(Secrets::all);
+                target.files_with(secrets)
+            }
             #[cfg(feature = "syslog")]
             Self::Syslog(target) => target.tls.iter().flat_map(TlsOptions::files).collect(),
             #[cfg(feature = "nats")]
@@ -280,12 +283,12 @@ pub struct Connected<O, P = Place> {
     pub options: O,
 }
 
-#[cfg(any(feature = "kafka", feature = "nats"))]
+#[cfg(any(feature = "forward", feature = "kafka", feature = "nats"))]
 impl<O, P> Connected<O, P> {
-    /// Files of its TLS, and that of a secret.
-    fn files_with(&self, secret: Option<&Secret>) -> Vec<PathBuf> {
-        let secret = secret.and_then(Secret::file).map(Path::to_owned);
-        self.tls.iter().flat_map(TlsOptions::files).chain(secret).collect()
+    /// Files of its TLS, and those of secrets.
+    fn files_with<'s>(&self, secrets: impl IntoIterator<Item = &'s Secret>) -> Vec<PathBuf> {
+        let secrets = secrets.into_iter().filter_map(Secret::file).map(Path::to_owned);
+        self.tls.iter().flat_map(TlsOptions::files).chain(secrets).collect()
     }
 }
 

@@ -27,6 +27,9 @@ pub(super) fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
         if sinks.iter().any(|known| known.name == name) {
             return wrong(at("name"), format!("two sinks are named `{name}`"));
         }
+        if let Some(known) = sinks.iter().find(|known| writes_to(known, sink.path.as_deref())) {
+            return wrong(at("path"), format!("the sink `{}` writes to it already", known.name));
+        }
         let format = sink.format.as_deref().map(|text| format(text, &at)).transpose()?;
         sinks.push(SinkConfig {
             condition: routing::condition(&sink, &at)?,
@@ -51,6 +54,11 @@ pub(super) fn sinks(raw: Vec<RawSink>) -> Result<Vec<SinkConfig>, Wrong> {
         });
     }
     Ok(sinks)
+}
+
+/// Whether a sink has this as its file: another one would rotate it away, and cut its lines.
+fn writes_to(sink: &SinkConfig, path: Option<&std::path::Path>) -> bool {
+    matches!(&sink.target, Target::File(file) if path == Some(&file.path))
 }
 
 /// Standard output is for who looks at it now.
@@ -221,20 +229,14 @@ fn file(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
 fn forward(sink: RawSink, at: &dyn Fn(&str) -> String) -> Result<Target, Wrong> {
     use crate::{
         config::Connected,
-        reach::Direct,
         sink::forward::{ForwardOptions, Secrets},
     };
     let place = place(sink.address.as_deref(), at)?;
     let tls = tls(&sink, &place, at)?;
-    let now = |key: &str, secret: Secret| {
-        secret.read(&Direct).or_else(|error| wrong(at(key), error.to_string()))
-    };
     let user = user(&sink, at)?;
-    let user = user.map(|(user, password)| Ok((user, now("password_file", password)?)));
     let (file, env) = (sink.shared_key_file.as_deref(), sink.shared_key_env.as_deref());
     let shared_key = secret(at, "shared_key", file, env)?;
-    let shared_key = shared_key.map(|key| now("shared_key_file", key)).transpose()?;
-    let secrets = match (shared_key, user.transpose()?) {
+    let secrets = match (shared_key, user) {
         (Some(shared_key), user) => Some(Secrets { shared_key, user }),
         (None, Some(_)) => {
             return wrong(at("shared_key_file"), "who asks for a user asks for a shared key, too");

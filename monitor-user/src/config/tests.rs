@@ -333,6 +333,18 @@ fn the_defaults_of_the_reference_are_true() {
 }
 
 #[test]
+fn no_two_sinks_have_one_file() {
+    let two = |path: &str| {
+        parse(&format!(
+            "sinks:\n- {{kind: file, path: /a}}\n- {{kind: file, name: b, path: {path}}}"
+        ))
+    };
+    let error = two("/a").unwrap_err();
+    assert!(error.contains("sinks[1].path: the sink `file` writes to it already"), "{error}");
+    assert!(two("/b").is_ok());
+}
+
+#[test]
 fn receivers_of_forward_are_described_whole() {
     let forward = |more: &str| sinks(&format!("kind: forward\n{more}"));
     let folder = crate::records::folder::Folder::new("config-forward");
@@ -352,11 +364,16 @@ fn receivers_of_forward_are_described_whole() {
     };
     assert_eq!(target.place.to_string(), "[::1]:24224");
     let secrets = target.options.secrets.as_ref().unwrap();
-    assert_eq!(secrets.shared_key, "key");
-    assert_eq!(secrets.user, Some(("u".to_owned(), "pass word".to_owned())));
+    let read = |secret: &super::secret::Secret| secret.read(&crate::reach::Direct).unwrap();
+    assert_eq!(secrets.all().map(read).collect::<Vec<_>>(), ["key", "pass word"]);
+    assert_eq!(secrets.user.as_ref().unwrap().0, "u");
     assert!(!format!("{:?}", target.options).contains("word"));
-    let files: Vec<_> = target.tls.unwrap().files().collect();
+    let files: Vec<_> = target.tls.iter().flat_map(|tls| tls.files()).collect();
     assert_eq!(files, ["/ca", "/c", "/k"].map(std::path::PathBuf::from));
+    // All of them are read at each connection, whoever may not.
+    let secrets = secrets.all().filter_map(|it| it.file()).map(std::path::Path::to_owned);
+    let all: Vec<_> = files.into_iter().chain(secrets).collect();
+    assert_eq!(Target::Forward(target.clone()).files(), all);
     let at = "address: \"h:1\"\n";
     for (more, expected) in [
         ("", "address: it needs an address"),

@@ -86,7 +86,8 @@ impl ForwardSink {
     fn connect(&self) -> io::Result<Connection> {
         let mut connection = self.receiver.connect()?;
         if let Some(secrets) = &self.options.secrets {
-            secrets.greet(&mut connection, &self.options.hostname)?;
+            let reach = &*self.receiver.reach;
+            secrets.greet(&mut connection, &self.options.hostname, reach)?;
         }
         Ok(connection)
     }

@@ -157,13 +157,16 @@ fn the_examples_are_true() {
     let mut presets = Vec::new();
     for block in PAGE.split("```yaml\n").skip(1) {
         let example = block.split("```").next().unwrap();
-        let of_file = |line: &str| match line.trim_start().starts_with("token_file: ") {
-            true => format!("  token_file: {token}\n"),
-            false => format!("{line}\n"),
+        let of_file = |line: &str| match line.split_once("_file: ") {
+            Some((key @ ("  token" | "  shared_key" | "  password"), _)) => {
+                format!("{key}_file: {token}\n")
+            }
+            _ => format!("{line}\n"),
         };
         let example: String = example.lines().map(of_file).collect();
-        let Target::Http(http) = good(&example).sinks.remove(0).target else { panic!("{example}") };
-        presets.push(http.preset);
+        if let Target::Http(http) = good(&example).sinks.remove(0).target {
+            presets.push(http.preset);
+        }
     }
     assert_eq!(presets, Preset::ALL.map(|(preset, _)| preset));
 }

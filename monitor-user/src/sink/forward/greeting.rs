@@ -6,15 +6,15 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_bytes::{ByteBuf, Bytes};
 use sha2::{Digest as _, Sha512};
 
-use crate::limits::SINK_ANSWER_BYTES;
+use crate::{config::secret::Secret, limits::SINK_ANSWER_BYTES, reach::Reach};
 
 /// What both sides know.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secrets {
     /// The key.
-    pub shared_key: String,
+    pub shared_key: Secret,
     /// Name and password, for receivers that ask for them, too.
-    pub user: Option<(String, String)>,
+    pub user: Option<(String, Secret)>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -39,25 +39,33 @@ struct HeloOptions {
 struct Pong(String, bool, String, String, String);
 
 impl Secrets {
+    /// The key, and the password if there is one.
+    pub fn all(&self) -> impl Iterator<Item = &Secret> {
+        [&self.shared_key].into_iter().chain(self.user.as_ref().map(|(_, password)| password))
+    }
+
     /// Shows the receiver that the key is known here, and has it show that it knows it.
     ///
     /// # Errors
     ///
-    /// It does not, or does not take this one.
+    /// It does not, or does not take this one; or files cannot be read.
     pub(super) fn greet(
         &self,
         connection: &mut (impl Read + Write),
         hostname: &str,
+        reach: &dyn Reach,
     ) -> io::Result<()> {
+        let shared_key = self.shared_key.read(reach)?;
         let Helo(word, HeloOptions { nonce, auth }) = read(connection)?;
         if word != "HELO" {
             return Err(refused("it does not begin with HELO, as one with a shared key does"));
         }
         let mut salt = [0; 16];
         rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty())?;
-        let digest = |host: &[u8]| hash(&[&salt, host, &nonce, self.shared_key.as_bytes()]);
+        let digest = |host: &[u8]| hash(&[&salt, host, &nonce, shared_key.as_bytes()]);
         let (user, password) = match &self.user {
             Some((user, password)) if !auth.is_empty() => {
+                let password = password.read(reach)?;
                 (&**user, hash(&[&auth, user.as_bytes(), password.as_bytes()]))
             }
             _ => ("", String::new()),
