@@ -13,17 +13,18 @@ pub(super) struct StoreTold {
     is_failing: bool,
     /// Documents that it lost.
     lost: u64,
+    broken_bytes: u64,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
     /// Tells of what is not as it should be. What is lost is told of once for each second.
     pub(super) fn watch_store(&mut self) {
         let Some(store) = self.line.outlet().store() else { return };
-        let StoreCounters { bytes_max, evicted, unwritten, is_failing, .. } = store;
+        let StoreCounters { bytes_max, evicted, unwritten, broken_bytes, is_failing, .. } = store;
         if is_failing && !self.store_told.is_failing {
             let text = "the store cannot be written: documents wait in memory, and are lost when \
-                        runmon ends before sinks have them; make room on its disk, or let it be \
-                        written"
+                        runmon ends before sinks have them; the log says why. Make room on its \
+                        disk, or let it be written"
                 .to_owned();
             self.find(finding::STORE_FAILING, text);
         }
@@ -39,7 +40,16 @@ impl<O: CountedOutlet> Daemon<O> {
             );
             self.find(finding::STORE_FULL, text);
         }
-        self.store_told = StoreTold { is_failing, lost };
+        let broken = broken_bytes.saturating_sub(self.store_told.broken_bytes);
+        if broken > 0 {
+            let text = format!(
+                "{broken} bytes of the store cannot be read: what stood there is lost, and leaves \
+                 gaps in the numbers; all else is read. Look at the disk of state_dir"
+            );
+            tracing::error!(bytes = broken, "the store was damaged: what stood there is lost");
+            self.find(finding::STORE_BROKEN, text);
+        }
+        self.store_told = StoreTold { is_failing, lost, broken_bytes };
     }
 
     /// Tells of tasks that ended by themselves, as by a panic. What they were to get is counted as

@@ -40,5 +40,7 @@ pub const CLOCK_SET: &str = "The clock was set";
 pub const STORE_FAILING: &str = "The store cannot be written";
 /// The name of the finding that what waited for sinks was lost.
 pub const STORE_FULL: &str = "The store is full";
+/// The name of the finding that something of what waited for sinks cannot be read any more.
+pub const STORE_BROKEN: &str = "The store was damaged";
 /// The name of the finding that the task of a sink or of the store ended by itself.
 pub const TASK_GONE: &str = "A task of the monitor ended";

@@ -34,6 +34,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("store::alerts_outlive_kills_and_outages_forward", outlive_forward),
     Case::new("store::a_full_disk_loses_nothing_that_is_taken", full_disk),
     Case::new("store::the_least_gives_way", least_gives_way),
+    Case::new("store::what_is_damaged_is_told_of", damaged),
     Case::new("store::without_a_place_it_goes_on_in_memory", no_place),
 ];
 
@@ -356,6 +357,41 @@ fn no_place(stage: &Stage<'_>) {
     assert!(daemon.log().contains("hint: "), "{}", daemon.log());
     scene.act("n1");
     wait::until("the alert", || (receiver.count() > 0).then_some(()));
+    expect_finding(&daemon, "The store cannot be written");
     let ended = daemon.stop();
-    assert!(ended.heartbeat()["runmon"]["store"].is_null());
+    let told = &ended.heartbeat()["runmon"];
+    assert_eq!(told["store"]["failing"], true, "{told:#}");
+    assert_eq!(told["degraded"], serde_json::json!(["store_failing"]), "{told:#}");
+}
+
+/// What cannot be read any more is told of; all else comes.
+fn damaged(stage: &Stage<'_>) {
+    const ACTS: usize = 200;
+    let scene = Scene::new(stage);
+    let receiver = over_http(&WEBHOOK, Mood::Refuses);
+    let daemon = stage.daemon(scene.options(&receiver, ""));
+    scene.acts(0..ACTS);
+    daemon.expect_document("a heartbeat that tells of all acts", |it| {
+        is_heartbeat(it) && of_receiver(it)["offered"].as_u64() >= Some(ACTS as u64)
+    });
+    daemon.stop();
+    let store = scene.state.join("store");
+    let files = fs::read_dir(&store).expect("the store").map(|it| it.expect("an entry").path());
+    let size = |path: &PathBuf| fs::metadata(path).map_or(0, |it| it.len());
+    let largest = files.max_by_key(size).expect("a segment");
+    let mut bytes = fs::read(&largest).expect("read a segment");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 64].iter_mut().for_each(|byte| *byte ^= 0x55);
+    fs::write(&largest, bytes).expect("damage a segment");
+    let daemon = stage.daemon(scene.options(&receiver, ""));
+    expect_finding(&daemon, "The store was damaged");
+    receiver.becomes(Mood::Takes);
+    scene.act("last");
+    wait::until("the last alert", || {
+        receiver.taken().iter().any(|it| name(it) == "last").then_some(())
+    });
+    let ended = daemon.stop();
+    assert!(number(&ended.heartbeat()["runmon"]["store"], "broken_bytes") > 0);
+    let came = names(&receiver.taken()).len();
+    assert!((ACTS - 5..ACTS + 1).contains(&came), "{came} of {ACTS} and one came");
 }
