@@ -82,9 +82,10 @@ impl Grown {
     }
 }
 
-/// A sink, in the order in which they were opened.
+/// A sink.
 #[derive(Debug, Default)]
 struct SinkHealth {
+    name: String,
     dropped: Grown,
     delivered: u64,
     /// When it last delivered something, or had nothing to deliver.
@@ -109,8 +110,17 @@ impl Health {
     /// Looks at the sinks. Only who looks often can tell one that is stuck from one that has just
     /// been given something.
     pub(super) fn look_at_sinks(&mut self, sinks: &[SinkCounters], now_ns: u64) {
-        self.sinks.resize_with(sinks.len(), SinkHealth::default);
-        self.sinks.iter_mut().zip(sinks).for_each(|(health, sink)| health.look(sink, now_ns));
+        self.sinks.retain(|health| sinks.iter().any(|sink| sink.name == health.name));
+        for sink in sinks {
+            let known = self.sinks.iter().position(|health| health.name == sink.name);
+            let place = known.unwrap_or_else(|| {
+                self.sinks.push(SinkHealth { name: sink.name.clone(), ..SinkHealth::default() });
+                self.sinks.len() - 1
+            });
+            if let Some(health) = self.sinks.get_mut(place) {
+                health.look(sink, now_ns);
+            }
+        }
     }
 
     /// What is not as it should be, by the numbers of this moment.

@@ -23,16 +23,20 @@ pub struct Ended {
 }
 
 impl Fanout {
-    /// Ends all sinks, and waits for what their queues hold, at most `patience` in all. The store
-    /// stays, and with it what those have not got that get their documents from there. Sinks of the
-    /// same names that are added now go on where these were.
-    pub fn retire(&mut self, patience: Duration) {
+    /// Ends all sinks but those that are `kept` and get their documents from memory, and waits for
+    /// what their queues hold, at most `patience` in all. The store stays, and with it what those
+    /// have not got that get their documents from there. Sinks of the same names that are added now
+    /// go on where these were.
+    pub fn retire(&mut self, patience: Duration, kept: &[String]) {
         if let Some(store) = &self.store {
             store.end_sinks();
         }
         // Some may have been added before another one could not be.
         self.waiting.clear();
-        let sinks = std::mem::take(&mut self.sinks);
+        let goes = |sink: &mut Outgoing| {
+            matches!(sink.way, Way::Store(_)) || !kept.contains(&sink.options.name)
+        };
+        let sinks = self.sinks.extract_if(.., goes).collect();
         for (ended, stats, number) in end(sinks, Instant::now() + patience) {
             let Ended { counters, died, is_over, is_stored } = ended;
             if died {

@@ -29,6 +29,9 @@ pub type Open = Box<dyn FnOnce(&mut Fanout) -> Result<(), String> + Send>;
 
 /// Others in the place of the sinks that are there.
 pub struct Change {
+    /// Names of those that go on as they are, if their documents wait in memory: they would be
+    /// lost. It is no harm to name others.
+    pub kept: Vec<String>,
     /// Adds the new ones.
     pub open: Open,
     /// Adds those that are there, should the new ones not be usable.
@@ -160,7 +163,7 @@ impl Exchange {
     #[must_use]
     pub fn store(&self) -> Option<StoreCounters> {
         match &self.place {
-            Place::Sinks(fanout) => fanout.store().map(StoreState::counters),
+            Place::Sinks(fanout) => fanout.store(),
             Place::Between(between) => between.store.as_ref().map(|state| state.counters()),
             Place::Nowhere => None,
         }
@@ -190,9 +193,9 @@ impl Exchange {
 }
 
 /// Ends the sinks that are there, and adds the others, or those again.
-fn exchange(fanout: &mut Fanout, Change { open, back }: Change) -> Result<(), String> {
+fn exchange(fanout: &mut Fanout, Change { kept, open, back }: Change) -> Result<(), String> {
     let mut add = |open: Open| {
-        fanout.retire(SINKS_PATIENCE);
+        fanout.retire(SINKS_PATIENCE, &kept);
         let opened = catch_unwind(AssertUnwindSafe(|| open(fanout)));
         opened.unwrap_or_else(|_panic| Err("opening them failed: see the panic above".to_owned()))
     };

@@ -46,13 +46,15 @@ use tokio::sync::mpsc::{Sender as Queue, channel};
 
 use crate::{
     alert::Alert,
-    document::{self, Document, Schema, Sender, heartbeat::SinkCounters},
+    document::{
+        self, Document, Schema, Sender,
+        heartbeat::{SinkCounters, StoreCounters},
+    },
     event::Event,
     line::Outlet,
     store::{
         StoreError, StoreOptions,
         feed::Feed,
-        state::StoreState,
         task::{SinkSet, Store, StoredSink},
     },
 };
@@ -180,6 +182,8 @@ pub struct Fanout {
     /// Sinks that wait for the store to be opened.
     waiting: Vec<(SinkOptions, Run)>,
     store: Option<Store>,
+    /// The bytes that a store was to have which could not be opened.
+    store_refused: Option<u64>,
     gates: Gates,
     /// Sinks that ended: those of the same name count on.
     retired: Vec<Retired>,
@@ -202,6 +206,7 @@ impl Fanout {
             sinks: Vec::new(),
             waiting: Vec::new(),
             store: None,
+            store_refused: None,
             gates: Gates::default(),
             retired: Vec::new(),
         }
@@ -231,6 +236,12 @@ impl Fanout {
     /// Adds a sink whose documents wait in the store, once that is open.
     pub fn add_stored(&mut self, options: SinkOptions, run: impl FnOnce(Intake) + Send + 'static) {
         self.waiting.push((options, Box::new(run)));
+    }
+
+    /// Whether it has a sink of this name already.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.sinks.iter().any(|sink| sink.options.name == name)
     }
 
     /// Whether there are sinks that wait for the store.
@@ -265,12 +276,17 @@ impl Fanout {
             None if waiting.is_empty() => (Vec::new(), None),
             None => {
                 let (sender, gate) = (Arc::clone(&self.sender), self.gates.make());
+                let bytes_max = options.bytes_max;
+                self.store_refused = None;
                 match Store::start(options, sender, stored.collect(), gate) {
                     Ok((store, feeds)) => {
                         self.store = Some(store);
                         (feeds, None)
                     }
-                    Err(error) => (Vec::new(), Some(error)),
+                    Err(error) => {
+                        self.store_refused = Some(bytes_max);
+                        (Vec::new(), Some(error))
+                    }
                 }
             }
         };
@@ -326,10 +342,20 @@ impl Fanout {
         sinks.chain(store.map(|_| "store".to_owned())).collect()
     }
 
-    /// The state of the store, if there is one.
+    /// The numbers of the store, if there is to be one: where it could not be opened, they say that
+    /// it cannot be written.
     #[must_use]
-    pub fn store(&self) -> Option<&StoreState> {
-        self.store.as_ref().map(|store| &*store.state)
+    pub fn store(&self) -> Option<StoreCounters> {
+        let refused = || {
+            let bytes_max = self.store_refused?;
+            Some(StoreCounters {
+                bytes_max,
+                failures: 1,
+                is_failing: true,
+                ..StoreCounters::default()
+            })
+        };
+        self.store.as_ref().map(|store| store.state.counters()).or_else(refused)
     }
 }
 

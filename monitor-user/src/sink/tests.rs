@@ -297,3 +297,31 @@ fn what_was_received_and_not_done_with_comes_again() {
     let ended = finish(second);
     assert_eq!(ended.counters.delivered, 3, "{ended:?}");
 }
+
+/// A sink that begins may ask the store before that has heard that it is there.
+#[test]
+fn sinks_that_are_changed_again_and_again_are_all_answered() {
+    let folder = crate::records::folder::Folder::new("changed-often");
+    let store = || StoreOptions {
+        path: folder.path().join("store"),
+        owner: None,
+        bytes_max: 4 << 20,
+        segment_bytes: 1 << 20,
+        boot_id: "b".to_owned(),
+        new_id: "s".to_owned(),
+    };
+    let mut fanout = fanout();
+    for number in 1..=300 {
+        let (got, taken) = std::sync::mpsc::sync_channel(1);
+        fanout.add_stored(options(Schema::Ecs), move |mut intake: Intake| {
+            // What was told before is gone: whoever waits sees that this did not come.
+            drop(got.send(intake.receive_one().is_some()));
+            intake.done(true);
+            take_all(intake);
+        });
+        assert!(fanout.open_store(store()).unwrap().is_none());
+        fanout.offer(heartbeat(number));
+        assert!(matches!(taken.recv_timeout(PATIENCE), Ok(true)), "change {number}");
+        fanout.retire(PATIENCE, &[]);
+    }
+}

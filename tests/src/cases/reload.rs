@@ -22,6 +22,7 @@ use crate::wait;
 pub(super) const CASES: &[Case] = &[
     Case::new("reload::sinks_are_changed_under_load", changed_under_load),
     Case::new("reload::a_new_sink_has_a_secret_that_only_root_reads", secret),
+    Case::new("reload::what_waits_for_an_unchanged_sink_stays", unchanged),
     Case::new("reload::sinks_that_cannot_be_used_are_refused", refused),
 ];
 
@@ -109,7 +110,40 @@ fn secret(stage: &Stage<'_>) {
     wait::until("the alert to come", || {
         names(&receiver.taken()).contains(&"told".to_owned()).then_some(())
     });
+    // So do receivers with a shared key; the sinks are changed again where theirs is unreadable.
+    let shared = format!("{first}\n{}", receiver.sink(&keys));
+    let forward = format!("kind: forward\naddress: '127.0.0.1:9'\nshared_key_file: {token:?}");
+    change(&daemon, &format!("{shared}\n{}", item(&forward)));
+    log_has(&daemon, "changed the sinks: 3 sinks");
     assert!(!daemon.log().contains("sesame"), "{}", daemon.log());
+    daemon.stop();
+}
+
+/// A sink that is as it was goes on with what waits for it in memory.
+fn unchanged(stage: &Stage<'_>) {
+    let scene = Scene::new(stage);
+    let receiver = HttpReceiver::start(&WEBHOOK, Mood::Refuses, Demands::default());
+    let waits = receiver.sink("heartbeats: false\nformat: ecs\nname: waits\nstored: false");
+    let path = stage.dir("other").join("alerts");
+    let other = |keys: &str| item(&format!("kind: file\nname: other\npath: {path:?}\n{keys}"));
+    let daemon = stage.daemon(scene.options_with(waits + &other("keep: 1"), ""));
+    let first = fs::read_to_string(daemon.config()).expect("the configuration");
+    scene.acts(0..5);
+    let of_waits = |it: &Value| {
+        let sinks = it["runmon"]["sinks"].as_array().cloned().unwrap_or_default();
+        sinks.into_iter().find(|sink| sink["name"] == "waits").unwrap_or_default()
+    };
+    daemon.expect_document("what waits", |it| of_waits(it)["queued"] == 5);
+    change(&daemon, &first.replace("keep: 1", "keep: 2"));
+    log_has(&daemon, "changed the sinks: 3 sinks");
+    scene.act("after");
+    daemon.expect_document("all of it still waits", |it| {
+        of_waits(it)["queued"] == 6 && of_waits(it)["dropped"] == 0
+    });
+    receiver.becomes(Mood::Takes);
+    wait::until("all of it to come", || (receiver.taken().len() == 6).then_some(()));
+    let (is_whole, streams) = verify(stage, &receiver.taken());
+    assert!(is_whole, "{streams:#}");
     daemon.stop();
 }
 

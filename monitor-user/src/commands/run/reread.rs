@@ -154,8 +154,10 @@ impl SinkSource for ReadSinks {
         };
         let open = self.adding(&read.sinks, &mut ways);
         let back = self.adding(&self.sinks, &mut ways);
+        let kept = read.sinks.iter().filter(|sink| self.sinks.contains(sink));
+        let kept = kept.map(|sink| sink.name.clone()).collect();
         self.next = Some(read.sinks);
-        Some(Ok(Some(Change { open, back })))
+        Some(Ok(Some(Change { kept, open, back })))
     }
 
     fn settle(&mut self, is_taken: bool) -> (usize, KindSet) {

@@ -48,7 +48,7 @@ impl Opener {
         Self { asked, store: store_options(config, sender, instance) }
     }
 
-    /// Adds sinks; without any, standard output.
+    /// Adds sinks that are not there yet; without any, standard output.
     ///
     /// # Errors
     ///
@@ -64,7 +64,9 @@ impl Opener {
             fanout.add(options_of_stdout(schema(format)), stdout::run)?;
         }
         for sink in sinks {
-            self.open_one(fanout, sink, ways)?;
+            if !fanout.has(&sink.name) {
+                self.open_one(fanout, sink, ways)?;
+            }
         }
         if let Some(error) = fanout.open_store(self.store.clone())? {
             say(&format!(
