@@ -2,18 +2,16 @@
 //! whatever differs in who did it, where or to what is another alert. Time is that of the events,
 //! so that a replay gives the same.
 
+mod key;
+
 use std::collections::{HashMap, VecDeque};
 
-use sha2::{Digest as _, Sha256};
-
+use self::key::{Key, key};
 use crate::{
     alert::{Alert, RollUp},
-    event::{Act, Action, Event, EventId, FileAct, Outcome, SocketAct},
+    event::EventId,
     limits::ROLLUPS,
 };
-
-/// What repeats have in common.
-type Key = [u8; 16];
 
 /// Alerts that repeats are counted of.
 #[derive(Debug, Default)]
@@ -120,70 +118,6 @@ impl RollUps {
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted
-    }
-}
-
-/// Rules, container, user, program, its parent, what was done and to what.
-fn key(alert: &Alert) -> Key {
-    let event = &*alert.event;
-    let mut parts = Parts(Sha256::new());
-    alert.matched.iter().for_each(|matched| parts.add(matched.about.id.as_bytes()));
-    parts.add(event.container.id.as_bytes());
-    parts.add(&event.credentials.euid.to_le_bytes());
-    parts.add(event.process.executable.as_deref().unwrap_or_default());
-    let parent = event.ancestors.first().and_then(|parent| parent.executable.as_deref());
-    parts.add(parent.unwrap_or_default());
-    parts.add(&[event.action.kind(), u8::from(matches!(event.outcome, Outcome::Failure(_)))]);
-    add_target(&mut parts, event);
-    let digest = parts.0.finalize();
-    digest.first_chunk().copied().unwrap_or_default()
-}
-
-/// What was acted on.
-fn add_target(parts: &mut Parts, event: &Event) {
-    match &event.action {
-        // Which arguments a program was given is what it was started for.
-        Action::Exec { .. } => parts.add(&event.process.args),
-        Action::Fork { .. } | Action::Exit { .. } => {}
-        Action::Connect(act) | Action::Send(act) | Action::Listen(act) | Action::Bind(act) => {
-            parts.add_destination(act);
-        }
-        // Of who comes in the port is another one each time.
-        Action::Accept(act) => {
-            parts.add_destination(act);
-            let from = act.source.map(|source| source.ip().to_string());
-            parts.add(from.unwrap_or_default().as_bytes());
-        }
-        Action::Dup { socket, descriptor } => {
-            parts.add_destination(socket);
-            parts.add(&descriptor.to_le_bytes());
-        }
-        Action::DnsQuery(act) | Action::DnsAnswer(act) => {
-            let question = act.message.as_ref().and_then(|message| message.question.as_ref());
-            parts.add(question.map(|question| &*question.name).unwrap_or_default().as_bytes());
-        }
-        Action::FileOpen(FileAct { path, .. }) | Action::FileRead(FileAct { path, .. }) => {
-            parts.add(path);
-        }
-        Action::Act(Act { path, other, text, .. }) => {
-            parts.add(path);
-            parts.add(other);
-            parts.add(text);
-        }
-    }
-}
-
-/// Parts of a key, none of which can be taken for two.
-struct Parts(Sha256);
-
-impl Parts {
-    fn add(&mut self, part: &[u8]) {
-        self.0.update((part.len() as u64).to_le_bytes());
-        self.0.update(part);
-    }
-
-    fn add_destination(&mut self, act: &SocketAct) {
-        self.add(format!("{:?}", act.destination).as_bytes());
     }
 }
 

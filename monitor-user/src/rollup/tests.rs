@@ -1,11 +1,14 @@
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::*;
 use crate::{
+    act::ActKind,
     alert::describe,
     decode::decode,
+    dns::{DnsAct, DnsMessage, DnsQuestion},
     enrich::{Enriched, Enricher},
     env::EnvKeys,
+    event::{Act, Action, Address, Fact, FileAct, ProcessKey, Reason, SocketAct},
     records::{ProgramStart, Who},
 };
 
@@ -84,4 +87,90 @@ fn there_is_a_bound_and_nothing_is_lost_at_it() {
     assert!(is_first);
     assert_eq!(gone.map(|gone| gone.count), Some(1));
     assert_eq!((rollups.len(), rollups.evicted()), (ROLLUPS, 1));
+}
+
+/// What differs in the act is told, and what differs by chance is not.
+#[test]
+fn another_act_does_not_hide_behind_the_first() {
+    let of = |action: &Action| {
+        let mut alert = alert("/bin/a", b"a\0", 0);
+        Arc::get_mut(&mut alert.event).unwrap().action = action.clone();
+        key(&alert)
+    };
+    let act = |kind: ActKind| {
+        Action::Act(Act {
+            kind,
+            path: b"/srv/a".as_slice().into(),
+            name: None,
+            file: None,
+            other: [].into(),
+            other_name: None,
+            text: [].into(),
+        })
+    };
+    let key_of = |pid| ProcessKey { pid, start_ns: 1 };
+    let mut all: Vec<Action> =
+        [0o600, 0o4755, 0o666, 0o4777].map(|mode| act(ActKind::Chmod { mode })).into();
+    all.extend([(0, 0), (1, 0), (0, 1)].map(|(uid, gid)| act(ActKind::Chown { uid, gid })));
+    all.extend([(1, 1), (2, 1), (1, 2)].map(|(mode, device)| act(ActKind::Mknod { mode, device })));
+    all.extend([[0, 0, 0], [1, 0, 0]].map(|new| act(ActKind::SetUid { new, old: None })));
+    all.extend([[0, 0, 0], [1, 0, 0]].map(|new| act(ActKind::Capset { new })));
+    all.extend([1, 2].map(|flags| act(ActKind::Setns { flags })));
+    all.extend([1, 2].map(|flags| act(ActKind::Mount { flags })));
+    for (number, pid) in [(9, 1), (15, 1), (9, 2)] {
+        let target = key_of(pid);
+        all.push(act(ActKind::Signal { signal: number, target }));
+        all.push(act(ActKind::Ptrace { request: number, target, monitor: false }));
+    }
+    let open = |open_flags, created| {
+        let path = b"/srv/a".as_slice().into();
+        Action::FileOpen(FileAct { path, name: None, file: None, open_flags, created })
+    };
+    all.extend([open(1, false), open(0o2001, false), open(1, true)]);
+    let keys: HashSet<_> = all.iter().map(of).collect();
+    assert_eq!(keys.len(), all.len());
+    let cut = [7, 8].map(|length| of(&act(ActKind::Truncate { length })));
+    assert_eq!(cut[0], cut[1]);
+    let made = [7, 8].map(|pid| of(&act(ActKind::Unshare { flags: 1, child: Some(key_of(pid)) })));
+    assert_eq!(made[0], made[1]);
+}
+
+#[test]
+fn other_sockets_and_questions_are_others() {
+    let socket = |protocol| SocketAct {
+        destination: Address::Ip([192, 0, 2, 7].into(), 53),
+        given: None,
+        source: None,
+        protocol,
+        socket_type: 1,
+        repeats: 0,
+        names: Fact::Unknown(Reason::NotApplicable),
+        peer: Fact::Unknown(Reason::NotApplicable),
+        service: Fact::Unknown(Reason::NotApplicable),
+    };
+    let asked = |record_type| {
+        let question = DnsQuestion { name: "a.example".into(), record_type, class: 1 };
+        let message = DnsMessage {
+            id: record_type,
+            is_response: false,
+            opcode: 0,
+            flags: [].into(),
+            response_code: 0,
+            question: Some(question),
+            answers: [].into(),
+            is_cut: false,
+        };
+        let message = Some(message);
+        Action::DnsQuery(Box::new(DnsAct { socket: socket(17), total: 9, message, asked: false }))
+    };
+    let all = [Action::Connect(socket(6)), Action::Connect(socket(17)), asked(1), asked(16)];
+    let keys: HashSet<_> = all
+        .into_iter()
+        .map(|action| {
+            let mut alert = alert("/bin/a", b"a\0", 0);
+            Arc::get_mut(&mut alert.event).unwrap().action = action;
+            key(&alert)
+        })
+        .collect();
+    assert_eq!(keys.len(), 4);
 }
