@@ -29,7 +29,7 @@ use super::{
     trouble::{Trouble, Why},
 };
 use crate::{config::secret::Secret, document::Schema, reach::Reach};
-use answer::{Fate, Verdict};
+use answer::{Fate, HttpAnswer, Verdict};
 pub use body::Labelling;
 use body::Sent;
 use client::Client;
@@ -137,6 +137,8 @@ pub struct HttpSink {
     schema: Schema,
     client: Client,
     patience: Patience,
+    /// It was said that an answer could not be read.
+    has_told: bool,
     /// What was received and is in no batch yet.
     held: VecDeque<Entry>,
 }
@@ -145,8 +147,8 @@ impl HttpSink {
     /// The receiver need not be there yet.
     #[must_use]
     pub fn new(options: HttpOptions, schema: Schema, reach: Box<dyn Reach>) -> Self {
-        let patience = Patience::default();
-        Self { options, schema, client: Client::new(reach), patience, held: VecDeque::new() }
+        let (patience, held) = (Patience::default(), VecDeque::new());
+        Self { options, schema, client: Client::new(reach), patience, has_told: false, held }
     }
 
     /// Sends until there are no more documents, or until the monitor ends and they do not go.
@@ -213,14 +215,32 @@ impl HttpSink {
         }
         let content_type = preset.content_type(sent.is_json());
         match self.client.post(&self.options, content_type, &body) {
-            Ok(answer) => Asked {
-                verdict: preset.read(&answer, part.len()),
-                wait: answer.retry_after,
-                trouble: trouble(answer.status),
-            },
+            Ok(answer) => {
+                self.tell_of(&answer);
+                Asked {
+                    verdict: preset.read(&answer, part.len()),
+                    wait: answer.retry_after,
+                    trouble: trouble(answer.status),
+                }
+            }
             Err(Why { trouble, text }) => {
                 Asked { verdict: Verdict::All(Fate::Later(text)), wait: None, trouble }
             }
+        }
+    }
+}
+
+impl HttpSink {
+    /// Says once that a receiver takes documents, and that what it says of them cannot be read.
+    fn tell_of(&mut self, answer: &HttpAnswer) {
+        let Some(cut) = answer.cut.as_ref().filter(|_| (200..=299).contains(&answer.status)) else {
+            return;
+        };
+        if !std::mem::replace(&mut self.has_told, true) {
+            let (url, status) = (&self.options.url, answer.status);
+            tracing::warn!(
+                "{url} answers with status {status}, and the rest cannot be read: {cut}"
+            );
         }
     }
 }

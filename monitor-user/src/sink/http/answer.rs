@@ -13,6 +13,8 @@ pub(super) struct HttpAnswer {
     /// How long the receiver wants to be left alone.
     pub(super) retry_after: Option<Duration>,
     pub(super) body: Vec<u8>,
+    /// Why there is not all of it, if there is not.
+    pub(super) cut: Option<String>,
 }
 
 /// What the status says, where that is all that is said.

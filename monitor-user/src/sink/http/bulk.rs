@@ -33,6 +33,13 @@ pub(super) fn read(answer: &HttpAnswer, count: usize) -> Verdict {
         return whole(answer);
     }
     let later = |why: &str| Verdict::All(Fate::Later(format!("status {}: {why}", answer.status)));
+    // Halves have shorter answers, and what is there already is not there twice.
+    if let Some(cut) = &answer.cut {
+        return Verdict::All(Fate::Failed(format!(
+            "status {}, but the answer cannot be read: {cut}",
+            answer.status
+        )));
+    }
     let Ok(said) = serde_json::from_slice::<Value>(&answer.body) else {
         return later("the answer is no JSON");
     };

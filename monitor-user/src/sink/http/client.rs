@@ -2,7 +2,8 @@
 //! connection, so that they can be replaced.
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, Read},
     path::Path,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -27,6 +28,8 @@ use crate::{
 const RESOLVE: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
+/// Of that, how long the rest of an answer may take once its status is there.
+const BODY: Duration = Duration::from_secs(5);
 
 /// How long a connection is used, and how long it may be idle: certificates and tokens that were
 /// replaced are used by then.
@@ -128,6 +131,7 @@ impl Client {
             .timeout_resolve(Some(RESOLVE))
             .timeout_connect(Some(CONNECT))
             .timeout_global(Some(ANSWER))
+            .timeout_recv_body(Some(BODY))
             .http_status_as_error(false)
             // A redirect is not an acknowledgement, and following one would turn POST into GET.
             .max_redirects(0)
@@ -200,10 +204,20 @@ fn send(
     let asked = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let now = i64::try_from(now).unwrap_or_default();
     let retry_after = asked.and_then(|text| retry_after(text, now));
-    let read = response.body_mut().with_config().limit(HTTP_ANSWER_BYTES).read_to_vec();
-    // A status that tells of a failure is enough.
-    let body = if (200..=299).contains(&status) { read? } else { read.unwrap_or_default() };
-    Ok(HttpAnswer { status, retry_after, body })
+    let (body, cut) = read_body(response.body_mut().as_reader());
+    Ok(HttpAnswer { status, retry_after, body, cut })
+}
+
+/// What there is of a body, and why there is no more of it: the status has been said, whatever
+/// comes of the rest.
+fn read_body(from: impl Read) -> (Vec<u8>, Option<String>) {
+    let mut body = Vec::new();
+    let cut = match from.take(HTTP_ANSWER_BYTES + 1).read_to_end(&mut body) {
+        Ok(_) if body.len() as u64 <= HTTP_ANSWER_BYTES => None,
+        Ok(_) => Some(format!("it has more than {HTTP_ANSWER_BYTES} bytes")),
+        Err(error) => Some(error.to_string()),
+    };
+    (body, cut)
 }
 
 impl HttpAnswer {

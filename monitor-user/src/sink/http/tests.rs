@@ -40,6 +40,12 @@ fn serve(listener: TcpListener, status: &'static str) -> Arc<AtomicUsize> {
 }
 
 fn answer(mut stream: &TcpStream, status: &str) {
+    read_request(stream);
+    let rest = "connection: close\r\ncontent-length: 0\r\n\r\n";
+    write!(stream, "HTTP/1.1 {status}\r\n{rest}").unwrap();
+}
+
+fn read_request(stream: &TcpStream) {
     let mut request = BufReader::new(stream);
     let (mut line, mut length) = (String::new(), 0);
     while line != "\r\n" {
@@ -50,8 +56,6 @@ fn answer(mut stream: &TcpStream, status: &str) {
         }
     }
     request.read_exact(&mut vec![0; length]).unwrap();
-    let rest = "connection: close\r\ncontent-length: 0\r\n\r\n";
-    write!(stream, "HTTP/1.1 {status}\r\n{rest}").unwrap();
 }
 
 fn unused_port() -> u16 {
@@ -123,6 +127,55 @@ fn what_is_refused_is_counted() {
     let asked = serve(listener, "400 Bad Request");
     counts(&finish(with_sink(port)), 0, 0, 20);
     assert_eq!(asked.load(SeqCst), 20);
+}
+
+/// Says that all is well, and then nothing, too much or no end of it.
+fn serve_cut(rest: &'static [u8]) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            counter.fetch_add(1, SeqCst);
+            read_request(&stream);
+            stream.write_all(b"HTTP/1.1 200 OK\r\n").unwrap();
+            stream.write_all(rest).unwrap();
+        }
+    });
+    (port, asked)
+}
+
+/// What was taken is not sent again because more was announced than was said of it.
+#[test]
+fn a_status_counts_whatever_comes_of_the_rest() {
+    for preset in [Preset::Webhook, Preset::Loki, Preset::SplunkHec, Preset::Otlp] {
+        for rest in [
+            &b"content-length: 100\r\n\r\n{"[..],
+            b"transfer-encoding: chunked\r\n\r\n5\r\n{",
+            b"content-encoding: gzip\r\ncontent-length: 1\r\n\r\nx",
+        ] {
+            let (port, asked) = serve_cut(rest);
+            let receiver = HttpOptions { preset, ..http(port) };
+            let reach = Box::new(crate::reach::Direct);
+            let sink = HttpSink::new(receiver, Schema::Ecs, reach);
+            let mut fanout = fanout();
+            fanout.add(options(Schema::Ecs), move |intake| sink.run(intake)).unwrap();
+            (1..=3).for_each(|number| fanout.offer(heartbeat(number)));
+            counts(&finish(fanout), 3, 0, 0);
+            assert_eq!(asked.load(SeqCst), 3, "{}", preset.name());
+        }
+    }
+}
+
+/// Each document has an answer of its own there: halves are sent, and what is there is known.
+#[test]
+fn a_bulk_whose_answer_cannot_be_read_failed() {
+    let cut = Some("why".to_owned());
+    let answer = HttpAnswer { status: 200, cut, ..HttpAnswer::default() };
+    let verdict = Preset::ElasticsearchBulk.read(&answer, 2);
+    let why = "status 200, but the answer cannot be read: why".to_owned();
+    assert_eq!(verdict, Verdict::All(Fate::Failed(why)));
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn streams_are_few_and_ascend() {
 
 fn read(preset: Preset, status: u16, body: &Value, count: usize) -> Verdict {
     let body = body.to_string().into_bytes();
-    preset.read(&HttpAnswer { status, retry_after: None, body }, count)
+    preset.read(&HttpAnswer { status, retry_after: None, body, cut: None }, count)
 }
 
 /// What each fate begins with, of a verdict.
