@@ -6,6 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_bytes::{ByteBuf, Bytes};
 use sha2::{Digest as _, Sha512};
 
+use super::message::unread;
 use crate::{config::secret::Secret, limits::SINK_ANSWER_BYTES, reach::Reach};
 
 /// What both sides know.
@@ -97,6 +98,30 @@ fn refused(why: &str) -> io::Error {
 
 fn read<T: DeserializeOwned>(connection: &mut impl Read) -> io::Result<T> {
     let bounded = &mut connection.take(SINK_ANSWER_BYTES);
-    rmp_serde::from_read(bounded)
-        .map_err(|error| refused(&format!("it does not greet as one with a shared key: {error}")))
+    rmp_serde::from_read(bounded).map_err(|error| {
+        unread(error, |error| {
+            refused(&format!("it does not greet as one with a shared key: {error}"))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::net::UnixStream, time::Duration};
+
+    use super::*;
+    use crate::sink::trouble::{Trouble, Why};
+
+    #[test]
+    fn who_does_not_greet_is_not_who_refuses() {
+        let secrets = Secrets { shared_key: "k".to_owned(), user: None };
+        let (mut near, far) = UnixStream::pair().unwrap();
+        near.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        let mut greeted = || Why::from(secrets.greet(&mut near, "h").unwrap_err());
+        assert_eq!(greeted().trouble, Trouble::NoAnswer);
+        (&far).write_all(b"\xc0").unwrap();
+        assert_eq!(greeted().trouble, Trouble::NotAllowed);
+        drop(far);
+        assert_eq!(greeted().trouble, Trouble::HangsUp);
+    }
 }

@@ -8,6 +8,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use jiff::Timestamp;
+use rmp_serde::decode::Error;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -97,13 +98,42 @@ pub(super) fn read_ack(from: &mut impl Read) -> io::Result<String> {
     let bounded = &mut from.take(SINK_ANSWER_BYTES);
     let answer: Result<Ack, _> = rmp_serde::from_read(bounded);
     answer.map(|answer| answer.ack).map_err(|error| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("no acknowledgement: {error}"))
+        unread(error, |error| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("no acknowledgement: {error}"))
+        })
     })
+}
+
+/// Why a message cannot be read: the connection failed, which is told as it is, or else what came
+/// is no such message.
+pub(super) fn unread(error: Error, otherwise: impl FnOnce(Error) -> io::Error) -> io::Error {
+    match error {
+        Error::InvalidMarkerRead(error) | Error::InvalidDataRead(error) => error,
+        error => otherwise(error),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{os::unix::net::UnixStream, time::Duration};
+
     use super::*;
+    use crate::sink::trouble::{Trouble, Why};
+
+    #[test]
+    fn a_receiver_that_is_silent_and_one_that_hangs_up_are_told_apart() {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        near.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        let why = Why::from(read_ack(&mut near).unwrap_err());
+        assert_eq!((why.trouble, &*why.text), (Trouble::NoAnswer, "there is no answer in time"));
+        // The same within a message.
+        (&far).write_all(b"\x81\xa3ac").unwrap();
+        assert_eq!(Why::from(read_ack(&mut near).unwrap_err()).trouble, Trouble::NoAnswer);
+        drop(far);
+        assert_eq!(Why::from(read_ack(&mut near).unwrap_err()).trouble, Trouble::HangsUp);
+        let why = Why::from(read_ack(&mut &b"\xc0"[..]).unwrap_err());
+        assert_eq!(why.trouble, Trouble::Other);
+    }
 
     #[test]
     fn an_entry_has_the_time_of_its_document() {
