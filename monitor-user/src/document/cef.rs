@@ -1,12 +1,14 @@
 //! Common Event Format, version 0: a header and an extension a line, for SIEMs that know no JSON.
 //! An alert is written once for each rule, which is the class of its event.
 
+mod heartbeat;
+
 use std::net::IpAddr;
 
 use monitor_rules::Priority;
 
 use super::{
-    Delivery, Document, Finding, Heartbeat, Sender,
+    Delivery, Document, Finding, Sender,
     printable::{command_line, terminal},
     text::{self, errno_name},
 };
@@ -36,7 +38,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
         Document::Alert(alert) => of_alert(alert, "alert", document, sender),
         Document::Update(alert) => of_update(alert, document, sender),
         Document::RollUp(rollup) => of_rollup(rollup, document, sender),
-        Document::Heartbeat(heartbeat) => vec![of_heartbeat(heartbeat, document, sender)],
+        Document::Heartbeat(heartbeat) => vec![heartbeat::of(heartbeat, document, sender)],
         Document::Finding(finding) => vec![of_finding(finding, document, sender)],
     };
     lines.into_iter().map(|line| line.0.into_bytes()).collect()
@@ -119,14 +121,6 @@ fn of_rollup(rollup: &RollUp, document: &Document, sender: &Sender) -> Vec<Line>
 
 fn milliseconds(timestamp_ns: i64) -> String {
     timestamp_ns.div_euclid(1_000_000).to_string()
-}
-
-fn of_heartbeat(heartbeat: &Heartbeat, document: &Document, sender: &Sender) -> Line {
-    let mut line = Line::new("heartbeat", "Heartbeat", Priority::Informational);
-    line.start("heartbeat", heartbeat.timestamp_ns, document, sender);
-    line.text("msg", &heartbeat.summary());
-    line.labelled("cn2", "lost", &heartbeat.lost().to_string());
-    line
 }
 
 fn of_finding(finding: &Finding, document: &Document, sender: &Sender) -> Line {

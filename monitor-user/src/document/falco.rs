@@ -4,8 +4,8 @@ use monitor_rules::Priority;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Document, Finding, Heartbeat, Sender, event_id, members::set, printable::lossless, repeated,
-    rollup_id, update_id,
+    Document, Finding, Heartbeat, Sender, beyond, event_id, members::set, printable::lossless,
+    repeated, rollup_id, update_id,
 };
 use crate::{
     alert::{Alert, RollUp},
@@ -152,6 +152,7 @@ fn of_heartbeat(heartbeat: &Heartbeat, sender: &Sender) -> Value {
         "source": "internal",
         "tags": ["runmon_heartbeat"],
         "hostname": sender.node.name(),
+        "runmon": beyond::heartbeat(heartbeat),
     })
 }
 

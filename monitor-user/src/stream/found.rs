@@ -149,12 +149,13 @@ fn of_json(document: &Value) -> Found {
 }
 
 fn heartbeat(document: &Value) -> Option<(String, Option<u64>)> {
-    let (run, lost) = if text(document, "/runmon/document") == "heartbeat" {
+    // Falco's JSON has what that of ECS has, too.
+    let (run, lost) = if text(document, "/rule") == "runmon heartbeat" {
+        ("/uuid", "/output_fields/runmon.lost")
+    } else if text(document, "/runmon/document") == "heartbeat" {
         ("/event/id", "/runmon/lost")
     } else if text(document, "/unmapped/document") == "heartbeat" {
         ("/metadata/uid", "/unmapped/lost")
-    } else if text(document, "/rule") == "runmon heartbeat" {
-        ("/uuid", "/output_fields/runmon.lost")
     } else {
         return None;
     };

@@ -51,6 +51,26 @@ fn rules_of_one_event_share_a_number() {
     assert_eq!(*name, ("h".to_owned(), "s".to_owned(), "r".to_owned()));
 }
 
+/// Falco's JSON has the heartbeat of ECS in it, and yet its own id.
+#[test]
+fn heartbeats_of_all_schemas_are_found() {
+    let node = std::sync::Arc::new(crate::node::Node::named("h"));
+    let text = |text: &str| text.to_owned();
+    let sender = Sender { node, boot_id: text("b"), run_id: text("r"), instance: text("") };
+    for schema in [Schema::Ecs, Schema::Ocsf, Schema::Falco, Schema::Cef] {
+        let mut checker = Checker::default();
+        for (sequence, lost) in [(1, 3), (2, 5)] {
+            let kind = KindCounters { dropped: vec![("ring_full", lost)], ..Default::default() };
+            let kinds = vec![kind];
+            let heartbeat = Heartbeat { sequence, kinds, ..Heartbeat::default() };
+            let document = Document::Heartbeat(heartbeat.into());
+            checker.take(&schema.write(&document, &sender)[0]).unwrap();
+        }
+        let runs = checker.lost.keys().filter(|run| !run.is_empty()).count();
+        assert_eq!((checker.heartbeats, checker.lost(), runs), (2, 5, 1), "{schema:?}");
+    }
+}
+
 #[test]
 fn what_is_no_document_is_an_error() {
     let mut checker = Checker::default();
