@@ -179,7 +179,9 @@ fn of_event(event: &Event, sender: &Sender, form: &str) -> Value {
         }),
     );
     of_hash(&mut document, event, form);
-    set(&mut document, &["process", "session_leader"], json!({ "pid": event.session_id }));
+    if event.session_id != 0 {
+        set(&mut document, &["process", "session_leader"], json!({ "pid": event.session_id }));
+    }
     if let Some(uid) = event.credentials.loginuid {
         set(&mut document, &["user", "audit"], json!({ "id": uid.to_string() }));
     }
@@ -307,13 +309,15 @@ fn process(process: &Process, sender: &Sender) -> Value {
     let mut value = json!({
         "entity_id": entity_id(sender, process.key),
         "pid": process.key.pid,
-        "vpid": process.namespace_pid,
         "name": lossless(process_name(process)),
         "args": args,
         "args_count": args.len(),
         "command_line": lossless(&command_line(&process.args)),
         "working_directory": lossless(&process.cwd),
     });
+    if process.namespace_pid != 0 {
+        set(&mut value, &["vpid"], json!(process.namespace_pid));
+    }
     if let Some(path) = &process.executable {
         set(&mut value, &["executable"], json!(lossless(path)));
     }
@@ -330,7 +334,7 @@ fn process(process: &Process, sender: &Sender) -> Value {
         set(&mut value, &["unknown_because"], json!("gone"));
         return value;
     }
-    if process.executable.is_some() {
+    if process.executable.is_some() && process.file.inode != 0 {
         set(
             &mut value,
             &["code_file"],
@@ -363,7 +367,7 @@ fn of_act(document: &mut Value, act: &Act) {
         "name": lossless(base_name(&act.path)),
         "directory": directory(&act.path),
     });
-    if let Some(facts) = &act.file {
+    if let Some(facts) = act.file.as_ref().filter(|facts| facts.inode != 0) {
         file_facts(&mut value, facts);
     }
     if act.kind == ActKind::Symlink {
@@ -381,7 +385,7 @@ fn file(act: &FileAct) -> Value {
         "open_flags": act.open_flags,
         "access": match act.open_flags & O_ACCMODE { 0 => "read", 1 => "write", _ => "read_write" },
     });
-    if let Some(facts) = &act.file {
+    if let Some(facts) = act.file.as_ref().filter(|facts| facts.inode != 0) {
         file_facts(&mut value, facts);
     }
     value

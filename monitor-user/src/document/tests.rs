@@ -1,6 +1,7 @@
 //! The golden files are in `testdata/documents/`; `UPDATE_REFERENCE=1 cargo test` writes them.
 
 pub(super) mod acts;
+mod unknown;
 
 use std::{
     collections::BTreeSet,

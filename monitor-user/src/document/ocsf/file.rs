@@ -100,6 +100,7 @@ fn is_security(name: &[u8]) -> bool {
 pub(super) fn file(path: &[u8], facts: Option<&FileFacts>, otherwise: Sort) -> Value {
     let name = Some(base_name(path)).filter(|name| !name.is_empty()).unwrap_or(path);
     let name = if name.is_empty() { NAMELESS.into() } else { lossless(name) };
+    let facts = facts.filter(|facts| facts.inode != 0);
     let (type_id, sort) = facts.map_or(otherwise, |facts| sort(facts.mode));
     let mut value = json!({ "name": name, "type_id": type_id, "type": sort });
     if !path.is_empty() {
@@ -108,7 +109,7 @@ pub(super) fn file(path: &[u8], facts: Option<&FileFacts>, otherwise: Sort) -> V
     if let Some(folder) = folder(path) {
         set(&mut value, &["parent_folder"], json!(lossless(folder)));
     }
-    if let Some(facts) = facts.filter(|facts| facts.inode != 0) {
+    if let Some(facts) = facts {
         set(&mut value, &["uid"], json!(facts.inode.to_string()));
         set(&mut value, &["owner", "uid"], json!(facts.uid.to_string()));
         set(&mut value, &["is_deleted"], json!(facts.links == 0));

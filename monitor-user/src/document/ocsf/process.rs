@@ -118,7 +118,9 @@ pub(super) fn acting(event: &Event, sender: &Sender) -> Value {
         set(&mut value, &["auid"], json!(uid));
     }
     set(&mut value, &["ptid"], json!(event.tid));
-    set(&mut value, &["session", "uid"], json!(event.session_id.to_string()));
+    if event.session_id != 0 {
+        set(&mut value, &["session", "uid"], json!(event.session_id.to_string()));
+    }
     let has_file = value.get("file").is_some();
     if let (Fact::Known(hash, _), true) = (&event.program_hash, has_file) {
         set(&mut value, &["file", "hashes"], json!([container::sha256(hash)]));
@@ -200,7 +202,8 @@ fn process(process: &Process, event: &Event, sender: &Sender) -> Value {
     }
     if let Some(path) = &process.executable {
         let mut file = file::regular(path, Some(&process.file));
-        if process.file.inode != 0 {
+        // What runs has bytes: of a file without any nobody was told.
+        if process.size != 0 {
             set(&mut file, &["size"], json!(process.size));
             set(&mut file, &["modified_time"], json!(milliseconds(process.mtime_ns)));
         }
@@ -254,7 +257,7 @@ fn unmapped_of(process: &Process) -> Value {
     beyond::add_process(&mut value, process);
     if process.knowledge == Knowledge::Gone {
         set(&mut value, &["unknown_because"], json!(Reason::Gone.name()));
-    } else if process.executable.is_some() {
+    } else if process.executable.is_some() && process.file.inode != 0 {
         let file = &process.file;
         set(&mut value, &["file", "device"], json!(format!("{}:{}", file.major, file.minor)));
         set(&mut value, &["file", "upper_layer"], json!(file.upper_layer));
