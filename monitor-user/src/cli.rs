@@ -91,7 +91,9 @@ pub enum Command {
     /// syslog), one a line, in any order and of any number of nodes. What stands before one, as a
     /// time and a host, is passed over, and those within the body of a request, as of Splunk, Loki
     /// or OTLP, are found. Each sink numbers what it sends: the exit code is 1 if a number is
-    /// missing.
+    /// missing, or if there is no document in a line. Half a line at the end, as of a file that is
+    /// being written, is only mentioned. Files that were rotated are given together, as in
+    /// `cat alerts.json.2 alerts.json.1 alerts.json | runmon verify-stream -`.
     VerifyStream(VerifyStreamArgs),
     /// Say how the running daemon is: hooks with their cost, rules, loss, sinks, store
     ///
