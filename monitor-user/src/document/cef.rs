@@ -66,12 +66,61 @@ pub fn extension(line: &[u8], key: &str) -> Option<String> {
         Some(and_name) => and_name.rsplit_once(' ').map_or("", |(value, _)| value),
         None => rest,
     };
+    Some(plain(value))
+}
+
+/// A line whose extensions have other values, where `other` has one for a name and what it holds;
+/// None: it is no such line.
+#[must_use]
+pub fn with_values(line: &[u8], other: impl Fn(&str, &str) -> Option<String>) -> Option<Vec<u8>> {
+    let line = String::from_utf8_lossy(line);
+    let (header, extensions) = line.split_at_checked(header_end(&line)?)?;
+    let mut told = Line(header.to_owned());
+    for (key, value) in extensions_of(extensions) {
+        let value = plain(value);
+        told.text(key, other(key, &value).as_ref().unwrap_or(&value));
+    }
+    Some(told.0.into_bytes())
+}
+
+/// Where the extensions begin: behind the seventh bar that is not escaped.
+fn header_end(line: &str) -> Option<usize> {
+    let (mut bars, mut is_escaped) = (0, false);
+    for (at, byte) in line.bytes().enumerate() {
+        bars += usize::from(byte == b'|' && !is_escaped);
+        if bars == 7 {
+            return Some(at + 1);
+        }
+        is_escaped = byte == b'\\' && !is_escaped;
+    }
+    None
+}
+
+/// Names and escaped values.
+fn extensions_of(text: &str) -> Vec<(&str, &str)> {
+    let (mut names, mut word, mut is_escaped) = (Vec::new(), 0, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b' ' => word = at + 1,
+            b'=' if !is_escaped => names.push((word, at)),
+            _ => {}
+        }
+        is_escaped = byte == b'\\' && !is_escaped;
+    }
+    let ends = names.iter().skip(1).map(|(word, _)| word.saturating_sub(1)).chain([text.len()]);
+    let whole = names.iter().zip(ends).filter_map(|((word, equals), end)| {
+        Some((text.get(*word..*equals)?, text.get(equals + 1..end)?))
+    });
+    whole.collect()
+}
+
+fn plain(value: &str) -> String {
     let mut text = String::new();
     let mut characters = value.chars();
     while let Some(character) = characters.next() {
-        text.push(if character == '\\' { characters.next()? } else { character });
+        text.extend(if character == '\\' { characters.next() } else { Some(character) });
     }
-    Some(text)
+    text
 }
 
 /// The class of its event: the id of a rule, an act, or what else it is about.

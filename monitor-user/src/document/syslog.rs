@@ -109,19 +109,49 @@ fn parts(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((head, rest.get(..=end)?, rest.get(end + 3..)?))
 }
 
+/// A message with other values of its facts, where `other` has one for a name and what it holds,
+/// and with another document; None: it is no message.
+#[must_use]
+pub fn with_parts(
+    line: &[u8],
+    other: impl Fn(&str, &str) -> Option<String>,
+    told: impl FnOnce(&[u8]) -> Vec<u8>,
+) -> Option<Vec<u8>> {
+    let (head, facts, document) = parts(line)?;
+    let mut text = String::new();
+    for (name, value) in read_facts(facts)? {
+        fact(&mut text, &name, other(&name, &value).unwrap_or(value).as_bytes());
+    }
+    let mut message = head.to_owned();
+    message.extend_from_slice(format!("[{STRUCTURED}{text}] ").as_bytes());
+    // It marks the text, and is none of it.
+    let (mark, document) = match document.strip_prefix(BOM.as_bytes()) {
+        Some(text) => (BOM, text),
+        None => ("", document),
+    };
+    message.extend_from_slice(mark.as_bytes());
+    message.extend(told(document));
+    Some(message)
+}
+
 /// The host, and the facts, of a message as a receiver writes it down.
 #[must_use]
 pub fn read(line: &[u8]) -> Option<(String, Vec<(String, String)>)> {
-    let (head, rest, _) = parts(line)?;
+    let (head, facts, _) = parts(line)?;
     let host = head.split(|byte| *byte == b' ').nth(2)?;
+    Some((String::from_utf8_lossy(host).into_owned(), read_facts(facts)?))
+}
+
+/// Names and values.
+fn read_facts(text: &[u8]) -> Option<Vec<(String, String)>> {
     let mut facts = Vec::new();
-    let mut rest = std::str::from_utf8(rest).ok()?;
+    let mut rest = std::str::from_utf8(text).ok()?;
     while let Some((name, after)) = rest.trim_start().split_once("=\"") {
         let (value, after) = unescaped(after)?;
         facts.push((name.to_owned(), value));
         rest = after;
     }
-    Some((String::from_utf8_lossy(host).into_owned(), facts))
+    Some(facts)
 }
 
 /// A value up to its quote, and what follows.

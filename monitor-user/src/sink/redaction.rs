@@ -1,11 +1,17 @@
 //! What a sink is not told: members of documents, and what patterns find in their texts.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use regex::{Captures, Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
-use crate::{document::Schema, limits::PATTERN_BYTES};
+use crate::{
+    document::{Schema, cef, syslog},
+    limits::PATTERN_BYTES,
+};
 
 /// Stands for what is hidden.
 const HIDDEN: &str = "(redacted)";
@@ -56,12 +62,31 @@ impl Redaction {
     /// Takes out of a line of this schema what is not to be told.
     #[must_use]
     pub fn of_line(&self, line: Vec<u8>, schema: Schema) -> Vec<u8> {
-        if self.is_empty() {
-            return line;
+        if self.is_empty() { line } else { self.of_form(&line, schema) }
+    }
+
+    /// Patterns are about what was said, not about how a form writes it: they see values as they
+    /// were before anything in them was escaped.
+    fn of_form(&self, line: &[u8], schema: Schema) -> Vec<u8> {
+        match schema {
+            Schema::Ecs | Schema::Ocsf | Schema::Falco => self.of_object(line, schema),
+            Schema::Text { .. } => self.of_text(line),
+            Schema::Cef => {
+                let told = cef::with_values(line, |_, value| self.hide(value));
+                told.unwrap_or_else(|| self.of_text(line))
+            }
+            Schema::Syslog(body) => {
+                let fact = |_: &str, value: &str| self.hide(value);
+                let document = |line: &[u8]| self.of_form(line, body.schema());
+                let told = syslog::with_parts(line, fact, document);
+                told.unwrap_or_else(|| self.of_text(line))
+            }
         }
-        let Some(kept) = needed(schema) else { return self.of_text(&line) };
-        match serde_json::from_slice(&line) {
-            Ok(Value::Object(members)) => {
+    }
+
+    fn of_object(&self, line: &[u8], schema: Schema) -> Vec<u8> {
+        match (serde_json::from_slice(line), needed(schema)) {
+            (Ok(Value::Object(members)), Some(kept)) => {
                 let members = self.of_members(members, "", kept);
                 Value::Object(members).to_string().into_bytes()
             }
@@ -184,69 +209,4 @@ fn needed(schema: Schema) -> Option<&'static [&'static str]> {
 #[must_use]
 pub fn has_members(schema: Schema) -> bool {
     needed(schema).is_some()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn redaction(patterns: &[&str], left_out: &[&str], only: &[&str]) -> Redaction {
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let patterns = patterns.iter().map(|text| pattern(text).unwrap()).collect();
-        Redaction::new(patterns, owned(left_out), owned(only))
-    }
-
-    fn ecs(redaction: &Redaction) -> Value {
-        let line = json!({
-            "@timestamp": "t", "event": { "id": "1" }, "message": "ran mysql -psecret now",
-            "process": {
-                "args": ["mysql", "-psecret"], "pid": 7,
-                "parent": { "args": ["sh", "-c", "mysql -psecret"], "name": "sh" },
-            },
-            "runmon": { "delivery": { "number": 1 }, "document": "alert", "more": "x" },
-        });
-        serde_json::from_slice(&redaction.of_line(line.to_string().into_bytes(), Schema::Ecs))
-            .unwrap()
-    }
-
-    #[test]
-    fn patterns_hide_their_groups_in_every_text() {
-        let told = ecs(&redaction(&[r"-p(\S+)"], &[], &[]));
-        assert_eq!(told["message"], "ran mysql -p(redacted) now");
-        assert_eq!(told["process"]["args"], json!(["mysql", "-p(redacted)"]));
-        assert_eq!(told["process"]["parent"]["args"][2], "mysql -p(redacted)");
-        let told = ecs(&redaction(&["s[a-z]+t", "(my)(s)ql"], &[], &[]));
-        assert_eq!(told["message"], "ran (redacted)(redacted)ql -p(redacted) now");
-        let text = redaction(&["(b)?(c)"], &[], &[]);
-        let line = text.of_line(b"abc ac \xff".to_vec(), Schema::Cef);
-        assert_eq!(String::from_utf8_lossy(&line), "a(redacted)(redacted) a(redacted) \u{fffd}");
-        assert!(pattern("(").is_err());
-    }
-
-    #[test]
-    fn members_are_left_out_with_what_is_below_them() {
-        let told = ecs(&redaction(&[], &["process.parent", "message", "event"], &[]));
-        assert!(told.get("message").is_none() && told["process"].get("parent").is_none());
-        assert_eq!((&told["process"]["pid"], &told["event"]["id"]), (&json!(7), &json!("1")));
-        let falco = json!({ "rule": "r", "output_fields": { "proc.args": "a", "proc.name": "n" } });
-        let left_out = redaction(&[], &["output_fields.proc.args"], &[]);
-        let line = left_out.of_line(falco.to_string().into_bytes(), Schema::Falco);
-        let told: Value = serde_json::from_slice(&line).unwrap();
-        assert_eq!(told, json!({ "rule": "r", "output_fields": { "proc.name": "n" } }));
-    }
-
-    #[test]
-    fn only_what_is_named_is_told_beside_what_documents_need() {
-        let told = ecs(&redaction(&["sh"], &["process.parent.args"], &["process.parent"]));
-        assert_eq!(
-            told,
-            json!({
-                "@timestamp": "t", "event": { "id": "1" },
-                "process": { "parent": { "name": "(redacted)" } },
-                "runmon": { "delivery": { "number": 1 }, "document": "alert" },
-            })
-        );
-    }
 }
