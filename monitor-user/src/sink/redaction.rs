@@ -1,20 +1,19 @@
 //! What a sink is not told: members of documents, and what patterns find in their texts.
 
+mod matches;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use regex::{Captures, Regex, RegexBuilder};
+use matches::HIDDEN;
+use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 use crate::{
     document::{Schema, cef, syslog},
     limits::PATTERN_BYTES,
 };
-
-/// Stands for what is hidden.
-const HIDDEN: &str = "(redacted)";
 
 /// What a sink is not told.
 #[derive(Clone, Debug, Default)]
@@ -136,42 +135,28 @@ impl Redaction {
     fn of_value(&self, value: Value, at: &str, kept: &[&str]) -> Value {
         match value {
             Value::String(text) => Value::String(self.hide(&text).unwrap_or(text)),
-            Value::Array(items) => {
-                items.into_iter().map(|item| self.of_value(item, at, kept)).collect()
-            }
+            Value::Array(items) => self.of_items(items, at, kept),
             Value::Object(members) => Value::Object(self.of_members(members, at, kept)),
             plain => plain,
         }
     }
 
-    /// The text without what patterns find in it; None where they find nothing.
-    fn hide(&self, text: &str) -> Option<String> {
-        let mut hidden: Option<String> = None;
-        for pattern in &*self.patterns {
-            let so_far = hidden.as_deref().unwrap_or(text);
-            if pattern.is_match(so_far) {
-                hidden = Some(pattern.replace_all(so_far, replaced).into_owned());
+    /// What stands in several texts, such as arguments, may be found only where they are together.
+    fn of_items(&self, items: Vec<Value>, at: &str, kept: &[&str]) -> Value {
+        let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+        match texts {
+            Some(texts) => {
+                let mut texts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
+                matches::hide_in_list(&self.patterns, &mut texts);
+                Value::from(texts)
             }
+            None => items.into_iter().map(|item| self.of_value(item, at, kept)).collect(),
         }
-        hidden
     }
-}
 
-/// A match with its groups hidden, or all of it where it has none.
-fn replaced(found: &Captures<'_>) -> String {
-    let (Some(whole), true) = (found.get(0), found.len() > 1) else { return HIDDEN.to_owned() };
-    let mut text = String::new();
-    let mut end = whole.start();
-    let all = found.get(0).map_or("", |it| it.as_str());
-    for group in found.iter().skip(1).flatten().filter(|group| group.start() >= whole.start()) {
-        if group.start() < end {
-            continue; // within the one before
-        }
-        text += all.get(end - whole.start()..group.start() - whole.start()).unwrap_or_default();
-        text += HIDDEN;
-        end = group.end();
+    fn hide(&self, text: &str) -> Option<String> {
+        matches::hide(&self.patterns, text)
     }
-    text + all.get(end - whole.start()..).unwrap_or_default()
 }
 
 /// Whether a path is a member, or below it.

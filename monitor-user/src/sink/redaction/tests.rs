@@ -101,3 +101,22 @@ fn what_syslog_carries_is_read_before_it_is_hidden() {
         line(&SECRETS, &format!("{message}\u{feff}a --password x"), Schema::Syslog(Body::Text));
     assert!(told.ends_with("\u{feff}a --password (redacted)"), "{told}");
 }
+
+#[test]
+fn arguments_are_read_together() {
+    let hidden = |patterns: &[&str], args: &[&str]| {
+        let line = json!({ "process": { "parent": { "args": args } } }).to_string();
+        let told = redaction(patterns, &[], &[]).of_line(line.into_bytes(), Schema::Ecs);
+        let told: Value = serde_json::from_slice(&told).unwrap();
+        told["process"]["parent"]["args"].clone()
+    };
+    let told = hidden(&SECRETS, &["mysql", "--password", "geheim1", "", "--password=x", "db"]);
+    let hid = "(redacted)";
+    assert_eq!(told, json!(["mysql", "--password", hid, "", "--password=(redacted)", "db"]));
+    // Without groups all of it is hidden, in each of them; ends of texts are ends still.
+    let told = hidden(&["-u \\S+ é+", "^x$"], &["a", "-u", "é", "éé", "x", "ax"]);
+    assert_eq!(told, json!(["a", hid, hid, hid, hid, "ax"]));
+    let told = hidden(&["(b c)d", "(e)(f)", "(k)?l()"], &["ab", "cd", "e", "ef", "l"]);
+    assert_eq!(told, json!(["a(redacted)", "(redacted)d", "e", "(redacted)(redacted)", "l"]));
+    assert_eq!(hidden(&["x"], &[]), json!([]));
+}
