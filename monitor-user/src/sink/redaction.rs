@@ -1,14 +1,18 @@
 //! What a sink is not told: members of documents, and what patterns find in their texts.
 
 mod matches;
+mod members;
+mod protected;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use matches::HIDDEN;
+use members::Members;
+use protected::Protected;
 use regex::{Regex, RegexBuilder};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     document::{Schema, cef, syslog},
@@ -22,7 +26,8 @@ pub struct Redaction {
     patterns: Arc<[Regex]>,
     /// Members that are left out, by the names on the way to them with dots between.
     left_out: Arc<[String]>,
-    /// The only members that are told beside those that every document needs; empty: all are.
+    /// The only members that are told beside those that every document needs; empty: all are. What
+    /// the monitor tells of itself is told whole.
     only: Arc<[String]>,
 }
 
@@ -70,23 +75,16 @@ impl Redaction {
         match schema {
             Schema::Ecs | Schema::Ocsf | Schema::Falco => self.of_object(line, schema),
             Schema::Text { .. } => self.of_text(line),
-            Schema::Cef => {
-                let told = cef::with_values(line, |_, value| self.hide(value));
-                told.unwrap_or_else(|| self.of_text(line))
-            }
-            Schema::Syslog(body) => {
-                let fact = |_: &str, value: &str| self.hide(value);
-                let document = |line: &[u8]| self.of_form(line, body.schema());
-                let told = syslog::with_parts(line, fact, document);
-                told.unwrap_or_else(|| self.of_text(line))
-            }
+            Schema::Cef => self.of_cef(line),
+            Schema::Syslog(body) => self.of_syslog(line, body),
         }
     }
 
     fn of_object(&self, line: &[u8], schema: Schema) -> Vec<u8> {
-        match (serde_json::from_slice(line), needed(schema)) {
-            (Ok(Value::Object(members)), Some(kept)) => {
-                let members = self.of_members(members, "", kept);
+        match (serde_json::from_slice(line), Protected::of(schema)) {
+            (Ok(Value::Object(members)), Some(protected)) => {
+                let own = protected::own(&members, schema);
+                let members = Members { redaction: self, protected, own }.told(members, "");
                 Value::Object(members).to_string().into_bytes()
             }
             // A document is an object. What is none is not told at all, rather than whole.
@@ -94,64 +92,53 @@ impl Redaction {
         }
     }
 
-    /// Lines that are no documents: all of it is text.
+    /// What a heartbeat says are its numbers, as in schemas with members.
+    fn of_cef(&self, line: &[u8]) -> Vec<u8> {
+        if cef::extension(line, "cat").as_deref() == Some("heartbeat") {
+            return line.to_owned();
+        }
+        let other = |key: &str, value: &str| {
+            if protected::is_cef_fact(key) { None } else { self.hide(value) }
+        };
+        cef::with_values(line, other).unwrap_or_else(|| self.of_text(line))
+    }
+
+    fn of_syslog(&self, line: &[u8], body: syslog::Body) -> Vec<u8> {
+        let is_heartbeat =
+            |(name, value): &(String, String)| (&**name, &**value) == ("document", "heartbeat");
+        let facts = syslog::read(line).map(|(_, facts)| facts);
+        if body == syslog::Body::Text && facts.is_some_and(|it| it.iter().any(is_heartbeat)) {
+            return line.to_owned();
+        }
+        let other = |name: &str, value: &str| {
+            if protected::is_syslog_fact(name) { None } else { self.hide(value) }
+        };
+        let document = |line: &[u8]| self.of_form(line, body.schema());
+        syslog::with_parts(line, other, document).unwrap_or_else(|| self.of_text(line))
+    }
+
+    /// Lines that are no documents: all of it is text, but the time of day that they begin with,
+    /// and what colours them.
     fn of_text(&self, line: &[u8]) -> Vec<u8> {
+        const COLOUR: &str = "\x1b[";
         let text = String::from_utf8_lossy(line);
-        self.hide(&text).map_or_else(|| line.to_owned(), String::into_bytes)
-    }
-
-    fn of_members(
-        &self,
-        members: Map<String, Value>,
-        at: &str,
-        kept: &[&str],
-    ) -> Map<String, Value> {
-        let mut told = Map::new();
-        for (name, value) in members {
-            let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
-            let is_kept = kept.iter().any(|kept| is_in(&path, kept));
-            if !is_kept && self.left_out.iter().any(|left_out| is_in(&path, left_out)) {
-                continue;
+        let time = text.split_inclusive(' ').next().filter(|word| is_clock(word)).unwrap_or("");
+        let mut told = time.to_owned();
+        let mut pieces = text.get(time.len()..).unwrap_or_default().split(COLOUR);
+        let first = pieces.next().map(|words| (None, words));
+        let others = pieces.map(|piece| {
+            let end = piece.find('m').map_or(0, |at| at + 1);
+            let (colour, words) = piece.split_at_checked(end).unwrap_or(("", piece));
+            (Some(colour), words)
+        });
+        for (colour, words) in first.into_iter().chain(others) {
+            if let Some(colour) = colour {
+                told += COLOUR;
+                told += colour;
             }
-            let is_only = |path: &str| {
-                self.only.is_empty() || is_kept || self.only.iter().any(|only| is_in(path, only))
-            };
-            let value = match value {
-                Value::Object(below) if !is_only(&path) => {
-                    let below = self.of_members(below, &path, kept);
-                    if below.is_empty() {
-                        continue;
-                    }
-                    Value::Object(below)
-                }
-                _ if !is_only(&path) => continue,
-                value => self.of_value(value, &path, kept),
-            };
-            told.insert(name, value);
+            told += self.hide(words).as_deref().unwrap_or(words);
         }
-        told
-    }
-
-    fn of_value(&self, value: Value, at: &str, kept: &[&str]) -> Value {
-        match value {
-            Value::String(text) => Value::String(self.hide(&text).unwrap_or(text)),
-            Value::Array(items) => self.of_items(items, at, kept),
-            Value::Object(members) => Value::Object(self.of_members(members, at, kept)),
-            plain => plain,
-        }
-    }
-
-    /// What stands in several texts, such as arguments, may be found only where they are together.
-    fn of_items(&self, items: Vec<Value>, at: &str, kept: &[&str]) -> Value {
-        let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
-        match texts {
-            Some(texts) => {
-                let mut texts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
-                matches::hide_in_list(&self.patterns, &mut texts);
-                Value::from(texts)
-            }
-            None => items.into_iter().map(|item| self.of_value(item, at, kept)).collect(),
-        }
+        told.into_bytes()
     }
 
     fn hide(&self, text: &str) -> Option<String> {
@@ -159,39 +146,15 @@ impl Redaction {
     }
 }
 
-/// Whether a path is a member, or below it.
-fn is_in(path: &str, member: &str) -> bool {
-    path.strip_prefix(member).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-/// What every document of a schema needs to be one, and to be missed; None: its lines are texts.
-fn needed(schema: Schema) -> Option<&'static [&'static str]> {
-    match schema {
-        Schema::Ecs => Some(&["@timestamp", "ecs", "event", "runmon.delivery", "runmon.document"]),
-        Schema::Ocsf => Some(&[
-            "activity_id",
-            "category_uid",
-            "class_uid",
-            "metadata",
-            "severity_id",
-            "time",
-            "type_uid",
-        ]),
-        Schema::Falco => Some(&[
-            "output_fields.runmon.delivery",
-            "output_fields.runmon.document",
-            "priority",
-            "rule",
-            "source",
-            "time",
-            "uuid",
-        ]),
-        Schema::Text { .. } | Schema::Cef | Schema::Syslog(_) => None,
-    }
+/// Whether the first word of a line is the time of day, which may be coloured.
+fn is_clock(word: &str) -> bool {
+    let word = word.trim_end().trim_start_matches("\x1b[2m").trim_end_matches("\x1b[0m");
+    let zero = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    word.chars().map(zero).eq("00:00:00.000".chars())
 }
 
 /// Whether single members of a schema's documents can be left out.
 #[must_use]
 pub fn has_members(schema: Schema) -> bool {
-    needed(schema).is_some()
+    Protected::of(schema).is_some()
 }
