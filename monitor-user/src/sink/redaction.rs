@@ -45,9 +45,16 @@ impl Eq for Redaction {}
 ///
 /// # Errors
 ///
-/// It is no regular expression, or a very large one.
+/// It is no regular expression, or a very large one, or one that is content with nothing.
 pub fn pattern(text: &str) -> Result<Regex, String> {
-    RegexBuilder::new(text).size_limit(PATTERN_BYTES).build().map_err(|error| error.to_string())
+    let pattern = RegexBuilder::new(text).size_limit(PATTERN_BYTES).build();
+    let pattern = pattern.map_err(|error| error.to_string())?;
+    // The second text is for what asks for the edge of a word.
+    let is_empty = |text| pattern.find(text).is_some_and(|found| found.is_empty());
+    if ["", "a"].into_iter().any(is_empty) {
+        return Err(format!("`{text}` matches the empty text, so that it may hide nothing"));
+    }
+    Ok(pattern)
 }
 
 impl Redaction {

@@ -232,3 +232,14 @@ fn what_the_monitor_tells_of_itself_is_whole() {
     let message = "<6>1 t n runmon r heartbeat [runmon@32473 document=\"heartbeat\"] heartbeat 1";
     assert_eq!(line(DIGITS, message, Schema::Syslog(Body::Text)), message);
 }
+
+#[test]
+fn patterns_that_hide_nothing_are_refused() {
+    for text in ["()", "", "x*", "^", "$", r"\b", r"\B", "(a)?", "(?:--token=(.+))?"] {
+        let expected = format!("`{text}` matches the empty text, so that it may hide nothing");
+        assert_eq!(pattern(text).unwrap_err(), expected);
+    }
+    for text in ["a", r"\bx", "^.+$", r"-p(\S*)", "(a)?b"] {
+        assert!(pattern(text).is_ok(), "{text}");
+    }
+}
