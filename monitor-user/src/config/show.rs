@@ -51,14 +51,29 @@ fn each(list: Option<&mut Value>, act: impl FnMut(&mut Value)) {
     }
 }
 
-/// Values of headers carry tokens, and addresses passwords.
+/// Values of headers carry tokens, addresses passwords, and what webhooks have behind the host is
+/// all that keeps others from using them.
 fn hide(sink: &mut Value) {
     each(sink.get_mut("headers"), |header| {
         let name = header.as_str().and_then(|it| it.split_once(':')).map_or("", |(name, _)| name);
         *header = json!(format!("{name}: {HIDDEN}"));
     });
+    if let Some(Value::String(url)) = sink.get_mut("url") {
+        hide_path(url);
+    }
     if let Value::Object(members) = sink {
         members.values_mut().for_each(hide_user);
+    }
+}
+
+/// Hides what is behind the host of an address.
+fn hide_path(url: &mut String) {
+    let host = url.find("://").map_or(0, |at| at + "://".len());
+    let path = url.get(host..).and_then(|rest| rest.find(['/', '?', '#'])).map(|at| host + at);
+    if let Some(at) = path.filter(|at| url.get(*at..).is_some_and(|path| path != "/")) {
+        url.truncate(at);
+        *url += "/";
+        *url += HIDDEN;
     }
 }
 
@@ -129,8 +144,8 @@ mod tests {
     use crate::config::text::read;
 
     const TEXT: &str = "heartbeat_seconds: 3\nlabels: {a.b: 'x y'}\nsinks:\n- kind: http\n  url: \
-                        https://me:hunter2@h/p\n  headers: ['Authorization: Bearer hunter2']\n- \
-                        kind: file\n  path: /f\n";
+                        https://me:hunter2@h/hunter2?k=hunter2\n  headers: ['Authorization: \
+                        Bearer hunter2']\n- kind: file\n  path: /f\n";
 
     #[test]
     fn what_is_shown_is_what_holds() {
@@ -144,7 +159,10 @@ mod tests {
         let text = as_yaml(&shown);
         assert!(text.contains("\nheartbeat_seconds: 3\n"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
-        assert!(text.contains("https://(hidden)@h/p") && text.contains("Authorization: (hidden)"));
+        assert!(
+            text.contains("https://(hidden)@h/(hidden)\"")
+                && text.contains("Authorization: (hidden)")
+        );
         let again = read(&text).unwrap().shown();
         let other = |mut shown: Value| {
             shown["sinks"][0]["url"] = Value::Null;

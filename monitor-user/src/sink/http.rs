@@ -10,6 +10,7 @@ mod hec;
 mod loki;
 mod otlp;
 mod preset;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -115,7 +116,7 @@ pub fn is_scheme(text: &str) -> bool {
 /// An address that requests can be sent to, with the path that the receiver has them at unless it
 /// says another one, or what is wrong with it.
 pub fn url(text: &str, preset: Preset) -> Result<String, String> {
-    let none = || format!("`{text}` is no http:// or https:// address");
+    let none = || format!("`{}` is no http:// or https:// address", secrets::place(text));
     let rest = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let rest = rest.ok_or_else(none)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -153,7 +154,8 @@ impl HttpSink {
 
     /// Sends until there are no more documents, or until the monitor ends and they do not go.
     pub fn run(mut self, mut intake: Intake) {
-        let mut tries = Tries::new(self.options.url.clone(), self.options.give_up);
+        let mut tries =
+            Tries::new(secrets::place(&self.options.url).to_owned(), self.options.give_up);
         let mut sent =
             Sent::new(intake.sender(), intake.stream(), self.schema, &self.options.labelling);
         sent.is_array = self.options.batch.documents > 1;
@@ -218,7 +220,7 @@ impl HttpSink {
             Ok(answer) => {
                 self.tell_of(&answer);
                 Asked {
-                    verdict: preset.read(&answer, part.len()),
+                    verdict: answer.secrets.hide_in(preset.read(&answer, part.len())),
                     wait: answer.retry_after,
                     trouble: trouble(answer.status),
                 }
@@ -237,7 +239,7 @@ impl HttpSink {
             return;
         };
         if !std::mem::replace(&mut self.has_told, true) {
-            let (url, status) = (&self.options.url, answer.status);
+            let (url, status) = (secrets::place(&self.options.url), answer.status);
             tracing::warn!(
                 "{url} answers with status {status}, and the rest cannot be read: {cut}"
             );

@@ -84,7 +84,7 @@ fn what_an_http_sink_cannot_do_is_refused() {
     let at = "url: \"https://h\"\n";
     let of_h = |more: &str, expected: &str| of(&format!("{at}{more}"), expected);
     of("", "url: an http sink needs a url");
-    for url in ["u", "ftp://h", "http://", "http:///x", "http://h y"] {
+    for url in ["u", "ftp://h", "http://", "http://h y"] {
         of(&format!("url: {url:?}"), &format!("url: `{url}` is no http:// or https:// address"));
     }
     let url = "url: \"http://u:p@h/\"";

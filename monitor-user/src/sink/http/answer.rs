@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::secrets::Secrets;
 use crate::limits;
 
 pub(super) use crate::sink::parts::{Fate, Verdict};
@@ -15,6 +16,8 @@ pub(super) struct HttpAnswer {
     pub(super) body: Vec<u8>,
     /// Why there is not all of it, if there is not.
     pub(super) cut: Option<String>,
+    /// What the request had that is not told if this repeats it.
+    pub(super) secrets: Secrets,
 }
 
 /// What the status says, where that is all that is said.
@@ -39,10 +42,11 @@ pub(super) fn of_status(status: u16, said: &str) -> Fate {
 }
 
 impl HttpAnswer {
-    /// The beginning of what it says, for people.
+    /// The beginning of what it says, for people. What is cut off is no part of a secret.
     pub(super) fn said(&self) -> String {
-        let bytes = self.body.get(..limits::HTTP_SAID_BYTES).unwrap_or(&self.body);
-        String::from_utf8_lossy(bytes).trim().to_owned()
+        let text = self.secrets.hide(&String::from_utf8_lossy(&self.body));
+        let end = text.floor_char_boundary(limits::HTTP_SAID_BYTES);
+        text.get(..end).unwrap_or(&text).trim().to_owned()
     }
 }
 

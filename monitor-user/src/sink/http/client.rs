@@ -16,6 +16,7 @@ use ureq::{
 use super::{
     HttpOptions,
     answer::{HttpAnswer, retry_after},
+    secrets::Secrets,
 };
 use crate::{
     limits::{HTTP_ANSWER_BYTES, SINK_FILE_BYTES},
@@ -110,7 +111,7 @@ impl Client {
         }
         let mut answer = answered?;
         link.used = Some(Instant::now());
-        answer.hide(link.authorization.as_deref());
+        answer.secrets = Secrets::new(options, link.authorization.as_deref());
         // A token that is not good any more may have been replaced.
         if !matches!(answer.status, 401 | 403) {
             self.link = Some(link);
@@ -205,7 +206,7 @@ fn send(
     let now = i64::try_from(now).unwrap_or_default();
     let retry_after = asked.and_then(|text| retry_after(text, now));
     let (body, cut) = read_body(response.body_mut().as_reader());
-    Ok(HttpAnswer { status, retry_after, body, cut })
+    Ok(HttpAnswer { status, retry_after, body, cut, secrets: Secrets::default() })
 }
 
 /// What there is of a body, and why there is no more of it: the status has been said, whatever
@@ -218,17 +219,4 @@ fn read_body(from: impl Read) -> (Vec<u8>, Option<String>) {
         Err(error) => Some(error.to_string()),
     };
     (body, cut)
-}
-
-impl HttpAnswer {
-    /// Who repeats what it was sent does not bring the token into the log.
-    fn hide(&mut self, authorization: Option<&str>) {
-        let secret = authorization.and_then(|text| text.split_once(' ')).map(|(_, secret)| secret);
-        if let Some(secret) = secret
-            && memchr::memmem::find(&self.body, secret.as_bytes()).is_some()
-        {
-            let text = String::from_utf8_lossy(&self.body).replace(secret, "…");
-            self.body = text.into_bytes();
-        }
-    }
 }

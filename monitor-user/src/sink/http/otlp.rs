@@ -199,7 +199,7 @@ mod tests {
             });
             let body = body
                 .unwrap_or_else(|| ExportLogsServiceResponse { partial_success }.encode_to_vec());
-            HttpAnswer { status: 200, retry_after: None, body, cut: None }
+            HttpAnswer { status: 200, body, ..HttpAnswer::default() }
         };
         let refused = |verdict| match verdict {
             Verdict::Each(fates) => {

@@ -62,7 +62,7 @@ fn unused_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn http(port: u16) -> HttpOptions {
+pub(super) fn http(port: u16) -> HttpOptions {
     HttpOptions {
         preset: Preset::Webhook,
         url: format!("http://127.0.0.1:{port}/"),

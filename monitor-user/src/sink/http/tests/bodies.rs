@@ -90,7 +90,7 @@ fn streams_are_few_and_ascend() {
 
 fn read(preset: Preset, status: u16, body: &Value, count: usize) -> Verdict {
     let body = body.to_string().into_bytes();
-    preset.read(&HttpAnswer { status, retry_after: None, body, cut: None }, count)
+    preset.read(&HttpAnswer { status, body, ..HttpAnswer::default() }, count)
 }
 
 /// What each fate begins with, of a verdict.
@@ -186,9 +186,14 @@ fn tokens_are_not_repeated() {
     });
     let secret = Secret::Said("open-sesame".to_owned());
     let token = Some(Token { secret, scheme: "Bearer".to_owned() });
-    let options = HttpOptions { token, ..super::http(port) };
+    let headers = vec![("x-api-key".to_owned(), "alibaba".to_owned())];
+    let url = format!("http://127.0.0.1:{port}/hooks/cave?key=thieves");
+    let options = HttpOptions { url, token, headers, ..super::http(port) };
     let mut client = Client::new(Box::new(crate::reach::Direct));
     let answer = client.post(&options, "application/json", b"").unwrap();
-    assert!(answer.said().contains("POST / HTTP/1.1"), "{}", answer.said());
-    assert!(!String::from_utf8_lossy(&answer.body).contains("sesame"));
+    let said = answer.said();
+    assert!(said.contains("POST … HTTP/1.1") && said.contains("x-api-key: …"), "{said}");
+    for secret in ["sesame", "alibaba", "cave", "thieves"] {
+        assert!(!said.contains(secret), "{said}");
+    }
 }
