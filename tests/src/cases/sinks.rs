@@ -99,7 +99,9 @@ fn each_gets_its_part(stage: &Stage<'_>) {
         sink("ocsf", &format!("format: ocsf\n{hides}")),
         sink("falco", &format!("format: falco\n{hides}\nstored: false")),
         sink("text", &format!("format: text\n{hides}")),
+        sink("cef", &format!("format: cef\n{hides}")),
         sink("only", "format: ecs\nonly: [process.pid]"),
+        sink("digits", "format: ecs\nredact: ['\\d+']"),
     ];
     let rules = Some(ON_BUSYBOX.to_owned());
     // Without hashes alerts are complete at once: each is one document.
@@ -115,7 +117,7 @@ fn each_gets_its_part(stage: &Stage<'_>) {
     };
     let marks: Vec<String> = alerts("condition").iter().map(mark).collect();
     assert_eq!(marks, ["e2e-sinks-second"]);
-    for form in ["ecs", "ocsf", "falco", "text"] {
+    for form in ["ecs", "ocsf", "falco", "text", "cef"] {
         let text = text(form);
         assert!(!text.contains("first") && !text.contains("second"), "{form}: {text}");
         assert!(text.contains("e2e-sinks-(redacted)"), "{form}: {text}");
@@ -123,6 +125,13 @@ fn each_gets_its_part(stage: &Stage<'_>) {
     }
     for alert in alerts("ecs") {
         assert!(alert["process"]["parent"].is_null(), "{alert:#}");
+        assert!(alert["process"]["pid"].is_u64(), "{alert:#}");
+    }
+    // What documents are found by is not touched.
+    for (alert, same) in alerts("digits").iter().zip(alerts("only")) {
+        for path in ["/@timestamp", "/event/id", "/runmon/delivery/number", "/host/name"] {
+            assert_eq!(alert.pointer(path), same.pointer(path), "{path}: {alert:#}");
+        }
         assert!(alert["process"]["pid"].is_u64(), "{alert:#}");
     }
     let only = alerts("only");
