@@ -114,10 +114,11 @@ mod tests {
 
     #[test]
     fn who_does_not_greet_is_not_who_refuses() {
-        let secrets = Secrets { shared_key: "k".to_owned(), user: None };
+        let secrets = Secrets { shared_key: Secret::Said("k".to_owned()), user: None };
         let (mut near, far) = UnixStream::pair().unwrap();
         near.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
-        let mut greeted = || Why::from(secrets.greet(&mut near, "h").unwrap_err());
+        let mut greeted =
+            || Why::from(secrets.greet(&mut near, "h", &crate::reach::Direct).unwrap_err());
         assert_eq!(greeted().trouble, Trouble::NoAnswer);
         (&far).write_all(b"\xc0").unwrap();
         assert_eq!(greeted().trouble, Trouble::NotAllowed);
