@@ -41,7 +41,7 @@ fn a_sink_that_takes_nothing_is_stuck() {
         let other = SinkCounters { name: "other".to_owned(), ..sink(1, 1, 0) };
         // Whatever their order is: it changes with the sinks.
         let mut sinks = [other, counters];
-        if at % 2 == 0 && at > 100 {
+        if at.is_multiple_of(2) && at > 100 {
             sinks.reverse();
         }
         health.look_at_sinks(&sinks, at * SECOND);
