@@ -85,6 +85,7 @@ pub(super) fn execve_with(path: &CStr, args: &[CString], environment: &[CString]
 
 /// The environment block.
 fn environment() -> *const *const libc::c_char {
+    // SAFETY: libc has it, of this type (environ(7)).
     unsafe extern "C" {
         static environ: *const *const libc::c_char;
     }
