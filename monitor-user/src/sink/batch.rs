@@ -1,6 +1,8 @@
 //! Documents that are on their way together, of which each gets an answer of its own. Those that
 //! were taken before a failure are not sent again.
 
+use std::io;
+
 use super::{
     Intake,
     intake::Received,
@@ -14,6 +16,20 @@ pub(super) struct Pending {
     pub(super) document: Received,
     /// Whether the receiver has it, or has refused it; None: it is not known yet.
     pub(super) is_taken: Option<bool>,
+}
+
+/// Why a try failed.
+pub(super) enum Failure {
+    /// The receiver says it.
+    Answer(String),
+    /// The connection is of no use any more.
+    Connection(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Connection(error)
+    }
 }
 
 /// Documents on their way, in order.

@@ -21,7 +21,7 @@ use std::{
 
 use super::{
     Intake,
-    batch::{self, Batch},
+    batch::{self, Batch, Failure},
     receiver::Places,
     tries::Tries,
     trouble::Why,
@@ -56,20 +56,6 @@ pub struct KafkaSink {
     brokers: HashMap<i32, Broker>,
     producer: Producer,
     load: Load,
-}
-
-/// Why a try failed.
-enum Failure {
-    /// A broker says it.
-    Answer(String),
-    /// A connection is of no use any more.
-    Connection(io::Error),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Connection(error)
-    }
 }
 
 impl KafkaSink {

@@ -14,7 +14,7 @@ use std::{collections::HashMap, io};
 
 use super::{
     Intake,
-    batch::{self, Batch},
+    batch::{self, Batch, Failure},
     receiver::Places,
     tries::Tries,
     trouble::Why,
@@ -120,20 +120,6 @@ impl NatsSink {
         }
         self.is_careful = false;
         Ok(())
-    }
-}
-
-/// Why a try failed.
-enum Failure {
-    /// The server says it.
-    Answer(String),
-    /// The connection is of no use any more.
-    Connection(io::Error),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Connection(error)
     }
 }
 

@@ -55,6 +55,17 @@ pub(super) fn counts(ended: &Ended, delivered: u64, filtered: u64, dropped: u64)
     assert_eq!(offered, d + f + lost);
 }
 
+fn store_in(folder: &crate::records::folder::Folder) -> StoreOptions {
+    StoreOptions {
+        path: folder.path().join("store"),
+        owner: None,
+        bytes_max: 4 << 20,
+        segment_bytes: 1 << 20,
+        boot_id: "b".to_owned(),
+        new_id: "s".to_owned(),
+    }
+}
+
 fn take_all(mut intake: Intake) {
     while intake.receive_one().is_some() {
         intake.done(true);
@@ -164,15 +175,7 @@ fn tasks_that_are_gone_are_known() {
         .unwrap();
     let stored = SinkOptions { name: "stored".to_owned(), ..options(Schema::Ecs) };
     fanout.add_stored(stored, take_all);
-    let store = StoreOptions {
-        path: folder.path().join("store"),
-        owner: None,
-        bytes_max: 4 << 20,
-        segment_bytes: 1 << 20,
-        boot_id: "b".to_owned(),
-        new_id: "s".to_owned(),
-    };
-    assert!(fanout.open_store(store).unwrap().is_none());
+    assert!(fanout.open_store(store_in(&folder)).unwrap().is_none());
     assert_eq!(fanout.gone(), [""; 0]);
     let becomes = |fanout: &Fanout, gone: &[&str]| {
         let until = std::time::Instant::now() + PATIENCE;
@@ -302,14 +305,6 @@ fn what_was_received_and_not_done_with_comes_again() {
 #[test]
 fn sinks_that_are_changed_again_and_again_are_all_answered() {
     let folder = crate::records::folder::Folder::new("changed-often");
-    let store = || StoreOptions {
-        path: folder.path().join("store"),
-        owner: None,
-        bytes_max: 4 << 20,
-        segment_bytes: 1 << 20,
-        boot_id: "b".to_owned(),
-        new_id: "s".to_owned(),
-    };
     let mut fanout = fanout();
     for number in 1..=300 {
         let (got, taken) = std::sync::mpsc::sync_channel(1);
@@ -319,7 +314,7 @@ fn sinks_that_are_changed_again_and_again_are_all_answered() {
             intake.done(true);
             take_all(intake);
         });
-        assert!(fanout.open_store(store()).unwrap().is_none());
+        assert!(fanout.open_store(store_in(&folder)).unwrap().is_none());
         fanout.offer(heartbeat(number));
         assert!(matches!(taken.recv_timeout(PATIENCE), Ok(true)), "change {number}");
         fanout.retire(PATIENCE, &[]);
