@@ -6,7 +6,7 @@ use crate::arch::Arch;
 use crate::cli::SetupArgs;
 use crate::process::run as start;
 use crate::workspace::Workspace;
-use crate::{e2e, evasions, rustup, setup, tidy};
+use crate::{e2e, evasions, fuzz, rustup, setup, tidy};
 
 /// Runs every gate in turn, the quick ones first, and stops at the first that fails.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
@@ -21,6 +21,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     println!("check: clippy, the daemon without its features");
     let bare = ["clippy", "--package", "monitor-user", "--no-default-features", "--locked"];
     start(workspace.cargo().args(bare).args(["--", "--deny", "warnings"]))?;
+    println!("check: clippy, fuzz targets");
+    fuzz::check(workspace)?;
     println!("check: clippy, BPF target");
     clippy_bpf(workspace)?;
     println!("check: rustdoc");

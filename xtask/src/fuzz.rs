@@ -39,6 +39,19 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// Lints every target of every crate that has some, without the sanitizer's build.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    for fuzz in crates(workspace)? {
+        let mut clippy = workspace.cargo();
+        clippy.args(["clippy", "--bins", "--locked"]);
+        clippy.arg("--manifest-path").arg(fuzz.join("Cargo.toml"));
+        // That of the workspace, whose dependencies are the same.
+        clippy.arg("--target-dir").arg(workspace.target());
+        start(clippy.args(["--", "--deny", "warnings"]))?;
+    }
+    Ok(())
+}
+
 /// The `fuzz` directories beside the crates' sources.
 fn crates(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(&workspace.root).context("read the source tree")?;
