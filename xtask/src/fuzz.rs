@@ -24,7 +24,6 @@ const FLAGS: &[&str] = &[
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
-    "-Ccodegen-units=1",
 ];
 
 /// Builds and runs every target of every crate that has some.
@@ -85,6 +84,8 @@ fn one(workspace: &Workspace, fuzz: &Path, target: &str) -> Result<()> {
     cargo.arg("--manifest-path").arg(fuzz.join("Cargo.toml"));
     cargo.arg("--target-dir").arg(&build);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"));
+    // Building well takes longer than the short runs.
+    cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
     cargo.arg("--").arg(&corpus);
     // Only read: inputs to begin with.
     cargo.args(Some(fuzz.join("seeds").join(target)).filter(|seeds| seeds.is_dir()));
