@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use crate::ast::Literal;
 use crate::compile::look_up;
 use crate::cursor::Cursor;
-use crate::diagnostic::{Code, Problem, Reports};
+use crate::diagnostic::{Code, Diagnostic, Problem, Reports};
 use crate::schema::{Arg, Field, Schema};
+use crate::source::Place;
 use crate::text::{Span, Text};
 use crate::value::{Unknown, Value};
 
@@ -51,6 +52,32 @@ impl<E> Template<E> {
                 Some((&*field.shown, value))
             }
         })
+    }
+
+    /// The fields of the text in order, with their arguments, as written.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Words(_) => None,
+            Part::Field(field) => Some(&*field.shown),
+        })
+    }
+
+    /// Compiles an output text that stands alone. `name` is what diagnostics call it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn parse(
+        schema: &'static Schema<E>,
+        name: &str,
+        text: &str,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut reports = Reports::default();
+        let source = reports.sources.add(name, text);
+        let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let text = Text::verbatim(text, Place { source, start: 0, end });
+        let template = Self::compile(schema, &text, &mut reports);
+        template.ok_or_else(|| reports.finish())
     }
 
     /// Calls `each` with every field and its argument.
