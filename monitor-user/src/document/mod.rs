@@ -24,7 +24,7 @@ pub mod printable;
 mod status;
 pub mod syslog;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod text;
 
 use std::sync::Arc;

@@ -75,7 +75,7 @@ fn node() -> Node {
     }
 }
 
-pub(super) fn sender() -> Sender {
+pub(crate) fn sender() -> Sender {
     Sender {
         node: Arc::new(node()),
         boot_id: "8f6f2a52-6a0b-4b0e-9d2e-2f1a3c4d5e6f".to_owned(),

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     alert::Alert,
     enrich::process_name,
-    event::{Action, Address, Container, Event, Fact, Outcome, Reason, SocketAct, Way},
+    event::{Action, Address, Container, Event, Fact, Outcome, Process, Reason, SocketAct, Way},
 };
 
 const RESET: &str = "\x1b[0m";
@@ -25,6 +25,10 @@ const MAGENTA: &str = "\x1b[35m";
 
 /// Ancestors that a line shows.
 const CHAIN: usize = 2;
+/// Characters of the name of a container that a line shows, and that it is at least wide.
+const PLACE: usize = 16;
+/// Characters that the process and its ancestors are at least wide.
+const PROCESS: usize = 32;
 /// Characters of a command line that a line shows.
 const COMMAND: usize = 160;
 
@@ -33,7 +37,7 @@ const COMMAND: usize = 160;
 pub fn write(document: &Document, colour: bool) -> Option<Vec<u8>> {
     let paint = Paint(colour);
     let line = match document {
-        Document::Event(event) => of_event(event, paint),
+        Document::Event(event) => self::event(event, colour, Who::Chain),
         Document::Alert(alert) => of_alert(alert, paint),
         Document::RollUp(rollup) => {
             let again = super::repeated(rollup);
@@ -55,16 +59,32 @@ impl Paint {
     }
 }
 
-fn of_event(event: &Event, paint: Paint) -> String {
+/// How the process of an event is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// With its nearest ancestors, outermost first.
+    Chain,
+    /// Alone, so many places to the right as there are processes above it.
+    Below(usize),
+}
+
+/// An event as one line.
+#[must_use]
+pub fn event(event: &Event, colour: bool, who: Who) -> String {
+    let paint = Paint(colour);
+    let who = match who {
+        Who::Chain => chain(event),
+        Who::Below(depth) => format!("{}{}", "  ".repeat(depth), named_process(&event.process)),
+    };
     format!(
         "{} {} {} {} {}{}",
         paint.with(DIM, &clock(event.timestamp_ns)),
-        paint.with(CYAN, &format!("{:<14}", place(&event.container))),
+        paint.with(CYAN, &format!("{:<PLACE$}", cut(&place(&event.container), PLACE))),
         paint.with(
             BLUE,
             &format!("{:<9}", Action::KINDS.get(usize::from(event.action.kind())).unwrap_or(&"?"))
         ),
-        chain(event),
+        format_args!("{who:<PROCESS$}"),
         act(event),
         outcome(event, paint),
     )
@@ -130,17 +150,22 @@ fn place(container: &Container) -> String {
     terminal(name.as_bytes()).into_owned()
 }
 
-/// Ancestors and the process, outermost first: `sshd(412)─bash(900)─curl(931)`.
+/// Ancestors and the process, outermost first: `sshd(412)─bash(900)─curl(931)`. Of the ancestors
+/// only as many as leave what was done where it is in other lines.
 fn chain(event: &Event) -> String {
-    let mut names: Vec<String> = event
-        .ancestors
-        .iter()
-        .take(CHAIN)
-        .map(|process| format!("{}({})", terminal(process_name(process)), process.key.pid))
-        .collect();
-    names.reverse();
-    names.push(format!("{}({})", terminal(process_name(&event.process)), event.process.key.pid));
-    names.join("─")
+    let mut shown = named_process(&event.process);
+    for ancestor in event.ancestors.iter().take(CHAIN) {
+        let longer = format!("{}─{shown}", named_process(ancestor));
+        if longer.chars().count() > PROCESS {
+            break;
+        }
+        shown = longer;
+    }
+    shown
+}
+
+fn named_process(process: &Process) -> String {
+    format!("{}({})", terminal(process_name(process)), process.key.pid)
 }
 
 /// What was done, in a few words.
@@ -254,6 +279,15 @@ fn shorten(text: &str) -> String {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or(text)),
         None => text.to_owned(),
     }
+}
+
+/// So many characters at most, the last of which says whether there are more.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{kept}…")
 }
 
 /// Time of day, UTC, with milliseconds.
