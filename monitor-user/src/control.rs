@@ -1,16 +1,18 @@
 //! The daemon's control socket: what may be asked of it while it runs, by whom, and how.
 //!
-//! A request is one line of JSON, an answer another; then the connection ends. A thread of its own
-//! reads the requests and passes them on through a bounded queue; the line carries them out
-//! between two events, so that it never waits for a client.
+//! A request is one line of JSON, an answer another; then the connection ends, but for who looks
+//! on and gets line after line. A thread of its own reads the requests and passes them on through a
+//! bounded queue; the line carries them out between two events, so that it never waits for a
+//! client.
 
 pub mod client;
 pub mod request;
 mod server;
 #[cfg(test)]
 mod tests;
+mod watching;
 
-pub use request::{Answer, Done, Refusal, Reply, Request};
+pub use request::{Answer, Done, Refusal, Reply, Request, Watching};
 pub use server::{Asked, Control};
 
 use crate::{document::text::rfc3339, judge::Judge};
@@ -29,7 +31,7 @@ pub fn carry_out(request: &Request, peer: Peer, judge: &mut Judge, now_ns: i64) 
     let done = match request {
         Request::DisableRule { rule, seconds } => disable(rule, *seconds, peer, judge, now_ns),
         Request::EnableRule { rule } => enable(rule, peer, judge, now_ns),
-        Request::Status => return None,
+        Request::Status | Request::Watch { .. } => return None,
     };
     Some(done.map(Reply::Rule))
 }

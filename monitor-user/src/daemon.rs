@@ -31,8 +31,12 @@ use crate::{
     logging::count,
     raw_event::CgroupKey,
     reload::Reloader,
-    rules::{Rules, filter::KernelFilter},
+    rules::{
+        Rules,
+        filter::{Asks, KernelFilter},
+    },
     sink::exchange::{Change, Exchange},
+    subscriber::Subscribed,
 };
 
 mod clock_watch;
@@ -41,6 +45,7 @@ mod numbers;
 mod reload;
 mod self_watch;
 mod store_watch;
+mod subscribers;
 
 use health::Health;
 use numbers::rule_states;
@@ -111,7 +116,7 @@ pub struct Kept {
 
 /// The line, and what happens by the clock.
 pub struct Daemon<O: Outlet> {
-    line: Line<O>,
+    line: Line<Subscribed<O>>,
     rules: usize,
     interval_ns: u64,
     /// When it began, on the boot clock.
@@ -136,7 +141,12 @@ pub struct Daemon<O: Outlet> {
 
 impl<O: CountedOutlet> Daemon<O> {
     /// A daemon that sends a heartbeat every `interval_ns`, and ends at `end_ns` if that is set.
-    pub fn new(line: Line<O>, rules: usize, interval_ns: u64, end_ns: Option<u64>) -> Self {
+    pub fn new(
+        line: Line<Subscribed<O>>,
+        rules: usize,
+        interval_ns: u64,
+        end_ns: Option<u64>,
+    ) -> Self {
         Self {
             line,
             rules,
@@ -197,7 +207,11 @@ impl<O: CountedOutlet> Daemon<O> {
     fn serve(&mut self, boottime_ns: u64, live: &mut Live) {
         let now_ns = self.line.enricher().timestamp_ns(boottime_ns);
         for _ in 0..CONTROL_CLIENTS {
-            let Some(asked) = self.control.as_ref().and_then(Control::next) else { return };
+            let Some(mut asked) = self.control.as_ref().and_then(Control::next) else { return };
+            if let Some(subscriber) = asked.subscriber.take() {
+                asked.answer(self.subscribe(subscriber, live));
+                continue;
+            }
             let judge = self.line.judge();
             let done = control::carry_out(&asked.request, asked.peer, judge, now_ns);
             let told = || Ok(Reply::Status(self.status(boottime_ns, live)));
@@ -261,12 +275,12 @@ impl<O: CountedOutlet> Daemon<O> {
     }
 
     /// The line.
-    pub fn line(&mut self) -> &mut Line<O> {
+    pub fn line(&mut self) -> &mut Line<Subscribed<O>> {
         &mut self.line
     }
 
     /// The line, for good.
-    pub fn into_line(self) -> Line<O> {
+    pub fn into_line(self) -> Line<Subscribed<O>> {
         self.line
     }
 
@@ -295,7 +309,7 @@ impl<O: CountedOutlet> Daemon<O> {
             blind: self.line.enricher().blind_containers(BLIND_SHOWN),
             reloads: self.reloads(),
             sinks: self.sinks(),
-            store: self.line.outlet().store(),
+            store: self.line.outlet().inner().store(),
             hooks: hooks(live.plan(), numbers.as_ref()),
             ..Heartbeat::default()
         };
@@ -316,7 +330,7 @@ impl<O: CountedOutlet> Daemon<O> {
 
     /// The sinks, each with what it was at when the last heartbeat was made.
     fn sinks(&mut self) -> Vec<SinkCounters> {
-        let mut sinks = self.line.outlet().sinks();
+        let mut sinks = self.line.outlet().inner().sinks();
         for sink in &mut sinks {
             let told = self.numbers_told.iter().find(|(name, _)| *name == sink.name);
             sink.number_before = told.map_or(0, |(_, number)| *number);
@@ -349,10 +363,10 @@ impl<O: CountedOutlet> Daemon<O> {
     }
 }
 
-/// Which opens, connections and datagrams the kernel tells of, for these rules.
+/// Which opens, connections and datagrams the kernel tells of, for these rules and for others.
 #[must_use]
-pub fn kernel_filter(rules: &Rules, filters: bool) -> KernelFilter {
-    let filter = KernelFilter::of(rules);
+pub fn kernel_filter(rules: &Rules, others: &[Asks<'_>], filters: bool) -> KernelFilter {
+    let filter = KernelFilter::of_all(rules, others);
     if filters { filter } else { filter.passing_all() }
 }
 
@@ -451,9 +465,10 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
         self.line.take(Input::Time(now_ns));
         self.reload(live);
         self.serve(now_ns, live);
+        self.forget_subscribers(live);
         self.tell(live);
         if self.floods.is_due(now_ns) {
-            self.health.look_at_sinks(&self.line.outlet().sinks(), now_ns);
+            self.health.look_at_sinks(&self.line.outlet().inner().sinks(), now_ns);
             self.watch_store();
             self.watch_clock();
             self.watch_tasks();

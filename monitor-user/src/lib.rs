@@ -49,6 +49,7 @@ pub mod sink;
 pub mod source;
 pub mod store;
 pub mod stream;
+pub mod subscriber;
 pub mod way;
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Every bound of the user side, with its reason and what happens there.
 
+mod look;
+
 use std::{ops::RangeInclusive, time::Duration};
+
+pub use look::*;
 
 /// Ancestors that an event carries. Deeper trees are real only in fork chains, which would
 /// otherwise hold memory without end.

@@ -33,6 +33,10 @@ pub trait Outlet {
     fn offer(&mut self, document: Document);
     /// Whether events themselves are wanted, not only alerts.
     fn wants_events(&self) -> bool;
+    /// Whether it hangs on a fact which is still looked for that an event is wanted: then it waits.
+    fn awaits(&self, _event: &Event) -> bool {
+        false
+    }
 }
 
 /// What the line takes in. A recording holds exactly these.
@@ -56,7 +60,8 @@ pub enum Input<'a> {
 enum Parked {
     /// A rule cannot be decided without it.
     Open(Box<Event>),
-    /// No rule matches; who wants events wants it with the hash of the program.
+    /// No rule alerts, or the alert has left; who wants events wants it with the hash of the
+    /// program, or cannot say without the fact whether it does.
     Quiet(Box<Event>),
 }
 
@@ -190,7 +195,7 @@ impl<O: Outlet> Line<O> {
         }
         self.expire(event.boottime_ns);
         match self.judge.judge(&event) {
-            Verdict::Quiet if self.is_wanted_whole(&event) => {
+            Verdict::Quiet if self.is_wanted_whole(&event) || self.outlet.awaits(&event) => {
                 self.park(event.boottime_ns, Parked::Quiet(event));
             }
             Verdict::Quiet => self.pass(event),
@@ -223,7 +228,9 @@ impl<O: Outlet> Line<O> {
         self.enricher.hashes().follow_alert(&mut event);
         let (at, complete) = (event.boottime_ns, alert::is_complete(&event));
         let alert = Alert { event: Arc::from(event), matched, complete, changed: false };
-        if self.outlet.wants_events() {
+        if self.outlet.awaits(&alert.event) {
+            self.park(at, Parked::Quiet(Box::new(Event::clone(&alert.event))));
+        } else if self.outlet.wants_events() {
             self.outlet.offer(Document::Event(Arc::clone(&alert.event)));
         }
         if let Some(rollups) = &mut self.rollups {
@@ -360,6 +367,7 @@ impl<O: Outlet> Line<O> {
     /// What comes of an event that waited, if it need not wait any more.
     fn decided(&mut self, parked: Parked) -> Result<(Box<Event>, Verdict), Parked> {
         match parked {
+            Parked::Quiet(event) if self.outlet.awaits(&event) => Err(Parked::Quiet(event)),
             Parked::Quiet(event) => Ok((event, Verdict::Quiet)),
             Parked::Open(event) => match self.judge.judge(&event) {
                 Verdict::Open => Err(Parked::Open(event)),

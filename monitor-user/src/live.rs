@@ -102,6 +102,20 @@ impl Bell {
         self.ring();
     }
 
+    /// Waits until it is rung to stop, or for so long.
+    pub fn wait(&self, limit: Option<Duration>) {
+        let begun = Instant::now();
+        while !self.is_stopped() {
+            let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return;
+            }
+            wait(&[self.event.as_fd()], left.map_or(SLEEP, |left| left.min(SLEEP)));
+            // Read so that it does not ring again; an empty one has nothing to read.
+            let _rung = self.event.read();
+        }
+    }
+
     /// Asks for the rules to be read again.
     pub fn reload(&self) {
         self.reload.store(true, Ordering::Release);

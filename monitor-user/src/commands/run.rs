@@ -22,7 +22,7 @@ use crate::{
     config::{Config, SinkConfig},
     control::Control,
     daemon::{Daemon, Kept, SinkSource, kernel_filter, record_kinds},
-    document::heartbeat::SinkCounters,
+    document::{Sender, heartbeat::SinkCounters},
     endpoint::{self, Endpoint},
     enrich::Enricher,
     env::EnvKeys,
@@ -39,6 +39,7 @@ use crate::{
     reload::Reloader,
     rules::{Rules, needed_kinds_of},
     sink::{Ended, Fanout, exchange::Exchange},
+    subscriber::Subscribed,
 };
 use reread::{ConfigFile, ReadSinks};
 use sinks::Opener;
@@ -60,7 +61,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let instance = register(&config, name)?;
     let mut privileges = Privileges::of(&config).context("cannot start the keeper")?;
     let sender = sender(&config, name);
-    let node = Arc::clone(&sender.node);
+    let (node, documents_of) = (Arc::clone(&sender.node), sender.clone());
     let opener = Opener::new(&config, args, &sender, name);
     let mut fanout = Fanout::new(sender);
     // Nobody talks to receivers with privileges.
@@ -68,7 +69,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     opener.open(&mut fanout, &config.sinks, &mut || privileges.files())?;
     let config_file = ConfigFile::new(config.path.clone(), privileges.files()?);
     let bell = bell_of_signals(Hangup::Reloads)?;
-    let control = open_control(&config, name, bell.clone());
+    let control = open_control(&config, name, bell.clone(), documents_of);
     let endpoint = open_endpoint(&config, args, bell.clone());
     let kinds = record_kinds(wanted(&config, &rules));
     let configured = EnvKeys::new(&config.env_keys);
@@ -76,7 +77,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut options = live_options(&config, &args.live, kinds, env_keys.clone());
     let filters = config.kernel_filter;
     options.side.flood = config.flood;
-    options.side.filter = kernel_filter(&rules, filters && always(&config.sinks).is_empty());
+    options.side.filter = kernel_filter(&rules, &[], filters && always(&config.sinks).is_empty());
     let mut live = Live::start(&options, instance, bell.clone(), privileges).map_err(explain)?;
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     enricher.hashes().set_mode(config.hash);
@@ -84,6 +85,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let canary = live.kernel().take_canary_pids();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
     let outlet = Exchange::new(fanout, bell.clone());
+    let outlet = Subscribed::new(outlet);
     let mut line = Line::new(enricher, Arc::clone(&rules), canary, outlet);
     line.own_until(boottime_ns());
     line.roll_up(u64::try_from(config.rollup.as_nanos())?);
@@ -107,12 +109,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(uid) = config.run_as {
         confine(uid).map_err(explain_confine)?;
     }
-    daemon.line().outlet().begin();
+    daemon.line().outlet().inner().begin();
     daemon.check_rules();
     announce(&live, enabled, begun);
     live.run(&mut daemon)?;
     daemon.finish(&mut live);
-    let sinks = daemon.into_line().into_outlet().finish(PATIENCE);
+    let sinks = daemon.into_line().into_outlet().into_inner().finish(PATIENCE);
     drop(live);
     Ok(end_of_sinks(&sinks))
 }
@@ -130,9 +132,9 @@ fn sinks_again(
 }
 
 /// Opens the control socket. A daemon that cannot be asked watches all the same.
-fn open_control(config: &Config, name: &str, bell: Bell) -> Option<Control> {
+fn open_control(config: &Config, name: &str, bell: Bell, documents_of: Sender) -> Option<Control> {
     let path = socket_path(&config.run_dir, name);
-    let opened = Control::open(&path, bell);
+    let opened = Control::open(&path, bell, documents_of);
     if let Err(error) = &opened {
         say(&format!("nothing can be asked of this daemon: {}: {error}", path.display()));
     }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::limits::RULE_OFF_SECONDS;
+use crate::{limits::RULE_OFF_SECONDS, subscriber::Wish};
 
 /// What may be asked of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -23,7 +23,19 @@ pub enum Request {
     },
     /// Tell how it is.
     Status,
+    /// Show what happens from now on: after the answer come lines that begin with [`SHOWN`] or
+    /// [`LOST`], until the client hangs up.
+    Watch {
+        /// What is to be shown, and how.
+        wish: Wish,
+    },
 }
+
+/// Begins a line that is shown.
+pub const SHOWN: u8 = b'+';
+
+/// Begins a line that is the number of documents which found no room on their way so far.
+pub const LOST: u8 = b'-';
 
 /// What comes of a request.
 pub type Answer = Result<Reply, Refusal>;
@@ -35,6 +47,15 @@ pub enum Reply {
     Rule(Done),
     /// How the daemon is; see [`crate::document::status`].
     Status(Value),
+    /// What is asked for is shown from now on.
+    Watching(Watching),
+}
+
+/// What is to be known of what is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Watching {
+    /// Kinds that are asked for and have no hook.
+    pub unseen: Vec<String>,
 }
 
 /// What was done.
@@ -65,7 +86,7 @@ impl Refusal {
     }
 
     /// The daemon cannot do it now.
-    pub(super) fn failure(error: impl Into<String>) -> Self {
+    pub(crate) fn failure(error: impl Into<String>) -> Self {
         Self { error: error.into(), usage: false }
     }
 }
@@ -98,6 +119,7 @@ impl Request {
             }
             Self::EnableRule { rule } => json!({ "command": "enable_rule", "rule": rule }),
             Self::Status => json!({ "command": "status" }),
+            Self::Watch { wish } => json!({ "command": "watch", "wish": wish.value() }),
         };
         format!("{request}\n")
     }
@@ -111,6 +133,7 @@ pub fn line(answer: &Answer) -> String {
             json!({ "rule": rule, "until": until, "changed": changed })
         }
         Ok(Reply::Status(status)) => json!({ "status": status }),
+        Ok(Reply::Watching(Watching { unseen })) => json!({ "watching": { "unseen": unseen } }),
         Err(Refusal { error, usage }) => json!({ "error": error, "usage": usage }),
     };
     format!("{answer}\n")
@@ -123,13 +146,12 @@ pub fn parse_answer(line: &[u8]) -> Option<Answer> {
     if answer.get("error").is_some() {
         return serde_json::from_value(answer).ok().map(Err);
     }
-    if let Value::Object(mut members) = answer {
-        return match members.remove("status") {
-            Some(status) => Some(Ok(Reply::Status(status))),
-            None => {
-                serde_json::from_value(Value::Object(members)).ok().map(|it| Ok(Reply::Rule(it)))
-            }
-        };
+    let Value::Object(mut members) = answer else { return None };
+    if let Some(status) = members.remove("status") {
+        return Some(Ok(Reply::Status(status)));
     }
-    None
+    if let Some(watching) = members.remove("watching") {
+        return serde_json::from_value(watching).ok().map(|it| Ok(Reply::Watching(it)));
+    }
+    serde_json::from_value(Value::Object(members)).ok().map(|it| Ok(Reply::Rule(it)))
 }

@@ -22,10 +22,12 @@ use std::{
 
 use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
 
-use super::{Answer, Peer, Refusal, Request, request::line};
+use super::{Answer, Peer, Refusal, Request, request::line, watching::Show};
 use crate::{
+    document::Sender,
     limits::{CONTROL_BYTES, CONTROL_CLIENTS},
     live::Bell,
+    subscriber::Subscriber,
 };
 
 /// How long a client may take to say what it wants, and to take the answer.
@@ -51,6 +53,8 @@ pub struct Asked {
     pub request: Request,
     /// Who asks.
     pub peer: Peer,
+    /// Who is to look on, where that is asked for.
+    pub subscriber: Option<Subscriber>,
     answer: SyncSender<Answer>,
 }
 
@@ -63,13 +67,13 @@ impl Asked {
 }
 
 impl Control {
-    /// Opens the socket; the bell is rung for each request. Who holds the instance's place may
-    /// replace a socket that was left behind.
+    /// Opens the socket; the bell is rung for each request, and `sender` is who documents say that
+    /// they are from. Who holds the instance's place may replace a socket that was left behind.
     ///
     /// # Errors
     ///
     /// The socket cannot be made, or there is no room for a thread.
-    pub fn open(path: &Path, bell: Bell) -> io::Result<Self> {
+    pub fn open(path: &Path, bell: Bell, documents_of: Sender) -> io::Result<Self> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -80,7 +84,8 @@ impl Control {
         let (sender, asked) = sync_channel(CONTROL_CLIENTS);
         let ends = Arc::new(AtomicBool::new(false));
         let owner = nix::unistd::geteuid().as_raw();
-        let door = Door { sender, bell, owner, open: Arc::default() };
+        let documents_of = Arc::new(documents_of);
+        let door = Door { sender, bell, owner, documents_of, open: Arc::default() };
         let (incoming, ended) = (listener.try_clone()?, Arc::clone(&ends));
         thread::Builder::new()
             .name("control".into())
@@ -114,7 +119,9 @@ struct Door {
     bell: Bell,
     /// Who made the socket: whom the daemon becomes later is not who may ask.
     owner: u32,
-    /// Connections that are served now.
+    /// Who documents say that they are from.
+    documents_of: Arc<Sender>,
+    /// Connections that are served now, without those of who looks on.
     open: Arc<AtomicUsize>,
 }
 
@@ -143,24 +150,38 @@ impl Door {
         }
         let door = self.clone();
         let serve = move || {
-            door.serve(&stream);
+            let show = door.serve(&stream);
+            // Who looks on keeps nobody from asking; there is a bound of its own for those.
             door.open.fetch_sub(1, Ordering::AcqRel);
+            if let Some(show) = show {
+                show.run(&stream, &door.documents_of);
+            }
         };
         if thread::Builder::new().name("control".into()).spawn(serve).is_err() {
             self.open.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
-    fn serve(&self, stream: &UnixStream) {
-        reply(stream, &self.answer(stream));
+    /// Answers; what is to be shown then, if that was asked for.
+    fn serve(&self, stream: &UnixStream) -> Option<Show> {
+        let mut show = None;
+        let answer = self.answer(stream, &mut show);
+        reply(stream, &answer);
+        show.filter(|_| answer.is_ok())
     }
 
-    fn answer(&self, stream: &UnixStream) -> Answer {
+    fn answer(&self, stream: &UnixStream, show: &mut Option<Show>) -> Answer {
         let peer = peer(stream, self.owner)?;
         let line = read_line(stream)?;
         let request = Request::parse(&line)?;
+        let mut subscriber = None;
+        if let Request::Watch { wish } = &request {
+            let (looks_on, of_it) = Show::new(wish).map_err(Refusal::usage)?;
+            (subscriber, *show) = (Some(looks_on), Some(of_it));
+        }
         let (answer, answered) = sync_channel(1);
-        self.sender.try_send(Asked { request, peer, answer }).map_err(|error| match error {
+        let asked = Asked { request, peer, subscriber, answer };
+        self.sender.try_send(asked).map_err(|error| match error {
             TrySendError::Full(_) => Refusal::failure("the daemon is busy: try again"),
             TrySendError::Disconnected(_) => Refusal::failure("the daemon ends"),
         })?;

@@ -4,14 +4,21 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use super::*;
-use crate::{limits::CONTROL_CLIENTS, live::Bell, rules};
+use crate::{
+    document::{Document, Finding, tests::sender},
+    limits::CONTROL_CLIENTS,
+    line::Outlet,
+    live::Bell,
+    rules,
+    subscriber::{Subscribed, Wish},
+};
 
 const RULES: &str = "\
 - rule: Shell
@@ -34,23 +41,59 @@ fn state() -> serde_json::Value {
     serde_json::json!({ "ready": true, "missing": vec!["x"; 10_000] })
 }
 
+/// No sinks.
+struct Nothing;
+
+impl Outlet for Nothing {
+    fn offer(&mut self, _document: Document) {}
+
+    fn wants_events(&self) -> bool {
+        false
+    }
+}
+
+fn finding() -> Document {
+    Document::Finding(Arc::new(Finding {
+        sequence: 1,
+        timestamp_ns: NOW_NS,
+        name: "flood",
+        priority: monitor_rules::Priority::Error,
+        text: "one\nline".to_owned(),
+        container: None,
+    }))
+}
+
 /// A daemon that only answers.
 struct Daemon {
     path: PathBuf,
     ends: Arc<AtomicBool>,
+    /// How many look on.
+    lookers: Arc<AtomicUsize>,
     thread: Option<JoinHandle<Judge>>,
 }
 
 impl Daemon {
     fn start(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("runmon-c-{}-{name}", std::process::id()));
-        let control = Control::open(&path, Bell::new().unwrap()).unwrap();
+        let control = Control::open(&path, Bell::new().unwrap(), sender()).unwrap();
         let ends = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&ends);
+        let lookers = Arc::<AtomicUsize>::default();
+        let looking = Arc::clone(&lookers);
         let thread = thread::spawn(move || {
             let mut judge = judge();
+            let mut lookers = Subscribed::new(Nothing);
             while !ended.load(Ordering::Acquire) {
-                while let Some(asked) = control.next() {
+                // Something happens all the time.
+                lookers.offer(finding());
+                lookers.forget_gone();
+                looking.store(lookers.len(), Ordering::Release);
+                while let Some(mut asked) = control.next() {
+                    if let Some(subscriber) = asked.subscriber.take() {
+                        assert!(lookers.add(subscriber));
+                        asked.answer(Ok(Reply::Watching(Watching { unseen: vec!["bpf".into()] })));
+                        continue;
+                    }
                     let done = carry_out(&asked.request, asked.peer, &mut judge, NOW_NS);
                     asked.answer(done.unwrap_or_else(|| Ok(Reply::Status(state()))));
                 }
@@ -58,7 +101,7 @@ impl Daemon {
             }
             judge
         });
-        Self { path, ends, thread: Some(thread) }
+        Self { path, ends, lookers, thread: Some(thread) }
     }
 
     fn ask(&self, request: &Request) -> Answer {
@@ -69,7 +112,7 @@ impl Daemon {
     fn switch(&self, request: &Request) -> Result<Done, Refusal> {
         self.ask(request).map(|reply| match reply {
             Reply::Rule(done) => done,
-            Reply::Status(_) => panic!("{reply:?}"),
+            Reply::Status(_) | Reply::Watching(_) => panic!("{reply:?}"),
         })
     }
 
@@ -121,6 +164,49 @@ fn a_rule_is_switched_off_and_on() {
 fn a_question_is_answered() {
     let daemon = Daemon::start("status");
     assert_eq!(daemon.ask(&Request::Status).unwrap(), Reply::Status(state()));
+    daemon.stop();
+}
+
+#[test]
+fn who_looks_on_is_shown_lines_until_it_hangs_up() {
+    let daemon = Daemon::start("watch");
+    let wish = Wish { alerts: true, ..Wish::default() };
+    let (watching, mut shown) = client::watch(&daemon.path, &wish).unwrap().unwrap();
+    assert_eq!(watching.unseen, ["bpf"]);
+    for _ in 0..3 {
+        let line = shown.read().unwrap();
+        let Some(client::ShownLine::Line(line)) = line else { panic!("{line:?}") };
+        let line = std::str::from_utf8(line).unwrap();
+        assert!(line.contains("flood: one\\x0aline\n"), "{line}");
+    }
+    assert_eq!(daemon.lookers.load(Ordering::Acquire), 1);
+    // Whoever only asks is served meanwhile.
+    daemon.ask(&Request::Status).unwrap();
+    drop(shown);
+    let begun = Instant::now();
+    while daemon.lookers.load(Ordering::Acquire) > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the subscriber stays");
+        thread::sleep(Duration::from_millis(1));
+    }
+    daemon.stop();
+}
+
+#[test]
+fn who_looks_on_sees_the_end_of_the_daemon() {
+    let daemon = Daemon::start("watch-end");
+    let wish = Wish { alerts: true, ..Wish::default() };
+    let (_, mut shown) = client::watch(&daemon.path, &wish).unwrap().unwrap();
+    daemon.stop();
+    while shown.read().unwrap().is_some() {}
+}
+
+#[test]
+fn a_wish_that_cannot_be_filled_is_a_mistake_of_who_asks() {
+    let daemon = Daemon::start("wish");
+    let wish = Wish { filter: "proc.nam = a".to_owned(), ..Wish::default() };
+    let refusal = client::watch(&daemon.path, &wish).unwrap().unwrap_err();
+    assert!(refusal.usage && refusal.error.contains("proc.name"), "{refusal:?}");
+    assert_eq!(daemon.lookers.load(Ordering::Acquire), 0);
     daemon.stop();
 }
 
@@ -228,14 +314,14 @@ fn a_socket_that_was_left_behind_is_replaced() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists());
     assert!(client::ask(&path, &enable("shell")).is_err());
-    drop(Control::open(&path, Bell::new().unwrap()).unwrap());
+    drop(Control::open(&path, Bell::new().unwrap(), sender()).unwrap());
     assert!(!path.exists());
 }
 
 #[test]
 fn who_asks_a_daemon_that_ends_is_told_so() {
     let path = std::env::temp_dir().join(format!("runmon-c-{}-busy", std::process::id()));
-    let control = Control::open(&path, Bell::new().unwrap()).unwrap();
+    let control = Control::open(&path, Bell::new().unwrap(), sender()).unwrap();
     let asked = path.clone();
     let client = thread::spawn(move || client::ask(&asked, &enable("shell")).unwrap());
     let begun = Instant::now();

@@ -20,7 +20,7 @@ impl<O: CountedOutlet> Daemon<O> {
     pub(super) fn missing(&mut self, live: &Live) -> Signs {
         let mut missing = missing_hooks(live.plan());
         missing.extend_from_slice(&self.health.hooks_refused);
-        if self.rules == 0 && !self.line.outlet().wants_events() {
+        if self.rules == 0 && !self.line.outlet().inner().wants_events() {
             missing.push("no rule is on, and no sink wants events".to_owned());
         }
         missing

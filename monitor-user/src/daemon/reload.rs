@@ -10,7 +10,7 @@ use crate::{
     document::{finding, heartbeat::Reloads},
     live::{Live, boottime_ns},
     logging::{count, say},
-    rules::Rules,
+    rules::{Rules, filter::Asks},
     sink::exchange::Change,
 };
 
@@ -63,7 +63,7 @@ impl<O: CountedOutlet> Daemon<O> {
 
     fn reload_sinks(&mut self, live: &mut Live) {
         let Some(mut source) = self.sink_source.take() else { return };
-        match self.line.outlet().take_outcome() {
+        match self.line.outlet().inner().take_outcome() {
             None => {}
             Some(Ok(())) => {
                 let (sinks, kinds) = source.settle(true);
@@ -82,7 +82,7 @@ impl<O: CountedOutlet> Daemon<O> {
             Some(Err(why)) => self.refuse_sinks(&why),
             Some(Ok(None)) => self.health.sinks_refused = false,
             Some(Ok(Some(change))) => {
-                if let Err(error) = self.line.outlet().change(change) {
+                if let Err(error) = self.line.outlet().inner().change(change) {
                     source.settle(false);
                     self.refuse_sinks(&error.to_string());
                 }
@@ -119,12 +119,16 @@ impl<O: CountedOutlet> Daemon<O> {
         self.watch(&rules, live);
     }
 
-    /// Has the kernel tell of what these rules and the sinks want.
-    fn watch(&mut self, rules: &Rules, live: &mut Live) {
+    /// Has the kernel tell of what these rules, the sinks and the subscribers want.
+    pub(super) fn watch(&mut self, rules: &Rules, live: &mut Live) {
         let Some((kept, _)) = &self.reload else { return };
         let Kept { kinds, filters, .. } = *kept;
+        let subscribed = self.line.outlet();
         let env_keys = kept.env_keys.and(crate::rules::env_keys(rules));
-        let filter = kernel_filter(rules, filters && kinds.is_empty());
+        let env_keys = env_keys.and(subscribed.env_keys().names());
+        let asks: Vec<Asks<'_>> = subscribed.asks().collect();
+        let filter = kernel_filter(rules, &asks, filters && kinds.is_empty());
+        let kinds = kinds.union(subscribed.kinds());
         let kinds = record_kinds(crate::rules::needed_kinds(rules).union(kinds));
         let kernel = live.kernel();
         if let Err(error) = kernel.keep_env(&env_keys) {

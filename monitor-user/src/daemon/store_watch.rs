@@ -19,7 +19,7 @@ pub(super) struct StoreTold {
 impl<O: CountedOutlet> Daemon<O> {
     /// Tells of what is not as it should be. What is lost is told of once for each second.
     pub(super) fn watch_store(&mut self) {
-        let Some(store) = self.line.outlet().store() else { return };
+        let Some(store) = self.line.outlet().inner().store() else { return };
         let StoreCounters { bytes_max, evicted, unwritten, broken_bytes, is_failing, .. } = store;
         if is_failing && !self.store_told.is_failing {
             let text = "the store cannot be written: documents wait in memory, and are lost when \
@@ -55,7 +55,7 @@ impl<O: CountedOutlet> Daemon<O> {
     /// Tells of tasks that ended by themselves, as by a panic. What they were to get is counted as
     /// dropped, or waits in the store; the other sinks go on.
     pub(super) fn watch_tasks(&mut self) {
-        let gone = self.line.outlet().gone();
+        let gone = self.line.outlet().inner().gone();
         let told = std::mem::replace(&mut self.health.tasks_gone, gone.clone());
         for task in gone.iter().filter(|task| !told.contains(task)) {
             let text = format!(

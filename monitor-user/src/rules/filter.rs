@@ -15,7 +15,7 @@ use std::{
 };
 
 use ipnet::{Ipv4Subnets, Ipv6Net, Ipv6Subnets};
-use monitor_rules::{KindSet, Needs, Pattern, Rule};
+use monitor_rules::{Condition, KindSet, Needs, Pattern, Rule};
 
 use super::{
     Rules,
@@ -74,6 +74,24 @@ const LEADING_ELSEWHERE: [(Ipv6Addr, u8); 3] = [
 /// Field that is who acts.
 const USER: &str = "user.uid";
 
+/// What somebody beside the rules asks for.
+#[derive(Clone, Copy)]
+pub struct Asks<'a> {
+    /// Kinds of event that are to be seen.
+    pub kinds: KindSet,
+    /// What holds for those that are wanted; None: all are.
+    pub condition: Option<&'a Condition<Event>>,
+}
+
+impl Asks<'_> {
+    /// What must be so for an event of a kind to be wanted; None: that cannot be said. Of a kind
+    /// that the condition is not about, something else is to be learned.
+    fn needs(&self, kind: u8) -> Option<Needs> {
+        let about = self.condition.filter(|condition| condition.kinds().contains(kind));
+        about.and_then(|condition| condition.needs(kind, usable(kind)))
+    }
+}
+
 /// Which opens, connections and datagrams are told of, and which paths rules name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KernelFilter {
@@ -101,14 +119,21 @@ impl KernelFilter {
     /// The filter for the rules that are on.
     #[must_use]
     pub fn of(rules: &Rules) -> Self {
+        Self::of_all(rules, &[])
+    }
+
+    /// The filter for the rules that are on, and for others.
+    #[must_use]
+    pub fn of_all(rules: &Rules, others: &[Asks<'_>]) -> Self {
         let mut filter = Self::default();
         for kind in PATH.union(TO_PEERS).iter() {
             let about = rules.rules().iter().filter(|rule| rule.kinds().contains(kind));
             let usable = usable(kind);
-            let each: Vec<Option<Needs>> = about
-                .filter(|rule| rule.enabled)
-                .map(|rule| rule.condition.needs(kind, usable))
-                .collect();
+            let of_rules =
+                about.filter(|rule| rule.enabled).map(|rule| rule.condition.needs(kind, usable));
+            let asking = others.iter().filter(|asks| asks.kinds.contains(kind));
+            let each: Vec<Option<Needs>> =
+                of_rules.chain(asking.map(|asks| asks.needs(kind))).collect();
             if FILTERED.contains(kind) && each.iter().all(Option::is_some) {
                 filter.kinds = filter.kinds.union(KindSet::of(&[kind]));
             }

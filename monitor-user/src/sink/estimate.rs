@@ -17,7 +17,7 @@ const EVENT: usize = 1024;
 const PART: usize = 128;
 
 /// Bytes of a document, approximately.
-pub(super) fn bytes(document: &Document) -> u64 {
+pub(crate) fn bytes(document: &Document) -> u64 {
     let bytes = match document {
         Document::Event(event) => of_event(event),
         Document::Alert(alert) | Document::Update(alert) => of_alert(alert),

@@ -59,6 +59,7 @@ use crate::{
     },
 };
 pub use ending::Ended;
+pub(crate) use estimate::bytes as document_bytes;
 use gate::Gates;
 pub use intake::{About, Intake, Received};
 use intake::{Queued, Source, Waiting};

@@ -42,6 +42,6 @@ fn seconds(duration: Duration) -> Result<u64, Usage> {
 fn ask(args: &RulesSwitchArgs, request: &Request) -> anyhow::Result<Done> {
     match ask_daemon(args.config.as_deref(), args.instance.as_deref(), request)? {
         Reply::Rule(done) => Ok(done),
-        Reply::Status(_) => bail!("the daemon answered something else"),
+        Reply::Status(_) | Reply::Watching(_) => bail!("the daemon answered something else"),
     }
 }

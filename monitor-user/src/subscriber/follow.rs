@@ -1,0 +1,81 @@
+//! One process, and all that descend from it.
+
+use std::collections::{HashSet, VecDeque};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    event::{Action, Event, ProcessKey},
+    limits::FOLLOWED,
+};
+
+/// Whom to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Root {
+    /// Process id.
+    pub pid: u32,
+    /// Its children as well, and theirs.
+    pub children: bool,
+    /// What happened before is left out, nanoseconds since boot.
+    pub since_ns: u64,
+}
+
+impl Root {
+    /// It, as [`Deserialize`] reads it.
+    pub(super) fn value(self) -> Value {
+        let Self { pid, children, since_ns } = self;
+        json!({ "pid": pid, "children": children, "since_ns": since_ns })
+    }
+}
+
+/// Who belongs to it so far.
+pub(super) struct Follow {
+    root: Root,
+    /// Whose id it was when it was first seen: whoever has that id later is someone else.
+    key: Option<ProcessKey>,
+    known: HashSet<ProcessKey>,
+    /// The same, the oldest first.
+    order: VecDeque<ProcessKey>,
+}
+
+impl Follow {
+    pub(super) fn new(root: Root) -> Self {
+        Self { root, key: None, known: HashSet::new(), order: VecDeque::new() }
+    }
+
+    /// Whether an event is of one of them. Who was created by one of them is one from then on.
+    pub(super) fn includes(&mut self, event: &Event) -> bool {
+        if event.boottime_ns < self.root.since_ns {
+            return false;
+        }
+        let of_process = event.process.key;
+        let is_one = self.is_root(of_process)
+            || self.root.children
+                && (self.known.contains(&of_process)
+                    || event.ancestors.iter().any(|ancestor| {
+                        self.known.contains(&ancestor.key) || self.is_root(ancestor.key)
+                    }));
+        if let (true, Action::Fork { child }) = (is_one && self.root.children, &event.action) {
+            self.add(*child);
+        }
+        is_one
+    }
+
+    fn is_root(&mut self, key: ProcessKey) -> bool {
+        key.pid == self.root.pid && *self.key.get_or_insert(key) == key
+    }
+
+    /// Where there are too many the oldest are known by their ancestors only.
+    fn add(&mut self, key: ProcessKey) {
+        if self.order.len() >= FOLLOWED {
+            self.order.pop_front().iter().for_each(|oldest| {
+                self.known.remove(oldest);
+            });
+        }
+        if self.known.insert(key) {
+            self.order.push_back(key);
+        }
+    }
+}
