@@ -29,6 +29,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Rules(command) => commands::rules::run(command),
         Command::Keep => runmon::keeper::serve(),
+        Command::HeldCommand { command } => Ok(commands::tail::command::held(command)),
         Command::CanaryChild => Ok(ExitCode::SUCCESS),
     }
 }

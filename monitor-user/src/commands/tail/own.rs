@@ -1,0 +1,230 @@
+//! `runmon tail` with hooks of its own: no daemon is needed.
+
+use std::{
+    path::Path,
+    process::{ExitCode, ExitStatus},
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use anyhow::Context as _;
+use monitor_rules::RuleSet;
+
+use super::{
+    command::{Held, exit_code},
+    ended,
+    output::Output,
+    root_of_command,
+};
+use crate::{
+    cli::TailArgs,
+    commands::{
+        Hangup, bell_of_signals, check_cluster, live_options, load_rules, run, say, say_unseen,
+        sender, stop_when_unread,
+    },
+    config::Config,
+    daemon::{CountedOutlet, Daemon, kernel_filter, record_kinds},
+    document::{
+        Document, Sender,
+        heartbeat::{SinkCounters, StoreCounters},
+    },
+    enrich::Enricher,
+    env::EnvKeys,
+    instance::Instance,
+    keeper::Privileges,
+    line::{Line, Outlet},
+    live::{Bell, Live, boottime_ns, clock_offset_ns},
+    rules::{Rules, SCHEMA, needed_kinds},
+    subscriber::{self, Feed, Subscribed, Subscriber, Summary, Told, Wish, Writer},
+};
+
+/// Watches until it is stopped, or the command has ended.
+pub(super) fn run(
+    args: &TailArgs,
+    config: &Config,
+    wish: &Wish,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let rules = match args.alerts {
+        true => load_rules(&args.rules)?,
+        false => Arc::new(RuleSet::load(&SCHEMA, &[]).rules),
+    };
+    crate::commands::rules::name_users_of_this_host();
+    check_cluster(config)?;
+    let own = format!("tail-{}", std::process::id());
+    let name = args.live.instance.as_deref().unwrap_or(&own);
+    let instance = Instance::register(&config.run_dir, name)?;
+    let bell = bell_of_signals(Hangup::Stops)?;
+    if let Some(reader) = output.reader() {
+        stop_when_unread(reader, &bell)?;
+    }
+    let summary = SummaryFile::open(args)?;
+    let command = (!args.exec.is_empty()).then(|| Held::start(&args.exec)).transpose()?;
+    let wish = match &command {
+        Some(held) => Wish { root: Some(root_of_command(held.id())), ..wish.clone() },
+        None => wish.clone(),
+    };
+    let watch = Watch { args, config, wish: &wish, rules };
+    let sender = sender(config, name);
+    let (mut live, mut daemon, feed) = watch.begin(instance, &bell, &sender)?;
+    live.seed(&mut daemon)?;
+    say_unseen(&live);
+    let writer = wish.form.writer(wish.root).map_err(anyhow::Error::msg)?;
+    let task = show(feed, writer, sender, output, summary.is_wanted)?;
+    let command = match command {
+        Some(held) => Some(held.release(bell)?),
+        None => {
+            say("watching; Ctrl-C ends it");
+            None
+        }
+    };
+    live.run(&mut daemon)?;
+    daemon.line().finish();
+    let state = daemon.state(&mut live, true);
+    drop((daemon, live));
+    let (told, seen) = task.join().map_err(|_panic| anyhow::anyhow!("showing failed"))?;
+    finish(command, &summary, &seen, &told, state.lost())
+}
+
+/// Says what came of it.
+fn finish(
+    command: Option<JoinHandle<std::io::Result<ExitStatus>>>,
+    summary: &SummaryFile<'_>,
+    seen: &Summary,
+    told: &Told,
+    lost: u64,
+) -> anyhow::Result<ExitCode> {
+    let Some(command) = command else {
+        summary.write(seen, told, lost, None)?;
+        say(&ended(told.shown, told.lost, lost));
+        return Ok(ExitCode::SUCCESS);
+    };
+    // Whoever stopped the watching, as by Ctrl-C, meant the command as well.
+    let status = command.join().map_err(|_panic| anyhow::anyhow!("waiting failed"))??;
+    summary.write(seen, told, lost, Some(status))?;
+    eprint(&seen.text());
+    say(&format!("{status}; {}", ended(told.shown, told.lost, lost)));
+    Ok(exit_code(status))
+}
+
+fn eprint(text: &str) {
+    use std::io::Write as _;
+    // Nobody may be there to read it.
+    drop(std::io::stderr().lock().write_all(text.as_bytes()));
+}
+
+type Task = JoinHandle<(Told, Summary)>;
+
+/// Starts the task that writes the lines.
+fn show(
+    feed: Feed,
+    writer: Writer,
+    sender: Sender,
+    mut output: Output,
+    sums_up: bool,
+) -> anyhow::Result<Task> {
+    let work = move || {
+        let mut summary = Summary::default();
+        let into = sums_up.then_some(&mut summary);
+        let told = subscriber::write(&feed, &writer, &sender, &mut output, into);
+        (told, summary)
+    };
+    std::thread::Builder::new().name("shown".into()).spawn(work).context("cannot start a thread")
+}
+
+/// What is watched, and how.
+struct Watch<'a> {
+    args: &'a TailArgs,
+    config: &'a Config,
+    wish: &'a Wish,
+    rules: Arc<Rules>,
+}
+
+impl Watch<'_> {
+    /// Attaches the hooks, and makes the line.
+    fn begin(
+        self,
+        instance: Instance,
+        bell: &Bell,
+        sender: &Sender,
+    ) -> anyhow::Result<(Live, Daemon<NoSinks>, Feed)> {
+        let Self { args, config, wish, rules } = self;
+        let (subscriber, feed) = Subscriber::new(wish.view().map_err(anyhow::Error::msg)?);
+        let mut outlet = Subscribed::new(NoSinks);
+        outlet.add(subscriber);
+        let needed = if args.alerts { needed_kinds(&rules) } else { outlet.kinds() };
+        let env_keys = EnvKeys::new(&config.env_keys).and(crate::rules::env_keys(&rules));
+        let env_keys = env_keys.and(outlet.env_keys().names());
+        let mut options = live_options(config, &args.live, record_kinds(needed), env_keys.clone());
+        let asks: Vec<_> = outlet.asks().collect();
+        options.side.filter = kernel_filter(&rules, &asks, config.kernel_filter);
+        let mut live = Live::start(&options, instance, bell.clone(), Privileges::Here)
+            .map_err(run::explain)?;
+        let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
+        enricher.hashes().set_mode(config.hash);
+        enricher.set_node(Arc::clone(&sender.node));
+        let canary = live.kernel().take_canary_pids();
+        let mut line = Line::new(enricher, rules, canary, outlet);
+        line.own_until(boottime_ns());
+        let end_ns = run::end(args.live.duration);
+        Ok((live, Daemon::new(line, 0, u64::MAX / 2, end_ns), feed))
+    }
+}
+
+/// Where a summary goes as JSON, if it is to.
+struct SummaryFile<'a> {
+    path: Option<&'a Path>,
+    /// It is made, also where only people are shown it.
+    is_wanted: bool,
+}
+
+impl<'a> SummaryFile<'a> {
+    /// Makes the file before anything is watched.
+    fn open(args: &'a TailArgs) -> anyhow::Result<Self> {
+        let path = args.summary.as_deref();
+        if let Some(path) = path {
+            std::fs::write(path, b"")
+                .with_context(|| format!("cannot write the summary to {}", path.display()))?;
+        }
+        Ok(Self { path, is_wanted: path.is_some() || !args.exec.is_empty() })
+    }
+
+    fn write(
+        &self,
+        seen: &Summary,
+        told: &Told,
+        lost: u64,
+        status: Option<ExitStatus>,
+    ) -> anyhow::Result<()> {
+        let Some(path) = self.path else { return Ok(()) };
+        let mut value = seen.value();
+        if let Some(members) = value.as_object_mut() {
+            members.insert("lost".to_owned(), (told.lost + lost).into());
+            let code = status.and_then(|status| status.code());
+            members.insert("exit_code".to_owned(), code.into());
+        }
+        std::fs::write(path, format!("{value:#}\n"))
+            .with_context(|| format!("cannot write the summary to {}", path.display()))
+    }
+}
+
+/// The only one who gets anything is who looks on.
+struct NoSinks;
+
+impl Outlet for NoSinks {
+    fn offer(&mut self, _document: Document) {}
+
+    fn wants_events(&self) -> bool {
+        false
+    }
+}
+
+impl CountedOutlet for NoSinks {
+    fn sinks(&self) -> Vec<SinkCounters> {
+        Vec::new()
+    }
+
+    fn store(&self) -> Option<StoreCounters> {
+        None
+    }
+}
