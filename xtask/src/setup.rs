@@ -37,6 +37,7 @@ const TEST_PACKAGES: &[&str] = &[
     "podman",
     "qemu-system-x86",
     "runc",
+    "strace",
 ];
 
 /// What an ordinary server has: unpacked nowhere, but installed by tests in a root of their own.

@@ -13,7 +13,6 @@ pub(super) const CASES: &[Case] = &[
     Case::new("command_line::bad_rules", bad_rules),
     Case::new("command_line::bad_configuration", bad_configuration),
     Case::new("command_line::bad_usage", bad_usage),
-    Case::new("command_line::tail_shows_events", tail_shows_events),
     Case::new("command_line::doctor_speaks_to_people", |stage| {
         let ran = stage.runmon(["doctor"]);
         ran.assert(0, &[]);
@@ -126,31 +125,4 @@ fn bad_usage(stage: &Stage<'_>) {
     let config = stage.configuration(&Options::default());
     let config = config.to_str().expect("plain");
     stage.runmon(["run", "-c", config, "--instance", "../x", "--for", "1s"]).assert(2, &["../x"]);
-}
-
-/// Without a daemon's help and without rules.
-pub(super) fn tail_shows_events(_: &Stage<'_>) {
-    let mut tail = Command::new(runmon());
-    tail.args(["tail", "--json", "--for", "5s", "evt.type = execve and proc.name = busybox"]);
-    tail.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = tail.spawn().expect("start runmon tail");
-    let (done, stop) = std::sync::mpsc::channel::<()>();
-    let acts = std::thread::spawn(move || {
-        while stop.recv_timeout(std::time::Duration::from_millis(200)).is_err() {
-            let status = Command::new("/bin/busybox").arg("true").status();
-            assert!(status.expect("start busybox").success());
-        }
-    });
-    let ran = Ran::from(child.wait_with_output().expect("wait for runmon tail"));
-    done.send(()).expect("the acts go on until now");
-    acts.join().expect("busybox runs");
-    ran.assert(0, &["watching", "0 lost"]);
-    let events: Vec<serde_json::Value> =
-        ran.stdout.lines().map(|line| serde_json::from_str(line).expect("a document")).collect();
-    assert!(!events.is_empty(), "{ran:#?}");
-    for event in &events {
-        assert_eq!(event["event"]["kind"], "event", "{event:#}");
-        assert_eq!(event["event"]["action"], "exec", "{event:#}");
-        assert_eq!(event["process"]["name"], "busybox", "{event:#}");
-    }
 }

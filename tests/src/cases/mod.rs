@@ -40,6 +40,7 @@ mod sinks;
 mod smoke;
 mod store;
 mod syslog;
+mod tail;
 mod trouble;
 
 use crate::features::Feature;
@@ -161,6 +162,7 @@ pub const CASES: &[&[Case]] = &[
     http::CASES,
     store::CASES,
     syslog::CASES,
+    tail::CASES,
     trouble::CASES,
     clock::CASES,
     nats::CASES,

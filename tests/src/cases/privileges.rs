@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::Case;
-use super::command_line::tail_shows_events;
+use super::tail::without_a_daemon;
 use crate::daemon::{ACTS, Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, is_heartbeat, item};
 use crate::features::expected_here;
 use crate::lab::Stage;
@@ -179,7 +179,7 @@ fn tail_and_new_hooks(stage: &Stage<'_>) {
     let report = stage.trigger(&["connect", "udp", "127.0.0.1:9"]);
     let place = Place::Host(stage.lab);
     place.expect(&daemon, &report, "connect", |_| true);
-    tail_shows_events(stage);
+    without_a_daemon(stage);
     let report = stage.trigger(&["connect", "udp", "127.0.0.1:9"]);
     place.expect(&daemon, &report, "connect", |_| true);
     daemon.stop();
