@@ -1,7 +1,7 @@
 //! `runmon tail`: live events or alerts, one line each; of the running daemon, where there is one,
 //! and else with hooks of its own for just the kinds that the filter can match.
 
-mod attached;
+pub(super) mod attached;
 pub mod command;
 mod output;
 mod own;
@@ -70,6 +70,7 @@ fn wish(args: &TailArgs, is_terminal: bool) -> Result<Wish, Usage> {
         filter: args.filter.join(" "),
         scope: scope::scope(args)?,
         alerts: args.alerts,
+        heartbeats: false,
         root,
         form,
     })

@@ -61,6 +61,8 @@ struct Moved {
 struct Contact {
     count: u64,
     failed: u64,
+    /// Those that were begun, and not told of again yet: one that fails then is no further one.
+    begun: u64,
 }
 
 impl Summary {
@@ -69,14 +71,11 @@ impl Summary {
         if self.processes.len() < SUMMARY_ENTRIES {
             self.processes.insert(event.process.key);
         }
-        let is_done = match event.outcome {
-            Outcome::Success | Outcome::Unknown => true,
-            // It goes on.
-            Outcome::Failure(errno) => errno == nix::libc::EINPROGRESS,
-        };
+        let is_begun = event.outcome == Outcome::Failure(nix::libc::EINPROGRESS);
+        let is_done = is_begun || !matches!(event.outcome, Outcome::Failure(_));
         self.refused += u64::from(!is_done);
         match &event.action {
-            Action::Connect(act) | Action::Send(act) => self.contact(act, is_done),
+            Action::Connect(act) | Action::Send(act) => self.contact(act, is_done, is_begun),
             _ if !is_done => {}
             Action::Exec { .. } => {
                 let path = event.process.executable.clone().unwrap_or_default();
@@ -102,7 +101,7 @@ impl Summary {
         }
     }
 
-    fn contact(&mut self, act: &SocketAct, is_done: bool) {
+    fn contact(&mut self, act: &SocketAct, is_done: bool, is_begun: bool) {
         let mut name = destination(act);
         let contacts = match act.destination {
             Address::Ip(..) => &mut self.hosts,
@@ -116,7 +115,9 @@ impl Summary {
             return;
         }
         let contact = contacts.entry(name).or_default();
-        contact.count += u64::from(act.repeats) + 1;
+        let is_new = is_done || contact.begun == 0;
+        contact.begun = contact.begun.saturating_sub(u64::from(!is_done)) + u64::from(is_begun);
+        contact.count += u64::from(act.repeats) + u64::from(is_new);
         contact.failed += u64::from(!is_done);
     }
 
@@ -248,14 +249,14 @@ fn enter(paths: &mut BTreeSet<Box<[u8]>>, path: &[u8]) -> bool {
 
 fn contacts(contacts: &BTreeMap<String, Contact>) -> Vec<Value> {
     let mut all = Vec::with_capacity(contacts.len());
-    for (address, Contact { count, failed }) in contacts {
+    for (address, Contact { count, failed, .. }) in contacts {
         all.push(json!({ "address": address, "count": count, "failed": failed }));
     }
     all
 }
 
 fn lines_of(contacts: &BTreeMap<String, Contact>) -> Vec<String> {
-    let one = |(name, Contact { count, failed }): (&String, &Contact)| match failed {
+    let one = |(name, Contact { count, failed, .. }): (&String, &Contact)| match failed {
         0 => format!("{count:>6} × {name}"),
         failed => format!("{count:>6} × {name}, {failed} failed"),
     };

@@ -370,6 +370,7 @@ fn a_summary_tells_what_is_left() {
         act(Unlink, "/b/t2/x", ""),
         act(Unlink, "/b/never", "").outcome(-2),
         records::connect(who, records::tcp4([10, 0, 0, 1], 443), b""),
+        records::connect(who, records::tcp4([10, 0, 0, 1], 443), b"").outcome(-115),
         records::connect(who, records::tcp4([10, 0, 0, 1], 443), b"").outcome(-111),
     ] {
         bench.take(record);

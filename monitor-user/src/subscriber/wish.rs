@@ -34,6 +34,8 @@ pub struct Wish {
     pub scope: String,
     /// Alerts of the rules, not events.
     pub alerts: bool,
+    /// Heartbeats as well.
+    pub heartbeats: bool,
     /// Only what this process and its descendants do.
     pub root: Option<Root>,
     /// The form of its lines.
@@ -48,6 +50,7 @@ impl Wish {
             "filter": self.filter,
             "scope": self.scope,
             "alerts": self.alerts,
+            "heartbeats": self.heartbeats,
             "root": self.root.map(Root::value),
             "form": self.form.value(),
         })
@@ -73,7 +76,8 @@ impl Wish {
         };
         let filter = filter.map(Arc::new);
         let follow = self.root.map(Follow::new);
-        Ok(View { filter, shown, needed, alerts: self.alerts, follow })
+        let Self { alerts, heartbeats, .. } = *self;
+        Ok(View { filter, shown, needed, alerts, heartbeats, follow })
     }
 }
 
@@ -105,6 +109,8 @@ pub struct View {
     needed: KindSet,
     /// Alerts are wanted, and not events.
     pub alerts: bool,
+    /// Heartbeats are wanted as well.
+    pub(super) heartbeats: bool,
     follow: Option<Follow>,
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the daemon shows; None where none runs.
-pub(super) fn attach(
+pub(in crate::commands) fn attach(
     socket: &Path,
     wish: &crate::subscriber::Wish,
 ) -> anyhow::Result<Option<(Watching, Shown)>> {

@@ -5,6 +5,7 @@ use std::{
     process::{ExitCode, ExitStatus},
     sync::Arc,
     thread::JoinHandle,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -19,24 +20,18 @@ use super::{
 use crate::{
     cli::TailArgs,
     commands::{
-        Hangup, bell_of_signals, check_cluster, live_options, load_rules, run, say, say_unseen,
-        sender, stop_when_unread,
+        Hangup, bell_of_signals, check_cluster, load_rules,
+        own::{Own, Watch},
+        say, say_unseen, stop_when_unread,
     },
     config::Config,
-    daemon::{CountedOutlet, Daemon, kernel_filter, record_kinds},
-    document::{
-        Document, Sender,
-        heartbeat::{SinkCounters, StoreCounters},
-    },
-    enrich::Enricher,
-    env::EnvKeys,
-    instance::Instance,
-    keeper::Privileges,
-    line::{Line, Outlet},
-    live::{Bell, Live, boottime_ns, clock_offset_ns},
-    rules::{Rules, SCHEMA, needed_kinds},
-    subscriber::{self, Feed, Subscribed, Subscriber, Summary, Told, Wish, Writer},
+    document::Sender,
+    rules::SCHEMA,
+    subscriber::{self, Feed, Summary, Told, Wish, Writer},
 };
+
+/// How often the state is told: nobody asks for it.
+const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// Watches until it is stopped, or the command has ended.
 pub(super) fn run(
@@ -51,9 +46,6 @@ pub(super) fn run(
     };
     crate::commands::rules::name_users_of_this_host();
     check_cluster(config)?;
-    let own = format!("tail-{}", std::process::id());
-    let name = args.live.instance.as_deref().unwrap_or(&own);
-    let instance = Instance::register(&config.run_dir, name)?;
     let bell = bell_of_signals(Hangup::Stops)?;
     if let Some(reader) = output.reader() {
         stop_when_unread(reader, &bell)?;
@@ -64,12 +56,14 @@ pub(super) fn run(
         Some(held) => Wish { root: Some(root_of_command(held.id())), ..wish.clone() },
         None => wish.clone(),
     };
-    let watch = Watch { args, config, wish: &wish, rules };
-    let sender = sender(config, name);
-    let (mut live, mut daemon, feed) = watch.begin(instance, &bell, &sender)?;
+    let wishes = std::slice::from_ref(&wish);
+    let watch = Watch { args: &args.live, config, wishes, rules, interval: NEVER };
+    let instance = watch.register("tail")?;
+    let Own { mut live, mut daemon, mut feeds, sender } = watch.begin(instance, &bell)?;
     live.seed(&mut daemon)?;
     say_unseen(&live);
     let writer = wish.form.writer(wish.root).map_err(anyhow::Error::msg)?;
+    let feed = feeds.pop().context("nobody looks on")?;
     let task = show(feed, writer, sender, output, summary.is_wanted)?;
     let command = match command {
         Some(held) => Some(held.release(bell)?),
@@ -132,45 +126,6 @@ fn show(
     std::thread::Builder::new().name("shown".into()).spawn(work).context("cannot start a thread")
 }
 
-/// What is watched, and how.
-struct Watch<'a> {
-    args: &'a TailArgs,
-    config: &'a Config,
-    wish: &'a Wish,
-    rules: Arc<Rules>,
-}
-
-impl Watch<'_> {
-    /// Attaches the hooks, and makes the line.
-    fn begin(
-        self,
-        instance: Instance,
-        bell: &Bell,
-        sender: &Sender,
-    ) -> anyhow::Result<(Live, Daemon<NoSinks>, Feed)> {
-        let Self { args, config, wish, rules } = self;
-        let (subscriber, feed) = Subscriber::new(wish.view().map_err(anyhow::Error::msg)?);
-        let mut outlet = Subscribed::new(NoSinks);
-        outlet.add(subscriber);
-        let needed = if args.alerts { needed_kinds(&rules) } else { outlet.kinds() };
-        let env_keys = EnvKeys::new(&config.env_keys).and(crate::rules::env_keys(&rules));
-        let env_keys = env_keys.and(outlet.env_keys().names());
-        let mut options = live_options(config, &args.live, record_kinds(needed), env_keys.clone());
-        let asks: Vec<_> = outlet.asks().collect();
-        options.side.filter = kernel_filter(&rules, &asks, config.kernel_filter);
-        let mut live = Live::start(&options, instance, bell.clone(), Privileges::Here)
-            .map_err(run::explain)?;
-        let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
-        enricher.hashes().set_mode(config.hash);
-        enricher.set_node(Arc::clone(&sender.node));
-        let canary = live.kernel().take_canary_pids();
-        let mut line = Line::new(enricher, rules, canary, outlet);
-        line.own_until(boottime_ns());
-        let end_ns = run::end(args.live.duration);
-        Ok((live, Daemon::new(line, 0, u64::MAX / 2, end_ns), feed))
-    }
-}
-
 /// Where a summary goes as JSON, if it is to.
 struct SummaryFile<'a> {
     path: Option<&'a Path>,
@@ -205,26 +160,5 @@ impl<'a> SummaryFile<'a> {
         }
         std::fs::write(path, format!("{value:#}\n"))
             .with_context(|| format!("cannot write the summary to {}", path.display()))
-    }
-}
-
-/// The only one who gets anything is who looks on.
-struct NoSinks;
-
-impl Outlet for NoSinks {
-    fn offer(&mut self, _document: Document) {}
-
-    fn wants_events(&self) -> bool {
-        false
-    }
-}
-
-impl CountedOutlet for NoSinks {
-    fn sinks(&self) -> Vec<SinkCounters> {
-        Vec::new()
-    }
-
-    fn store(&self) -> Option<StoreCounters> {
-        None
     }
 }
