@@ -84,6 +84,13 @@ pub enum Command {
     ///   runmon tail --fields evt.time,proc.cmdline,fd.name --pid 4711 --follow-children
     #[command(verbatim_doc_comment)]
     Tail(TailArgs),
+    /// Show what every container does now, on a terminal
+    ///
+    /// How often each starts programs, contacts others and opens files for writing, its alerts, and
+    /// what was lost of it; Enter shows its processes, connections, files and alerts, and `?` the
+    /// keys. Where a daemon runs it is asked, else hooks are attached.
+    #[cfg(feature = "top")]
+    Top(TopArgs),
     /// Record everything to a file, for later
     Record(RecordArgs),
     /// Put a recording through the same line; needs no root
@@ -248,6 +255,23 @@ pub struct TailArgs {
     #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "COMMAND")]
     #[arg(conflicts_with_all = ["pid", "alerts"])]
     pub exec: Vec<std::ffi::OsString>,
+}
+
+/// `top`.
+#[derive(Debug, Args)]
+pub struct TopArgs {
+    /// Rule files or directories for alerts; without it those of the daemon, or the embedded ones
+    #[arg(short, long, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// Attach hooks of its own, also where a daemon runs
+    #[arg(long)]
+    pub own: bool,
+    /// Configuration file, which says where the daemon's socket is
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How to watch
+    #[command(flatten)]
+    pub live: LiveArgs,
 }
 
 /// `record`.

@@ -50,6 +50,8 @@ pub mod source;
 pub mod store;
 pub mod stream;
 pub mod subscriber;
+#[cfg(feature = "top")]
+pub mod top;
 pub mod way;
 
 #[cfg(test)]

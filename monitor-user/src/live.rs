@@ -128,7 +128,9 @@ impl Bell {
         self.reload.swap(false, Ordering::AcqRel)
     }
 
-    fn is_stopped(&self) -> bool {
+    /// Whether it is to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
 }

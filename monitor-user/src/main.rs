@@ -21,6 +21,8 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => commands::run::run(args),
         Command::Tail(args) => commands::tail::run(args),
+        #[cfg(feature = "top")]
+        Command::Top(args) => commands::top::run(args),
         Command::Record(args) => commands::record::run(args),
         Command::Replay(args) => commands::replay::run(args),
         Command::VerifyStream(args) => commands::verify_stream::run(args),

@@ -2,12 +2,15 @@
 
 pub mod config;
 pub mod doctor;
+mod own;
 pub mod record;
 pub mod replay;
 pub mod rules;
 pub mod run;
 pub mod status;
 pub mod tail;
+#[cfg(feature = "top")]
+pub mod top;
 pub mod verify_stream;
 
 use std::{

@@ -20,3 +20,18 @@ pub const FOLLOWED: usize = 65_536;
 
 /// Entries of each list of a summary; what is over it is only counted.
 pub const SUMMARY_ENTRIES: usize = 100_000;
+
+/// Containers that `top` keeps; over it the ones in which nothing happened for longest go.
+pub const TOP_CONTAINERS: usize = 2_000;
+
+/// Processes that `top` keeps of a container; over it the quietest go.
+pub const TOP_PROCESSES: usize = 2_000;
+
+/// Files, and hosts, that `top` keeps of a container; over it the oldest go.
+pub const TOP_OBJECTS: usize = 1_000;
+
+/// Alerts that `top` keeps of a container; over it the oldest go.
+pub const TOP_ALERTS: usize = 200;
+
+/// Lines that wait to be shown by `top`.
+pub const TOP_LINES: usize = 4_096;

@@ -41,6 +41,7 @@ mod smoke;
 mod store;
 mod syslog;
 mod tail;
+mod top;
 mod trouble;
 
 use crate::features::Feature;
@@ -163,6 +164,7 @@ pub const CASES: &[&[Case]] = &[
     store::CASES,
     syslog::CASES,
     tail::CASES,
+    top::CASES,
     trouble::CASES,
     clock::CASES,
     nats::CASES,
