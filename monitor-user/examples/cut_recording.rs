@@ -185,7 +185,7 @@ fn write(
     let (mut used, mut files) = (HashSet::new(), HashMap::<_, usize>::new());
     while let Some(input) = reader.next()? {
         let keep = match &input {
-            Input::Record(record) => {
+            Input::Record(record) | Input::Context(record) => {
                 let event = decode(record).context("a record that is none")?;
                 let of_kept = kept.contains(&event.task.key);
                 match event.body {

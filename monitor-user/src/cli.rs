@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
+    commands::replay::Moment,
     config::Format,
     instance::{NAMES, is_name},
     limits,
@@ -92,8 +93,17 @@ pub enum Command {
     #[cfg(feature = "top")]
     Top(TopArgs),
     /// Record everything to a file, for later
+    ///
+    /// The file is compressed, and can be read up to the last second if this is killed. It holds
+    /// command lines and paths: it is readable by its owner only.
     Record(RecordArgs),
     /// Put a recording through the same line; needs no root
+    ///
+    /// It shows the alerts that the rules raise on it, and with --events everything that was done.
+    /// With --where, --from and --to it is about a part of it. With --output and no form that part
+    /// becomes a recording, in which the chosen events look as they did: their processes, names and
+    /// containers are known from records of others that are kept, and are not told of themselves.
+    /// Rules that gather several events gather those that were chosen.
     Replay(ReplayArgs),
     /// Check, test and list rules; needs no root
     #[command(subcommand)]
@@ -299,6 +309,20 @@ pub struct ReplayArgs {
     /// Rule files or directories; without it the embedded rules
     #[arg(short, long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
+    /// Only what this rule condition holds for: events, and alerts about them
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub condition: Option<String>,
+    /// Only what was done from then on: so long after the first event, such as 90s or 5m, or at a
+    /// time, such as 2026-05-04T12:30:00Z
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<Moment>,
+    /// Only what was done before then
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<Moment>,
+    /// The file to make: a smaller recording, or with --format or --json the documents; it must
+    /// not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Show events too, not only alerts
     #[arg(long)]
     pub events: bool,
@@ -420,7 +444,7 @@ fn instance(name: &str) -> Result<String, String> {
 }
 
 /// A number with a unit: `90s`, `5m`, `1h`; without one it is seconds.
-fn duration(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     let (number, seconds) = match text.char_indices().last() {
         Some((at, 's')) => (text.get(..at), 1),
         Some((at, 'm')) => (text.get(..at), 60),

@@ -491,3 +491,10 @@ pub const STREAM_GAPS: usize = 65_536;
 
 /// Bytes of a line that it reads.
 pub const STREAM_LINE_BYTES: u64 = 8 << 20;
+
+/// Events that `replay` picks at most: it remembers which. Over it the choice must be narrower.
+pub const CHOSEN_EVENTS: usize = 1 << 22;
+
+/// Processes whose parents are remembered while a recording is made smaller. Over it what became
+/// of any process is kept, and the recording is larger than it must be.
+pub const CUT_PROCESSES: usize = 1 << 20;

@@ -23,6 +23,7 @@ use crate::{
     rules::{self, Rules},
 };
 
+mod context;
 mod stats;
 
 pub use stats::{EventCounts, LineStats};
@@ -44,6 +45,8 @@ pub trait Outlet {
 pub enum Input<'a> {
     /// A record of the kernel.
     Record(&'a [u8]),
+    /// A record that what comes later needs, and that is not told of itself.
+    Context(&'a [u8]),
     /// A cgroup that was there before the monitor.
     Cgroup(CgroupKey, &'a str),
     /// What the metadata task found.
@@ -161,6 +164,7 @@ impl<O: Outlet> Line<O> {
     pub fn take(&mut self, input: Input<'_>) {
         match input {
             Input::Record(bytes) => self.record(bytes),
+            Input::Context(bytes) => self.context(bytes),
             Input::Cgroup(key, path) => self.cgroup(key, path),
             Input::Facts(facts) => self.facts(facts),
             Input::Holder(holder) => self.enricher.hold(holder),

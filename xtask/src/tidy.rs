@@ -76,7 +76,6 @@ const BANS: &[Ban] = &[
             "monitor-user/src/config/raw.rs",
             "monitor-user/src/keeper/allowed.rs",
             "monitor-user/src/keeper/wire.rs",
-            "monitor-user/src/source/recording.rs",
             "monitor-user/src/source/recording/facts.rs",
             "monitor-user/src/source/recording/preamble.rs",
             "monitor-user/src/store/frame.rs",

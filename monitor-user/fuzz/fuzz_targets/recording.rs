@@ -1,4 +1,4 @@
-//! Any bytes are a recording, a part of one or an error; what is read goes through the whole line.
+//! Any bytes are a recording, a part of one or errors; what is read goes through the whole line.
 #![no_main]
 
 use std::{
@@ -43,8 +43,13 @@ fuzz_target!(|bytes: &[u8]| {
     let mut enricher = Enricher::new(64 << 10, preamble.clock_offset_ns, env_keys);
     enricher.hashes().set_mode(HashMode::Always);
     let mut line = Line::new(enricher, Arc::clone(&RULES), Vec::new(), Writer(sender));
-    while let Ok(Some(input)) = reader.next() {
-        line.take(input);
+    loop {
+        match reader.next() {
+            Ok(Some(input)) => line.take(input),
+            Ok(None) => break,
+            // It goes on behind what is damaged.
+            Err(_) => {}
+        }
         drop((line.take_lookups(), line.take_hash_questions()));
     }
     line.finish();

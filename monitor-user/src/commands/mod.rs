@@ -14,8 +14,12 @@ pub mod top;
 pub mod verify_stream;
 
 use std::{
+    fs::{File, OpenOptions},
     io::ErrorKind,
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::OpenOptionsExt as _,
+    },
     path::Path,
     sync::Arc,
 };
@@ -107,6 +111,11 @@ fn explain_asking(error: &std::io::Error, name: &str, socket: &Path) -> anyhow::
     anyhow::anyhow!("{what} ({})\nhint: {cure}", socket.display())
 }
 
+/// Says where it stands what a filter can ask.
+fn no_filter(what: &str) -> Usage {
+    Usage(format!("{what}\nhint: `runmon rules fields` lists what a filter can ask"))
+}
+
 /// Says what to do about a recording that cannot be opened.
 fn explain_recording(error: RecordingError) -> anyhow::Error {
     let hint = match &error {
@@ -117,6 +126,12 @@ fn explain_recording(error: RecordingError) -> anyhow::Error {
         _ => String::new(),
     };
     anyhow::anyhow!("{:#}{hint}", anyhow::Error::from(error))
+}
+
+/// A file for what is written. It replaces none, as a recording does not.
+fn new_file(path: &Path) -> anyhow::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.map_err(|source| explain_recording(RecordingError::Open { path: path.to_owned(), source }))
 }
 
 /// How to watch, of the configuration and the command line; the latter wins.

@@ -75,10 +75,7 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
         return Err(error.into());
     }
     let lost = lost(&mut live);
-    let (inputs, bytes) = (recorder.inputs, recorder.writer.bytes());
-    say(&format!(
-        "recorded {inputs} entries, {bytes} bytes; {lost} records were lost in the kernel"
-    ));
+    say(&format!("{}; {lost} records were lost in the kernel", written(&recorder.writer)));
     if recorder.writer.skipped() > 0 {
         say(&format!(
             "{} more found no room: the file is limited to {} bytes (--limit)",
@@ -87,6 +84,13 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a recording holds, and how well it was compressed.
+pub(super) fn written(writer: &Writer) -> String {
+    let (entries, bytes) = (writer.entries(), writer.bytes());
+    let ratio = writer.unpacked_bytes() as f64 / bytes as f64;
+    format!("recorded {entries} entries in {bytes} bytes, compressed {ratio:.1} to 1")
 }
 
 fn preamble(config: &Config, name: &str, live: &mut Live) -> Preamble {
@@ -148,7 +152,7 @@ impl Consumer for Recorder {
         }
         self.inputs = self.writer.entries();
         match input {
-            Input::Record(bytes) => {
+            Input::Record(bytes) | Input::Context(bytes) => {
                 if let Ok(raw) = crate::decode::decode(bytes) {
                     drop(self.enricher.enrich(raw));
                 }

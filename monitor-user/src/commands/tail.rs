@@ -9,7 +9,7 @@ mod scope;
 
 use std::process::ExitCode;
 
-use super::{Usage, check_host, load_config_for};
+use super::{Usage, check_host, load_config_for, no_filter};
 use crate::{
     cli::{Hooks, TailArgs},
     instance::{DEFAULT_NAME, socket_path},
@@ -23,9 +23,8 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     let output = Output::open(args.output.as_deref())?;
     let wish = wish(args, output.is_terminal())?;
     // What is wrong with it is said before anything else is tried.
-    let hint = "\nhint: `runmon rules fields` lists what a filter can ask";
-    wish.view().map_err(|what| Usage(format!("{what}{hint}")))?;
-    wish.form.writer(None).map_err(|what| Usage(format!("{what}{hint}")))?;
+    wish.view().map_err(|what| no_filter(&what))?;
+    wish.form.writer(None).map_err(|what| no_filter(&what))?;
     check_host()?;
     let config = load_config_for(args.config.as_deref(), &args.live)?;
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);

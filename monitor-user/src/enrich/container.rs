@@ -16,6 +16,7 @@ use crate::{
 
 use super::cgroup_path::{self, Shape};
 
+mod history;
 mod shares;
 
 use shares::{Owner, Shares};

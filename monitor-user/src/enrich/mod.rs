@@ -5,6 +5,7 @@ mod acts;
 pub mod cgroup_path;
 pub mod container;
 pub mod hashes;
+pub mod history;
 pub mod holders;
 pub mod names;
 pub mod peers;

@@ -61,15 +61,7 @@ impl Peers {
 
     /// Learns the address that an act's own end has, and says whose the other end is.
     pub(super) fn follow(&mut self, event: &mut Event, containers: &Registry) {
-        let own = match &event.action {
-            Action::Connect(act) | Action::Send(act) => act.source.map(|own| own.ip()),
-            Action::DnsQuery(act) => act.socket.source.map(|own| own.ip()),
-            Action::Accept(act) | Action::Listen(act) | Action::Bind(act) => address_of(act),
-            _ => None,
-        };
-        if let Some(address) = own.and_then(own_address)
-            && event.container.host_network.known() == Some(&false)
-        {
+        if let Some(address) = told_by(event) {
             self.learn(address, event, containers);
         }
         let now_ns = event.boottime_ns;
@@ -154,6 +146,19 @@ impl Peers {
             }
         }
     }
+}
+
+/// The address that an act tells its container to have.
+#[must_use]
+pub fn told_by(event: &Event) -> Option<IpAddr> {
+    let own = match &event.action {
+        Action::Connect(act) | Action::Send(act) => act.source.map(|own| own.ip()),
+        Action::DnsQuery(act) => act.socket.source.map(|own| own.ip()),
+        Action::Accept(act) | Action::Listen(act) | Action::Bind(act) => address_of(act),
+        _ => None,
+    };
+    let has_network = event.container.host_network.known() == Some(&false);
+    own.and_then(own_address).filter(|_| has_network)
 }
 
 fn address_of(act: &SocketAct) -> Option<IpAddr> {

@@ -16,3 +16,4 @@ mod program;
 mod reference;
 mod replay;
 mod rules;
+mod smaller;

@@ -16,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("recording::replay_tells_the_same", replay_tells_the_same),
     Case::new("recording::broken_files_are_refused", broken_files),
     Case::new("recording::limits_are_kept", limits_are_kept),
+    Case::new("recording::a_killed_recorder_loses_a_second", killed),
 ];
 
 /// `runmon record`, ended by SIGTERM.
@@ -36,6 +37,12 @@ impl Recorder {
             fs::metadata(file).is_ok_and(|meta| meta.len() > 0).then_some(())
         });
         recorder
+    }
+
+    /// Ends it as nobody should.
+    fn kill(mut self) {
+        self.child.kill().expect("kill the recorder");
+        self.child.wait().expect("wait for the recorder");
     }
 
     fn end(self) -> Ran {
@@ -220,7 +227,7 @@ fn assert_sane(ran: &Ran) {
 
 /// A recording that may not grow on says what found no room.
 fn limits_are_kept(stage: &Stage<'_>) {
-    const LIMIT: u64 = 65_536;
+    const LIMIT: u64 = 16_384;
     let file = stage.dir("limited").join("small.rec");
     let recorder = Recorder::start(stage, &file, &["--limit", &LIMIT.to_string()]);
     for _ in 0..100 {
@@ -230,4 +237,49 @@ fn limits_are_kept(stage: &Stage<'_>) {
     let length = fs::metadata(&file).expect("the recording is there").len();
     assert!(length <= LIMIT, "{length} bytes");
     stage.runmon(["replay".as_ref(), file.as_os_str()]).assert(0, &[]);
+}
+
+/// What was recorded over a second before the recorder was killed is there; a part of it tells the
+/// same of what was chosen, and is made of the recording that the kill left.
+fn killed(stage: &Stage<'_>) {
+    let dir = stage.dir("killed");
+    let (file, part) = (dir.join("killed.rec"), dir.join("part.rec"));
+    let rules = dir.join("rules.yaml");
+    fs::write(&rules, EVERY_ACT).expect("write the rules");
+    let replay = |file: &Path, more: &[&str]| {
+        let args = ["replay".as_ref(), file.as_os_str(), "--rules".as_ref(), rules.as_os_str()];
+        let ran = stage.runmon(args.into_iter().chain(more.iter().map(AsRef::as_ref)));
+        ran.assert(0, &[]);
+        lines(&ran.stdout)
+    };
+    let recorder = Recorder::start(stage, &file, &[]);
+    let container = stage.containerd().run(&stage.name("killed"), &[]);
+    for place in [Place::Host(stage.lab), Place::In(&container)] {
+        for act in [&["exec", "plain"][..], &["connect", "udp", "127.0.0.1:9"]] {
+            place.trigger(act);
+        }
+    }
+    let condition = format!("container.id = {}", container.id());
+    let chosen = ["--where", &condition];
+    let of_container = [&chosen[..], &PLAIN].concat();
+    let is_connect = |it: &Value| it["event"]["action"] == "connect" && is_alert(it);
+    // It is read while it is written.
+    crate::wait::until("the last act to be in the file", || {
+        replay(&file, &of_container).iter().any(is_connect).then_some(())
+    });
+    recorder.kill();
+    let whole = replay(&file, &PLAIN);
+    let shown = replay(&file, &of_container);
+    assert!(shown.iter().any(is_connect));
+    assert!(shown.iter().all(|it| it["container"]["id"] == container.id()));
+    // Nothing else was in that container, and alerts need no more than their event.
+    let inside = whole.iter().filter(|it| it["container"]["id"] == container.id());
+    assert_eq!(shown, inside.cloned().collect::<Vec<_>>());
+
+    let args = ["replay".as_ref(), file.as_os_str(), "-o".as_ref(), part.as_os_str()];
+    let ran = stage.runmon(args.into_iter().chain(chosen.iter().map(AsRef::as_ref)));
+    ran.assert(0, &["events are chosen", "compressed"]);
+    assert_eq!(replay(&part, &PLAIN), shown);
+    let length = |file: &Path| fs::metadata(file).expect("the recording is there").len();
+    assert!(length(&part) < length(&file), "{} of {}", length(&part), length(&file));
 }

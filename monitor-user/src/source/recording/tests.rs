@@ -1,12 +1,21 @@
+use std::path::Path;
+
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    block::{ENOUGH, HEAD, MARK, Packer, RAW_MAX},
+    reader::checksum,
+    *,
+};
 use crate::{
+    decode::rewrite,
     document::Sender,
     enrich::container::ContainerFacts,
     enrich::hashes::{FileKey, HashAnswer},
     enrich::holders::{Holder, HolderKind},
     event::{Container, Fact, FactSource, Reason},
+    line::Input,
+    raw_event::CgroupKey,
     records::{self, ProgramStart, Who, every_kind, folder::Folder},
 };
 
@@ -73,6 +82,7 @@ fn write(place: &Place, limit: u64) -> (Vec<String>, Writer) {
     }
     put(Input::Record(b""));
     put(Input::Record(b"not a record"));
+    put(Input::Context(&records::exit(Who::new(9), 0).bytes()));
     for who in 1..4 {
         put(Input::Record(&records::exit(Who::new(who), 0).bytes()));
     }
@@ -80,7 +90,7 @@ fn write(place: &Place, limit: u64) -> (Vec<String>, Writer) {
     (shown, writer)
 }
 
-/// What can be read of the bytes, and how it ended.
+/// What can be read of the bytes, and how it ended at first.
 fn read(bytes: &[u8]) -> (Vec<String>, Result<bool, RecordingError>) {
     let mut reader = match Reader::new(Path::new("x.rec"), bytes) {
         Ok(reader) => reader,
@@ -95,6 +105,47 @@ fn read(bytes: &[u8]) -> (Vec<String>, Result<bool, RecordingError>) {
         }
     }
     (shown, Ok(reader.was_cut()))
+}
+
+/// All that can be read, behind damage, too.
+struct All {
+    shown: Vec<String>,
+    damage: Vec<String>,
+    missing: u64,
+    was_cut: bool,
+}
+
+fn read_all(bytes: &[u8]) -> All {
+    let mut reader = Reader::new(Path::new("x.rec"), bytes).unwrap();
+    let (mut shown, mut damage) = (Vec::new(), Vec::new());
+    loop {
+        match reader.next() {
+            Ok(Some(input)) => shown.push(format!("{input:?}")),
+            Ok(None) => break,
+            Err(error) => damage.push(error.to_string()),
+        }
+    }
+    All { shown, damage, missing: reader.missing(), was_cut: reader.was_cut() }
+}
+
+/// A recording of a few blocks: its bytes, where each block starts, and what each holds.
+fn blocks() -> (Vec<u8>, Vec<usize>, Vec<Vec<String>>) {
+    let place = Place::new(&format!("blocks-{:?}", std::thread::current().id()));
+    let mut writer = Writer::create(&place.0, &preamble(), u64::MAX).unwrap();
+    let (mut starts, mut shown) = (Vec::new(), Vec::new());
+    for block in 1..=4_u32 {
+        starts.push(usize::try_from(writer.bytes()).unwrap());
+        let mut held = Vec::new();
+        for number in 0..block * 3 {
+            let record = records::exit(Who::new(number + 1), 0).bytes();
+            let input = Input::Record(&record);
+            held.push(format!("{input:?}"));
+            writer.append(&input).unwrap();
+        }
+        writer.flush().unwrap();
+        shown.push(held);
+    }
+    (place.bytes(), starts, shown)
 }
 
 /// A recording with another preamble.
@@ -152,9 +203,12 @@ fn variables_that_are_not_kept_are_not_written() {
         writer.append(&Input::Record(&record.bytes())).unwrap();
     }
     writer.flush().unwrap();
-    let bytes = place.bytes();
-    let has = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
-    assert!(has("PATH=/bin") && !has("TOKEN") && !has("hunter2"));
+    let mut reader = Reader::open(&place.0).unwrap();
+    while let Some(input) = reader.next().unwrap() {
+        let Input::Record(bytes) = input else { panic!("no record") };
+        let has = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        assert!(has("PATH=/bin") && !has("TOKEN") && !has("hunter2"));
+    }
 }
 
 #[test]
@@ -171,39 +225,122 @@ fn a_recording_is_never_overwritten() {
 fn the_size_is_limited_and_what_finds_no_room_is_counted() {
     let place = Place::new("limit");
     let head = rmp_serde::to_vec_named(&preamble()).unwrap().len() as u64;
-    let (written, writer) = write(&place, head + 60);
-    assert!(place.bytes().len() as u64 <= head + 60);
-    let (found, end) = read(&place.bytes());
-    assert!(!end.unwrap() && !found.is_empty());
-    assert_eq!(found.len() as u64 + writer.skipped(), written.len() as u64);
+    let whole = write(&Place::new("limit-whole"), u64::MAX).1.bytes();
+    for limit in head..=whole {
+        drop(std::fs::remove_file(&place.0));
+        let (written, writer) = write(&place, limit);
+        assert_eq!(writer.bytes(), place.bytes().len() as u64);
+        assert!(writer.bytes() <= limit, "{limit}");
+        let (found, end) = read(&place.bytes());
+        assert!(!end.unwrap(), "{limit}");
+        assert_eq!(found, written[..found.len()]);
+        assert_eq!(found.len() as u64, writer.entries());
+        assert_eq!(found.len() as u64 + writer.skipped(), written.len() as u64);
+        assert_eq!(found.len() == written.len(), limit == whole);
+        assert!(limit < head + 300 || !found.is_empty(), "{limit}");
+    }
 }
 
-/// Wherever it is cut: what is before the cut can be read, and the reader says so.
+/// Neither the largest entries nor such that cannot be made smaller are too much for a block.
+#[test]
+fn the_longest_entries_are_kept() {
+    let place = Place::new("longest");
+    let mut writer = Writer::create(&place.0, &preamble(), u64::MAX).unwrap();
+    let mut random = 1_u64;
+    let mut noise = |length: usize| {
+        let mut byte = || {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            random.to_be_bytes()[0]
+        };
+        (0..length).map(|_| byte()).collect::<Vec<u8>>()
+    };
+    let records = [ENOUGH - 8, ENTRY_BYTES as usize, 1, ENTRY_BYTES as usize].map(&mut noise);
+    for record in &records {
+        writer.append(&Input::Record(record)).unwrap();
+    }
+    writer.append(&Input::Record(&noise(ENTRY_BYTES as usize + 1))).unwrap();
+    writer.flush().unwrap();
+    assert_eq!((writer.entries(), writer.skipped()), (4, 1));
+    let (found, end) = read(&place.bytes());
+    let expected = records.iter().map(|it| format!("{:?}", Input::Record(it)));
+    assert_eq!((found, end.unwrap()), (expected.collect::<Vec<_>>(), false));
+}
+
+/// Wherever it is cut: the blocks before the cut can be read, and the reader says so.
 #[test]
 fn a_recording_cut_anywhere_is_read_up_to_there() {
-    let place = Place::new("cut");
-    let (written, _) = write(&place, u64::MAX);
-    let bytes = place.bytes();
-    let head = rmp_serde::to_vec_named(&preamble()).unwrap().len();
-    let mut whole = 0;
+    let (bytes, starts, shown) = blocks();
     for length in 0..=bytes.len() {
-        let (found, end) = read(&bytes[..length]);
-        if length < head {
-            assert!(matches!(end, Err(RecordingError::Foreign { .. })), "at {length}");
+        if length < starts[0] {
+            let error = read(&bytes[..length]).1;
+            assert!(matches!(error, Err(RecordingError::Foreign { .. })), "at {length}");
             continue;
         }
-        let cut = end.unwrap_or_else(|error| panic!("at {length}: {error}"));
-        assert_eq!(found, written[..found.len()], "at {length}");
-        assert!(found.len() >= whole, "at {length}");
-        if found.len() > whole || length == head {
-            // It ends with an entry.
-            assert!(!cut, "at {length}");
-            whole = found.len();
-        } else {
-            assert!(cut, "at {length}");
-        }
+        let ends = starts[1..].iter().copied().chain([bytes.len()]);
+        let whole = ends.filter(|end| *end <= length).count();
+        let all = read_all(&bytes[..length]);
+        assert_eq!(all.shown, shown[..whole].concat(), "at {length}");
+        assert!(all.damage.is_empty(), "at {length}: {:?}", all.damage);
+        let is_end = length == bytes.len() || starts.contains(&length);
+        assert_eq!(all.was_cut, !is_end, "at {length}");
     }
-    assert_eq!(whole, written.len());
+}
+
+/// A flipped byte costs its block and nothing else, and how many entries that was is told.
+#[test]
+fn a_flipped_byte_costs_its_block() {
+    let (bytes, starts, shown) = blocks();
+    for at in starts[0]..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x55;
+        let all = read_all(&flipped);
+        let hit = starts.iter().filter(|start| **start <= at).count() - 1;
+        let rest: Vec<String> = shown
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| *n != hit)
+            .flat_map(|(_, it)| it.clone())
+            .collect();
+        assert_eq!(all.shown, rest, "at {at}");
+        let place = format!("byte {}:", starts[hit]);
+        assert!(matches!(&all.damage[..], [one] if one.contains(&place)), "{at}: {:?}", all.damage);
+        let is_last = hit == shown.len() - 1;
+        assert_eq!(all.missing, if is_last { 0 } else { shown[hit].len() as u64 }, "at {at}");
+        assert!(!all.was_cut);
+    }
+}
+
+/// What a block says of its sizes is not believed.
+#[test]
+fn blocks_that_lie_are_refused() {
+    let head = with(|_| ());
+    let block = |raw: u32, packed: &[u8], said: u32| {
+        let mut block = MARK.to_vec();
+        block.extend([0; 8]);
+        block.extend(raw.to_be_bytes());
+        block.extend(said.to_be_bytes());
+        block.extend(crc32fast::hash(packed).to_be_bytes());
+        block.extend(crc32fast::hash(&block).to_be_bytes());
+        assert_eq!(block.len(), HEAD);
+        block.extend(packed);
+        [&head[..], &block[..]].concat()
+    };
+    let at = head.len();
+    let damaged =
+        |what: &str| format!("the recording x.rec is damaged at entry 1, byte {at}: {what}");
+    let mut packer = Packer::new();
+    let bomb = packer.pack(0, &vec![0; RAW_MAX]).unwrap()[HEAD..].to_vec();
+    let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap();
+    let none = damaged("no block starts here");
+    refused(&block(u32::MAX, &bomb, size(&bomb)), &none);
+    refused(&block(u32::try_from(RAW_MAX).unwrap() + 1, &bomb, size(&bomb)), &none);
+    refused(&block(100, &bomb, u32::MAX), &none);
+    for raw in [0, 1, 100, u32::try_from(RAW_MAX).unwrap() - 1] {
+        refused(&block(raw, &bomb, size(&bomb)), &damaged("the block does not hold what it says"));
+    }
+    let whole = block(u32::try_from(RAW_MAX).unwrap(), &bomb, size(&bomb));
+    refused(&whole, &damaged("the block holds what is no entry"));
+    refused(&block(4, b"\x07no", 3), &damaged("the block does not hold what it says"));
 }
 
 #[test]
@@ -219,7 +356,7 @@ fn what_is_no_recording_says_so() {
 fn other_versions_and_machines_are_named() {
     refused(
         &with(|p| p.version = VERSION + 1),
-        "the recording x.rec has format version 3, and this runmon reads 2",
+        "the recording x.rec has format version 4, and this runmon reads 3",
     );
     refused(
         &with(|p| p.wire_version = 77),
@@ -233,8 +370,8 @@ fn other_versions_and_machines_are_named() {
 }
 
 #[test]
-fn damage_is_placed() {
-    let head = with(|_| ());
+fn damage_of_entries_without_blocks_is_placed() {
+    let head = with(|preamble| preamble.version = UNPACKED);
     let at = head.len();
     let entry = |bytes: &[u8]| [&head[..], bytes].concat();
     let damaged =
@@ -259,30 +396,64 @@ fn damage_is_placed() {
     assert_eq!(read(&checked(TIME, &7_u64.to_be_bytes())).0, ["Time(7)"]);
 }
 
+/// Entries that are none, or none that is known, within a block that is whole.
+#[test]
+fn damage_within_blocks_is_placed() {
+    let head = with(|_| ());
+    let at = head.len();
+    let block = |entries: &[u8]| {
+        let mut packer = Packer::new();
+        let last = packer.pack(9, &[0x92, TIME, 0xc6, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7]);
+        let last = last.unwrap().to_vec();
+        [&head[..], packer.pack(0, entries).unwrap(), &last].concat()
+    };
+    for (entries, what) in [
+        (&[0x93, 0, 0xc6, 0, 0, 0, 0][..], "the block holds what is no entry"),
+        (&[0x92, 0, 0xc4, 0, 0, 0, 0], "the block holds what is no entry"),
+        (&[0x92, 0, 0xc6, 0, 0, 0, 1], "the block holds what is no entry"),
+        (&[0x92, 0, 0xc6, 0, 0], "the block holds what is no entry"),
+        (&[0x92, 9, 0xc6, 0, 0, 0, 0], "entries of kind 9 are not known"),
+        (&[0x92, TIME, 0xc6, 0, 0, 0, 0], "short"),
+        (&[0x92, LOST, 0xc6, 0, 0, 0, 0], "short"),
+    ] {
+        let all = read_all(&block(entries));
+        let told = format!("the recording x.rec is damaged at entry 1, byte {at}: {what}");
+        assert_eq!(all.damage, [told]);
+        assert_eq!(all.shown, ["Time(7)"]);
+    }
+}
+
 proptest! {
-    /// Flipped bytes: entries or a clear error, and nothing before the flip is lost.
+    /// Bytes that are gone, doubled or foreign in the middle cost the blocks that they hit.
     #[test]
-    fn flipped_bytes_are_no_surprise(at in any::<prop::sample::Index>(), flip in 1..=255_u8) {
-        let place = Place::new(&format!("flip-{:?}", std::thread::current().id()));
-        write(&place, u64::MAX);
-        let mut bytes = place.bytes();
-        let at = at.index(bytes.len());
-        bytes[at] ^= flip;
-        let head = with(|_| ()).len();
-        match read(&bytes).1 {
-            // The length of the last entry may have grown beyond the end.
-            Ok(cut) => prop_assert!(cut || at < head, "byte {at} was not missed"),
-            Err(RecordingError::Open { .. } | RecordingError::Io { .. }) => {
-                prop_assert!(false, "an error of the file, of bytes in memory");
-            }
-            Err(error) => prop_assert!(error.to_string().contains("x.rec")),
+    fn other_damage_costs_the_blocks_that_it_hits(
+        from in any::<prop::sample::Index>(),
+        length in 0..200_usize,
+        foreign in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let (bytes, starts, shown) = blocks();
+        let from = starts[0] + from.index(bytes.len() - starts[0]);
+        let to = bytes.len().min(from + length);
+        let damaged = [&bytes[..from], &foreign, &bytes[to..]].concat();
+        let all = read_all(&damaged);
+        let ends: Vec<usize> = starts[1..].iter().copied().chain([bytes.len()]).collect();
+        let is_whole = |n: usize| ends[n] <= from || starts[n] >= to;
+        let whole: Vec<String> =
+            (0..shown.len()).filter(|n| is_whole(*n)).flat_map(|n| shown[n].clone()).collect();
+        // What is put back as it was is no damage.
+        if damaged != bytes {
+            prop_assert_eq!(all.shown, whole);
         }
     }
 
-    /// Any bytes behind a preamble.
+    /// Any bytes behind a preamble, of any version.
     #[test]
-    fn any_entries_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let whole = [with(|_| ()), bytes].concat();
-        drop(read(&whole));
+    fn any_entries_are_read_or_refused(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        version in UNCHECKED..=VERSION,
+    ) {
+        let head = with(|preamble| preamble.version = version);
+        drop(read_all(&[&head[..], &bytes].concat()));
+        drop(read_all(&[&head[..], &MARK, &bytes].concat()));
     }
 }
