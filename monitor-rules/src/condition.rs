@@ -115,7 +115,8 @@ impl<E> Condition<E> {
         fields(|each| self.visit_fields(each))
     }
 
-    pub(crate) fn visit_fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
+    /// Calls `each` with every field that the condition uses, and the argument that it has there.
+    pub fn visit_fields(&self, each: &mut dyn FnMut(&'static str, &Arg)) {
         self.node.fields(each);
     }
 }

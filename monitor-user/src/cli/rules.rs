@@ -86,6 +86,13 @@ pub struct RulesTestArgs {
     /// Only the tests of the rule with this name or id
     #[arg(long, value_name = "NAME")]
     pub rule: Option<String>,
+    /// Run none: write tests for the rules that fire on this recording, of what they fired on and
+    /// of what they nearly fired on
+    #[arg(long, value_name = "RECORDING", conflicts_with_all = ["table", "mutants", "json"])]
+    pub from: Option<PathBuf>,
+    /// The file to make of them, instead of writing to standard output; it must not be there yet
+    #[arg(short, long, value_name = "FILE", requires = "from")]
+    pub output: Option<PathBuf>,
     /// Show how many tests each rule has
     #[arg(long)]
     pub table: bool,

@@ -8,6 +8,7 @@ mod ended;
 mod explain;
 mod files;
 mod filter;
+mod from;
 pub mod import;
 mod list;
 mod mutants;

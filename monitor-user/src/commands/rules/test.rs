@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode, time::Instant};
 use monitor_rules::{Expect, Rule};
 use serde_json::json;
 
-use super::{load, mutants, progress::Progress, recorded, report, rule_named, show};
+use super::{from, load, mutants, progress::Progress, recorded, report, rule_named, show};
 use crate::{
     cli::RulesTestArgs,
     document::printable::terminal,
@@ -20,6 +20,9 @@ const NAMES_SHOWN: usize = 12;
 pub(super) fn run(args: &RulesTestArgs) -> anyhow::Result<ExitCode> {
     if args.mutants {
         return mutants::run(args);
+    }
+    if let Some(recording) = &args.from {
+        return from::run(args, recording);
     }
     let rules = load(&args.paths)?;
     let chosen: Vec<&Rule<Event>> = match &args.rule {

@@ -6,6 +6,7 @@
 mod act;
 mod acts;
 mod agree;
+mod describe;
 mod dns;
 mod draft;
 mod place;
@@ -21,6 +22,7 @@ use monitor_rules::{
 
 use super::{Rules, SCHEMA};
 use crate::event::Event;
+pub use describe::describe;
 use draft::Draft;
 
 /// What came of one test.
