@@ -1,6 +1,7 @@
 //! The command line, and nothing else.
 
 mod config;
+mod help;
 mod rules;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::{
     limits,
 };
 pub use config::{ConfigCommand, ConfigFileArgs, ConfigShowArgs};
+pub use help::{command, visible};
 pub use rules::{
     RulesBenchArgs, RulesDisableArgs, RulesExplainArgs, RulesFilterArgs, RulesListArgs,
     RulesSwitchArgs, RulesTestArgs,
@@ -108,7 +110,7 @@ pub enum Command {
     /// Check, test and list rules; needs no root
     #[command(subcommand)]
     Rules(RulesCommand),
-    /// Check that nothing is missing in what a sink wrote or a receiver stored
+    /// Check that what a sink wrote or a receiver stored is all there
     ///
     /// FILE holds documents as runmon sent them (ECS, OCSF or Falco's JSON, CEF, or messages of
     /// syslog), one a line, in any order and of any number of nodes. What stands before one, as a
@@ -118,7 +120,7 @@ pub enum Command {
     /// being written, is only mentioned. Files that were rotated are given together, as in
     /// `cat alerts.json.2 alerts.json.1 alerts.json | runmon verify-stream -`.
     VerifyStream(VerifyStreamArgs),
-    /// Say how the running daemon is: hooks with their cost, rules, loss, sinks, store
+    /// Say how the running daemon is: hooks, rules, loss, sinks, store
     ///
     /// The exit code is 1 where none runs here, or where it is not ready: a hook that its rules
     /// need is not there or does not fire.
@@ -126,11 +128,15 @@ pub enum Command {
     /// Check, show and describe the configuration; needs no root
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Say what this host allows, what cannot be seen, and how to mend it
+    /// Say what can be seen on this host, and how to mend the rest
     ///
     /// Of what a container or service lacks it names the line to add. The exit code is 1 if
     /// `runmon run` would not start here, or would not see some kind of act at all.
     Doctor(DoctorArgs),
+    /// Write what a shell completes commands and options by
+    Completions(CompletionsArgs),
+    /// Write manual pages, one for each command
+    Man(ManArgs),
     /// Keeps the privileges of a daemon, which starts it
     #[command(hide = true)]
     Keep,
@@ -144,6 +150,20 @@ pub enum Command {
     /// Ends at once: the monitor's own canary
     #[command(name = crate::bpf::canary::CHILD, hide = true)]
     CanaryChild,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Where they go; pages that are there are replaced
+    pub directory: PathBuf,
 }
 
 /// What all commands that watch have in common.

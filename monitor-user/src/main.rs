@@ -2,15 +2,16 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use runmon::{
-    cli::{Cli, Command},
+    cli::{self, Cli, Command},
     commands::{self, Usage},
     logging,
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(error) = logging::init(&cli.log) {
         return fail(&error.into());
     }
@@ -30,6 +31,8 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Config(command) => commands::config::run(command),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Rules(command) => commands::rules::run(command),
+        Command::Completions(args) => commands::reference::completions(args),
+        Command::Man(args) => commands::reference::man(args),
         Command::Keep => runmon::keeper::serve(),
         Command::HeldCommand { command } => Ok(commands::tail::command::held(command)),
         Command::CanaryChild => Ok(ExitCode::SUCCESS),

@@ -4,6 +4,7 @@ pub mod config;
 pub mod doctor;
 mod own;
 pub mod record;
+pub mod reference;
 pub mod replay;
 pub mod rules;
 pub mod run;

@@ -16,4 +16,5 @@ mod program;
 mod reference;
 mod replay;
 mod rules;
+mod shells;
 mod smaller;

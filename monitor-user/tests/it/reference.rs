@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
-use clap::CommandFactory as _;
 use runmon::{
     bpf::{
         attach_point::attach_point,
         counters::Reading,
         hooks::{Candidate, HOOKS},
     },
-    cli::Cli,
+    cli,
     config::{Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink},
     daemon,
     document::{
@@ -38,7 +37,7 @@ fn compare(file: &str, text: &str) {
 #[test]
 fn the_command_line() {
     let mut text = format!("# Command line\n\n{MADE}");
-    let mut cli = Cli::command().term_width(100);
+    let mut cli = cli::command().term_width(100);
     cli.build();
     describe(&cli, &mut text);
     compare("cli.md", &text);

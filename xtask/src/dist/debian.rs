@@ -1,4 +1,5 @@
-//! The Debian package: the static binary, its systemd unit, a configuration, and the shipped rules.
+//! The Debian package: the static binary, its systemd unit, a configuration, the shipped rules,
+//! manual pages and completions.
 //! `deploy/debian` has what dpkg reads.
 
 use std::fs::{self, Permissions};
@@ -27,12 +28,12 @@ const FILES: &[(&str, &str, u32)] = &[
     ("deploy/debian/postrm", "DEBIAN/postrm", 0o755),
 ];
 
-/// Writes the package; its name.
+/// Writes the package, with rules, and with pages that are relative to the root; its name.
 pub(super) fn write(
     workspace: &Workspace,
     arch: Arch,
     binary: &Path,
-    rules: &[Shipped],
+    (rules, pages): (&[Shipped], &[Shipped]),
 ) -> Result<String> {
     let dist = directory(workspace, arch);
     let root = dist.join("package");
@@ -46,6 +47,9 @@ pub(super) fn write(
     }
     for file in rules {
         put(&root.join(RULES).join(&file.path), &file.content, 0o644)?;
+    }
+    for file in pages {
+        put(&root.join(&file.path), &file.content, 0o644)?;
     }
     let control = control(arch, kibibytes(&root)?);
     put(&root.join("DEBIAN/control"), control.as_bytes(), 0o644)?;

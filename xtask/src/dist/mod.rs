@@ -1,8 +1,9 @@
 //! `cargo xtask dist`: what is handed out, in target/dist/ARCH: a static binary, a container image
-//! as a tar, a Debian package, and their checksums.
+//! as a tar, a Debian package with manual pages and completions, and their checksums.
 
 mod debian;
 mod image;
+mod pages;
 #[cfg(test)]
 mod tests;
 
@@ -58,7 +59,10 @@ fn one(workspace: &Workspace, arch: Arch) -> Result<()> {
     fs::copy(&built, &binary).with_context(|| format!("cannot copy {}", built.display()))?;
     let rules = shipped_rules(workspace)?;
     image::write(&dist.join(image::FILE), arch, &binary, &rules)?;
-    let package = debian::write(workspace, arch, &binary, &rules)?;
+    // What is built for another machine does not run here.
+    let here = build::static_daemon(workspace, Arch::X86_64)?;
+    let pages = pages::write(&here, &dist.join("pages"))?;
+    let package = debian::write(workspace, arch, &binary, (&rules, &pages))?;
     checksums(&dist, &["runmon", image::FILE, &package])?;
     let shown = dist.strip_prefix(&workspace.root).unwrap_or(&dist).display();
     println!("{shown}: runmon, {} ({IMAGE}), {package}, SHA256SUMS", image::FILE);

@@ -26,6 +26,12 @@ ls /sys/fs/bpf > /tmp/pinned
 
 dpkg --install /package.deb
 runmon rules check /usr/share/runmon/rules /etc/runmon/rules.d
+# A host may leave manual pages out when it installs.
+dpkg-deb --contents /package.deb > /tmp/contents
+for page in runmon runmon-replay runmon-rules-test; do
+    grep -q "/usr/share/man/man1/$page.1.gz$" /tmp/contents
+done
+runmon completions bash | cmp - /usr/share/bash-completion/completions/runmon
 runmon run > /tmp/alerts 2> /tmp/log &
 daemon=$!
 tries=0
