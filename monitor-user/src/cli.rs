@@ -77,15 +77,8 @@ pub enum Command {
     /// Show events live, one line each; needs no daemon
     ///
     /// Where a daemon runs it is asked to show them, and what it already watches costs nothing
-    /// more; else hooks are attached for just the kinds that the filter can match.
-    ///
-    /// FILTER is a rule condition, for example:
-    ///   runmon tail 'container.id != host and evt.type = execve'
-    ///   runmon tail --container web 'evt.type = connect and fd.rport = 443'
-    ///   runmon tail --alerts
-    ///   runmon tail --tree --exec make install
-    ///   runmon tail --fields evt.time,proc.cmdline,fd.name --pid 4711 --follow-children
-    #[command(verbatim_doc_comment)]
+    /// more; else hooks are attached for just the kinds that the filter can match. FILTER is a rule
+    /// condition.
     Tail(TailArgs),
     /// Show what every container does now, on a terminal
     ///

@@ -6,7 +6,7 @@ use super::Cli;
 
 /// The commands, by what one wants to do, in the order in which a newcomer needs them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Look at what happens", &["tail", "record", "replay"]),
+    ("Look at what happens", &["tail", "top", "record", "replay"]),
     ("Watch and alert", &["run", "status", "verify-stream"]),
     ("Work on rules", &["rules"]),
     ("Set up", &["doctor", "config"]),
@@ -18,8 +18,17 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("run", &["sudo runmon run", "sudo runmon run --config /etc/runmon/config.yaml"]),
     (
         "tail",
-        &["sudo runmon tail", "sudo runmon tail 'container.id != host and evt.type = execve'"],
+        &[
+            "sudo runmon tail",
+            "sudo runmon tail 'container.id != host and evt.type = execve'",
+            "sudo runmon tail --container web 'evt.type = connect and fd.rport = 443'",
+            "sudo runmon tail --alerts",
+            "sudo runmon tail --tree --exec make install",
+            "sudo runmon tail --fields evt.time,proc.cmdline,fd.name --pid 1 --follow-children",
+        ],
     ),
+    #[cfg(feature = "top")]
+    ("top", &["sudo runmon top"]),
     (
         "record",
         &["sudo runmon record -o incident.rec", "sudo runmon record -o minute.rec --for 60s"],
