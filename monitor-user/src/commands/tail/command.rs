@@ -5,6 +5,8 @@ use std::{
     io,
     os::unix::process::CommandExt as _,
     process::{Child, Command, ExitCode, ExitStatus},
+    thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -21,9 +23,13 @@ use crate::{live::Bell, logging::say};
 /// The command that waits before it becomes another one.
 pub const HELD: &str = "held-command";
 
-/// A command that was started, and does nothing yet.
+/// How long a command may take to end when the watching does.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A command that was started, and does nothing yet. It is ended if it is not released.
 pub(super) struct Held {
-    child: Child,
+    child: Option<Child>,
+    pid: u32,
 }
 
 impl Held {
@@ -33,38 +39,65 @@ impl Held {
         let mut held = Command::new(own);
         held.arg(HELD).arg("--").args(command);
         let child = held.spawn().context("cannot start a process")?;
-        let held = Self { child };
-        match waitpid(held.pid()?, Some(WaitPidFlag::WUNTRACED)) {
+        let held = Self { pid: child.id(), child: Some(child) };
+        match waitpid(held.target()?, Some(WaitPidFlag::WUNTRACED)) {
             Ok(WaitStatus::Stopped(..)) => Ok(held),
             other => anyhow::bail!("the command ended before it began: {other:?}"),
         }
     }
 
-    fn pid(&self) -> anyhow::Result<Pid> {
-        Ok(Pid::from_raw(i32::try_from(self.child.id())?))
+    fn target(&self) -> anyhow::Result<Pid> {
+        Ok(Pid::from_raw(i32::try_from(self.pid)?))
     }
 
     /// Its process id.
     pub(super) fn id(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
-    /// Has it go on, and rings the bell when it has ended. What came of it is what the task
-    /// returns.
-    pub(super) fn release(
-        mut self,
-        bell: Bell,
-    ) -> anyhow::Result<std::thread::JoinHandle<io::Result<ExitStatus>>> {
-        kill(self.pid()?, Signal::SIGCONT).context("cannot start the command")?;
+    /// Has it go on, and rings the bell when it has ended.
+    pub(super) fn release(mut self, bell: Bell) -> anyhow::Result<Released> {
+        kill(self.target()?, Signal::SIGCONT).context("cannot start the command")?;
+        let mut child = self.child.take().context("it was released before")?;
         let wait = move || {
-            let ended = self.child.wait();
+            let ended = child.wait();
             bell.stop();
             ended
         };
-        std::thread::Builder::new()
-            .name("command".into())
-            .spawn(wait)
-            .context("cannot start a thread")
+        let task = std::thread::Builder::new().name("command".into()).spawn(wait);
+        Ok(Released { pid: self.pid, task: task.context("cannot start a thread")? })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            drop((child.kill(), child.wait()));
+        }
+    }
+}
+
+/// A command that runs.
+pub(super) struct Released {
+    pid: u32,
+    task: JoinHandle<io::Result<ExitStatus>>,
+}
+
+impl Released {
+    /// How it ended; None if it goes on although nobody watches it any more. Ctrl-C ends it as
+    /// well, which takes a moment.
+    pub(super) fn ended(self) -> anyhow::Result<Option<ExitStatus>> {
+        let begun = Instant::now();
+        while !self.task.is_finished() {
+            if begun.elapsed() > PATIENCE {
+                say(&format!("the command goes on, as process {}", self.pid));
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let ended = self.task.join().map_err(|_panic| anyhow::anyhow!("waiting failed"))?;
+        Ok(Some(ended?))
     }
 }
 

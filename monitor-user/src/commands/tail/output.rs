@@ -23,17 +23,7 @@ impl Output {
             let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
             return Ok(Self { to: BufWriter::new(output), is_file: false });
         };
-        let opened = OpenOptions::new().write(true).create_new(true).open(path);
-        let file = opened.map_err(|error| {
-            let cure = match error.kind() {
-                io::ErrorKind::AlreadyExists => {
-                    "it is not replaced: name another one, or remove it"
-                }
-                _ => crate::input::cure(&error),
-            };
-            Usage(format!("cannot write to {}: {error}\nhint: {cure}", path.display()))
-        })?;
-        Ok(Self { to: BufWriter::new(file), is_file: true })
+        Ok(Self { to: BufWriter::new(create(path)?), is_file: true })
     }
 
     pub(super) fn is_terminal(&self) -> bool {
@@ -53,6 +43,17 @@ impl Output {
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// A new file; one that is there is not replaced.
+pub(super) fn create(path: &Path) -> Result<File, Usage> {
+    OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+        let cure = match error.kind() {
+            io::ErrorKind::AlreadyExists => "it is not replaced: name another one, or remove it",
+            _ => crate::input::cure(&error),
+        };
+        Usage(format!("cannot write to {}: {error}\nhint: {cure}", path.display()))
+    })
 }
 
 impl subscriber::Output for Output {

@@ -1,7 +1,8 @@
 //! `runmon tail` with hooks of its own: no daemon is needed.
 
 use std::{
-    path::Path,
+    fs::File,
+    io::Write as _,
     process::{ExitCode, ExitStatus},
     sync::Arc,
     thread::JoinHandle,
@@ -12,9 +13,9 @@ use anyhow::Context as _;
 use monitor_rules::RuleSet;
 
 use super::{
-    command::{Held, exit_code},
+    command::{Held, Released, exit_code},
     ended,
-    output::Output,
+    output::{self, Output},
     root_of_command,
 };
 use crate::{
@@ -82,8 +83,8 @@ pub(super) fn run(
 
 /// Says what came of it.
 fn finish(
-    command: Option<JoinHandle<std::io::Result<ExitStatus>>>,
-    summary: &SummaryFile<'_>,
+    command: Option<Released>,
+    summary: &SummaryFile,
     seen: &Summary,
     told: &Told,
     lost: u64,
@@ -93,16 +94,15 @@ fn finish(
         say(&ended(told.shown, told.lost, lost));
         return Ok(ExitCode::SUCCESS);
     };
-    // Whoever stopped the watching, as by Ctrl-C, meant the command as well.
-    let status = command.join().map_err(|_panic| anyhow::anyhow!("waiting failed"))??;
-    summary.write(seen, told, lost, Some(status))?;
+    let status = command.ended()?;
+    summary.write(seen, told, lost, status)?;
     eprint(&seen.text());
-    say(&format!("{status}; {}", ended(told.shown, told.lost, lost)));
-    Ok(exit_code(status))
+    let how = status.map_or("stopped before its end".to_owned(), |status| status.to_string());
+    say(&format!("{how}; {}", ended(told.shown, told.lost, lost)));
+    Ok(status.map_or(ExitCode::FAILURE, exit_code))
 }
 
 fn eprint(text: &str) {
-    use std::io::Write as _;
     // Nobody may be there to read it.
     drop(std::io::stderr().lock().write_all(text.as_bytes()));
 }
@@ -127,21 +127,17 @@ fn show(
 }
 
 /// Where a summary goes as JSON, if it is to.
-struct SummaryFile<'a> {
-    path: Option<&'a Path>,
+struct SummaryFile {
+    file: Option<File>,
     /// It is made, also where only people are shown it.
     is_wanted: bool,
 }
 
-impl<'a> SummaryFile<'a> {
+impl SummaryFile {
     /// Makes the file before anything is watched.
-    fn open(args: &'a TailArgs) -> anyhow::Result<Self> {
-        let path = args.summary.as_deref();
-        if let Some(path) = path {
-            std::fs::write(path, b"")
-                .with_context(|| format!("cannot write the summary to {}", path.display()))?;
-        }
-        Ok(Self { path, is_wanted: path.is_some() || !args.exec.is_empty() })
+    fn open(args: &TailArgs) -> anyhow::Result<Self> {
+        let file = args.summary.as_deref().map(output::create).transpose()?;
+        Ok(Self { is_wanted: file.is_some() || !args.exec.is_empty(), file })
     }
 
     fn write(
@@ -151,14 +147,13 @@ impl<'a> SummaryFile<'a> {
         lost: u64,
         status: Option<ExitStatus>,
     ) -> anyhow::Result<()> {
-        let Some(path) = self.path else { return Ok(()) };
+        let Some(mut file) = self.file.as_ref() else { return Ok(()) };
         let mut value = seen.value();
         if let Some(members) = value.as_object_mut() {
             members.insert("lost".to_owned(), (told.lost + lost).into());
             let code = status.and_then(|status| status.code());
             members.insert("exit_code".to_owned(), code.into());
         }
-        std::fs::write(path, format!("{value:#}\n"))
-            .with_context(|| format!("cannot write the summary to {}", path.display()))
+        writeln!(file, "{value:#}").context("cannot write the summary")
     }
 }
