@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use monitor_rules::{About, Gathered, Rule};
 
-use crate::event::{Event, EventId, Fact, Reason};
+use crate::{
+    event::{Event, EventId, Fact, Reason},
+    rules::Rules,
+};
 
 /// A finding: an event, and the rules that it matched.
 #[derive(Clone, Debug)]
@@ -20,6 +23,32 @@ pub struct Alert {
     /// Of an update: whether the rules say something else now, or the container is another one. An
     /// alert of which only the hash was missing tells no more to who gets just what rules say.
     pub changed: bool,
+    /// The rules as they were, for who tells of it in full.
+    pub rules: RulesThen,
+}
+
+/// The rules that were in use at some time.
+#[derive(Clone, Default)]
+pub struct RulesThen(Option<Arc<Rules>>);
+
+impl RulesThen {
+    /// These.
+    #[must_use]
+    pub fn new(rules: Arc<Rules>) -> Self {
+        Self(Some(rules))
+    }
+
+    /// The one of that id.
+    #[must_use]
+    pub fn rule(&self, id: &str) -> Option<&Rule<Event>> {
+        self.0.as_ref()?.rules().iter().find(|rule| rule.about.id == id)
+    }
+}
+
+impl std::fmt::Debug for RulesThen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RulesThen")
+    }
 }
 
 impl Alert {

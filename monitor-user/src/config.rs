@@ -52,6 +52,7 @@ use crate::{
     metadata::RuntimeRoot,
     node,
     reach::{Direct, Reach},
+    recorder::RecorderOptions,
     sink::redaction::Redaction,
 };
 pub use keys::Key;
@@ -119,6 +120,10 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Bytes of the store.
     pub store_bytes: u64,
+    /// Whether alerts are kept for people.
+    pub history: bool,
+    /// What is kept of the time around them; None: nothing.
+    pub flight: Option<Flight>,
     /// Where locks and sockets are.
     pub run_dir: PathBuf,
     /// Size of the ring buffer.
@@ -159,6 +164,15 @@ pub struct Config {
     pub kubernetes: Option<KubernetesOptions>,
     /// Where alerts go; empty: standard output, in the form that the command line says.
     pub sinks: Vec<SinkConfig>,
+}
+
+/// What is kept of the time around alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flight {
+    /// Whether the kernel is asked for all acts, not just those that rules are about.
+    pub all: bool,
+    /// How much.
+    pub options: RecorderOptions,
 }
 
 /// A sink that can be opened.
@@ -208,6 +222,9 @@ const FORMATS: [&str; 5] = ["text", "ecs", "ocsf", "falco", "cef"];
 
 /// What `hooks` may be.
 const HOOKS: [&str; 4] = ["auto", "fentry", "kprobe", "fallback"];
+
+/// What `flight_recorder` may be.
+const FLIGHTS: [&str; 3] = ["rules", "all", "off"];
 
 /// What `hash` may be.
 const HASHES: [&str; 3] = ["rules", "always", "off"];
@@ -393,6 +410,12 @@ impl Config {
                 "store_bytes",
                 raw.store_bytes.unwrap_or(limits::STORE_BYTES),
                 limits::STORE_BYTES_RANGE,
+            )?,
+            history: raw.history.unwrap_or(true),
+            flight: values::flight(
+                raw.flight_recorder.as_deref().unwrap_or("rules"),
+                raw.flight_recorder_seconds.unwrap_or(limits::FLIGHT_SECONDS),
+                raw.flight_recorder_bytes.unwrap_or(limits::FLIGHT_BYTES),
             )?,
             run_dir: raw.run_dir.unwrap_or_else(|| "/run/runmon".into()),
             ring_bytes: ring_bytes(raw.ring_bytes.unwrap_or(limits::RING_BYTES))?,

@@ -42,6 +42,7 @@ pub mod metadata;
 pub mod node;
 pub mod raw_event;
 pub mod reach;
+pub mod recorder;
 pub mod reload;
 pub mod rollup;
 pub mod rules;

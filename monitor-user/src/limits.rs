@@ -1,9 +1,11 @@
 //! Every bound of the user side, with its reason and what happens there.
 
+mod history;
 mod look;
 
 use std::{ops::RangeInclusive, time::Duration};
 
+pub use history::*;
 pub use look::*;
 
 /// Ancestors that an event carries. Deeper trees are real only in fork chains, which would

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    alert::{self, Alert, RollUp},
+    alert::{self, Alert, RollUp, RulesThen},
     decode::decode,
     document::Document,
     enrich::{
@@ -19,6 +19,7 @@ use crate::{
     judge::{Judge, Verdict},
     limits::{INCOMPLETE, INCOMPLETE_NS, OWN_PIDS, PARKED, PARKED_BYTES, PARKED_NS},
     raw_event::{CgroupKey, RawBody},
+    recorder::{Recalled, Recorder, RecorderOptions, RecorderStats},
     rollup::RollUps,
     rules::{self, Rules},
 };
@@ -32,6 +33,8 @@ pub use stats::{EventCounts, LineStats};
 pub trait Outlet {
     /// Takes a document; never waits.
     fn offer(&mut self, document: Document);
+    /// Takes what was done around an alert, if it keeps such; never waits.
+    fn recall(&mut self, _recalled: Recalled) {}
     /// Whether events themselves are wanted, not only alerts.
     fn wants_events(&self) -> bool;
     /// Whether it hangs on a fact which is still looked for that an event is wanted: then it waits.
@@ -117,6 +120,8 @@ pub struct Line<O> {
     incomplete: VecDeque<(u64, Alert)>,
     /// Repeats of alerts, if they are gathered.
     rollups: Option<RollUps>,
+    /// The events of the last seconds, if they are recorded.
+    recorder: Option<Recorder>,
     own_pids: Vec<u32>,
     own_until_ns: u64,
     stats: LineStats,
@@ -134,6 +139,7 @@ impl<O: Outlet> Line<O> {
             parked_bytes: 0,
             incomplete: VecDeque::new(),
             rollups: None,
+            recorder: None,
             own_pids,
             own_until_ns: u64::MAX,
             stats: LineStats::default(),
@@ -144,6 +150,11 @@ impl<O: Outlet> Line<O> {
     /// Has repeats of alerts gathered for so long.
     pub fn roll_up(&mut self, window_ns: u64) {
         self.rollups = (window_ns > 0).then(|| RollUps::new(window_ns));
+    }
+
+    /// Has the events around alerts kept.
+    pub fn keep_flight(&mut self, options: Option<RecorderOptions>) {
+        self.recorder = options.map(Recorder::new);
     }
 
     /// Says when the last of the own pids was started, nanoseconds since boot: who has one of them
@@ -223,15 +234,27 @@ impl<O: Outlet> Line<O> {
 
     /// An event that no rule matches.
     fn pass(&mut self, event: Box<Event>) {
-        if self.outlet.wants_events() {
-            self.outlet.offer(Document::Event(Arc::from(event)));
+        if self.recorder.is_none() && !self.outlet.wants_events() {
+            return;
         }
+        let event = Arc::from(event);
+        self.note(&event);
+        if self.outlet.wants_events() {
+            self.outlet.offer(Document::Event(event));
+        }
+    }
+
+    /// Records an event that is not that of an alert.
+    fn note(&mut self, event: &Arc<Event>) {
+        let recalled = self.recorder.as_mut().and_then(|recorder| recorder.take(event));
+        recalled.into_iter().for_each(|recalled| self.outlet.recall(recalled));
     }
 
     fn alert(&mut self, mut event: Box<Event>, matched: Vec<alert::Matched>) {
         self.enricher.hashes().follow_alert(&mut event);
         let (at, complete) = (event.boottime_ns, alert::is_complete(&event));
-        let alert = Alert { event: Arc::from(event), matched, complete, changed: false };
+        let rules = RulesThen::new(self.judge.shared_rules());
+        let alert = Alert { event: Arc::from(event), matched, complete, changed: false, rules };
         if self.outlet.awaits(&alert.event) {
             self.park(at, Parked::Quiet(Box::new(Event::clone(&alert.event))));
         } else if self.outlet.wants_events() {
@@ -242,6 +265,7 @@ impl<O: Outlet> Line<O> {
             self.summarise(gone);
             if !is_first {
                 self.stats.rolled_up += 1;
+                self.note(&alert.event);
                 return;
             }
         }
@@ -250,7 +274,9 @@ impl<O: Outlet> Line<O> {
             self.stats.incomplete += 1;
             self.await_facts(at, alert.clone());
         }
+        let recalled = self.recorder.as_mut().and_then(|recorder| recorder.alert(&alert));
         self.outlet.offer(Document::Alert(alert));
+        recalled.into_iter().for_each(|recalled| self.outlet.recall(recalled));
     }
 
     fn summarise(&mut self, rollups: impl IntoIterator<Item = RollUp>) {
@@ -392,7 +418,9 @@ impl<O: Outlet> Line<O> {
         };
         let changed = alert.changed || says(&matched) != says(&alert.matched);
         let event = Arc::clone(&alert.event);
-        self.outlet.offer(Document::Update(Alert { event, matched, complete: true, changed }));
+        let rules = RulesThen::new(self.judge.shared_rules());
+        let alert = Alert { event, matched, complete: true, changed, rules };
+        self.outlet.offer(Document::Update(alert));
     }
 
     fn is_own(&mut self, event: &Event) -> bool {
@@ -465,6 +493,11 @@ impl<O: Outlet> Line<O> {
     /// Alerts that repeats are counted of, and those that had to make room.
     pub fn rollups(&self) -> (usize, u64) {
         self.rollups.as_ref().map_or((0, 0), |rollups| (rollups.len(), rollups.evicted()))
+    }
+
+    /// What the flight recorder holds, and what it could not.
+    pub fn recorder(&self) -> RecorderStats {
+        self.recorder.as_ref().map(Recorder::stats).unwrap_or_default()
     }
 
     /// The state behind the line, for the counters.

@@ -203,6 +203,7 @@ fn sender(config: &Config, instance: &str) -> Sender {
         boot_id: node::kernels("random/boot_id"),
         run_id: format!("{:x}", crate::live::boottime_ns()),
         instance: instance.to_owned(),
+        history: false,
     }
 }
 

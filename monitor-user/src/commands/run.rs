@@ -60,7 +60,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
     let instance = register(&config, name)?;
     let mut privileges = Privileges::of(&config).context("cannot start the keeper")?;
-    let sender = sender(&config, name);
+    let sender = Sender { history: config.history, ..sender(&config, name) };
     let (node, documents_of) = (Arc::clone(&sender.node), sender.clone());
     let opener = Opener::new(&config, args, &sender, name);
     let mut fanout = Fanout::new(sender);
@@ -77,7 +77,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut options = live_options(&config, &args.live, kinds, env_keys.clone());
     let filters = config.kernel_filter;
     options.side.flood = config.flood;
-    options.side.filter = kernel_filter(&rules, &[], filters && always(&config.sinks).is_empty());
+    let always = always_of(&config);
+    options.side.filter = kernel_filter(&rules, &[], filters && always.is_empty());
     let mut live = Live::start(&options, instance, bell.clone(), privileges).map_err(explain)?;
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     enricher.hashes().set_mode(config.hash);
@@ -89,10 +90,11 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut line = Line::new(enricher, Arc::clone(&rules), canary, outlet);
     line.own_until(boottime_ns());
     line.roll_up(u64::try_from(config.rollup.as_nanos())?);
+    line.keep_flight(config.flight.filter(|_| config.history).map(|flight| flight.options));
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
     let end_ns = end(args.live.duration);
     let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
-    let kept = Kept { kinds: always(&config.sinks), env_keys: configured, filters };
+    let kept = Kept { kinds: always, env_keys: configured, filters };
     let look = config.watch_rules.then_some(limits::RULES_LOOK);
     daemon.reload_with(kept, Reloader::start("rules", Box::new(rule_files), look, bell.clone())?);
     daemon.change_sinks_with(sinks_again(&config, opener, config_file, bell)?);
@@ -182,12 +184,25 @@ fn end_of_sinks(sinks: &[Ended]) -> ExitCode {
 
 /// The kinds of event to see: those that a rule can match, or all where a sink wants them.
 fn wanted(config: &Config, rules: &Rules) -> KindSet {
-    always(&config.sinks).union(crate::rules::needed_kinds(rules))
+    always_of(config).union(crate::rules::needed_kinds(rules))
 }
 
-/// The kinds of event to see whatever the rules: all, where a sink wants them.
-fn always(sinks: &[SinkConfig]) -> KindSet {
+/// The kinds of event to see whatever the rules: all, where the flight recorder is to have them.
+fn always_of(config: &Config) -> KindSet {
+    always(&config.sinks, records_all(config))
+}
+
+/// Whether the flight recorder is to have all acts.
+fn records_all(config: &Config) -> bool {
+    config.history && config.flight.is_some_and(|flight| flight.all)
+}
+
+/// The same for these sinks: all, where one wants them.
+fn always(sinks: &[SinkConfig], records_all: bool) -> KindSet {
     let all = || KindSet::first(Action::KINDS.len());
+    if records_all {
+        return all();
+    }
     let of = |sink: &SinkConfig| {
         sink.condition().map_or_else(all, |condition| needed_kinds_of(&condition))
     };

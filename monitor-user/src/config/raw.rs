@@ -21,6 +21,14 @@ keys! {
         pub state_dir: Option<PathBuf> = "/var/lib/runmon",
         /// Bytes that what sinks have not got yet, and got lately, may take there.
         pub store_bytes: Option<u64> = "268435456",
+        /// Whether alerts are kept there for `runmon alerts`, too, whatever the sinks.
+        pub history: Option<bool> = "true",
+        /// What is kept of the time around alerts: what the `rules` have seen, `all` acts, `off`.
+        pub flight_recorder: Option<String> = "rules",
+        /// Seconds before and after an alert whose events are kept.
+        pub flight_recorder_seconds: Option<u64> = "10",
+        /// Bytes of memory that the events of the last seconds may take, approximately.
+        pub flight_recorder_bytes: Option<usize> = "4194304",
         /// Where the daemon's locks and sockets are.
         pub run_dir: Option<PathBuf> = "/run/runmon",
         /// Size of the kernel's ring buffer in bytes, a power of two.

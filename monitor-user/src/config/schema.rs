@@ -6,7 +6,7 @@ use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
 use super::{
-    FORMATS, HASHES, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink,
+    FLIGHTS, FORMATS, HASHES, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink,
     sinks,
 };
 use crate::metadata::RuntimeKind;
@@ -58,6 +58,7 @@ fn words(table: &str, key: &str) -> Option<Vec<String>> {
     match (table, key) {
         ("", "hooks") => words(&HOOKS),
         ("", "hash") => words(&HASHES),
+        ("", "flight_recorder") => words(&FLIGHTS),
         ("RawRuntimeRoot", "kind") => words(&RuntimeKind::ALL.map(RuntimeKind::name)),
         ("RawSink", "kind") => words(&sinks::KINDS),
         ("RawSink", "fsync") => words(&sinks::FSYNCS),

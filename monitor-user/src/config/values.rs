@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use nix::unistd::User;
 
-use super::{HASHES, HOOKS, RawRuntimeRoot, Wrong, address, wrong};
+use super::{
+    FLIGHTS, Flight, HASHES, HOOKS, RawRuntimeRoot, Wrong, address, within, wrong,
+};
 use crate::{
     bpf::{hooks::Backend, planner::Choice},
     container::Label,
     enrich::hashes::HashMode,
     limits,
     metadata::{RuntimeKind, RuntimeRoot},
+    recorder::RecorderOptions,
 };
 
 /// A name that was said, if it can be one.
@@ -68,6 +71,19 @@ pub(super) fn listen(addresses: &[String]) -> Result<Vec<SocketAddr>, Wrong> {
     }
     let read: Result<_, _> = addresses.iter().map(|text| address::parse(text)).collect();
     read.or_else(|what| wrong("metrics.listen", what))
+}
+
+/// What is kept of the time around alerts.
+pub(super) fn flight(name: &str, seconds: u64, bytes: usize) -> Result<Option<Flight>, Wrong> {
+    let seconds = within("flight_recorder_seconds", seconds, limits::FLIGHT_SECONDS_RANGE)?;
+    let bytes_max = within("flight_recorder_bytes", bytes, limits::FLIGHT_BYTES_RANGE)?;
+    let options = RecorderOptions { window_ns: seconds * 1_000_000_000, bytes_max };
+    match name {
+        "off" => Ok(None),
+        "rules" => Ok(Some(Flight { all: false, options })),
+        "all" => Ok(Some(Flight { all: true, options })),
+        _ => wrong("flight_recorder", format!("`{name}` is none of {}", FLIGHTS.join(", "))),
+    }
 }
 
 pub(super) fn hash(name: &str) -> Result<HashMode, Wrong> {

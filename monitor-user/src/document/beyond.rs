@@ -9,11 +9,13 @@ pub(super) use heartbeat::heartbeat;
 
 use serde_json::{Map, Value, json};
 
-use super::{Sender, event_id, members::set, printable::lossless, text::rfc3339};
+use super::{Sender, event_id, history, members::set, printable::lossless, text::rfc3339};
 use crate::{
     act::ActKind,
     alert::{Alert, Matched, RollUp},
-    event::{Act, Action, Address, DnsAct, Event, Fact, Origin, Process, Reason, SocketAct},
+    event::{
+        Act, Action, Address, DnsAct, Event, EventId, Fact, Origin, Process, Reason, SocketAct,
+    },
 };
 
 /// How often an alert was repeated, since when, and which one that is.
@@ -90,6 +92,14 @@ pub(super) fn of_alert(about: &mut Value, alert: &Alert) {
     set(about, &["rules"], rules.collect());
     let state = if alert.complete { "complete" } else { "pending" };
     set(about, &["metadata", "state"], json!(state));
+}
+
+/// Where the story of an alert is, and how it is opened there.
+pub(super) fn story(about: &mut Value, alert: EventId, sender: &Sender) {
+    if sender.history {
+        let (node, command) = (sender.node.name(), history::command(alert, sender));
+        set(about, &["story"], json!({ "node": node, "command": command }));
+    }
 }
 
 fn action(about: &mut Value, event: &Event) {

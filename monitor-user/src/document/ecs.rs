@@ -35,6 +35,11 @@ const O_ACCMODE: u32 = 3;
 /// Writes a document.
 #[must_use]
 pub fn write(document: &Document, sender: &Sender) -> Vec<u8> {
+    value(document, sender).to_string().into_bytes()
+}
+
+/// A document that is not written yet.
+pub(super) fn value(document: &Document, sender: &Sender) -> Value {
     let mut value = match document {
         Document::Event(event) => of_event(event, sender, "event"),
         Document::Alert(alert) => of_alert(alert, sender, "alert"),
@@ -44,7 +49,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<u8> {
         Document::Finding(finding) => of_finding(finding, sender),
     };
     of_node(&mut value, sender);
-    value.to_string().into_bytes()
+    value
 }
 
 fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
@@ -63,6 +68,7 @@ fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
     }
     if let Some(about) = document.get_mut("runmon") {
         beyond::of_alert(about, alert);
+        beyond::story(about, alert.id(), sender);
     }
     document
 }
@@ -111,6 +117,9 @@ fn of_rollup(rollup: &RollUp, sender: &Sender) -> Value {
         set(&mut document, &["message"], json!(said));
     }
     set(&mut document, &["runmon", "rollup"], beyond::of_rollup(rollup, sender));
+    if let Some(about) = document.get_mut("runmon") {
+        beyond::story(about, rollup.first, sender);
+    }
     document
 }
 

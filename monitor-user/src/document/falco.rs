@@ -4,8 +4,8 @@ use monitor_rules::Priority;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Document, Finding, Heartbeat, Sender, beyond, event_id, members::set, printable::lossless,
-    repeated, rollup_id, update_id,
+    Document, Finding, Heartbeat, Sender, beyond, event_id, history, members::set,
+    printable::lossless, repeated, rollup_id, update_id,
 };
 use crate::{
     alert::{Alert, RollUp},
@@ -46,6 +46,10 @@ fn alerts(alert: &Alert, sender: &Sender) -> Vec<Value> {
             fields.entry("proc.origin").or_insert_with(|| json!(way.name()));
         }
         of_node(&mut fields, &sender.node);
+        if sender.history {
+            let command = json!(history::command(alert.id(), sender));
+            fields.insert("runmon.story".to_owned(), command);
+        }
         let output = format!(
             "{}: {} {}",
             time,
@@ -86,6 +90,10 @@ fn of_rollup(rollup: &RollUp, sender: &Sender) -> Vec<Value> {
         let output = value.get("output").and_then(Value::as_str).unwrap_or_default();
         let output = format!("{output} {}", repeated(rollup));
         set(value, &["output"], json!(output));
+        if sender.history {
+            let command = json!(history::command(rollup.first, sender));
+            set(value, &["output_fields", "runmon.story"], command);
+        }
         for (name, said) in [
             ("runmon.rollup.of", json!(event_id(sender, rollup.first))),
             ("runmon.rollup.count", json!(rollup.count)),

@@ -233,6 +233,10 @@ impl SinkCounters {
 /// The store, where documents wait for sinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreCounters {
+    /// Documents and events that were kept as history.
+    pub history: u64,
+    /// Those of history that were lost.
+    pub history_lost: u64,
     /// Bytes on the disk.
     pub bytes: u64,
     /// Bytes that it may take there.

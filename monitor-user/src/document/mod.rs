@@ -10,12 +10,14 @@ pub mod cef;
 mod delivery;
 mod dns;
 pub mod ecs;
+pub mod explained;
 pub mod exposition;
 #[cfg(feature = "http")]
 pub mod facts;
 pub mod falco;
 pub mod finding;
 pub mod heartbeat;
+pub mod history;
 mod members;
 pub mod metrics;
 pub mod ocsf;
@@ -69,6 +71,8 @@ pub struct Sender {
     pub run_id: String,
     /// Name of the instance; empty for the only one.
     pub instance: String,
+    /// Whether alerts are kept on this host, so that documents say how their story is opened.
+    pub history: bool,
 }
 
 /// A form that documents are written in.

@@ -81,6 +81,7 @@ pub(crate) fn sender() -> Sender {
         boot_id: "8f6f2a52-6a0b-4b0e-9d2e-2f1a3c4d5e6f".to_owned(),
         run_id: String::new(),
         instance: String::new(),
+        history: true,
     }
 }
 

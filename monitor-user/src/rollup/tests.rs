@@ -26,7 +26,7 @@ fn alert(program: &str, args: &[u8], after_ns: u64) -> Alert {
     let file = monitor_rules::RuleFile { name: "r.yaml", bytes: text.as_bytes() };
     let loaded = crate::rules::load(&[file]);
     let matched = vec![describe(&loaded.rules.rules()[0], &event, None)];
-    Alert { event: Arc::from(event), matched, complete: true, changed: false }
+    Alert { event: Arc::from(event), matched, complete: true, changed: false, rules: RulesThen::default() }
 }
 
 fn is_first(rollups: &mut RollUps, alert: &Alert) -> bool {

@@ -14,6 +14,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod types;
+pub mod values;
 
 use std::collections::BTreeSet;
 

@@ -28,7 +28,8 @@ pub(crate) fn bytes(document: &Document) -> u64 {
     bytes as u64
 }
 
-fn of_event(event: &Event) -> usize {
+/// Bytes of an event, approximately.
+pub(super) fn of_event(event: &Event) -> usize {
     let action = match &event.action {
         Action::Exec { previous } => previous.as_deref().map_or(0, of_process),
         other => other.text_bytes(),

@@ -7,6 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
+        atomic::Ordering::Relaxed,
         mpsc::{Receiver, TryRecvError, sync_channel},
     },
     time::{Duration, Instant},
@@ -21,6 +22,7 @@ use crate::{
     limits::{SINKS_PATIENCE, STORE_QUEUE, STORE_QUEUE_BYTES},
     line::Outlet,
     live::Bell,
+    recorder::Recalled,
     store::state::StoreState,
 };
 
@@ -215,6 +217,15 @@ impl Outlet for Exchange {
         }
     }
 
+    fn recall(&mut self, recalled: Recalled) {
+        self.settle();
+        match &mut self.place {
+            Place::Sinks(fanout) => fanout.recall(recalled),
+            Place::Between(between) => between.lose_history(recalled.events.len() as u64),
+            Place::Nowhere => {}
+        }
+    }
+
     fn wants_events(&self) -> bool {
         match &self.place {
             Place::Sinks(fanout) => fanout.wants_events(),
@@ -225,6 +236,14 @@ impl Outlet for Exchange {
 }
 
 impl Between {
+    /// Counts events around alerts that nobody can keep now: they would take the place of
+    /// documents.
+    fn lose_history(&self, events: u64) {
+        if let Some(store) = &self.store {
+            store.history_refused.fetch_add(events, Relaxed);
+        }
+    }
+
     fn keep(&mut self, document: Document) {
         let bytes = estimate::bytes(&document);
         let fits = self.waiting_bytes.saturating_add(bytes) <= STORE_QUEUE_BYTES;

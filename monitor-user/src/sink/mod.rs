@@ -52,8 +52,9 @@ use crate::{
     },
     event::Event,
     line::Outlet,
+    recorder::Recalled,
     store::{
-        StoreError, StoreOptions,
+        self, StoreError, StoreOptions,
         feed::Feed,
         task::{SinkSet, Store, StoredSink},
     },
@@ -185,6 +186,8 @@ pub struct Fanout {
     store: Option<Store>,
     /// The bytes that a store was to have which could not be opened.
     store_refused: Option<u64>,
+    /// Whether the store keeps history, and is there for that alone.
+    keeps_history: bool,
     gates: Gates,
     /// Sinks that ended: those of the same name count on.
     retired: Vec<Retired>,
@@ -208,6 +211,7 @@ impl Fanout {
             waiting: Vec::new(),
             store: None,
             store_refused: None,
+            keeps_history: false,
             gates: Gates::default(),
             retired: Vec::new(),
         }
@@ -265,6 +269,7 @@ impl Fanout {
     ///
     /// A sink cannot be started.
     pub fn open_store(&mut self, options: StoreOptions) -> Result<Option<StoreError>, SinkError> {
+        self.keeps_history = options.history;
         let waiting = std::mem::take(&mut self.waiting);
         let known: Vec<_> = waiting.iter().map(|(options, _)| self.known(&options.name)).collect();
         let stored = waiting.iter().zip(&known).map(|((options, _), (stats, _))| StoredSink {
@@ -274,7 +279,7 @@ impl Fanout {
         });
         let (feeds, error) = match &mut self.store {
             Some(store) => (store.change(stored.collect()), None),
-            None if waiting.is_empty() => (Vec::new(), None),
+            None if waiting.is_empty() && !self.keeps_history => (Vec::new(), None),
             None => {
                 let (sender, gate) = (Arc::clone(&self.sender), self.gates.make());
                 let bytes_max = options.bytes_max;
@@ -383,12 +388,25 @@ impl Outlet for Fanout {
         for sink in &mut self.sinks {
             stored |= sink.offer(&document);
         }
-        let Some(store) = self.store.as_ref().filter(|_| stored != 0) else { return };
+        let Some(store) = &self.store else { return };
+        if stored == 0 {
+            if self.keeps_history && store::is_kept(&document) {
+                store.remember(&document, estimate::bytes(&document));
+            }
+            return;
+        }
         if !store.offer(&document, stored, estimate::bytes(&document)) {
             let is_meant = |sink: &&Outgoing| sink.place_in_store() & stored != 0;
             for sink in self.sinks.iter().filter(is_meant) {
                 sink.stats.dropped.fetch_add(1, Relaxed);
             }
+        }
+    }
+
+    fn recall(&mut self, recalled: Recalled) {
+        if let Some(store) = self.store.as_ref().filter(|_| self.keeps_history) {
+            let bytes = recalled.events.iter().map(|event| estimate::of_event(event) as u64).sum();
+            store.recall(recalled, bytes);
         }
     }
 

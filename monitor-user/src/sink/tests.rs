@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 fn sender() -> Sender {
     let text = String::new;
-    Sender { node: Arc::default(), boot_id: text(), run_id: text(), instance: text() }
+    Sender { node: Arc::default(), boot_id: text(), run_id: text(), instance: text(), history: false }
 }
 
 pub(super) fn fanout() -> Fanout {

@@ -1,12 +1,13 @@
 //! What goes where there is no room: first what nobody has to get any more, the oldest of it first;
-//! then the least of what somebody has, the oldest of that first.
+//! then history, which nobody waits for; then the least of what somebody waits for. Of either the
+//! oldest goes first.
 
 use std::{collections::HashSet, io, sync::Arc};
 
 use super::{
     frame::{self, Entry},
     log::Log,
-    record::{LEAST, Record},
+    record::{CLASSES, Record},
     segment::{Segment, SegmentReader},
 };
 
@@ -73,12 +74,12 @@ impl Log {
         removed.is_ok()
     }
 
-    /// Takes the records of the least priority out of the oldest segment that has any.
+    /// Takes the records that are the first to give way out of the oldest segment that has any.
     fn evict(&mut self) -> bool {
-        for priority in (0..=LEAST).rev() {
-            let has_any = |segment: &&Segment| segment.bytes_of(priority) > 0;
+        for class in (0..CLASSES).rev() {
+            let has_any = |segment: &&Segment| segment.bytes_of(class) > 0;
             let Some(segment) = self.segments.iter().find(has_any).cloned() else { continue };
-            if let Err(error) = self.thin_out(&segment, priority) {
+            if let Err(error) = self.thin_out(&segment, class) {
                 tracing::error!(%error, "a segment of the store cannot be written anew: it goes");
                 self.lose_segment(&segment);
             }
@@ -87,11 +88,11 @@ impl Log {
         false
     }
 
-    /// Writes a segment anew, without the records of a priority.
-    fn thin_out(&mut self, segment: &Segment, priority: u8) -> io::Result<()> {
+    /// Writes a segment anew, without the records of a class.
+    fn thin_out(&mut self, segment: &Segment, class: usize) -> io::Result<()> {
         let (mut bytes, mut gone) = (Vec::new(), Vec::new());
         let mut thin = Segment { generation: segment.generation + 1, ..segment.clone() };
-        thin.by_priority = Default::default();
+        thin.by_class = Default::default();
         let mut reader = SegmentReader::new(self.directory.read(segment.first)?);
         // Whom the segment was begun by is still told at its start.
         match reader.next()? {
@@ -106,7 +107,7 @@ impl Log {
             None => {}
         }
         while let Some(record) = reader.next_record(segment.last)? {
-            if record.priority.min(LEAST) == priority {
+            if record.class() == class {
                 gone.push(record);
                 continue;
             }
@@ -122,7 +123,7 @@ impl Log {
         // Which was its last stays known: what follows it is in the next segment.
         thin.last = segment.last;
         thin.bytes = bytes.len() as u64;
-        if thin.by_priority.iter().all(|bytes| *bytes == 0) {
+        if thin.by_class.iter().all(|bytes| *bytes == 0) {
             self.remove(segment.first);
         } else {
             self.replace(segment.first, &bytes)?;

@@ -40,6 +40,8 @@ pub struct StoreOptions {
     pub boot_id: String,
     /// Name for the store, if it is made now.
     pub new_id: String,
+    /// Whether it keeps history.
+    pub history: bool,
 }
 
 /// A document that is to be stored.
@@ -100,6 +102,8 @@ pub struct Losses {
     pub broken_bytes: u64,
     /// Records larger than any that there are.
     pub too_large: u64,
+    /// Records of history that could not be written.
+    pub history: u64,
 }
 
 impl Log {
@@ -247,13 +251,17 @@ impl Log {
         }
     }
 
-    /// Loses the oldest record that could not be written.
+    /// Loses the oldest record that could not be written, history before what is for sinks.
     fn give_up_unwritten(&mut self) {
-        let Some(at) = self.tail.iter().position(|latest| !latest.is_written) else { return };
+        let is_history = |latest: &Latest| !latest.is_written && latest.record.to.is_empty();
+        let history = self.tail.iter().position(is_history);
+        let oldest = || self.tail.iter().position(|latest| !latest.is_written);
+        let Some(at) = history.or_else(oldest) else { return };
         let Some(Latest { record, .. }) = self.tail.remove(at) else { return };
         self.tail_bytes = self.tail_bytes.saturating_sub(record.bytes());
         self.unwritten_bytes = self.unwritten_bytes.saturating_sub(record.bytes());
         self.losses.unwritten += u64::from(self.tell_lost(&record));
+        self.losses.history += u64::from(history.is_some());
     }
 
     /// Counts a record as lost for those who have not got it; whether there is any.
@@ -326,6 +334,7 @@ impl Log {
         for latest in self.tail.iter_mut().filter(unwritten) {
             latest.is_written = true;
             self.unwritten_bytes = self.unwritten_bytes.saturating_sub(latest.record.bytes());
+            self.losses.history += u64::from(latest.record.to.is_empty());
             has_any = true;
         }
         has_any

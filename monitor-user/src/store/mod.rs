@@ -2,15 +2,19 @@
 //!
 //! Documents come in from the line, written in the schemas that somebody wants them in. Each sink
 //! is given its own in order, numbered, and says when it has done with one; where it was is written
-//! down with them, so that the next run goes on there. Nothing here ever makes the line wait.
+//! down with them, so that the next run goes on there. Beside what is for sinks it keeps history,
+//! which people read from the disk. Nothing here ever makes the line wait.
 
 mod directory;
 mod draft;
 mod evict;
 pub mod feed;
 mod frame;
+mod history;
 mod log;
+mod offers;
 mod reader;
+pub mod past;
 pub mod record;
 mod segment;
 pub mod state;
@@ -21,6 +25,8 @@ mod tests;
 use std::{io, path::PathBuf};
 
 pub(crate) use draft::about;
+pub use history::HISTORY;
+pub(crate) use history::is_kept;
 pub use log::{Draft, Losses, StoreOptions};
 pub use reader::Handed;
 

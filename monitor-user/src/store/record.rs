@@ -76,6 +76,13 @@ impl Record {
         self.forms.iter().find(|form| &*form.schema == schema).map(|form| &*form.lines)
     }
 
+    /// How soon it gives way to others: the greatest goes first. What is for no sink goes before all
+    /// that is for one, whatever it is about: history costs no sink anything.
+    pub(super) fn class(&self) -> usize {
+        let priority = usize::from(self.priority.min(LEAST));
+        if self.to.is_empty() { CLASSES / 2 + priority } else { priority }
+    }
+
     /// How much it matters.
     #[must_use]
     pub fn priority(&self) -> Priority {
@@ -99,6 +106,9 @@ pub fn priority_number(priority: Priority) -> u8 {
 
 /// Number of the least priority.
 pub(super) const LEAST: u8 = 7;
+
+/// How many sorts of records there are, by how soon they give way.
+pub(super) const CLASSES: usize = 2 * (LEAST as usize + 1);
 
 /// How far everybody is: the first entry of each segment, and again whenever somebody got on. What
 /// comes last counts, so that nobody is ever further than what is written down.

@@ -4,7 +4,7 @@ use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
 
 use super::{
     frame::{self, Entry, Found},
-    record::{LEAST, Marks, Record},
+    record::{CLASSES, Marks, Record},
 };
 
 /// Bytes that are read at once.
@@ -19,8 +19,8 @@ pub(super) struct Segment {
     pub(super) last: u64,
     /// Bytes of the file.
     pub(super) bytes: u64,
-    /// Bytes of its records, by priority.
-    pub(super) by_priority: [u64; LEAST as usize + 1],
+    /// Bytes of its records, by how soon they give way.
+    pub(super) by_class: [u64; CLASSES],
     /// How often it was written anew: places in older ones are none in it.
     pub(super) generation: u32,
 }
@@ -29,14 +29,14 @@ impl Segment {
     /// Notes a record of so many bytes.
     pub(super) fn note(&mut self, record: &Record, bytes: usize) {
         self.last = record.sequence;
-        if let Some(sum) = self.by_priority.get_mut(usize::from(record.priority.min(LEAST))) {
+        if let Some(sum) = self.by_class.get_mut(record.class()) {
             *sum += bytes as u64;
         }
     }
 
-    /// Bytes of its records of a priority.
-    pub(super) fn bytes_of(&self, priority: u8) -> u64 {
-        self.by_priority.get(usize::from(priority)).copied().unwrap_or_default()
+    /// Bytes of its records of a class.
+    pub(super) fn bytes_of(&self, class: usize) -> u64 {
+        self.by_class.get(class).copied().unwrap_or_default()
     }
 }
 
@@ -127,7 +127,7 @@ impl SegmentReader {
 
     /// At the end: passes over what seems to be the beginning of an entry and has no end, where
     /// something may follow it. Whether there was anything.
-    fn pass_torn(&mut self) -> bool {
+    pub(super) fn pass_torn(&mut self) -> bool {
         if self.begin >= self.buffer.len() {
             return false;
         }

@@ -19,6 +19,12 @@ pub struct StoreState {
     pub broken_bytes: AtomicU64,
     /// Writes that failed.
     pub failures: AtomicU64,
+    /// Documents and events that were kept as history.
+    pub history: AtomicU64,
+    /// Those that found no room on their way there, or came too fast.
+    pub history_refused: AtomicU64,
+    /// Those that the disk did not take.
+    pub history_unwritten: AtomicU64,
     /// The last write failed: what came since is in memory only.
     pub is_failing: AtomicBool,
 }
@@ -34,6 +40,9 @@ impl StoreState {
             unwritten: self.unwritten.load(Relaxed),
             broken_bytes: self.broken_bytes.load(Relaxed),
             failures: self.failures.load(Relaxed),
+            history: self.history.load(Relaxed),
+            history_lost: self.history_refused.load(Relaxed)
+                + self.history_unwritten.load(Relaxed),
             is_failing: self.is_failing.load(Relaxed),
         }
     }

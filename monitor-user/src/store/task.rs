@@ -17,12 +17,13 @@ use std::{
 };
 
 use super::{
-    Handed, Losses, StoreError, StoreOptions, draft::draft, evict::is_full, feed::Feed, log::Log,
-    reader::Sink, state::StoreState,
+    Handed, Losses, StoreError, StoreOptions, draft::draft, evict::is_full, feed::Feed,
+    history::History, log::Log, reader::Sink, state::StoreState,
 };
 use crate::{
     document::{Document, Schema, Sender},
-    limits::{STORE_BATCH, STORE_BATCH_BYTES, STORE_QUEUE, STORE_QUEUE_BYTES},
+    limits::{STORE_BATCH, STORE_BATCH_BYTES, STORE_QUEUE},
+    recorder::Recalled,
     sink::{SinkStats, gate::Gate},
 };
 
@@ -56,8 +57,10 @@ pub struct StoredSink {
 /// What the thread is asked.
 #[derive(Debug)]
 pub(super) enum Call {
-    /// Keep this, of so many bytes of memory.
+    /// Keep this, of so many bytes of memory; for no sink it is history only.
     Keep(Document, SinkSet, u64),
+    /// Keep what was done around an alert.
+    Recall(Recalled, u64),
     /// A sink asks.
     Asked,
     /// These sinks are there from now on, and no others.
@@ -82,10 +85,11 @@ pub(super) enum Ask {
 /// The store, as the line sees it.
 #[derive(Debug)]
 pub struct Store {
-    calls: SyncSender<Call>,
+    pub(super) calls: SyncSender<Call>,
     asks: SyncSender<Ask>,
-    waiting_bytes: Arc<AtomicU64>,
-    refused: Arc<[AtomicU64]>,
+    pub(super) waiting_bytes: Arc<AtomicU64>,
+    pub(super) waiting_history: Arc<AtomicU64>,
+    pub(super) refused: Arc<[AtomicU64]>,
     stream: Arc<str>,
     /// Its state.
     pub state: Arc<StoreState>,
@@ -114,6 +118,7 @@ impl Store {
         let state = Arc::new(StoreState::default());
         state.bytes_max.store(options.bytes_max, Relaxed);
         let refused: Arc<[AtomicU64]> = (0..SinkSet::BITS).map(|_| AtomicU64::default()).collect();
+        let history = History::new(options.history);
         let of_log = sinks.iter().map(|sink| Sink::new(&sink.name, Arc::clone(&sink.stats)));
         let log = Log::open(options, of_log.collect())?;
         let stream: Arc<str> = log.stream().into();
@@ -123,6 +128,7 @@ impl Store {
         let (feeds, ways) = ways(&sinks, 0, (&calls, &asks), &stream);
         let sinks_end = Arc::clone(&ways.end);
         let waiting_bytes = Arc::<AtomicU64>::default();
+        let waiting_history = Arc::<AtomicU64>::default();
         let task = Task {
             asked,
             early: Vec::new(),
@@ -131,6 +137,8 @@ impl Store {
             sinks,
             ways,
             waiting_bytes: Arc::clone(&waiting_bytes),
+            waiting_history: Arc::clone(&waiting_history),
+            history,
             refused: Arc::clone(&refused),
             state: Arc::clone(&state),
             rhythm: Rhythm::default(),
@@ -148,6 +156,7 @@ impl Store {
             calls,
             asks,
             waiting_bytes,
+            waiting_history,
             refused,
             stream,
             state,
@@ -173,28 +182,6 @@ impl Store {
         // Where the thread is gone, so is every sink's feed.
         drop(self.calls.send(Call::Change(sinks, ways)));
         feeds
-    }
-
-    /// Has a document kept for these sinks, or says that there is no room for it on its way there.
-    pub fn offer(&self, document: &Document, sinks: SinkSet, bytes: u64) -> bool {
-        let waiting = self.waiting_bytes.fetch_add(bytes, Relaxed);
-        let fits = waiting.saturating_add(bytes) <= STORE_QUEUE_BYTES;
-        let keep = || self.calls.try_send(Call::Keep(document.clone(), sinks, bytes));
-        if fits && keep().is_ok() {
-            return true;
-        }
-        self.waiting_bytes.fetch_sub(bytes, Relaxed);
-        for sink in (0..self.refused.len()).filter(|sink| sinks & (1 << sink) != 0) {
-            self.skip(sink, 1);
-        }
-        false
-    }
-
-    /// Leaves out numbers for a sink, of documents that never came here.
-    pub fn skip(&self, sink: usize, count: u64) {
-        if let Some(refused) = self.refused.get(sink) {
-            refused.fetch_add(count, Relaxed);
-        }
     }
 
     /// Ends: sinks are given what is there, and no longer wait for more.
@@ -297,6 +284,8 @@ struct Task {
     sinks: Vec<StoredSink>,
     ways: Ways,
     waiting_bytes: Arc<AtomicU64>,
+    waiting_history: Arc<AtomicU64>,
+    history: History,
     refused: Arc<[AtomicU64]>,
     state: Arc<StoreState>,
     rhythm: Rhythm,
@@ -340,12 +329,19 @@ impl Task {
             Call::Keep(document, sinks, bytes) => {
                 self.waiting_bytes.fetch_sub(bytes, Relaxed);
                 self.skip_refused();
-                let wanted = |(index, _): &(usize, &StoredSink)| sinks & (1 << index) != 0;
-                let to: Vec<_> =
-                    self.sinks.iter().enumerate().filter(wanted).map(|(_, sink)| sink).collect();
-                let names = to.iter().map(|sink| sink.name.as_str().into()).collect();
-                let schemas = to.iter().map(|sink| sink.schema);
-                self.log.append(draft(&document, names, schemas, &self.sender));
+                if sinks == 0 {
+                    self.waiting_history.fetch_sub(1, Relaxed);
+                } else {
+                    self.keep(&document, sinks);
+                }
+                let history = self.history.of(&document, &self.sender, &self.state);
+                history.into_iter().for_each(|draft| self.log.append(draft));
+            }
+            Call::Recall(recalled, bytes) => {
+                self.waiting_bytes.fetch_sub(bytes, Relaxed);
+                self.waiting_history.fetch_sub(1, Relaxed);
+                let story = self.history.story(&recalled, &self.sender, &self.state);
+                story.into_iter().for_each(|draft| self.log.append(draft));
             }
             Call::Change(sinks, ways) => {
                 // What those that end have done with, they said before.
@@ -363,6 +359,16 @@ impl Task {
             #[cfg(test)]
             Call::Fail => std::panic::resume_unwind(Box::new("as the test wants")),
         }
+    }
+
+    /// Puts a document down for these sinks.
+    fn keep(&mut self, document: &Document, sinks: SinkSet) {
+        let wanted = |(index, _): &(usize, &StoredSink)| sinks & (1 << index) != 0;
+        let to: Vec<_> =
+            self.sinks.iter().enumerate().filter(wanted).map(|(_, sink)| sink).collect();
+        let names = to.iter().map(|sink| sink.name.as_str().into()).collect();
+        let schemas = to.iter().map(|sink| sink.schema);
+        self.log.append(draft(document, names, schemas, &self.sender));
     }
 
     /// What sinks asked so far.
@@ -468,11 +474,12 @@ impl Task {
     }
 
     fn tell(&self) {
-        let Losses { evicted, unwritten, broken_bytes, too_large } = self.log.losses;
+        let Losses { evicted, unwritten, broken_bytes, too_large, history } = self.log.losses;
         let state = &self.state;
         state.bytes.store(self.log.bytes(), Relaxed);
         state.evicted.store(evicted, Relaxed);
         state.unwritten.store(unwritten + too_large, Relaxed);
         state.broken_bytes.store(broken_bytes, Relaxed);
+        state.history_unwritten.store(history, Relaxed);
     }
 }

@@ -40,6 +40,7 @@ fn options(path: &Path) -> StoreOptions {
         segment_bytes: 16 << 10,
         boot_id: "boot-1".to_owned(),
         new_id: "store-1".to_owned(),
+        history: false,
     }
 }
 

@@ -142,6 +142,7 @@ fn every_counter_is_described() {
     heartbeat.tables =
         daemon::tables(&enricher, (0, 0), (0, 0), daemon::Refused::default(), &Stats::default());
     heartbeat.sinks = vec![SinkCounters::default()];
+    heartbeat.tables.extend(RecorderStats::default().named());
     heartbeat.store = Some(StoreCounters::default());
     let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };
     heartbeat.rule_states = vec![RuleState { tally, ..RuleState::default() }];
@@ -154,6 +155,7 @@ fn every_counter_is_described() {
         boot_id: String::new(),
         run_id: String::new(),
         instance: String::new(),
+        history: false,
     };
     let written = Schema::Ecs.write(&Document::Heartbeat(heartbeat.into()), &sender).remove(0);
     let document: Value = serde_json::from_slice(&written).unwrap();

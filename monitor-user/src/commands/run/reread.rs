@@ -83,6 +83,8 @@ pub(super) struct ReadSinks {
     reloader: Reloader<Reread>,
     opener: Opener,
     sinks: Vec<SinkConfig>,
+    /// The flight recorder is to have all acts; that stays as it was at the start.
+    records_all: bool,
     others: Value,
     /// Those that are about to be used.
     next: Option<Vec<SinkConfig>>,
@@ -98,7 +100,8 @@ impl ReadSinks {
         let raw = RawConfig::load_by(&config.path, &crate::reach::Direct);
         let raw = raw.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
         let Reread { others, .. } = Reread::of(raw, &config.path)?;
-        Ok(Self { reloader, opener, sinks: config.sinks.clone(), others, next: None })
+        let (sinks, records_all) = (config.sinks.clone(), super::records_all(config));
+        Ok(Self { reloader, opener, sinks, records_all, others, next: None })
     }
 
     /// Says which keys wait for the next start.
@@ -164,6 +167,6 @@ impl SinkSource for ReadSinks {
         if let Some(next) = self.next.take().filter(|_| is_taken) {
             self.sinks = next;
         }
-        (self.sinks.len().max(1), always(&self.sinks))
+        (self.sinks.len().max(1), always(&self.sinks, self.records_all))
     }
 }

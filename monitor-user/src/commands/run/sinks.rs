@@ -185,6 +185,7 @@ fn store_options(config: &Config, sender: &Sender, instance: &str) -> StoreOptio
             .min(limits::STORE_SEGMENT_BYTES),
         boot_id: sender.boot_id.clone(),
         new_id: crate::document::run(sender),
+        history: config.history,
     }
 }
 

@@ -111,6 +111,7 @@ fn store(store: StoreCounters) -> Value {
         "bytes": store.bytes, "bytes_max": store.bytes_max, "evicted": store.evicted,
         "unwritten": store.unwritten, "broken_bytes": store.broken_bytes,
         "failures": store.failures, "failing": store.is_failing,
+        "history": store.history, "history_lost": store.history_lost,
     })
 }
 

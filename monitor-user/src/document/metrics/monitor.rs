@@ -212,6 +212,23 @@ pub(super) const METRICS: &[Metric] = &[
         now.heartbeat.store.iter().for_each(|store| out.one(store.failures));
     })
     .at(&[("store.failures", "")]),
+    Metric::counter(
+        "runmon_history_kept",
+        "Documents, and events around alerts, that were kept as history (`history`).",
+        |now, out| {
+            now.heartbeat.store.iter().for_each(|store| out.one(store.history));
+        },
+    )
+    .at(&[("store.history", "")]),
+    Metric::counter(
+        "runmon_history_lost",
+        "Those that came too fast to be kept, or that the disk did not take; sinks lose nothing by \
+         that.",
+        |now, out| {
+            now.heartbeat.store.iter().for_each(|store| out.one(store.history_lost));
+        },
+    )
+    .at(&[("store.history_lost", "")]),
     Metric::gauge("runmon_store_failing", "1 where the last write to it failed.", |now, out| {
         now.heartbeat.store.iter().for_each(|store| out.one(store.is_failing.into()));
     }),

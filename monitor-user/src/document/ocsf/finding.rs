@@ -56,6 +56,7 @@ pub(super) fn of_alert(alert: &Alert, sender: &Sender, form: &str) -> Value {
     let (evidence, mut unmapped) = evidence(event);
     set(&mut document, &["evidences"], json!([evidence]));
     beyond::of_alert(&mut unmapped, alert);
+    beyond::story(&mut unmapped, alert.id(), sender);
     set(&mut document, &["unmapped"], unmapped);
     document
 }
@@ -80,6 +81,9 @@ pub(super) fn of_rollup(rollup: &RollUp, sender: &Sender) -> Value {
         set(&mut document, &["message"], json!(said));
     }
     set(&mut document, &["unmapped", "rollup"], beyond::of_rollup(rollup, sender));
+    if let Some(unmapped) = document.get_mut("unmapped") {
+        beyond::story(unmapped, rollup.first, sender);
+    }
     document
 }
 

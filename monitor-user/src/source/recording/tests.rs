@@ -39,6 +39,7 @@ fn preamble() -> Preamble {
         boot_id: "boot".to_owned(),
         run_id: String::new(),
         instance: String::new(),
+        history: false,
     };
     let (hooks, keys) = (vec!["exec=tracepoint".to_owned()], vec!["PATH".to_owned()]);
     Preamble::new(&sender, "6.1.0".to_owned(), 42, hooks, keys)
