@@ -1,5 +1,6 @@
 //! The command line, and nothing else.
 
+mod alerts;
 mod config;
 mod help;
 mod rules;
@@ -13,6 +14,9 @@ use crate::{
     config::Format,
     instance::{NAMES, is_name},
     limits,
+};
+pub use alerts::{
+    AlertsArgs, AlertsCommand, AlertsExceptArgs, AlertsListArgs, AlertsShowArgs, GroupBy, PastArgs,
 };
 pub use config::{ConfigCommand, ConfigFileArgs, ConfigShowArgs};
 pub use help::{command, visible};
@@ -87,6 +91,11 @@ pub enum Command {
     /// keys. Where a daemon runs it is asked, else hooks are attached.
     #[cfg(feature = "top")]
     Top(TopArgs),
+    /// List what was raised on this host, tell the story of an alert, or except it
+    ///
+    /// Alerts are read from where the daemon keeps them (`history`), whether it runs or not. FILTER
+    /// is a rule condition.
+    Alerts(Box<AlertsArgs>),
     /// Record everything to a file, for later
     ///
     /// The file is compressed, and can be read up to the last second if this is killed. It holds

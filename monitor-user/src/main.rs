@@ -24,6 +24,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Tail(args) => commands::tail::run(args),
         #[cfg(feature = "top")]
         Command::Top(args) => commands::top::run(args),
+        Command::Alerts(args) => commands::alerts::run(args),
         Command::Record(args) => commands::record::run(args),
         Command::Replay(args) => commands::replay::run(args),
         Command::VerifyStream(args) => commands::verify_stream::run(args),

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     alert::Alert,
-    event::{Container, Event, EventId, ProcessKey},
+    event::{Container, Event, EventId, Process, ProcessKey},
     limits::{STORIES, STORY_BURST, STORY_EVENTS, STORY_RATE},
     line::size,
 };
@@ -129,8 +129,7 @@ enum Nearness {
 /// What an event has to do with to be near an alert.
 #[derive(Debug)]
 struct Scene {
-    /// The process that all of the tree come from: the parent, where that may be told from what
-    /// starts everything.
+    /// The process that all of the tree come from.
     top: ProcessKey,
     /// The processes that it comes from in turn.
     above: Vec<ProcessKey>,
@@ -138,19 +137,19 @@ struct Scene {
     is_host: bool,
 }
 
+/// The process that the tree of an event comes from: the parent of who did it, where that is not
+/// what everything on the host or in the container comes from.
+#[must_use]
+pub fn tree_top(event: &Event) -> ProcessKey {
+    let starts_all = |process: &Process| process.key.pid == 1 || process.namespace_pid == 1;
+    let parent = event.ancestors.first().filter(|parent| !starts_all(parent));
+    parent.map_or(event.process.key, |parent| parent.key)
+}
+
 impl Scene {
     fn of(event: &Event) -> Self {
-        let mut top = event.process.key;
-        let mut above = event.ancestors.iter();
-        // Everything on a host comes from pid 1, and everything in a container from its first
-        // process: that would be no tree but all there is.
-        if let Some(parent) = event.ancestors.first()
-            && parent.key.pid != 1
-            && parent.namespace_pid != 1
-        {
-            top = parent.key;
-            above.next();
-        }
+        let top = tree_top(event);
+        let above = event.ancestors.iter().filter(|process| process.key != top);
         Self {
             top,
             above: above.map(|process| process.key).collect(),

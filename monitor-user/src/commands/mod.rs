@@ -1,7 +1,9 @@
 //! One file a subcommand.
 
+pub mod alerts;
 pub mod config;
 pub mod doctor;
+mod filter;
 mod own;
 pub mod record;
 pub mod reference;
@@ -53,6 +55,8 @@ use crate::{
     source::recording::RecordingError,
 };
 
+use filter::compile_filter;
+
 /// A failure that is the caller's to mend: usage, configuration or rules. Exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -93,6 +97,14 @@ fn ask_daemon(
     answer.map_err(|refusal| match refusal.usage {
         true => Usage(refusal.error).into(),
         false => anyhow::anyhow!(refusal.error),
+    })
+}
+
+/// Where an instance keeps what sinks have not got yet, and history: each has its own.
+fn store_path(config: &Config, instance: &str) -> std::path::PathBuf {
+    config.state_dir.join(match instance {
+        DEFAULT_NAME => "store".to_owned(),
+        other => format!("store-{other}"),
     })
 }
 

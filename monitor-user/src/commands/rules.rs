@@ -20,7 +20,10 @@ mod switch;
 mod test;
 #[cfg(test)]
 mod tests;
+mod texts;
 pub mod watched;
+
+pub(super) use texts::{RuleText, load_texts, rule_by_id, rule_texts, tests_fail};
 
 use std::{
     cell::RefCell,
@@ -123,6 +126,17 @@ pub fn fields(json: bool) -> anyhow::Result<ExitCode> {
 /// A path or a rule that cannot be used: the caller's to mend.
 pub fn load(paths: &[PathBuf]) -> anyhow::Result<Rules> {
     load_with(paths, &read_values)
+}
+
+/// The same where a use of them is only to say more: nothing is said, and none are no matter.
+pub(super) fn load_quietly(paths: &[PathBuf]) -> Option<Rules> {
+    let loaded = compile(&read(paths).ok()?.sources);
+    Some(loaded.rules)
+}
+
+/// Columns, each as wide as its widest entry.
+pub(super) fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
+    report::table(rows)
 }
 
 fn load_with(paths: &[PathBuf], read_values: ReadValues<'_>) -> anyhow::Result<Rules> {

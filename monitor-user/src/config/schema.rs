@@ -6,8 +6,8 @@ use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
 use super::{
-    FLIGHTS, FORMATS, HASHES, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink,
-    sinks,
+    FLIGHTS, FORMATS, HASHES, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot,
+    RawSink, sinks,
 };
 use crate::metadata::RuntimeKind;
 

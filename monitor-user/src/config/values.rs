@@ -4,9 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use nix::unistd::User;
 
-use super::{
-    FLIGHTS, Flight, HASHES, HOOKS, RawRuntimeRoot, Wrong, address, within, wrong,
-};
+use super::{FLIGHTS, Flight, HASHES, HOOKS, RawRuntimeRoot, Wrong, address, within, wrong};
 use crate::{
     bpf::{hooks::Backend, planner::Choice},
     container::Label,

@@ -15,6 +15,7 @@ use crate::{
     enrich::process_name,
     event::{Event, EventId, Process},
     limits::{ANCESTOR_ARGS_BYTES, HISTORY_VALUE_BYTES, HISTORY_VALUES_BYTES},
+    recorder,
     rules::values,
 };
 
@@ -69,6 +70,7 @@ fn of_alert(alert: &Alert, sender: &Sender) -> Value {
         "said": super::text::act(event),
         "rules": rules,
         "ancestors": ancestors,
+        "tree": entity_id(sender, recorder::tree_top(event)),
         "fields": fields,
         "left_out": left_out,
     })

@@ -3,7 +3,7 @@ use std::{collections::HashSet, sync::Arc};
 use super::*;
 use crate::{
     act::ActKind,
-    alert::describe,
+    alert::{RulesThen, describe},
     decode::decode,
     dns::{DnsAct, DnsMessage, DnsQuestion},
     enrich::{Enriched, Enricher},
@@ -26,7 +26,8 @@ fn alert(program: &str, args: &[u8], after_ns: u64) -> Alert {
     let file = monitor_rules::RuleFile { name: "r.yaml", bytes: text.as_bytes() };
     let loaded = crate::rules::load(&[file]);
     let matched = vec![describe(&loaded.rules.rules()[0], &event, None)];
-    Alert { event: Arc::from(event), matched, complete: true, changed: false, rules: RulesThen::default() }
+    let rules = RulesThen::default();
+    Alert { event: Arc::from(event), matched, complete: true, changed: false, rules }
 }
 
 fn is_first(rollups: &mut RollUps, alert: &Alert) -> bool {

@@ -10,6 +10,7 @@ mod kinds;
 pub mod names;
 pub mod schema;
 pub mod sigma;
+pub mod stored;
 pub mod testing;
 #[cfg(test)]
 mod tests;

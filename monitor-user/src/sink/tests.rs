@@ -18,7 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 fn sender() -> Sender {
     let text = String::new;
-    Sender { node: Arc::default(), boot_id: text(), run_id: text(), instance: text(), history: false }
+    Sender {
+        node: Arc::default(),
+        boot_id: text(),
+        run_id: text(),
+        instance: text(),
+        history: false,
+    }
 }
 
 pub(super) fn fanout() -> Fanout {
@@ -61,6 +67,7 @@ fn store_in(folder: &crate::records::folder::Folder) -> StoreOptions {
         owner: None,
         bytes_max: 4 << 20,
         segment_bytes: 1 << 20,
+        history: false,
         boot_id: "b".to_owned(),
         new_id: "s".to_owned(),
     }
@@ -263,6 +270,7 @@ fn what_was_received_and_not_done_with_comes_again() {
         owner: None,
         bytes_max: 1 << 20,
         segment_bytes: 64 << 10,
+        history: false,
         boot_id: "b".to_owned(),
         new_id: "s".to_owned(),
     };

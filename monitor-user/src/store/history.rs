@@ -97,7 +97,11 @@ impl History {
     }
 }
 
-fn draft((kind, priority, timestamp_ns): (Kind, Priority, i64), id: String, line: Vec<u8>) -> Draft {
+fn draft(
+    (kind, priority, timestamp_ns): (Kind, Priority, i64),
+    id: String,
+    line: Vec<u8>,
+) -> Draft {
     let forms = vec![Form { schema: HISTORY.into(), lines: vec![Line(line)] }];
     let priority = priority_number(priority);
     Draft { timestamp_ns, priority, kind, id, to: Vec::new(), forms }

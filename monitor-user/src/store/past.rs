@@ -3,12 +3,7 @@
 
 use std::{io, path::Path};
 
-use super::{
-    directory::Directory,
-    frame::Entry,
-    record::Record,
-    segment::SegmentReader,
-};
+use super::{directory::Directory, frame::Entry, record::Record, segment::SegmentReader};
 
 /// How reading a store went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

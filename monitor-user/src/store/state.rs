@@ -41,8 +41,7 @@ impl StoreState {
             broken_bytes: self.broken_bytes.load(Relaxed),
             failures: self.failures.load(Relaxed),
             history: self.history.load(Relaxed),
-            history_lost: self.history_refused.load(Relaxed)
-                + self.history_unwritten.load(Relaxed),
+            history_lost: self.history_refused.load(Relaxed) + self.history_unwritten.load(Relaxed),
             is_failing: self.is_failing.load(Relaxed),
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    log::{Draft, Log, StoreOptions},
+    log::{Draft, Log, Losses, StoreOptions},
     reader::Sink,
     record::{Form, Kind, Line, Record},
 };
@@ -407,4 +407,94 @@ proptest! {
         prop_assert!(old.iter().all(|(number, id)| number == id), "{:?}", old);
         prop_assert_eq!(old.len() as u64 + store.dropped(0), carried);
     }
+}
+
+/// A record of history, which is for no sink.
+fn remember(store: &mut Store, id: u64, priority: u8) {
+    store.put(id, priority, &[]);
+}
+
+/// The ids of all that is in the store.
+fn ids(path: &Path) -> Vec<u64> {
+    let mut ids = Vec::new();
+    super::past::read(path, &mut |record| ids.push(record.id.parse().unwrap())).unwrap();
+    ids
+}
+
+#[test]
+fn history_takes_no_number_and_nothing_of_sinks() {
+    let dir = Folder::new("store-history-takes-no-number-and-nothing-of-sinks");
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    // The sink is down, and a grave history comes that is larger than the store.
+    (1..=400).for_each(|id| store.put(id, 6, &["a"]));
+    (1001..=2500).for_each(|id| remember(&mut store, id, 0));
+    (401..=500).for_each(|id| store.put(id, 6, &["a"]));
+    assert!(store.log.bytes() <= 1 << 20);
+    assert_eq!(store.log.losses, Losses::default(), "nothing of a sink was lost");
+    assert_eq!(store.take(0, 2000), same(1..=500));
+    assert_eq!(store.dropped(0), 0);
+    assert_eq!(store.log.stream(), "store-1-1");
+    let kept = ids(dir.path());
+    assert!(kept.contains(&2500), "the newest history is there");
+    assert!(!kept.contains(&1001), "the oldest gave way");
+}
+
+#[test]
+fn of_history_the_least_goes_first() {
+    let dir = Folder::new("store-of-history-the-least-goes-first");
+    // Somebody has not got the first: nothing counts as done.
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    store.put(1, 6, &["a"]);
+    (1000..1300).for_each(|id| remember(&mut store, id, 2));
+    (2000..3500).for_each(|id| remember(&mut store, id, 7));
+    let kept = ids(dir.path());
+    assert!((1000..1300).all(|id| kept.contains(&id)), "graver and older ones stay");
+    assert!(!kept.contains(&2000) && kept.contains(&3499));
+}
+
+#[test]
+fn a_store_is_read_whatever_happens_to_it() {
+    let dir = Folder::new("store-is-read-whatever-happens-to-it");
+    let mut store = Store::open(options(dir.path()), &[]);
+    (1..=100).for_each(|id| remember(&mut store, id, 3));
+    assert_eq!(ids(dir.path()), (1..=100).collect::<Vec<_>>(), "while it is written");
+    let mut segments: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|it| it.unwrap().path()).collect();
+    segments.retain(|path| path.extension().is_some_and(|end| end == "seg"));
+    segments.sort();
+    // The newest ends in the middle of an entry, another one is damaged, a third one is gone.
+    let newest = segments.last().unwrap();
+    let file = OpenOptions::new().write(true).open(newest).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 10).unwrap();
+    let damaged = OpenOptions::new().write(true).open(&segments[1]).unwrap();
+    damaged.write_all_at(b"?", 3000).unwrap();
+    fs::remove_file(&segments[2]).unwrap();
+    let mut kept = Vec::new();
+    let reading = super::past::read(dir.path(), &mut |record| kept.push(record.sequence)).unwrap();
+    assert!(reading.broken_bytes > 500 && reading.broken_bytes < 2000, "{reading:?}");
+    assert_eq!((reading.unread, reading.gone), (0, 0));
+    assert_eq!(kept.first(), Some(&1));
+    assert!(!kept.contains(&100) && kept.contains(&99), "{kept:?}");
+    let missing = dir.path().join("nowhere");
+    let error = super::past::read(&missing, &mut |_| {}).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+}
+
+#[test]
+fn without_room_in_memory_history_goes_before_what_is_for_sinks() {
+    let dir = Folder::new("store-without-room-in-memory-history-goes");
+    let mut store = Store::open(options(dir.path()), &["a"]);
+    let draft = |to: &[&str], length| Draft {
+        timestamp_ns: 1,
+        priority: 0,
+        kind: Kind::Alert,
+        id: "1".to_owned(),
+        to: to.iter().map(|name| (*name).into()).collect(),
+        forms: vec![form(length)],
+    };
+    // Nothing is written: the disk takes none.
+    store.log.append(draft(&["a"], 20 << 20));
+    store.log.append(draft(&[], 10 << 20));
+    store.log.append(draft(&["a"], 10 << 20));
+    assert_eq!(store.log.losses, Losses { history: 1, ..Losses::default() });
 }

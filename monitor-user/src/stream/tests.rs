@@ -56,7 +56,8 @@ fn rules_of_one_event_share_a_number() {
 fn heartbeats_of_all_schemas_are_found() {
     let node = std::sync::Arc::new(crate::node::Node::named("h"));
     let text = |text: &str| text.to_owned();
-    let sender = Sender { node, boot_id: text("b"), run_id: text("r"), instance: text(""), history: false };
+    let sender =
+        Sender { node, boot_id: text("b"), run_id: text("r"), instance: text(""), history: false };
     for schema in [Schema::Ecs, Schema::Ocsf, Schema::Falco, Schema::Cef] {
         let mut checker = Checker::default();
         for (sequence, lost) in [(1, 3), (2, 5)] {
@@ -96,8 +97,13 @@ fn what_the_kernel_lost_is_told() {
 #[test]
 fn what_every_schema_writes_is_read() {
     let node = crate::node::Node::named("h").into();
-    let sender =
-        Sender { node, boot_id: "b".into(), run_id: String::new(), instance: String::new(), history: false };
+    let sender = Sender {
+        node,
+        boot_id: "b".into(),
+        run_id: String::new(),
+        instance: String::new(),
+        history: false,
+    };
     let heartbeat = Heartbeat {
         kinds: vec![KindCounters { dropped: vec![("ring_full", 4)], ..Default::default() }],
         ..Heartbeat::default()
@@ -121,8 +127,13 @@ fn what_every_schema_writes_is_read() {
 /// A document with its number, as a sink writes it.
 fn document(schema: Schema, number: u64) -> String {
     let node = crate::node::Node::named("h").into();
-    let sender =
-        Sender { node, boot_id: "b".into(), run_id: String::new(), instance: String::new(), history: false };
+    let sender = Sender {
+        node,
+        boot_id: "b".into(),
+        run_id: String::new(),
+        instance: String::new(),
+        history: false,
+    };
     let document = Document::Heartbeat(Heartbeat::default().into());
     let [line] = &schema.write(&document, &sender)[..] else { panic!("{schema:?}") };
     let delivery = Delivery { sink: "s", stream: "r", number };

@@ -142,7 +142,7 @@ fn every_counter_is_described() {
     heartbeat.tables =
         daemon::tables(&enricher, (0, 0), (0, 0), daemon::Refused::default(), &Stats::default());
     heartbeat.sinks = vec![SinkCounters::default()];
-    heartbeat.tables.extend(RecorderStats::default().named());
+    heartbeat.tables.extend(runmon::recorder::RecorderStats::default().named());
     heartbeat.store = Some(StoreCounters::default());
     let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };
     heartbeat.rule_states = vec![RuleState { tally, ..RuleState::default() }];

@@ -8,7 +8,7 @@ use serde_json::json;
 
 pub(super) use crate::logging::count;
 use crate::{
-    document::printable::terminal,
+    document::{explained::value, printable::terminal},
     event::Event,
     rules::{
         SCHEMA,
@@ -183,19 +183,6 @@ pub(super) fn saw(values: &[Value<'_>]) -> String {
         found => format!("`{}`", value(found)),
     });
     format!("is {}", shown.collect::<Vec<_>>().join(", "))
-}
-
-/// A value, or in angle brackets why it is not known.
-pub(super) fn value(value: &Value<'_>) -> String {
-    match value {
-        Value::Unknown(Unknown::Pending) => "<pending>".to_owned(),
-        Value::Unknown(Unknown::Never(reason)) => format!("<{reason}>"),
-        value => {
-            let mut bytes = Vec::new();
-            value.write_to(&mut bytes);
-            terminal(&bytes).into_owned()
-        }
-    }
 }
 
 pub(super) fn fields_as_table() -> String {

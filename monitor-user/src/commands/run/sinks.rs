@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::super::{Usage, say, schema};
+use super::super::{Usage, say, schema, store_path};
 #[cfg(any(feature = "forward", feature = "kafka", feature = "nats", feature = "syslog"))]
 use crate::config::Connected;
 #[cfg(feature = "forward")]
@@ -21,7 +21,6 @@ use crate::{
     cli::RunArgs,
     config::{Config, Format, SinkConfig, Target},
     document::{Schema, Sender},
-    instance::DEFAULT_NAME,
     limits,
     reach::Reach,
     sink::{Fanout, Intake, SinkError, SinkOptions, file::FileSink, redaction::Redaction, stdout},
@@ -171,14 +170,10 @@ fn body(format: Format) -> Body {
     }
 }
 
-/// Where what sinks have not got yet is kept: each instance has its own.
+/// Where what sinks have not got yet is kept, and history.
 fn store_options(config: &Config, sender: &Sender, instance: &str) -> StoreOptions {
-    let name = match instance {
-        DEFAULT_NAME => "store".to_owned(),
-        other => format!("store-{other}"),
-    };
     StoreOptions {
-        path: config.state_dir.join(name),
+        path: store_path(config, instance),
         owner: Some(config.run_as.unwrap_or_else(|| nix::unistd::geteuid().as_raw())),
         bytes_max: config.store_bytes,
         segment_bytes: (config.store_bytes / limits::STORE_SEGMENTS)

@@ -212,4 +212,41 @@ pub(super) const METRICS: &[Metric] = &[
         |now, out| out.named(&now.heartbeat.tables, "windows_evicted"),
     )
     .at(&[("tables.windows_evicted", "")]),
+    Metric::gauge(
+        "runmon_recorder_events",
+        "Events of the last seconds that the flight recorder holds.",
+        |now, out| out.named(&now.heartbeat.tables, "recorder_events"),
+    )
+    .at(&[("tables.recorder_events", "")]),
+    Metric::gauge(
+        "runmon_recorder_bytes",
+        "Bytes that these take, approximately (`flight_recorder_bytes`).",
+        |now, out| out.named(&now.heartbeat.tables, "recorder_bytes"),
+    )
+    .in_unit("bytes")
+    .at(&[("tables.recorder_bytes", "")]),
+    Metric::counter(
+        "runmon_recorder_evicted",
+        "Events that went out of it for lack of room, before their time was over.",
+        |now, out| out.named(&now.heartbeat.tables, "recorder_evicted"),
+    )
+    .at(&[("tables.recorder_evicted", "")]),
+    Metric::counter(
+        "runmon_recorder_alerts_refused",
+        "Alerts for which it kept nothing, since too many came at once.",
+        |now, out| out.named(&now.heartbeat.tables, "recorder_alerts_refused"),
+    )
+    .at(&[("tables.recorder_alerts_refused", "")]),
+    Metric::counter(
+        "runmon_recorder_left_out",
+        "Events around alerts that it did not keep, since there were too many.",
+        |now, out| out.named(&now.heartbeat.tables, "recorder_left_out"),
+    )
+    .at(&[("tables.recorder_left_out", "")]),
+    Metric::counter(
+        "runmon_recorder_alerts_cut",
+        "Alerts of which it did not keep all that followed, since too many others came.",
+        |now, out| out.named(&now.heartbeat.tables, "recorder_alerts_cut"),
+    )
+    .at(&[("tables.recorder_alerts_cut", "")]),
 ];

@@ -11,6 +11,7 @@ mod dns;
 mod draft;
 mod place;
 mod process;
+mod restore;
 mod value;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use super::{Rules, SCHEMA};
 use crate::event::Event;
 pub use describe::describe;
 use draft::Draft;
+pub use restore::restore;
 
 /// What came of one test.
 #[derive(Clone, Debug)]

@@ -119,7 +119,7 @@ impl Preamble {
             boot_id: self.boot_id.clone(),
             run_id: self.run_id.clone(),
             instance: String::new(),
-        history: false,
+            history: false,
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use monitor_rules::{
-    Decision, Explained, Mode, Part, Rule, RuleFile, Tri, Unknown, limits::FILE_BYTES_MAX,
+    Decision, Explained, Mode, Part, Rule, RuleFile, Unknown, limits::FILE_BYTES_MAX,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     cli::RulesExplainArgs,
@@ -13,7 +13,7 @@ use crate::{
         Usage,
         rules::{look_of, recorded, report},
     },
-    document::printable::terminal,
+    document::{explained::whole, printable::terminal},
     event::{Action, Event},
     rules::{Rules, testing},
 };
@@ -124,11 +124,11 @@ impl Told<'_> {
             json!({
                 "name": exception.name,
                 "active": exception.is_active(self.event.timestamp_ns),
-                "condition": as_json(&exception.condition.explain(self.event)),
+                "condition": whole(&exception.condition.explain(self.event)),
             })
         });
         if let Some(told) = told.as_object_mut() {
-            let condition = as_json(&rule.condition.explain(self.event));
+            let condition = whole(&rule.condition.explain(self.event));
             told.insert("condition".to_owned(), condition);
             told.insert("exceptions".to_owned(), exceptions.collect());
         }
@@ -216,23 +216,4 @@ fn tree(explained: &Explained, depth: usize, text: &mut String) {
         }
     };
     below.into_iter().for_each(|part| tree(part, depth + 1, text));
-}
-
-fn as_json(explained: &Explained) -> Value {
-    let truth = match explained.truth {
-        Tri::True => "true",
-        Tri::False => "false",
-        Tri::Unknown => "unknown",
-    };
-    let all = |parts: &[Explained]| parts.iter().map(as_json).collect::<Vec<_>>();
-    match &explained.part {
-        Part::And(parts) => json!({ "truth": truth, "all": all(parts) }),
-        Part::Or(parts) => json!({ "truth": truth, "one": all(parts) }),
-        Part::Not(inner) => json!({ "truth": truth, "not": as_json(inner) }),
-        Part::Macro(name, inner) => json!({ "truth": truth, "macro": name, "is": as_json(inner) }),
-        Part::Check { text, values } => {
-            let values = values.iter().map(report::value).collect::<Vec<_>>();
-            json!({ "truth": truth, "check": text, "values": values })
-        }
-    }
 }

@@ -10,7 +10,13 @@ fn sent(schema: Schema, labelling: &Labelling) -> Sent {
         ..crate::node::Node::named("host")
     };
     let text = String::new;
-    let sender = Sender { node: Arc::new(node), boot_id: text(), run_id: text(), instance: text(), history: false };
+    let sender = Sender {
+        node: Arc::new(node),
+        boot_id: text(),
+        run_id: text(),
+        instance: text(),
+        history: false,
+    };
     let stream = crate::document::Delivery { sink: "siem", stream: "s-1", number: 0 };
     Sent::new(&sender, stream, schema, labelling)
 }

@@ -1,0 +1,179 @@
+//! The rule file that an exception is added to. It is changed as a whole or not at all, and only if
+//! the rules can be used with it.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+use super::super::Place;
+use crate::{
+    cli::AlertsExceptArgs,
+    commands::{
+        Usage,
+        rules::{RuleText, load_texts, rule_texts, tests_fail},
+        say,
+    },
+    document::printable::terminal,
+    rules::Rules,
+};
+
+/// What the file is called in a directory of rules: after all others, since it changes their rules.
+const NAME: &str = "zz_exceptions.yaml";
+
+/// Mode of a file that is made: the daemon reads it as another user.
+const MODE: u32 = 0o644;
+
+/// The file, and the rules that are used with it.
+pub(super) struct Target {
+    path: PathBuf,
+    /// What stands in it; empty where it is not there yet.
+    before: String,
+    /// The files of all rules, in order.
+    texts: Vec<RuleText>,
+    /// The daemon reads it.
+    is_used: bool,
+}
+
+impl Target {
+    pub(super) fn of(args: &AlertsExceptArgs, place: &Place) -> anyhow::Result<Self> {
+        let rules = place.rules();
+        let path = match (&args.output, rules.last()) {
+            (Some(path), _) => path.clone(),
+            (None, Some(last)) if last.is_dir() => last.join(NAME),
+            (None, Some(last)) => last.clone(),
+            (None, None) if args.dry_run => PathBuf::from(NAME),
+            (None, None) => {
+                let cure = "name a file with --output, and it and the rules that it changes in \
+                            `rules` of the configuration; --dry-run shows what it would have";
+                let what = "the daemon uses the rules that it brings along, and no file";
+                return Err(Usage(format!("{what}\nhint: {cure}")).into());
+            }
+        };
+        // A link stays one: what it leads to is changed.
+        let path = fs::canonicalize(&path).unwrap_or(path);
+        let before =
+            match crate::input::read_text(&path, monitor_rules::limits::FILE_BYTES_MAX as u64) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+                Err(error) => {
+                    let shown = path.display();
+                    let cure = crate::input::cure(&error);
+                    return Err(
+                        Usage(format!("cannot add to {shown}: {error}\nhint: {cure}")).into()
+                    );
+                }
+            };
+        let texts = rule_texts(&rules)?;
+        let is_here = |text: &RuleText| fs::canonicalize(&text.name).is_ok_and(|it| it == path);
+        let in_folder =
+            |rules: &PathBuf| fs::canonicalize(rules).is_ok_and(|rules| path.starts_with(rules));
+        let is_used = texts.iter().any(is_here) || rules.iter().any(in_folder);
+        Ok(Self { path, before, texts, is_used })
+    }
+
+    /// The rules as they are.
+    pub(super) fn rules_before(&self) -> anyhow::Result<Rules> {
+        load_texts(&self.texts)
+    }
+
+    /// What the file has with more at its end.
+    pub(super) fn with(&self, added: &str, short: &str) -> String {
+        let mut text = self.before.clone();
+        if !text.is_empty() {
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push('\n');
+        }
+        text.push_str(&format!("# For alert {short}: `runmon alerts show {short}`.\n{added}"));
+        text
+    }
+
+    /// Whether the rules can be used with it, and do what its tests say.
+    pub(super) fn check(&self, changed: &str, ids: &[&str]) -> anyhow::Result<()> {
+        let is_it = |text: &RuleText| fs::canonicalize(&text.name).is_ok_and(|it| it == self.path);
+        let mut texts = self.texts.clone();
+        let bytes = changed.as_bytes().to_vec();
+        match texts.iter_mut().find(|text| is_it(text)) {
+            Some(text) => text.bytes = bytes,
+            None => texts.push(RuleText { name: self.path.display().to_string(), bytes }),
+        }
+        let rules = load_texts(&texts).map_err(|error| {
+            let cure = "nothing was changed; name another file with --output";
+            Usage(format!("the rules cannot be used with it: {error}\nhint: {cure}"))
+        })?;
+        let failed = tests_fail(&rules, ids);
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let cure = "nothing was changed; compare other fields with --field";
+        Err(Usage(format!("its tests fail\n{failed}\nhint: {cure}")).into())
+    }
+
+    /// Puts the file in the place of the one that was there, which keeps its owner and mode.
+    pub(super) fn write(&self, changed: &str) -> anyhow::Result<()> {
+        let shown = self.shown();
+        self.replace(changed).with_context(|| format!("cannot write {shown}"))
+    }
+
+    fn replace(&self, changed: &str) -> io::Result<()> {
+        let folder = self.path.parent().filter(|it| !it.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        // Hidden, so that who reads the directory of rules meanwhile passes it over.
+        let draft = folder.join(format!(".{name}.{}", std::process::id()));
+        let there = fs::metadata(&self.path).ok();
+        let written = (|| {
+            let options = OpenOptions::new().write(true).create_new(true).mode(MODE).clone();
+            let mut file = options.open(&draft)?;
+            if let Some(there) = &there {
+                file.set_permissions(fs::Permissions::from_mode(there.mode() & 0o7777))?;
+                // Who is not root keeps the file as its own.
+                drop(fchown(&file, Some(there.uid()), Some(there.gid())));
+            }
+            file.write_all(changed.as_bytes())?;
+            file.sync_all()?;
+            self.require_same()?;
+            fs::rename(&draft, &self.path)
+        })();
+        if written.is_err() {
+            drop(fs::remove_file(&draft));
+        }
+        written?;
+        fs::File::open(folder)?.sync_all()
+    }
+
+    /// Somebody else may have changed it meanwhile.
+    fn require_same(&self) -> io::Result<()> {
+        let now = match fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read?,
+        };
+        if now == self.before {
+            return Ok(());
+        }
+        Err(io::Error::other("somebody else changed it meanwhile: try again"))
+    }
+
+    /// Its path, for people.
+    pub(super) fn shown(&self) -> String {
+        terminal(self.path.as_os_str().as_encoded_bytes()).into_owned()
+    }
+
+    /// Says what is left to do.
+    pub(super) fn say_how_it_is_used(&self) {
+        if self.is_used {
+            say("a running daemon reads it by itself (`watch_rules`), or on SIGHUP");
+        } else {
+            say(
+                "no daemon reads it yet: name it in `rules` of the configuration, behind the rules \
+                 that it changes",
+            );
+        }
+    }
+}
