@@ -22,6 +22,7 @@ mod flood;
 mod forward;
 mod harness;
 mod hashes;
+mod history;
 mod http;
 mod kafka;
 mod kubernetes;
@@ -147,6 +148,7 @@ pub const CASES: &[&[Case]] = &[
     kubernetes::CASES,
     deployment::CASES,
     hashes::CASES,
+    history::CASES,
     privileges::CASES,
     evasion::CASES,
     backends::CASES,
