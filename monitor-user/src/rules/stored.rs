@@ -7,15 +7,18 @@ use serde_json::{Map, Value};
 use super::{SCHEMA, testing::restore, values};
 use crate::{document::history, event::Event};
 
+/// The field that says what sort of event it is.
+const KIND: &str = "evt.type";
+
 /// What a condition comes to on an alert of the past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
     /// It holds.
     Yes,
     /// It does not.
     No,
-    /// What is kept does not tell.
-    Undecided,
+    /// What is kept of these fields does not tell.
+    Undecided(Vec<&'static str>),
 }
 
 /// An alert of the past, with what all fields said of it.
@@ -52,12 +55,13 @@ impl<'d> Stored<'d> {
     /// Whether a condition held.
     #[must_use]
     pub fn decide(&self, condition: &Condition<Event>) -> Held {
-        let Some(event) = self.event() else { return Held::Undecided };
-        if !self.is_of_kind(&event) {
-            return Held::Undecided;
-        }
-        if condition.fields().into_iter().any(|name| !self.is_sure(name, condition, &event)) {
-            return Held::Undecided;
+        let Some(event) = self.event() else { return Held::Undecided(vec![KIND]) };
+        let kind = [KIND, "evt.is_open_write"].into_iter();
+        let mut unsure: Vec<&str> = kind.filter(|name| !self.says_same(name, &event)).collect();
+        let asked = condition.fields().into_iter();
+        unsure.extend(asked.filter(|name| !self.is_sure(name, condition, &event)));
+        if !unsure.is_empty() {
+            return Held::Undecided(unsure);
         }
         if condition.decide(&event).fires { Held::Yes } else { Held::No }
     }
@@ -76,10 +80,6 @@ impl<'d> Stored<'d> {
             Some(TestField { name, value, line: number + 1, column: 1 })
         };
         self.fields.iter().enumerate().filter_map(field).collect()
-    }
-
-    fn is_of_kind(&self, event: &Event) -> bool {
-        ["evt.type", "evt.is_open_write"].iter().all(|name| self.says_same(name, event))
     }
 
     /// Whether the event that was made again says of a field what was kept of it.
@@ -120,3 +120,6 @@ pub fn test_value(value: &Value) -> Option<TestValue> {
         Value::Null => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

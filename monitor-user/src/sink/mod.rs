@@ -396,6 +396,8 @@ impl Outlet for Fanout {
             return;
         }
         if !store.offer(&document, stored, estimate::bytes(&document)) {
+            let is_kept = self.keeps_history && store::is_kept(&document);
+            store.state.history_refused.fetch_add(is_kept.into(), Relaxed);
             let is_meant = |sink: &&Outgoing| sink.place_in_store() & stored != 0;
             for sink in self.sinks.iter().filter(is_meant) {
                 sink.stats.dropped.fetch_add(1, Relaxed);

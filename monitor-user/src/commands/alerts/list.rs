@@ -1,6 +1,9 @@
 //! `runmon alerts`: one line each, the newest last, or counts.
 
-use std::{collections::HashMap, process::ExitCode};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    process::ExitCode,
+};
 
 use monitor_rules::Condition;
 use serde_json::Value;
@@ -8,7 +11,7 @@ use serde_json::Value;
 use super::{
     Place,
     look::{BOLD, CYAN, DIM, Paint, colour_of, shorten, when},
-    past::{Gathered, Past, document, is_alert},
+    past::{Gathered, Past, document, id_of, is_alert},
 };
 use crate::{
     cli::{AlertsListArgs, GroupBy},
@@ -29,7 +32,7 @@ pub(super) fn run(args: &AlertsListArgs) -> anyhow::Result<ExitCode> {
     let condition = compile_filter(&args.filter)?;
     let most = if args.group_by.is_some() { PAST_ALERTS } else { args.limit.min(PAST_ALERTS) };
     let mut gathered = Gathered::new(most);
-    let mut undecided = 0;
+    let mut undecided = Undecided::default();
     place.read(&mut |record| {
         if !is_in_time(args, record) || !is_alert(record) {
             return;
@@ -41,12 +44,7 @@ pub(super) fn run(args: &AlertsListArgs) -> anyhow::Result<ExitCode> {
             gathered.take(record, &document, past);
         }
     })?;
-    if undecided > 0 {
-        say(&format!(
-            "{undecided} alerts are left out: what is kept of them does not tell whether the \
-             filter holds"
-        ));
-    }
+    undecided.say();
     if gathered.alerts.is_empty() {
         place.say_none(if is_narrowed(args) { "such alerts" } else { "alerts" });
         return Ok(ExitCode::SUCCESS);
@@ -98,7 +96,7 @@ fn holds(
     condition: Option<&Condition<Event>>,
     record: &Record,
     document: &Value,
-    undecided: &mut u64,
+    undecided: &mut Undecided,
 ) -> bool {
     let Some(condition) = condition else { return true };
     if !matches!(record.kind, Kind::Alert | Kind::Update) {
@@ -108,10 +106,38 @@ fn holds(
     match held {
         Some(Held::Yes) => true,
         Some(Held::No) => false,
-        Some(Held::Undecided) | None => {
-            *undecided += 1;
-            false
+        Some(Held::Undecided(fields)) => undecided.note(record, document, fields),
+        None => undecided.note(record, document, Vec::new()),
+    }
+}
+
+/// Alerts of which too little is kept for the filter.
+#[derive(Default)]
+struct Undecided {
+    ids: HashSet<String>,
+    fields: BTreeSet<&'static str>,
+}
+
+impl Undecided {
+    fn note(&mut self, record: &Record, document: &Value, fields: Vec<&'static str>) -> bool {
+        if self.ids.len() < PAST_ALERTS {
+            self.ids.insert(id_of(record, document));
         }
+        self.fields.extend(fields);
+        false
+    }
+
+    fn say(&self) {
+        if self.ids.is_empty() {
+            return;
+        }
+        let fields: Vec<&str> = self.fields.iter().copied().collect();
+        say(&format!(
+            "{} alerts are left out: what is kept of them does not tell whether the filter holds \
+             ({})",
+            self.ids.len(),
+            fields.join(", ")
+        ));
     }
 }
 

@@ -136,3 +136,59 @@ impl Gathered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::record::Record;
+
+    fn take(gathered: &mut Gathered, kind: Kind, id: &str, of: &str, count: u64) {
+        let document = match kind {
+            Kind::RollUp => json!({ "runmon": { "rollup": { "of": of, "count": count } } }),
+            Kind::Update => {
+                json!({ "runmon": { "update": { "of": of } }, "rule": { "name": "new" } })
+            }
+            _ => json!({ "rule": { "name": "old" } }),
+        };
+        let record = Record {
+            sequence: 1,
+            timestamp_ns: 7 + i64::try_from(count).unwrap(),
+            priority: 4,
+            kind,
+            id: id.to_owned(),
+            to: Vec::new(),
+            forms: Vec::new(),
+        };
+        let past = Past::of(&record, &document, Vec::new());
+        gathered.take(&record, &document, past);
+    }
+
+    #[test]
+    fn updates_replace_and_repeats_are_added() {
+        let mut gathered = Gathered::new(10);
+        take(&mut gathered, Kind::Alert, "a", "", 0);
+        take(&mut gathered, Kind::RollUp, "a-rollup-1", "a", 3);
+        take(&mut gathered, Kind::Update, "a-update", "a", 0);
+        take(&mut gathered, Kind::RollUp, "a-rollup-2", "a", 4);
+        let [past] = gathered.alerts.make_contiguous() else { panic!("{gathered:?}") };
+        assert_eq!((past.rule.as_str(), past.repeats, past.last_ns), ("new", 7, 11));
+        assert_eq!(past.short, short_id("a"));
+    }
+
+    #[test]
+    fn the_newest_stay_and_the_others_are_counted() {
+        let mut gathered = Gathered::new(2);
+        for id in ["a", "b", "c"] {
+            take(&mut gathered, Kind::Alert, id, "", 0);
+        }
+        take(&mut gathered, Kind::RollUp, "c-rollup-1", "c", 5);
+        // What it repeats is not there any more: it stands for that.
+        take(&mut gathered, Kind::RollUp, "a-rollup-1", "a", 2);
+        let ids: Vec<&str> = gathered.alerts.iter().map(|past| &*past.id).collect();
+        assert_eq!((ids, gathered.older), (vec!["c", "a"], 2));
+        let repeats: Vec<u64> = gathered.alerts.iter().map(|past| past.repeats).collect();
+        assert_eq!(repeats, [5, 1]);
+    }
+}

@@ -69,7 +69,8 @@ impl Opener {
         }
         if let Some(error) = fanout.open_store(self.store.clone())? {
             say(&format!(
-                "{:#}: what sinks have not got yet waits in memory, and is lost when runmon ends\n\
+                "{:#}: what sinks have not got yet waits in memory, and is lost when runmon ends; \
+                 nothing is kept for `runmon alerts`\n\
                  hint: make it writable, or say where else: state_dir; giving it to another user \
                  takes CAP_CHOWN",
                 anyhow::Error::from(error)
