@@ -398,6 +398,7 @@ impl Config {
             &node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname),
             |name| std::env::var(name).ok(),
         )?;
+        let flight = values::flight(&raw)?;
         let roots = raw.runtime_roots.into_iter().enumerate();
         let roots: Vec<RuntimeRoot> =
             roots.map(|(index, raw)| runtime_root(index, raw)).collect::<Result<_, _>>()?;
@@ -412,11 +413,7 @@ impl Config {
                 limits::STORE_BYTES_RANGE,
             )?,
             history: raw.history.unwrap_or(true),
-            flight: values::flight(
-                raw.flight_recorder.as_deref().unwrap_or("rules"),
-                raw.flight_recorder_seconds.unwrap_or(limits::FLIGHT_SECONDS),
-                raw.flight_recorder_bytes.unwrap_or(limits::FLIGHT_BYTES),
-            )?,
+            flight,
             run_dir: raw.run_dir.unwrap_or_else(|| "/run/runmon".into()),
             ring_bytes: ring_bytes(raw.ring_bytes.unwrap_or(limits::RING_BYTES))?,
             process_table_bytes: within(

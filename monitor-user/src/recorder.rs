@@ -229,8 +229,8 @@ impl Recorder {
         None
     }
 
-    /// What is near an alert of the time before it and is not kept yet, the oldest first. The newest
-    /// counts more than what was long before.
+    /// What is near an alert of the time before it and is not kept yet, the oldest first. What was
+    /// just before it counts more than what was long before.
     fn before(&mut self, scene: &Scene, at_ns: u64) -> Vec<Arc<Event>> {
         let since_ns = at_ns.saturating_sub(self.options.window_ns);
         let mut room = Room::FULL;

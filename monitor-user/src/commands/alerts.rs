@@ -1,4 +1,5 @@
-//! `runmon alerts`: what was raised on this host, read from the store, whether a daemon runs or not.
+//! `runmon alerts`: what was raised on this host, read from the store, whether a daemon runs or
+//! not.
 
 mod except;
 mod list;

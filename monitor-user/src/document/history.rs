@@ -145,7 +145,8 @@ pub fn value(value: &Found<'_>) -> Value {
         Found::Str(text) => match std::str::from_utf8(text) {
             Ok(text) => json!(text),
             Err(_) => {
-                json!({ "bytes": text.iter().map(|byte| format!("{byte:02x}")).collect::<String>() })
+                let digits: String = text.iter().map(|byte| format!("{byte:02x}")).collect();
+                json!({ "bytes": digits })
             }
         },
     }

@@ -24,7 +24,8 @@ pub const HISTORY_CHECKS: usize = 256;
 /// See [`HISTORY_CHECKS`].
 pub const HISTORY_CHECK_BYTES: usize = 400;
 
-/// Seconds before and after an alert whose events are kept, unless the configuration says otherwise.
+/// Seconds before and after an alert whose events are kept, unless the configuration says
+/// otherwise.
 pub const FLIGHT_SECONDS: u64 = 10;
 
 /// What that may be.

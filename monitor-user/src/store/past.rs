@@ -1,5 +1,5 @@
-//! A store as who reads it sees it, whoever writes it meanwhile: nothing in it is changed, locked or
-//! waited for. What goes while it is read, and what cannot be read, is told and passed over.
+//! A store as who reads it sees it, whoever writes it meanwhile: nothing in it is changed, locked
+//! or waited for. What goes while it is read, and what cannot be read, is told and passed over.
 
 use std::{io, path::Path};
 

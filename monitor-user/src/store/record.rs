@@ -76,8 +76,8 @@ impl Record {
         self.forms.iter().find(|form| &*form.schema == schema).map(|form| &*form.lines)
     }
 
-    /// How soon it gives way to others: the greatest goes first. What is for no sink goes before all
-    /// that is for one, whatever it is about: history costs no sink anything.
+    /// How soon it gives way to others: the greatest goes first. What is for no sink goes before
+    /// all that is for one, whatever it is about: history costs no sink anything.
     pub(super) fn class(&self) -> usize {
         let priority = usize::from(self.priority.min(LEAST));
         if self.to.is_empty() { CLASSES / 2 + priority } else { priority }
