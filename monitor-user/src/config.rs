@@ -393,12 +393,12 @@ impl Config {
     }
 
     fn validate(raw: RawConfig, path: &Path) -> Result<Self, Wrong> {
+        let flight = values::flight(&raw)?;
         let kubernetes = kubernetes::kubernetes(
             raw.kubernetes,
             &node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname),
             |name| std::env::var(name).ok(),
         )?;
-        let flight = values::flight(&raw)?;
         let roots = raw.runtime_roots.into_iter().enumerate();
         let roots: Vec<RuntimeRoot> =
             roots.map(|(index, raw)| runtime_root(index, raw)).collect::<Result<_, _>>()?;

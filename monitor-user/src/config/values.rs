@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use nix::unistd::User;
 
-use super::{FLIGHTS, Flight, HASHES, HOOKS, RawRuntimeRoot, Wrong, address, within, wrong};
+use super::{
+    FLIGHTS, Flight, HASHES, HOOKS, RawConfig, RawRuntimeRoot, Wrong, address, within, wrong,
+};
 use crate::{
     bpf::{hooks::Backend, planner::Choice},
     container::Label,
@@ -72,7 +74,10 @@ pub(super) fn listen(addresses: &[String]) -> Result<Vec<SocketAddr>, Wrong> {
 }
 
 /// What is kept of the time around alerts.
-pub(super) fn flight(name: &str, seconds: u64, bytes: usize) -> Result<Option<Flight>, Wrong> {
+pub(super) fn flight(raw: &RawConfig) -> Result<Option<Flight>, Wrong> {
+    let name = raw.flight_recorder.as_deref().unwrap_or("rules");
+    let seconds = raw.flight_recorder_seconds.unwrap_or(limits::FLIGHT_SECONDS);
+    let bytes = raw.flight_recorder_bytes.unwrap_or(limits::FLIGHT_BYTES);
     let seconds = within("flight_recorder_seconds", seconds, limits::FLIGHT_SECONDS_RANGE)?;
     let bytes_max = within("flight_recorder_bytes", bytes, limits::FLIGHT_BYTES_RANGE)?;
     let options = RecorderOptions { window_ns: seconds * 1_000_000_000, bytes_max };

@@ -114,7 +114,8 @@ impl Scene {
         let is_alert = record.kind == Kind::Alert;
         let same_place = text(&document, "/container/id") == self.container
             && self.container != crate::event::Container::HOST;
-        if !is_tree && !of_it && !(is_alert && same_place) {
+        let belongs = is_tree || of_it || (is_alert && same_place);
+        if !belongs {
             return None;
         }
         let alert = is_alert.then(|| short_id(&id_of(record, &document)));
