@@ -9,7 +9,7 @@ pub const HISTORY_RATE: f64 = 500.0;
 pub const HISTORY_BURST: f64 = 5_000.0;
 
 /// Documents that are for no sink, and wait to be kept as history; over it they are not, counted.
-/// They may take half of [`STORE_QUEUE_BYTES`].
+/// They may take half of [`super::STORE_QUEUE_BYTES`].
 pub const HISTORY_QUEUE: u64 = 8_192;
 
 /// Bytes of a value of an alert's in history; a longer one is left out, which is said.

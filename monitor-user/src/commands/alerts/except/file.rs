@@ -131,8 +131,10 @@ impl Target {
         let written = (|| {
             let options = OpenOptions::new().write(true).create_new(true).mode(MODE).clone();
             let mut file = options.open(&draft)?;
+            // Whatever is kept back from files that are made otherwise.
+            let mode = there.as_ref().map_or(MODE, |there| there.mode() & 0o7777);
+            file.set_permissions(fs::Permissions::from_mode(mode))?;
             if let Some(there) = &there {
-                file.set_permissions(fs::Permissions::from_mode(there.mode() & 0o7777))?;
                 // Who is not root keeps the file as its own.
                 drop(fchown(&file, Some(there.uid()), Some(there.gid())));
             }
