@@ -173,8 +173,8 @@ fn excepted(stage: &Stage<'_>) {
     });
     assert_eq!(raised(), before, "it is quiet");
     // The same by another program's child is something else.
-    let nearly = Command::new("/bin/busybox").args(["echo", &word]).status();
-    assert!(nearly.expect("start busybox").success());
+    let nearly = Command::new("/bin/busybox").args(["echo", &word]).output();
+    assert!(nearly.expect("start busybox").status.success());
     wait::until("an alert on what is nearly the same", || (raised() > before).then_some(()));
     daemon.stop();
 }
