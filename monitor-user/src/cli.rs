@@ -91,7 +91,7 @@ pub enum Command {
     /// keys. Where a daemon runs it is asked, else hooks are attached.
     #[cfg(feature = "top")]
     Top(TopArgs),
-    /// List what was raised on this host, tell the story of an alert, or except it
+    /// List alerts of the past, tell the story of one, or except it
     ///
     /// Alerts are read from where the daemon keeps them (`history`), whether it runs or not. FILTER
     /// is a rule condition.

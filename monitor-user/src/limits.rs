@@ -232,9 +232,6 @@ pub const RULE_OFF_SECONDS: RangeInclusive<u64> = 1..=604_800;
 /// Bytes of a request to the running daemon; a longer one is refused.
 pub const CONTROL_BYTES: usize = 4_096;
 
-/// Clients that may ask the running daemon at once; one more is sent away.
-pub const CONTROL_CLIENTS: usize = 8;
-
 /// Addresses that the metrics endpoint listens on; more are refused.
 pub const METRICS_ADDRESSES: usize = 8;
 

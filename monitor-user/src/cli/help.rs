@@ -6,7 +6,7 @@ use super::Cli;
 
 /// The commands, by what one wants to do, in the order in which a newcomer needs them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Look at what happens", &["tail", "top", "record", "replay"]),
+    ("Look at what happens", &["tail", "top", "alerts", "record", "replay"]),
     ("Watch and alert", &["run", "status", "verify-stream"]),
     ("Work on rules", &["rules"]),
     ("Set up", &["doctor", "config"]),
@@ -26,6 +26,19 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "sudo runmon tail --tree --exec make install",
             "sudo runmon tail --fields evt.time,proc.cmdline,fd.name --pid 1 --follow-children",
         ],
+    ),
+    (
+        "alerts",
+        &[
+            "sudo runmon alerts --since 1h --priority warning",
+            "sudo runmon alerts 'proc.name = curl and container.id != host'",
+            "sudo runmon alerts --group-by rule",
+        ],
+    ),
+    ("alerts show", &["sudo runmon alerts show 3f9a1c04b2d7"]),
+    (
+        "alerts except",
+        &["sudo runmon alerts except 3f9a1c04b2d7 --owner ops --reason backups --expires 90d"],
     ),
     #[cfg(feature = "top")]
     ("top", &["sudo runmon top"]),

@@ -18,9 +18,11 @@ pub(super) fn compile_filter(words: &[String]) -> Result<Option<Condition<Event>
     Condition::compile(&SCHEMA, "filter", &text).map(Some).map_err(|diagnostics| {
         let lines: Vec<String> =
             diagnostics.iter().map(monitor_rules::Diagnostic::one_line).collect();
-        Usage(format!(
-            "{}\nhint: `runmon rules fields` lists what a filter can ask",
-            lines.join("\n")
-        ))
+        no_filter(&lines.join("\n"))
     })
+}
+
+/// What is wrong with a filter, and where it stands what one can ask.
+pub(super) fn no_filter(what: &str) -> Usage {
+    Usage(format!("{what}\nhint: `runmon rules fields` lists what a filter can ask"))
 }

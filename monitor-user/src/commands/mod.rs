@@ -55,7 +55,7 @@ use crate::{
     source::recording::RecordingError,
 };
 
-use filter::compile_filter;
+use filter::{compile_filter, no_filter};
 
 /// A failure that is the caller's to mend: usage, configuration or rules. Exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -122,11 +122,6 @@ fn explain_asking(error: &std::io::Error, name: &str, socket: &Path) -> anyhow::
         _ => (format!("the runmon named `{name}` gives no answer: {error}"), "see its log"),
     };
     anyhow::anyhow!("{what} ({})\nhint: {cure}", socket.display())
-}
-
-/// Says where it stands what a filter can ask.
-fn no_filter(what: &str) -> Usage {
-    Usage(format!("{what}\nhint: `runmon rules fields` lists what a filter can ask"))
 }
 
 /// Says what to do about a recording that cannot be opened.

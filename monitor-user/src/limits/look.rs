@@ -1,4 +1,7 @@
-//! Limits of who looks on.
+//! Limits of who asks and who looks on.
+
+/// Clients that may ask the running daemon at once; one more is sent away.
+pub const CONTROL_CLIENTS: usize = 8;
 
 /// Subscribers that may look on at once; one more is sent away.
 pub const SUBSCRIBERS: usize = 8;

@@ -5,7 +5,7 @@ use monitor_rules::KindSet;
 use super::Subscriber;
 use crate::{
     document::Document, env::EnvKeys, event::Event, limits::SUBSCRIBERS, line::Outlet,
-    rules::filter::Asks,
+    recorder::Recalled, rules::filter::Asks,
 };
 
 /// An end of the line that others look at as well.
@@ -86,6 +86,10 @@ impl<O: Outlet> Outlet for Subscribed<O> {
         if !matches!(document, Document::Event(_)) || self.inner.wants_events() {
             self.inner.offer(document);
         }
+    }
+
+    fn recall(&mut self, recalled: Recalled) {
+        self.inner.recall(recalled);
     }
 
     fn wants_events(&self) -> bool {

@@ -7,7 +7,7 @@ use monitor_rules::RuleFile;
 use super::line_of;
 use crate::{
     cli,
-    commands::{Usage, explain_recording, no_filter},
+    commands::{Usage, compile_filter, explain_recording},
     decode::decode,
     document::Document,
     event::{Event, EventId},
@@ -16,7 +16,6 @@ use crate::{
     raw_event::RawBody,
     rules::{self, Rules},
     source::recording::{Reader, RecordingError},
-    subscriber::Wish,
 };
 
 /// A condition as a rule that every event it holds for matches: so that one that hangs on a fact
@@ -82,8 +81,7 @@ impl Choice {
         to: Option<Moment>,
     ) -> Result<Option<Self>, Usage> {
         if let Some(condition) = condition {
-            let wish = Wish { filter: condition.to_owned(), ..Wish::default() };
-            wish.view().map_err(|what| no_filter(&what))?;
+            compile_filter(&[condition.to_owned()])?;
         }
         let condition = condition.filter(|it| !it.trim().is_empty()).map(str::to_owned);
         let is_any = condition.is_none() && from.is_none() && to.is_none();
