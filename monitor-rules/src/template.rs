@@ -1,9 +1,11 @@
 //! Output texts: `%field[argument]` is replaced by the field's value.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crate::ast::Literal;
 use crate::compile::look_up;
+use crate::condition;
 use crate::cursor::Cursor;
 use crate::diagnostic::{Code, Diagnostic, Problem, Reports};
 use crate::schema::{Arg, Field, Schema};
@@ -36,7 +38,9 @@ impl<E> Template<E> {
         for part in &self.parts {
             match part {
                 Part::Words(words) => out.extend_from_slice(words.as_bytes()),
-                Part::Field(field) => field.render(event, out),
+                Part::Field(field) => {
+                    field.render(event, out);
+                }
             }
         }
     }
@@ -52,6 +56,42 @@ impl<E> Template<E> {
                 Some((&*field.shown, value))
             }
         })
+    }
+
+    /// As [`Template::values`], but none where nothing is known: a value may read like the sign for
+    /// that.
+    pub fn known_values<'t>(
+        &'t self,
+        event: &'t E,
+    ) -> impl Iterator<Item = (&'t str, Option<Vec<u8>>)> {
+        self.parts.iter().filter_map(move |part| match part {
+            Part::Words(_) => None,
+            Part::Field(field) => {
+                let mut value = Vec::new();
+                let is_known = field.render(event, &mut value);
+                Some((&*field.shown, is_known.then_some(value)))
+            }
+        })
+    }
+
+    /// Whether something that it shows may still become known.
+    #[must_use]
+    pub fn is_pending(&self, event: &E) -> bool {
+        let pending = |part: &Part<E>| matches!(part, Part::Field(it) if it.is_pending(event));
+        self.parts.iter().any(pending)
+    }
+
+    /// The fields that the text uses.
+    #[must_use]
+    pub fn used(&self) -> BTreeSet<&'static str> {
+        condition::fields(|each| self.fields(each))
+    }
+
+    /// The words in brackets that the text uses a field with, as
+    /// [`crate::Condition::keys_of`].
+    #[must_use]
+    pub fn keys_of(&self, field: &str) -> BTreeSet<String> {
+        condition::keys_of(field, |each| self.fields(each))
     }
 
     /// The fields of the text in order, with their arguments, as written.
@@ -174,7 +214,8 @@ impl<E> FieldUse<E> {
     }
 
     /// Appends its values with commas between, or `<NA>`.
-    pub(crate) fn render(&self, event: &E, out: &mut Vec<u8>) {
+    /// Whether there was any value.
+    pub(crate) fn render(&self, event: &E, out: &mut Vec<u8>) -> bool {
         let mut first = true;
         self.field.get.visit(event, &self.arg, &mut |value| {
             if value != Value::Absent {
@@ -189,5 +230,6 @@ impl<E> FieldUse<E> {
         if first {
             Value::Absent.write_to(out);
         }
+        !first
     }
 }

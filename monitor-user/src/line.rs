@@ -42,6 +42,10 @@ pub trait Outlet {
     fn awaits(&self, _event: &Event) -> bool {
         false
     }
+    /// Whether it wants the hashes of executed files, whatever the rules.
+    fn asks_hash(&self) -> bool {
+        false
+    }
 }
 
 /// What the line takes in. A recording holds exactly these.
@@ -132,7 +136,7 @@ pub struct Line<O> {
 impl<O: Outlet> Line<O> {
     /// A line that ends in `outlet`. Acts of `own_pids` (the canary's children) are left out.
     pub fn new(mut enricher: Enricher, rules: Arc<Rules>, own_pids: Vec<u32>, outlet: O) -> Self {
-        enricher.hashes().set_rules_ask(rules::asks_hash(&rules));
+        enricher.hashes().set_rules_ask(rules::asks_hash(&rules) || outlet.asks_hash());
         Self {
             enricher,
             judge: Judge::new(rules),
@@ -212,6 +216,9 @@ impl<O: Outlet> Line<O> {
         self.expire(event.boottime_ns);
         match self.judge.judge(&event) {
             Verdict::Quiet if self.is_wanted_whole(&event) || self.outlet.awaits(&event) => {
+                if event.program_hash == Fact::Unknown(Reason::Pending) {
+                    self.enricher.hashes().ask(&mut event);
+                }
                 self.park(event.boottime_ns, Parked::Quiet(event));
             }
             Verdict::Quiet => self.pass(event),
@@ -455,8 +462,8 @@ impl<O: Outlet> Line<O> {
 
     /// Changes the rules between two events.
     pub fn set_rules(&mut self, rules: Arc<Rules>) {
-        self.enricher.hashes().set_rules_ask(rules::asks_hash(&rules));
         self.judge.set_rules(rules);
+        self.look_who_asks();
     }
 
     /// Changes which environment variables are kept.

@@ -7,7 +7,7 @@ mod output;
 mod own;
 mod scope;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use super::{Usage, check_host, load_config_for, no_filter};
 use crate::{
@@ -20,12 +20,12 @@ use output::Output;
 
 /// Shows events until it is stopped.
 pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
-    let output = Output::open(args.output.as_deref())?;
-    let wish = wish(args, output.is_terminal())?;
+    let wish = wish(args, args.output.is_none() && std::io::stdout().is_terminal())?;
     // What is wrong with it is said before anything else is tried.
     wish.view().map_err(|what| no_filter(&what))?;
     wish.form.writer(None).map_err(|what| no_filter(&what))?;
     check_host()?;
+    let output = Output::open(args.output.as_deref())?;
     let config = load_config_for(args.config.as_deref(), &args.live)?;
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
     let socket = socket_path(&config.run_dir, name);

@@ -66,11 +66,17 @@ pub fn watch(socket: &Path, wish: &Wish) -> io::Result<Result<(Watching, Shown),
     let mut stream = UnixStream::connect(socket)?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(Request::Watch { wish: wish.clone() }.line().as_bytes())?;
+    // Where it is not taken, the answer says why.
+    let written = stream.write_all(Request::Watch { wish: wish.clone() }.line().as_bytes());
     let mut lines = BufReader::new(stream);
     let mut line = Vec::new();
-    (&mut lines).take(STATUS_BYTES).read_until(b'\n', &mut line)?;
-    let watching = match parse_answer(&line).ok_or_else(no_answer)? {
+    let read = (&mut lines).take(STATUS_BYTES).read_until(b'\n', &mut line);
+    let Some(answer) = parse_answer(&line) else {
+        written?;
+        read?;
+        return Err(no_answer());
+    };
+    let watching = match answer {
         Ok(Reply::Watching(watching)) => watching,
         Ok(_) => return Err(no_answer()),
         Err(refusal) => return Ok(Err(refusal)),

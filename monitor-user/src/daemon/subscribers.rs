@@ -32,6 +32,7 @@ impl<O: CountedOutlet> Daemon<O> {
     }
 
     fn watch_for_subscribers(&mut self, live: &mut Live) {
+        self.line.look_who_asks();
         let rules = self.line.judge().shared_rules();
         self.watch(&rules, live);
     }

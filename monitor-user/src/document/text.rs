@@ -165,7 +165,9 @@ fn chain(event: &Event) -> String {
 }
 
 fn named_process(process: &Process) -> String {
-    format!("{}({})", terminal(process_name(process)), process.key.pid)
+    let name = process_name(process);
+    let name = if name.is_empty() { b"?" } else { name };
+    format!("{}({})", terminal(name), process.key.pid)
 }
 
 /// What was done, in a few words.

@@ -12,6 +12,12 @@ impl<O: Outlet> Line<O> {
         self.enricher.take_lookups()
     }
 
+    /// Has hashes taken if the rules or the end of the line ask for them.
+    pub fn look_who_asks(&mut self) {
+        let asks = crate::rules::asks_hash(self.judge.rules()) || self.outlet.asks_hash();
+        self.enricher.hashes().set_rules_ask(asks);
+    }
+
     /// Whether a rule hangs on hashes of files, of which none is taken.
     pub fn asks_hash_in_vain(&mut self) -> bool {
         self.enricher.hashes().is_asked_in_vain()

@@ -51,15 +51,22 @@ pub fn needed_kinds(rules: &Rules) -> KindSet {
     needs.fold(rules.kinds(), KindSet::union)
 }
 
+/// Whether the SHA-256 of the executed file is among these fields.
+#[must_use]
+pub fn has_hash(of: &BTreeSet<&'static str>) -> bool {
+    of.contains(fields::program::HASH)
+}
+
 /// The kinds of event that have to be seen for a condition.
 #[must_use]
 pub fn needed_kinds_of(condition: &Condition<Event>) -> KindSet {
     with_names(condition.kinds(), &condition.fields())
 }
 
-/// The names of addresses are what name servers answered; whom, is known of the question. Whose
-/// an address is, is told by what its owner does.
-fn with_names(kinds: KindSet, fields: &BTreeSet<&'static str>) -> KindSet {
+/// The kinds of event that have to be seen for these fields of events of these kinds. The names of
+/// addresses are what name servers answered; whom, is known of the question. Whose an address is,
+/// is told by what its owner does.
+pub(crate) fn with_names(kinds: KindSet, fields: &BTreeSet<&'static str>) -> KindSet {
     let asks_names = fields::socket::NAMES.iter().any(|name| fields.contains(name));
     let is_named = !kinds.intersection(kinds::NAMED).is_empty();
     let is_told = !kinds.intersection(kinds::DNS_ANSWER).is_empty();

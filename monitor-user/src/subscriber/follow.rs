@@ -63,6 +63,11 @@ impl Follow {
         is_one
     }
 
+    /// How many of those that were created are still there.
+    pub(super) fn alive(&self) -> usize {
+        self.known.iter().filter(|key| is_alive(key)).count()
+    }
+
     fn is_root(&mut self, key: ProcessKey) -> bool {
         key.pid == self.root.pid && *self.key.get_or_insert(key) == key
     }
@@ -78,4 +83,18 @@ impl Follow {
             self.order.push_back(key);
         }
     }
+}
+
+/// Clock ticks of /proc, nanoseconds.
+const TICK_NS: u64 = 10_000_000;
+
+/// Whether a process is there and has not ended. It began when it says, to a tick.
+fn is_alive(key: &ProcessKey) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", key.pid)).unwrap_or_default();
+    let Some((_, fields)) = stat.rsplit_once(") ") else { return false };
+    let mut fields = fields.split(' ');
+    // State is the third of all, the start the twenty-second (proc(5)).
+    let (state, start) = (fields.next(), fields.nth(18).and_then(|it| it.parse::<u64>().ok()));
+    let began_ns = start.unwrap_or_default().saturating_mul(TICK_NS);
+    state != Some("Z") && began_ns.abs_diff(key.start_ns) <= 2 * TICK_NS
 }

@@ -16,9 +16,6 @@ use crate::{
     rules::SCHEMA,
 };
 
-/// What a value that is absent or unknown shows as.
-const ABSENT: &[u8] = b"<NA>";
-
 /// The form of the lines of a subscriber.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -80,6 +77,14 @@ impl Form {
                 Writer::Fields { template: template(fields)?, json: *json }
             }
         })
+    }
+
+    /// The fields that it shows, where those are chosen.
+    pub(super) fn template(&self) -> Result<Option<Template<Event>>, String> {
+        match self {
+            Self::Fields { fields, .. } => template(fields).map(Some),
+            Self::Text { .. } | Self::Tree { .. } | Self::Ecs {} => Ok(None),
+        }
     }
 }
 
@@ -162,16 +167,16 @@ fn depth(event: &Event, root: Option<u32>) -> usize {
 }
 
 fn fields(template: &Template<Event>, event: &Event, json: bool) -> Vec<u8> {
-    let values = template.values(event);
     if json {
-        let told = |value: Vec<u8>| match &*value {
-            ABSENT => Value::Null,
-            known => Value::from(lossless(known)),
+        let told = |value: Option<Vec<u8>>| {
+            value.map_or(Value::Null, |known| Value::from(lossless(&known)))
         };
+        let values = template.known_values(event);
         let members: Map<String, Value> =
             values.map(|(name, value)| (name.to_owned(), told(value))).collect();
         return Value::Object(members).to_string().into_bytes();
     }
+    let values = template.values(event);
     let shown: Vec<String> = values.map(|(_, value)| terminal(&value).into_owned()).collect();
     shown.join("\t").into_bytes()
 }

@@ -23,8 +23,6 @@ use std::{
     },
 };
 
-use monitor_rules::Tri;
-
 pub use follow::Root;
 pub use form::{Form, Writer};
 pub use outlet::Subscribed;
@@ -94,9 +92,9 @@ impl Subscriber {
         self.is_gone || Arc::strong_count(&self.stats) == 1
     }
 
-    /// Whether it hangs on a fact which is still looked for that it is shown an event.
+    /// Whether it hangs on a fact which is still looked for that or how it is shown an event.
     fn awaits(&self, event: &Event) -> bool {
-        !self.view.alerts && self.view.holds(event) == Tri::Unknown
+        self.view.awaits(event)
     }
 
     /// Gives it a document, if it wants that.

@@ -46,6 +46,12 @@ impl<O: Outlet> Subscribed<O> {
         self.subscribers.len() < before
     }
 
+    /// How many of the processes that they follow are still there, the first ones left out.
+    #[must_use]
+    pub fn alive(&self) -> usize {
+        self.subscribers.iter().map(|subscriber| subscriber.view().alive()).sum()
+    }
+
     /// How many look on.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -95,6 +101,10 @@ impl<O: Outlet> Outlet for Subscribed<O> {
     fn wants_events(&self) -> bool {
         self.inner.wants_events()
             || self.subscribers.iter().any(|subscriber| !subscriber.view().alerts)
+    }
+
+    fn asks_hash(&self) -> bool {
+        self.subscribers.iter().any(|subscriber| subscriber.view().asks_hash)
     }
 
     fn awaits(&self, event: &Event) -> bool {

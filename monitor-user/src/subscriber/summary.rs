@@ -22,7 +22,7 @@ use crate::{
 const LINES: usize = 40;
 
 /// Where files are no files: what is written there is kept nowhere.
-const NOWHERE: [&[u8]; 2] = [b"/dev/", b"/proc/"];
+const NOWHERE: [&[u8]; 3] = [b"/dev/", b"/proc/", b"/memfd:"];
 
 /// What was seen so far.
 #[derive(Debug, Default)]
@@ -93,6 +93,9 @@ impl Summary {
                     self.make(&act.path);
                 }
                 ActKind::Link => self.make(&act.other),
+                ActKind::Rename { flags } if flags & nix::libc::RENAME_EXCHANGE != 0 => {
+                    self.exchange(&act.path, &act.other);
+                }
                 ActKind::Rename { .. } => self.rename(&act.path, &act.other),
                 ActKind::Unlink | ActKind::Rmdir => self.remove(&act.path),
                 _ => {}
@@ -157,6 +160,12 @@ impl Summary {
             let rest = path.get(from.len()..).unwrap_or_default();
             self.left.insert([to, rest].concat().into());
         }
+    }
+
+    /// Both names stay.
+    fn exchange(&mut self, one: &[u8], other: &[u8]) {
+        self.rename(one, other);
+        self.left.insert(one.into());
     }
 
     fn remove(&mut self, path: &[u8]) {

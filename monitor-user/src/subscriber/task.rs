@@ -36,6 +36,8 @@ pub struct Told {
     pub shown: u64,
     /// Those that found no room before that.
     pub lost: u64,
+    /// Why no more could be written, if that was so.
+    pub failed: Option<io::ErrorKind>,
 }
 
 /// Writes until there are no more documents, or nobody reads them.
@@ -48,41 +50,34 @@ pub fn write(
 ) -> Told {
     let mut shown = 0;
     let lost = || feed.stats.lost.load(Relaxed);
-    let mut rested = Instant::now();
-    loop {
-        let next = match feed.next(Duration::ZERO) {
-            Next::NotYet => {
-                rested = Instant::now();
-                if output.rest(lost()).is_err() {
-                    break;
+    let mut all = || -> io::Result<()> {
+        let mut rested = Instant::now();
+        loop {
+            let next = match feed.next(Duration::ZERO) {
+                Next::NotYet => {
+                    rested = Instant::now();
+                    output.rest(lost())?;
+                    feed.next(QUIET)
                 }
-                feed.next(QUIET)
+                next => next,
+            };
+            let document = match next {
+                Next::Here(document) => document,
+                Next::NotYet => continue,
+                Next::Over => return output.rest(lost()),
+            };
+            if let (Some(summary), Document::Event(event)) = (&mut summary, &*document) {
+                summary.note(event);
             }
-            next => next,
-        };
-        let document = match next {
-            Next::Here(document) => document,
-            Next::NotYet => continue,
-            Next::Over => {
-                // Who is gone has no use for it.
-                drop(output.rest(lost()));
-                break;
-            }
-        };
-        if let (Some(summary), Document::Event(event)) = (&mut summary, &*document) {
-            summary.note(event);
-        }
-        if output.lines(&writer.lines(&document, sender)).is_err() {
-            break;
-        }
-        shown += 1;
-        // Also where there is always more.
-        if rested.elapsed() > QUIET {
-            rested = Instant::now();
-            if output.rest(lost()).is_err() {
-                break;
+            output.lines(&writer.lines(&document, sender))?;
+            shown += 1;
+            // Also where there is always more.
+            if rested.elapsed() > QUIET {
+                rested = Instant::now();
+                output.rest(lost())?;
             }
         }
-    }
-    Told { shown, lost: lost() }
+    };
+    let failed = all().err().map(|error| error.kind());
+    Told { shown, lost: lost(), failed }
 }

@@ -225,7 +225,7 @@ fn what_finds_no_room_is_lost_to_that_subscriber_and_counted() {
     drop(line);
     let mut page = Page::default();
     let told = write(&feed, &writer, &sender(), &mut page, None);
-    assert_eq!(told, Told { shown: all - lost, lost });
+    assert_eq!(told, Told { shown: all - lost, lost, failed: None });
     assert_eq!(page.lost, lost, "who reads is told");
 }
 
@@ -309,6 +309,36 @@ fn only_fields_are_fields() {
     ] {
         assert_eq!(fields(names).writer(None).is_ok(), is_right, "{names:?}");
     }
+}
+
+#[test]
+fn what_reads_like_nothing_is_something() {
+    let form =
+        Form::Fields { fields: vec!["proc.name".to_owned(), "fd.rip".to_owned()], json: true };
+    let mut bench = Bench::new(&Wish { form, ..filter("evt.type = execve") }, "");
+    bench.take(records::exec(Who::new(9), "/bin/<NA>", b"x\0"));
+    let value: serde_json::Value = serde_json::from_str(&bench.finish()).unwrap();
+    assert_eq!(value, serde_json::json!({ "proc.name": "<NA>", "fd.rip": null }));
+}
+
+#[test]
+fn what_only_the_shown_fields_need_is_asked_for() {
+    let wish = |name: &str| Wish { form: fields(&[name]), ..filter("evt.type = connect") };
+    let view = |name: &str| wish(name).view().unwrap();
+    let kinds = |name: &str| view(name).kinds();
+    assert!(kinds("fd.rip.name").contains(11), "what name servers are asked");
+    assert!(!kinds("fd.rip").contains(11));
+    assert!(view("proc.env[FOO]").env_keys().keeps("FOO"));
+    assert!(view("proc.exe_sha256").asks_hash && !view("proc.name").asks_hash);
+}
+
+#[test]
+fn a_shown_field_that_is_looked_for_is_waited_for() {
+    let wish = Wish { form: fields(&["container.name"]), ..filter("evt.type = execve") };
+    let mut bench = Bench::new(&wish, "");
+    bench.take(starts(Who::new(9).in_cgroup(50)));
+    bench.name_container("web");
+    assert_eq!(bench.finish(), "web\n");
 }
 
 #[test]
@@ -408,5 +438,5 @@ fn a_task_ends_when_nobody_reads() {
     bench.take(starts(Who::new(9)));
     bench.line.take(Input::Time(Duration::from_secs(9).as_nanos() as u64));
     let told = write(&bench.feed, &bench.writer, &sender(), &mut Closed, None);
-    assert_eq!(told, Told { shown: 0, lost: 0 });
+    assert_eq!(told, Told { shown: 0, lost: 0, failed: Some(io::ErrorKind::BrokenPipe) });
 }

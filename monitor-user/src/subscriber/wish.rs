@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use monitor_rules::{Condition, Diagnostic, KindSet, Tri};
+use monitor_rules::{Condition, Diagnostic, KindSet, Template, Tri};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     env::EnvKeys,
     event::{Action, Event},
-    rules::{SCHEMA, filter::Asks, needed_kinds_of},
+    rules::{SCHEMA, filter::Asks, has_hash, with_names},
 };
 
 /// Kinds that are shown without a filter: the rest would hide them.
@@ -63,10 +63,10 @@ impl Wish {
     /// The filter is no condition: what is wrong with it, for people.
     pub fn view(&self) -> Result<View, String> {
         let [filter, scope] = [compile(&self.filter, "filter")?, compile(&self.scope, "scope")?];
-        let (shown, needed) = match (&filter, &self.root) {
-            (Some(filter), _) => (filter.kinds(), needed_kinds_of(filter)),
-            (None, Some(_)) => (of_tree(), of_tree()),
-            (None, None) => (named(&SHOWN), named(&SHOWN)),
+        let shown = match (&filter, &self.root) {
+            (Some(filter), _) => filter.kinds(),
+            (None, Some(_)) => of_tree(),
+            (None, None) => named(&SHOWN),
         };
         let filter = match (filter, scope) {
             (Some(_), Some(_)) => {
@@ -74,10 +74,15 @@ impl Wish {
             }
             (one, other) => one.or(other),
         };
+        let fields = self.form.template()?;
+        let mut used = fields.as_ref().map(Template::used).unwrap_or_default();
+        used.extend(filter.iter().flat_map(Condition::fields));
+        let needed = with_names(shown, &used);
         let filter = filter.map(Arc::new);
         let follow = self.root.map(Follow::new);
         let Self { alerts, heartbeats, .. } = *self;
-        Ok(View { filter, shown, needed, alerts, heartbeats, follow })
+        let asks_hash = has_hash(&used);
+        Ok(View { filter, fields, shown, needed, asks_hash, alerts, heartbeats, follow })
     }
 }
 
@@ -105,6 +110,10 @@ fn of_tree() -> KindSet {
 /// What a subscriber wants, ready to be asked.
 pub struct View {
     filter: Option<Arc<Condition<Event>>>,
+    /// The fields that are shown, where those are chosen.
+    fields: Option<Template<Event>>,
+    /// The SHA-256 of executed files is asked for.
+    pub(super) asks_hash: bool,
     shown: KindSet,
     needed: KindSet,
     /// Alerts are wanted, and not events.
@@ -130,7 +139,13 @@ impl View {
     #[must_use]
     pub fn env_keys(&self) -> EnvKeys {
         let asked = self.filter.iter().flat_map(|filter| filter.keys_of("proc.env"));
-        EnvKeys::default().and(asked)
+        let shown = self.fields.iter().flat_map(|fields| fields.keys_of("proc.env"));
+        EnvKeys::default().and(asked).and(shown)
+    }
+
+    /// How many descendants of whom it follows are still there.
+    pub(super) fn alive(&self) -> usize {
+        self.follow.as_ref().map_or(0, Follow::alive)
     }
 
     /// Whether it holds back nothing.
@@ -138,9 +153,16 @@ impl View {
         self.filter.is_none() && self.follow.is_none()
     }
 
-    /// Whether its filter holds; unknown, while that hangs on a fact which is still looked for.
-    pub(super) fn holds(&self, event: &Event) -> Tri {
-        self.filter.as_ref().map_or(Tri::True, |filter| filter.eval(event))
+    /// Whether a fact is still looked for, on which hangs whether or how it shows an event.
+    pub(super) fn awaits(&self, event: &Event) -> bool {
+        if self.alerts || !self.shown.contains(event.action.kind()) {
+            return false;
+        }
+        match self.filter.as_ref().map_or(Tri::True, |filter| filter.eval(event)) {
+            Tri::Unknown => true,
+            Tri::False => false,
+            Tri::True => self.fields.as_ref().is_some_and(|fields| fields.is_pending(event)),
+        }
     }
 
     /// Whether it shows an event of which no more will be known.

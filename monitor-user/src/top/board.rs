@@ -1,6 +1,6 @@
 //! What is kept of what was seen, by container. Every list has a bound: the oldest goes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::seen::{Act, Outcome, Raised, Seen, Where, Who};
 use crate::limits::{TOP_ALERTS, TOP_CONTAINERS, TOP_OBJECTS, TOP_PROCESSES};
@@ -79,6 +79,8 @@ pub struct Process {
     pub last_s: i64,
     /// When it ended, if it has.
     pub ended_s: Option<i64>,
+    /// It did something here itself: who is only above others may be of the host.
+    pub is_here: bool,
 }
 
 /// A file or another host.
@@ -172,10 +174,7 @@ impl Board {
 
     /// Forgets processes that ended a while ago.
     pub fn tidy(&mut self, now_s: i64) {
-        for place in self.places.values_mut() {
-            let stays = |ended: i64| now_s - ended < GONE_SECONDS;
-            place.processes.retain(|_, process| process.ended_s.is_none_or(stays));
-        }
+        self.places.values_mut().for_each(|place| place.tidy(now_s));
     }
 }
 
@@ -265,7 +264,29 @@ impl Place {
         command.clone_into(&mut process.command);
         process.parent = child.or(process.parent);
         process.last_s = second;
+        process.is_here = true;
         process
+    }
+
+    /// How many processes did something here.
+    #[must_use]
+    pub fn process_count(&self) -> usize {
+        self.processes.values().filter(|process| process.is_here).count()
+    }
+
+    /// Forgets who ended a while ago, and who is above nobody any more.
+    fn tidy(&mut self, now_s: i64) {
+        let stays = |ended: i64| now_s - ended < GONE_SECONDS;
+        self.processes.retain(|_, process| process.ended_s.is_none_or(stays));
+        let mut above: BTreeSet<u32> = BTreeSet::new();
+        for process in self.processes.values().filter(|process| process.is_here) {
+            let mut parent = process.parent;
+            // Who is known to be above need not be looked at again: it ends, whatever they say.
+            while let Some(pid) = parent.filter(|pid| above.insert(*pid)) {
+                parent = self.processes.get(&pid).and_then(|process| process.parent);
+            }
+        }
+        self.processes.retain(|pid, process| process.is_here || above.contains(pid));
     }
 
     /// Its processes as a tree: how deep each is, and it.

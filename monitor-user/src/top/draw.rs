@@ -25,6 +25,7 @@ const HELP: &[(&str, &str)] = &[
     ("s", "sort by something else"),
     ("r", "sort the other way round"),
     ("p Space", "halt, and go on"),
+    ("Ctrl-L", "draw all anew"),
     ("?", "this"),
     ("q", "quit"),
 ];
@@ -134,7 +135,7 @@ fn draw_places(frame: &mut Frame<'_>, area: Rect, board: &Board, view: &View, st
             rate(&place.writes),
             place.alert_count.to_string(),
             place.lost.to_string(),
-            place.processes.len().to_string(),
+            place.process_count().to_string(),
             place.about.image.clone().unwrap_or_default(),
         ];
         let row = Row::new(cells);
@@ -190,7 +191,7 @@ fn draw_place(frame: &mut Frame<'_>, area: Rect, place: &Place, view: &View) {
 
 fn tab_line<'a>(place: &Place, view: &View) -> Line<'a> {
     let entries = |tab: Tab| match tab {
-        Tab::Processes => place.processes.len(),
+        Tab::Processes => place.process_count(),
         Tab::Contacts => place.contacts.len(),
         Tab::Files => place.files.len(),
         Tab::Alerts => place.alerts.len(),
@@ -212,7 +213,7 @@ fn draw_processes(frame: &mut Frame<'_>, area: Rect, place: &Place, view: &View)
             name,
             process.command.clone(),
         ]);
-        if process.ended_s.is_some() { row.dim() } else { row }
+        if process.ended_s.is_some() || !process.is_here { row.dim() } else { row }
     });
     let widths =
         [Constraint::Length(8), Constraint::Length(6), Constraint::Fill(2), Constraint::Fill(3)];

@@ -159,7 +159,10 @@ impl Seen {
                     None => pod,
                 }),
             },
-            who: Who { pid: text("proc.pid")?.parse().ok()?, name: shown("proc.name")? },
+            who: Who {
+                pid: text("proc.pid")?.parse().ok()?,
+                name: shown("proc.name").unwrap_or_else(|| "?".to_owned()),
+            },
             command: shown("proc.cmdline").unwrap_or_default(),
             ancestors: ancestors(
                 text("proc.apid").unwrap_or_default(),

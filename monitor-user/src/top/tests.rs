@@ -89,7 +89,9 @@ fn what_is_asked_for_can_be_asked() {
     let kinds = wish.view().unwrap().kinds();
     let names: Vec<&str> =
         kinds.iter().map(|kind| crate::event::Action::KINDS[usize::from(kind)]).collect();
-    assert_eq!(names, ["exec", "exit", "connect", "send", "file_open", "accept", "listen"]);
+    let shown = ["exec", "exit", "connect", "send", "file_open", "accept", "listen"];
+    // The last two for the names of addresses.
+    assert_eq!(names, [&shown[..], &["dns_query", "dns_answer"]].concat());
 }
 
 #[test]
@@ -272,9 +274,11 @@ fn who_has_ended_is_shown_a_little_longer() {
     board.note(seen(Act::Exit, "c", 10, ""));
     board.tidy(NOW_S);
     assert!(board.places["c"].processes.contains_key(&10));
+    assert!(board.places["c"].processes.contains_key(&9), "its parent is there");
+    assert_eq!(board.places["c"].process_count(), 1, "and is not counted");
     board.tidy(NOW_S + 10);
     assert!(!board.places["c"].processes.contains_key(&10));
-    assert!(board.places["c"].processes.contains_key(&9), "its parent is there");
+    assert!(!board.places["c"].processes.contains_key(&9), "who was only above it goes as well");
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) const CASES: &[Case] = &[
     Case::new("tail::of_a_container_from_its_first_act", of_a_container),
     Case::with(&["strace", "dpkg-deb"], "tail::a_command_is_summed_up", command),
     Case::new("tail::a_command_ends_as_it_ends", exit_codes),
+    Case::new("tail::what_cannot_be_written_is_said", full_disk),
+    Case::new("tail::shows_hashes_that_no_rule_asks_for", hashes),
 ];
 
 /// Without a daemon's help and without rules.
@@ -271,4 +273,40 @@ fn exit_codes(_: &Stage<'_>) {
         let ran = Ran::from(tail.output().expect("run runmon tail"));
         ran.assert(code, &[words, "0 lost"]);
     }
+}
+
+/// A full disk is a failure, a reader that reads nothing keeps nobody from ending, and children
+/// that go on are told of.
+fn full_disk(stage: &Stage<'_>) {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("open /dev/full");
+    let mut tail = Command::new(runmon());
+    tail.args(["tail", "--own", "--exec", "/bin/busybox", "true"]).stdin(Stdio::null());
+    let ran = Ran::from(tail.stdout(full).output().expect("run runmon tail"));
+    ran.assert(1, &["could not all be written"]);
+    let (reader, writer) = std::io::pipe().expect("make a pipe");
+    let mut tail = Command::new(runmon());
+    tail.args(["tail", "--own", "--for", "2s"]).stdin(Stdio::null()).stdout(writer);
+    let mut child = tail.spawn().expect("start runmon tail");
+    let acts = "i=0; while [ $i -lt 1500 ]; do /bin/busybox true; i=$((i+1)); done";
+    assert!(Command::new("sh").args(["-c", acts]).status().expect("run sh").success());
+    crate::wait::until("it ends although nobody reads", || {
+        child.try_wait().expect("wait for runmon tail")
+    });
+    drop(reader);
+    let late = stage.dir("late").join("file");
+    let script = format!("(sleep 3; echo x > {}) & exit 0", late.display());
+    let mut tail = Command::new(runmon());
+    tail.args(["tail", "--exec", "sh", "-c", &script]).stdin(Stdio::null());
+    let ran = Ran::from(tail.stdout(Stdio::null()).output().expect("run runmon tail"));
+    ran.assert(0, &["of its children go on"]);
+}
+
+/// The hash comes with the start although only the line asks for it.
+fn hashes(_: &Stage<'_>) {
+    let filter = "evt.type = execve and proc.name = busybox";
+    let mut tail = Tail::start(&["--own", "--fields", "proc.exe_sha256", filter]);
+    busybox();
+    let hash = tail.next();
+    assert!(hash.trim().len() == 64 && hash.trim().bytes().all(|it| it.is_ascii_hexdigit()));
+    assert!(tail.stop().contains("0 lost"));
 }

@@ -60,6 +60,10 @@ impl Top {
             while let Ok(part) = self.shown.recv_timeout(Duration::from_millis(50)) {
                 self.text.push_str(&String::from_utf8_lossy(&part));
             }
+            // Only what changes is drawn, unless all is asked for. It may have ended.
+            if let Some(keyboard) = &mut self.child.stdin {
+                drop(keyboard.write_all(b"\x0c"));
+            }
             self.text.contains(word).then_some(())
         });
     }

@@ -4,7 +4,10 @@ use std::{io, net::Shutdown, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 
-use super::{ended, output::Output};
+use super::{
+    ended,
+    output::{self, Output},
+};
 use crate::{
     commands::{Hangup, Usage, bell_of_signals, say, stop_when_unread},
     control::{
@@ -13,13 +16,27 @@ use crate::{
     },
 };
 
+/// How often a daemon is asked again that is busy, and how long after.
+const TRIES: u32 = 10;
+/// See [`TRIES`].
+const REST: Duration = Duration::from_millis(100);
+
 /// What the daemon shows; None where none runs.
 pub(in crate::commands) fn attach(
     socket: &Path,
     wish: &crate::subscriber::Wish,
 ) -> anyhow::Result<Option<(Watching, Shown)>> {
     use io::ErrorKind::{ConnectionRefused, NotFound};
-    match client::watch(socket, wish) {
+    let mut answer = client::watch(socket, wish);
+    for _ in 0..TRIES {
+        // Others ask at the same time.
+        if !matches!(&answer, Ok(Err(refusal)) if !refusal.usage) {
+            break;
+        }
+        std::thread::sleep(REST);
+        answer = client::watch(socket, wish);
+    }
+    match answer {
         Ok(Ok(shown)) => Ok(Some(shown)),
         Ok(Err(refusal)) if refusal.usage => Err(Usage(refusal.error).into()),
         Ok(Err(refusal)) => Err(anyhow::anyhow!(
@@ -59,38 +76,49 @@ pub(super) fn run(
     });
     let reader = reader.context("cannot start a thread")?;
     bell.wait(limit);
-    let is_over = reader.is_finished();
     let lost_after = lost_in_kernel(socket);
+    let is_stopped = !reader.is_finished();
     // Where it is over there is nothing left to shut down.
     drop(connection.shutdown(Shutdown::Both));
-    let (lines, lost) = reader.join().map_err(|_panic| anyhow::anyhow!("reading failed"))??;
+    let Read { lines, lost, unwritten } = output::joined(reader)??;
     let in_kernel = lost_after.saturating_sub(lost_before);
     say(&ended(lines, lost, in_kernel));
-    if is_over {
-        say("the daemon ended");
+    output::written(unwritten)?;
+    if !is_stopped && unwritten.is_none() {
+        anyhow::bail!("the daemon ended");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Lines that were written, and documents that were lost on their way.
-fn read(shown: &mut Shown, output: &mut Output) -> io::Result<(u64, u64)> {
-    let (mut lines, mut lost) = (0, 0);
+/// What was read of the daemon.
+struct Read {
+    /// Lines that were written.
+    lines: u64,
+    /// Documents that were lost on their way.
+    lost: u64,
+    /// Why no more lines could be written, if that was so.
+    unwritten: Option<io::ErrorKind>,
+}
+
+fn read(shown: &mut Shown, output: &mut Output) -> io::Result<Read> {
+    let mut read = Read { lines: 0, lost: 0, unwritten: None };
     loop {
-        let is_read = match shown.read() {
-            Ok(Some(ShownLine::Line(line))) => {
-                lines += 1;
-                output.line(line).is_ok()
+        let written = match shown.read()? {
+            Some(ShownLine::Line(line)) => {
+                read.lines += 1;
+                output.line(line)
             }
-            Ok(Some(ShownLine::Lost(count))) => {
-                lost = count;
-                true
+            Some(ShownLine::Lost(count)) => {
+                read.lost = count;
+                Ok(())
             }
-            Ok(None) => return Ok((lines, lost)),
-            Err(error) => return Err(error),
+            None => return Ok(read),
         };
         // What is there already comes first.
-        if !is_read || !shown.has_more() && output.flush().is_err() {
-            return Ok((lines, lost));
+        let written = written.and_then(|()| if shown.has_more() { Ok(()) } else { output.flush() });
+        if let Err(error) = written {
+            read.unwritten = Some(error.kind());
+            return Ok(read);
         }
     }
 }

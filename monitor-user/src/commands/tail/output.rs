@@ -2,9 +2,11 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufWriter, IsTerminal as _, Write as _},
+    io::{self, BufWriter, Write as _},
     os::fd::AsFd as _,
     path::Path,
+    thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use crate::{commands::Usage, subscriber};
@@ -26,10 +28,6 @@ impl Output {
         Ok(Self { to: BufWriter::new(create(path)?), is_file: true })
     }
 
-    pub(super) fn is_terminal(&self) -> bool {
-        !self.is_file && self.to.get_ref().is_terminal()
-    }
-
     /// The descriptor, to see whether anybody reads.
     pub(super) fn reader(&self) -> Option<&File> {
         (!self.is_file).then(|| self.to.get_ref())
@@ -42,6 +40,29 @@ impl Output {
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
+    }
+}
+
+/// How long a reader that reads nothing is waited for at the end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a task that writes lines returned; an error where it hangs on a reader that reads nothing.
+pub(super) fn joined<T>(task: JoinHandle<T>) -> anyhow::Result<T> {
+    let begun = Instant::now();
+    while !task.is_finished() {
+        if begun.elapsed() > PATIENCE {
+            anyhow::bail!("whoever reads the lines reads none: the last were not written");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    task.join().map_err(|_panic| anyhow::anyhow!("writing the lines failed"))
+}
+
+/// Says why lines could not be written. That a reader has seen enough is no failure.
+pub(super) fn written(failed: Option<io::ErrorKind>) -> anyhow::Result<()> {
+    match failed {
+        None | Some(io::ErrorKind::BrokenPipe) => Ok(()),
+        Some(kind) => anyhow::bail!("the lines could not all be written: {kind}"),
     }
 }
 

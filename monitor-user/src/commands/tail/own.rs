@@ -27,6 +27,7 @@ use crate::{
     },
     config::Config,
     document::Sender,
+    live::Bell,
     rules::SCHEMA,
     subscriber::{self, Feed, Summary, Told, Wish, Writer},
 };
@@ -65,7 +66,7 @@ pub(super) fn run(
     say_unseen(&live);
     let writer = wish.form.writer(wish.root).map_err(anyhow::Error::msg)?;
     let feed = feeds.pop().context("nobody looks on")?;
-    let task = show(feed, writer, sender, output, summary.is_wanted)?;
+    let task = show(feed, writer, sender, output, (summary.is_wanted, bell.clone()))?;
     let command = match command {
         Some(held) => Some(held.release(bell)?),
         None => {
@@ -76,8 +77,12 @@ pub(super) fn run(
     live.run(&mut daemon)?;
     daemon.line().finish();
     let state = daemon.state(&mut live, true);
+    let left = daemon.line().outlet().alive();
     drop((daemon, live));
-    let (told, seen) = task.join().map_err(|_panic| anyhow::anyhow!("showing failed"))?;
+    let (told, seen) = output::joined(task)?;
+    if command.is_some() && left > 0 {
+        say(&format!("{} of its children go on, and are not watched any more", left));
+    }
     finish(command, &summary, &seen, &told, state.lost())
 }
 
@@ -92,6 +97,7 @@ fn finish(
     let Some(command) = command else {
         summary.write(seen, told, lost, None)?;
         say(&ended(told.shown, told.lost, lost));
+        output::written(told.failed)?;
         return Ok(ExitCode::SUCCESS);
     };
     let status = command.ended()?;
@@ -99,6 +105,7 @@ fn finish(
     eprint(&seen.text());
     let how = status.map_or("stopped before its end".to_owned(), |status| status.to_string());
     say(&format!("{how}; {}", ended(told.shown, told.lost, lost)));
+    output::written(told.failed)?;
     Ok(status.map_or(ExitCode::FAILURE, exit_code))
 }
 
@@ -115,12 +122,14 @@ fn show(
     writer: Writer,
     sender: Sender,
     mut output: Output,
-    sums_up: bool,
+    (sums_up, bell): (bool, Bell),
 ) -> anyhow::Result<Task> {
     let work = move || {
         let mut summary = Summary::default();
         let into = sums_up.then_some(&mut summary);
         let told = subscriber::write(&feed, &writer, &sender, &mut output, into);
+        // Nothing is watched for nobody.
+        bell.stop();
         (told, summary)
     };
     std::thread::Builder::new().name("shown".into()).spawn(work).context("cannot start a thread")

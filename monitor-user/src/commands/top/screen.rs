@@ -93,7 +93,10 @@ impl Screen {
                     if is_control && matches!(key.code, KeyCode::Char('c' | 'd')) {
                         return Ok(());
                     }
-                    if self.view.key(key.code, &self.board, now_s()) == Flow::Quit {
+                    if is_control && key.code == KeyCode::Char('l') {
+                        // Whatever others wrote over it goes.
+                        terminal.clear()?;
+                    } else if self.view.key(key.code, &self.board, now_s()) == Flow::Quit {
                         return Ok(());
                     }
                     drawn = None;
