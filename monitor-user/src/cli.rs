@@ -53,6 +53,17 @@ pub struct VerifyStreamArgs {
     pub json: bool,
 }
 
+/// `web`.
+#[derive(Debug, Args)]
+pub struct WebArgs {
+    /// Configuration file, which says where the daemon keeps its files
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Name of the daemon, where several run
+    #[arg(long, value_name = "NAME", value_parser = instance)]
+    pub instance: Option<String>,
+}
+
 /// `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -127,6 +138,15 @@ pub enum Command {
     /// The exit code is 1 where none runs here, or where it is not ready: a hook that its rules
     /// need is not there or does not fire.
     Status(StatusArgs),
+    /// Tell the address of the daemon's web page, with its token
+    ///
+    /// There is one where the configuration says `web:` with `listen: 127.0.0.1:9754` or a socket,
+    /// as `unix:/run/runmon/web.sock`. Only who started the daemon may read the token, which is
+    /// another one after each start. From another host, `ssh -L 9754:127.0.0.1:9754 HOST` or
+    /// `ssh -L 9754:/run/runmon/web.sock HOST` leads a browser there, at http://127.0.0.1:9754/
+    /// with the same token behind it.
+    #[cfg(feature = "web")]
+    Web(WebArgs),
     /// Check, show and describe the configuration; needs no root
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -19,6 +19,7 @@ mod sinks;
 mod tests;
 mod text;
 mod values;
+mod web;
 
 use std::{
     fmt::Display,
@@ -57,7 +58,7 @@ use crate::{
 };
 pub use keys::Key;
 pub use kubernetes::Asked;
-pub use raw::{RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink};
+pub use raw::{RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink, RawWeb};
 pub use schema::schema;
 #[cfg(any(feature = "kafka", feature = "nats"))]
 use secret::Secret;
@@ -65,6 +66,7 @@ pub use show::as_yaml;
 pub use text::VARIABLES;
 use text::WrongVariable;
 use values::{hash, hooks, labels, listen, name, ring_bytes, run_as, runtime_root};
+pub use web::WebListen;
 
 /// The file that is read where none is named.
 pub const DEFAULT_PATH: &str = "/etc/runmon/config.yaml";
@@ -160,6 +162,8 @@ pub struct Config {
     pub runtime_roots: Vec<RuntimeRoot>,
     /// Where the metrics endpoint listens; empty: there is none.
     pub metrics_listen: Vec<SocketAddr>,
+    /// Where the web page is; None: there is none.
+    pub web_listen: Option<WebListen>,
     /// Which API of a cluster is asked; None: none is.
     pub kubernetes: Option<KubernetesOptions>,
     /// Where alerts go; empty: standard output, in the form that the command line says.
@@ -459,6 +463,7 @@ impl Config {
             labels: labels(raw.labels)?,
             runtime_roots: if roots.is_empty() { RuntimeRoot::usual() } else { roots },
             metrics_listen: listen(&raw.metrics.listen)?,
+            web_listen: web::listen(raw.web.listen.as_deref())?,
             kubernetes,
             sinks: sinks::sinks(raw.sinks)?,
         })

@@ -6,16 +6,21 @@
 //! client.
 
 pub mod client;
+mod inside;
 pub mod request;
 mod server;
 #[cfg(test)]
 mod tests;
 mod watching;
 
+pub use inside::Inside;
 pub use request::{Answer, Done, Refusal, Reply, Request, Watching};
 pub use server::{Asked, Control};
 
-use crate::{document::text::rfc3339, judge::Judge};
+use crate::{
+    document::{self, text::rfc3339},
+    judge::Judge,
+};
 
 /// The user and the process that ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,7 @@ pub fn carry_out(request: &Request, peer: Peer, judge: &mut Judge, now_ns: i64) 
     let done = match request {
         Request::DisableRule { rule, seconds } => disable(rule, *seconds, peer, judge, now_ns),
         Request::EnableRule { rule } => enable(rule, peer, judge, now_ns),
+        Request::Rules => return Some(Ok(Reply::Rules(document::rules(judge, now_ns)))),
         Request::Status | Request::Watch { .. } => return None,
     };
     Some(done.map(Reply::Rule))

@@ -18,6 +18,7 @@ use crate::{
         self, Document, Finding, Heartbeat, finding,
         heartbeat::{
             HookState, KindCounters, Loss, ProgramState, Reloads, SinkCounters, StoreCounters,
+            WebCounters,
         },
     },
     endpoint::{Asked, Endpoint},
@@ -135,6 +136,7 @@ pub struct Daemon<O: Outlet> {
     floods: FloodWatch,
     control: Option<Control>,
     endpoint: Option<Endpoint>,
+    web: Option<Box<dyn Fn() -> WebCounters>>,
     health: Health,
     store_told: StoreTold,
 }
@@ -163,6 +165,7 @@ impl<O: CountedOutlet> Daemon<O> {
             floods: FloodWatch::default(),
             control: None,
             endpoint: None,
+            web: None,
             health: Health::default(),
             store_told: StoreTold::default(),
         }
@@ -311,6 +314,7 @@ impl<O: CountedOutlet> Daemon<O> {
             sinks: self.sinks(),
             store: self.line.outlet().inner().store(),
             hooks: hooks(live.plan(), numbers.as_ref()),
+            web: self.web.as_ref().map(|counters| counters()),
             ..Heartbeat::default()
         };
         if let Some(numbers) = &numbers {

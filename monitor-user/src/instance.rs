@@ -108,7 +108,9 @@ impl Instance {
         let path = run_dir.join("instances").join(format!("{name}.pid"));
         if File::open(&path).ok().and_then(read_pid) == Some(pid) {
             // What is gone already is as well.
+            let of_page = web_path(run_dir, name);
             drop((fs::remove_file(&path), fs::remove_file(socket_path(run_dir, name))));
+            drop(fs::remove_file(of_page));
         }
     }
 
@@ -141,7 +143,17 @@ impl Drop for Instance {
 /// Where the instance of that name can be asked.
 #[must_use]
 pub fn socket_path(run_dir: &Path, name: &str) -> PathBuf {
-    run_dir.join("instances").join(format!("{name}.sock"))
+    beside(run_dir, name, "sock")
+}
+
+/// Where it says how its web page is opened.
+#[must_use]
+pub fn web_path(run_dir: &Path, name: &str) -> PathBuf {
+    beside(run_dir, name, "web")
+}
+
+fn beside(run_dir: &Path, name: &str, what: &str) -> PathBuf {
+    run_dir.join("instances").join(format!("{name}.{what}"))
 }
 
 /// Whether an instance can be named so.

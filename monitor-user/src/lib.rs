@@ -51,9 +51,11 @@ pub mod source;
 pub mod store;
 pub mod stream;
 pub mod subscriber;
-#[cfg(feature = "top")]
+#[cfg(any(feature = "top", feature = "web"))]
 pub mod top;
 pub mod way;
+#[cfg(feature = "web")]
+pub mod web;
 
 #[cfg(test)]
 #[path = "../tests/records/mod.rs"]

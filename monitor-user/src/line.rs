@@ -71,8 +71,7 @@ pub enum Input<'a> {
 enum Parked {
     /// A rule cannot be decided without it.
     Open(Box<Event>),
-    /// No rule alerts, or the alert has left; who wants events wants it with the hash of the
-    /// program, or cannot say without the fact whether it does.
+    /// No rule alerts, or the alert has left; who wants events wants it, if at all, with the fact.
     Quiet(Box<Event>),
 }
 

@@ -29,6 +29,8 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => commands::replay::run(args),
         Command::VerifyStream(args) => commands::verify_stream::run(args),
         Command::Status(args) => commands::status::run(args),
+        #[cfg(feature = "web")]
+        Command::Web(args) => commands::web::run(args),
         Command::Config(command) => commands::config::run(command),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Rules(command) => commands::rules::run(command),

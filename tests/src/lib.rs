@@ -9,6 +9,7 @@
 #![expect(clippy::indexing_slicing, reason = "of JSON values, where a missing member is null")]
 #![expect(clippy::panic, reason = "a test ends where something does not hold")]
 
+pub mod browser;
 pub mod cases;
 pub mod cluster;
 pub mod containerd;

@@ -25,9 +25,11 @@ use crate::workspace::Workspace;
 const BUILD_PACKAGES: &[&str] = &["gcc", "libc6-dev", "protobuf-compiler"];
 
 /// What the tests need: container runtimes, a user land for containers and machines, machines, a
-/// compiler for the fuzzer, and Java for a broker of Kafka.
+/// compiler for the fuzzer, a browser for the web page, and Java for a broker of Kafka.
 const TEST_PACKAGES: &[&str] = &[
     "busybox-static",
+    "chromium",
+    "chromium-driver",
     "containerd",
     "docker.io",
     "g++",

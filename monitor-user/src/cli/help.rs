@@ -7,7 +7,7 @@ use super::Cli;
 /// The commands, by what one wants to do, in the order in which a newcomer needs them.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Look at what happens", &["tail", "top", "alerts", "record", "replay"]),
-    ("Watch and alert", &["run", "status", "verify-stream"]),
+    ("Watch and alert", &["run", "status", "web", "verify-stream"]),
     ("Work on rules", &["rules"]),
     ("Set up", &["doctor", "config"]),
     ("Help", &["completions", "man", "help"]),
@@ -83,6 +83,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("status", &["sudo runmon status", "sudo runmon status --cost"]),
+    #[cfg(feature = "web")]
+    ("web", &["sudo runmon web"]),
     ("config", &["runmon config check"]),
     ("config check", &["runmon config check", "runmon config check new.yaml"]),
     ("config show", &["runmon config show"]),

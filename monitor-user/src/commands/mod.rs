@@ -15,6 +15,8 @@ pub mod tail;
 #[cfg(feature = "top")]
 pub mod top;
 pub mod verify_stream;
+#[cfg(feature = "web")]
+pub mod web;
 
 use std::{
     fs::{File, OpenOptions},

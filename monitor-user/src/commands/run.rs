@@ -3,6 +3,7 @@
 
 mod reread;
 mod sinks;
+mod web;
 
 use std::{
     process::ExitCode,
@@ -43,6 +44,7 @@ use crate::{
 };
 use reread::{ConfigFile, ReadSinks};
 use sinks::Opener;
+use web::open_page;
 
 /// How long sinks may take to empty their queues at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,6 +73,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let bell = bell_of_signals(Hangup::Reloads)?;
     let control = open_control(&config, name, bell.clone(), documents_of);
     let endpoint = open_endpoint(&config, args, bell.clone());
+    let page = open_page(&config, name);
     let kinds = record_kinds(wanted(&config, &rules));
     let configured = EnvKeys::new(&config.env_keys);
     let env_keys = configured.and(crate::rules::env_keys(&rules));
@@ -85,8 +88,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     enricher.set_node(node);
     let canary = live.kernel().take_canary_pids();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
-    let outlet = Exchange::new(fanout, bell.clone());
-    let outlet = Subscribed::new(outlet);
+    let outlet = Subscribed::new(Exchange::new(fanout, bell.clone()));
     let mut line = Line::new(enricher, Arc::clone(&rules), canary, outlet);
     line.own_until(boottime_ns());
     line.roll_up(u64::try_from(config.rollup.as_nanos())?);
@@ -98,6 +100,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let look = config.watch_rules.then_some(limits::RULES_LOOK);
     daemon.reload_with(kept, Reloader::start("rules", Box::new(rule_files), look, bell.clone())?);
     daemon.change_sinks_with(sinks_again(&config, opener, config_file, bell)?);
+    let inside = control.as_ref().map(Control::inside);
     if let Some(control) = control {
         daemon.control_with(control);
     }
@@ -106,6 +109,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(endpoint) = endpoint {
         daemon.tell_to(endpoint);
     }
+    web::serve(page, inside, &mut daemon);
     // While the socket for it can still be written to. Nobody may have asked to be told.
     drop(sd_notify::notify(false, &[sd_notify::NotifyState::Ready]));
     if let Some(uid) = config.run_as {

@@ -27,7 +27,7 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
 fn ask(args: &StatusArgs) -> anyhow::Result<Value> {
     match ask_daemon(args.config.as_deref(), args.instance.as_deref(), &Request::Status)? {
         Reply::Status(status) => Ok(status),
-        Reply::Rule(_) | Reply::Watching(_) => {
+        Reply::Rule(_) | Reply::Rules(_) | Reply::Watching(_) => {
             bail!("the daemon answered something else: is it of another version?")
         }
     }

@@ -67,6 +67,8 @@ keys! {
         pub runtime_roots: Vec<RawRuntimeRoot> = "[]",
         /// Where numbers and health are told over HTTP.
         pub metrics: RawMetrics = "{}",
+        /// The web page: what happens on this host, for a browser on this host.
+        pub web: RawWeb = "{}",
         /// Whether and how the API of the cluster is asked.
         pub kubernetes: RawKubernetes,
         /// Where alerts go; without this key to standard output.
@@ -113,6 +115,16 @@ keys! {
     pub struct RawMetrics {
         /// Addresses and ports to listen on, such as `127.0.0.1:9753`; without this key on none.
         pub listen: Vec<String> = "[]",
+    }
+}
+
+keys! {
+    /// The web page.
+    #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct RawWeb {
+        /// Where it is: `127.0.0.1:9754`, `[::1]:9754` or `unix:/PATH`; without this key nowhere.
+        pub listen: Option<String>,
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     FLIGHTS, FORMATS, HASHES, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot,
-    RawSink, sinks,
+    RawSink, RawWeb, sinks,
 };
 use crate::metadata::RuntimeKind;
 
@@ -19,6 +19,7 @@ pub fn schema() -> Value {
     for (name, keys) in [
         ("RawKubernetes", RawKubernetes::KEYS),
         ("RawMetrics", RawMetrics::KEYS),
+        ("RawWeb", RawWeb::KEYS),
         ("RawRuntimeRoot", RawRuntimeRoot::KEYS),
         ("RawSink", RawSink::KEYS),
     ] {

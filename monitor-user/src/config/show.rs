@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::{Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink};
+use super::{Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink, RawWeb};
 
 /// Stands for what nobody is to read.
 const HIDDEN: &str = "(hidden)";
@@ -16,7 +16,11 @@ impl RawConfig {
         // What can be read can be written.
         let mut shown = serde_json::to_value(self).unwrap_or_default();
         fill(&mut shown, Self::KEYS);
-        for (table, keys) in [("kubernetes", RawKubernetes::KEYS), ("metrics", RawMetrics::KEYS)] {
+        for (table, keys) in [
+            ("kubernetes", RawKubernetes::KEYS),
+            ("metrics", RawMetrics::KEYS),
+            ("web", RawWeb::KEYS),
+        ] {
             shown.get_mut(table).into_iter().for_each(|table| fill(table, keys));
         }
         each(shown.get_mut("runtime_roots"), |root| fill(root, RawRuntimeRoot::KEYS));
@@ -116,6 +120,7 @@ fn table(text: &mut String, name: &str, members: &Map<String, Value>, begin: [&s
     let known = match name {
         "kubernetes" => RawKubernetes::KEYS,
         "metrics" => RawMetrics::KEYS,
+        "web" => RawWeb::KEYS,
         "runtime_roots" => RawRuntimeRoot::KEYS,
         "sinks" => RawSink::KEYS,
         _ => &[],

@@ -131,6 +131,11 @@ fn wrong_values_name_their_key_and_the_cure() {
     );
     let many = vec!["[::1]:1"; 9];
     bad(&format!("metrics:\n  listen: {many:?}"), "c.yaml: metrics.listen: there are more than 8");
+    bad(
+        "web:\n  listen: 0.0.0.0:1",
+        "c.yaml: web.listen: others than this host can reach 0.0.0.0: use 127.0.0.1:1, [::1]:1 or \
+         unix:/run/runmon/web.sock; from elsewhere, `ssh -L 1:127.0.0.1:1 HOST` leads there",
+    );
     let root = "runtime_roots:\n- state: \"/x\"\n  ";
     bad(
         &format!("{root}kind: rkt"),
@@ -285,6 +290,7 @@ fn the_example_is_true() {
     for key in RawConfig::KEYS
         .iter()
         .chain(RawMetrics::KEYS)
+        .chain(RawWeb::KEYS)
         .chain(RawSink::KEYS)
         .chain(RawKubernetes::KEYS)
     {

@@ -123,6 +123,7 @@ fn set(raw: &mut RawConfig, path: &[&str], yaml: &str) -> Result<(), Unusable> {
         [key] => raw.set(key, yaml),
         ["kubernetes", key] => raw.kubernetes.set(key, yaml),
         ["metrics", key] => raw.metrics.set(key, yaml),
+        ["web", key] => raw.web.set(key, yaml),
         ["sinks", sink, key] => sink_of(&mut raw.sinks, sink)?.set(key, yaml),
         _ => Err(Unusable {
             at: None,

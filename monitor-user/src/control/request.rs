@@ -23,6 +23,8 @@ pub enum Request {
     },
     /// Tell how it is.
     Status,
+    /// Tell which rules there are, and what each did.
+    Rules,
     /// Show what happens from now on: after the answer come lines that begin with [`SHOWN`] or
     /// [`LOST`], until the client hangs up.
     Watch {
@@ -47,6 +49,8 @@ pub enum Reply {
     Rule(Done),
     /// How the daemon is; see [`crate::document::status`].
     Status(Value),
+    /// The rules; see [`crate::document::rules`].
+    Rules(Value),
     /// What is asked for is shown from now on.
     Watching(Watching),
 }
@@ -119,6 +123,7 @@ impl Request {
             }
             Self::EnableRule { rule } => json!({ "command": "enable_rule", "rule": rule }),
             Self::Status => json!({ "command": "status" }),
+            Self::Rules => json!({ "command": "rules" }),
             Self::Watch { wish } => json!({ "command": "watch", "wish": wish.value() }),
         };
         format!("{request}\n")
@@ -133,6 +138,7 @@ pub fn line(answer: &Answer) -> String {
             json!({ "rule": rule, "until": until, "changed": changed })
         }
         Ok(Reply::Status(status)) => json!({ "status": status }),
+        Ok(Reply::Rules(rules)) => json!({ "rules": rules }),
         Ok(Reply::Watching(Watching { unseen })) => json!({ "watching": { "unseen": unseen } }),
         Err(Refusal { error, usage }) => json!({ "error": error, "usage": usage }),
     };
@@ -149,6 +155,9 @@ pub fn parse_answer(line: &[u8]) -> Option<Answer> {
     let Value::Object(mut members) = answer else { return None };
     if let Some(status) = members.remove("status") {
         return Some(Ok(Reply::Status(status)));
+    }
+    if let Some(rules) = members.remove("rules") {
+        return Some(Ok(Reply::Rules(rules)));
     }
     if let Some(watching) = members.remove("watching") {
         return serde_json::from_value(watching).ok().map(|it| Ok(Reply::Watching(it)));

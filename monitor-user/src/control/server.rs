@@ -14,7 +14,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
     time::{Duration, Instant},
@@ -22,7 +22,7 @@ use std::{
 
 use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
 
-use super::{Answer, Peer, Refusal, Request, request::line, watching::Show};
+use super::{Answer, Inside, Peer, Refusal, Request, request::line, watching::Show};
 use crate::{
     document::Sender,
     limits::{CONTROL_BYTES, CONTROL_CLIENTS},
@@ -33,9 +33,6 @@ use crate::{
 /// How long a client may take to say what it wants, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long the line may take to answer: it looks ten times a second.
-const ANSWER: Duration = Duration::from_secs(5);
-
 /// How long to wait after a connection could not be taken, as where there are no descriptors.
 const REST: Duration = Duration::from_millis(100);
 
@@ -44,6 +41,7 @@ pub struct Control {
     path: PathBuf,
     listener: UnixListener,
     asked: Receiver<Asked>,
+    inside: Inside,
     ends: Arc<AtomicBool>,
 }
 
@@ -55,7 +53,7 @@ pub struct Asked {
     pub peer: Peer,
     /// Who is to look on, where that is asked for.
     pub subscriber: Option<Subscriber>,
-    answer: SyncSender<Answer>,
+    pub(super) answer: SyncSender<Answer>,
 }
 
 impl Asked {
@@ -85,12 +83,19 @@ impl Control {
         let ends = Arc::new(AtomicBool::new(false));
         let owner = nix::unistd::geteuid().as_raw();
         let documents_of = Arc::new(documents_of);
-        let door = Door { sender, bell, owner, documents_of, open: Arc::default() };
+        let inside = Inside { sender, bell, documents_of };
+        let door = Door { inside: inside.clone(), owner, open: Arc::default() };
         let (incoming, ended) = (listener.try_clone()?, Arc::clone(&ends));
         thread::Builder::new()
             .name("control".into())
             .spawn(move || take_connections(&incoming, &door, &ended))?;
-        Ok(Self { path: path.to_owned(), listener, asked, ends })
+        Ok(Self { path: path.to_owned(), listener, asked, inside, ends })
+    }
+
+    /// How other threads of the daemon ask, without the socket.
+    #[must_use]
+    pub fn inside(&self) -> Inside {
+        self.inside.clone()
     }
 
     /// The next request, if one waits.
@@ -115,12 +120,9 @@ impl Drop for Control {
 /// What each connection needs.
 #[derive(Clone)]
 struct Door {
-    sender: SyncSender<Asked>,
-    bell: Bell,
+    inside: Inside,
     /// Who made the socket: whom the daemon becomes later is not who may ask.
     owner: u32,
-    /// Who documents say that they are from.
-    documents_of: Arc<Sender>,
     /// Connections that are served now, without those of who looks on.
     open: Arc<AtomicUsize>,
 }
@@ -154,7 +156,7 @@ impl Door {
             // Who looks on keeps nobody from asking; there is a bound of its own for those.
             door.open.fetch_sub(1, Ordering::AcqRel);
             if let Some(show) = show {
-                show.run(&stream, &door.documents_of);
+                show.run(&stream, door.inside.documents_of());
             }
         };
         if thread::Builder::new().name("control".into()).spawn(serve).is_err() {
@@ -179,19 +181,7 @@ impl Door {
             let (looks_on, of_it) = Show::new(wish).map_err(Refusal::usage)?;
             (subscriber, *show) = (Some(looks_on), Some(of_it));
         }
-        let (answer, answered) = sync_channel(1);
-        let asked = Asked { request, peer, subscriber, answer };
-        self.sender.try_send(asked).map_err(|error| match error {
-            TrySendError::Full(_) => Refusal::failure("the daemon is busy: try again"),
-            TrySendError::Disconnected(_) => Refusal::failure("the daemon ends"),
-        })?;
-        self.bell.ring();
-        answered.recv_timeout(ANSWER).unwrap_or_else(|error| {
-            Err(Refusal::failure(match error {
-                RecvTimeoutError::Timeout => "the daemon does not answer in time",
-                RecvTimeoutError::Disconnected => "the daemon ends",
-            }))
-        })
+        self.inside.pass_on(request, peer, subscriber)
     }
 }
 

@@ -112,7 +112,7 @@ impl Daemon {
     fn switch(&self, request: &Request) -> Result<Done, Refusal> {
         self.ask(request).map(|reply| match reply {
             Reply::Rule(done) => done,
-            Reply::Status(_) | Reply::Watching(_) => panic!("{reply:?}"),
+            Reply::Status(_) | Reply::Rules(_) | Reply::Watching(_) => panic!("{reply:?}"),
         })
     }
 

@@ -4,12 +4,18 @@
 use super::{CountedOutlet, Daemon};
 use crate::{
     control::{Answer, Refusal, Reply, Watching},
+    document::heartbeat::WebCounters,
     limits::SUBSCRIBERS,
     live::Live,
     subscriber::Subscriber,
 };
 
 impl<O: CountedOutlet> Daemon<O> {
+    /// Tells of requests to the web page, too.
+    pub fn count_web(&mut self, counters: Box<dyn Fn() -> WebCounters>) {
+        self.web = Some(counters);
+    }
+
     /// Has one more look on, and attaches what it needs.
     pub(super) fn subscribe(&mut self, subscriber: Subscriber, live: &mut Live) -> Answer {
         let wanted = super::record_kinds(subscriber.view().kinds());

@@ -43,8 +43,27 @@ pub struct Heartbeat {
     /// What rules did: those that are off for a time, and those that did most first; see
     /// [`crate::limits::RULES_SHOWN`].
     pub rule_states: Vec<RuleState>,
+    /// What became of requests to the web page, if there is one.
+    pub web: Option<WebCounters>,
     /// What is not as it should be, in the order of [`Degraded::ALL`].
     pub degraded: Vec<Degraded>,
+}
+
+/// What became of requests to the web page, since start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WebCounters {
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Requests that were refused: of a stranger, of another page, or for what is not there.
+    pub refused: u64,
+    /// Requests that could not be answered.
+    pub failed: u64,
+    /// Connections that were sent away because as many as may be were open.
+    pub too_many: u64,
+    /// Connections that were ended because they took too long.
+    pub slow: u64,
+    /// Connections that ended with an error, as where what came was no request.
+    pub broken: u64,
 }
 
 /// A reason for which the monitor does less than it should, though it watches.

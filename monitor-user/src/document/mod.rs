@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod ocsf;
 mod origin;
 pub mod printable;
+mod rules;
 mod status;
 pub mod syslog;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use std::sync::Arc;
 pub use delivery::Delivery;
 pub use finding::Finding;
 pub use heartbeat::Heartbeat;
+pub use rules::rules;
 pub use status::status;
 
 use crate::{

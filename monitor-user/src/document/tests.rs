@@ -153,6 +153,7 @@ fn heartbeat(lost: u64) -> Heartbeat {
         tables: vec![("processes", 4)],
         sinks: vec![SinkCounters { name: "stdout".to_owned(), offered: 1, ..Default::default() }],
         store: Some(StoreCounters { bytes: 4096, bytes_max: 8192, ..Default::default() }),
+        web: Some(crate::document::heartbeat::WebCounters { answered: 3, ..Default::default() }),
         hooks: vec![HookState {
             kind: "exec",
             backend: Some("tracepoint"),

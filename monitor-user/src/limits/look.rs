@@ -3,8 +3,10 @@
 /// Clients that may ask the running daemon at once; one more is sent away.
 pub const CONTROL_CLIENTS: usize = 8;
 
+use std::time::Duration;
+
 /// Subscribers that may look on at once; one more is sent away.
-pub const SUBSCRIBERS: usize = 8;
+pub const SUBSCRIBERS: usize = 12;
 
 /// Documents that may wait for a subscriber; over it they are lost to it, and counted.
 pub const SUBSCRIBER_QUEUE: usize = 16_384;
@@ -38,3 +40,39 @@ pub const TOP_ALERTS: usize = 200;
 
 /// Lines that wait to be shown by `top`.
 pub const TOP_LINES: usize = 4_096;
+
+/// Connections to the web page that are open at once; over it the next is told to come back.
+pub const WEB_CLIENTS: usize = 32;
+
+/// Streams of the web page that are shown at once; over it the next is told to come back.
+pub const WEB_STREAMS: usize = 4;
+
+/// Bytes of the head of a request for the web page; a filter is in it.
+pub const WEB_HEADER_BYTES: usize = 16_384;
+
+/// How long a request for the web page may take, its answer included; streams are open longer.
+pub const WEB_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long who looks at a stream of the web page may take nothing of it.
+pub const WEB_STREAM_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Seconds for which the web page goes on to watch events after it was asked for last.
+pub const WEB_LINGER_SECONDS: i64 = 30;
+
+/// Events that the web page keeps to show what happened around an alert.
+pub const WEB_RECENT: usize = 10_000;
+
+/// Alerts that the web page keeps.
+pub const WEB_ALERTS: usize = 1_000;
+
+/// Processes whose begin and end the web page keeps.
+pub const WEB_LIVES: usize = 4_000;
+
+/// Seconds before and after an alert of which the web page shows events.
+pub const WEB_AROUND_SECONDS: i64 = 30;
+
+/// Events around an alert that the web page shows.
+pub const WEB_AROUND: usize = 300;
+
+/// Rows of each list of a container that the web page is told.
+pub const WEB_ROWS: usize = 500;

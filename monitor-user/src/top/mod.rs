@@ -5,8 +5,10 @@
 //! other. Nothing here reads a socket or a key: `commands/top` does.
 
 pub mod board;
+#[cfg(feature = "top")]
 pub mod draw;
 pub mod seen;
-#[cfg(test)]
+#[cfg(all(test, feature = "top"))]
 mod tests;
+#[cfg(feature = "top")]
 pub mod view;

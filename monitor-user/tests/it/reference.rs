@@ -9,12 +9,13 @@ use runmon::{
         hooks::{Candidate, HOOKS},
     },
     cli,
-    config::{Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink},
+    config::{Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink, RawWeb},
     daemon,
     document::{
         Document, Heartbeat, Schema, Sender,
         heartbeat::{
             Degraded, HookState, Loss, ProgramState, RuleState, SinkCounters, StoreCounters,
+            WebCounters,
         },
         metrics::{HEARTBEAT_ONLY, METRICS},
     },
@@ -66,6 +67,7 @@ fn the_configuration() {
     keys("`kubernetes`", RawKubernetes::KEYS, &mut text);
     keys("`runtime_roots`, a list", RawRuntimeRoot::KEYS, &mut text);
     keys("`metrics`", RawMetrics::KEYS, &mut text);
+    keys("`web`", RawWeb::KEYS, &mut text);
     keys("`sinks`, a list", RawSink::KEYS, &mut text);
     compare("config.md", &text);
 }
@@ -144,6 +146,7 @@ fn every_counter_is_described() {
     heartbeat.sinks = vec![SinkCounters::default()];
     heartbeat.tables.extend(runmon::recorder::RecorderStats::default().named());
     heartbeat.store = Some(StoreCounters::default());
+    heartbeat.web = Some(WebCounters::default());
     let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };
     heartbeat.rule_states = vec![RuleState { tally, ..RuleState::default() }];
     heartbeat.losses = vec![Loss { container: "host".to_owned(), dropped: vec![("ring_full", 1)] }];

@@ -44,6 +44,7 @@ mod syslog;
 mod tail;
 mod top;
 mod trouble;
+mod web;
 
 use crate::features::Feature;
 use crate::lab::{Hooks, Stage};
@@ -168,6 +169,7 @@ pub const CASES: &[&[Case]] = &[
     tail::CASES,
     top::CASES,
     trouble::CASES,
+    web::CASES,
     clock::CASES,
     nats::CASES,
     kafka::CASES,

@@ -42,6 +42,8 @@ fn seconds(duration: Duration) -> Result<u64, Usage> {
 fn ask(args: &RulesSwitchArgs, request: &Request) -> anyhow::Result<Done> {
     match ask_daemon(args.config.as_deref(), args.instance.as_deref(), request)? {
         Reply::Rule(done) => Ok(done),
-        Reply::Status(_) | Reply::Watching(_) => bail!("the daemon answered something else"),
+        Reply::Status(_) | Reply::Rules(_) | Reply::Watching(_) => {
+            bail!("the daemon answered something else")
+        }
     }
 }

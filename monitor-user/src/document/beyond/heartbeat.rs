@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use crate::{
     document::{
         Heartbeat,
-        heartbeat::{HookState, ProgramState, Reloads, RuleState, SinkCounters, StoreCounters},
+        heartbeat::{
+            HookState, ProgramState, Reloads, RuleState, SinkCounters, StoreCounters, WebCounters,
+        },
         text::rfc3339,
     },
     event::Action,
@@ -44,6 +46,7 @@ pub(in crate::document) fn heartbeat(heartbeat: &Heartbeat) -> Value {
         "tables": counts(&heartbeat.tables),
         "sinks": sinks(heartbeat),
         "store": heartbeat.store.map(store),
+        "web": heartbeat.web.map(web),
         "hooks": hooks(heartbeat),
         "blind": heartbeat.blind.iter().map(blind).collect::<Vec<_>>(),
         "rules": heartbeat.rules,
@@ -112,6 +115,13 @@ fn store(store: StoreCounters) -> Value {
         "unwritten": store.unwritten, "broken_bytes": store.broken_bytes,
         "failures": store.failures, "failing": store.is_failing,
         "history": store.history, "history_lost": store.history_lost,
+    })
+}
+
+fn web(web: WebCounters) -> Value {
+    json!({
+        "answered": web.answered, "refused": web.refused, "failed": web.failed,
+        "too_many": web.too_many, "slow": web.slow, "broken": web.broken,
     })
 }
 

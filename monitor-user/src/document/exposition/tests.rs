@@ -43,6 +43,7 @@ pub(in crate::document) fn example() -> Moment {
             ..KindCounters::default()
         }],
         store: Some(StoreCounters { bytes: 4096, bytes_max: 8192, ..StoreCounters::default() }),
+        web: Some(crate::document::heartbeat::WebCounters { refused: 2, ..Default::default() }),
         sinks: vec![SinkCounters {
             name: HOSTILE.to_owned(),
             offered: 9,

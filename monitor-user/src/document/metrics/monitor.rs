@@ -254,4 +254,40 @@ pub(super) const METRICS: &[Metric] = &[
         },
     )
     .by(&["reason"]),
+    Metric::counter(
+        "runmon_web_requests",
+        "Requests to the web page, by what came of them: `answered`, `refused` (of a stranger, of \
+         another page, or for what is not there) or `failed`.",
+        |now, out| {
+            if let Some(web) = &now.heartbeat.web {
+                out.with(&["answered"], web.answered);
+                out.with(&["refused"], web.refused);
+                out.with(&["failed"], web.failed);
+            }
+        },
+    )
+    .by(&["result"])
+    .at(&[
+        ("web.answered", "Requests to the web page that were answered."),
+        ("web.refused", "Those of a stranger, of another page, or for what is not there."),
+        ("web.failed", "Those that could not be answered."),
+    ]),
+    Metric::counter(
+        "runmon_web_connections_ended",
+        "Connections to the web page that were ended: `too_many` were open, it was `slow`, or \
+         what came was no request (`broken`).",
+        |now, out| {
+            if let Some(web) = &now.heartbeat.web {
+                out.with(&["too_many"], web.too_many);
+                out.with(&["slow"], web.slow);
+                out.with(&["broken"], web.broken);
+            }
+        },
+    )
+    .by(&["reason"])
+    .at(&[
+        ("web.too_many", "Connections to the web page that found no room."),
+        ("web.slow", "Those that took too long."),
+        ("web.broken", "Those that ended with an error."),
+    ]),
 ];

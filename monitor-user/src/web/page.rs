@@ -1,0 +1,46 @@
+//! The page itself: files that are in the program, as they are in the tree.
+
+/// A part of it: its type, and its text.
+pub(super) fn part(path: &str) -> Option<(&'static str, &'static str)> {
+    const HTML: &str = "text/html; charset=utf-8";
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
+    Some(match path {
+        "/" => (HTML, include_str!("page/index.html")),
+        "/page.css" => ("text/css; charset=utf-8", include_str!("page/page.css")),
+        "/icon.svg" => ("image/svg+xml", include_str!("page/icon.svg")),
+        "/page.js" => (SCRIPT, include_str!("page/page.js")),
+        "/kit.js" => (SCRIPT, include_str!("page/kit.js")),
+        "/views.js" => (SCRIPT, include_str!("page/views.js")),
+        "/container.js" => (SCRIPT, include_str!("page/container.js")),
+        "/live.js" => (SCRIPT, include_str!("page/live.js")),
+        "/tree.js" => (SCRIPT, include_str!("page/tree.js")),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_comes_from_elsewhere_and_no_text_becomes_markup() {
+        let index = part("/").unwrap().1;
+        for named in index.split(['"', '\'']).filter(|text| text.starts_with('/')) {
+            assert!(part(named).is_some(), "{named} is not there");
+        }
+        for path in ["/", "/page.css", "/page.js", "/kit.js", "/views.js", "/container.js"]
+            .into_iter()
+            .chain(["/live.js", "/tree.js", "/icon.svg"])
+        {
+            let text = part(path).unwrap().1;
+            let text = text.replace("http://www.w3.org/2000/svg", "");
+            for word in ["http:", "https:", "//cdn", "innerHTML", "outerHTML", "insertAdjacent"]
+                .into_iter()
+                .chain(["document.write", "eval(", "new Function", "onclick=", "style="])
+            {
+                assert!(!text.contains(word), "{path}: {word}");
+            }
+        }
+        assert!(part("/secret.rs").is_none() && part("/../page.js").is_none());
+    }
+}
