@@ -178,6 +178,8 @@ pub enum TestValue {
     Int(i64),
     /// Anything else, and everything in quotes.
     Str(String),
+    /// A text that is no UTF-8. No test can write it; an alert that is kept may have it.
+    Bytes(Vec<u8>),
     /// Several values.
     List(Vec<TestValue>),
 }

@@ -108,7 +108,7 @@ impl<'d> Stored<'d> {
     }
 }
 
-/// A value as a test writes it; None for one that no test can write.
+/// A value to make an event of again, as a test writes it.
 #[must_use]
 pub fn test_value(value: &Value) -> Option<TestValue> {
     Some(match value {
@@ -116,9 +116,19 @@ pub fn test_value(value: &Value) -> Option<TestValue> {
         Value::Number(number) => TestValue::Int(number.as_i64()?),
         Value::String(text) => TestValue::Str(text.clone()),
         Value::Array(items) => TestValue::List(items.iter().filter_map(test_value).collect()),
-        Value::Object(why) => TestValue::Str(format!("<{}>", why.get("unknown")?.as_str()?)),
+        Value::Object(it) => match it.get("bytes") {
+            Some(digits) => TestValue::Bytes(bytes(digits.as_str()?)?),
+            None => TestValue::Str(format!("<{}>", it.get("unknown")?.as_str()?)),
+        },
         Value::Null => return None,
     })
+}
+
+/// The bytes that hexadecimal digits stand for.
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }
 
 #[cfg(test)]

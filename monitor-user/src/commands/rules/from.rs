@@ -270,6 +270,7 @@ fn yaml_of(value: &TestValue) -> String {
         TestValue::Bool(yes) => yes.to_string(),
         TestValue::Int(number) => number.to_string(),
         TestValue::Str(text) => yaml(text),
+        TestValue::Bytes(bytes) => yaml(&String::from_utf8_lossy(bytes)),
         TestValue::List(values) => {
             let values: Vec<String> = values.iter().map(yaml_of).collect();
             format!("[{}]", values.join(", "))

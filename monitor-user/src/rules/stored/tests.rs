@@ -109,3 +109,20 @@ fn what_was_too_long_to_keep_is_never_guessed() {
     let kept = document.pointer("/runmon/history").unwrap().to_string();
     assert!(kept.len() < 100_000, "{}", kept.len());
 }
+
+#[test]
+fn bytes_that_are_no_text_take_no_alert_out_of_what_is_asked() {
+    let test =
+        [("evt.type", text("openat")), ("fd.name", text("/tmp/a")), ("proc.name", text("x"))];
+    let mut document = kept(&test);
+    let fields = document.pointer_mut("/runmon/history/fields").unwrap().as_object_mut().unwrap();
+    for value in fields.values_mut().filter(|value| value.as_str() == Some("/tmp/a")) {
+        *value = serde_json::json!({ "bytes": "2f746d702fff" });
+    }
+    for value in fields.values_mut().filter(|value| value.as_str() == Some("a")) {
+        *value = serde_json::json!({ "bytes": "ff" });
+    }
+    assert_eq!(decide(&document, "proc.name = x"), Held::Yes);
+    assert_eq!(decide(&document, "proc.name = y"), Held::No);
+    assert_eq!(decide(&document, "evt.type = openat and fd.name startswith /tmp/"), Held::Yes);
+}

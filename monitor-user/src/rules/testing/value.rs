@@ -16,12 +16,15 @@ pub(super) fn text(value: &TestValue) -> Read<String> {
         TestValue::Str(text) => Ok(text.clone()),
         TestValue::Int(number) => Ok(number.to_string()),
         TestValue::Bool(yes) => Ok(yes.to_string()),
-        TestValue::Null | TestValue::List(_) => Err(wanted("a text", value)),
+        TestValue::Null | TestValue::Bytes(_) | TestValue::List(_) => Err(wanted("a text", value)),
     }
 }
 
 pub(super) fn bytes(value: &TestValue) -> Read<Box<[u8]>> {
-    text(value).map(|text| text.into_bytes().into())
+    match value {
+        TestValue::Bytes(bytes) => Ok(bytes.as_slice().into()),
+        other => text(other).map(|text| text.into_bytes().into()),
+    }
 }
 
 pub(super) fn maybe_bytes(value: &TestValue) -> Read<Option<Box<[u8]>>> {
@@ -108,6 +111,7 @@ fn wanted(what: &str, found: &TestValue) -> String {
         TestValue::Bool(yes) => format!("`{yes}`"),
         TestValue::Int(number) => format!("`{number}`"),
         TestValue::Str(text) => format!("`{text}`"),
+        TestValue::Bytes(_) => "what is no UTF-8".to_owned(),
         TestValue::List(_) => "a list".to_owned(),
     };
     format!("expected {what}, found {found}")

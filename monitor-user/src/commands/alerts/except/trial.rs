@@ -63,7 +63,7 @@ fn firing(
     let kind = stored.value("evt.type")?.clone();
     let mut fields = vec![("evt.type".to_owned(), kind)];
     for name in names.iter().filter(|name| **name != "evt.type") {
-        let value = stored.value(name).cloned().map(known);
+        let value = stored.value(name).cloned().and_then(known);
         fields.extend(value.map(|value| ((*name).to_owned(), value)));
     }
     // Each try takes out at least one line.
@@ -87,16 +87,16 @@ fn firing(
     None
 }
 
-/// A value without those of its parts that are not known.
-fn known(value: Value) -> Value {
-    match value {
+/// A value without those of its parts that are not known; None for one that no test can write.
+fn known(value: Value) -> Option<Value> {
+    Some(match value {
         Value::Array(items) => items.into_iter().filter(|item| !item.is_object()).collect(),
         Value::Object(why) => {
-            let reason = why.get("unknown").and_then(Value::as_str).unwrap_or_default();
+            let reason = why.get("unknown").and_then(Value::as_str)?;
             Value::String(format!("<{reason}>"))
         }
         other => other,
-    }
+    })
 }
 
 /// Another value of the same sort.
