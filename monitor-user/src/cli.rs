@@ -348,7 +348,7 @@ pub struct RecordArgs {
 pub struct ReplayArgs {
     /// The recording
     pub file: PathBuf,
-    /// Rule files or directories; without it the embedded rules
+    /// Rule files or directories, `builtin` for the embedded rules; without it those
     #[arg(short, long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
     /// Only what this rule condition holds for: events, and alerts about them
@@ -388,7 +388,7 @@ pub struct ReplayArgs {
 pub enum RulesCommand {
     /// Say what is wrong with rule files
     Check {
-        /// Files or directories; without them the embedded rules
+        /// Files or directories, `builtin` for the embedded rules; without them those
         paths: Vec<PathBuf>,
     },
     /// Run the tests that stand in rule files

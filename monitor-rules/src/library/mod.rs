@@ -86,8 +86,10 @@ type Name = crate::definition::At<String>;
 
 fn nothing_to_override(what: &str, name: &Name, reports: &mut Reports) {
     let message = format!("no earlier {what} `{}` to override", name.value);
-    let problem = Problem::new(Code::NothingToOverride, message)
-        .help("files are read in the order in which they are given");
+    let problem = Problem::new(Code::NothingToOverride, message).help(
+        "files are read in the order in which they are given; `builtin` names the rules that \
+             runmon brings along",
+    );
     reports.push(name.place, problem);
 }
 

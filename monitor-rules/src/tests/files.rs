@@ -233,7 +233,7 @@ fn wrong_overrides() {
     check(
         &["- rule: r\n  condition: x\n  override: {condition: append}\n"],
         &[
-            "f:1:9: error[nothing-to-override]: no earlier rule `r` to override; files are read in the order in which they are given",
+            "f:1:9: error[nothing-to-override]: no earlier rule `r` to override; files are read in the order in which they are given; `builtin` names the rules that runmon brings along",
         ],
     );
     check(

@@ -14,7 +14,7 @@ fn from_one() -> RangedU64ValueParser {
 /// `rules list`.
 #[derive(Debug, Default, Args)]
 pub struct RulesListArgs {
-    /// Files or directories; without them the embedded rules
+    /// Files or directories, `builtin` for the embedded rules; without them those
     pub paths: Vec<PathBuf>,
     /// Which rules
     #[command(flatten)]
@@ -60,7 +60,7 @@ pub struct RulesExplainArgs {
     /// Name or id of the rule
     #[arg(required_unless_present_any = ["event", "recording"])]
     pub name: Option<String>,
-    /// Rule files or directories; without it the embedded rules
+    /// Rule files or directories, `builtin` for the embedded rules; without it those
     #[arg(short, long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
     /// Say what the rule makes of the event in this file, which is described as in a rule's test;
@@ -81,7 +81,7 @@ pub struct RulesExplainArgs {
 /// `rules test`.
 #[derive(Debug, Default, Args)]
 pub struct RulesTestArgs {
-    /// Files or directories; without them the embedded rules
+    /// Files or directories, `builtin` for the embedded rules; without them those
     pub paths: Vec<PathBuf>,
     /// Only the tests of the rule with this name or id
     #[arg(long, value_name = "NAME")]
@@ -109,7 +109,7 @@ pub struct RulesTestArgs {
 pub struct RulesBenchArgs {
     /// The recording
     pub recording: PathBuf,
-    /// Rule files or directories; without it the embedded rules
+    /// Rule files or directories, `builtin` for the embedded rules; without it those
     #[arg(short, long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
     /// As JSON

@@ -15,7 +15,7 @@ keys! {
     #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
     #[serde(deny_unknown_fields, default)]
     pub struct RawConfig {
-        /// Rule files and directories; without this key the embedded rules.
+        /// Rule files and directories, `builtin` for the embedded rules; without this key those.
         pub rules: Vec<PathBuf> = "[]",
         /// Where state is kept that outlives the daemon.
         pub state_dir: Option<PathBuf> = "/var/lib/runmon",

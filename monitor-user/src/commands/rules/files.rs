@@ -19,6 +19,14 @@ use crate::{document::printable::terminal, rules};
 /// Folders within folders that are searched for rule files.
 const DEPTH_MAX: usize = 16;
 
+/// What stands for the embedded rules among the paths.
+const BUILTIN: &str = "builtin";
+
+/// Whether a path stands for the embedded rules. A file of that name is `./builtin`.
+pub(in crate::commands) fn is_builtin(path: &Path) -> bool {
+    path.as_os_str() == BUILTIN
+}
+
 /// A rule file that was read.
 pub(super) struct Source {
     pub(super) name: String,
@@ -77,17 +85,25 @@ impl Files {
 
 /// Reads the files that the paths stand for, in order; without paths the embedded ones.
 pub(super) fn read(paths: &[PathBuf]) -> anyhow::Result<Files> {
+    let mut files = Files::default();
     if paths.is_empty() {
-        let owned =
-            |file: RuleFile<'_>| Source { name: file.name.to_owned(), bytes: file.bytes.to_vec() };
-        let sources = rules::embedded().into_iter().map(owned).collect();
-        return Ok(Files { sources, unread: Vec::new() });
+        files.add_embedded();
     }
-    read_some(paths, &MOST)
+    for path in paths {
+        if is_builtin(path) {
+            files.add_embedded();
+        } else {
+            files.add(path, &MOST)?;
+        }
+    }
+    Ok(files)
 }
 
 /// The rule files that a path stands for, whether they can be read or not.
 pub(super) fn named_by(path: &Path) -> Result<Vec<PathBuf>, Usage> {
+    if is_builtin(path) {
+        return Ok(Vec::new());
+    }
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -99,25 +115,37 @@ pub(super) fn named_by(path: &Path) -> Result<Vec<PathBuf>, Usage> {
 /// Reads the files that the paths stand for, in order; those of a directory by name.
 pub(super) fn read_some(paths: &[PathBuf], most: &Most) -> anyhow::Result<Files> {
     let mut files = Files::default();
-    let mut bytes: usize = 0;
-    for path in paths {
+    paths.iter().try_for_each(|path| files.add(path, most))?;
+    Ok(files)
+}
+
+impl Files {
+    fn add_embedded(&mut self) {
+        let owned =
+            |file: RuleFile<'_>| Source { name: file.name.to_owned(), bytes: file.bytes.to_vec() };
+        self.sources.extend(rules::embedded().into_iter().map(owned));
+    }
+
+    /// Reads the files that a path stands for.
+    fn add(&mut self, path: &Path, most: &Most) -> anyhow::Result<()> {
         let mut found = Found { paths: Vec::new(), unread: Vec::new(), most: most.files };
         let is_folder = path.is_dir();
         if is_folder {
             found.search(path, 0)?;
         } else {
-            found.paths.push(path.clone());
+            found.paths.push(path.to_owned());
         }
-        files.unread.append(&mut found.unread);
-        let before = files.sources.len();
+        self.unread.append(&mut found.unread);
+        let before = self.sources.len();
+        let mut bytes: usize = self.sources.iter().map(|source| source.bytes.len()).sum();
         for path in &found.paths {
             match read_file(path) {
                 Ok(source) => {
                     bytes = bytes.saturating_add(source.bytes.len());
-                    files.sources.push(source);
+                    self.sources.push(source);
                 }
                 Err(error) if is_folder && !is_refused(&error) => {
-                    files.unread.push(Unread::new(path, error))
+                    self.unread.push(Unread::new(path, error))
                 }
                 Err(error) => return Err(unreadable(path, &error).into()),
             }
@@ -126,12 +154,12 @@ pub(super) fn read_some(paths: &[PathBuf], most: &Most) -> anyhow::Result<Files>
                 return Err(Usage(format!("{text}\nhint: name some of them at a time")).into());
             }
         }
-        if files.sources.len() == before {
-            return Err(none_in(path, &files.unread).into());
+        if self.sources.len() == before {
+            return Err(none_in(path, &self.unread).into());
         }
-        found.refuse_more_than(files.sources.len())?;
+        found.refuse_more_than(self.sources.len())?;
+        Ok(())
     }
-    Ok(files)
 }
 
 fn none_in(path: &Path, unread: &[Unread]) -> Usage {

@@ -44,6 +44,22 @@ fn of(text: &str) -> Loaded<Event> {
 }
 
 #[test]
+fn the_embedded_rules_are_read_where_they_are_named() {
+    let folder = Folder::new("builtin", &[("own.yaml", "own")]);
+    let names = |paths: &[PathBuf]| -> Vec<String> {
+        read(paths).unwrap().sources.into_iter().map(|source| source.name).collect()
+    };
+    let (own, embedded) = (folder.0.join("own.yaml"), PathBuf::from("builtin"));
+    let all: Vec<String> = names(&[]);
+    let path = own.display().to_string();
+    let behind: Vec<String> = all.iter().cloned().chain([path.clone()]).collect();
+    assert_eq!(names(&[embedded.clone(), folder.0.clone()]), behind);
+    assert_eq!(names(&[own, embedded.clone()])[..2], [path, all[0].clone()]);
+    assert!(files::named_by(&embedded).unwrap().is_empty());
+    assert!(read(&[PathBuf::from("./builtin")]).is_err());
+}
+
+#[test]
 fn a_directory_is_read_in_order_without_what_is_hidden() {
     let folder = Folder::new(
         "order",

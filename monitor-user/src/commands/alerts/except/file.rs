@@ -15,7 +15,7 @@ use crate::{
     cli::AlertsExceptArgs,
     commands::{
         Usage,
-        rules::{RuleText, load_texts, rule_texts, tests_fail},
+        rules::{RuleText, is_builtin, load_texts, rule_texts, tests_fail},
         say,
     },
     document::printable::terminal,
@@ -37,19 +37,22 @@ pub(super) struct Target {
     texts: Vec<RuleText>,
     /// The daemon reads it.
     is_used: bool,
+    /// What the configuration has to say for that, besides this file.
+    rules: Vec<PathBuf>,
 }
 
 impl Target {
     pub(super) fn of(args: &AlertsExceptArgs, place: &Place) -> anyhow::Result<Self> {
         let rules = place.rules();
-        let path = match (&args.output, rules.last()) {
+        // The embedded rules are no file that could be added to.
+        let path = match (&args.output, rules.iter().rfind(|path| !is_builtin(path))) {
             (Some(path), _) => path.clone(),
             (None, Some(last)) if last.is_dir() => last.join(NAME),
             (None, Some(last)) => last.clone(),
             (None, None) if args.dry_run => PathBuf::from(NAME),
             (None, None) => {
-                let cure = "name a file with --output, and it and the rules that it changes in \
-                            `rules` of the configuration; --dry-run shows what it would have";
+                let cure = "name a file with --output, and have the configuration say `rules: \
+                            [builtin, FILE]`; --dry-run shows what it would have";
                 let what = "the daemon uses the rules that it brings along, and no file";
                 return Err(Usage(format!("{what}\nhint: {cure}")).into());
             }
@@ -73,7 +76,7 @@ impl Target {
         let in_folder =
             |rules: &PathBuf| fs::canonicalize(rules).is_ok_and(|rules| path.starts_with(rules));
         let is_used = texts.iter().any(is_here) || rules.iter().any(in_folder);
-        Ok(Self { path, before, texts, is_used })
+        Ok(Self { path, before, texts, is_used, rules })
     }
 
     /// The rules as they are.
@@ -172,10 +175,17 @@ impl Target {
         if self.is_used {
             say("a running daemon reads it by itself (`watch_rules`), or on SIGHUP");
         } else {
-            say(
-                "no daemon reads it yet: name it in `rules` of the configuration, behind the rules \
-                 that it changes",
-            );
+            let before = "no daemon reads it yet: write in the configuration, and start it again";
+            say(&format!("{before}\n{}", self.lines()));
         }
+    }
+
+    /// What a configuration says that has the file read behind the rules that it changes.
+    fn lines(&self) -> String {
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let builtin = self.rules.is_empty().then(|| PathBuf::from("builtin"));
+        let named = builtin.iter().chain(&self.rules).chain([&path]);
+        let quoted = named.map(|path| super::text::string(&path.to_string_lossy()));
+        format!("rules: [{}]", quoted.collect::<Vec<_>>().join(", "))
     }
 }
