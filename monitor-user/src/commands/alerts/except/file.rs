@@ -35,6 +35,8 @@ pub(super) struct Target {
     before: String,
     /// The files of all rules, in order.
     texts: Vec<RuleText>,
+    /// How many of them are read before it.
+    place: usize,
     /// The daemon reads it.
     is_used: bool,
     /// What the configuration has to say for that, besides this file.
@@ -72,11 +74,9 @@ impl Target {
                 }
             };
         let texts = rule_texts(&rules)?;
-        let is_here = |text: &RuleText| fs::canonicalize(&text.name).is_ok_and(|it| it == path);
-        let in_folder =
-            |rules: &PathBuf| fs::canonicalize(rules).is_ok_and(|rules| path.starts_with(rules));
-        let is_used = texts.iter().any(is_here) || rules.iter().any(in_folder);
-        Ok(Self { path, before, texts, is_used, rules })
+        let found = read_at(&texts, &rules, &path)?;
+        let (is_used, place) = (found.is_some(), found.unwrap_or(texts.len()));
+        Ok(Self { path, before, texts, place, is_used, rules })
     }
 
     /// The rules as they are.
@@ -99,15 +99,18 @@ impl Target {
 
     /// Whether the rules can be used with it, and do what its tests say.
     pub(super) fn check(&self, changed: &str, ids: &[&str]) -> anyhow::Result<()> {
-        let is_it = |text: &RuleText| fs::canonicalize(&text.name).is_ok_and(|it| it == self.path);
         let mut texts = self.texts.clone();
         let bytes = changed.as_bytes().to_vec();
-        match texts.iter_mut().find(|text| is_it(text)) {
+        match texts.get_mut(self.place).filter(|text| is_file(text, &self.path)) {
             Some(text) => text.bytes = bytes,
-            None => texts.push(RuleText { name: self.path.display().to_string(), bytes }),
+            None => {
+                let name = self.path.display().to_string();
+                texts.insert(self.place.min(texts.len()), RuleText { name, bytes });
+            }
         }
         let rules = load_texts(&texts).map_err(|error| {
-            let cure = "nothing was changed; name another file with --output";
+            let cure = "nothing was changed; name another file with --output, one that is read \
+                        behind the rules that it changes";
             Usage(format!("the rules cannot be used with it: {error}\nhint: {cure}"))
         })?;
         let failed = tests_fail(&rules, ids);
@@ -187,5 +190,69 @@ impl Target {
         let named = builtin.iter().chain(&self.rules).chain([&path]);
         let quoted = named.map(|path| super::text::string(&path.to_string_lossy()));
         format!("rules: [{}]", quoted.collect::<Vec<_>>().join(", "))
+    }
+}
+
+fn is_file(text: &RuleText, path: &Path) -> bool {
+    fs::canonicalize(&text.name).is_ok_and(|it| it == path)
+}
+
+/// How many of the files are read before this one, whether it is there yet or not; None where the
+/// daemon does not read it.
+fn read_at(texts: &[RuleText], rules: &[PathBuf], path: &Path) -> anyhow::Result<Option<usize>> {
+    if let Some(at) = texts.iter().position(|text| is_file(text, path)) {
+        return Ok(Some(at));
+    }
+    let is_rule_file = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+    // The file may not be there; its folder is.
+    let folder = path.parent().and_then(|folder| match folder.as_os_str().is_empty() {
+        true => fs::canonicalize(".").ok(),
+        false => fs::canonicalize(folder).ok(),
+    });
+    let Some(path) = folder.zip(path.file_name()).map(|(folder, name)| folder.join(name)) else {
+        return Ok(None);
+    };
+    let mut before = 0;
+    for rules in rules {
+        let own = rule_texts(std::slice::from_ref(rules))?;
+        let root = fs::canonicalize(rules).ok().filter(|root| !is_builtin(rules) && root.is_dir());
+        let below = root.as_ref().and_then(|root| path.strip_prefix(root).ok());
+        let is_read = |below: &&Path| {
+            is_rule_file && !below.iter().any(|part| part.as_encoded_bytes().starts_with(b"."))
+        };
+        if let Some(below) = below.filter(is_read) {
+            // Folders are read in the order of their names, which is that of the parts of paths.
+            let name = rules.join(below);
+            before += own.iter().filter(|text| Path::new(&text.name) < name.as_path()).count();
+            return Ok(Some(before));
+        }
+        before += own.len();
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_is_tried_where_it_is_read() {
+        let root = std::env::temp_dir().join(format!("runmon-except-{}", std::process::id()));
+        for name in ["a/b.yaml", "a/zzz/late.yaml", "c/d.yaml"] {
+            fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+            fs::write(root.join(name), "- list: l\n  items: []\n").unwrap();
+        }
+        let rules = [PathBuf::from("builtin"), root.join("a"), root.join("c")];
+        let texts = rule_texts(&rules).unwrap();
+        let embedded = texts.len() - 3;
+        let of = |name: &str| read_at(&texts, &rules, &root.join(name)).unwrap();
+        let after = |count: usize| Some(embedded + count);
+        assert_eq!(of("a/zz_exceptions.yaml"), after(1), "before `zzz/`");
+        assert_eq!(of("a/zzz/zz_exceptions.yaml"), after(2));
+        assert_eq!(of("c/zz_exceptions.yaml"), after(3));
+        for unread in ["zz_exceptions.yaml", "a/.zz.yaml", "a/zz.txt"] {
+            assert_eq!(of(unread), None, "{unread}");
+        }
+        fs::remove_dir_all(&root).unwrap();
     }
 }
