@@ -47,6 +47,17 @@ pub(super) fn of(
     text
 }
 
+/// Whether an act is only that a far ancestor has children, or ended as it should.
+fn is_idle(told: &Told) -> bool {
+    let said = || text(&told.document, "/runmon/history/said");
+    let is_idle = match text(&told.document, "/event/action").as_str() {
+        "fork" => true,
+        "exit" => said() == "code 0",
+        _ => false,
+    };
+    is_idle && told.is_far && told.alert.is_none()
+}
+
 fn safe(text: &str) -> String {
     crate::document::printable::terminal(text.as_bytes()).into_owned()
 }
@@ -248,8 +259,11 @@ impl Page<'_> {
 
     fn story(&self, story: &Story) -> String {
         let at = self.found.past.timestamp_ns;
-        let (before, after): (Vec<&Told>, Vec<&Told>) =
-            story.acts.iter().partition(|told| told.timestamp_ns < at);
+        let (before, after): (Vec<&Told>, Vec<&Told>) = story
+            .acts
+            .iter()
+            .filter(|told| !is_idle(told))
+            .partition(|told| told.timestamp_ns < at);
         let mut text: String = before.iter().map(|told| self.act(told)).collect();
         let own = self.text("/runmon/history/said");
         let own = self.paint.with(MAGENTA, &format!("this alert: {own}"));

@@ -30,6 +30,8 @@ pub(super) struct Told {
     pub(super) timestamp_ns: i64,
     /// Of the same process tree; otherwise only in the same container.
     pub(super) is_tree: bool,
+    /// Of an ancestor beyond the parent.
+    pub(super) is_far: bool,
     /// The short id, of another alert.
     pub(super) alert: Option<String>,
     pub(super) document: Value,
@@ -41,13 +43,15 @@ struct Scene {
     /// Processes of the chain, and the one that the tree comes from.
     chain: HashSet<String>,
     top: String,
+    /// Ancestors beyond the parent.
+    far: HashSet<String>,
     container: String,
     since_ns: i64,
     until_ns: i64,
 }
 
-/// Acts that are gathered before the furthest ones go.
-const MOST: usize = 4 * STORY_EVENTS;
+/// Acts that are told before an alert, and after it: those nearest to it.
+const MOST: usize = 2 * STORY_EVENTS;
 
 impl Story {
     pub(super) fn of(place: &Place, found: &Found) -> anyhow::Result<Self> {
@@ -57,16 +61,18 @@ impl Story {
         let mut is_cut = false;
         place.read(&mut |record| {
             let time = record.timestamp_ns;
-            if time < scene.since_ns || time > scene.until_ns || acts.len() >= MOST {
-                is_cut |= acts.len() >= MOST;
+            if time < scene.since_ns || time > scene.until_ns {
                 return;
             }
             let Some(told) = scene.tell(record) else { return };
             if seen.insert(record.id.clone()) {
                 acts.push(told);
             }
+            if acts.len() > 4 * MOST {
+                is_cut |= keep_nearest(&mut acts, found.past.timestamp_ns);
+            }
         })?;
-        acts.sort_by_key(|told| told.timestamp_ns);
+        is_cut |= keep_nearest(&mut acts, found.past.timestamp_ns);
         Ok(Self { acts, is_cut })
     }
 
@@ -80,11 +86,23 @@ impl Story {
     }
 }
 
+/// Sorts acts, and leaves out those that are far from a time; whether there were such.
+fn keep_nearest(acts: &mut Vec<Told>, at_ns: i64) -> bool {
+    acts.sort_by_key(|told| told.timestamp_ns);
+    let before = acts.partition_point(|told| told.timestamp_ns < at_ns);
+    let count = acts.len();
+    acts.truncate(before.saturating_add(MOST));
+    drop(acts.drain(..before.saturating_sub(MOST)));
+    acts.len() < count
+}
+
 impl Scene {
     fn of(found: &Found) -> Self {
         let document = &found.document;
         let above = items(document, "/runmon/history/ancestors");
         let mut chain: HashSet<String> = above.map(|it| text(it, "/entity_id")).collect();
+        let above = items(document, "/runmon/history/ancestors");
+        let far = above.skip(1).map(|it| text(it, "/entity_id")).collect();
         let own = text(document, "/process/entity_id");
         let top = text(document, "/runmon/history/tree");
         let top = if top.is_empty() { own.clone() } else { top };
@@ -97,6 +115,7 @@ impl Scene {
             id: found.past.id.clone(),
             chain,
             top,
+            far,
             container,
             since_ns: at_ns.saturating_sub(window_ns),
             until_ns: last_ns.saturating_add(window_ns),
@@ -119,7 +138,8 @@ impl Scene {
             return None;
         }
         let alert = is_alert.then(|| short_id(&id_of(record, &document)));
-        Some(Told { timestamp_ns: record.timestamp_ns, is_tree, alert, document })
+        let is_far = self.far.contains(&text(&document, "/process/entity_id"));
+        Some(Told { timestamp_ns: record.timestamp_ns, is_tree, is_far, alert, document })
     }
 
     fn is_tree(&self, document: &Value) -> bool {
@@ -130,5 +150,27 @@ impl Scene {
             || self.chain.contains(&actor)
             || items(document, "/runmon/history/above").any(is_top)
             || items(document, "/runmon/history/ancestors").any(is_ancestor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_acts_nearest_to_an_alert_stay_on_both_sides() {
+        let told = |timestamp_ns| Told {
+            timestamp_ns,
+            is_tree: true,
+            is_far: false,
+            alert: None,
+            document: Value::Null,
+        };
+        let most = i64::try_from(MOST).unwrap();
+        let mut acts: Vec<Told> = (-3 * most..3).map(told).collect();
+        assert!(keep_nearest(&mut acts, 0));
+        let times: Vec<i64> = acts.iter().map(|told| told.timestamp_ns).collect();
+        assert_eq!(times, (-most..3).collect::<Vec<_>>());
+        assert!(!keep_nearest(&mut acts, 0));
     }
 }
