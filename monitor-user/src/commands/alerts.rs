@@ -7,7 +7,11 @@ mod look;
 mod past;
 mod show;
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use super::{Usage, load_config, say, store_path};
 use crate::{
@@ -91,18 +95,29 @@ impl Place {
 
     /// What names this place on a command line.
     fn arguments(&self, args: &PastArgs) -> String {
-        let mut said = String::new();
-        let named = [("--store", &args.store), ("--config", &args.config)];
-        for (name, path) in named {
-            if let Some(path) = path {
-                said.push_str(&format!(" {name} {}", quoted(&path.display().to_string())));
-            }
-        }
+        let store = args.store.iter().map(|path| option("--store", path));
+        store.chain([self.arguments_of_daemon(args)]).collect()
+    }
+
+    /// What names the rules that its daemon uses.
+    fn arguments_of_rules(&self) -> String {
+        let rules = self.config.iter().flat_map(|config| &config.rules);
+        rules.map(|path| option("-r", path)).collect()
+    }
+
+    /// What names its daemon.
+    fn arguments_of_daemon(&self, args: &PastArgs) -> String {
+        let mut said: String = args.config.iter().map(|path| option("--config", path)).collect();
         if self.instance != DEFAULT_NAME {
             said.push_str(&format!(" --instance {}", self.instance));
         }
         said
     }
+}
+
+/// An option with a path, behind what stands there.
+fn option(name: &str, path: &Path) -> String {
+    format!(" {name} {}", quoted(&path.display().to_string()))
 }
 
 /// A word as a shell takes it.

@@ -41,8 +41,12 @@ pub(super) fn run(args: &AlertsShowArgs) -> anyhow::Result<ExitCode> {
         });
         format!("{value:#}\n")
     } else {
-        let arguments = place.arguments(&args.past);
-        page::of(&found, &story, &related, &arguments, Paint::of_output())
+        let ways = page::Ways {
+            alerts: place.arguments(&args.past),
+            explain: place.arguments_of_rules(),
+            disable: place.arguments_of_daemon(&args.past),
+        };
+        page::of(&found, &story, &related, &ways, Paint::of_output())
     };
     show(&text)?;
     Ok(ExitCode::SUCCESS)

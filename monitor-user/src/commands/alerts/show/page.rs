@@ -21,7 +21,7 @@ pub(super) fn of(
     found: &Found,
     story: &Story,
     related: &[String],
-    arguments: &str,
+    ways: &Ways,
     paint: Paint,
 ) -> String {
     let page = Page { document: &found.document, found, paint };
@@ -38,7 +38,7 @@ pub(super) fn of(
         ("Without harm it is seen of", page.of_rules("false_positives")),
         ("Rules about the same", related.iter().map(|it| format!("  {}\n", safe(it))).collect()),
         ("Before and after", page.story(story)),
-        ("How to go on", page.onward(arguments)),
+        ("How to go on", page.onward(ways)),
     ] {
         if !part.is_empty() {
             text.push_str(&format!("\n{}\n{part}", paint.with(BOLD, title)));
@@ -60,6 +60,16 @@ fn is_idle(told: &Told) -> bool {
 
 fn safe(text: &str) -> String {
     crate::document::printable::terminal(text.as_bytes()).into_owned()
+}
+
+/// What the commands that are named need to say besides, to find what is meant.
+pub(super) struct Ways {
+    /// Where the alerts are.
+    pub(super) alerts: String,
+    /// Which rules are in use.
+    pub(super) explain: String,
+    /// Which daemon is asked.
+    pub(super) disable: String,
 }
 
 struct Page<'f> {
@@ -309,12 +319,13 @@ impl Page<'_> {
     }
 
     /// What can be done next.
-    fn onward(&self, arguments: &str) -> String {
+    fn onward(&self, ways: &Ways) -> String {
         let (short, id) = (&self.found.past.short, &self.found.past.rule_id);
+        let Ways { alerts, explain, disable } = ways;
         format!(
-            "  {}\n    runmon alerts except {short}{arguments} --owner WHO --reason WHY \
-             --expires 90d\n  {}\n    runmon rules explain {id}\n  {}\n    runmon rules disable \
-             {id} --for 1h\n",
+            "  {}\n    runmon alerts except {short}{alerts} --owner WHO --reason WHY \
+             --expires 90d\n  {}\n    runmon rules explain {id}{explain}\n  {}\n    runmon rules \
+             disable {id}{disable} --for 1h\n",
             self.paint.with(DIM, "it is as it should be:"),
             self.paint.with(DIM, "what the rule looks for:"),
             self.paint.with(DIM, "too much of it right now:"),
