@@ -39,7 +39,10 @@ pub(super) fn of(stored: &Stored<'_>, asked: &[String]) -> Result<Vec<Column>, U
     let program = first(stored, &[&["proc.exepath"], &["proc.name"]], Need::Must)?;
     let script = first(stored, &[&["proc.script"]], Need::May)?;
     let parent = first(stored, &[&["proc.pname"]], Need::May)?;
-    let object = first(stored, &OBJECTS, Need::Must)?;
+    let is_start = stored.value("evt.type").and_then(Value::as_str) == Some("execve");
+    // What a program is started for stands on its command line.
+    let objects: &[&[&str]] = if is_start { &[&["proc.cmdline"]] } else { &OBJECTS };
+    let object = first(stored, objects, Need::Must)?;
     let mut columns = [program, script, parent, object].concat();
     let places: &[&[&[&str]]] = match stored.value("container.id").and_then(Value::as_str) {
         Some(Container::HOST) => &[&[&["container.id"]]],
@@ -182,6 +185,16 @@ mod tests {
         });
         fields[changed] = value;
         fields
+    }
+
+    #[test]
+    fn a_start_is_told_by_its_command_line() {
+        let fields = json!({
+            "evt.type": "execve", "proc.exepath": "/bin/busybox", "proc.pname": "sh",
+            "proc.cmdline": "busybox wget x", "container.id": "host",
+        });
+        let all = ["proc.exepath", "proc.pname", "proc.cmdline", "container.id"];
+        assert_eq!(compared(&fields, &[], &[]).unwrap(), all);
     }
 
     #[test]

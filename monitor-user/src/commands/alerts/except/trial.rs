@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::columns::Column;
 use crate::{
+    document::history,
     event::Event,
     rules::{
         stored::{Stored, test_value},
-        testing,
+        testing, values,
     },
 };
 
@@ -48,10 +49,13 @@ pub(super) fn of(rule: &Rule<Event>, stored: &Stored<'_>, columns: &[Column]) ->
         let built = testing::build(&described(&event)?).ok()?;
         rule.decide(&built).fires.then_some((column.field.clone(), event))
     });
-    // An exception that compares something else than is described keeps nothing quiet.
-    let is_described =
-        |column: &Column| hidden.iter().any(|it| (&it.0, &it.1) == (&column.field, &column.value));
-    columns.iter().all(is_described).then_some(Trial { hidden, near })
+    // An exception that compares something else than the event says keeps nothing quiet.
+    let event = testing::build(&described(&hidden)?).ok()?;
+    let is_said = |column: &Column| {
+        let said = values::of_name(&column.field, &event);
+        said.is_some_and(|it| it.values.iter().map(history::value).eq([column.value.clone()]))
+    };
+    columns.iter().all(is_said).then_some(Trial { hidden, near })
 }
 
 /// An event of these fields on which the rule fires.
