@@ -106,9 +106,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
     live.seed(&mut daemon)?;
     // Who is told below that it is ready finds an endpoint that says so.
-    if let Some(endpoint) = endpoint {
-        daemon.tell_to(endpoint);
-    }
+    endpoint.into_iter().for_each(|endpoint| daemon.tell_to(endpoint));
     web::serve(page, inside, &mut daemon);
     // While the socket for it can still be written to. Nobody may have asked to be told.
     drop(sd_notify::notify(false, &[sd_notify::NotifyState::Ready]));

@@ -54,15 +54,12 @@ impl Top {
         top
     }
 
-    /// Waits until it has shown this.
+    /// Waits until it has shown this. Only what changes is drawn: what is waited for is to be where
+    /// nothing was before, or something quite different.
     fn expect(&mut self, word: &str) {
         crate::wait::until(&format!("the screen shows {word:?}"), || {
             while let Ok(part) = self.shown.recv_timeout(Duration::from_millis(50)) {
                 self.text.push_str(&String::from_utf8_lossy(&part));
-            }
-            // Only what changes is drawn, unless all is asked for. It may have ended.
-            if let Some(keyboard) = &mut self.child.stdin {
-                drop(keyboard.write_all(b"\x0c"));
             }
             self.text.contains(word).then_some(())
         });
@@ -98,12 +95,18 @@ fn by_itself(stage: &Stage<'_>) {
     let name = stage.name("topped");
     let write = "while true; do echo x > /tmp/written; sleep 0.1; done";
     let container = stage.containerd().run(&name, &["/bin/busybox", "sh", "-c", write]);
-    top.expect(&name);
-    // Only that one, and into it.
-    top.press(&format!("/{name}\r\r"));
-    top.expect("busybox sh -c");
+    // Only that one, and into it, once it is there.
+    top.press(&format!("/{name}\r"));
+    crate::wait::until("the container can be looked into", || {
+        top.press("\r");
+        std::thread::sleep(Duration::from_millis(500));
+        while let Ok(part) = top.shown.try_recv() {
+            top.text.push_str(&String::from_utf8_lossy(&part));
+        }
+        top.text.contains("Processes").then_some(())
+    });
     top.press("3");
-    top.expect("/tmp/written");
+    top.expect("written");
     drop(container);
     top.press("q");
     top.expect_end();
