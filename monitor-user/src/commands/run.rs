@@ -94,8 +94,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     line.roll_up(u64::try_from(config.rollup.as_nanos())?);
     line.keep_flight(config.flight.filter(|_| config.history).map(|flight| flight.options));
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
-    let end_ns = end(args.live.duration);
-    let mut daemon = Daemon::new(line, enabled, interval_ns, end_ns);
+    let mut daemon = Daemon::new(line, enabled, interval_ns, end(args.live.duration));
     let kept = Kept { kinds: always, env_keys: configured, filters };
     let look = config.watch_rules.then_some(limits::RULES_LOOK);
     daemon.reload_with(kept, Reloader::start("rules", Box::new(rule_files), look, bell.clone())?);

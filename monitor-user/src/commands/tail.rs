@@ -11,7 +11,7 @@ use std::{io::IsTerminal as _, process::ExitCode};
 
 use super::{Usage, check_host, load_config_for, no_filter};
 use crate::{
-    cli::{Hooks, TailArgs},
+    cli::TailArgs,
     instance::{DEFAULT_NAME, socket_path},
     live::boottime_ns,
     subscriber::{Form, Root, Wish},
@@ -40,13 +40,8 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
 /// Whether a daemon can show what is asked for: it has hooks and rules of its own, and a command's
 /// summary is to be complete.
 fn may_attach(args: &TailArgs) -> bool {
-    let live = &args.live;
-    !args.own
-        && args.exec.is_empty()
-        && args.summary.is_none()
-        && args.rules.is_empty()
-        && live.hooks == Hooks::Auto
-        && !(live.kernel_log || live.bare_floor || live.kubernetes_api)
+    let is_own = args.own || !args.exec.is_empty() || args.summary.is_some();
+    !is_own && args.rules.is_empty() && args.live.suits_a_daemon()
 }
 
 fn wish(args: &TailArgs, is_terminal: bool) -> Result<Wish, Usage> {

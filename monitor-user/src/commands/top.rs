@@ -19,7 +19,7 @@ use super::{
     own::{Own, Watch},
 };
 use crate::{
-    cli::{Hooks, TopArgs},
+    cli::TopArgs,
     config::Config,
     instance::{DEFAULT_NAME, socket_path},
     limits::TOP_LINES,
@@ -44,7 +44,8 @@ pub fn run(args: &TopArgs) -> anyhow::Result<ExitCode> {
     let name = args.live.instance.as_deref().unwrap_or(DEFAULT_NAME);
     let socket = socket_path(&config.run_dir, name);
     let (lines, shown) = sync_channel(TOP_LINES);
-    if may_attach(args) && feed::attach(&socket, &wishes(), &lines)? {
+    let may_attach = !args.own && args.rules.is_empty() && args.live.suits_a_daemon();
+    if may_attach && feed::attach(&socket, &wishes(), &lines)? {
         // Whoever reads sees the end once all who write are gone.
         drop(lines);
         let screen = Screen::new(shown, format!("daemon {name}"), bell, args.live.duration);
@@ -52,14 +53,6 @@ pub fn run(args: &TopArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     own(args, &config, bell, (lines, shown))
-}
-
-fn may_attach(args: &TopArgs) -> bool {
-    let live = &args.live;
-    !args.own
-        && args.rules.is_empty()
-        && live.hooks == Hooks::Auto
-        && !(live.kernel_log || live.bare_floor || live.kubernetes_api)
 }
 
 /// Events, and alerts with the state.
