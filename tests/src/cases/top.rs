@@ -16,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     Case::with(&["script"], "top::by_itself", by_itself),
     Case::with(&["script"], "top::of_a_daemon_until_it_ends", of_a_daemon),
     Case::with(&["script"], "top::a_signal_leaves_the_terminal_as_it_was", signalled),
+    Case::with(&["script"], "top::ends_with_its_terminal", hung_up),
     Case::new("top::needs_a_terminal", |stage| {
         stage.runmon(["top"]).assert(1, &["needs a terminal", "runmon tail"]);
     }),
@@ -34,7 +35,12 @@ struct Top {
 
 impl Top {
     fn start(args: &str) -> Self {
-        let command = format!("stty rows 24 cols 80; {} top {args}", runmon().display());
+        Self::start_after("", args)
+    }
+
+    /// The shell does something else before.
+    fn start_after(before: &str, args: &str) -> Self {
+        let command = format!("{before}stty rows 24 cols 80; {} top {args}", runmon().display());
         let mut script = Command::new("script");
         script.args(["-qefc", &command, "/dev/null"]).env("TERM", "xterm");
         script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -110,6 +116,18 @@ fn by_itself(stage: &Stage<'_>) {
     drop(container);
     top.press("q");
     top.expect_end();
+}
+
+/// Nobody can press a key any more: it does not go on, and surely not as fast as it can.
+fn hung_up(_: &Stage<'_>) {
+    for signal in ["", "trap '' HUP; "] {
+        let mut top = Top::start_after(signal, "--own");
+        top.expect("own hooks");
+        let pid = top.pid();
+        top.child.kill().expect("end the terminal");
+        top.child.wait().expect("wait for the terminal");
+        crate::wait::until("it ends with its terminal", || kill(pid, None).is_err().then_some(()));
+    }
 }
 
 fn of_a_daemon(stage: &Stage<'_>) {

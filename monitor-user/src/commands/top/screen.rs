@@ -2,10 +2,12 @@
 
 use std::{
     io,
+    os::fd::AsFd as _,
     sync::mpsc::{Receiver, TryRecvError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use serde_json::Value;
 
@@ -84,7 +86,10 @@ impl Screen {
                 terminal.draw(|frame| draw(frame, &self.board, &self.view, &self.status))?;
                 drawn = Some(Instant::now());
             }
-            if !event::poll(KEYS)? {
+            if is_hung_up(KEYS) {
+                return Ok(());
+            }
+            if !event::poll(Duration::ZERO)? {
                 continue;
             }
             match event::read()? {
@@ -153,6 +158,18 @@ impl Screen {
         let losses: Vec<(String, u64)> = losses.collect();
         self.board.set_losses(self.lost_in_kernel + self.late, &losses);
     }
+}
+
+/// Waits for keys, and tells whether there is no terminal any more to press them at. Who reads keys
+/// would read nothing for ever.
+fn is_hung_up(limit: Duration) -> bool {
+    let input = io::stdin();
+    let mut waited = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+    let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::ZERO);
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    // What interrupted it is looked at by the loop.
+    let _woken = poll(&mut waited, limit);
+    waited.iter().filter_map(PollFd::revents).any(|told| told.intersects(gone))
 }
 
 fn now_s() -> i64 {
