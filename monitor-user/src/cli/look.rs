@@ -21,10 +21,10 @@ pub struct TailArgs {
     /// Only of containers of this service of Compose; may be given more than once
     #[arg(long, value_name = "SERVICE")]
     pub compose: Vec<String>,
-    /// Only of this process
+    /// Only of this process, until it ends
     #[arg(long, value_name = "PID")]
     pub pid: Option<u32>,
-    /// Of its children, and of theirs, too
+    /// Of its children, and of theirs, too; does not end by itself
     #[arg(long, requires = "pid")]
     pub follow_children: bool,
     /// Show alerts of the rules, not events

@@ -6,6 +6,7 @@ pub mod command;
 mod output;
 mod own;
 mod scope;
+mod target;
 
 use std::{io::IsTerminal as _, process::ExitCode};
 
@@ -32,7 +33,7 @@ pub fn run(args: &TailArgs) -> anyhow::Result<ExitCode> {
     if may_attach(args)
         && let Some(shown) = attached::attach(&socket, &wish)?
     {
-        return attached::run(shown, &socket, output, args.live.duration);
+        return attached::run(shown, &socket, output, args);
     }
     own::run(args, &config, &wish, output)
 }
@@ -81,6 +82,11 @@ fn ended(shown: u64, lost_here: u64, lost_in_kernel: u64) -> String {
         text += &format!("; {lost_here} came faster than they were read");
     }
     text
+}
+
+/// The process with which the watching ends: its children may go on.
+fn target(args: &TailArgs) -> Option<u32> {
+    args.pid.filter(|_| !args.follow_children)
 }
 
 /// Whom a command's process is the first of.

@@ -20,6 +20,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("tail::of_a_container_from_its_first_act", of_a_container),
     Case::with(&["strace", "dpkg-deb"], "tail::a_command_is_summed_up", command),
     Case::new("tail::a_command_ends_as_it_ends", exit_codes),
+    Case::new("tail::ends_with_the_one_process", ends_with_the_process),
     Case::new("tail::what_cannot_be_written_is_said", full_disk),
     Case::new("tail::shows_hashes_that_no_rule_asks_for", hashes),
 ];
@@ -273,6 +274,34 @@ fn exit_codes(_: &Stage<'_>) {
         let ran = Ran::from(tail.output().expect("run runmon tail"));
         ran.assert(code, &[words, "0 lost"]);
     }
+}
+
+/// Watching ends with the one process that is watched, with a daemon's hooks and with its own.
+fn ends_with_the_process(stage: &Stage<'_>) {
+    let run_dir = Some(stage.dir("shared"));
+    let options = Options { rules: Some(rules()), run_dir, ..Options::default() };
+    let config = stage.configuration(&options);
+    let config = config.to_str().expect("a plain path");
+    let daemon = stage.daemon(options);
+    for (how, words) in [("--own", "watching;"), ("--config", "with the running daemon")] {
+        let mut sleeper = Command::new("sleep").arg("60").spawn().expect("start a process");
+        let pid = sleeper.id().to_string();
+        let mut args = vec!["tail", "--pid", &pid, how];
+        args.extend((how == "--config").then_some(config));
+        let mut tail = Command::new(runmon());
+        tail.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut tail = tail.spawn().expect("start runmon tail");
+        let mut said = BufReader::new(tail.stderr.take().expect("its messages")).lines();
+        let mut next = || said.next().expect("a message").expect("text");
+        let first = std::iter::repeat_with(&mut next).find(|line| line.contains("watching"));
+        assert!(first.is_some_and(|line| line.contains(words)));
+        assert!(tail.try_wait().expect("look").is_none(), "it is there as long as the process");
+        sleeper.kill().expect("end the process");
+        sleeper.wait().expect("wait for the process");
+        assert!(next().contains(&format!("process {pid} has ended")));
+        assert!(tail.wait().expect("wait for runmon tail").success());
+    }
+    daemon.stop();
 }
 
 /// A full disk is a failure, a reader that reads nothing keeps nobody from ending, and children

@@ -7,8 +7,10 @@ use anyhow::Context as _;
 use super::{
     ended,
     output::{self, Output},
+    target,
 };
 use crate::{
+    cli::TailArgs,
     commands::{Hangup, Usage, bell_of_signals, say, stop_when_unread},
     control::{
         Reply, Request, Watching,
@@ -56,7 +58,7 @@ pub(super) fn run(
     (watching, mut shown): (Watching, Shown),
     socket: &Path,
     mut output: Output,
-    limit: Option<Duration>,
+    args: &TailArgs,
 ) -> anyhow::Result<ExitCode> {
     let bell = bell_of_signals(Hangup::Stops)?;
     if let Some(reader) = output.reader() {
@@ -75,7 +77,10 @@ pub(super) fn run(
         read
     });
     let reader = reader.context("cannot start a thread")?;
-    bell.wait(limit);
+    if let Some(pid) = super::target(args) {
+        target::stop_with(pid, &bell)?;
+    }
+    bell.wait(args.live.duration);
     let lost_after = lost_in_kernel(socket);
     let is_stopped = !reader.is_finished();
     // Where it is over there is nothing left to shut down.

@@ -16,7 +16,7 @@ use super::{
     command::{Held, Released, exit_code},
     ended,
     output::{self, Output},
-    root_of_command,
+    root_of_command, target,
 };
 use crate::{
     cli::TailArgs,
@@ -71,6 +71,9 @@ pub(super) fn run(
         Some(held) => Some(held.release(bell)?),
         None => {
             say("watching; Ctrl-C ends it");
+            if let Some(pid) = super::target(args) {
+                target::stop_with(pid, &bell)?;
+            }
             None
         }
     };
