@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{
+    Args, Subcommand, ValueEnum,
+    builder::{NonEmptyStringValueParser, RangedU64ValueParser, TypedValueParser},
+};
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 use monitor_rules::Priority;
 
 use super::{duration, instance};
@@ -56,29 +60,29 @@ pub struct AlertsListArgs {
     /// Only alerts that this rule condition holds for, such as `proc.name = curl`
     #[arg(value_name = "FILTER")]
     pub filter: Vec<String>,
-    /// Only from then on: a time as 2026-01-31T12:00:00Z, or 90s, 5m, 1h, 7d ago
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Only from then on: 2026-01-31 (a day of UTC), 2026-01-31T12:00:00Z, or 90s, 5m, 1h, 7d ago
+    #[arg(long, value_name = "TIME", value_parser = since)]
     pub since: Option<i64>,
-    /// Only until then
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Only until then, the same; until the end of a day
+    #[arg(long, value_name = "TIME", value_parser = until)]
     pub until: Option<i64>,
     /// Only of this priority or a graver one
     #[arg(long, value_name = "PRIORITY", value_parser = priority)]
     pub priority: Option<Priority>,
     /// Only of this rule: its id, or a part of its name
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", value_parser = NonEmptyStringValueParser::new())]
     pub rule: Option<String>,
     /// Only in this container: its name, the beginning of its id, or `host`
-    #[arg(long, value_name = "CONTAINER")]
+    #[arg(long, value_name = "CONTAINER", value_parser = NonEmptyStringValueParser::new())]
     pub container: Option<String>,
     /// Only in this pod: NAME or NAMESPACE/NAME
-    #[arg(long, value_name = "POD")]
+    #[arg(long, value_name = "POD", value_parser = NonEmptyStringValueParser::new())]
     pub pod: Option<String>,
     /// Count them instead, by what they have in common
     #[arg(long, value_enum, value_name = "WHAT")]
     pub group_by: Option<GroupBy>,
     /// Show the newest so-many
-    #[arg(long, value_name = "COUNT", default_value_t = limits::PAST_SHOWN)]
+    #[arg(long, value_name = "COUNT", default_value_t = limits::PAST_SHOWN, value_parser = count())]
     pub limit: usize,
     /// Write the documents as they are kept, one JSON object a line
     #[arg(long)]
@@ -149,19 +153,54 @@ pub struct AlertsExceptArgs {
     pub past: PastArgs,
 }
 
-/// A time, or how long ago it is; nanoseconds since 1970.
-fn time(text: &str) -> Result<i64, String> {
-    if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        return i64::try_from(time.as_nanosecond()).map_err(|_| "too far away".to_owned());
+/// How many, and at least one.
+fn count() -> impl TypedValueParser<Value = usize> {
+    RangedU64ValueParser::<usize>::new().range(1..)
+}
+
+fn since(text: &str) -> Result<i64, String> {
+    time(text, Edge::First)
+}
+
+fn until(text: &str) -> Result<i64, String> {
+    time(text, Edge::Last)
+}
+
+/// Which moment of a day is meant.
+#[derive(Clone, Copy)]
+enum Edge {
+    First,
+    Last,
+}
+
+/// A time, a day, or how long ago it is; nanoseconds since 1970.
+fn time(text: &str, edge: Edge) -> Result<i64, String> {
+    let far = |_| "too far away".to_owned();
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return i64::try_from(time.as_nanosecond()).map_err(far);
+    }
+    // A day with a time behind it, and no zone, would be read as the whole day.
+    if let Some(day) = text.parse::<Date>().ok().filter(|_| !text.contains(['T', 't', ' '])) {
+        let begin = |day: Date| day.to_zoned(TimeZone::UTC).map(|it| it.timestamp());
+        let time = match edge {
+            Edge::First => begin(day),
+            Edge::Last => {
+                day.tomorrow().and_then(begin).and_then(|it| it.checked_sub(1.nanosecond()))
+            }
+        };
+        let time = time.map_err(|_| "too far away".to_owned())?;
+        return i64::try_from(time.as_nanosecond()).map_err(far);
     }
     let ago = match text.strip_suffix('d') {
         Some(days) => days.parse().ok().and_then(|days: u64| days.checked_mul(86_400)),
         None => duration(text).ok().map(|ago| ago.as_secs()),
     };
     let ago = ago.and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1_000_000_000));
-    let now = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
-    ago.map(|ago| now.saturating_sub(ago))
-        .ok_or_else(|| "write a time such as 2026-01-31T12:00:00Z, or 90s, 5m, 1h, 7d".to_owned())
+    let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+    ago.map(|ago| now.saturating_sub(ago)).ok_or_else(|| {
+        "write a day such as 2026-01-31, a time such as 2026-01-31T12:00:00Z, or 90s, 5m, 1h, 7d"
+            .to_owned()
+    })
 }
 
 fn priority(text: &str) -> Result<Priority, String> {
@@ -176,4 +215,21 @@ fn priority(text: &str) -> Result<Priority, String> {
 
 fn is_begun(name: &str, by: &str) -> bool {
     name.get(..by.len()).is_some_and(|start| start.eq_ignore_ascii_case(by))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_meant_from_its_first_to_its_last_nanosecond() {
+        let at = |text: &str| i64::try_from(text.parse::<Timestamp>().unwrap().as_nanosecond());
+        assert_eq!(since("2026-11-29").ok(), at("2026-11-29T00:00:00Z").ok());
+        assert_eq!(until("2026-11-29").ok(), at("2026-11-29T23:59:59.999999999Z").ok());
+        assert_eq!(until("2026-11-29T12:00:00Z").ok(), at("2026-11-29T12:00:00Z").ok());
+        assert!(until("1h").unwrap() > since("2h").unwrap());
+        for wrong in ["", "yesterday", "2026-13-01", "2026-11-29T12:00", "-1h", "9999-12-31"] {
+            assert!(until(wrong).is_err(), "{wrong}");
+        }
+    }
 }

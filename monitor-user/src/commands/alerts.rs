@@ -35,9 +35,14 @@ pub fn run(args: &AlertsArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// How a store is named.
+const NAME: &str = "name the directory of a store, as `store` in `state_dir`";
+
 /// A store that is read.
 struct Place {
     path: PathBuf,
+    /// On the command line, and not by a configuration.
+    is_named: bool,
     /// Its daemon keeps history.
     keeps: bool,
     config: Option<Config>,
@@ -48,24 +53,31 @@ impl Place {
     fn of(args: &PastArgs) -> anyhow::Result<Self> {
         let instance = args.instance.clone().unwrap_or_else(|| DEFAULT_NAME.to_owned());
         if let Some(path) = &args.store {
-            return Ok(Self { path: path.clone(), keeps: true, config: None, instance });
+            let (path, is_named) = (path.clone(), true);
+            return Ok(Self { path, is_named, keeps: true, config: None, instance });
         }
         let config = load_config(args.config.as_deref())?;
         let path = store_path(&config, &instance);
-        Ok(Self { path, keeps: config.history, config: Some(config), instance })
+        Ok(Self { path, is_named: false, keeps: config.history, config: Some(config), instance })
     }
 
     /// Shows all that is kept, the oldest first. What could not be read is said.
     fn read(&self, each: &mut dyn FnMut(&crate::store::record::Record)) -> anyhow::Result<()> {
         let reading = read(&self.path, each).map_err(|error| self.explain(&error))?;
         let Reading { segments, gone, unread, broken_bytes } = reading;
+        if self.is_named && segments + gone + unread == 0 {
+            let path = terminal(self.path.as_os_str().as_encoded_bytes()).into_owned();
+            return Err(
+                Usage(format!("{path} is no store: it has no segments\nhint: {NAME}")).into()
+            );
+        }
         for (count, what) in [
-            (gone as u64, "segments made room for newer ones while they were read"),
-            (unread as u64, "segments cannot be read and were passed over"),
-            (broken_bytes, "bytes are damaged and were passed over"),
+            (gone as u64, "segments that made room for newer ones while they were read"),
+            (unread as u64, "segments that cannot be read"),
+            (broken_bytes, "bytes that are damaged"),
         ] {
             if count > 0 {
-                say(&format!("{count} {what} ({segments} were read)"));
+                say(&format!("passed over, {what}: {count}; segments that were read: {segments}"));
             }
         }
         Ok(())
@@ -81,7 +93,7 @@ impl Place {
                 "`runmon run` makes it; --config or --instance say where it is, --store names it"
             }
             io::ErrorKind::PermissionDenied => "only root and the daemon's own user may: use sudo",
-            _ => "name the directory of a store, as `store` in `state_dir`",
+            _ => NAME,
         };
         Usage(format!("cannot read alerts from {path}: {error}\nhint: {cure}")).into()
     }

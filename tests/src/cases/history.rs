@@ -124,6 +124,13 @@ fn outlives(stage: &Stage<'_>) {
     assert!(filtered(&format!("proc.name = busybox and proc.pname = {parent}")).contains(&word));
     assert_eq!(filtered("proc.name = busybox and proc.pname = init-other"), "");
     alerts(stage, &config, &["show", "nothing"]).assert(2, &["no alert `nothing`", "hint"]);
+    let none = [&["--container", "hos"][..], &["--since", "2001-01-01", "--until", "2001-01-01"]];
+    for args in none {
+        assert_eq!(alerts(stage, &config, args).stdout, "", "{args:?}");
+    }
+    let upside_down = alerts(stage, &config, &["--since", "1h", "--until", "2h"]);
+    upside_down.assert(2, &["--since is behind --until", "hint"]);
+    stage.runmon(["alerts", "--store", "/etc"]).assert(2, &["/etc is no store", "hint"]);
     let counted = alerts(stage, &config, &["--group-by", "rule"]);
     assert!(counted.stdout.contains("Word said"), "{counted:#?}");
 }

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     cli::{AlertsListArgs, GroupBy},
-    commands::{compile_filter, say, show},
-    event::Event,
+    commands::{Usage, compile_filter, say, show},
+    event::{Container, Event},
     limits::PAST_ALERTS,
     rules::stored::{Held, Stored},
     store::record::{Kind, Record},
@@ -28,6 +28,10 @@ const NAME: usize = 40;
 const SAID: usize = 200;
 
 pub(super) fn run(args: &AlertsListArgs) -> anyhow::Result<ExitCode> {
+    if args.since.zip(args.until).is_some_and(|(since, until)| since > until) {
+        let cure = "of two times ago, the longer one is --since";
+        return Err(Usage(format!("--since is behind --until\nhint: {cure}")).into());
+    }
     let place = Place::of(&args.past)?;
     let condition = compile_filter(&args.filter)?;
     let most = if args.group_by.is_some() { PAST_ALERTS } else { args.limit.min(PAST_ALERTS) };
@@ -85,10 +89,15 @@ fn is_wanted(args: &AlertsListArgs, past: &Past) -> bool {
         && args
             .container
             .as_ref()
-            .is_none_or(|name| past.place == *name || past.container_id.starts_with(name.as_str()))
+            .is_none_or(|name| past.place == *name || is_begun(&past.container_id, name))
         && args.pod.as_ref().is_none_or(|pod| {
             past.pod == *pod || past.pod.split_once('/').is_some_and(|(_, name)| name == pod)
         })
+}
+
+/// Whether an id begins so. `host` is none.
+fn is_begun(id: &str, by: &str) -> bool {
+    id != Container::HOST && id.starts_with(by)
 }
 
 /// Whether the filter holds. Of repeats nothing is kept that would tell.

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::super::Place;
+use super::{super::Place, text};
 use crate::{
     cli::AlertsExceptArgs,
     commands::{
@@ -73,6 +73,12 @@ impl Target {
                     );
                 }
             };
+        if !takes_items(&before) {
+            let cure = "name another file with --output";
+            let what = "its rules are not a list of lines that begin with `- `";
+            let shown = path.display();
+            return Err(Usage(format!("cannot add to {shown}: {what}\nhint: {cure}")).into());
+        }
         let texts = rule_texts(&rules)?;
         let found = read_at(&texts, &rules, &path)?;
         let (is_used, place) = (found.is_some(), found.unwrap_or(texts.len()));
@@ -117,7 +123,12 @@ impl Target {
         if failed.is_empty() {
             return Ok(());
         }
-        let cure = "nothing was changed; compare other fields with --field";
+        let cure = if failed.contains(text::ANOTHER) {
+            "nothing was changed; an exception that was written before holds for less, which its \
+             test says: take it and its tests out, since this one holds for it too"
+        } else {
+            "nothing was changed; compare other fields with --field"
+        };
         Err(Usage(format!("its tests fail\n{failed}\nhint: {cure}")).into())
     }
 
@@ -197,6 +208,13 @@ fn is_file(text: &RuleText, path: &Path) -> bool {
     fs::canonicalize(&text.name).is_ok_and(|it| it == path)
 }
 
+/// Whether an item can be put at the end of a text: what begins it stands at the left margin.
+fn takes_items(text: &str) -> bool {
+    let is_said = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let is_begun = |line: &str| line == "-" || line.starts_with("- ");
+    text.lines().filter(is_said).find(|line| line.trim_end() != "---").is_none_or(is_begun)
+}
+
 /// How many of the files are read before this one, whether it is there yet or not; None where the
 /// daemon does not read it.
 fn read_at(texts: &[RuleText], rules: &[PathBuf], path: &Path) -> anyhow::Result<Option<usize>> {
@@ -234,6 +252,16 @@ fn read_at(texts: &[RuleText], rules: &[PathBuf], path: &Path) -> anyhow::Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_lists_at_the_left_margin_can_be_added_to() {
+        for text in ["", "# none yet\n", "---\n# rules\n\n- rule: a\n", "-\n  rule: a\n"] {
+            assert!(takes_items(text), "{text}");
+        }
+        for text in ["[]\n", "[{list: l, items: []}]", "  - list: l\n    items: []\n"] {
+            assert!(!takes_items(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_new_file_is_tried_where_it_is_read() {

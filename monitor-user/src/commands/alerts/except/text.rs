@@ -15,6 +15,9 @@ pub(super) struct Signed {
     pub(super) expires: String,
 }
 
+/// What the name of a test has that shows how narrow an exception is.
+pub(super) const ANOTHER: &str = " with another ";
+
 /// The item of a rule file that adds an exception.
 pub(super) fn item(
     rule: &str,
@@ -44,7 +47,7 @@ pub(super) fn item(
     push(&mut text, format_args!("  tests:\n"));
     test(&mut text, &format!("{name} is quiet"), false, &trial.hidden);
     if let Some((changed, near)) = &trial.near {
-        test(&mut text, &format!("{name} with another {changed} fires"), true, near);
+        test(&mut text, &format!("{name}{ANOTHER}{changed} fires"), true, near);
     }
     text.push_str("  override: {exceptions: append, tests: append}\n");
     text
