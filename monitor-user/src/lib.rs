@@ -40,6 +40,7 @@ pub mod live;
 pub mod logging;
 pub mod metadata;
 pub mod node;
+pub mod private_dir;
 pub mod raw_event;
 pub mod reach;
 pub mod recorder;
