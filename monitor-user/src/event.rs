@@ -365,6 +365,16 @@ pub struct Process {
     pub knowledge: Knowledge,
 }
 
+impl Process {
+    /// Whether its program is a file in memory that never had a name. Other mounts that only the
+    /// kernel has hold programs too, such as the one it starts itself.
+    #[must_use]
+    pub fn is_from_memfd(&self) -> bool {
+        let path = self.executable.as_deref().unwrap_or_default();
+        self.file.internal_mount && path.starts_with(b"/memfd:")
+    }
+}
+
 /// How a process came to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Knowledge {

@@ -215,6 +215,17 @@ pub struct FileFacts {
     pub of_monitor: bool,
 }
 
+/// Magic number of overlayfs.
+const OVERLAYFS: u32 = 0x794c_7630;
+
+impl FileFacts {
+    /// Whether it is in a lower layer of an overlayfs.
+    #[must_use]
+    pub fn is_lower_layer(&self) -> bool {
+        self.magic == OVERLAYFS && !self.upper_layer
+    }
+}
+
 /// What a standard stream of a process is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stdio {

@@ -351,19 +351,12 @@ fn process(process: &Process, sender: &Sender) -> Value {
                 "inode": process.file.inode.to_string(),
                 "device": format!("{}:{}", process.file.major, process.file.minor),
                 "upper_layer": process.file.upper_layer,
-                "memfd": is_memfd(process),
+                "memfd": process.is_from_memfd(),
                 "deleted": process.file.links == 0,
             }),
         );
     }
     value
-}
-
-/// Whether a process runs a file that is in memory only.
-#[must_use]
-pub fn is_memfd(process: &Process) -> bool {
-    process.file.internal_mount
-        && process.executable.as_ref().is_some_and(|path| path.starts_with(b"/memfd:"))
 }
 
 /// The object of an act, where it is a file.

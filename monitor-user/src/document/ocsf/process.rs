@@ -10,7 +10,7 @@ use super::{
 use crate::{
     act::ActKind,
     document::{
-        Sender, beyond, ecs, entity_id,
+        Sender, beyond, entity_id,
         members::set,
         printable::{command_line, lossless, strings},
     },
@@ -261,7 +261,7 @@ fn unmapped_of(process: &Process) -> Value {
         let file = &process.file;
         set(&mut value, &["file", "device"], json!(format!("{}:{}", file.major, file.minor)));
         set(&mut value, &["file", "upper_layer"], json!(file.upper_layer));
-        set(&mut value, &["file", "memfd"], json!(ecs::is_memfd(process)));
+        set(&mut value, &["file", "memfd"], json!(process.is_from_memfd()));
     }
     value
 }

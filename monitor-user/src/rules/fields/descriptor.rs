@@ -3,7 +3,7 @@
 use monitor_rules::{Arg, Field, KindSet, Type, Value};
 use nix::libc;
 
-use super::{act::raw_path, device_number, event::raw_result, is_lower_layer, number, one, socket};
+use super::{act::raw_path, device_number, event::raw_result, number, one, socket};
 use crate::{
     act::ActKind,
     event::{Act, Action, Address, Event, FileFacts, base_name},
@@ -86,7 +86,7 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         Type::Bool,
         FILE,
         "The file is in a lower layer of an overlayfs.",
-        |event, _| on_facts(event, |file| Value::Bool(is_lower_layer(file))),
+        |event, _| on_facts(event, |file| Value::Bool(file.is_lower_layer())),
     ),
     one(
         "fd.is_block_device",

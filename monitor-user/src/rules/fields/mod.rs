@@ -22,7 +22,7 @@ use monitor_rules::{Arg, ArgRule, Field, Get, KindSet, Type, Unknown, Value, Vis
 
 use crate::{
     container::Label,
-    event::{Event, Fact, FileFacts, Reason},
+    event::{Event, Fact, Reason},
 };
 
 /// How a field with one value gets it.
@@ -133,14 +133,6 @@ fn spaced(strings: &[u8]) -> Value<'_> {
         return Value::Str(Cow::Borrowed(strings));
     }
     Value::owned(strings.iter().map(|b| if *b == 0 { b' ' } else { *b }).collect::<Vec<u8>>())
-}
-
-/// Magic number of overlayfs.
-const OVERLAYFS: u32 = 0x794c_7630;
-
-/// Whether a file is in a lower layer of an overlayfs.
-fn is_lower_layer(file: &FileFacts) -> bool {
-    file.magic == OVERLAYFS && !file.upper_layer
 }
 
 /// Device numbers in the one number that the kernel shows to programs.

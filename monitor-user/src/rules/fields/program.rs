@@ -2,7 +2,7 @@
 
 use monitor_rules::{Field, Type, Value};
 
-use super::{is_lower_layer, number, one, process::of, unknown};
+use super::{number, one, process::of, unknown};
 use crate::{
     event::{Event, Fact, FileFacts, Process},
     rules::kinds::ALL,
@@ -17,7 +17,7 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         Type::Bool,
         ALL,
         "The program is a file in memory that never had a name.",
-        |event, _| on_program(event, |process, _| Value::Bool(is_memfd(process))),
+        |event, _| on_program(event, |process, _| Value::Bool(process.is_from_memfd())),
     ),
     one(
         "proc.is_exe_upper_layer",
@@ -31,7 +31,7 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         Type::Bool,
         ALL,
         "The program is in a lower layer of an overlayfs.",
-        |event, _| on_program(event, |_, file| Value::Bool(is_lower_layer(file))),
+        |event, _| on_program(event, |_, file| Value::Bool(file.is_lower_layer())),
     ),
     one(
         "proc.is_exe_deleted",
@@ -39,7 +39,9 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         ALL,
         "The program has no name any more, and is no memfd; not a field of Falco's.",
         |event, _| {
-            on_program(event, |process, file| Value::Bool(file.links == 0 && !is_memfd(process)))
+            on_program(event, |process, file| {
+                Value::Bool(file.links == 0 && !process.is_from_memfd())
+            })
         },
     ),
     one(
@@ -94,10 +96,4 @@ fn on_program<'e>(
         FileFacts { inode: 0, magic: 0, .. } => Value::Absent,
         _ => get(process, &process.file),
     })
-}
-
-/// Other mounts that only the kernel has hold programs too, such as the one it starts itself.
-fn is_memfd(process: &Process) -> bool {
-    let path = process.executable.as_deref().unwrap_or_default();
-    process.file.internal_mount && path.starts_with(b"/memfd:")
 }
