@@ -100,7 +100,9 @@ pub struct Matched {
 /// Whether every fact that may arrive has arrived: about the container, and of the executed file.
 #[must_use]
 pub fn is_complete(event: &Event) -> bool {
-    event.program_hash != Fact::Unknown(Reason::Pending) && !event.container.is_pending()
+    event.program_hash != Fact::Unknown(Reason::Pending)
+        && event.program_copy != Fact::Unknown(Reason::Pending)
+        && !event.container.is_pending()
 }
 
 /// Puts the rule of the highest priority first.

@@ -3,6 +3,7 @@
 pub mod address;
 #[cfg(feature = "http")]
 mod http;
+mod keep;
 #[macro_use]
 mod keys;
 mod kubernetes;
@@ -56,6 +57,7 @@ use crate::{
     recorder::RecorderOptions,
     sink::redaction::Redaction,
 };
+pub use keep::KeepOptions;
 pub use keys::Key;
 pub use kubernetes::Asked;
 pub use raw::{RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink, RawWeb};
@@ -65,7 +67,7 @@ use secret::Secret;
 pub use show::as_yaml;
 pub use text::VARIABLES;
 use text::WrongVariable;
-use values::{hash, hooks, labels, listen, name, ring_bytes, run_as, runtime_root};
+use values::{hash, hooks, labels, listen, name, ring_bytes, run_as};
 pub use web::WebListen;
 
 /// The file that is read where none is named.
@@ -126,6 +128,8 @@ pub struct Config {
     pub history: bool,
     /// What is kept of the time around them; None: nothing.
     pub flight: Option<Flight>,
+    /// What is kept of programs behind them; None: nothing.
+    pub keep: Option<KeepOptions>,
     /// Where locks and sockets are.
     pub run_dir: PathBuf,
     /// Size of the ring buffer.
@@ -397,15 +401,12 @@ impl Config {
     }
 
     fn validate(raw: RawConfig, path: &Path) -> Result<Self, Wrong> {
-        let flight = values::flight(&raw)?;
+        let (flight, keep) = (values::flight(&raw)?, keep::keep(&raw)?);
         let kubernetes = kubernetes::kubernetes(
             raw.kubernetes,
             &node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname),
             |name| std::env::var(name).ok(),
         )?;
-        let roots = raw.runtime_roots.into_iter().enumerate();
-        let roots: Vec<RuntimeRoot> =
-            roots.map(|(index, raw)| runtime_root(index, raw)).collect::<Result<_, _>>()?;
         Ok(Self {
             // It is read again when this process may be elsewhere.
             path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
@@ -418,6 +419,7 @@ impl Config {
             )?,
             history: raw.history.unwrap_or(true),
             flight,
+            keep,
             run_dir: raw.run_dir.unwrap_or_else(|| "/run/runmon".into()),
             ring_bytes: ring_bytes(raw.ring_bytes.unwrap_or(limits::RING_BYTES))?,
             process_table_bytes: within(
@@ -461,7 +463,7 @@ impl Config {
             cluster: name("cluster", raw.cluster)?,
             node: name("node", raw.node)?,
             labels: labels(raw.labels)?,
-            runtime_roots: if roots.is_empty() { RuntimeRoot::usual() } else { roots },
+            runtime_roots: values::runtime_roots(raw.runtime_roots)?,
             metrics_listen: listen(&raw.metrics.listen)?,
             web_listen: web::listen(raw.web.listen.as_deref())?,
             kubernetes,

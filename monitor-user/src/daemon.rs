@@ -327,6 +327,7 @@ impl<O: CountedOutlet> Daemon<O> {
         let (enricher, rollups) = (self.line.enricher(), self.line.rollups());
         heartbeat.tables = tables(enricher, windows, rollups, refused, live.kubernetes_stats());
         heartbeat.tables.extend(self.line.recorder().named());
+        heartbeat.tables.extend(live.kept());
         let now_ns = self.line.enricher().timestamp_ns(boottime_ns());
         heartbeat.rule_states = rule_states(self.line.judge(), now_ns);
         heartbeat.degraded = self.health.look(&heartbeat, numbers.is_some(), boottime_ns());

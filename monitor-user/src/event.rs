@@ -52,6 +52,8 @@ pub struct Event {
     pub process: Arc<Process>,
     /// SHA-256 of the file that it runs, as lower-case hexadecimal digits.
     pub program_hash: Fact<Arc<str>>,
+    /// Of an alert: the copy of that file that is kept.
+    pub program_copy: Fact<Arc<KeptExecutable>>,
     /// Its ancestors, nearest first, as they were when it was forked.
     pub ancestors: Arc<[Arc<Process>]>,
     /// Where it ran.
@@ -373,6 +375,17 @@ impl Process {
         let path = self.executable.as_deref().unwrap_or_default();
         self.file.internal_mount && path.starts_with(b"/memfd:")
     }
+}
+
+/// A copy of a program that is kept on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptExecutable {
+    /// Where.
+    pub path: Box<str>,
+    /// SHA-256 of its content, as lower-case hexadecimal digits.
+    pub sha256: Arc<str>,
+    /// Its bytes.
+    pub bytes: u64,
 }
 
 /// How a process came to be known.

@@ -109,8 +109,9 @@ pub enum Reason {
     /// Nothing was seen that tells it: no answer of a name server to this container, or no socket
     /// of a container's with that address; nor did the cluster's API tell it, if it is asked.
     NotLearned,
-    /// It takes more room than it may: the file is larger than `hash_bytes_max`, or the list of a
-    /// container's mounts or labels is longer than is kept.
+    /// It takes more room than it may: the file is larger than `hash_bytes_max`, or to be copied
+    /// than `kept_executable_bytes_max`, or the list of a container's mounts or labels is longer
+    /// than is kept.
     TooLarge,
     /// The file is not as it was executed, or may not be.
     Changed,
@@ -125,6 +126,8 @@ pub enum Reason {
     /// Only the cluster's API tells it, and that is not asked: the configuration's `kubernetes`
     /// says whether it is.
     NotAsked,
+    /// The copy of a program could not be written: the disk has no room to spare, or refused.
+    NotWritten,
 }
 
 impl Reason {
@@ -148,6 +151,7 @@ impl Reason {
             Self::NotSeen => "not_seen",
             Self::Ambiguous => "ambiguous",
             Self::NotAsked => "not_asked",
+            Self::NotWritten => "not_written",
         }
     }
 
@@ -171,6 +175,7 @@ impl Reason {
             Self::NotSeen,
             Self::Ambiguous,
             Self::NotAsked,
+            Self::NotWritten,
         ]
         .into_iter()
         .find(|reason| reason.name() == name)

@@ -1,5 +1,5 @@
-//! The task that reads executed files for their SHA-256, off the line. Questions come in, answers
-//! go out; both queues are bounded, and what found no room is answered `too_many`.
+//! Tasks that read executed files for their SHA-256, or to copy them, off the line. Questions come
+//! in, answers go out; both queues are bounded, and what found no room is answered `too_many`.
 //!
 //! It reads slowly where there is much to read: that many programs start must not take the host's
 //! disks and cores away from them.
@@ -16,13 +16,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use file::Copy;
+
 use crate::{
     enrich::hashes::{HashAnswer, HashQuestion},
-    event::{Fact, Reason},
+    event::{Fact, FactSource, Reason},
     limits::{HASH_BURST_BYTES, HASH_BYTES_PER_SECOND, HASH_QUESTIONS},
 };
 
 /// The task, as the line sees it. It ends when this is dropped.
+#[derive(Debug)]
 pub struct Hasher {
     questions: SyncSender<HashQuestion>,
     answers: Receiver<HashAnswer>,
@@ -30,21 +33,21 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// Starts the task. `hash` reads a file; `wake` is called after each answer.
+    /// Starts the task. `read` reads a file; `wake` is called after each answer.
     ///
     /// # Errors
     ///
     /// The host has no room for another thread.
     pub fn start(
-        mut hash: impl FnMut(&HashQuestion) -> Fact<Arc<str>> + Send + 'static,
+        name: &str,
+        mut read: impl FnMut(&HashQuestion) -> HashAnswer + Send + 'static,
         wake: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
         let (questions, asked) = sync_channel::<HashQuestion>(HASH_QUESTIONS);
         let (answer, answers) = sync_channel(HASH_QUESTIONS);
-        std::thread::Builder::new().name("hasher".into()).spawn(move || {
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             while let Ok(question) = asked.recv() {
-                let hash = hash(&question);
-                if answer.send(HashAnswer { key: question.key, hash }).is_err() {
+                if answer.send(read(&question)).is_err() {
                     return; // the line is gone
                 }
                 wake();
@@ -59,8 +62,10 @@ impl Hasher {
             Ok(()) => None,
             Err(TrySendError::Full(question) | TrySendError::Disconnected(question)) => {
                 self.refused += 1;
-                let hash = Fact::Unknown(Reason::TooMany);
-                Some(HashAnswer { key: question.key, hash })
+                let HashQuestion { key, keep, known, .. } = question;
+                let too_many = Fact::Unknown(Reason::TooMany);
+                let hash = known.map_or(too_many, |hash| Fact::Known(hash, FactSource::File));
+                Some(HashAnswer { key, hash, copy: keep.then_some(Fact::Unknown(Reason::TooMany)) })
             }
         }
     }
@@ -77,10 +82,26 @@ impl Hasher {
     }
 }
 
-/// Reads files in this process, at a bounded pace; those over `bytes_max` are not read.
-pub fn reader(bytes_max: u64) -> impl FnMut(&HashQuestion) -> Fact<Arc<str>> {
+/// How large files are that are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of the largest that is read for its hash.
+    pub hash: u64,
+    /// Bytes of the largest that is copied; zero: none is.
+    pub copy: u64,
+}
+
+/// Reads a file for its hash, and copies what is read, if there is where to.
+pub type Read = Box<dyn FnMut(&HashQuestion, Option<Copy<'_>>) -> Fact<Arc<str>> + Send>;
+
+/// Reads files in this process, at a bounded pace; those over their bound are not read.
+#[must_use]
+pub fn reader(bounds: Bounds) -> Read {
     let mut pace = Pace::new();
-    move |question| file::hash(question, bytes_max, &mut |bytes| pace.spend(bytes))
+    Box::new(move |question, copy| {
+        let bytes_max = if copy.is_some() { bounds.copy } else { bounds.hash };
+        file::hash(question, bytes_max, copy, &mut |bytes| pace.spend(bytes))
+    })
 }
 
 /// A bound on bytes a second.

@@ -26,6 +26,7 @@ pub mod endpoint;
 pub mod enrich;
 pub mod env;
 pub mod event;
+pub mod executables;
 pub mod fact;
 pub mod flood;
 pub mod hasher;

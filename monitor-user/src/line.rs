@@ -8,10 +8,7 @@ use crate::{
     decode::decode,
     document::Document,
     enrich::{
-        Enriched, Enricher,
-        container::ContainerFacts,
-        hashes::{FileKey, HashAnswer},
-        holders::Holder,
+        Enriched, Enricher, container::ContainerFacts, hashes::HashAnswer, holders::Holder,
         process_table,
     },
     env::EnvKeys,
@@ -98,17 +95,14 @@ impl News<'_> {
         match self {
             Self::Container(path) => *event.container.cgroup_path == **path,
             Self::Cgroup => event.container.is_unseen(),
-            Self::Hash(answer) => {
-                event.program_hash == Fact::Unknown(Reason::Pending)
-                    && FileKey::of(&event.process) == Ok(answer.key)
-            }
+            Self::Hash(answer) => answer.is_about(event),
         }
     }
 
     fn tell(&self, enricher: &Enricher, event: &mut Event) {
         match self {
             Self::Container(_) | Self::Cgroup => enricher.refresh(event),
-            Self::Hash(answer) => event.program_hash = answer.hash.clone(),
+            Self::Hash(answer) => answer.tell(event),
         }
     }
 }

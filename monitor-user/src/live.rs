@@ -22,8 +22,12 @@ use crate::{
         planner::Plan,
         ring::Ring,
     },
-    enrich::{container::Lookup, hashes::HashQuestion},
-    hasher::Hasher,
+    enrich::{
+        container::Lookup,
+        hashes::{HashAnswer, HashQuestion},
+    },
+    executables::{Executables, ExecutablesOptions, ExecutablesState},
+    hasher::{Bounds, Hasher},
     instance::Instance,
     keeper::Privileges,
     kubernetes::{KubernetesOptions, told::Stats},
@@ -65,8 +69,10 @@ pub struct LiveOptions {
     pub side: SideOptions,
     /// Where runtimes keep their containers.
     pub runtime_roots: Vec<RuntimeRoot>,
-    /// Bytes of the largest file that is read for its hash.
-    pub hash_bytes_max: u64,
+    /// How large executed files are that are read.
+    pub bounds: Bounds,
+    /// Where copies of programs behind alerts are kept; None: nowhere.
+    pub keep: Option<ExecutablesOptions>,
     /// Which API of a cluster is asked; None: none is.
     pub kubernetes: Option<KubernetesOptions>,
 }
@@ -141,6 +147,8 @@ pub struct Live {
     ring: Option<Ring>,
     metadata: Metadata,
     hasher: Hasher,
+    copier: Option<Hasher>,
+    kept: Arc<ExecutablesState>,
     controller: Option<&'static str>,
     bell: Bell,
     instance: Instance,
@@ -171,9 +179,25 @@ impl Live {
             crate::kubernetes::start(cluster, metadata.intake(), || privileges.files())
                 .map_err(no_room)?;
         }
-        let hash = privileges.hasher(options.hash_bytes_max).map_err(no_room)?;
-        let ringer = bell.clone();
-        let hasher = Hasher::start(hash, move || ringer.ring());
+        let mut read = privileges.reader(options.bounds).map_err(no_room)?;
+        let (ringer, others) = (bell.clone(), bell.clone());
+        let hash = move |question: &HashQuestion| HashAnswer {
+            key: question.key,
+            hash: read(question, None),
+            copy: None,
+        };
+        let hasher = Hasher::start("hasher", hash, move || ringer.ring());
+        let (mut copier, mut kept) = (None, Arc::default());
+        if let Some(keep) = options.keep.clone() {
+            let mut executables = Executables::open(keep);
+            kept = executables.state();
+            // By itself: what rules wait for is not to wait for a disk.
+            let mut read = privileges.reader(options.bounds).map_err(no_room)?;
+            let keep = move |question: &HashQuestion| {
+                executables.keep(question, |copy| read(question, copy))
+            };
+            copier = Some(Hasher::start("copier", keep, move || others.ring()).map_err(no_room)?);
+        }
         let (kernel, ring): (Box<dyn Kernel>, _) = match privileges {
             Privileges::Here => {
                 let (kernel, ring) =
@@ -190,6 +214,8 @@ impl Live {
             ring: Some(Ring::new(ring)?),
             metadata,
             hasher: hasher.map_err(no_room)?,
+            copier,
+            kept,
             controller,
             bell,
             instance,
@@ -282,11 +308,16 @@ impl Live {
     fn ask(&mut self, consumer: &mut impl Consumer) {
         // Files first: a program that ends at once takes them with it.
         for question in consumer.take_hash_questions() {
-            if let Some(answer) = self.hasher.ask(question) {
+            let reader = match &mut self.copier {
+                Some(copier) if question.keep => copier,
+                _ => &mut self.hasher,
+            };
+            if let Some(answer) = reader.ask(question) {
                 consumer.take(Input::Hash(answer));
             }
         }
-        while let Some(answer) = self.hasher.answer() {
+        let readers = || self.copier.iter().chain([&self.hasher]);
+        while let Some(answer) = readers().find_map(Hasher::answer) {
             consumer.take(Input::Hash(answer));
         }
         self.ask_metadata(consumer);
@@ -345,6 +376,13 @@ impl Live {
     #[must_use]
     pub fn hashes_refused(&self) -> u64 {
         self.hasher.refused()
+    }
+
+    /// Copies of programs behind alerts, and those that were not made, by their names in
+    /// heartbeats.
+    #[must_use]
+    pub fn kept(&self) -> [(&'static str, u64); 7] {
+        self.kept.named(self.copier.as_ref().map_or(0, Hasher::refused))
     }
 
     /// Whether the rules are to be read again; asks once.

@@ -110,6 +110,14 @@ fn store_path(config: &Config, instance: &str) -> std::path::PathBuf {
     })
 }
 
+/// Where an instance keeps copies of programs behind alerts.
+fn executables_path(config: &Config, instance: &str) -> std::path::PathBuf {
+    config.state_dir.join(match instance {
+        DEFAULT_NAME => "executables".to_owned(),
+        other => format!("executables-{other}"),
+    })
+}
+
 /// Says what an error on the way to the daemon means.
 fn explain_asking(error: &std::io::Error, name: &str, socket: &Path) -> anyhow::Error {
     let (what, cure) = match error.kind() {
@@ -163,7 +171,8 @@ fn live_options(
             filter: KernelFilter::default(),
         },
         runtime_roots: config.runtime_roots.clone(),
-        hash_bytes_max: config.hash_bytes_max,
+        bounds: config.bounds(),
+        keep: None,
         kubernetes: config.kubernetes.clone(),
     }
 }

@@ -15,19 +15,20 @@ use anyhow::Context as _;
 use monitor_rules::KindSet;
 
 use super::{
-    Hangup, bell_of_signals, check_cluster, check_host, live_options, load_config_for,
-    rules::watched::RuleFiles, say, say_unseen, sender,
+    Hangup, bell_of_signals, check_cluster, check_host, executables_path, live_options,
+    load_config_for, rules::watched::RuleFiles, say, say_unseen, sender,
 };
 use crate::{
     cli::RunArgs,
-    config::{Config, SinkConfig},
+    config::{Config, KeepOptions, SinkConfig},
     control::Control,
     daemon::{Daemon, Kept, SinkSource, kernel_filter, record_kinds},
     document::{Sender, heartbeat::SinkCounters},
     endpoint::{self, Endpoint},
-    enrich::Enricher,
+    enrich::{Enricher, hashes::Keep},
     env::EnvKeys,
     event::Action,
+    executables::ExecutablesOptions,
     instance::{DEFAULT_NAME, Instance, socket_path},
     keeper::{
         Privileges,
@@ -80,11 +81,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut options = live_options(&config, &args.live, kinds, env_keys.clone());
     let filters = config.kernel_filter;
     options.side.flood = config.flood;
+    options.keep = config.keep.map(|keep| keep_options(&config, keep, name));
     let always = always_of(&config);
     options.side.filter = kernel_filter(&rules, &[], filters && always.is_empty());
     let mut live = Live::start(&options, instance, bell.clone(), privileges).map_err(explain)?;
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
-    enricher.hashes().set_mode(config.hash);
+    read_programs(&mut enricher, &config);
     enricher.set_node(node);
     let canary = live.kernel().take_canary_pids();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
@@ -209,6 +211,26 @@ fn always(sinks: &[SinkConfig], records_all: bool) -> KindSet {
     };
     let wanting = sinks.iter().filter(|sink| sink.events);
     wanting.map(of).fold(KindSet::EMPTY, KindSet::union)
+}
+
+/// Says of which programs the hash is taken, and which are copied.
+fn read_programs(enricher: &mut Enricher, config: &Config) {
+    let since_ns = enricher.timestamp_ns(boottime_ns());
+    let keep = |keep: KeepOptions| Keep { bytes_max: keep.file_bytes_max, since_ns };
+    enricher.hashes().set_mode(config.hash);
+    enricher.hashes().set_keep(config.keep.map(keep));
+}
+
+/// Where copies of programs behind alerts are kept.
+fn keep_options(config: &Config, keep: KeepOptions, instance: &str) -> ExecutablesOptions {
+    let KeepOptions { bytes_max, file_bytes_max } = keep;
+    let path = executables_path(config, instance);
+    ExecutablesOptions { path, owner: Some(owner(config)), bytes_max, file_bytes_max }
+}
+
+/// The user that what is kept below `state_dir` belongs to.
+fn owner(config: &Config) -> u32 {
+    config.run_as.unwrap_or_else(|| nix::unistd::geteuid().as_raw())
 }
 
 /// When a limited run ends, on the boot clock.

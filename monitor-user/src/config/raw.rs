@@ -29,6 +29,12 @@ keys! {
         pub flight_recorder_seconds: Option<u64> = "10",
         /// Bytes of memory that the events of the last seconds may take, approximately.
         pub flight_recorder_bytes: Option<usize> = "4194304",
+        /// Of which programs that no package or image brought a copy is kept: of `alerts`, `off`.
+        pub kept_executables: Option<String> = "\"off\"",
+        /// Bytes that these copies may take below `state_dir`; the oldest go.
+        pub kept_executables_bytes: Option<u64> = "268435456",
+        /// Bytes of the largest program of which a copy is kept.
+        pub kept_executable_bytes_max: Option<u64> = "67108864",
         /// Where the daemon's locks and sockets are.
         pub run_dir: Option<PathBuf> = "/run/runmon",
         /// Size of the kernel's ring buffer in bytes, a power of two.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     FLIGHTS, FORMATS, HASHES, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot,
-    RawSink, RawWeb, sinks,
+    RawSink, RawWeb, keep, sinks,
 };
 use crate::metadata::RuntimeKind;
 
@@ -60,6 +60,7 @@ fn words(table: &str, key: &str) -> Option<Vec<String>> {
         ("", "hooks") => words(&HOOKS),
         ("", "hash") => words(&HASHES),
         ("", "flight_recorder") => words(&FLIGHTS),
+        ("", "kept_executables") => words(&keep::KEEPS),
         ("RawRuntimeRoot", "kind") => words(&RuntimeKind::ALL.map(RuntimeKind::name)),
         ("RawSink", "kind") => words(&sinks::KINDS),
         ("RawSink", "fsync") => words(&sinks::FSYNCS),

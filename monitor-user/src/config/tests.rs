@@ -298,6 +298,18 @@ fn the_example_is_true() {
     }
 }
 
+/// Copies are for who asks for them, and one has no more room than all.
+#[test]
+fn programs_are_kept_where_that_is_asked_for() {
+    let keep = |text: &str| good(text).keep.map(|keep| (keep.bytes_max, keep.file_bytes_max));
+    for text in ["", "kept_executables: off", "kept_executables_bytes: 2000000"] {
+        assert_eq!((keep(text), good(text).bounds().copy), (None, 0), "{text}");
+    }
+    assert_eq!(keep("kept_executables: alerts"), Some((256 << 20, 64 << 20)));
+    let less = "kept_executables: alerts\nkept_executables_bytes: 2000000";
+    assert_eq!((keep(less), good(less).bounds().copy), (Some((2_000_000, 2_000_000)), 2_000_000));
+}
+
 /// What the reference says of a default is what leaving the key out does.
 #[test]
 fn the_defaults_of_the_reference_are_true() {

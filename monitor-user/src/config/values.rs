@@ -42,7 +42,14 @@ pub(super) fn labels(raw: BTreeMap<String, String>) -> Result<Vec<Label>, Wrong>
     raw.into_iter().map(label).collect()
 }
 
-pub(super) fn runtime_root(index: usize, raw: RawRuntimeRoot) -> Result<RuntimeRoot, Wrong> {
+/// Where runtimes keep their state: in the usual places, where nothing else is said.
+pub(super) fn runtime_roots(raw: Vec<RawRuntimeRoot>) -> Result<Vec<RuntimeRoot>, Wrong> {
+    let roots = raw.into_iter().enumerate().map(|(index, raw)| runtime_root(index, raw));
+    let roots: Vec<RuntimeRoot> = roots.collect::<Result<_, _>>()?;
+    Ok(if roots.is_empty() { RuntimeRoot::usual() } else { roots })
+}
+
+fn runtime_root(index: usize, raw: RawRuntimeRoot) -> Result<RuntimeRoot, Wrong> {
     let name = raw.kind.as_deref().unwrap_or("containerd");
     let Some(kind) = RuntimeKind::from_name(name) else {
         let what =

@@ -59,6 +59,7 @@ pub fn tables(
         ("hashes_missed", hashes.misses),
         ("hashes_evicted", hashes.evicted),
         ("hashes_refused", refused.hashes),
+        ("kept_executables_too_large", hashes.too_large),
         ("windows", windows),
         ("windows_evicted", windows_evicted),
     ];

@@ -92,6 +92,19 @@ pub(super) fn of_alert(about: &mut Value, alert: &Alert) {
     set(about, &["rules"], rules.collect());
     let state = if alert.complete { "complete" } else { "pending" };
     set(about, &["metadata", "state"], json!(state));
+    kept_executable(about, &alert.event);
+}
+
+/// The copy of the program that is kept, or why none is, where one was wanted.
+fn kept_executable(about: &mut Value, event: &Event) {
+    let told = match &event.program_copy {
+        Fact::Unknown(Reason::NotWanted) => return,
+        Fact::Known(kept, _) => {
+            json!({ "path": kept.path, "sha256": *kept.sha256, "bytes": kept.bytes })
+        }
+        Fact::Unknown(reason) => json!({ "not_kept_because": reason.name() }),
+    };
+    set(about, &["kept_executable"], told);
 }
 
 /// Where the story of an alert is, and how it is opened there.

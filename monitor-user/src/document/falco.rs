@@ -50,6 +50,9 @@ fn alerts(alert: &Alert, sender: &Sender) -> Vec<Value> {
             let command = json!(history::command(alert.id(), sender));
             fields.insert("runmon.story".to_owned(), command);
         }
+        if let Fact::Known(kept, _) = &event.program_copy {
+            fields.insert("runmon.kept_executable".to_owned(), json!(kept.path));
+        }
         let output = format!(
             "{}: {} {}",
             time,

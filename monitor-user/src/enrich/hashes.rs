@@ -3,6 +3,7 @@
 //! A file is known by where it is and when its inode last changed: another content is another file.
 //! Reading it takes time, so that it is done elsewhere and the answer is a fact that comes late.
 
+mod keep;
 #[cfg(test)]
 mod tests;
 
@@ -12,9 +13,10 @@ use std::{
 };
 
 use crate::{
-    event::{Action, Event, Fact, Knowledge, Process, Reason},
-    limits::HASHES,
+    event::{Action, Event, Fact, KeptExecutable, Knowledge, Process, Reason},
+    limits::{HASHES, KEPT_AGAIN_NS},
 };
+pub use keep::Keep;
 
 /// When the hash of an executed file is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,16 +100,47 @@ pub struct HashQuestion {
     pub exec_ns: u64,
     /// Ancestors of that, nearest first: who may see the file if the process is gone.
     pub ancestors: Vec<u32>,
+    /// Last change of its content, nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Whether it is to be copied as well.
+    pub keep: bool,
+    /// Its SHA-256, where that is known and only the copy is wanted.
+    pub known: Option<Arc<str>>,
 }
 
-/// The answer. It is also what a recording holds of hashes.
+/// The answer. It is also what a recording holds of hashes; copies it knows nothing of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HashAnswer {
     /// The file.
     pub key: FileKey,
     /// Its SHA-256 as lower-case hexadecimal digits, or why there is none.
     pub hash: Fact<Arc<str>>,
+    /// Its copy, where that was asked for.
+    pub copy: Option<Fact<Arc<KeptExecutable>>>,
 }
+
+impl HashAnswer {
+    /// Whether an event waits for it.
+    #[must_use]
+    pub fn is_about(&self, event: &Event) -> bool {
+        let waits_for_copy = self.copy.is_some() && event.program_copy == PENDING_COPY;
+        (event.program_hash == Fact::Unknown(Reason::Pending) || waits_for_copy)
+            && FileKey::of(&event.process) == Ok(self.key)
+    }
+
+    /// Tells an event what it waits for.
+    pub fn tell(&self, event: &mut Event) {
+        if event.program_hash == Fact::Unknown(Reason::Pending) {
+            event.program_hash = self.hash.clone();
+        }
+        if let (Some(copy), Fact::Unknown(Reason::Pending)) = (&self.copy, &event.program_copy) {
+            event.program_copy = copy.clone();
+        }
+    }
+}
+
+/// A copy that was asked for.
+const PENDING_COPY: Fact<Arc<KeptExecutable>> = Fact::Unknown(Reason::Pending);
 
 /// What happened so far, for the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +153,8 @@ pub struct HashStats {
     pub misses: u64,
     /// Files that were forgotten for lack of room.
     pub evicted: u64,
+    /// Programs of alerts that were too large to be copied.
+    pub too_large: u64,
 }
 
 /// The hashes that are known.
@@ -127,6 +162,8 @@ pub struct Hashes {
     mode: HashMode,
     /// Whether a rule names the hash.
     rules_ask: bool,
+    /// Which programs of alerts are copied; None: none is.
+    keep: Option<Keep>,
     slots: HashMap<FileKey, Slot, ahash::RandomState>,
     /// The files by when they were last asked for.
     order: BTreeMap<u64, FileKey>,
@@ -139,6 +176,8 @@ pub struct Hashes {
 struct Slot {
     used: u64,
     hash: Fact<Arc<str>>,
+    /// What came of the last wish for a copy, and when that was, nanoseconds since boot.
+    copy: Option<(u64, Fact<Arc<KeptExecutable>>)>,
 }
 
 impl Default for Hashes {
@@ -154,6 +193,7 @@ impl Hashes {
         Self {
             mode: HashMode::Off,
             rules_ask: false,
+            keep: None,
             slots: HashMap::default(),
             order: BTreeMap::new(),
             uses: 0,
@@ -166,6 +206,11 @@ impl Hashes {
     /// When hashes are asked for.
     pub fn set_mode(&mut self, mode: HashMode) {
         self.mode = mode;
+    }
+
+    /// Has programs of alerts copied.
+    pub fn set_keep(&mut self, keep: Option<Keep>) {
+        self.keep = keep;
     }
 
     /// Whether every start of a program asks.
@@ -208,6 +253,8 @@ impl Hashes {
     /// Gives the event of an alert the hash: that of a start is wanted in any case, and one that
     /// is pending must be asked for. What could not be read a moment ago is not tried again.
     pub fn follow_alert(&mut self, event: &mut Event) {
+        // First: what is read for the copy gives the hash as well.
+        self.follow_copy(event);
         let starts = matches!(event.action, Action::Exec { .. });
         let wanted = match event.program_hash {
             Fact::Known(..) | Fact::Unknown(Reason::NotWanted) => starts,
@@ -216,6 +263,46 @@ impl Hashes {
         if self.mode != HashMode::Off && wanted {
             self.ask(event);
         }
+    }
+
+    /// Gives the event of an alert the copy of its program, and asks for it if there is none: of
+    /// each file once in a while at most, however many alerts it is behind.
+    fn follow_copy(&mut self, event: &mut Event) {
+        let Some(keep) = self.keep.filter(|keep| keep.wants(event)) else { return };
+        let key = match FileKey::of(&event.process) {
+            Ok(key) => key,
+            Err(reason) => {
+                event.program_copy = Fact::Unknown(reason);
+                return;
+            }
+        };
+        if key.size > keep.bytes_max {
+            self.stats.too_large += 1;
+            event.program_copy = Fact::Unknown(Reason::TooLarge);
+            return;
+        }
+        let now_ns = event.boottime_ns;
+        let hash = self.used(key);
+        if hash.is_none() {
+            self.insert(key, Fact::Unknown(Reason::Pending));
+        }
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        if let Some((asked_ns, copy)) = &slot.copy {
+            let is_late = now_ns.saturating_sub(*asked_ns) >= KEPT_AGAIN_NS;
+            if *copy == PENDING_COPY || !is_late {
+                event.program_copy = copy.clone();
+                return;
+            }
+        }
+        slot.copy = Some((now_ns, PENDING_COPY));
+        event.program_copy = PENDING_COPY;
+        // One that is only to be read has not left yet.
+        if let Some(asked) = self.questions.iter_mut().find(|asked| asked.key == key) {
+            asked.keep = true;
+            return;
+        }
+        let known = hash.and_then(|hash| hash.known().cloned());
+        self.questions.push(HashQuestion { keep: true, known, ..question(key, event) });
     }
 
     /// Gives an event the hash, and asks for it if it is not known.
@@ -243,6 +330,9 @@ impl Hashes {
 
     /// Takes an answer in. Why a file could not be read may pass; that it is too large does not.
     pub fn learn(&mut self, answer: &HashAnswer) {
+        if let (Some(copy), Some(slot)) = (&answer.copy, self.slots.get_mut(&answer.key)) {
+            slot.copy = slot.copy.take().map(|(asked_ns, _)| (asked_ns, copy.clone()));
+        }
         match answer.hash {
             Fact::Known(..) | Fact::Unknown(Reason::TooLarge) => {
                 self.insert(answer.key, answer.hash.clone());
@@ -278,9 +368,12 @@ impl Hashes {
 
     fn insert(&mut self, key: FileKey, hash: Fact<Arc<str>>) {
         self.uses += 1;
-        if let Some(old) = self.slots.insert(key, Slot { used: self.uses, hash }) {
+        let mut copy = None;
+        if let Some(old) = self.slots.remove(&key) {
             self.order.remove(&old.used);
+            copy = old.copy;
         }
+        self.slots.insert(key, Slot { used: self.uses, hash, copy });
         self.order.insert(self.uses, key);
         while self.slots.len() > self.limit {
             let Some((_, oldest)) = self.order.pop_first() else { return };
@@ -301,5 +394,8 @@ fn question(key: FileKey, event: &Event) -> HashQuestion {
         pid: process.key.pid,
         exec_ns: process.exec_ns,
         ancestors: event.ancestors.iter().map(|ancestor| ancestor.key.pid).collect(),
+        mtime_ns: process.mtime_ns,
+        keep: false,
+        known: None,
     }
 }

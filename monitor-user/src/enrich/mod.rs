@@ -287,6 +287,7 @@ impl Enricher {
             session_id: process.session_id,
             process,
             program_hash: Fact::Unknown(Reason::NotWanted),
+            program_copy: Fact::Unknown(Reason::NotWanted),
             ancestors,
             container: Arc::clone(self.containers.get(container)),
             way_in,

@@ -4,6 +4,9 @@
 //! as an ancestor sees it. Either way the inode must be the one that the kernel told of, before and
 //! after it is read: what comes out is the hash of what was executed, or none.
 //!
+//! A copy is also made of one whose inode was changed since, as by who removes the program that it
+//! runs: so long as its process runs it, and the time of its content is that of the start.
+//!
 //! The time of an inode's change moves in ticks, so that a change soon after another one shows in
 //! nothing. Of a file that was executed that soon, the hash counts only if its process still runs
 //! when it was read: meanwhile the kernel lets nobody write to it.
@@ -45,10 +48,15 @@ const REMOTE: [u32; 6] = [0x6573_5546, 0x6969, 0xff53_4d42, 0xfe53_4d42, 0x00c3_
 /// itself: overlayfs, btrfs, bcachefs.
 const DEVICES_DIFFER: [u32; 3] = [0x794c_7630, 0x9123_683e, 0xca45_1a4e];
 
-/// The hash of the file. `spend` is told how many bytes are about to be read.
+/// Takes what is read of a file; false: it has enough.
+pub type Copy<'c> = &'c mut dyn FnMut(&[u8]) -> bool;
+
+/// The hash of the file, which is copied while it is read, if there is where to. `spend` is told
+/// how many bytes are about to be read.
 pub(super) fn hash(
     question: &HashQuestion,
     bytes_max: u64,
+    copy: Option<Copy<'_>>,
     spend: &mut impl FnMut(u64),
 ) -> Fact<Arc<str>> {
     if question.key.size > bytes_max {
@@ -57,29 +65,47 @@ pub(super) fn hash(
     if REMOTE.contains(&question.magic) {
         return Fact::Unknown(Reason::Remote);
     }
-    match find(question).and_then(|file| settled(&file, question, spend)) {
+    let found = find(question, copy.is_some());
+    match found.and_then(|found| settled(&found, question, copy, spend)) {
         Ok(hash) => Fact::Known(hash.into(), FactSource::File),
         Err(reason) => Fact::Unknown(reason),
     }
 }
 
+/// How much of a file must be as it was executed.
+#[derive(Clone, Copy)]
+enum Sameness {
+    /// Everything.
+    Inode,
+    /// Its size and the time of its content: of one that runs.
+    Content,
+}
+
 /// The executed file, opened without a right to its content.
-fn find(question: &HashQuestion) -> Result<OwnedFd, Reason> {
-    let look = |opened: nix::Result<OwnedFd>| {
+struct Found {
+    file: OwnedFd,
+    sameness: Sameness,
+}
+
+fn find(question: &HashQuestion, is_copied: bool) -> Result<Found, Reason> {
+    let look = |opened: nix::Result<OwnedFd>, sameness| {
         let file = opened.map_err(reason_of)?;
-        check(&file, question)?;
-        Ok(file)
+        check(&file, question, sameness)?;
+        Ok(Found { file, sameness })
     };
-    let mut why = match look(executed(question.pid)) {
-        Ok(file) => return Ok(file),
+    let of_process = if is_copied { Sameness::Content } else { Sameness::Inode };
+    let mut why = match look(executed(question.pid), of_process) {
+        Ok(found) => return Ok(found),
         Err(reason) => reason,
     };
     let Some(path) = &question.path else { return Err(why) };
     // The host's own view comes last, for who was adopted by a process that is not known.
     let viewers = std::iter::once(question.pid).chain(question.ancestors.iter().copied());
     for pid in viewers.chain([1]) {
-        match look(as_seen_by(pid, path)) {
-            Ok(file) => return Ok(file),
+        match look(as_seen_by(pid, path), Sameness::Inode) {
+            // Whoever asks for another file than a program gets nothing of it.
+            Ok(found) if is_copied && !is_program(&found.file) => why = Reason::NotPermitted,
+            Ok(found) => return Ok(found),
             Err(Reason::Changed) => why = Reason::Changed,
             // Another one may see it.
             Err(_) => {}
@@ -119,7 +145,7 @@ fn as_seen_by(pid: u32, path: &[u8]) -> nix::Result<OwnedFd> {
 const RESOLVE_CACHED: u64 = 0x20;
 
 /// Whether an open file is the one that was executed, as it was then.
-fn check(file: impl AsFd, question: &HashQuestion) -> Result<(), Reason> {
+fn check(file: impl AsFd, question: &HashQuestion, sameness: Sameness) -> Result<(), Reason> {
     let FileKey { major: of_major, minor: of_minor, inode, ctime_ns, size } = question.key;
     let stat = fstat(file).map_err(reason_of)?;
     let device = (major(stat.st_dev), minor(stat.st_dev));
@@ -128,9 +154,19 @@ fn check(file: impl AsFd, question: &HashQuestion) -> Result<(), Reason> {
     if !same_device || stat.st_ino != inode || !is_regular(&stat) {
         return Err(Reason::Gone);
     }
-    let changed = stat.st_ctime.saturating_mul(1_000_000_000).saturating_add(stat.st_ctime_nsec);
+    let at = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
+    let same_time = match sameness {
+        Sameness::Inode => at(stat.st_ctime, stat.st_ctime_nsec) == ctime_ns,
+        Sameness::Content => at(stat.st_mtime, stat.st_mtime_nsec) == question.mtime_ns,
+    };
     let same_size = u64::try_from(stat.st_size) == Ok(size);
-    if changed == ctime_ns && same_size { Ok(()) } else { Err(Reason::Changed) }
+    if same_time && same_size { Ok(()) } else { Err(Reason::Changed) }
+}
+
+/// Whether anybody may execute a file.
+fn is_program(file: impl AsFd) -> bool {
+    const EXECUTE: u32 = 0o111;
+    fstat(file).is_ok_and(|stat| stat.st_mode & EXECUTE != 0)
 }
 
 fn is_regular(stat: &FileStat) -> bool {
@@ -139,8 +175,9 @@ fn is_regular(stat: &FileStat) -> bool {
 
 /// Reads a file, and makes sure that what was read is what was executed.
 fn settled(
-    file: &OwnedFd,
+    found: &Found,
     question: &HashQuestion,
+    copy: Option<Copy<'_>>,
     spend: &mut impl FnMut(u64),
 ) -> Result<String, Reason> {
     let tick_ns = tick_ns();
@@ -148,15 +185,19 @@ fn settled(
         let at = clock_offset_ns().saturating_add_unsigned(boottime_ns);
         at.saturating_sub(question.key.ctime_ns)
     };
-    if since_change_ns(question.exec_ns) > tick_ns {
-        return read(file, question, spend);
+    let is_old = since_change_ns(question.exec_ns) > tick_ns;
+    if !is_old {
+        // From then on every change shows, so that the hash is good for later starts too.
+        let rest = tick_ns.saturating_sub(since_change_ns(boottime_ns())).clamp(0, tick_ns);
+        std::thread::sleep(Duration::from_nanos(rest.unsigned_abs()));
     }
-    // From then on every change shows, so that the hash is good for later starts too.
-    let rest = tick_ns.saturating_sub(since_change_ns(boottime_ns())).clamp(0, tick_ns);
-    std::thread::sleep(Duration::from_nanos(rest.unsigned_abs()));
-    let hash = read(file, question, spend)?;
+    let (content, hash) = read(&found.file, question, copy, spend)?;
+    if is_old && check(&content, question, Sameness::Inode).is_ok() {
+        return Ok(hash);
+    }
+    check(&content, question, found.sameness)?;
     let still = executed(question.pid).map_err(reason_of);
-    let still = still.and_then(|file| check(&file, question));
+    let still = still.and_then(|file| check(&file, question, found.sameness));
     still.map_err(|_| Reason::Changed).map(|()| hash)
 }
 
@@ -168,12 +209,13 @@ fn tick_ns() -> i64 {
     i64::try_from(tick.as_nanos().saturating_mul(2)).unwrap_or(i64::MAX)
 }
 
-/// Reads a file that was checked, and checks it again.
+/// Reads a file that was checked, which is to be checked again.
 fn read(
     file: &OwnedFd,
     question: &HashQuestion,
+    mut copy: Option<Copy<'_>>,
     spend: &mut impl FnMut(u64),
-) -> Result<String, Reason> {
+) -> Result<(File, String), Reason> {
     let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     // When a file was last read is evidence too, where we may leave it as it is.
@@ -193,13 +235,15 @@ fn read(
         };
         // One read more than there are bytes says that there are no more.
         left = left.checked_sub(count as u64).ok_or(Reason::Changed)?;
-        hash.update(chunk.get(..count).unwrap_or_default());
+        let piece = chunk.get(..count).unwrap_or_default();
+        hash.update(piece);
+        // What has enough is given no more.
+        copy = copy.filter(|_| count > 0).and_then(|copy| copy(piece).then_some(copy));
         if count == 0 {
             break;
         }
     }
-    check(&content, question)?;
-    if left > 0 { Err(Reason::Changed) } else { Ok(digits(&hash.finalize())) }
+    if left > 0 { Err(Reason::Changed) } else { Ok((content, digits(&hash.finalize()))) }
 }
 
 /// Bytes as lower-case hexadecimal digits.

@@ -52,6 +52,9 @@ impl Program {
             pid,
             exec_ns: crate::live::boottime_ns(),
             ancestors: vec![std::process::id()],
+            mtime_ns: meta.mtime() * 1_000_000_000 + meta.mtime_nsec(),
+            keep: false,
+            known: None,
         }
     }
 
@@ -87,7 +90,7 @@ fn hash(question: &HashQuestion) -> Result<String, Reason> {
 }
 
 fn answer(question: &HashQuestion, bytes_max: u64) -> Result<String, Reason> {
-    match file::hash(question, bytes_max, &mut |_| {}) {
+    match file::hash(question, bytes_max, None, &mut |_| {}) {
         Fact::Known(hash, _) => Ok(hash.to_string()),
         Fact::Unknown(reason) => Err(reason),
     }
@@ -167,7 +170,7 @@ fn a_change_while_it_is_read_is_noticed() {
     let program = Program::new("changing");
     let question = program.question(NOBODY);
     let mut turn = 0;
-    let found = file::hash(&question, 1 << 30, &mut |_| {
+    let found = file::hash(&question, 1 << 30, None, &mut |_| {
         turn += 1;
         if turn == 1 {
             fs::set_permissions(&program.path, fs::Permissions::from_mode(0o700)).unwrap();
@@ -203,6 +206,65 @@ fn what_must_not_be_read_is_not() {
     // FUSE.
     question.magic = 0x6573_5546;
     assert_eq!(answer(&question, size), Err(Reason::Remote));
+}
+
+/// The hash, if all of the content came along with it.
+fn copy(question: &HashQuestion) -> Result<String, Reason> {
+    let mut content = Vec::new();
+    let mut take = |piece: &[u8]| {
+        content.extend_from_slice(piece);
+        true
+    };
+    match file::hash(question, 1 << 30, Some(&mut take), &mut |_| {}) {
+        Fact::Known(hash, _) => {
+            assert_eq!(*hash, *digest(&content));
+            Ok(hash.to_string())
+        }
+        Fact::Unknown(reason) => Err(reason),
+    }
+}
+
+#[test]
+fn a_program_that_removes_itself_is_copied_while_it_runs() {
+    let program = Program::new("itself");
+    let running = program.start();
+    let (expected, mut question) = (program.digest(), program.question(running.0.id()));
+    assert_eq!(copy(&question), Ok(expected.clone()));
+    fs::rename(&program.path, program.folder.join("elsewhere")).unwrap();
+    assert_eq!(copy(&question), Ok(expected.clone()));
+    fs::remove_file(program.folder.join("elsewhere")).unwrap();
+    assert_eq!((copy(&question), hash(&question)), (Ok(expected), Err(Reason::Changed)));
+    // Another content is another program.
+    question.mtime_ns += 1;
+    assert_eq!(copy(&question), Err(Reason::Changed));
+    question.mtime_ns -= 1;
+    drop(running);
+    assert_eq!(copy(&question), Err(Reason::Gone));
+}
+
+#[test]
+fn by_its_path_only_a_program_is_copied_and_only_as_it_was() {
+    let program = Program::new("secret");
+    let question = program.question(NOBODY);
+    assert_eq!(copy(&question), Ok(program.digest()));
+    fs::set_permissions(&program.path, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(copy(&question), Err(Reason::Changed));
+    let question = program.question(NOBODY);
+    assert_eq!(hash(&question), Ok(program.digest()));
+    assert_eq!(copy(&question), Err(Reason::NotPermitted));
+}
+
+#[test]
+fn who_has_enough_of_a_copy_gets_the_hash() {
+    let program = Program::new("enough");
+    let question = program.question(NOBODY);
+    let mut pieces = 0;
+    let mut take = |_: &[u8]| {
+        pieces += 1;
+        false
+    };
+    let found = file::hash(&question, 1 << 30, Some(&mut take), &mut |_| {});
+    assert_eq!((found.known().map(|it| it.to_string()), pieces), (Some(program.digest()), 1));
 }
 
 #[test]

@@ -47,11 +47,35 @@ impl Asking {
         along: &[BorrowedFd<'_>],
         within: Duration,
     ) -> io::Result<(Answer, Vec<OwnedFd>)> {
+        let until = self.begin(request, along, within)?;
+        self.end(until)
+    }
+
+    /// Asks; until when the answer may take.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub(super) fn begin(
+        &self,
+        request: &Request,
+        along: &[BorrowedFd<'_>],
+        within: Duration,
+    ) -> io::Result<Instant> {
         self.throw_away()?;
         let until = Instant::now() + within;
         self.owed.set(Owed::Never);
         self.pipe.send(request, along, Some(until))?;
         self.owed.set(Owed::Answer);
+        Ok(until)
+    }
+
+    /// Waits for the answer to what was asked.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub(super) fn end(&self, until: Instant) -> io::Result<(Answer, Vec<OwnedFd>)> {
         let (mut left, came) = self.head(until)?;
         let mut bytes = Vec::new();
         let taken = self.pipe.body(&mut left, Some(until), |piece| bytes.extend_from_slice(piece));

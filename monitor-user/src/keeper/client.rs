@@ -29,6 +29,7 @@ use crate::{
         ring::RingMaps,
     },
     env::EnvKeys,
+    hasher::Bounds,
     limits::{KEEPER_ANSWER, KEEPER_END},
     reach::Reach,
     rules::filter::KernelFilter,
@@ -52,7 +53,7 @@ impl Keeper {
     /// # Errors
     ///
     /// It cannot be started.
-    pub fn spawn(log: &str, allowed: Allowed, hash_bytes_max: u64) -> io::Result<Self> {
+    pub fn spawn(log: &str, allowed: Allowed, bounds: Bounds) -> io::Result<Self> {
         let (own, theirs) = UnixStream::pair()?;
         let process = Command::new(std::env::current_exe()?)
             .args(["--log", log, "keep"])
@@ -60,7 +61,8 @@ impl Keeper {
             .stdout(Stdio::null())
             .spawn()?;
         let pipe = Asking::new(own);
-        pipe.tell(&Request::Allow(Box::new(allowed), hash_bytes_max), KEEPER_ANSWER)?;
+        let allow = Request::Allow(Box::new(allowed), (bounds.hash, bounds.copy));
+        pipe.tell(&allow, KEEPER_ANSWER)?;
         Ok(Self { pipe: Ok(pipe), process, plan: Plan::default(), canary_pids: Vec::new() })
     }
 

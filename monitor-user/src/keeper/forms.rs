@@ -70,7 +70,7 @@ pub(super) fn plan(form: wire::Plan) -> Plan {
 
 impl From<&HashQuestion> for wire::Question {
     fn from(question: &HashQuestion) -> Self {
-        let HashQuestion { key, magic, path, pid, exec_ns, ancestors } = question;
+        let HashQuestion { key, magic, path, pid, exec_ns, ancestors, mtime_ns, .. } = question;
         let FileKey { major, minor, inode, ctime_ns, size } = *key;
         Self {
             key: ((major, minor), inode, ctime_ns, size),
@@ -79,6 +79,7 @@ impl From<&HashQuestion> for wire::Question {
             pid: *pid,
             exec_ns: *exec_ns,
             ancestors: ancestors.clone(),
+            mtime_ns: *mtime_ns,
         }
     }
 }
@@ -118,10 +119,12 @@ impl From<wire::Record> for Record {
 
 impl From<wire::Question> for HashQuestion {
     fn from(asked: wire::Question) -> Self {
-        let wire::Question { key, magic, path, pid, exec_ns, ancestors } = asked;
+        let wire::Question { key, magic, path, pid, exec_ns, ancestors, mtime_ns } = asked;
         let ((major, minor), inode, ctime_ns, size) = key;
         let key = FileKey { major, minor, inode, ctime_ns, size };
-        Self { key, magic, path: path.map(Into::into), pid, exec_ns, ancestors }
+        let path = path.map(Into::into);
+        let (keep, known) = (false, None);
+        Self { key, magic, path, pid, exec_ns, ancestors, mtime_ns, keep, known }
     }
 }
 
@@ -157,7 +160,18 @@ mod tests {
     fn a_question_comes_as_it_was_sent() {
         let key = FileKey { major: 1, minor: 2, inode: 3, ctime_ns: -4, size: 5 };
         let (path, ancestors) = (Some(b"/a".as_slice().into()), vec![7, 8]);
-        let sent = HashQuestion { key, magic: 6, path, pid: 9, exec_ns: 10, ancestors };
+        let (mtime_ns, keep, known) = (-11, false, None);
+        let sent = HashQuestion {
+            key,
+            magic: 6,
+            path,
+            pid: 9,
+            exec_ns: 10,
+            ancestors,
+            mtime_ns,
+            keep,
+            known,
+        };
         assert_eq!(HashQuestion::from(wire::Question::from(&sent)), sent);
     }
 }

@@ -4,11 +4,17 @@ use std::{
     cell::Cell,
     ffi::OsString,
     fs::File,
-    io,
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    io::{self, PipeReader, Read as _},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::net::UnixStream,
+    },
     path::Path,
     sync::Arc,
+    time::Instant,
 };
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{
     asking::Asking,
@@ -17,9 +23,13 @@ use super::{
 use crate::{
     enrich::hashes::HashQuestion,
     event::{Fact, FactSource, Reason},
+    hasher::Copy,
     metadata::containerd::{Ask, Question, Record},
     reach::{Reach, Stat},
 };
+
+/// Bytes of a program that are taken at once: as many as a pipe holds.
+const COPY_PIECE_BYTES: usize = 64 << 10;
 
 /// A connection for files. What is late is not answered, and nothing else is until it came.
 pub struct Kept {
@@ -40,6 +50,41 @@ impl Kept {
             Ok((Answer::Hash(Err(reason)), _)) => Fact::Unknown(reason_of(&reason)),
             _ => Fact::Unknown(Reason::NoAnswer),
         }
+    }
+
+    /// The same, and its content: piece by piece, as it is read.
+    pub fn copy(&self, question: &HashQuestion, copy: Copy<'_>) -> Fact<Arc<str>> {
+        let request = Request::Copy(Box::new(question.into()));
+        match self.ask_for_content(&request, copy) {
+            Ok((Answer::Hash(Ok(hash)), _)) => Fact::Known(hash.into(), FactSource::File),
+            Ok((Answer::Hash(Err(reason)), _)) => Fact::Unknown(reason_of(&reason)),
+            _ => Fact::Unknown(Reason::NoAnswer),
+        }
+    }
+
+    /// Asks, and takes what comes out of a pipe meanwhile. Who has enough closes it: the answer
+    /// comes all the same.
+    fn ask_for_content(
+        &self,
+        request: &Request,
+        copy: Copy<'_>,
+    ) -> io::Result<(Answer, Vec<OwnedFd>)> {
+        let (content, end) = io::pipe()?;
+        let until = self.asking.begin(request, &[end.as_fd()], request.within())?;
+        drop(end);
+        let mut room = vec![0; COPY_PIECE_BYTES];
+        while is_ready(&content, until)? {
+            let count = match (&content).read(&mut room) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            let piece = room.get(..count).unwrap_or_default();
+            if piece.is_empty() || !copy(piece) {
+                break;
+            }
+        }
+        drop(content);
+        self.asking.end(until)
     }
 
     fn ask(&self, request: &Request) -> io::Result<(Answer, Vec<OwnedFd>)> {
@@ -126,6 +171,18 @@ impl Ask for Kept {
     }
 }
 
+/// Waits for something to come out of a pipe, or its end; false: it is too late.
+fn is_ready(pipe: &PipeReader, until: Instant) -> io::Result<bool> {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], left) {
+            Err(nix::Error::EINTR) => {}
+            polled => return Ok(polled? > 0),
+        }
+    }
+}
+
 fn reason_of(name: &str) -> Reason {
     Reason::from_name(name).unwrap_or(Reason::NoAnswer)
 }
@@ -136,5 +193,62 @@ pub(super) fn error_of(answer: Answer) -> io::Error {
         Answer::Refused(number, _) if number != 0 => io::Error::from_raw_os_error(number),
         Answer::Refused(_, why) => io::Error::other(why),
         _ => io::ErrorKind::InvalidData.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io::Write as _, thread};
+
+    use super::{super::wire::Pipe, *};
+    use crate::enrich::hashes::FileKey;
+
+    fn question() -> HashQuestion {
+        HashQuestion {
+            key: FileKey { major: 0, minor: 0, inode: 0, ctime_ns: 0, size: 1 << 20 },
+            magic: 0,
+            path: None,
+            pid: 1,
+            exec_ns: 0,
+            ancestors: Vec::new(),
+            mtime_ns: 0,
+            keep: true,
+            known: None,
+        }
+    }
+
+    /// A keeper that answers one question: how much of a content it could hand out.
+    fn keeper(content: Vec<u8>) -> (Kept, thread::JoinHandle<bool>) {
+        let (one, other) = UnixStream::pair().unwrap();
+        let serving = thread::spawn(move || {
+            let pipe = Pipe::new(other);
+            let (request, mut came) = pipe.receive::<Request>().unwrap().unwrap();
+            assert!(matches!(request, Request::Copy(_)));
+            let whole = File::from(came.remove(0)).write_all(&content).is_ok();
+            pipe.send(&Answer::Hash(Ok("ab".to_owned())), &[], None).unwrap();
+            whole
+        });
+        (Kept::new(one), serving)
+    }
+
+    #[test]
+    fn content_comes_whole_before_its_hash() {
+        let content: Vec<u8> = (0..3_000_000_u32).map(|at| at.to_le_bytes()[1]).collect();
+        let (kept, serving) = keeper(content.clone());
+        let mut came = Vec::new();
+        let hash = kept.copy(&question(), &mut |piece| {
+            came.extend_from_slice(piece);
+            true
+        });
+        assert_eq!(hash, Fact::Known("ab".into(), FactSource::File));
+        assert!(serving.join().unwrap() && came == content);
+    }
+
+    #[test]
+    fn who_has_enough_gets_the_hash_all_the_same() {
+        let (kept, serving) = keeper(vec![1; 3_000_000]);
+        let hash = kept.copy(&question(), &mut |_| false);
+        assert_eq!(hash, Fact::Known("ab".into(), FactSource::File));
+        assert!(!serving.join().unwrap(), "nobody took the rest");
     }
 }

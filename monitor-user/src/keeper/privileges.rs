@@ -1,19 +1,14 @@
 //! Where the privileges are.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use super::{Allowed, Keeper};
 use crate::{
     config::Config,
-    enrich::hashes::HashQuestion,
-    event::Fact,
-    hasher,
+    hasher::{self, Bounds, Read},
     metadata::{Sources, containerd},
     reach::{Direct, Reach},
 };
-
-/// Reads an executed file for its hash.
-pub type Hash = Box<dyn FnMut(&HashQuestion) -> Fact<Arc<str>> + Send>;
 
 /// Where the privileges are.
 pub enum Privileges {
@@ -34,11 +29,7 @@ impl Privileges {
             return Ok(Self::Here);
         }
         let level = tracing::level_filters::LevelFilter::current().to_string();
-        Ok(Self::Apart(Box::new(Keeper::spawn(
-            &level,
-            Allowed::of(config),
-            config.hash_bytes_max,
-        )?)))
+        Ok(Self::Apart(Box::new(Keeper::spawn(&level, Allowed::of(config), config.bounds())?)))
     }
 
     /// Files that only the privileged may open, for one thread.
@@ -67,17 +58,20 @@ impl Privileges {
         Ok(Sources { reach, containerd })
     }
 
-    /// What reads executed files, those over `bytes_max` not.
+    /// What reads executed files, those over their bound not, for one thread.
     ///
     /// # Errors
     ///
     /// The keeper is gone.
-    pub fn hasher(&mut self, bytes_max: u64) -> io::Result<Hash> {
+    pub fn reader(&mut self, bounds: Bounds) -> io::Result<Read> {
         Ok(match self {
-            Self::Here => Box::new(hasher::reader(bytes_max)),
+            Self::Here => hasher::reader(bounds),
             Self::Apart(keeper) => {
                 let files = keeper.files()?;
-                Box::new(move |question| files.hash(question))
+                Box::new(move |question, copy| match copy {
+                    Some(copy) => files.copy(question, copy),
+                    None => files.hash(question),
+                })
             }
         })
     }

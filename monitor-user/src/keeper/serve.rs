@@ -2,7 +2,8 @@
 
 use std::{
     ffi::OsString,
-    io,
+    fs::File,
+    io::{self, Write as _},
     os::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
         unix::{fs::MetadataExt as _, net::UnixStream},
@@ -19,6 +20,7 @@ use nix::{
     sys::{
         prctl::{set_no_new_privs, set_pdeathsig},
         signal::Signal,
+        stat::{SFlag, fstat},
     },
     unistd::getppid,
 };
@@ -41,7 +43,7 @@ use crate::{
     env::EnvKeys,
     event::{Fact, Reason},
     flood::FloodLimit,
-    hasher,
+    hasher::{self, Bounds, Read},
     host::{More, restricts_probes},
     input,
     instance::Instance,
@@ -78,14 +80,15 @@ pub fn serve() -> anyhow::Result<ExitCode> {
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let seen_by_watch = stream.try_clone()?;
     let line = Pipe::new(stream);
-    let Some((Request::Allow(allowed, hash_bytes_max), _)) = line.receive()? else {
+    let Some((Request::Allow(allowed, (hash, copy)), _)) = line.receive()? else {
         anyhow::bail!("it was not said what is allowed");
     };
     let (allowed, line_pid) = (Arc::new(*allowed), getppid());
     // Only this thread attaches.
     let more = More { writes_for_others: allowed.writes_for_others(), probes: false };
     start_thread("watch", more, move || end_with(&seen_by_watch))?;
-    let mut desk = Desk { allowed, more, hash_bytes_max, connections: Arc::default(), side: None };
+    let bounds = Bounds { hash, copy };
+    let mut desk = Desk { allowed, more, bounds, connections: Arc::default(), side: None };
     let served = desk.serve(&line);
     if let Some(Side { line, instance, .. }) = &desk.side {
         // It gave up the right to do so, or was killed.
@@ -125,7 +128,7 @@ fn end_with(line: &UnixStream) {
 struct Desk {
     allowed: Arc<Allowed>,
     more: More,
-    hash_bytes_max: u64,
+    bounds: Bounds,
     /// Connections that are open: each has one of these.
     connections: Arc<()>,
     side: Option<Side>,
@@ -199,14 +202,15 @@ impl Desk {
         }
         let open = Arc::clone(&self.connections);
         let pipe = Pipe::new(UnixStream::from(socket));
-        let (allowed, bytes_max) = (Arc::clone(&self.allowed), self.hash_bytes_max);
+        let (allowed, bounds) = (Arc::clone(&self.allowed), self.bounds);
         let spawned = start_thread("files", self.more, move || {
             let _open = open;
-            let (hash, containerd) = (hasher::reader(bytes_max), containerd::direct());
-            let mut archive = Archive { allowed, hash, containerd };
+            let (read, containerd) = (hasher::reader(bounds), containerd::direct());
+            let copies = bounds.copy > 0;
+            let mut archive = Archive { allowed, read, copies, containerd };
             // A connection that breaks is at its end.
-            while let Ok(Some((request, _))) = pipe.receive::<Request>() {
-                let (answer, opened) = archive.answer(request);
+            while let Ok(Some((request, came))) = pipe.receive::<Request>() {
+                let (answer, opened) = archive.answer(request, came);
                 let along: Vec<BorrowedFd<'_>> = opened.iter().map(|fd| fd.as_fd()).collect();
                 if pipe.send(&answer, &along, None).is_err() {
                     return;
@@ -307,15 +311,17 @@ impl Side {
 }
 
 /// What a connection for files asks about.
-struct Archive<H> {
+struct Archive {
     allowed: Arc<Allowed>,
-    hash: H,
+    read: Read,
+    /// Whether the content of programs is handed out.
+    copies: bool,
     containerd: Box<dyn Ask>,
 }
 
-impl<H: FnMut(&HashQuestion) -> Fact<Arc<str>>> Archive<H> {
+impl Archive {
     /// Answers what is asked, if that was allowed.
-    fn answer(&mut self, request: Request) -> (Answer, Option<OwnedFd>) {
+    fn answer(&mut self, request: Request, came: Vec<OwnedFd>) -> (Answer, Option<OwnedFd>) {
         let allowed = &*self.allowed;
         let answer = match request {
             Request::Read(path, limit) => {
@@ -335,10 +341,11 @@ impl<H: FnMut(&HashQuestion) -> Fact<Arc<str>>> Archive<H> {
             Request::Rotate(path, keep) if allowed.appends(&path) => Direct
                 .rotate(&path, keep.min(*KEEP_RANGE.end()))
                 .map_or_else(|error| of_io(&error), |()| done()),
-            Request::Hash(question) => match (self.hash)(&(*question).into()) {
-                Fact::Known(hash, _) => Answer::Hash(Ok(hash.to_string())),
-                Fact::Unknown(reason) => Answer::Hash(Err(reason.name().to_owned())),
-            },
+            Request::Hash(question) => hash((self.read)(&(*question).into(), None)),
+            Request::Copy(question) if self.copies => {
+                let content = came.into_iter().next().filter(|fd| is_pipe(fd.as_fd()));
+                self.copy(&(*question).into(), content)
+            }
             Request::Container(asked) => {
                 let told = self.containerd(&asked, |ask, it| ask.container(it));
                 Answer::Container(told.map(|record| Box::new(record.into())))
@@ -349,6 +356,12 @@ impl<H: FnMut(&HashQuestion) -> Fact<Arc<str>>> Archive<H> {
             _ => of_io(&not_allowed()),
         };
         (answer, None)
+    }
+
+    /// Writes what is read of a program to a pipe, as long as somebody takes it.
+    fn copy(&mut self, question: &HashQuestion, content: Option<OwnedFd>) -> Answer {
+        let Some(content) = content.map(File::from) else { return out_of_place() };
+        hash((self.read)(question, Some(&mut |piece| (&content).write_all(piece).is_ok())))
     }
 
     /// Asks containerd; where not, the name of the reason.
@@ -363,6 +376,20 @@ impl<H: FnMut(&HashQuestion) -> Fact<Arc<str>>> Archive<H> {
         };
         told.map_err(|reason| reason.name().to_owned())
     }
+}
+
+fn hash(hash: Fact<Arc<str>>) -> Answer {
+    match hash {
+        Fact::Known(hash, _) => Answer::Hash(Ok(hash.to_string())),
+        Fact::Unknown(reason) => Answer::Hash(Err(reason.name().to_owned())),
+    }
+}
+
+/// Whether a descriptor is that of a pipe: writing to other files can be an act of its own, for
+/// which this process has the privileges.
+fn is_pipe(fd: BorrowedFd<'_>) -> bool {
+    let kind = fstat(fd).map(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT);
+    kind == Ok(SFlag::S_IFIFO)
 }
 
 fn read(allowed: &Allowed, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
@@ -470,7 +497,7 @@ fn of_io(error: &io::Error) -> Answer {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
+    use super::{super::wire, *};
     use crate::metadata::containerd::Record;
 
     /// Answers whoever asks.
@@ -490,13 +517,14 @@ mod tests {
     fn containerd_is_asked_only_where_that_was_allowed() {
         let sockets = vec!["/run/containerd/containerd.sock".into()];
         let allowed = Arc::new(Allowed { sockets, ..Allowed::default() });
-        let hash = |_: &HashQuestion| Fact::Unknown(Reason::Gone);
-        let mut archive = Archive { allowed, hash, containerd: Box::new(Anybody) };
+        let read: Read = Box::new(|_, _| Fact::Unknown(Reason::Gone));
+        let containerd = Box::new(Anybody);
+        let mut archive = Archive { allowed, read, copies: false, containerd };
         let asked = |socket: &str| {
             let [namespace, name] = ["default", "x"].map(str::to_owned);
             Box::new(Asked { socket: socket.into(), namespace, name, within_ms: 9 })
         };
-        let mut answer = |request| archive.answer(request).0;
+        let mut answer = |request| archive.answer(request, Vec::new()).0;
         let good = "/run/containerd/containerd.sock";
         let container = answer(Request::Container(asked(good)));
         assert!(matches!(container, Answer::Container(Ok(it)) if it.image == "shop"));
@@ -509,6 +537,47 @@ mod tests {
             assert!(matches!(digest, Answer::Digest(Err(it)) if it == "not_permitted"));
             let listener = answer(Request::Listener(other.into()));
             assert!(matches!(listener, Answer::Refused(nix::libc::EACCES, _)));
+        }
+    }
+
+    /// The content goes into pipes only, and only where programs are kept.
+    #[test]
+    fn content_is_handed_out_only_where_that_was_allowed() {
+        let question = || {
+            let key = ((0, 0), 0, 0, 0);
+            let (pid, ancestors) = (1, Vec::new());
+            Box::new(wire::Question {
+                key,
+                magic: 0,
+                path: None,
+                pid,
+                exec_ns: 0,
+                ancestors,
+                mtime_ns: 0,
+            })
+        };
+        let folder = crate::records::folder::Folder::new("keeper-content");
+        let path = folder.path().join("file");
+        for copies in [false, true] {
+            let read: Read = Box::new(|_, copy| {
+                let taken = copy.is_some_and(|copy| copy(b"content"));
+                assert!(taken);
+                Fact::Known("ab".into(), crate::event::FactSource::File)
+            });
+            let (allowed, containerd) = (Arc::default(), Box::new(Anybody));
+            let mut archive = Archive { allowed, read, copies, containerd };
+            let file = OwnedFd::from(File::create(&path).unwrap());
+            for came in [vec![], vec![file]] {
+                let (answer, _) = archive.answer(Request::Copy(question()), came);
+                assert!(matches!(answer, Answer::Refused(..)), "{answer:?}");
+            }
+            assert_eq!(std::fs::read(&path).unwrap(), b"");
+            let (mut content, end) = io::pipe().unwrap();
+            let (answer, _) = archive.answer(Request::Copy(question()), vec![end.into()]);
+            assert_eq!(matches!(answer, Answer::Hash(Ok(hash)) if hash == "ab"), copies);
+            let mut bytes = Vec::new();
+            io::Read::read_to_end(&mut content, &mut bytes).unwrap();
+            assert_eq!(bytes, if copies { b"content".as_slice() } else { b"" });
         }
     }
 }

@@ -39,8 +39,9 @@ const DESCRIPTORS_MAX: usize = 2;
 /// What the line asks for.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
-    /// Comes first: what is allowed, and bytes of the largest file that is read for its hash.
-    Allow(Box<Allowed>, u64),
+    /// Comes first: what is allowed, and bytes of the largest files that are read for their hash,
+    /// and copied.
+    Allow(Box<Allowed>, (u64, u64)),
     /// Asks for what sinks may have by the configuration as it is now.
     AllowAnew,
     /// Loads and attaches, once.
@@ -69,6 +70,8 @@ pub(super) enum Request {
     Append(PathBuf),
     Rotate(PathBuf, u32),
     Hash(Box<Question>),
+    /// The same, and the content is written to a pipe that comes along.
+    Copy(Box<Question>),
     /// What containerd tells of a container.
     Container(Box<Asked>),
     /// The digest that containerd tells of an image.
@@ -116,6 +119,7 @@ pub(super) struct Question {
     pub(super) pid: u32,
     pub(super) exec_ns: u64,
     pub(super) ancestors: Vec<u32>,
+    pub(super) mtime_ns: i64,
 }
 
 /// [`crate::metadata::containerd::Question`], with the time in milliseconds.
@@ -194,7 +198,7 @@ impl Request {
     pub(super) fn within(&self) -> Duration {
         match self {
             Self::Start(_) | Self::SetKinds(_) | Self::CheckHooks | Self::WalkTasks => KEEPER_LOADS,
-            Self::Hash(question) => {
+            Self::Hash(question) | Self::Copy(question) => {
                 let (.., bytes) = question.key;
                 KEEPER_ANSWER + Duration::from_secs(bytes / KEEPER_HASH_BYTES_PER_SECOND)
             }

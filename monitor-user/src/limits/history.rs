@@ -1,6 +1,6 @@
 //! Limits of history, of the flight recorder, and of what is shown of both.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// Documents and events a second that are kept as history, and how many at once: more than anybody
 /// reads, and few enough that sinks do not wait for them. What is over it is counted.
@@ -56,3 +56,27 @@ pub const PAST_ALERTS: usize = 100_000;
 
 /// Alerts that `runmon alerts` lists unless it is told otherwise.
 pub const PAST_SHOWN: usize = 1_000;
+
+/// Bytes of the copies of programs behind alerts, unless the configuration says otherwise; over it
+/// the oldest goes, counted.
+pub const KEPT_EXECUTABLES_BYTES: u64 = 256 << 20;
+
+/// What that may be.
+pub const KEPT_EXECUTABLES_BYTES_RANGE: RangeInclusive<u64> = 1 << 20..=1 << 40;
+
+/// Bytes of the largest program that is copied, unless the configuration says otherwise.
+pub const KEPT_EXECUTABLE_BYTES_MAX: u64 = 64 << 20;
+
+/// Copies at most, however small they are.
+pub const KEPT_EXECUTABLES: usize = 10_000;
+
+/// Bytes that a copy leaves free on its disk, which alerts are written to as well; where it cannot
+/// it is not made, counted.
+pub const KEPT_FREE_BYTES: u64 = 64 << 20;
+
+/// How long no copy is tried after the disk refused one.
+pub const KEPT_REST: Duration = Duration::from_secs(60);
+
+/// How long it is not asked for a copy of the same file again, nanoseconds: many alerts can be
+/// about one program.
+pub const KEPT_AGAIN_NS: u64 = 60_000_000_000;

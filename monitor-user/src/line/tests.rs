@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    enrich::hashes::HashMode,
+    enrich::hashes::{HashMode, Keep},
     event::{Container, Fact, FactSource, Reason},
     limits::PROCESS_TABLE_BYTES,
     records::{self, Record, Who},
@@ -333,7 +333,7 @@ impl Bench {
     fn answer(&mut self, hash: Fact<Arc<str>>) -> usize {
         let questions = self.line.take_hash_questions();
         for question in &questions {
-            let answer = HashAnswer { key: question.key, hash: hash.clone() };
+            let answer = HashAnswer { key: question.key, hash: hash.clone(), copy: None };
             self.line.take(Input::Hash(answer));
         }
         questions.len()
@@ -400,6 +400,29 @@ fn without_hashes_a_rule_about_them_matches_nothing_and_waits_for_nothing() {
     bench.shell(0);
     assert!(!bench.line.is_waiting());
     assert_eq!((bench.shown(), bench.answer(is("bad"))), (vec![], 0));
+}
+
+#[test]
+fn an_alert_does_not_wait_for_the_copy_of_its_program() {
+    let mut bench = Bench::hashing(SHELL, HashMode::Off, false);
+    // As if all files were written since.
+    let keep = Keep { bytes_max: u64::MAX, since_ns: i64::MIN };
+    bench.line.enricher.hashes().set_keep(Some(keep));
+    bench.shell(0);
+    assert_eq!(bench.shown(), ["alert 1 Shell pending"]);
+    let questions = bench.line.take_hash_questions();
+    let [question] = &questions[..] else { panic!("{questions:?}") };
+    assert!(question.keep);
+    let answer = |copy| HashAnswer { key: question.key, hash: is("ab"), copy };
+    // The hash alone is not what it lacks.
+    bench.line.take(Input::Hash(answer(None)));
+    assert_eq!(bench.shown().len(), 1);
+    let copy = Fact::Unknown(Reason::NotWritten);
+    bench.line.take(Input::Hash(answer(Some(copy.clone()))));
+    assert_eq!(bench.shown(), ["alert 1 Shell pending", "update 1 Shell complete"]);
+    let Some(Document::Update(update)) = bench.line.outlet.documents.last() else { panic!() };
+    assert_eq!((&update.event.program_copy, update.changed), (&copy, false));
+    assert_eq!(update.event.program_hash, Fact::Unknown(Reason::NotWanted));
 }
 
 #[test]

@@ -145,6 +145,7 @@ fn every_counter_is_described() {
         daemon::tables(&enricher, (0, 0), (0, 0), daemon::Refused::default(), &Stats::default());
     heartbeat.sinks = vec![SinkCounters::default()];
     heartbeat.tables.extend(runmon::recorder::RecorderStats::default().named());
+    heartbeat.tables.extend(runmon::executables::ExecutablesState::default().named(0));
     heartbeat.store = Some(StoreCounters::default());
     heartbeat.web = Some(WebCounters::default());
     let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };

@@ -25,6 +25,7 @@ mod hashes;
 mod history;
 mod http;
 mod kafka;
+mod kept;
 mod kubernetes;
 mod lifecycle;
 mod nats;
@@ -149,6 +150,7 @@ pub const CASES: &[&[Case]] = &[
     kubernetes::CASES,
     deployment::CASES,
     hashes::CASES,
+    kept::CASES,
     history::CASES,
     privileges::CASES,
     evasion::CASES,

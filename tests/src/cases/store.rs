@@ -251,10 +251,10 @@ fn outlive_with(stage: &Stage<'_>, receiver: &dyn Receives, extent: Extent, keys
 }
 
 /// A small disk, mounted where the state is.
-struct Disk<'a>(&'a Path);
+pub(super) struct Disk<'a>(&'a Path);
 
 impl<'a> Disk<'a> {
-    fn mount(at: &'a Path, bytes: usize) -> Self {
+    pub(super) fn mount(at: &'a Path, bytes: usize) -> Self {
         let size = format!("size={bytes},mode=0700");
         let none = MsFlags::MS_NODEV | MsFlags::MS_NOSUID;
         mount(Some("none"), at, Some("tmpfs"), none, Some(&*size)).expect("mount a small disk");

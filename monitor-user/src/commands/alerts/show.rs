@@ -1,5 +1,6 @@
 //! `runmon alerts show`: the whole story of one alert.
 
+mod kept;
 mod page;
 mod story;
 
@@ -37,7 +38,7 @@ pub(super) fn run(args: &AlertsShowArgs) -> anyhow::Result<ExitCode> {
         let value = json!({
             "id": found.past.id, "short_id": found.past.short, "repeats": found.past.repeats,
             "alert": document, "roll_ups": found.rollups, "related_rules": related,
-            "story": story.documents(),
+            "story": story.documents(), "kept_executable": kept::value(document),
         });
         format!("{value:#}\n")
     } else {

@@ -175,7 +175,7 @@ fn body(format: Format) -> Body {
 fn store_options(config: &Config, sender: &Sender, instance: &str) -> StoreOptions {
     StoreOptions {
         path: store_path(config, instance),
-        owner: Some(config.run_as.unwrap_or_else(|| nix::unistd::geteuid().as_raw())),
+        owner: Some(super::owner(config)),
         bytes_max: config.store_bytes,
         segment_bytes: (config.store_bytes / limits::STORE_SEGMENTS)
             .min(limits::STORE_SEGMENT_BYTES),

@@ -213,6 +213,53 @@ pub(super) const METRICS: &[Metric] = &[
     )
     .at(&[("tables.windows_evicted", "")]),
     Metric::gauge(
+        "runmon_kept_executables",
+        "Copies of programs behind alerts that are kept (`kept_executables`).",
+        |now, out| out.named(&now.heartbeat.tables, "kept_executables"),
+    )
+    .at(&[("tables.kept_executables", "")]),
+    Metric::gauge("runmon_kept_executables_bytes", "Bytes that these copies take.", |now, out| {
+        out.named(&now.heartbeat.tables, "kept_executables_bytes")
+    })
+    .in_unit("bytes")
+    .at(&[("tables.kept_executables_bytes", "")]),
+    Metric::counter(
+        "runmon_kept_executables_copied",
+        "Programs behind alerts that were copied.",
+        |now, out| out.named(&now.heartbeat.tables, "kept_executables_copied"),
+    )
+    .at(&[("tables.kept_executables_copied", "")]),
+    Metric::counter(
+        "runmon_kept_executables_evicted",
+        "Copies that made room for newer ones (`kept_executables_bytes`).",
+        |now, out| out.named(&now.heartbeat.tables, "kept_executables_evicted"),
+    )
+    .at(&[("tables.kept_executables_evicted", "")]),
+    Metric::counter(
+        "runmon_kept_executables_too_large",
+        "Alerts of which the program was too large to be copied (`kept_executable_bytes_max`).",
+        |now, out| out.named(&now.heartbeat.tables, "kept_executables_too_large"),
+    )
+    .at(&[("tables.kept_executables_too_large", "")]),
+    Metric::counter(
+        "runmon_kept_executables_unread",
+        "Programs behind alerts that could not be read to be copied: the alert says why.",
+        |now, out| out.named(&now.heartbeat.tables, "kept_executables_unread"),
+    )
+    .at(&[("tables.kept_executables_unread", "")]),
+    Metric::counter(
+        "runmon_kept_executables_unwritten",
+        "Programs behind alerts of which the disk took no copy, or had no room to spare for it.",
+        |now, out| out.named(&now.heartbeat.tables, "kept_executables_unwritten"),
+    )
+    .at(&[("tables.kept_executables_unwritten", "")]),
+    Metric::counter(
+        "runmon_kept_executables_refused",
+        "Programs behind alerts that were not copied, because too many waited.",
+        |now, out| out.named(&now.heartbeat.tables, "kept_executables_refused"),
+    )
+    .at(&[("tables.kept_executables_refused", "")]),
+    Metric::gauge(
         "runmon_recorder_events",
         "Events of the last seconds that the flight recorder holds.",
         |now, out| out.named(&now.heartbeat.tables, "recorder_events"),

@@ -30,7 +30,7 @@ fn known(event: &Event) -> Fact<Arc<str>> {
 }
 
 fn learn(hashes: &mut Hashes, event: &Event, hash: Fact<Arc<str>>) {
-    hashes.learn(&HashAnswer { key: FileKey::of(&event.process).unwrap(), hash });
+    hashes.learn(&HashAnswer { key: FileKey::of(&event.process).unwrap(), hash, copy: None });
 }
 
 const PENDING: Fact<Arc<str>> = Fact::Unknown(Reason::Pending);
@@ -72,7 +72,7 @@ fn a_file_is_asked_for_once_and_a_changed_one_again() {
     changed.process = Arc::new(process);
     hashes.ask(&mut changed);
     assert_eq!(changed.program_hash, PENDING);
-    let stats = HashStats { files: 2, hits: 2, misses: 2, evicted: 0 };
+    let stats = HashStats { files: 2, hits: 2, misses: 2, evicted: 0, too_large: 0 };
     assert_eq!(hashes.stats(), stats);
 }
 
@@ -150,4 +150,152 @@ fn modes_have_names() {
         assert_eq!((HashMode::from_name(name), mode.name()), (Some(mode), name));
     }
     assert_eq!(HashMode::from_name(""), None);
+}
+
+const DAY_NS: i64 = 86_400_000_000_000;
+
+/// A program as one finds it on any host, in an alert so long after the monitor was started.
+fn alerted(inode: u64, boottime_ns: u64) -> Event {
+    let mut event = start(inode);
+    (event.boottime_ns, event.timestamp_ns) = (boottime_ns, 9 * DAY_NS);
+    let mut process = Process::clone(&event.process);
+    (process.ctime_ns, process.size, process.file.links) = (DAY_NS, 100, 1);
+    (process.file.upper_layer, process.file.internal_mount) = (false, false);
+    process.file.magic = 0xef53;
+    event.process = Arc::new(process);
+    event
+}
+
+fn with(mut event: Event, change: impl FnOnce(&mut Process)) -> Event {
+    let mut process = Process::clone(&event.process);
+    change(&mut process);
+    event.process = Arc::new(process);
+    event
+}
+
+const KEEP: Keep = Keep { bytes_max: 1000, since_ns: 5 * DAY_NS };
+
+fn keeping(mode: HashMode) -> Hashes {
+    let mut hashes = hashes(mode, false);
+    hashes.set_keep(Some(KEEP));
+    hashes
+}
+
+#[test]
+fn what_neither_a_package_nor_an_image_brought_is_kept() {
+    let event = || alerted(1, 0);
+    let started = |mut event: Event, started_ns| {
+        let mut container = crate::event::Container::clone(&event.container);
+        container.started_ns = Fact::Known(started_ns, FactSource::Bundle);
+        event.container = Arc::new(container);
+        event
+    };
+    let overlay = |process: &mut Process| process.file.magic = 0x794c_7630;
+    for (what, event, wanted) in [
+        ("of a package", event(), false),
+        ("deleted", with(event(), |it| it.file.links = 0), true),
+        (
+            "in memory",
+            with(event(), |it| {
+                it.file.internal_mount = true;
+                it.executable = Some(b"/memfd:x".as_slice().into());
+            }),
+            true,
+        ),
+        ("the kernel's", with(event(), |it| it.file.internal_mount = true), false),
+        ("of the image", with(with(event(), overlay), |it| it.ctime_ns = 8 * DAY_NS), false),
+        ("dropped", with(with(event(), overlay), |it| it.file.upper_layer = true), true),
+        ("written since the monitor is there", with(event(), |it| it.ctime_ns = 6 * DAY_NS), true),
+        (
+            "before the container",
+            started(with(event(), |it| it.ctime_ns = 6 * DAY_NS), 7 * DAY_NS),
+            false,
+        ),
+        ("since the container", started(event(), DAY_NS / 2), true),
+    ] {
+        assert_eq!(KEEP.wants(&event), wanted, "{what}");
+    }
+}
+
+#[test]
+fn any_alert_about_such_a_program_asks_for_its_copy_once() {
+    for (mode, hash) in [(HashMode::Off, NOT_WANTED), (HashMode::Rules, PENDING)] {
+        let mut hashes = keeping(mode);
+        let mut event = with(alerted(1, 0), |it| it.file.links = 0);
+        hashes.follow_alert(&mut event);
+        assert_eq!((&event.program_copy, &event.program_hash), (&PENDING_COPY, &hash));
+        hashes.follow_alert(&mut event.clone());
+        // An act of another kind, of which no hash is wanted.
+        let mut other = event.clone();
+        other.action = Action::Exit { status: 0 };
+        other.program_hash = NOT_WANTED;
+        hashes.follow_alert(&mut other);
+        assert_eq!((&other.program_copy, &other.program_hash), (&PENDING_COPY, &NOT_WANTED));
+        let questions = hashes.take_questions();
+        assert!(matches!(&questions[..], [one] if one.keep && one.known.is_none()));
+        // Of one that a package brought nothing is asked but the hash.
+        let mut usual = alerted(2, 0);
+        hashes.follow_alert(&mut usual);
+        assert_eq!(usual.program_copy, Fact::Unknown(Reason::NotWanted));
+        assert!(hashes.take_questions().iter().all(|question| !question.keep));
+    }
+}
+
+#[test]
+fn a_question_that_has_not_left_is_asked_for_the_copy_as_well() {
+    let mut hashes = keeping(HashMode::Always);
+    let mut event = with(alerted(1, 0), |it| it.file.links = 0);
+    hashes.follow(&mut event);
+    hashes.follow_alert(&mut event);
+    let questions = hashes.take_questions();
+    assert!(matches!(&questions[..], [one] if one.keep));
+}
+
+#[test]
+fn what_came_of_a_copy_stands_for_a_while() {
+    for copy in [
+        Fact::Unknown(Reason::NotWritten),
+        Fact::Known(
+            Arc::new(KeptExecutable { path: "/k".into(), sha256: "1".into(), bytes: 1 }),
+            FactSource::File,
+        ),
+    ] {
+        let mut hashes = keeping(HashMode::Off);
+        let mut event = with(alerted(1, 7), |it| it.file.links = 0);
+        hashes.follow_alert(&mut event);
+        drop(hashes.take_questions());
+        let (key, hash) = (FileKey::of(&event.process).unwrap(), known(&event));
+        let answer = HashAnswer { key, hash, copy: Some(copy.clone()) };
+        assert!(answer.is_about(&event));
+        answer.tell(&mut event);
+        hashes.learn(&answer);
+        assert_eq!((&event.program_copy, &event.program_hash), (&copy, &NOT_WANTED));
+        let again = |hashes: &mut Hashes, at| {
+            let mut event = with(alerted(1, at), |it| it.file.links = 0);
+            hashes.follow_alert(&mut event);
+            (event.program_copy, hashes.take_questions())
+        };
+        assert_eq!(again(&mut hashes, 6 + KEPT_AGAIN_NS), (copy, vec![]));
+        // Then it is looked whether it is there, or can be.
+        let (told, questions) = again(&mut hashes, 7 + KEPT_AGAIN_NS);
+        assert_eq!(told, PENDING_COPY);
+        assert!(matches!(&questions[..], [one] if one.known.as_deref() == Some("1")));
+    }
+}
+
+#[test]
+fn what_could_not_be_read_is_asked_for_again_and_what_is_too_large_is_not() {
+    let mut hashes = keeping(HashMode::Off);
+    let mut event = with(alerted(1, 0), |it| it.file.links = 0);
+    for _ in 0..2 {
+        hashes.follow_alert(&mut event);
+        assert_eq!(hashes.take_questions().len(), 1);
+        let key = FileKey::of(&event.process).unwrap();
+        let (hash, copy) = (Fact::Unknown(Reason::Gone), Some(Fact::Unknown(Reason::Gone)));
+        hashes.learn(&HashAnswer { key, hash, copy });
+    }
+    let mut large = with(event, |it| it.size = 1001);
+    hashes.follow_alert(&mut large);
+    assert_eq!(large.program_copy, Fact::Unknown(Reason::TooLarge));
+    assert_eq!((hashes.take_questions(), hashes.stats().too_large), (vec![], 1));
 }

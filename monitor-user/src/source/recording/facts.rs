@@ -108,7 +108,7 @@ impl From<RawHash> for HashAnswer {
             Some(hash) => Fact::Known(hash.into(), FactSource::File),
             None => Fact::Unknown(reason.unwrap_or(Reason::Gone)),
         };
-        Self { key: FileKey { major, minor, inode, ctime_ns, size }, hash }
+        Self { key: FileKey { major, minor, inode, ctime_ns, size }, hash, copy: None }
     }
 }
 

@@ -74,7 +74,7 @@ fn write(place: &Place, limit: u64) -> (Vec<String>, Writer) {
         [Fact::Known("ab".repeat(32).into(), FactSource::File), Fact::Unknown(Reason::TooLarge)]
     {
         let key = FileKey { major: 8, minor: 1, inode: u64::MAX, ctime_ns: -1, size: 1 << 40 };
-        put(Input::Hash(HashAnswer { key, hash }));
+        put(Input::Hash(HashAnswer { key, hash, copy: None }));
     }
     for kind in [HolderKind::Pod, HolderKind::Service] {
         let [uid, name, namespace] = ["u1", "db", "shop"].map(Box::from);

@@ -123,6 +123,7 @@ impl Page<'_> {
             ("image", image),
             ("pod", pod),
             ("node", node),
+            ("kept", super::kept::text(self.document)),
             ("repeated", repeated),
         ] {
             if !value.is_empty() {
