@@ -41,6 +41,7 @@ pub mod live;
 pub mod logging;
 pub mod metadata;
 pub mod node;
+pub mod past;
 pub mod private_dir;
 pub mod raw_event;
 pub mod reach;

@@ -4,7 +4,6 @@
 mod except;
 mod list;
 mod look;
-mod past;
 mod show;
 
 use std::{
@@ -19,6 +18,7 @@ use crate::{
     config::Config,
     document::printable::terminal,
     instance::DEFAULT_NAME,
+    past,
     store::past::{Reading, read},
 };
 

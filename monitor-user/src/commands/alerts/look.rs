@@ -1,11 +1,10 @@
-//! How what is shown of the past looks, and what is read of documents.
+//! How what is shown of the past looks on a terminal.
 
 use std::io::IsTerminal as _;
 
 use monitor_rules::Priority;
-use serde_json::Value;
 
-use crate::document::printable::terminal;
+pub(super) use crate::past::look::{image, items, place, pod, shorten, text, texts};
 
 pub(super) const DIM: &str = "\x1b[2m";
 pub(super) const BOLD: &str = "\x1b[1m";
@@ -38,59 +37,6 @@ pub(super) fn colour_of(priority: Priority) -> &'static str {
         Priority::Error => RED,
         Priority::Warning => YELLOW,
         Priority::Notice | Priority::Informational | Priority::Debug => BLUE,
-    }
-}
-
-/// A text of a document, as a terminal may show it; empty where there is none.
-pub(super) fn text(document: &Value, pointer: &str) -> String {
-    match document.pointer(pointer) {
-        Some(Value::String(text)) => terminal(text.as_bytes()).into_owned(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Bool(yes)) => yes.to_string(),
-        _ => String::new(),
-    }
-}
-
-/// Texts of a list in a document.
-pub(super) fn texts(document: &Value, pointer: &str) -> Vec<String> {
-    let list = document.pointer(pointer).and_then(Value::as_array);
-    let list = list.into_iter().flatten().filter_map(Value::as_str);
-    list.map(|text| terminal(text.as_bytes()).into_owned()).collect()
-}
-
-/// Members of a list in a document.
-pub(super) fn items<'v>(document: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
-    document.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
-}
-
-/// Where something happened: the container by its name or id, `host`, or runmon itself.
-pub(super) fn place(document: &Value) -> String {
-    let name = text(document, "/container/name");
-    let id = text(document, "/container/id");
-    match (name.is_empty(), id.is_empty()) {
-        (false, _) => name,
-        (true, false) => id.chars().take(12).collect(),
-        (true, true) => "runmon".to_owned(),
-    }
-}
-
-/// Image of the container, where it is known.
-pub(super) fn image(document: &Value) -> String {
-    text(document, "/container/image/name")
-}
-
-/// The pod with its namespace, where there is one.
-pub(super) fn pod(document: &Value) -> String {
-    let name = text(document, "/orchestrator/resource/name");
-    let namespace = text(document, "/orchestrator/namespace");
-    if name.is_empty() { name } else { format!("{namespace}/{name}") }
-}
-
-/// No longer than so many characters.
-pub(super) fn shorten(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or(text)),
-        None => text.to_owned(),
     }
 }
 

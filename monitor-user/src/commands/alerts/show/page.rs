@@ -2,20 +2,17 @@
 
 use serde_json::Value;
 
-use super::{
-    super::look::{
-        BOLD, CYAN, DIM, MAGENTA, Paint, RED, colour_of, image, items, place, pod, shorten, text,
-        texts, when,
-    },
-    Found,
+use super::super::look::{
+    BOLD, CYAN, DIM, MAGENTA, Paint, RED, colour_of, image, items, place, pod, shorten, text,
+    texts, when,
+};
+use crate::past::{
+    found::Found,
     story::{Story, Told},
 };
 
 /// Characters of a command line, and of what an act was.
 const LINE: usize = 160;
-
-/// Where a reader finds what a technique or tactic is.
-const ATTACK: &str = "https://attack.mitre.org";
 
 pub(super) fn of(
     found: &Found,
@@ -45,17 +42,6 @@ pub(super) fn of(
         }
     }
     text
-}
-
-/// Whether an act is only that a far ancestor has children, or ended as it should.
-fn is_idle(told: &Told) -> bool {
-    let said = || text(&told.document, "/runmon/history/said");
-    let is_idle = match text(&told.document, "/event/action").as_str() {
-        "fork" => true,
-        "exit" => said() == "code 0",
-        _ => false,
-    };
-    is_idle && told.is_far && told.alert.is_none()
 }
 
 fn safe(text: &str) -> String {
@@ -145,17 +131,14 @@ impl Page<'_> {
 
     /// Who did it, and from whom it came.
     fn processes(&self) -> String {
-        let mut chain: Vec<String> =
-            items(self.document, "/runmon/history/ancestors").map(|it| self.process(it)).collect();
-        if chain.is_empty() {
-            let parent = self.document.pointer("/process/parent");
-            chain.extend(parent.map(|it| self.process(it)));
-        }
-        chain.reverse();
-        let own = self.document.pointer("/process").map(|it| self.process(it));
-        let own = own.map(|own| format!("{own}  {}", self.paint.with(MAGENTA, "← did it")));
+        let chain = self.found.processes();
+        let last = chain.len().saturating_sub(1);
         let mut text = String::new();
-        for (depth, line) in chain.into_iter().chain(own).enumerate() {
+        for (depth, process) in chain.into_iter().enumerate() {
+            let mut line = self.process(process);
+            if depth == last {
+                line = format!("{line}  {}", self.paint.with(MAGENTA, "← did it"));
+            }
             let branch = match depth {
                 0 => String::new(),
                 deep => format!("{}└─ ", "   ".repeat(deep - 1)),
@@ -232,49 +215,26 @@ impl Page<'_> {
         below.into_iter().for_each(|part| self.check(part, depth + 1, out));
     }
 
-    /// Tactics and techniques, each once.
+    /// Tactics, techniques and what else is to read.
     fn attack(&self) -> String {
-        let mut lines: Vec<String> = Vec::new();
-        for rule in items(self.document, "/runmon/history/rules") {
-            let tactics = items(rule, "/tactics");
-            let tactics = tactics.map(|tactic| {
-                let (id, name) = (text(tactic, "/id"), text(tactic, "/name"));
-                format!("  {id:<10} {ATTACK}/tactics/{id}/  {name}\n")
-            });
-            let techniques = texts(rule, "/techniques")
-                .into_iter()
-                .map(|id| format!("  {id:<10} {ATTACK}/techniques/{}/\n", id.replace('.', "/")));
-            for line in tactics.chain(techniques) {
-                if !lines.contains(&line) {
-                    lines.push(line);
-                }
-            }
-        }
-        lines.extend(texts(self.document, "/rule/reference").iter().map(|it| format!("  {it}\n")));
-        lines.concat()
+        let told = self.found.attack();
+        let mut lines: Vec<String> = told
+            .iter()
+            .map(|it| format!("  {:<10} {}  {}", it.id, it.url, it.name).trim_end().to_owned())
+            .collect();
+        lines.extend(texts(self.document, "/rule/reference").iter().map(|it| format!("  {it}")));
+        lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
     /// What the rules say of something, a line each.
     fn of_rules(&self, what: &str) -> String {
-        let mut lines: Vec<String> = Vec::new();
-        for rule in items(self.document, "/runmon/history/rules") {
-            for said in texts(rule, &format!("/{what}")) {
-                let line = format!("  - {said}\n");
-                if !lines.contains(&line) {
-                    lines.push(line);
-                }
-            }
-        }
-        lines.concat()
+        self.found.of_rules(what).iter().map(|said| format!("  - {said}\n")).collect()
     }
 
     fn story(&self, story: &Story) -> String {
         let at = self.found.past.timestamp_ns;
-        let (before, after): (Vec<&Told>, Vec<&Told>) = story
-            .acts
-            .iter()
-            .filter(|told| !is_idle(told))
-            .partition(|told| told.timestamp_ns < at);
+        let (before, after): (Vec<&Told>, Vec<&Told>) =
+            story.shown().partition(|told| told.timestamp_ns < at);
         let mut text: String = before.iter().map(|told| self.act(told)).collect();
         let own = self.text("/runmon/history/said");
         let own = self.paint.with(MAGENTA, &format!("this alert: {own}"));

@@ -5,12 +5,10 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        Place,
-        look::{items, text},
-        past::{document, id_of},
-    },
-    Found,
+    document,
+    found::Found,
+    id_of,
+    look::{items, text},
 };
 use crate::{
     document::history::short_id,
@@ -19,22 +17,25 @@ use crate::{
 };
 
 /// What was done, in order.
-pub(super) struct Story {
-    pub(super) acts: Vec<Told>,
+pub struct Story {
+    /// It, the oldest first.
+    pub acts: Vec<Told>,
     /// There were more than are shown.
-    pub(super) is_cut: bool,
+    pub is_cut: bool,
 }
 
 /// An act of the story.
-pub(super) struct Told {
-    pub(super) timestamp_ns: i64,
+pub struct Told {
+    /// When, nanoseconds since 1970.
+    pub timestamp_ns: i64,
     /// Of the same process tree; otherwise only in the same container.
-    pub(super) is_tree: bool,
+    pub is_tree: bool,
     /// Of an ancestor beyond the parent.
-    pub(super) is_far: bool,
+    pub is_far: bool,
     /// The short id, of another alert.
-    pub(super) alert: Option<String>,
-    pub(super) document: Value,
+    pub alert: Option<String>,
+    /// All that is kept of it.
+    pub document: Value,
 }
 
 /// What belongs to the story of an alert.
@@ -53,36 +54,74 @@ struct Scene {
 /// Acts that are told before an alert, and after it: those nearest to it.
 const MOST: usize = 2 * STORY_EVENTS;
 
+/// A story that is put together, record after record.
+pub struct Teller {
+    scene: Scene,
+    at_ns: i64,
+    acts: Vec<Told>,
+    seen: HashSet<String>,
+    is_cut: bool,
+}
+
+impl Teller {
+    /// Of an alert.
+    #[must_use]
+    pub fn of(found: &Found) -> Self {
+        Self {
+            scene: Scene::of(found),
+            at_ns: found.past.timestamp_ns,
+            acts: Vec::new(),
+            seen: HashSet::new(),
+            is_cut: false,
+        }
+    }
+
+    /// Takes what a record tells of it.
+    pub fn take(&mut self, record: &Record) {
+        let Some(told) = self.scene.tell(record) else { return };
+        if self.seen.insert(record.id.clone()) {
+            self.acts.push(told);
+        }
+        if self.acts.len() > 4 * MOST {
+            self.is_cut |= keep_nearest(&mut self.acts, self.at_ns);
+        }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn end(mut self) -> Story {
+        let is_cut = keep_nearest(&mut self.acts, self.at_ns) || self.is_cut;
+        Story { acts: self.acts, is_cut }
+    }
+}
+
 impl Story {
-    pub(super) fn of(place: &Place, found: &Found) -> anyhow::Result<Self> {
-        let scene = Scene::of(found);
-        let mut acts = Vec::new();
-        let mut seen = HashSet::new();
-        let mut is_cut = false;
-        place.read(&mut |record| {
-            let time = record.timestamp_ns;
-            if time < scene.since_ns || time > scene.until_ns {
-                return;
-            }
-            let Some(told) = scene.tell(record) else { return };
-            if seen.insert(record.id.clone()) {
-                acts.push(told);
-            }
-            if acts.len() > 4 * MOST {
-                is_cut |= keep_nearest(&mut acts, found.past.timestamp_ns);
-            }
-        })?;
-        is_cut |= keep_nearest(&mut acts, found.past.timestamp_ns);
-        Ok(Self { acts, is_cut })
+    /// What is worth a line.
+    pub fn shown(&self) -> impl Iterator<Item = &Told> {
+        self.acts.iter().filter(|told| !told.is_idle())
     }
 
     /// All of it, for programs.
-    pub(super) fn documents(&self) -> Vec<Value> {
+    #[must_use]
+    pub fn documents(&self) -> Vec<Value> {
         let one = |told: &Told| {
             let near = if told.is_tree { "process_tree" } else { "container" };
             json!({ "near": near, "alert": told.alert, "document": told.document })
         };
         self.acts.iter().map(one).collect()
+    }
+}
+
+impl Told {
+    /// Whether it is only that a far ancestor has children, or ended as it should.
+    fn is_idle(&self) -> bool {
+        let said = || text(&self.document, "/runmon/history/said");
+        let is_idle = match text(&self.document, "/event/action").as_str() {
+            "fork" => true,
+            "exit" => said() == "code 0",
+            _ => false,
+        };
+        is_idle && self.is_far && self.alert.is_none()
     }
 }
 
@@ -124,7 +163,9 @@ impl Scene {
 
     /// What a record tells of the story, if it is a part of it.
     fn tell(&self, record: &Record) -> Option<Told> {
-        if !matches!(record.kind, Kind::Event | Kind::Alert) || record.id == self.id {
+        let is_near = (self.since_ns..=self.until_ns).contains(&record.timestamp_ns);
+        let is_told = matches!(record.kind, Kind::Event | Kind::Alert) && record.id != self.id;
+        if !is_near || !is_told {
             return None;
         }
         let (_, document) = document(record)?;

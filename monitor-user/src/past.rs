@@ -1,12 +1,17 @@
 //! Alerts of the past: documents of the store put together, so that an update replaces what it is
-//! of, and repeats are counted with what they repeat.
+//! of, and repeats are counted with what they repeat; and the story of one of them.
+
+pub mod found;
+pub mod look;
+pub mod story;
 
 use std::collections::{HashMap, VecDeque};
 
 use monitor_rules::Priority;
 use serde_json::Value;
 
-use super::look::{self, text};
+use look::text;
+
 use crate::{
     document::history::short_id,
     store::{
@@ -17,39 +22,58 @@ use crate::{
 
 /// An alert of the past, or a finding.
 #[derive(Clone, Debug)]
-pub(super) struct Past {
-    pub(super) id: String,
-    pub(super) short: String,
-    pub(super) timestamp_ns: i64,
-    pub(super) priority: Priority,
+pub struct Past {
+    /// Its id.
+    pub id: String,
+    /// Its short name.
+    pub short: String,
+    /// When it was raised, nanoseconds since 1970.
+    pub timestamp_ns: i64,
+    /// How much it matters.
+    pub priority: Priority,
     /// The rule that leads, or the name of the finding.
-    pub(super) rule: String,
-    pub(super) rule_id: String,
+    pub rule: String,
+    /// The id of that.
+    pub rule_id: String,
     /// How many more rules matched.
-    pub(super) more: usize,
-    pub(super) place: String,
-    pub(super) container_id: String,
-    pub(super) image: String,
-    pub(super) pod: String,
-    pub(super) program: String,
-    pub(super) said: String,
-    /// How often it was repeated, and when last.
-    pub(super) repeats: u64,
-    pub(super) last_ns: i64,
+    pub more: usize,
+    /// Where it happened, as people name that.
+    pub place: String,
+    /// Id of the container.
+    pub container_id: String,
+    /// Image of the container.
+    pub image: String,
+    /// The pod with its namespace.
+    pub pod: String,
+    /// The program that did it.
+    pub program: String,
+    /// What the rule says.
+    pub said: String,
+    /// How often it was repeated.
+    pub repeats: u64,
+    /// When it was repeated last.
+    pub last_ns: i64,
     /// The document as it is kept, where somebody wants it.
-    pub(super) line: Vec<u8>,
+    pub line: Vec<u8>,
 }
 
 impl Past {
     /// What a document says of an alert.
-    pub(super) fn of(record: &Record, document: &Value, line: Vec<u8>) -> Self {
+    #[must_use]
+    pub fn of(record: &Record, document: &Value, line: Vec<u8>) -> Self {
         let id = id_of(record, document);
+        Self { line, ..Self::told(id, record.timestamp_ns, record.priority(), document) }
+    }
+
+    /// What the document of an alert says that is in no store.
+    #[must_use]
+    pub fn told(id: String, timestamp_ns: i64, priority: Priority, document: &Value) -> Self {
         let rules = look::items(document, "/runmon/rules").count();
         Self {
             short: short_id(&id),
             id,
-            timestamp_ns: record.timestamp_ns,
-            priority: record.priority(),
+            timestamp_ns,
+            priority,
             rule: text(document, "/rule/name"),
             rule_id: text(document, "/rule/id"),
             more: rules.saturating_sub(1),
@@ -60,14 +84,15 @@ impl Past {
             program: text(document, "/process/executable"),
             said: text(document, "/event/reason"),
             repeats: 0,
-            last_ns: record.timestamp_ns,
-            line,
+            last_ns: timestamp_ns,
+            line: Vec::new(),
         }
     }
 }
 
 /// The id of the alert that a document is of, an update or repeats of it.
-pub(super) fn id_of(record: &Record, document: &Value) -> String {
+#[must_use]
+pub fn id_of(record: &Record, document: &Value) -> String {
     let of = match record.kind {
         Kind::Update => document.pointer("/runmon/update/of"),
         Kind::RollUp => document.pointer("/runmon/rollup/of"),
@@ -77,14 +102,16 @@ pub(super) fn id_of(record: &Record, document: &Value) -> String {
 }
 
 /// The document that history has of a record, if it is one of history.
-pub(super) fn document(record: &Record) -> Option<(&[u8], Value)> {
+#[must_use]
+pub fn document(record: &Record) -> Option<(&[u8], Value)> {
     let line = record.lines(HISTORY)?.first()?;
     let document = serde_json::from_slice(&line.0).ok()?;
     Some((&line.0, document))
 }
 
 /// Whether a record is of an alert or a finding.
-pub(super) fn is_alert(record: &Record) -> bool {
+#[must_use]
+pub fn is_alert(record: &Record) -> bool {
     match record.kind {
         Kind::Alert | Kind::Update | Kind::RollUp | Kind::Finding => true,
         Kind::Event | Kind::Heartbeat => false,
@@ -93,22 +120,25 @@ pub(super) fn is_alert(record: &Record) -> bool {
 
 /// Alerts, the newest of those that there is room for.
 #[derive(Debug)]
-pub(super) struct Gathered {
-    pub(super) alerts: VecDeque<Past>,
+pub struct Gathered {
+    /// They, the oldest first.
+    pub alerts: VecDeque<Past>,
     most: usize,
     /// Those that went, since there was no room.
-    pub(super) older: usize,
+    pub older: usize,
     /// By id: how many came before.
     known: HashMap<String, usize>,
 }
 
 impl Gathered {
-    pub(super) fn new(most: usize) -> Self {
+    /// None yet, and room for so many.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
         Self { alerts: VecDeque::new(), most, older: 0, known: HashMap::new() }
     }
 
     /// Takes what a record says of an alert. Repeats of one that is not there stand for it.
-    pub(super) fn take(&mut self, record: &Record, document: &Value, past: Past) {
+    pub fn take(&mut self, record: &Record, document: &Value, past: Past) {
         let count = document.pointer("/runmon/rollup/count").and_then(Value::as_u64).unwrap_or(1);
         let is_rollup = record.kind == Kind::RollUp;
         let place = self.known.get(&past.id).and_then(|at| at.checked_sub(self.older));
