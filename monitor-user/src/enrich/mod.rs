@@ -439,10 +439,9 @@ fn absolute(name: &[u8], cwd: &[u8]) -> Box<[u8]> {
 /// The name of a process, as people know it: the file name of its program.
 #[must_use]
 pub fn process_name(process: &Process) -> &[u8] {
-    match &process.executable {
-        Some(path) => base_name(path),
-        None => crate::event::comm_bytes(&process.comm),
-    }
+    // A file of a mount that is nowhere, as runc starts itself from, is `/`.
+    let name = process.executable.as_deref().map(base_name).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| crate::event::comm_bytes(&process.comm))
 }
 
 /// The host, for events that are made without a registry.

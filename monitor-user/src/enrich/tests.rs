@@ -167,6 +167,14 @@ fn a_pid_that_is_used_again_is_another_process() {
 }
 
 #[test]
+fn a_program_that_is_nowhere_goes_by_its_thread_name() {
+    let mut bench = Bench::new();
+    let event = bench.event(&records::exec(Who::new(10), "/", b"/usr/bin/runc\0init\0"));
+    assert_eq!(event.process.executable.as_deref(), Some(&b"/"[..]));
+    assert_eq!(process_name(&event.process), b"comm");
+}
+
+#[test]
 fn an_unknown_process_is_described_by_its_act() {
     let mut bench = Bench::new();
     let who = Who { uid: 33, ..Who::new(50) };

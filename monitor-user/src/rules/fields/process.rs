@@ -154,10 +154,11 @@ pub(super) fn of<'e>(
     if process.knowledge == Knowledge::Gone { never("gone") } else { get(process) }
 }
 
-/// File name of the program. A kernel thread has none, and goes by its thread name.
+/// File name of the program. A kernel thread has none, and goes by its thread name; so does what
+/// has only `/` for a path.
 pub(super) fn name(process: &Process) -> Value<'_> {
-    match &process.executable {
-        Some(path) => Value::str(base_name(path)),
+    match process.executable.as_deref().map(base_name).filter(|name| !name.is_empty()) {
+        Some(name) => Value::str(name),
         None => of(process, |process| Value::str(comm_bytes(&process.comm))),
     }
 }
