@@ -140,7 +140,15 @@ impl Seen {
             Act::Connect => remote(&value).or_else(|| shown("fd.name")),
             _ => shown("fd.name"),
         };
-        let known = |name: &str| shown(name).filter(|text| !text.is_empty());
+        let known = |name: &str| shown(name).filter(|text| !text.is_empty() && text != UNKNOWN);
+        let id = shown("container.id")?;
+        let mut ancestors = ancestors(
+            text("proc.apid").unwrap_or_default(),
+            &shown("proc.aname").unwrap_or_default(),
+        );
+        if id != crate::event::Container::HOST {
+            leave_out_host(&mut ancestors);
+        }
         let pod = known("k8s.pod.name");
         Some(Self {
             timestamp_ns: text("evt.rawtime")?.parse().ok()?,
@@ -151,7 +159,7 @@ impl Seen {
                 _ => Outcome::Done,
             },
             place: Where {
-                id: shown("container.id")?,
+                id,
                 name: known("container.name"),
                 image: known("container.image"),
                 pod: pod.map(|pod| match known("k8s.ns.name") {
@@ -164,10 +172,7 @@ impl Seen {
                 name: shown("proc.name").unwrap_or_else(|| "?".to_owned()),
             },
             command: shown("proc.cmdline").unwrap_or_default(),
-            ancestors: ancestors(
-                text("proc.apid").unwrap_or_default(),
-                &shown("proc.aname").unwrap_or_default(),
-            ),
+            ancestors,
             object: object.unwrap_or_default(),
         })
     }
@@ -182,6 +187,29 @@ fn remote(value: &Value) -> Option<String> {
         Some(name) if !name.is_empty() => format!("{at}:{port} {}", inert(name)),
         _ => format!("{at}:{port}"),
     })
+}
+
+/// What stands where a field has no value yet.
+const UNKNOWN: &str = "<NA>";
+
+/// What starts the first program of a container, and is on the host.
+const RUNTIMES: [&str; 8] = [
+    "conmon",
+    "containerd-shim",
+    "containerd-shim-runc-v2",
+    "crun",
+    "runc",
+    "runsc",
+    "buildkit-runc",
+    "youki",
+];
+
+/// Leaves out the ancestors of a process in a container that are not in it.
+fn leave_out_host(ancestors: &mut Vec<Who>) {
+    let is_outside = |who: &Who| RUNTIMES.contains(&&*who.name) || who.name.starts_with("runc:[");
+    if let Some(at) = ancestors.iter().position(is_outside) {
+        ancestors.truncate(at);
+    }
 }
 
 /// Lists with commas between. A name may have one in it: then names are not told.

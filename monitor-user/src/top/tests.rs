@@ -111,10 +111,26 @@ fn lines_are_read_as_they_are_written() {
     assert_eq!(seen.place.pod.as_deref(), Some("shop/cart-1"));
     assert_eq!(seen.ancestors, [who(6, "sh"), who(1, "init")]);
     assert_eq!(seen.command, r"curl \x1b[2J");
+    let pending = line.to_string().replace("\"web\"", "\"<NA>\"").replace("cart-1", "<NA>");
+    let seen = Seen::parse(pending.as_bytes()).unwrap();
+    assert_eq!((seen.place.name, seen.place.pod), (None, None), "not known yet");
     for bad in [&b""[..], b"{}", b"[]", b"\xff", b"{\"evt.type\":\"open\"}"] {
         assert_eq!(Seen::parse(bad), None);
         assert_eq!(Raised::parse(bad), None);
     }
+}
+
+#[test]
+fn who_started_a_container_is_not_in_it() {
+    let ancestors = |container: &str| {
+        let line = json!({
+            "evt.rawtime": "1", "evt.type": "execve", "container.id": container, "proc.pid": "9",
+            "proc.apid": "8,7,6,5", "proc.aname": "sh,runc:[2:INIT],runc,bash",
+        });
+        Seen::parse(line.to_string().as_bytes()).unwrap().ancestors
+    };
+    assert_eq!(ancestors("0123456789ab"), [who(8, "sh")]);
+    assert_eq!(ancestors("host").len(), 4, "on the host they are all there");
 }
 
 #[test]
