@@ -179,16 +179,15 @@ impl Door {
         guard::check_own(headers).map_err(refused)?;
         if path == "/session" {
             guard::check_token(headers, &self.secrets).map_err(refused)?;
-            let mut answer = Response::new(Content::Whole(None));
-            *answer.status_mut() = StatusCode::NO_CONTENT;
-            let cookie = HeaderValue::try_from(self.secrets.set_cookie());
-            let cookie = cookie.map_err(|error| {
+            let mut answer = json_of(&json!({ "key": self.secrets.key() }));
+            let cookie = self.secrets.set_cookie(guard::port(headers));
+            let cookie = HeaderValue::try_from(cookie).map_err(|error| {
                 (StatusCode::INTERNAL_SERVER_ERROR, format!("no cookie can be set: {error}\n"))
             })?;
             answer.headers_mut().insert(SET_COOKIE, cookie);
             return Ok(answer);
         }
-        guard::check_cookie(headers, &self.secrets).map_err(refused)?;
+        guard::check_session(headers, &self.secrets).map_err(refused)?;
         let uri = request.uri();
         match path {
             "/api/overview" => self.overview().await,

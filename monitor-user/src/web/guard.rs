@@ -21,6 +21,9 @@ const UNKNOWN: Refusal = (
     "the token is missing: open the address that `runmon web` tells, as who started the daemon\n",
 );
 
+/// The header that has the key.
+const KEY: &str = "x-runmon-key";
+
 /// What every request must be.
 pub(super) fn check_all(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut hosts = headers.get_all(HOST).iter();
@@ -42,10 +45,20 @@ pub(super) fn check_own(headers: &HeaderMap) -> Result<(), Refusal> {
     if is_own && is_same { Ok(()) } else { Err(ELSEWHERE) }
 }
 
-/// Whether it has the cookie.
-pub(super) fn check_cookie(headers: &HeaderMap, secrets: &Secrets) -> Result<(), Refusal> {
+/// Whether it has the cookie, and the key that only the page itself knows.
+pub(super) fn check_session(headers: &HeaderMap, secrets: &Secrets) -> Result<(), Refusal> {
+    let port = port(headers);
     let mut cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    if cookies.any(|cookies| secrets.is_in(cookies)) { Ok(()) } else { Err(UNKNOWN) }
+    let key = headers.get(KEY).and_then(|key| key.to_str().ok()).unwrap_or_default();
+    let is_known = cookies.any(|cookies| secrets.is_in(cookies, port)) && secrets.is_key(key);
+    if is_known { Ok(()) } else { Err(UNKNOWN) }
+}
+
+/// The port that the browser asks: where it was led here from another, that is not ours.
+pub(super) fn port(headers: &HeaderMap) -> u16 {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let port = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    port.unwrap_or(80)
 }
 
 /// Whether it has the token.
@@ -99,6 +112,15 @@ mod tests {
         let mut two = headers(&[("host", "localhost")]);
         two.append(HOST, "evil.example".parse().unwrap());
         assert_eq!(check_all(&two), Err(HOSTS));
+    }
+
+    #[test]
+    fn the_port_is_the_one_that_the_browser_asks() {
+        for (host, expected) in
+            [("localhost", 80), ("127.0.0.1:9754", 9754), ("[::1]", 80), ("[::1]:8080", 8080)]
+        {
+            assert_eq!(port(&headers(&[("host", host)])), expected, "{host}");
+        }
     }
 
     #[test]

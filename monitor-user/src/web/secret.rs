@@ -1,4 +1,7 @@
-//! What shows that somebody may look: a token, and the cookie that it is changed for.
+//! What shows that somebody may look: a token, and the cookie and the key that it is changed for.
+//!
+//! Browsers send a cookie to every port of a host, but keep what a page stores for that page alone,
+//! port and all; and no script reads the cookie. Who takes one of the two has nothing.
 
 use std::{
     fs::{self, OpenOptions},
@@ -11,19 +14,20 @@ use std::{
 /// Bytes of a secret.
 const BYTES: usize = 32;
 
-/// Both, as they are sent.
+/// All of them, as they are sent.
 pub(super) struct Secrets {
     token: String,
     session: String,
+    key: String,
+    /// The beginning of the cookie's name.
     cookie: String,
 }
 
 impl Secrets {
     /// New ones, which nobody knows.
     pub(super) fn new(instance: &str) -> io::Result<Self> {
-        // Browsers keep cookies by host, whatever the port: each instance has a name of its own.
         let cookie = format!("runmon-{instance}");
-        Ok(Self { token: random()?, session: random()?, cookie })
+        Ok(Self { token: random()?, session: random()?, key: random()?, cookie })
     }
 
     pub(super) fn token(&self) -> &str {
@@ -35,15 +39,27 @@ impl Secrets {
         is_same(told.as_bytes(), self.token.as_bytes())
     }
 
-    /// What makes a browser keep the cookie until it is closed.
-    pub(super) fn set_cookie(&self) -> String {
-        format!("{}={}; Path=/; HttpOnly; SameSite=Strict", self.cookie, self.session)
+    /// What the page keeps and says with each request.
+    pub(super) fn key(&self) -> &str {
+        &self.key
     }
 
-    /// Whether a list of cookies has it.
-    pub(super) fn is_in(&self, cookies: &str) -> bool {
+    /// Whether this is the key.
+    pub(super) fn is_key(&self, told: &str) -> bool {
+        is_same(told.as_bytes(), self.key.as_bytes())
+    }
+
+    /// What makes a browser keep the cookie until it is closed. Browsers keep cookies by host: each
+    /// port has a name of its own, or the pages of two daemons would take it from one another.
+    pub(super) fn set_cookie(&self, port: u16) -> String {
+        format!("{}-{port}={}; Path=/; HttpOnly; SameSite=Strict", self.cookie, self.session)
+    }
+
+    /// Whether a list of cookies has that of a port.
+    pub(super) fn is_in(&self, cookies: &str, port: u16) -> bool {
+        let name = format!("{}-{port}", self.cookie);
         let named = cookies.split(';').filter_map(|cookie| cookie.trim().split_once('='));
-        let mut own = named.filter(|(name, _)| *name == self.cookie);
+        let mut own = named.filter(|(told, _)| *told == name);
         own.any(|(_, value)| is_same(value.as_bytes(), self.session.as_bytes()))
     }
 }
@@ -86,14 +102,20 @@ mod tests {
         for wrong in ["", &one.token()[1..], &format!("{}0", one.token()), &one.session] {
             assert!(!one.is_token(wrong), "{wrong}");
         }
-        let cookie = one.set_cookie();
+        let cookie = one.set_cookie(80);
         assert!(cookie.ends_with("; HttpOnly; SameSite=Strict"), "{cookie}");
         let cookie = cookie.split(';').next().unwrap();
-        assert!(one.is_in(cookie) && one.is_in(&format!("a=b; {cookie}; c=d")));
-        assert!(!other.is_in(cookie) && !one.is_in("runmon-default=") && !one.is_in(""));
-        assert!(!one.is_in(&format!("runmon-other={}", one.session)));
+        assert!(one.is_in(cookie, 80) && one.is_in(&format!("a=b; {cookie}; c=d"), 80));
+        assert!(!one.is_in(cookie, 81), "another port has another cookie");
+        assert!(!other.is_in(cookie, 80));
+        assert!(one.is_key(one.key()) && !one.is_key("") && !one.is_key(other.key()));
+        assert!(!one.is_key(&one.session) && !one.is_key(one.token()));
         // Who knows the token only has not changed it yet.
-        assert!(!one.is_in(&format!("runmon-default={}", one.token())));
+        let token = format!("runmon-default-80={}", one.token());
+        let stranger = format!("runmon-other-80={}", one.session);
+        for wrong in ["", "runmon-default-80=", &token, &stranger] {
+            assert!(!one.is_in(wrong, 80), "{wrong}");
+        }
     }
 
     #[test]

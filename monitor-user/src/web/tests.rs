@@ -104,13 +104,14 @@ impl Daemon {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n"))
     }
 
-    /// The cookie that the token is changed for, as a line of a head.
+    /// The cookie and the key that the token is changed for, as lines of a head.
     fn cookie(&self) -> String {
         let answer = self.send(&session(&format!("Authorization: Bearer {}\r\n", self.token)));
-        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
         assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{cookie}");
-        format!("Cookie: {}\r\n", cookie.split(';').next().unwrap())
+        let key = body(&answer)["key"].as_str().unwrap().to_owned();
+        format!("Cookie: {}\r\nX-Runmon-Key: {key}\r\n", cookie.split(';').next().unwrap())
     }
 
     /// A stream, as far as it has begun.
@@ -163,7 +164,9 @@ fn strangers_are_told_nothing() {
         .chain(["stream?filter="])
     {
         let path = format!("/api/{path}");
-        for more in ["", "Cookie: runmon-strangers=0\r\n", "Cookie: runmon-strangers\r\n"] {
+        // Neither the cookie nor the key is enough.
+        let (only_cookie, only_key) = cookie.split_at(cookie.find("X-Runmon").unwrap());
+        for more in ["", "Cookie: runmon-strangers-80=0\r\n", only_cookie, only_key] {
             assert_eq!(code(&daemon.get(&path, more)), "401", "{path} {more}");
         }
         for other in ["Sec-Fetch-Site: cross-site\r\n", "Origin: http://evil.example\r\n"] {
@@ -176,7 +179,7 @@ fn strangers_are_told_nothing() {
         assert_eq!(code(&daemon.send(&far)), "403", "{path}");
     }
     let refused = daemon.stats.counters().refused;
-    assert_eq!(refused, 7 * 7);
+    assert_eq!(refused, 7 * 8);
 }
 
 #[test]
@@ -318,7 +321,7 @@ fn a_socket_is_its_owners_and_asks_for_the_token_too() {
     assert_eq!(code(&at(&get("/"))), "200");
     assert_eq!(code(&at(&get("/api/status"))), "401");
     let token = format!("Authorization: Bearer {}\r\n", daemon.token);
-    assert_eq!(code(&at(&session(&token))), "204");
+    assert_eq!(code(&at(&session(&token))), "200");
     // Neither one that is served nor another file is.
     assert_eq!(socket(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     let file = dir.join("file");

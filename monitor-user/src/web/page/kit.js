@@ -31,10 +31,18 @@ export class Unanswered extends Error {
   }
 }
 
+// What shows, beside the cookie, that this page asks. No other port is told it.
+const KEY = "runmon-key";
+
+export const key = {
+  get: () => localStorage.getItem(KEY) ?? "",
+  set: (value) => localStorage.setItem(KEY, value),
+};
+
 export async function ask(path, options) {
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(path, { ...options, headers: { "X-Runmon-Key": key.get(), ...options?.headers } });
   } catch {
     throw new Unanswered(0, "The daemon does not answer: does it still run?");
   }

@@ -1,7 +1,7 @@
 // Which view is shown, and what the keys do.
 
 import { container } from "./container.js";
-import { ask, guarded, state } from "./kit.js";
+import { ask, guarded, key as session, state } from "./kit.js";
 import { live, stop } from "./live.js";
 import { alert, alertList, overview, rules, status } from "./views.js";
 
@@ -11,12 +11,14 @@ const NUMBERED = ["overview", "live", "alerts", "rules", "status"];
 const main = document.getElementById("main");
 const help = document.getElementById("help");
 
-// The token is changed for a cookie, and leaves the address: it is not to be in the history.
+// The token is changed for a cookie and a key, and leaves the address: it is not to be in the
+// history. A view may stand behind it.
 async function enter() {
-  const token = /^#token=([0-9a-f]+)$/.exec(location.hash)?.[1];
+  const [, token, view] = /^#token=([0-9a-f]+)(\/.+)?$/.exec(location.hash) ?? [];
   if (!token) return;
-  history.replaceState(null, "", "/#/overview");
-  await ask("/session", { method: "POST", headers: { Authorization: `Bearer ${token}` } });
+  history.replaceState(null, "", `/#${view ?? "/overview"}`);
+  const answer = await ask("/session", { method: "POST", headers: { Authorization: `Bearer ${token}` } });
+  session.set((await answer.json()).key);
 }
 
 function show() {
