@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
+use super::feeds::Watched;
 use crate::{
     limits::{WEB_ALERTS, WEB_LINGER_SECONDS, WEB_LIVES, WEB_RECENT},
     top::{
@@ -29,12 +30,21 @@ pub(super) struct Desk {
     numbers: BTreeMap<(String, u32), u64>,
     /// Since when events are watched, seconds since 1970; None: they are not.
     pub(super) since_s: Option<i64>,
-    /// Why events are not watched, though they are asked for.
-    pub(super) trouble: Option<String>,
+    /// How the watching of events goes.
+    pub(super) of_events: Feed,
+    /// And that of alerts.
+    pub(super) of_alerts: Feed,
     /// When it was asked for last.
     asked_s: i64,
+}
+
+/// How watching goes.
+#[derive(Default)]
+pub(super) struct Feed {
     /// Documents that came faster than they were read.
     pub(super) late: u64,
+    /// Why nothing comes, though it is asked for.
+    pub(super) trouble: Option<String>,
 }
 
 /// An alert.
@@ -68,6 +78,7 @@ impl Desk {
             // What happened while nobody looked is not known: it would be told as what is now.
             *self = Self {
                 alerts: std::mem::take(&mut self.alerts),
+                of_alerts: std::mem::take(&mut self.of_alerts),
                 since_s: Some(now_s),
                 asked_s: now_s,
                 ..Self::default()
@@ -77,6 +88,24 @@ impl Desk {
             raised.into_iter().for_each(|raised| self.put_on_board(raised));
         }
         begins
+    }
+
+    /// How the watching of something goes.
+    pub(super) fn feed(&mut self, watched: Watched) -> &mut Feed {
+        match watched {
+            Watched::Events => &mut self.of_events,
+            Watched::Alerts => &mut self.of_alerts,
+        }
+    }
+
+    /// Documents that came faster than they were read, of both.
+    pub(super) fn late(&self) -> u64 {
+        self.of_events.late.saturating_add(self.of_alerts.late)
+    }
+
+    /// Why nothing comes, though it is asked for.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.of_events.trouble.as_deref().or(self.of_alerts.trouble.as_deref())
     }
 
     /// Whether nobody has looked for a while.
@@ -240,5 +269,18 @@ mod tests {
         desk.stop();
         assert!(desk.ask(200) && desk.recent.is_empty());
         assert_eq!((desk.alerts.len(), desk.board.alerts), (1, 1));
+    }
+
+    #[test]
+    fn neither_feed_tells_for_the_other() {
+        let mut desk = Desk::default();
+        desk.feed(Watched::Alerts).late = 3;
+        desk.feed(Watched::Alerts).trouble = Some("too many look".into());
+        desk.feed(Watched::Events).late = 4;
+        desk.feed(Watched::Events).trouble = None;
+        assert_eq!((desk.late(), desk.trouble()), (7, Some("too many look")));
+        // Events are watched anew, and alerts all the time.
+        assert!(desk.ask(100));
+        assert_eq!((desk.late(), desk.trouble()), (3, Some("too many look")));
     }
 }

@@ -38,10 +38,10 @@ const QUIET: Duration = Duration::from_secs(5);
 pub(super) enum Told {
     Seen(Box<Seen>),
     Raised(Box<Kept>),
-    /// Documents were lost on the way, so many in all.
-    Late(u64),
-    /// Why nothing comes, though it is asked for.
-    Trouble(Option<String>),
+    /// Documents of a feed were lost on the way, so many in all.
+    Late(Watched, u64),
+    /// Why nothing comes of a feed, though it is asked for.
+    Trouble(Watched, Option<String>),
 }
 
 /// What is watched for the page as a whole.
@@ -89,12 +89,12 @@ pub(super) fn watch(
             match line.watch(&watched.wish()) {
                 Ok((_, feed, writer)) => {
                     let mut way = Way { watched, told: &told, ends: &ends, late: 0 };
-                    drop(way.send(Told::Trouble(None)));
+                    drop(way.send(Told::Trouble(watched, None)));
                     write(&feed, &writer, line.documents_of(), &mut way, None);
                     return;
                 }
                 Err(refusal) => {
-                    if told.blocking_send(Told::Trouble(Some(refusal.error))).is_err() {
+                    if told.blocking_send(Told::Trouble(watched, Some(refusal.error))).is_err() {
                         return;
                     }
                     thread::sleep(REST);
@@ -137,7 +137,7 @@ impl Output for Way<'_> {
             return Ok(());
         }
         self.late = lost;
-        self.send(Told::Late(lost))
+        self.send(Told::Late(self.watched, lost))
     }
 }
 

@@ -154,7 +154,8 @@ pub(super) type Over = RefCell<Option<oneshot::Receiver<()>>>;
 impl Door {
     fn watch(&self, watched: Watched, ends: Arc<AtomicBool>) {
         if let Err(error) = feeds::watch(watched, self.line.clone(), self.told.clone(), ends) {
-            self.desk.borrow_mut().trouble = Some(format!("nothing is watched: {error}"));
+            let trouble = Some(format!("nothing is watched: {error}"));
+            self.desk.borrow_mut().feed(watched).trouble = trouble;
         }
     }
 
@@ -164,8 +165,8 @@ impl Door {
             Told::Seen(seen) if desk.since_s.is_some() => desk.note(*seen),
             Told::Seen(_) => {}
             Told::Raised(kept) => desk.raise(*kept),
-            Told::Late(late) => desk.late = late,
-            Told::Trouble(why) => desk.trouble = why,
+            Told::Late(watched, late) => desk.feed(watched).late = late,
+            Told::Trouble(watched, why) => desk.feed(watched).trouble = why,
         }
     }
 

@@ -39,8 +39,8 @@ pub(super) fn overview(desk: &Desk, now_s: i64) -> Value {
         })
     };
     json!({
-        "since": since(desk), "trouble": desk.trouble, "events": board.events,
-        "alerts": board.alerts, "lost": board.lost, "late": desk.late,
+        "since": since(desk), "trouble": desk.trouble(), "events": board.events,
+        "alerts": board.alerts, "lost": board.lost, "late": desk.late(),
         "containers": board.places.values().map(one).collect::<Vec<_>>(),
         "latest": alerts(desk).into_iter().take(10).collect::<Vec<_>>(),
     })
