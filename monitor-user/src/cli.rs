@@ -144,9 +144,10 @@ pub enum Command {
     ///
     /// There is one where the configuration says `web:` with `listen: 127.0.0.1:9754` or a socket,
     /// as `unix:/run/runmon/web.sock`. Only who started the daemon may read the token, which is
-    /// another one after each start. From another host, `ssh -L 9754:127.0.0.1:9754 HOST` or
-    /// `ssh -L 9754:/run/runmon/web.sock HOST` leads a browser there, at http://127.0.0.1:9754/
-    /// with the same token behind it.
+    /// another one after each start. From another host, `ssh -NL 9754:127.0.0.1:9754 HOST` leads a
+    /// browser there. Browsers open no sockets: a port is led to one, by
+    /// `ssh -NL 9754:/run/runmon/web.sock root@HOST` from elsewhere or, on the host itself, by
+    /// `socat TCP-LISTEN:9754,bind=127.0.0.1,fork UNIX-CONNECT:/run/runmon/web.sock`.
     #[cfg(feature = "web")]
     Web(WebArgs),
     /// Check, show and describe the configuration; needs no root

@@ -4,7 +4,7 @@ use std::{io::ErrorKind, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 
-use super::{load_config, show};
+use super::{load_config, say, show};
 use crate::{
     cli::WebArgs,
     instance::{DEFAULT_NAME, socket_path, web_path},
@@ -31,6 +31,48 @@ pub fn run(args: &WebArgs) -> anyhow::Result<ExitCode> {
     if std::os::unix::net::UnixStream::connect(socket_path(&config.run_dir, name)).is_err() {
         bail!("no runmon named `{name}` is running here");
     }
+    if let Some(opened) = address.strip_prefix("unix:").and_then(through_port) {
+        show(&opened.address)?;
+        say(&opened.hint);
+        return Ok(ExitCode::SUCCESS);
+    }
     show(&address)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The port of a browser's own host that is led to a socket.
+const PORT: u16 = 9754;
+
+/// How a page is opened that is on a socket.
+#[derive(Debug, PartialEq, Eq)]
+struct Opened {
+    address: String,
+    hint: String,
+}
+
+/// Browsers open no sockets: a port is led there first, here or from where the browser is.
+fn through_port(told: &str) -> Option<Opened> {
+    let (path, token) = told.rsplit_once(" #token=")?;
+    let socat = format!("socat TCP-LISTEN:{PORT},bind=127.0.0.1,fork UNIX-CONNECT:{path}");
+    let ssh = format!("ssh -NL 127.0.0.1:{PORT}:{path} root@HOST");
+    Some(Opened {
+        address: format!("http://127.0.0.1:{PORT}/#token={token}"),
+        hint: format!(
+            "the page is on a socket: lead port {PORT} to it first\n  from elsewhere: {ssh}\n  \
+             on this host:   {socat}"
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_on_a_socket_is_opened_through_a_port() {
+        let opened = through_port("/run/run mon/web.sock #token=0af\n").unwrap();
+        assert_eq!(opened.address, "http://127.0.0.1:9754/#token=0af\n");
+        assert!(opened.hint.contains(":/run/run mon/web.sock root@"), "{}", opened.hint);
+        assert_eq!(through_port("/run/x"), None);
+    }
 }
