@@ -121,6 +121,15 @@ impl Browser {
         entries.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect()
     }
 
+    /// Shows the page on a screen of another size.
+    pub fn resize(&self, width: u32, height: u32) {
+        let params = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+        });
+        let wanted = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": params });
+        self.command("goog/cdp/execute", &wanted);
+    }
+
     /// A picture of the page, in base64, with the colours of a scheme.
     pub fn picture(&self, scheme: &str) -> String {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);

@@ -18,33 +18,59 @@ pub struct Reading {
     pub broken_bytes: u64,
 }
 
+/// A store that is looked at, known by its descriptor: who gives up privileges afterwards, and may
+/// enter nothing above it, goes on reading.
+#[derive(Debug)]
+pub struct Looked {
+    directory: Directory,
+}
+
+impl Looked {
+    /// Opens its directory.
+    ///
+    /// # Errors
+    ///
+    /// There is no such directory, or it may not be read.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self { directory: Directory::at(path)? })
+    }
+
+    /// Shows every record that is there now, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// It may not be read.
+    pub fn read(&self, each: &mut dyn FnMut(&Record)) -> io::Result<Reading> {
+        let mut reading = Reading::default();
+        let mut last = None;
+        // What was begun while the others were read comes last.
+        for _ in 0..2 {
+            for first in self.directory.segments()? {
+                if Some(first) <= last {
+                    continue;
+                }
+                last = Some(first);
+                match read_segment(&self.directory, first, each) {
+                    Ok(broken) => {
+                        reading.segments += 1;
+                        reading.broken_bytes += broken;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => reading.gone += 1,
+                    Err(_) => reading.unread += 1,
+                }
+            }
+        }
+        Ok(reading)
+    }
+}
+
 /// Shows every record of a store, the oldest first.
 ///
 /// # Errors
 ///
-/// There is no such directory, or it may not be read.
+/// As for [`Looked`].
 pub fn read(path: &Path, each: &mut dyn FnMut(&Record)) -> io::Result<Reading> {
-    let directory = Directory::at(path)?;
-    let mut reading = Reading::default();
-    let mut last = None;
-    // What was begun while the others were read comes last.
-    for _ in 0..2 {
-        for first in directory.segments()? {
-            if Some(first) <= last {
-                continue;
-            }
-            last = Some(first);
-            match read_segment(&directory, first, each) {
-                Ok(broken) => {
-                    reading.segments += 1;
-                    reading.broken_bytes += broken;
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => reading.gone += 1,
-                Err(_) => reading.unread += 1,
-            }
-        }
-    }
-    Ok(reading)
+    Looked::at(path)?.read(each)
 }
 
 /// Shows the records of a segment; how many bytes before its last entry are none. What is behind

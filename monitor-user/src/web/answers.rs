@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -25,7 +26,7 @@ use tokio::{
 use super::{
     counted, feeds, guard, page,
     server::{Door, Known, Over, now_s},
-    views,
+    story, views,
 };
 use crate::{
     control::{Refusal, Reply, Request as Question},
@@ -146,6 +147,13 @@ fn unanswered(refusal: Refusal) -> (StatusCode, String) {
     (code, format!("{}\n", refusal.error))
 }
 
+/// What comes of looking for an alert in the store.
+enum Stored {
+    Found(Value),
+    /// Why it is not there.
+    Missing(String),
+}
+
 impl Door {
     pub(super) async fn answer(
         self: &Rc<Self>,
@@ -202,13 +210,7 @@ impl Door {
                 self.look();
                 Ok(json_of(&json!(views::alerts(&self.desk.borrow()))))
             }
-            "/api/alert" => {
-                self.look();
-                let told = views::alert(&self.desk.borrow(), &asked(uri, "id"));
-                told.map(|told| json_of(&told)).ok_or_else(|| {
-                    not_there("this alert is not kept: older ones make way for newer ones")
-                })
-            }
+            "/api/alert" => self.alert(&asked(uri, "id")).await,
             "/api/status" => Ok(json_of(&*self.line_says(Question::Status).await?)),
             "/api/rules" => Ok(json_of(&*self.line_says(Question::Rules).await?)),
             "/api/stream" => self.stream(uri, over).await,
@@ -236,6 +238,46 @@ impl Door {
             members.extend(more.map(|name| (name.to_owned(), of(name))));
         }
         Ok(json_of(&told))
+    }
+
+    /// An alert: as the store has it, and else what the page keeps of it.
+    async fn alert(&self, id: &str) -> Answer {
+        self.look();
+        let of = story::id_of(&self.desk.borrow(), id);
+        let (mut told, note) = match self.stored(of).await? {
+            Stored::Found(told) => (Some(told), None),
+            Stored::Missing(why) => (story::seen(&self.desk.borrow(), id), Some(why)),
+        };
+        if let Some(told) = &mut told {
+            let since = views::since(&self.desk.borrow());
+            story::add(told, [("note", json!(note)), ("since", json!(since))]);
+        }
+        let told = told.ok_or_else(|| {
+            not_there("this alert is not kept: older ones make way for newer ones")
+        })?;
+        Ok(json_of(&told))
+    }
+
+    /// What the store has of an alert. It is read off this thread, for one at a time.
+    async fn stored(&self, id: String) -> Result<Stored, (StatusCode, String)> {
+        let store = match &self.history {
+            Ok(store) => Arc::clone(store),
+            Err(why) => return Ok(Stored::Missing(why.clone())),
+        };
+        let ending = || (StatusCode::SERVICE_UNAVAILABLE, "the daemon ends\n".to_owned());
+        // Whoever reads goes on when who asked is gone: the next one waits for that, too.
+        let turn = Arc::clone(&self.reading).acquire_owned().await.map_err(|_closed| ending())?;
+        let read = move || {
+            let _turn = turn;
+            story::stored(&store, &id)
+        };
+        Ok(match spawn_blocking(read).await.map_err(|_panic| ending())? {
+            Ok(Some(told)) => Stored::Found(told),
+            Ok(None) => {
+                Stored::Missing("the store does not have this alert, or not yet".to_owned())
+            }
+            Err(error) => Stored::Missing(format!("the store cannot be read: {error}")),
+        })
     }
 
     /// What the line says, or said a moment ago.

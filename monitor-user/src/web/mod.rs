@@ -14,6 +14,7 @@ mod guard;
 mod page;
 mod secret;
 mod server;
+mod story;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -31,6 +32,7 @@ use std::{
 
 use crate::{
     config::WebListen, control::Inside, document::heartbeat::WebCounters, instance::web_path,
+    store::past::Looked,
 };
 use secret::Secrets;
 
@@ -69,6 +71,9 @@ enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
+
+/// The store with the alerts of the past, or why it cannot be looked at.
+pub type History = Result<Looked, String>;
 
 /// The page, on its place; nobody is answered yet.
 pub struct Page {
@@ -121,8 +126,8 @@ impl Page {
     /// # Errors
     ///
     /// There is no room for a thread.
-    pub fn serve(self, line: Inside) -> io::Result<()> {
-        server::start(self, line)
+    pub fn serve(self, line: Inside, history: History) -> io::Result<()> {
+        server::start(self, line, history)
     }
 }
 

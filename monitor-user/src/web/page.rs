@@ -13,6 +13,7 @@ pub(super) fn part(path: &str) -> Option<(&'static str, &'static str)> {
         "/views.js" => (SCRIPT, include_str!("page/views.js")),
         "/container.js" => (SCRIPT, include_str!("page/container.js")),
         "/live.js" => (SCRIPT, include_str!("page/live.js")),
+        "/story.js" => (SCRIPT, include_str!("page/story.js")),
         "/tree.js" => (SCRIPT, include_str!("page/tree.js")),
         _ => return None,
     })
@@ -30,7 +31,7 @@ mod tests {
         }
         for path in ["/", "/page.css", "/page.js", "/kit.js", "/views.js", "/container.js"]
             .into_iter()
-            .chain(["/live.js", "/tree.js", "/icon.svg"])
+            .chain(["/live.js", "/story.js", "/tree.js", "/icon.svg"])
         {
             let text = part(path).unwrap().1;
             let text = text.replace("http://www.w3.org/2000/svg", "");

@@ -33,7 +33,7 @@ use tokio::{
 };
 
 use super::{
-    Listener, Page, Stats, counted,
+    History, Listener, Page, Stats, counted,
     desk::Desk,
     feeds::{self, Told, Watched},
     secret::Secrets,
@@ -42,6 +42,7 @@ use crate::{
     control::Inside,
     limits::{WEB_CLIENTS, WEB_HEADER_BYTES, WEB_PATIENCE},
     live::{boottime_ns, clock_offset_ns},
+    store::past::Looked,
 };
 
 /// How long to wait before the next connection is taken where one could not be.
@@ -61,12 +62,13 @@ content-length: 32\r\n\r\n\
 too many ask already: try later\n";
 
 /// Starts the thread; it lives as long as the process.
-pub(super) fn start(page: Page, line: Inside) -> io::Result<()> {
+pub(super) fn start(page: Page, line: Inside, history: History) -> io::Result<()> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name("web".into()).spawn(move || serve(&runtime, page, line)).map(drop)
+    let run = move || serve(&runtime, page, line, history);
+    thread::Builder::new().name("web".into()).spawn(run).map(drop)
 }
 
-fn serve(runtime: &Runtime, page: Page, line: Inside) {
+fn serve(runtime: &Runtime, page: Page, line: Inside, history: History) {
     let (told, tells) = channel(TOLD);
     let Page { listener, secrets, stats, .. } = page;
     let door = Rc::new(Door {
@@ -77,6 +79,8 @@ fn serve(runtime: &Runtime, page: Page, line: Inside) {
         told,
         ends: RefCell::default(),
         asking: Semaphore::new(1),
+        history: history.map(Arc::new),
+        reading: Arc::new(Semaphore::new(1)),
         status: RefCell::default(),
         rules: RefCell::default(),
         open: Cell::new(0),
@@ -142,6 +146,9 @@ pub(super) struct Door {
     ends: RefCell<Option<Arc<AtomicBool>>>,
     /// Who has it asks the line; the others wait for what comes of that.
     pub(super) asking: Semaphore,
+    pub(super) history: Result<Arc<Looked>, String>,
+    /// Who has it reads the store.
+    pub(super) reading: Arc<Semaphore>,
     pub(super) status: Known,
     pub(super) rules: Known,
     open: Cell<usize>,

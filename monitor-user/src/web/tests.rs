@@ -79,6 +79,10 @@ impl Daemon {
     }
 
     fn at(name: &str, listen: &WebListen) -> Self {
+        Self::with(name, listen, Err("`history: false`: nothing is kept".to_owned()))
+    }
+
+    fn with(name: &str, listen: &WebListen, history: History) -> Self {
         let dir = std::env::temp_dir().join(format!("runmon-web-{}-{name}", std::process::id()));
         fs::create_dir_all(dir.join("instances")).unwrap();
         let page = Page::open(listen, &dir, name).unwrap();
@@ -88,7 +92,7 @@ impl Daemon {
         let address = address.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let bell = Bell::new().unwrap();
         let control = Control::open(&dir.join("c.sock"), bell, sender()).unwrap();
-        page.serve(control.inside()).unwrap();
+        page.serve(control.inside(), history).unwrap();
         let ends = Arc::<AtomicBool>::default();
         let is_over = Arc::clone(&ends);
         let thread = thread::spawn(move || line(&control, &is_over));
@@ -245,9 +249,27 @@ fn who_has_the_cookie_is_told() {
         (&alert["rule"], &alert["document"]["event"]["kind"]),
         (&json!("flood"), &json!("alert"))
     );
+    assert_eq!(alert["note"], "`history: false`: nothing is kept");
     // It is of no container.
     assert_eq!(overview["containers"], json!([]));
     assert_eq!(daemon.stats.counters().answered, 6);
+}
+
+#[test]
+fn an_alert_is_told_from_memory_where_the_store_does_not_have_it() {
+    let dir = std::env::temp_dir().join(format!("runmon-web-{}-nothing", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let listen = WebListen::Tcp("127.0.0.1:0".parse().unwrap());
+    let daemon = Daemon::with("empty", &listen, Looked::at(&dir).map_err(|it| it.to_string()));
+    let cookie = daemon.cookie();
+    drop(daemon.get("/api/overview", &cookie));
+    let alerts = body(&daemon.get("/api/alerts", &cookie));
+    let id = alerts[0]["id"].as_str().unwrap();
+    let alert = body(&daemon.get(&format!("/api/alert?id={id}"), &cookie));
+    assert_eq!(alert["note"], "the store does not have this alert, or not yet");
+    assert_eq!((&alert["rule"], &alert["priority"]), (&json!("flood"), &json!("Error")));
+    assert_eq!(code(&daemon.get("/api/alert?id=", &cookie)), "404");
+    fs::remove_dir_all(&dir).unwrap();
 }
 
 #[test]

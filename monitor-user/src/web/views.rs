@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::desk::{Desk, Kept, Life};
+use super::desk::{Desk, Life};
 use crate::{
     document::{printable::terminal, text::rfc3339},
-    limits::{WEB_AROUND, WEB_AROUND_SECONDS, WEB_ROWS},
+    limits::WEB_ROWS,
     top::{
         board::{Place, Touched},
-        seen::{Act, Outcome, Raised, Seen},
+        seen::{Act, Raised},
     },
 };
 
@@ -46,7 +46,8 @@ pub(super) fn overview(desk: &Desk, now_s: i64) -> Value {
     })
 }
 
-fn since(desk: &Desk) -> Option<String> {
+/// Since when events are watched.
+pub(super) fn since(desk: &Desk) -> Option<String> {
     desk.since_s.map(|second| rfc3339(second.saturating_mul(1_000_000_000)))
 }
 
@@ -108,47 +109,8 @@ fn life(life: &Life) -> Value {
     })
 }
 
-/// One alert, with what was seen around it; None where it is not kept.
-pub(super) fn alert(desk: &Desk, id: &str) -> Option<Value> {
-    let kept = desk.alerts.iter().find(|kept| kept.raised.id == id)?;
-    let mut told = raised(&kept.raised);
-    let members = [
-        ("document", kept.document.clone()),
-        ("since", json!(since(desk))),
-        ("around_seconds", json!(WEB_AROUND_SECONDS)),
-        ("around", json!(around(desk, kept))),
-    ];
-    told.as_object_mut()?.extend(members.map(|(name, value)| (name.to_owned(), value)));
-    Some(told)
-}
-
-/// What was seen in its container then, the nearest if there is much, in order.
-fn around(desk: &Desk, kept: &Kept) -> Vec<Value> {
-    let at = kept.raised.timestamp_ns;
-    let within = WEB_AROUND_SECONDS * 1_000_000_000;
-    let of = |seen: &&Seen| {
-        seen.place.id == kept.raised.place.id && (seen.timestamp_ns - at).abs() <= within
-    };
-    let mut seen: Vec<&Seen> = desk.recent.iter().filter(of).collect();
-    seen.sort_by_key(|seen| (seen.timestamp_ns - at).abs());
-    seen.truncate(WEB_AROUND);
-    seen.sort_by_key(|seen| seen.timestamp_ns);
-    let pid = kept.document.pointer("/process/pid").and_then(Value::as_u64);
-    let is_of = |who: u32| pid == Some(u64::from(who));
-    let one = |seen: &Seen| {
-        let own = is_of(seen.who.pid);
-        json!({
-            "time": rfc3339(seen.timestamp_ns), "offset_ms": (seen.timestamp_ns - at) / 1_000_000,
-            "what": name(seen.act), "failed": seen.outcome == Outcome::Failed,
-            "pid": seen.who.pid, "name": seen.who.name, "command": seen.command,
-            "object": seen.object, "own": own,
-            "below": !own && seen.ancestors.iter().any(|ancestor| is_of(ancestor.pid)),
-        })
-    };
-    seen.into_iter().map(one).collect()
-}
-
-fn name(act: Act) -> &'static str {
+/// What an act is called.
+pub(super) fn act_name(act: Act) -> &'static str {
     match act {
         Act::Exec => "exec",
         Act::Exit => "exit",

@@ -20,7 +20,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// A rule about one word among the arguments of busybox.
-fn rules(word: &str) -> String {
+pub(super) fn rules(word: &str) -> String {
     format!(
         "- rule: Word said\n  id: word_said\n  version: 7\n  desc: Somebody says it.\n  condition: \
          evt.type = execve and proc.name = busybox and proc.cmdline contains {word}\n  output: \
@@ -39,7 +39,7 @@ fn options(stage: &Stage<'_>, word: &str, keys: &str) -> Options {
 }
 
 /// A shell says three words, one after the other.
-fn say(words: [&str; 3]) {
+pub(super) fn say(words: [&str; 3]) {
     let script = "for word; do /bin/busybox echo \"$word\"; done";
     let status = Command::new("/bin/sh").args(["-c", script, "sh"]).args(words).output();
     assert!(status.expect("start a shell").status.success());

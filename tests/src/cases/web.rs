@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::Case;
+use super::{Case, history};
 use crate::browser::Browser;
 use crate::containerd::end_with_parent;
 use crate::daemon::{Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, runmon};
@@ -16,6 +16,9 @@ const BROWSER: &[&str] = &["chromium", "chromedriver"];
 
 pub(super) const CASES: &[Case] = &[
     Case::with(BROWSER, "web::overview_container_and_alert_show_hostile_names_inert", hostile),
+    Case::with(BROWSER, "web::an_alert_tells_its_whole_story", story),
+    Case::with(BROWSER, "web::an_alert_without_history_is_told_from_memory", memory),
+    Case::with(BROWSER, "web::nothing_is_cut_off_on_a_narrow_screen", narrow),
     Case::with(BROWSER, "web::live_filters_halts_and_tells_mistakes", live),
     Case::with(BROWSER, "web::rules_and_status_count", counts),
     Case::with(BROWSER, "web::works_from_the_keyboard", keyboard),
@@ -147,10 +150,105 @@ fn hostile(stage: &Stage<'_>) {
     browser.run("document.getElementById('tab-4').click()");
     browser.expect("Alerts, the latest first");
     browser.run("location.hash = document.querySelector('#panel a[href^=\"#/alert/\"]').hash");
-    browser.expect("What was seen around it");
+    browser.expect("Before and after");
     browser.expect("+0.");
     browser.expect_true("return document.querySelectorAll('tr.own').length > 0");
     opened.assert_inert();
+    opened.end("");
+}
+
+/// A daemon with a page about one word, three of which a shell says; the page of the alert.
+fn said(stage: &Stage<'_>, keys: &str) -> (Daemon, Browser, [String; 3]) {
+    let word = stage.name("word");
+    let options = Options {
+        rules: Some(history::rules(&word)),
+        keys: format!("web:\n  listen: 127.0.0.1:0\n{keys}"),
+        run_dir: Some(stage.dir("shared")),
+        ..Options::default()
+    };
+    let config = stage.configuration(&options);
+    let daemon = stage.daemon(options);
+    let browser = Browser::start(&stage.dir("browser"));
+    browser.open(&address(&config));
+    browser.expect("Events since");
+    let [before, after] = ["before", "after"].map(|when| format!("one {when} {}", stage.name("x")));
+    let hostile = format!("{word} \u{1b}[31m\u{202e}<script>{HARM}</script>");
+    history::say([&before, &hostile, &after]);
+    browser.expect("Word said");
+    browser.run("document.querySelector('a[href^=\"#/alert/\"]').click()");
+    browser.expect("Before and after");
+    (daemon, browser, [before, word, after])
+}
+
+fn assert_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else {
+            panic!("no {part:?} behind those before it: {text}");
+        };
+        rest = after;
+    }
+}
+
+fn story(stage: &Stage<'_>) {
+    let (daemon, browser, [before, word, after]) = said(stage, "");
+    browser.expect("flight recorder");
+    browser.expect(&after);
+    let shown = format!("echo {word} \\x1b[31m\\xe2\\x80\\xae<script>{HARM}</script>");
+    assert_order(
+        &browser.text(),
+        &["Word said", "warning", "T1059.004", "−0.", &before, "This alert: ", "+0.", &after],
+    );
+    assert_order(
+        &browser.text(),
+        &["Processes", "sh (", "busybox (", &shown, "← did it", "What its rule saw"],
+    );
+    let checks = "return document.querySelector('ul.checks').innerText";
+    let checks = browser.run(checks).as_str().expect("text").to_owned();
+    assert_order(&checks, &["yes", "all of", "yes", "proc.name = busybox", "saw", "busybox"]);
+    assert_order(&checks, &["proc.cmdline contains", "saw", &shown]);
+    assert_order(&browser.text(), &["What to look at", "Look who said it.", "runmon alerts show "]);
+    let leads = "return document.querySelector('dl a[target=_blank]').href";
+    assert_eq!(browser.run(leads), "https://attack.mitre.org/techniques/T1059/004/");
+    let harmed =
+        "return window.harmed !== undefined || document.querySelector('main script') !== null";
+    assert_eq!(browser.run(harmed), false);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    drop(browser);
+    daemon.stop();
+}
+
+fn memory(stage: &Stage<'_>) {
+    let (daemon, browser, [before, word, after]) = said(stage, "history: false\n");
+    browser.expect("`history: false`: nothing is kept");
+    browser.expect("What it saw is not kept.");
+    browser.expect(&after);
+    assert_order(&browser.text(), &[&before, "This alert: ", &word, &after]);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    drop(browser);
+    daemon.stop();
+}
+
+fn narrow(stage: &Stage<'_>) {
+    let opened = open(stage);
+    let browser = &opened.browser;
+    browser.expect("Every act");
+    let alert = browser.run("return document.querySelector('a[href^=\"#/alert/\"]').hash");
+    let alert = alert.as_str().expect("an alert").to_owned();
+    for width in [420, 1280] {
+        browser.resize(width, 900);
+        for view in ["overview", "live", "alerts", "rules", "status", "container/host"]
+            .map(|view| format!("#/{view}"))
+            .iter()
+            .chain([&alert])
+        {
+            opened.view(view);
+            browser.expect_true("return document.querySelector('main h1') !== null");
+            let wide = "return document.documentElement.scrollWidth - innerWidth";
+            let wide = browser.run(wide).as_i64().expect("a number");
+            assert!(wide <= 0, "{view} is {wide} pixels too wide for {width}");
+        }
+    }
     opened.end("");
 }
 

@@ -11,6 +11,8 @@ use crate::{
 pub(super) struct WebPage {
     #[cfg(feature = "web")]
     page: crate::web::Page,
+    #[cfg(feature = "web")]
+    history: crate::web::History,
 }
 
 /// Takes the place while that can be done, and says how the page is opened.
@@ -21,13 +23,23 @@ pub(super) fn open_page(config: &Config, name: &str) -> Option<WebPage> {
         Ok(page) => {
             let at = page.address();
             say(&format!("the web page is at {at}; `runmon web` tells with which token"));
-            Some(WebPage { page })
+            Some(WebPage { page, history: history(config, name) })
         }
         Err(error) => {
             say(&format!("there is no web page: {listen:?}: {error}"));
             None
         }
     }
+}
+
+/// The store, as long as whoever opens it may enter all above it.
+#[cfg(feature = "web")]
+fn history(config: &Config, name: &str) -> crate::web::History {
+    if !config.history {
+        return Err("`history: false`: nothing is kept".to_owned());
+    }
+    let looked = crate::store::past::Looked::at(&crate::commands::store_path(config, name));
+    looked.map_err(|error| format!("the store cannot be read: {error}"))
 }
 
 /// Says that it was left out, where it is asked for.
@@ -46,9 +58,9 @@ pub(super) fn serve<O: CountedOutlet>(
     line: Option<Inside>,
     daemon: &mut Daemon<O>,
 ) {
-    let (Some(WebPage { page }), Some(line)) = (page, line) else { return };
+    let (Some(WebPage { page, history }), Some(line)) = (page, line) else { return };
     let stats = page.stats();
-    match page.serve(line) {
+    match page.serve(line, history) {
         Ok(()) => daemon.count_web(Box::new(move || stats.counters())),
         Err(error) => say(&format!("there is no web page: {error}")),
     }

@@ -8,7 +8,7 @@ function fill(node, attributes, children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : String(value));
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child === undefined || child === null || child === false) continue;
     node.append(child instanceof Node ? child : document.createTextNode(String(child)));
   }
@@ -54,23 +54,27 @@ export async function told(path) {
   return (await ask(path)).json();
 }
 
-// Columns are [title, kind, value of a row]; a value is text or a node.
+// Columns are [title, kind, value of a row]; a value is text or a node. On a narrow screen a row is
+// no row of cells any more: who listens is told all the same what it is.
 export function table(caption, columns, rows, attributes) {
-  const cell = ([, kind, value], row) => {
+  const cell = ([title, kind, value], row) => {
     const told = value(row);
-    const shown = kind === "text" ? el("span", { class: "clip", dir: "ltr" }, told ?? "") : told ?? "";
-    return el("td", { class: kind }, shown);
+    const clipped = kind.startsWith("text") && kind !== "text free";
+    const shown = clipped ? el("span", { class: "clip", dir: "ltr" }, told ?? "") : told ?? "";
+    return el("td", { class: kind, role: "cell", "data-label": title }, shown);
   };
   const head = columns.map(([title, kind]) =>
-    el("th", { scope: "col", class: kind === "number" ? kind : undefined }, title));
+    el("th", { scope: "col", role: "columnheader", class: kind === "number" ? kind : undefined }, title));
   const body = rows.map((row) =>
-    el("tr", attributes?.(row), columns.map((column) => cell(column, row))));
+    el("tr", { role: "row", ...attributes?.(row) }, columns.map((column) => cell(column, row))));
   if (rows.length === 0) {
-    body.push(el("tr", {}, el("td", { colspan: columns.length, class: "dim" }, "Nothing yet.")));
+    body.push(el("tr", { role: "row" },
+      el("td", { colspan: columns.length, class: "dim", role: "cell" }, "Nothing yet.")));
   }
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, head)),
-      el("tbody", {}, body)));
+    el("table", { role: "table" }, el("caption", {}, caption),
+      el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, head)),
+      el("tbody", { role: "rowgroup" }, body)));
 }
 
 // Puts nodes in the place of others; who has the focus keeps it, and lists where they are.
@@ -86,11 +90,12 @@ export function put(root, nodes) {
   }
 }
 
-// Asks again and again while the view is there; `p` halts it.
+// Asks again and again while the view is there, until the work says that it is done; `p` halts it.
 export function repeat(view, seconds, work) {
+  let isDone = false;
   const turn = async () => {
-    if (!view.isConnected) return;
-    if (!document.hidden && !state.halted) await guarded(work);
+    if (!view.isConnected || isDone) return;
+    if (!document.hidden && !state.halted) await guarded(async () => { isDone = await work() === true; });
     setTimeout(turn, seconds * 1000);
   };
   // The view is put in place first.
@@ -128,6 +133,9 @@ export function rate(number) {
   return number < 10 ? number.toFixed(1) : number.toFixed(0);
 }
 
+export const list = (title, texts) => texts?.length > 0
+  && [el("h2", {}, title), el("ul", {}, texts.map((text) => el("li", {}, text)))];
+
 const GRAVE = ["emergency", "alert", "critical", "error"];
 
 export function priority(text) {
@@ -139,7 +147,7 @@ export function priority(text) {
 // Where an alert is about; those about the monitor itself are about no container.
 export function place(alert) {
   if (!alert.container) return el("span", { class: "dim" }, "runmon itself");
-  return link(to("container", alert.container), alert.container_name ?? alert.container);
+  return link(to("container", alert.container), alert.container_name || alert.container);
 }
 
 export function alerts(caption, rows) {
@@ -148,6 +156,6 @@ export function alerts(caption, rows) {
     ["Priority", "", (it) => priority(it.priority)],
     ["Rule", "", (it) => link(to("alert", it.id), it.rule)],
     ["Container", "", place],
-    ["What happened", "text", (it) => it.output + (it.repeats > 0 ? ` ×${it.repeats}` : "")],
+    ["What happened", "text wide", (it) => it.output + (it.repeats > 0 ? ` ×${it.repeats}` : "")],
   ], rows);
 }

@@ -3,10 +3,14 @@
 import { container } from "./container.js";
 import { ask, guarded, key as session, state } from "./kit.js";
 import { live, stop } from "./live.js";
-import { alert, alertList, overview, rules, status } from "./views.js";
+import { alert } from "./story.js";
+import { alertList, overview, rules, status } from "./views.js";
 
 const VIEWS = { overview, live, alerts: alertList, rules, status, container, alert };
 const NUMBERED = ["overview", "live", "alerts", "rules", "status"];
+
+// Where views are found that are not in the list of them.
+const BELOW = { container: "overview", alert: "alerts" };
 
 const main = document.getElementById("main");
 const help = document.getElementById("help");
@@ -27,7 +31,7 @@ function show() {
   stop();
   const view = Object.hasOwn(VIEWS, name ?? "") ? name : "overview";
   for (const item of document.querySelectorAll("nav a")) {
-    if (item.dataset.view === view) item.setAttribute("aria-current", "page");
+    if (item.dataset.view === (BELOW[view] ?? view)) item.setAttribute("aria-current", "page");
     else item.removeAttribute("aria-current");
   }
   document.title = `${view} – runmon`;

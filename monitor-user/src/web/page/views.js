@@ -1,6 +1,6 @@
 // Overview, alerts, rules and status.
 
-import { alerts, el, link, place, priority, put, rate, repeat, table, time, to, told } from "./kit.js";
+import { alerts, el, link, list, priority, put, rate, repeat, table, time, to, told } from "./kit.js";
 
 export function search(label, changed) {
   const input = el("input", {
@@ -73,39 +73,6 @@ export function alertList(root) {
   repeat(shown, 2, async () => { rows = await told("/api/alerts"); show(); });
 }
 
-const list = (title, texts) => texts?.length > 0
-  && [el("h2", {}, title), el("ul", {}, texts.map((text) => el("li", {}, text)))];
-
-export async function alert(root, id) {
-  const it = await told(`/api/alert?id=${encodeURIComponent(id)}`);
-  const rules = await told("/api/rules");
-  const rule = rules.find((rule) => rule.name === it.rule) ?? {};
-  const process = it.document.process ?? {};
-  const fact = (name, value) => value && [el("dt", {}, name), el("dd", {}, value)];
-  root.append(el("h1", {}, it.rule), el("p", { class: "clip" }, it.output),
-    el("dl", { class: "facts" },
-      fact("Time", `${time(it.time)} UTC`), fact("Priority", priority(it.priority)),
-      fact("Container", place(it)),
-      fact("Process", process.pid && `${process.name ?? ""} (${process.pid})`),
-      fact("Command", el("span", { class: "clip" }, process.command_line ?? "")),
-      fact("Started by", process.parent && `${process.parent.name ?? "?"} (${process.parent.pid ?? "?"})`),
-      fact("Techniques", it.techniques.join(", ")), fact("Repeats", it.repeats || "")),
-    el("h2", {}, "Why there is an alert"), el("p", {}, it.description),
-    ...[list("What to look at", rule.triage), list("What does this without harm", rule.false_positives),
-      list("Read more", rule.references)].flat(2).filter((node) => node),
-    el("h2", {}, "What was seen around it"),
-    el("p", { class: "about" }, `In the same container, ${it.around_seconds} s before and after; marked: `
-      + `by the same process, or below it. ${since(it)}`),
-    table("Timeline", [
-      ["Offset", "number", (row) => `${row.offset_ms > 0 ? "+" : ""}${(row.offset_ms / 1000).toFixed(3)} s`],
-      ["What", "", (row) => row.what + (row.failed ? " (failed)" : "")],
-      ["Process", "text", (row) => `${row.name} (${row.pid})`],
-      ["Of what", "text", (row) => row.object || row.command],
-    ], it.around, (row) => ({ class: row.own || row.below ? "own" : undefined })),
-    el("details", {}, el("summary", {}, "The whole document"),
-      el("pre", {}, JSON.stringify(it.document, null, 2))));
-}
-
 export function rules(root) {
   const shown = el("div");
   let rows = [];
@@ -158,7 +125,7 @@ export function status(root) {
       table("Hooks", [
         ["Kind", "", (hook) => hook.kind],
         ["By", "", (hook) => hook.backend ?? el("span", { class: "bad" }, "nothing")],
-        ["Programs", "text", (hook) => hook.programs.map((program) =>
+        ["Programs", "text free", (hook) => hook.programs.map((program) =>
           el("div", {}, program.attach, " ", fires(program.fires)))],
       ], it.hooks),
       el("h2", {}, "Records of the kernel"),
