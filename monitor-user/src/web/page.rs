@@ -44,4 +44,42 @@ mod tests {
         }
         assert!(part("/secret.rs").is_none() && part("/../page.js").is_none());
     }
+
+    /// How much lighter one colour is than another, as the Web Content Accessibility Guidelines
+    /// reckon.
+    fn contrast(one: &str, other: &str) -> f64 {
+        let light = |colour: &str| {
+            let part = |at: usize| {
+                let byte = u8::from_str_radix(&colour[at..at + 2], 16).unwrap();
+                let part = f64::from(byte) / 255.0;
+                if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+        };
+        let (one, other) = (light(one) + 0.05, light(other) + 0.05);
+        one.max(other) / one.min(other)
+    }
+
+    #[test]
+    fn all_text_can_be_read_on_every_ground() {
+        let css = part("/page.css").unwrap().1;
+        let schemes: Vec<&str> = css.split(":root {").skip(1).collect();
+        assert_eq!(schemes.len(), 2, "light and dark");
+        for scheme in schemes {
+            let colour = |name: &str| {
+                let at = scheme.find(&format!("--{name}: #")).unwrap() + name.len() + 4;
+                &scheme[at..at + 7]
+            };
+            for ink in ["ink", "dim", "link", "bad", "warn", "good"] {
+                for ground in ["paper", "soft", "mark", "alarm"] {
+                    let contrast = contrast(colour(ink), colour(ground));
+                    assert!(contrast >= 4.5, "{ink} on {ground}: {contrast:.2}");
+                }
+            }
+            for line in ["life", "ended", "hollow"] {
+                let contrast = contrast(colour(line), colour("paper"));
+                assert!(contrast >= 3.0, "{line}: {contrast:.2}");
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ const TABS = [
   ["Processes", (it) => it.processes, (it) => table("Process tree", [
     ["PID", "number", (row) => row.pid],
     ["Acts", "number", (row) => row.acts],
-    ["Program", "text", (row) => "  ".repeat(Math.min(row.depth, 20)) + row.name],
+    ["Program", "text name", (row) => "\u00a0\u00a0".repeat(Math.min(row.depth, 12)) + row.name],
     ["Command", "text", (row) => row.command],
     ["", "", (row) => row.ended ? "ended" : ""],
   ], it.processes)],

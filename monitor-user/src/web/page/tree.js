@@ -3,7 +3,10 @@
 
 import { draw, el } from "./kit.js";
 
-const [ROW, LEFT, WIDTH, TOP] = [20, 260, 640, 26];
+const [ROW, LEFT, TOP] = [20, 260, 26];
+
+// Pixels that the time takes: as many as there is room for.
+const width = () => Math.min(Math.max(document.documentElement.clientWidth - LEFT - 60, 360), 1300);
 
 // Processes that are drawn; the oldest are left out.
 const ROWS = 200;
@@ -32,14 +35,15 @@ function ordered(lives) {
 export function picture(it) {
   const rows = ordered(it.lives.slice(-ROWS));
   if (rows.length === 0) return el("p", { class: "dim" }, "No process was seen yet.");
+  const wide = width();
   const first = Math.min(...rows.map((row) => row.first_ms));
   const now = Math.max(...rows.map((row) => row.ended_ms ?? row.last_ms), first + 1000);
-  const x = (ms) => LEFT + (ms - first) / (now - first) * WIDTH;
+  const x = (ms) => LEFT + (ms - first) / (now - first) * wide;
   const y = (at) => TOP + at * ROW;
   const seconds = (now - first) / 1000;
   const height = TOP + rows.length * ROW + 6;
   const axis = [0, 1, 2, 3, 4].map((part) => {
-    const at = LEFT + part / 4 * WIDTH;
+    const at = LEFT + part / 4 * wide;
     return [draw("line", { class: "axis", x1: at, x2: at, y1: TOP - 6, y2: height }),
       draw("text", { class: "tick", x: at, y: 14, "text-anchor": part === 4 ? "end" : "middle" },
         `${(part / 4 * seconds).toFixed(1)} s`)];
@@ -64,7 +68,7 @@ export function picture(it) {
   const about = `${rows.length} processes over ${seconds.toFixed(1)} s`
     + (it.lives.length > rows.length ? ` (${it.lives.length - rows.length} older ones left out)` : "");
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": about },
-    el("p", { class: "about" }, `${about}. Grey: ended; pale: was there before it was seen; red lines: alerts.`),
-    draw("svg", { class: "tree", width: LEFT + WIDTH + 10, height, role: "list", "aria-label": about },
+    el("p", { class: "about" }, `${about}. Grey: ended; hollow: its begin was not seen; red lines: alerts.`),
+    draw("svg", { class: "tree", width: LEFT + wide + 10, height, role: "list", "aria-label": about },
       axis.flat(), raised, bars));
 }
