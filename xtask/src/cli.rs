@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Dist(DistArgs),
     /// Render the Kubernetes manifests and the Helm chart, and validate them for every version
     Manifests,
+    /// Make the pictures of the README anew, of a real run; needs root
+    Pictures(PicturesArgs),
     /// Make the table that documents are validated against of a release of a schema
     SchemaTable(SchemaTableArgs),
     /// Set up, build, then start `runmon run ARGS` (through sudo where the caller is not root)
@@ -79,6 +81,13 @@ pub(crate) struct DistArgs {
     /// For this architecture; repeatable
     #[arg(long, value_enum, default_value = "x86_64")]
     pub(crate) arch: Vec<Arch>,
+}
+
+#[derive(Args)]
+pub(crate) struct PicturesArgs {
+    /// Take this daemon and not the one that is built now
+    #[arg(long)]
+    pub(crate) runmon: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -17,6 +17,7 @@ mod evasions;
 mod fuzz;
 mod kernels;
 mod manifests;
+mod pictures;
 mod process;
 mod progress;
 mod prometheus;
@@ -56,6 +57,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Load(args) => bench::load::worker(&args)?,
         Command::Dist(args) => dist::run(&workspace, &args)?,
         Command::Manifests => manifests::run(&workspace)?,
+        Command::Pictures(args) => pictures::run(&workspace, &args)?,
         Command::SchemaTable(args) => schema_table::run(&workspace, &args.directory)?,
         Command::Check => check::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
