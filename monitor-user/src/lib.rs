@@ -43,6 +43,7 @@ pub mod metadata;
 pub mod node;
 pub mod past;
 pub mod private_dir;
+pub mod profile;
 pub mod raw_event;
 pub mod reach;
 pub mod recorder;

@@ -2,11 +2,13 @@
 
 mod history;
 mod look;
+mod profile;
 
 use std::{ops::RangeInclusive, time::Duration};
 
 pub use history::*;
 pub use look::*;
+pub use profile::*;
 
 /// Ancestors that an event carries. Deeper trees are real only in fork chains, which would
 /// otherwise hold memory without end.
@@ -481,15 +483,6 @@ pub const RECORDED_NAMES: usize = 4096;
 
 /// Default size in bytes at which a recording stops growing.
 pub const RECORDING_BYTES: u64 = 1 << 30;
-
-/// Streams of numbers that one check of what was sent looks at: sinks of a large fleet.
-pub const STREAMS: usize = 65_536;
-
-/// Gaps of one stream that it looks at.
-pub const STREAM_GAPS: usize = 65_536;
-
-/// Bytes of a line that it reads.
-pub const STREAM_LINE_BYTES: u64 = 8 << 20;
 
 /// Events that `replay` picks at most: it remembers which. Over it the choice must be narrower.
 pub const CHOSEN_EVENTS: usize = 1 << 22;

@@ -205,11 +205,12 @@ fn is_pending(container: &Container) -> bool {
 }
 
 /// Whether a process that is in a container is still the runtime: `runc init` starts itself anew
-/// from a copy of its file.
-fn is_runtime(process: &Process) -> bool {
+/// from a copy of its file, in memory or as a mount that is nowhere.
+#[must_use]
+pub fn is_runtime(process: &Process) -> bool {
     let path = process.executable.as_deref().unwrap_or_default();
     let is_init = process.args.ends_with(b"\0init\0");
-    is_init && (base_name(path) == b"runc" || path.starts_with(b"/memfd:runc"))
+    is_init && (base_name(path) == b"runc" || path.starts_with(b"/memfd:runc") || path == b"/")
 }
 
 fn way_on_host(process: &Process, parent: &Process, is_new: bool) -> Option<Way> {

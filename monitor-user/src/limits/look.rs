@@ -76,3 +76,12 @@ pub const WEB_AROUND: usize = 300;
 
 /// Rows of each list of a container that the web page is told.
 pub const WEB_ROWS: usize = 500;
+
+/// Streams of numbers that one check of what was sent looks at: sinks of a large fleet.
+pub const STREAMS: usize = 65_536;
+
+/// Gaps of one stream that it looks at.
+pub const STREAM_GAPS: usize = 65_536;
+
+/// Bytes of a line that it reads.
+pub const STREAM_LINE_BYTES: u64 = 8 << 20;

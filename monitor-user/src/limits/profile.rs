@@ -1,0 +1,27 @@
+//! Limits of profiles: what is learned of one image, and of how many.
+
+/// Nodes of a tree of paths or of domains in a profile; what finds no room is not learned, and the
+/// profile is never called complete.
+pub const PROFILE_NAMES: usize = 16_384;
+
+/// Names in a path that is learned.
+pub const PROFILE_DEPTH: usize = 64;
+
+/// Programs with their parents and users in a profile, as for [`PROFILE_NAMES`].
+pub const PROFILE_PROGRAMS: usize = 4_096;
+
+/// Destinations in a profile by protocol and port, as for [`PROFILE_NAMES`].
+pub const PROFILE_PORTS: usize = 1_024;
+
+/// Acts with their programs in a profile, as for [`PROFILE_NAMES`].
+pub const PROFILE_ACTS: usize = 1_024;
+
+/// Bytes of a profile's file.
+pub const PROFILE_BYTES: u64 = 8 << 20;
+
+/// Profiles that are learned or used at once; of further images nothing is learned, counted.
+pub const PROFILES: usize = 256;
+
+/// Containers of an image whose observation is told apart; of further ones only what they did is
+/// learned.
+pub const PROFILE_CONTAINERS: usize = 1_024;

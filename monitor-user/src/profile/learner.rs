@@ -1,0 +1,257 @@
+//! Learns what containers do: a stage behind the judge, since what a rule alerted on is not
+//! learned. Time is that of the events, so that a replay learns the same.
+
+use std::collections::HashMap;
+
+use super::{Behaviour, Coverage, Profile, Subject, observe, paths::Put, thing::Thing};
+use crate::{
+    event::{Action, Container, Event, Fact, Reason, Way},
+    limits::{PROFILE_CONTAINERS, PROFILES},
+};
+
+/// How long an image is watched before a burst of new things is one, nanoseconds.
+const SETTLED_NS: u64 = 600_000_000_000;
+/// So many new things of a settled image ...
+const BURST: u32 = 20;
+/// ... in that time are a burst.
+const BURST_NS: u64 = 60_000_000_000;
+
+/// What is learned of images.
+#[derive(Debug, Default)]
+pub struct Learner {
+    /// By the image, or the container where its image is not known.
+    drafts: HashMap<Key, Draft, ahash::RandomState>,
+    /// Images of which there was no room to learn anything.
+    refused: u64,
+}
+
+/// What a draft is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Digest(Box<str>),
+    Image(Box<str>),
+    /// The image of this one is not known.
+    Container(Box<str>),
+}
+
+/// What was learned of an image so far.
+#[derive(Debug, Default)]
+struct Draft {
+    image: Box<str>,
+    digest: Option<Box<str>>,
+    /// What is looked for of its container may still come.
+    container_name: Box<str>,
+    behaviour: Behaviour,
+    replicas: HashMap<Box<str>, Replica, ahash::RandomState>,
+    /// Containers that found no room among those.
+    more: u32,
+    events: u64,
+    alerted: u64,
+    held_back: u64,
+    no_room: u64,
+    first_ns: u64,
+    last_ns: u64,
+    news_ns: u64,
+    burst_ns: u64,
+    burst: u32,
+}
+
+/// What was seen of one container.
+#[derive(Clone, Copy, Debug, Default)]
+struct Replica {
+    from_start: bool,
+    /// It did something that no other one had done.
+    differed: bool,
+}
+
+impl Learner {
+    /// Takes an event in. What a rule alerted on is only counted.
+    pub fn take(&mut self, event: &Event, is_alerted: bool) {
+        let container = &event.container;
+        let is_one = !container.is_host() && &*container.id != Container::UNKNOWN;
+        if !is_one || !observe::is_of_interest(event) {
+            return;
+        }
+        let key = key_of(container);
+        if !self.drafts.contains_key(&key) {
+            if self.drafts.len() >= PROFILES {
+                self.refused += 1;
+                return;
+            }
+            self.drafts.insert(key.clone(), Draft::default());
+        }
+        self.settle(container, &key);
+        if let Some(draft) = self.drafts.get_mut(&key) {
+            draft.take(event, is_alerted);
+        }
+    }
+
+    /// Once the image of a container is known what was learned before belongs to it.
+    fn settle(&mut self, container: &Container, key: &Key) {
+        if matches!(key, Key::Container(_)) {
+            return;
+        }
+        let Some(before) = self.drafts.remove(&Key::Container(container.id.clone())) else {
+            return;
+        };
+        if let Some(draft) = self.drafts.get_mut(key) {
+            draft.absorb(before);
+        }
+    }
+
+    /// Events of which nothing was learned since there were too many images.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// What was learned, a profile for each image, sorted by name. `unseen` are the kinds of acts
+    /// that nothing tells of, and `lost` says how many records of a container were lost.
+    #[must_use]
+    pub fn profiles(&self, unseen: &[String], lost: &dyn Fn(&str) -> u64) -> Vec<Profile> {
+        let mut profiles: Vec<Profile> = Vec::new();
+        for draft in self.drafts.values() {
+            let mut profile = draft.profile();
+            profile.coverage.lost = draft.replicas.keys().map(|id| lost(id)).sum();
+            profile.coverage.unseen = unseen.to_vec();
+            profiles.push(profile);
+        }
+        name_apart(&mut profiles);
+        profiles.sort_by(|one, other| one.name.cmp(&other.name));
+        profiles
+    }
+}
+
+fn key_of(container: &Container) -> Key {
+    match (&container.image_digest, &container.image) {
+        (Fact::Known(digest, _), _) => Key::Digest(digest.clone()),
+        (Fact::Unknown(Reason::Pending), _) | (_, Fact::Unknown(_)) => {
+            Key::Container(container.id.clone())
+        }
+        (_, Fact::Known(image, _)) => Key::Image(image.clone()),
+    }
+}
+
+/// No two are called alike: the digests of images that are follow their names.
+fn name_apart(profiles: &mut [Profile]) {
+    let names: Vec<Box<str>> = profiles.iter().map(|it| it.name.clone()).collect();
+    for profile in profiles {
+        let is_alone = names.iter().filter(|name| **name == profile.name).count() == 1;
+        let digest = profile.subject.digest.as_deref().unwrap_or_default();
+        let digest = digest.rsplit(':').next().and_then(|hex| hex.get(..12));
+        if let (false, Some(digest)) = (is_alone, digest) {
+            profile.name = format!("{}-{digest}", profile.name).into();
+        }
+    }
+}
+
+impl Draft {
+    fn take(&mut self, event: &Event, is_alerted: bool) {
+        let container = &event.container;
+        if self.image.is_empty() {
+            self.image = container.image.known().cloned().unwrap_or_default();
+            self.digest = container.image_digest.known().cloned();
+            self.container_name =
+                container.name.known().cloned().unwrap_or_else(|| container.short_id().into());
+        }
+        let now = event.boottime_ns;
+        if self.events == 0 {
+            (self.first_ns, self.news_ns) = (now, now);
+        }
+        self.events += 1;
+        self.last_ns = self.last_ns.max(now);
+        let is_start = matches!(event.action, Action::Exec { .. });
+        let from_start = is_start && event.way() == Ok(Way::Entrypoint);
+        let id = &container.id;
+        if !self.replicas.contains_key(id) && self.replicas.len() >= PROFILE_CONTAINERS {
+            self.more = self.more.saturating_add(1);
+        } else {
+            self.replicas.entry(id.clone()).or_default().from_start |= from_start;
+        }
+        if is_alerted {
+            self.alerted += 1;
+            return;
+        }
+        observe::each(event, &mut |thing| self.learn(&thing, now, id));
+    }
+
+    fn learn(&mut self, thing: &Thing, now: u64, container: &str) {
+        let is_settled = now.saturating_sub(self.first_ns) > SETTLED_NS;
+        if is_settled && !self.behaviour.expects(thing) {
+            if now.saturating_sub(self.burst_ns) > BURST_NS {
+                (self.burst_ns, self.burst) = (now, 0);
+            }
+            self.burst = self.burst.saturating_add(1);
+            if self.burst > BURST {
+                self.held_back += 1;
+                return;
+            }
+        }
+        match self.behaviour.put(thing) {
+            Put::Known => {}
+            Put::New => {
+                self.news_ns = self.news_ns.max(now);
+                if let Some(replica) = self.replicas.get_mut(container) {
+                    replica.differed = true;
+                }
+            }
+            Put::Full => self.no_room += 1,
+        }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        let is_first = self.events == 0;
+        if !self.behaviour.merge(&other.behaviour) {
+            self.no_room += 1;
+        }
+        self.replicas.extend(other.replicas);
+        self.events += other.events;
+        self.alerted += other.alerted;
+        self.held_back += other.held_back;
+        self.no_room += other.no_room;
+        self.first_ns = if is_first { other.first_ns } else { self.first_ns.min(other.first_ns) };
+        self.last_ns = self.last_ns.max(other.last_ns);
+        self.news_ns = self.news_ns.max(other.news_ns);
+    }
+
+    fn profile(&self) -> Profile {
+        let seconds = |ns: u64| ns / 1_000_000_000;
+        let count = |which: fn(&Replica) -> bool| {
+            u32::try_from(self.replicas.values().filter(|it| which(it)).count()).unwrap_or(u32::MAX)
+        };
+        let coverage = Coverage {
+            containers: count(|_| true).saturating_add(self.more),
+            from_start: count(|it| it.from_start),
+            agreed: count(|it| !it.differed),
+            observed_seconds: seconds(self.last_ns.saturating_sub(self.first_ns)),
+            quiet_seconds: seconds(self.last_ns.saturating_sub(self.news_ns)),
+            events: self.events,
+            alerted: self.alerted,
+            held_back: self.held_back,
+            no_room: self.no_room,
+            lost: 0,
+            unseen: Vec::new(),
+        };
+        let subject = Subject { image: self.image.clone(), digest: self.digest.clone() };
+        Profile {
+            name: self.name(),
+            subject,
+            coverage,
+            behaviour: self.behaviour.clone(),
+            ..Profile::default()
+        }
+    }
+
+    /// What the file is called: the last part of the image and its tag, or the container.
+    fn name(&self) -> Box<str> {
+        let (repository, tag) = crate::container::split_image(&self.image);
+        let base = repository.and_then(|it| it.rsplit('/').next()).unwrap_or(&self.container_name);
+        let name = match tag {
+            Some(tag) => format!("{base}-{tag}"),
+            None => base.to_owned(),
+        };
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+        let name: String = name.chars().map(plain).collect();
+        name.trim_start_matches(['.', '-']).into()
+    }
+}
