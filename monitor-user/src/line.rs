@@ -15,6 +15,7 @@ use crate::{
     event::{Action, Event, Fact, ProcessKey, Reason},
     judge::{Judge, Verdict},
     limits::{INCOMPLETE, INCOMPLETE_NS, OWN_PIDS, PARKED, PARKED_BYTES, PARKED_NS},
+    profile::{Learner, drift::Profiles},
     raw_event::{CgroupKey, RawBody},
     recorder::{Recalled, Recorder, RecorderOptions},
     rollup::RollUps,
@@ -22,9 +23,11 @@ use crate::{
 };
 
 mod context;
+mod parked;
 mod reads;
 mod stats;
 
+use parked::{News, Parked};
 pub use stats::{EventCounts, LineStats};
 
 /// Where documents go.
@@ -64,49 +67,6 @@ pub enum Input<'a> {
     Time(u64),
 }
 
-/// An event that waits for a fact.
-enum Parked {
-    /// A rule cannot be decided without it.
-    Open(Box<Event>),
-    /// No rule alerts, or the alert has left; who wants events wants it, if at all, with the fact.
-    Quiet(Box<Event>),
-}
-
-impl Parked {
-    fn event(&mut self) -> &mut Event {
-        match self {
-            Self::Open(event) | Self::Quiet(event) => event,
-        }
-    }
-}
-
-/// What became known.
-enum News<'a> {
-    /// The facts about a container, by the path of its cgroup.
-    Container(&'a str),
-    /// The path of a cgroup that was never told of.
-    Cgroup,
-    /// The hash of a file.
-    Hash(&'a HashAnswer),
-}
-
-impl News<'_> {
-    fn is_about(&self, event: &Event) -> bool {
-        match self {
-            Self::Container(path) => *event.container.cgroup_path == **path,
-            Self::Cgroup => event.container.is_unseen(),
-            Self::Hash(answer) => answer.is_about(event),
-        }
-    }
-
-    fn tell(&self, enricher: &Enricher, event: &mut Event) {
-        match self {
-            Self::Container(_) | Self::Cgroup => enricher.refresh(event),
-            Self::Hash(answer) => answer.tell(event),
-        }
-    }
-}
-
 /// The line with its state.
 pub struct Line<O> {
     enricher: Enricher,
@@ -120,6 +80,8 @@ pub struct Line<O> {
     rollups: Option<RollUps>,
     /// The events of the last seconds, if they are recorded.
     recorder: Option<Recorder>,
+    /// What containers do, if it is learned.
+    learner: Option<Learner>,
     own_pids: Vec<u32>,
     own_until_ns: u64,
     stats: LineStats,
@@ -138,6 +100,7 @@ impl<O: Outlet> Line<O> {
             incomplete: VecDeque::new(),
             rollups: None,
             recorder: None,
+            learner: None,
             own_pids,
             own_until_ns: u64::MAX,
             stats: LineStats::default(),
@@ -153,6 +116,22 @@ impl<O: Outlet> Line<O> {
     /// Has the events around alerts kept.
     pub fn keep_flight(&mut self, options: Option<RecorderOptions>) {
         self.recorder = options.map(Recorder::new);
+    }
+
+    /// What is expected of containers from now on.
+    pub fn expect(&mut self, profiles: Profiles) {
+        self.enricher.set_profiles(profiles);
+    }
+
+    /// Has what containers do learned.
+    pub fn learn(&mut self, learner: Option<Learner>) {
+        self.learner = learner;
+    }
+
+    /// What was learned.
+    #[must_use]
+    pub fn learner(&self) -> Option<&Learner> {
+        self.learner.as_ref()
     }
 
     /// Says when the last of the own pids was started, nanoseconds since boot: who has one of them
@@ -235,6 +214,9 @@ impl<O: Outlet> Line<O> {
 
     /// An event that no rule matches.
     fn pass(&mut self, event: Box<Event>) {
+        if let Some(learner) = &mut self.learner {
+            learner.take(&event, false);
+        }
         if self.recorder.is_none() && !self.outlet.wants_events() {
             return;
         }
@@ -253,6 +235,9 @@ impl<O: Outlet> Line<O> {
 
     fn alert(&mut self, mut event: Box<Event>, matched: Vec<alert::Matched>) {
         self.enricher.hashes().follow_alert(&mut event);
+        if let Some(learner) = &mut self.learner {
+            learner.take(&event, true);
+        }
         let (at, complete) = (event.boottime_ns, alert::is_complete(&event));
         let rules = RulesThen::new(self.judge.shared_rules());
         let alert = Alert { event: Arc::from(event), matched, complete, changed: false, rules };

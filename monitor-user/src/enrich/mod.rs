@@ -23,6 +23,7 @@ use crate::{
         Action, Address, Container, Event, Fact, FileAct, Knowledge, Node, Process, ProcessKey,
         Reason, SocketAct, WayIn, base_name,
     },
+    profile::drift::Profiles,
     raw_event::{CgroupKey, RawBody, RawEvent, RawFileOpen, RawImage, Task},
 };
 use container::{ContainerFacts, Lookup, Registry};
@@ -50,6 +51,7 @@ pub struct Enricher {
     names: Names,
     peers: Peers,
     hashes: Hashes,
+    profiles: Profiles,
     /// Wall clock minus boot clock, nanoseconds.
     clock_offset_ns: i64,
     env_keys: EnvKeys,
@@ -68,6 +70,7 @@ impl Enricher {
             names: Names::default(),
             peers: Peers::default(),
             hashes: Hashes::default(),
+            profiles: Profiles::default(),
             clock_offset_ns,
             env_keys,
             node: Arc::default(),
@@ -150,6 +153,7 @@ impl Enricher {
         self.follow_names(&mut event, &raw.body);
         self.peers.follow(&mut event, &self.containers);
         self.hashes.follow(&mut event);
+        self.expect(&mut event);
         Enriched::Event(Box::new(event))
     }
 
@@ -196,6 +200,19 @@ impl Enricher {
         if let Some(container) = self.containers.at_path(&event.container.cgroup_path) {
             event.container = Arc::clone(container);
             event.way_in.compare_again(&event.process, container);
+        }
+        self.expect(event);
+    }
+
+    /// The approved profiles from now on.
+    pub fn set_profiles(&mut self, profiles: Profiles) {
+        self.profiles = profiles;
+    }
+
+    /// Says how an event stands to the profile of its image.
+    fn expect(&self, event: &mut Event) {
+        if !self.profiles.is_empty() {
+            event.expectation = self.profiles.verdict(event);
         }
     }
 
@@ -291,6 +308,7 @@ impl Enricher {
             ancestors,
             container: Arc::clone(self.containers.get(container)),
             way_in,
+            expectation: Err(Reason::NotApplicable),
             node: Arc::clone(&self.node),
             action,
         }

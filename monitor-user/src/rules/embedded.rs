@@ -32,6 +32,7 @@ shipped! {
     "command_and_control/ssh_tunnel_opened.yaml",
     "command_and_control/suspicious_download.yaml",
     "command_and_control/system_procs_network_activity.yaml",
+    "command_and_control/unexpected_name.yaml",
     "command_and_control/unexpected_udp_traffic.yaml",
     "credential_access/contact_cloud_metadata_service_from_container.yaml",
     "credential_access/contact_ec2_instance_metadata_service_from_container.yaml",
@@ -50,6 +51,7 @@ shipped! {
     "credential_access/search_private_keys_or_passwords.yaml",
     "credential_access/sensitive_write_refused_in_container.yaml",
     "credential_access/service_account_token_read.yaml",
+    "credential_access/unexpected_secret.yaml",
     "defense_evasion/clear_log_activities.yaml",
     "defense_evasion/code_not_of_the_image_loaded.yaml",
     "defense_evasion/create_hidden_files_or_directories.yaml",
@@ -94,9 +96,11 @@ shipped! {
     "execution/run_shell_untrusted.yaml",
     "execution/system_user_interactive.yaml",
     "execution/terminal_shell_in_container.yaml",
+    "execution/unexpected_program.yaml",
     "execution/web_server_spawned_shell.yaml",
     "exfiltration/exfiltrating_artifacts_via_kubernetes_control_plane.yaml",
     "exfiltration/launch_remote_file_copy_tools_in_container.yaml",
+    "exfiltration/unexpected_connection.yaml",
     "impact/detect_crypto_miners_using_the_stratum_protocol.yaml",
     "impact/detect_outbound_connections_to_common_miner_pool_ports.yaml",
     "impact/miner_command_line.yaml",
@@ -119,6 +123,9 @@ shipped! {
     "persistence/ssh_server_in_container.yaml",
     "persistence/start_file_written.yaml",
     "persistence/static_pod_written.yaml",
+    "persistence/unexpected_file.yaml",
+    "persistence/unexpected_listener.yaml",
+    "persistence/unexpected_preload.yaml",
     "persistence/update_package_repository.yaml",
     "persistence/user_mgmt_binaries.yaml",
     "persistence/write_below_binary_dir.yaml",
@@ -143,5 +150,33 @@ shipped! {
     "privilege_escalation/runtime_socket_used_from_container.yaml",
     "privilege_escalation/set_setuid_or_setgid_bit.yaml",
     "privilege_escalation/sudo_potential_privilege_escalation.yaml",
+    "privilege_escalation/unexpected_act.yaml",
+    "privilege_escalation/unexpected_capability.yaml",
     "privilege_escalation/unprivileged_delegation_of_page_faults.yaml",
+}
+
+/// What stands for [`drift`] among the paths of rules, and in what is wrong with them.
+pub const DRIFT: &str = "drift";
+
+/// The shipped rules about what approved profiles do not expect. They are off: without profiles
+/// they would only have more observed.
+#[must_use]
+pub fn drift() -> Vec<RuleFile<'static>> {
+    let is_of_drift =
+        |file: &RuleFile<'_>| String::from_utf8_lossy(file.bytes).contains(", drift]\n");
+    embedded().into_iter().filter(is_of_drift).collect()
+}
+
+/// Rules as text that switches those on.
+#[must_use]
+pub fn switch_drift_on() -> String {
+    let mut text = String::new();
+    for file in drift() {
+        let rule = String::from_utf8_lossy(file.bytes);
+        if let Some(name) = rule.lines().find_map(|line| line.strip_prefix("- rule: ")) {
+            text.push_str(&format!("- rule: {name}\n  enabled: true\n"));
+            text.push_str("  override: {enabled: replace}\n");
+        }
+    }
+    text
 }

@@ -19,7 +19,7 @@ pub mod values;
 
 use std::collections::BTreeSet;
 
-pub use embedded::embedded;
+pub use embedded::{DRIFT, drift, embedded, switch_drift_on};
 use monitor_rules::{Condition, KindSet, Loaded, ReadValues, Rule, RuleFile, RuleSet, nearest};
 pub use schema::SCHEMA;
 
@@ -67,7 +67,10 @@ pub fn needed_kinds_of(condition: &Condition<Event>) -> KindSet {
 /// addresses are what name servers answered; whom, is known of the question. Whose an address is,
 /// is told by what its owner does.
 pub(crate) fn with_names(kinds: KindSet, fields: &BTreeSet<&'static str>) -> KindSet {
-    let asks_names = fields::socket::NAMES.iter().any(|name| fields.contains(name));
+    // Profiles name destinations.
+    let is_by_name =
+        |name: &&'static str| fields::socket::NAMES.contains(name) || name.starts_with("profile.");
+    let asks_names = fields.iter().any(is_by_name);
     let is_named = !kinds.intersection(kinds::NAMED).is_empty();
     let is_told = !kinds.intersection(kinds::DNS_ANSWER).is_empty();
     let asks_peers = fields::peer::PEERS.iter().any(|name| fields.contains(name));

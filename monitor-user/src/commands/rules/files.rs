@@ -92,6 +92,8 @@ pub(super) fn read(paths: &[PathBuf]) -> anyhow::Result<Files> {
     for path in paths {
         if is_builtin(path) {
             files.add_embedded();
+        } else if is_drift(path) {
+            files.add_drift();
         } else {
             files.add(path, &MOST)?;
         }
@@ -99,9 +101,21 @@ pub(super) fn read(paths: &[PathBuf]) -> anyhow::Result<Files> {
     Ok(files)
 }
 
+/// Whether a path stands for what switches the rules about profiles on.
+fn is_drift(path: &Path) -> bool {
+    path.as_os_str() == rules::DRIFT
+}
+
+/// Paths of rules with those about profiles behind them, switched on.
+pub(in crate::commands) fn with_drift(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut all = if paths.is_empty() { vec![BUILTIN.into()] } else { paths.to_vec() };
+    all.push(rules::DRIFT.into());
+    all
+}
+
 /// The rule files that a path stands for, whether they can be read or not.
 pub(super) fn named_by(path: &Path) -> Result<Vec<PathBuf>, Usage> {
-    if is_builtin(path) {
+    if is_builtin(path) || is_drift(path) {
         return Ok(Vec::new());
     }
     if !path.is_dir() {
@@ -124,6 +138,21 @@ impl Files {
         let owned =
             |file: RuleFile<'_>| Source { name: file.name.to_owned(), bytes: file.bytes.to_vec() };
         self.sources.extend(rules::embedded().into_iter().map(owned));
+    }
+
+    /// The rules about profiles, which are among the embedded ones, switched on.
+    fn add_drift(&mut self) {
+        let drift = rules::drift();
+        let is_there = drift.iter().all(|file| self.sources.iter().any(|it| it.name == file.name));
+        if !is_there {
+            let owned = |file: RuleFile<'_>| Source {
+                name: file.name.to_owned(),
+                bytes: file.bytes.to_vec(),
+            };
+            self.sources.extend(drift.into_iter().map(owned));
+        }
+        let bytes = rules::switch_drift_on().into_bytes();
+        self.sources.push(Source { name: rules::DRIFT.to_owned(), bytes });
     }
 
     /// Reads the files that a path stands for.

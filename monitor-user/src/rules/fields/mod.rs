@@ -10,6 +10,7 @@ pub(super) mod mount;
 pub(super) mod peer;
 pub(super) mod pod;
 pub(super) mod process;
+pub(super) mod profile;
 pub(super) mod program;
 pub(super) mod socket;
 pub(super) mod unobserved;

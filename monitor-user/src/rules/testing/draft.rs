@@ -309,6 +309,7 @@ fn event(action: Action) -> Event {
         ancestors: Arc::new([]),
         container: Arc::new(Container::host()),
         way_in: WayIn::default(),
+        expectation: Err(Reason::NotApplicable),
         node: Arc::new(Node::named("host")),
         action,
     }

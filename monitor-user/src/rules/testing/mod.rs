@@ -11,6 +11,7 @@ mod dns;
 mod draft;
 mod place;
 mod process;
+mod profile;
 mod restore;
 mod value;
 
@@ -255,6 +256,7 @@ fn set(draft: &mut Draft, field: &TestField) -> Result<(), String> {
         .or_else(|| act::set(draft, name, &field.value))
         .or_else(|| dns::set(draft, name, &field.value))
         .or_else(|| process::set(draft, (name, arg), &field.value))
+        .or_else(|| profile::set(draft, name, &field.value))
         .or_else(|| place::set(draft, (name, arg), &field.value));
     match set {
         Some(result) => result.map_err(|why| format!("`{}`: {why}", field.name)),
