@@ -4,6 +4,7 @@ mod alerts;
 mod config;
 mod help;
 mod look;
+mod profile;
 mod rules;
 
 use std::path::PathBuf;
@@ -22,6 +23,10 @@ pub use alerts::{
 pub use config::{ConfigCommand, ConfigFileArgs, ConfigShowArgs};
 pub use help::{command, visible};
 pub use look::{TailArgs, TopArgs};
+pub use profile::{
+    ProfileApproveArgs, ProfileCommand, ProfileDiffArgs, ProfileLearnArgs, ProfileListArgs,
+    ProfileMergeArgs, ProfileShowArgs,
+};
 pub use rules::{
     RulesBenchArgs, RulesDisableArgs, RulesExplainArgs, RulesFilterArgs, RulesListArgs,
     RulesSwitchArgs, RulesTestArgs,
@@ -122,6 +127,9 @@ pub enum Command {
     /// containers are known from records of others that are kept, and are not told of themselves.
     /// Rules that gather several events gather those that were chosen.
     Replay(ReplayArgs),
+    /// Say what is expected of images, learned from what they do
+    #[command(subcommand)]
+    Profile(ProfileCommand),
     /// Check, test and list rules; needs no root
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -288,6 +296,9 @@ pub struct ReplayArgs {
     /// Rule files or directories, `builtin` for the embedded rules; without it those
     #[arg(short, long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
+    /// Profiles, files or directories: what approved ones do not expect is alerted on
+    #[arg(long, value_name = "PATH")]
+    pub profiles: Vec<PathBuf>,
     /// Only what this rule condition holds for: events, and alerts about them
     #[arg(long = "where", value_name = "CONDITION")]
     pub condition: Option<String>,

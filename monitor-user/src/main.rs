@@ -33,6 +33,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Web(args) => commands::web::run(args),
         Command::Config(command) => commands::config::run(command),
         Command::Doctor(args) => commands::doctor::run(args),
+        Command::Profile(command) => commands::profile::run(command),
         Command::Rules(command) => commands::rules::run(command),
         Command::Completions(args) => commands::reference::completions(args),
         Command::Man(args) => commands::reference::man(args),

@@ -8,7 +8,7 @@ use super::Cli;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Look at what happens", &["tail", "top", "alerts", "record", "replay"]),
     ("Watch and alert", &["run", "status", "web", "verify-stream"]),
-    ("Work on rules", &["rules"]),
+    ("Say what is expected", &["rules", "profile"]),
     ("Set up", &["doctor", "config"]),
     ("Help", &["completions", "man", "help"]),
 ];
@@ -75,6 +75,16 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("rules fields", &["runmon rules fields"]),
     ("rules import", &["runmon rules import sigma sigma/rules/linux -o sigma.yaml"]),
     ("rules import sigma", &["runmon rules import sigma sigma/rules/linux -o sigma.yaml"]),
+    (
+        "profile",
+        &["runmon profile learn --from day.rec -o profiles/", "runmon profile list profiles/"],
+    ),
+    ("profile learn", &["runmon profile learn --from day.rec -o profiles/ --image shop/web"]),
+    ("profile list", &["runmon profile list profiles/"]),
+    ("profile show", &["runmon profile show profiles/web-1.27.yaml"]),
+    ("profile diff", &["runmon profile diff old/web-1.27.yaml new/web-1.28.yaml"]),
+    ("profile merge", &["runmon profile merge one/web.yaml two/web.yaml -o web.yaml"]),
+    ("profile approve", &["runmon profile approve profiles/web-1.27.yaml --by ops"]),
     (
         "verify-stream",
         &[

@@ -5,6 +5,7 @@ pub mod config;
 pub mod doctor;
 mod filter;
 mod own;
+pub mod profile;
 pub mod record;
 pub mod reference;
 pub mod replay;
@@ -115,6 +116,14 @@ fn executables_path(config: &Config, instance: &str) -> std::path::PathBuf {
     config.state_dir.join(match instance {
         DEFAULT_NAME => "executables".to_owned(),
         other => format!("executables-{other}"),
+    })
+}
+
+/// Where an instance keeps what it learns of images.
+fn profiles_path(config: &Config, instance: &str) -> std::path::PathBuf {
+    config.state_dir.join(match instance {
+        DEFAULT_NAME => "profiles".to_owned(),
+        other => format!("profiles-{other}"),
     })
 }
 

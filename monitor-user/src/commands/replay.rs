@@ -14,7 +14,10 @@ use std::{
 
 use self::choice::Choice;
 pub use self::choice::Moment;
-use super::{Usage, explain_recording, load_rules, new_file, say, schema};
+use super::{
+    Usage, explain_recording, load_rules, new_file, profile::read_all, rules::with_drift, say,
+    schema,
+};
 use crate::{
     cli::ReplayArgs,
     config::Format,
@@ -25,6 +28,7 @@ use crate::{
     event::EventId,
     limits,
     line::{Input, Line, LineStats, Outlet},
+    profile::drift::Profiles,
     rules::{
         Rules,
         names::{self, Names},
@@ -72,7 +76,11 @@ fn cut(args: &ReplayArgs, choice: Option<&Choice>, output: &Path) -> anyhow::Res
 }
 
 fn replay(args: &ReplayArgs, choice: Option<&Choice>, format: Format) -> anyhow::Result<ExitCode> {
-    let rules = load_rules(&args.rules)?;
+    let profiles = Profiles::new(read_all(&args.profiles)?);
+    let rules = match profiles.is_empty() {
+        true => load_rules(&args.rules)?,
+        false => load_rules(&with_drift(&args.rules))?,
+    };
     let mut reader = Reader::open(&args.file).map_err(explain_recording)?;
     let chosen = choice.map(|choice| choice.find(&args.file, |_| {})).transpose()?;
     let output: Box<dyn io::Write> = match &args.output {
@@ -83,6 +91,7 @@ fn replay(args: &ReplayArgs, choice: Option<&Choice>, format: Format) -> anyhow:
     let (schema, sender) = (schema(format), preamble.sender());
     let printer = Printer { schema, sender, events: args.events, failed: None, output };
     let mut line = line_of(preamble, rules, printer);
+    line.expect(profiles);
     line.roll_up(args.rollup_seconds.saturating_mul(1_000_000_000));
     let begun = Instant::now();
     let mut damage = Damage::default();

@@ -1,6 +1,7 @@
 //! `runmon run`: the daemon. The start-up is a list; before changing the order, see that what each
 //! step needs still comes before it.
 
+mod profiles;
 mod reread;
 mod sinks;
 mod web;
@@ -22,7 +23,7 @@ use crate::{
     cli::RunArgs,
     config::{Config, KeepOptions, SinkConfig},
     control::Control,
-    daemon::{Daemon, Kept, SinkSource, kernel_filter, record_kinds},
+    daemon::{Daemon, Kept, Learning, SinkSource, kernel_filter, record_kinds},
     document::{Sender, heartbeat::SinkCounters},
     endpoint::{self, Endpoint},
     enrich::{Enricher, hashes::Keep},
@@ -36,8 +37,9 @@ use crate::{
     },
     limits,
     line::Line,
-    live::{Bell, Live, boottime_ns, clock_offset_ns},
+    live::{Bell, Live, LiveOptions, boottime_ns, clock_offset_ns},
     logging::count,
+    profile::wanted::Wanted,
     reload::Reloader,
     rules::{Rules, needed_kinds_of},
     sink::{Ended, Fanout, exchange::Exchange},
@@ -55,7 +57,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let config = load_config_for(args.config.as_deref(), &args.live)?;
     let paths = if args.rules.is_empty() { config.rules.clone() } else { args.rules.clone() };
-    let mut rule_files = RuleFiles::new(paths);
+    let mut rule_files = RuleFiles::new(profiles::rules_of(&config, paths));
     let rules = rule_files.load()?;
     check_host()?;
     check_cluster(&config)?;
@@ -75,19 +77,14 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let control = open_control(&config, name, bell.clone(), documents_of);
     let endpoint = open_endpoint(&config, args, bell.clone());
     let page = open_page(&config, name);
-    let kinds = record_kinds(wanted(&config, &rules));
-    let configured = EnvKeys::new(&config.env_keys);
-    let env_keys = configured.and(crate::rules::env_keys(&rules));
-    let mut options = live_options(&config, &args.live, kinds, env_keys.clone());
-    let filters = config.kernel_filter;
-    options.side.flood = config.flood;
-    options.keep = config.keep.map(|keep| keep_options(&config, keep, name));
-    let always = always_of(&config);
-    options.side.filter = kernel_filter(&rules, &[], filters && always.is_empty());
+    let (approved, learning) = (profiles::approved(&config)?, profiles::learning(&config, name)?);
+    let (options, kept) = watched(&config, args, &rules, learning.as_ref(), name);
+    let env_keys = options.side.env_keys.clone();
     let mut live = Live::start(&options, instance, bell.clone(), privileges).map_err(explain)?;
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     read_programs(&mut enricher, &config);
     enricher.set_node(node);
+    enricher.set_profiles(approved);
     let canary = live.kernel().take_canary_pids();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
     let outlet = Subscribed::new(Exchange::new(fanout, bell.clone()));
@@ -97,7 +94,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     line.keep_flight(config.flight.filter(|_| config.history).map(|flight| flight.options));
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
     let mut daemon = Daemon::new(line, enabled, interval_ns, end(args.live.duration));
-    let kept = Kept { kinds: always, env_keys: configured, filters };
+    learning.into_iter().for_each(|learning| daemon.learn_with(learning));
     let look = config.watch_rules.then_some(limits::RULES_LOOK);
     daemon.reload_with(kept, Reloader::start("rules", Box::new(rule_files), look, bell.clone())?);
     daemon.change_sinks_with(sinks_again(&config, opener, config_file, bell)?);
@@ -122,6 +119,27 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let sinks = daemon.into_line().into_outlet().into_inner().finish(PATIENCE);
     drop(live);
     Ok(end_of_sinks(&sinks))
+}
+
+/// What the kernel side is asked for, and what of that stays whatever the rules.
+fn watched(
+    config: &Config,
+    args: &RunArgs,
+    rules: &Rules,
+    learning: Option<&Learning>,
+    name: &str,
+) -> (LiveOptions, Kept) {
+    let wanted = learning.map(|learning| Arc::clone(&learning.wanted));
+    let kinds = record_kinds(wanted_kinds(config, rules, wanted.as_deref()));
+    let configured = EnvKeys::new(&config.env_keys);
+    let env_keys = configured.and(crate::rules::env_keys(rules));
+    let mut options = live_options(config, &args.live, kinds, env_keys);
+    options.side.flood = config.flood;
+    options.keep = config.keep.map(|keep| keep_options(config, keep, name));
+    let (always, filters) = (always_of(config), config.kernel_filter);
+    let asks: Vec<_> = wanted.iter().map(|wanted| wanted.asks()).collect();
+    options.side.filter = kernel_filter(rules, &asks, filters && always.is_empty());
+    (options, Kept { kinds: always, env_keys: configured, filters, wanted })
 }
 
 /// What changes the sinks when the configuration has others.
@@ -185,9 +203,11 @@ fn end_of_sinks(sinks: &[Ended]) -> ExitCode {
     if sinks.iter().any(|sink| sink.died) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// The kinds of event to see: those that a rule can match, or all where a sink wants them.
-fn wanted(config: &Config, rules: &Rules) -> KindSet {
-    always_of(config).union(crate::rules::needed_kinds(rules))
+/// The kinds of event to see: those that a rule can match or something is learned from, or all
+/// where a sink wants them.
+fn wanted_kinds(config: &Config, rules: &Rules, learned: Option<&Wanted>) -> KindSet {
+    let learned = learned.map_or(KindSet::EMPTY, |wanted| wanted.kinds);
+    always_of(config).union(crate::rules::needed_kinds(rules)).union(learned)
 }
 
 /// The kinds of event to see whatever the rules: all, where the flight recorder is to have them.

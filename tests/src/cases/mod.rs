@@ -33,6 +33,7 @@ mod network;
 mod origins;
 mod privileges;
 mod processes;
+mod profiles;
 mod prometheus;
 mod quiet;
 mod recording;
@@ -136,6 +137,7 @@ pub const CASES: &[&[Case]] = &[
     harness::CASES,
     smoke::CASES,
     processes::CASES,
+    profiles::CASES,
     quiet::CASES,
     network::CASES,
     dns::CASES,

@@ -20,12 +20,12 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// `runmon record`, ended by SIGTERM.
-struct Recorder {
+pub(super) struct Recorder {
     child: Child,
 }
 
 impl Recorder {
-    fn start(stage: &Stage<'_>, file: &Path, more: &[&str]) -> Self {
+    pub(super) fn start(stage: &Stage<'_>, file: &Path, more: &[&str]) -> Self {
         let config = stage.configuration(&Options::default());
         let mut command = Command::new(runmon());
         command.arg("record").arg("-o").arg(file).arg("-c").arg(config).args(more);
@@ -45,7 +45,7 @@ impl Recorder {
         self.child.wait().expect("wait for the recorder");
     }
 
-    fn end(self) -> Ran {
+    pub(super) fn end(self) -> Ran {
         let pid = i32::try_from(self.child.id()).expect("a process id");
         let pid = nix::unistd::Pid::from_raw(pid);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("end the recorder");
