@@ -120,6 +120,10 @@ pub struct Config {
     pub path: PathBuf,
     /// Rule files and directories; empty: the embedded ones.
     pub rules: Vec<PathBuf>,
+    /// Files and directories of profiles.
+    pub profiles: Vec<PathBuf>,
+    /// Whether what images do is learned.
+    pub learn_profiles: bool,
     /// Where state is kept.
     pub state_dir: PathBuf,
     /// Bytes of the store.
@@ -411,6 +415,8 @@ impl Config {
             // It is read again when this process may be elsewhere.
             path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             rules: raw.rules,
+            profiles: raw.profiles,
+            learn_profiles: raw.learn_profiles.unwrap_or(false),
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             store_bytes: within(
                 "store_bytes",

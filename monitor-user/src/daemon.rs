@@ -30,6 +30,7 @@ use crate::{
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, boottime_ns, clock_offset_ns},
     logging::count,
+    profile::wanted::Wanted,
     raw_event::CgroupKey,
     reload::Reloader,
     rules::{
@@ -42,6 +43,7 @@ use crate::{
 
 mod clock_watch;
 mod health;
+mod learning;
 mod numbers;
 mod reload;
 mod self_watch;
@@ -49,6 +51,7 @@ mod store_watch;
 mod subscribers;
 
 use health::Health;
+pub use learning::Learning;
 use numbers::rule_states;
 pub use numbers::{Refused, tables};
 pub use reload::SinkSource;
@@ -113,6 +116,8 @@ pub struct Kept {
     pub env_keys: EnvKeys,
     /// Whether the kernel leaves out what no rule is about, where no sink wants all.
     pub filters: bool,
+    /// What is wanted to learn from.
+    pub wanted: Option<Arc<Wanted>>,
 }
 
 /// The line, and what happens by the clock.
@@ -139,6 +144,7 @@ pub struct Daemon<O: Outlet> {
     web: Option<Box<dyn Fn() -> WebCounters>>,
     health: Health,
     store_told: StoreTold,
+    learning: Option<Learning>,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
@@ -168,6 +174,7 @@ impl<O: CountedOutlet> Daemon<O> {
             web: None,
             health: Health::default(),
             store_told: StoreTold::default(),
+            learning: None,
         }
     }
 
@@ -274,6 +281,7 @@ impl<O: CountedOutlet> Daemon<O> {
     pub fn finish(&mut self, live: &mut Live) {
         self.line.finish();
         self.tell_floods(boottime_ns(), live);
+        self.finish_learning(live);
         self.heartbeat(live, true);
     }
 
@@ -332,16 +340,6 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat.rule_states = rule_states(self.line.judge(), now_ns);
         heartbeat.degraded = self.health.look(&heartbeat, numbers.is_some(), boottime_ns());
         heartbeat
-    }
-
-    /// The sinks, each with what it was at when the last heartbeat was made.
-    fn sinks(&mut self) -> Vec<SinkCounters> {
-        let mut sinks = self.line.outlet().inner().sinks();
-        for sink in &mut sinks {
-            let told = self.numbers_told.iter().find(|(name, _)| *name == sink.name);
-            sink.number_before = told.map_or(0, |(_, number)| *number);
-        }
-        sinks
     }
 
     /// Losses by container, the greatest first.
@@ -488,6 +486,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
             self.next_ns = now_ns + self.interval_ns;
             self.check_maps(live);
             self.check_hooks(live);
+            self.keep_learned(live);
             self.heartbeat(live, false);
         }
         self.end_ns.is_none_or(|end| now_ns < end)

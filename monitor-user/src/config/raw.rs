@@ -17,6 +17,10 @@ keys! {
     pub struct RawConfig {
         /// Rule files and directories, `builtin` for the embedded rules; without this key those.
         pub rules: Vec<PathBuf> = "[]",
+        /// Profiles, files or directories: what approved ones do not expect is alerted on.
+        pub profiles: Vec<PathBuf> = "[]",
+        /// Whether what images do is learned, into `profiles` below `state_dir`.
+        pub learn_profiles: Option<bool> = "false",
         /// Where state is kept that outlives the daemon.
         pub state_dir: Option<PathBuf> = "/var/lib/runmon",
         /// Bytes that what sinks have not got yet, and got lately, may take there.

@@ -2,8 +2,9 @@
 
 use monitor_rules::Rule;
 
+use super::{CountedOutlet, Daemon};
 use crate::{
-    document::heartbeat::RuleState,
+    document::heartbeat::{RuleState, SinkCounters},
     enrich::Enricher,
     event::Event,
     judge::{Judge, RuleTally},
@@ -92,4 +93,16 @@ pub(super) fn rule_states(judge: &Judge, now_ns: i64) -> Vec<RuleState> {
     });
     states.truncate(RULES_SHOWN);
     states
+}
+
+impl<O: CountedOutlet> Daemon<O> {
+    /// The sinks, each with what it was at when the last heartbeat was made.
+    pub(super) fn sinks(&mut self) -> Vec<SinkCounters> {
+        let mut sinks = self.line.outlet().inner().sinks();
+        for sink in &mut sinks {
+            let told = self.numbers_told.iter().find(|(name, _)| *name == sink.name);
+            sink.number_before = told.map_or(0, |(_, number)| *number);
+        }
+        sinks
+    }
 }

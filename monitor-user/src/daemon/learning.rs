@@ -1,0 +1,59 @@
+//! What is learned while the daemon runs, written down from time to time.
+
+use std::sync::Arc;
+
+use super::{CountedOutlet, Daemon};
+use crate::{
+    event::Action,
+    live::Live,
+    profile::{Learner, Profile, shelf::Shelf, wanted::Wanted},
+};
+
+/// Where it goes, and what it takes.
+#[derive(Debug)]
+pub struct Learning {
+    /// Where profiles are written.
+    pub shelf: Shelf,
+    /// What has to be seen.
+    pub wanted: Arc<Wanted>,
+}
+
+impl<O: CountedOutlet> Daemon<O> {
+    /// Learns what images do, and has it written there.
+    pub fn learn_with(&mut self, learning: Learning) {
+        self.line.learn(Some(Learner::default()));
+        self.learning = Some(learning);
+    }
+
+    /// Has what was learned so far written.
+    pub(super) fn keep_learned(&mut self, live: &mut Live) {
+        let profiles = self.learned(live);
+        if let Some(learning) = &mut self.learning {
+            learning.shelf.put(profiles);
+        }
+    }
+
+    /// The same for the last time.
+    pub(super) fn finish_learning(&mut self, live: &mut Live) {
+        let profiles = self.learned(live);
+        if let Some(learning) = self.learning.take() {
+            learning.shelf.finish(profiles);
+        }
+    }
+
+    fn learned(&mut self, live: &mut Live) -> Vec<Profile> {
+        let Some(learning) = &self.learning else { return Vec::new() };
+        let hooks = live.plan().hooks.iter().filter(|hook| hook.chosen.is_some());
+        let seen: Vec<&str> = hooks.map(|hook| hook.kind.name()).collect();
+        let kinds = learning.wanted.kinds.iter();
+        let kinds = kinds.filter_map(|kind| Action::KINDS.get(usize::from(kind)).copied());
+        let unseen: Vec<String> =
+            kinds.filter(|kind| !seen.contains(kind)).map(str::to_owned).collect();
+        let losses = self.losses(live.kernel().losses().unwrap_or_default());
+        let lost = |id: &str| -> u64 {
+            let of_it = losses.iter().filter(|loss| loss.container == id);
+            of_it.flat_map(|loss| &loss.dropped).map(|(_, count)| *count).sum()
+        };
+        self.line.learner().map(|it| it.profiles(&unseen, &lost)).unwrap_or_default()
+    }
+}
