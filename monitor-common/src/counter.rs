@@ -98,12 +98,15 @@ pub const BUCKETS_FULL: usize = PATH_TRUNCATED + 5;
 /// Sockets that could not be remembered: the answers that come in by them are nobody's.
 pub const DNS_SOCKETS_FULL: usize = PATH_TRUNCATED + 6;
 
+/// System calls whose cgroup found no room among those of which calls are noted.
+pub const SYSCALLS_FULL: usize = PATH_TRUNCATED + 7;
+
 /// Acts of a kind that no rule can be about, by the filter that was made of the rules: they are not
 /// among the attempts.
 #[must_use]
 pub const fn filtered(kind: RecordKind) -> usize {
-    PATH_TRUNCATED + 7 + kind as usize
+    PATH_TRUNCATED + 8 + kind as usize
 }
 
 /// Number of counters.
-pub const COUNT: usize = PATH_TRUNCATED + 7 + RecordKind::COUNT;
+pub const COUNT: usize = PATH_TRUNCATED + 8 + RecordKind::COUNT;

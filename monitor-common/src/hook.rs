@@ -266,6 +266,8 @@ programs! {
     DnsIngress = 114 "rm_dns_ingress";
     /// Entered from [`Program::SysExit`]: `pidfd_getfd`; leads on to [`Program::SysExitCall`].
     SysExitTake = 115 "rs_take";
+    /// BTF tracepoint `sys_enter`: which system calls the processes of a cgroup make.
+    SysEnter = 116 "rm_sys_enter";
 }
 
 impl TryFrom<u32> for Program {

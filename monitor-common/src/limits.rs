@@ -58,6 +58,19 @@ pub const OWN_OBJECTS: u32 = 512;
 /// Cgroups whose losses are counted one by one; what does not fit is counted in the totals only.
 pub const LOSS_CGROUPS: u32 = 4096;
 
+/// Cgroups of which it is noted which system calls they make; those of further ones are counted.
+pub const SYSCALL_CGROUPS: u32 = 4096;
+
+/// System calls that can be noted, by number; those of every supported architecture are below.
+pub const SYSCALL_NUMBERS: usize = 512;
+
+/// Marks of a cgroup: a byte for each system call by number, and one for calls of the 32-bit kind,
+/// in whole words.
+pub const SYSCALL_MARKS: usize = SYSCALL_NUMBERS + 8;
+
+/// The mark of calls of the 32-bit kind, whose numbers are others.
+pub const SYSCALL_NARROW: usize = SYSCALL_NUMBERS;
+
 /// System-call numbers that a table has room for; those of every supported architecture are below.
 pub const CALL_NUMBERS: usize = 1024;
 

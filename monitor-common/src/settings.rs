@@ -36,12 +36,19 @@ pub const BUCKET_RATE: &str = "BUCKET_RATE";
 /// alone. 0 for no bound.
 pub const HEADROOM: &str = "HEADROOM";
 
+/// Global `HOST_MOUNTS`, `u32`: number of the mount namespace of process 1, which is where runtimes
+/// make containers ready; 0 where it is not known.
+pub const HOST_MOUNTS: &str = "HOST_MOUNTS";
+
 /// Map: ring buffer of records.
 pub const RECORDS: &str = "RECORDS";
 /// Map: per-CPU counters, see [`crate::counter`].
 pub const COUNTERS: &str = "COUNTERS";
 /// Map: cgroup id → losses by [`crate::DropReason`].
 pub const LOSSES: &str = "LOSSES";
+/// Map: cgroup by [`crate::counter::loss_key`] → which system calls its processes made, see
+/// [`crate::limits::SYSCALL_MARKS`].
+pub const SYSCALLS: &str = "SYSCALLS";
 /// Map: pids of monitors, whose own acts are left out.
 pub const OWN_PIDS: &str = ".data.OWN_PIDS";
 /// Map: the monitor's own programs, maps and links: keys have the command of bpf(2) that reaches

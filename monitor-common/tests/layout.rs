@@ -135,6 +135,7 @@ fn counters_are_apart() {
         counter::REPEATS_FULL,
         counter::BUCKETS_FULL,
         counter::DNS_SOCKETS_FULL,
+        counter::SYSCALLS_FULL,
     ]);
     places.sort_unstable();
     assert_eq!(places, (0..counter::COUNT).collect::<Vec<_>>());

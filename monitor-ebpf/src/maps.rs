@@ -64,6 +64,16 @@ pub(crate) static COUNTERS: PerCpuArray<[u64; counter::COUNT]> =
 pub(crate) static LOSSES: HashMap<u64, [u64; monitor_common::DropReason::COUNT]> =
     HashMap::with_max_entries(limits::LOSS_CGROUPS, 0);
 
+/// Which system calls the processes of a cgroup make, see [`limits::SYSCALL_MARKS`]. When it is
+/// full, those of a further cgroup are counted in `SYSCALLS_FULL`.
+#[map]
+pub(crate) static SYSCALLS: HashMap<u64, [u8; limits::SYSCALL_MARKS]> =
+    HashMap::with_max_entries(limits::SYSCALL_CGROUPS, BPF_F_NO_PREALLOC);
+
+/// What an entry of `SYSCALLS` begins with: too much for the stack, and never written to.
+#[map]
+pub(crate) static NO_SYSCALLS: Array<[u8; limits::SYSCALL_MARKS]> = Array::with_max_entries(1, 0);
+
 /// Pids of the monitors on this host; zeros are free places.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".data.OWN_PIDS")]
@@ -181,6 +191,10 @@ static BUCKET_RATE: Global<[u64; 2]> = Global::new([0; 2]);
 #[unsafe(no_mangle)]
 static HEADROOM: Global<u64> = Global::new(0);
 
+/// See [`settings::HOST_MOUNTS`].
+#[unsafe(no_mangle)]
+static HOST_MOUNTS: Global<u32> = Global::new(0);
+
 /// Addresses of the kernel's `rename_lock` and `mount_lock`.
 #[unsafe(no_mangle)]
 static SEQUENCES: Global<[u64; 2]> = Global::new([0; 2]);
@@ -239,6 +253,12 @@ pub(crate) const fn readable() -> bool {
 #[inline(always)]
 pub(crate) fn floor() -> bool {
     FLOOR.load() != 0
+}
+
+/// Number of the mount namespace of the host, 0 where it is not known.
+#[inline(always)]
+pub(crate) fn host_mounts() -> u32 {
+    HOST_MOUNTS.load()
 }
 
 /// Index of the v1 controller that names cgroups, if there is one.

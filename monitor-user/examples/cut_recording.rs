@@ -218,7 +218,7 @@ fn write(
             Input::Facts(facts) => format!("{facts:?}").contains(which),
             // Nothing of a host but hashes of its programs, which rules may hang on.
             Input::Hash(_) => true,
-            Input::Cgroup(..) | Input::Holder(_) | Input::Time(_) => false,
+            Input::Cgroup(..) | Input::Holder(_) | Input::Syscalls(..) | Input::Time(_) => false,
         };
         if keep {
             writer.append(&input)?;

@@ -280,6 +280,10 @@ pub struct RecordArgs {
     /// Stop growing at this size in bytes
     #[arg(long, value_name = "BYTES", default_value_t = crate::limits::RECORDING_BYTES)]
     pub limit: u64,
+    /// Also note which system calls each container makes, for `profile learn`; each system call of
+    /// the host costs a little more meanwhile
+    #[arg(long)]
+    pub syscalls: bool,
     /// Configuration file, for the places of container runtimes
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -57,6 +57,8 @@ pub enum Input<'a> {
     Context(&'a [u8]),
     /// A cgroup that was there before the monitor.
     Cgroup(CgroupKey, &'a str),
+    /// System calls that the processes of a cgroup made: names, with spaces between.
+    Syscalls(CgroupKey, &'a str),
     /// What the metadata task found.
     Facts(ContainerFacts),
     /// Whose addresses the cluster's API says are.
@@ -154,6 +156,7 @@ impl<O: Outlet> Line<O> {
             Input::Record(bytes) => self.record(bytes),
             Input::Context(bytes) => self.context(bytes),
             Input::Cgroup(key, path) => self.cgroup(key, path),
+            Input::Syscalls(key, names) => self.syscalls(key, names),
             Input::Facts(facts) => self.facts(facts),
             Input::Holder(holder) => self.enricher.hold(holder),
             Input::Hash(answer) => self.hash(&answer),
@@ -332,6 +335,15 @@ impl<O: Outlet> Line<O> {
     fn cgroup(&mut self, key: CgroupKey, path: &str) {
         self.enricher.add_cgroup(key, path);
         self.look_again(&News::Cgroup);
+    }
+
+    fn syscalls(&mut self, key: CgroupKey, names: &str) {
+        let Some(learner) = &mut self.learner else { return };
+        match self.enricher.container_at(key) {
+            Some(container) => learner.take_syscalls(container, names),
+            // Its cgroup is gone: what it called last is told of behind that.
+            None => learner.take_last_syscalls(&self.enricher.container_id(key), names),
+        }
     }
 
     fn facts(&mut self, facts: ContainerFacts) {

@@ -16,6 +16,7 @@ mod mapping;
 mod path;
 mod process;
 mod send;
+mod syscalls;
 mod system;
 mod take;
 mod task;

@@ -191,4 +191,5 @@ points! {
     DnsEgress => Packets("egress");
     DnsIngress => Packets("ingress");
     SysExitTake => Led(calls::TAKE, "pidfd_getfd");
+    SysEnter => Tracepoint("sys_enter");
 }

@@ -12,6 +12,7 @@ use super::{
     object::{LoadOptions, Object},
     planner::{Choice, Plan, Silence},
     ring::RingMaps,
+    syscalls::{Calls, Syscalls},
 };
 use crate::{
     env::EnvKeys,
@@ -48,6 +49,8 @@ pub struct SideOptions {
     pub env_keys: EnvKeys,
     /// Which opens, connections and datagrams are told of.
     pub filter: KernelFilter,
+    /// Whether it is noted which system calls each cgroup makes.
+    pub syscalls: bool,
 }
 
 /// Losses of a cgroup, by [`monitor_common::counter::loss_cgroup`]'s key, in the order of
@@ -125,6 +128,11 @@ pub trait Kernel {
     /// The counters cannot be read.
     fn check_hooks(&mut self) -> Result<Vec<Silence>, BpfError>;
 
+    /// System calls that cgroups make, where that is noted: what was not told before, or all.
+    fn take_syscalls(&mut self, _all: bool) -> Vec<Calls> {
+        Vec::new()
+    }
+
     /// Looks whether another has changed what the programs were told, which is then put right.
     /// Returns the names of the maps.
     ///
@@ -172,6 +180,7 @@ pub struct KernelSide {
     plan: Plan,
     choice: Choice,
     kernel_log: Option<KernelLog>,
+    syscalls: Option<Syscalls>,
 }
 
 impl KernelSide {
@@ -204,7 +213,8 @@ impl KernelSide {
         let mut plan = Plan::default();
         plan.attach(&mut object, &counters, &kinds, choice)?;
         plan.require_sight()?;
-        Ok((Self { object, counters, plan, choice, kernel_log }, ring))
+        let syscalls = if options.syscalls { Some(object.note_syscalls()?) } else { None };
+        Ok((Self { object, counters, plan, choice, kernel_log, syscalls }, ring))
     }
 }
 
@@ -273,6 +283,10 @@ impl Kernel for KernelSide {
         // What was read to attach a program again.
         self.object.forget_types();
         Ok(silent)
+    }
+
+    fn take_syscalls(&mut self, all: bool) -> Vec<Calls> {
+        self.syscalls.as_mut().map(|it| it.take(all)).unwrap_or_default()
     }
 
     fn put_right(&mut self) -> (Vec<String>, Result<(), BpfError>) {

@@ -3,8 +3,8 @@
 //! `btf` reads the running kernel's types, `object` loads the programs and owns maps and links,
 //! `attach_point` says where each program goes, `calls` which system calls are told of, `hooks`
 //! which programs see which kind of record, best first; `planner` picks from it what loads,
-//! attaches and fires on a `canary` act, `ring` and `counters` are what is read while it runs, and
-//! `kernel_side` is all of it, as who watches asks it.
+//! attaches and fires on a `canary` act, `ring`, `counters` and, where they are learned, `syscalls`
+//! are what is read while it runs, and `kernel_side` is all of it, as who watches asks it.
 
 pub mod answer;
 pub mod attach_point;
@@ -22,6 +22,7 @@ pub mod object;
 mod own_objects;
 pub mod planner;
 pub mod ring;
+pub mod syscalls;
 
 use std::path::PathBuf;
 

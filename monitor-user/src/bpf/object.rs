@@ -29,6 +29,7 @@ use super::{
     kernel_log::KernelLog,
     own_objects::OwnObjects,
     ring::RingMaps,
+    syscalls::{Syscalls, host_mounts},
 };
 
 mod cast;
@@ -144,6 +145,7 @@ impl Object {
             .override_global(settings::CGROUP_V1_SUBSYSTEM, &subsystem, true)
             .override_global(settings::BUCKET_RATE, &bucket_rate, true)
             .override_global(settings::HEADROOM, &headroom, true)
+            .override_global(settings::HOST_MOUNTS, &host_mounts(), true)
             .override_global("AYA_LOG_LEVEL", &log_level, false)
             .map_max_entries(settings::RECORDS, options.ring_bytes)
             // Asked for only after a refusal. Without it, older kernels then hide their reason
@@ -349,6 +351,14 @@ impl Object {
         let losses =
             self.ebpf.take_map(settings::LOSSES).ok_or(BpfError::Absent(settings::LOSSES))?;
         Counters::new(counters, losses)
+    }
+
+    /// Which system calls are made, which is noted from here on; it can be asked for once.
+    pub fn note_syscalls(&mut self) -> Result<Syscalls, BpfError> {
+        let name = settings::SYSCALLS;
+        let marks = self.ebpf.take_map(name).ok_or(BpfError::Absent(name))?;
+        self.attach(Program::SysEnter)?;
+        Syscalls::new(marks)
     }
 
     /// Run count and total run time in nanoseconds of a program, where the kernel's run-time

@@ -178,6 +178,7 @@ fn live_options(
             floor: args.bare_floor,
             env_keys,
             filter: KernelFilter::default(),
+            syscalls: false,
         },
         runtime_roots: config.runtime_roots.clone(),
         bounds: config.bounds(),

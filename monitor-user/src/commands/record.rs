@@ -45,7 +45,8 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     let kinds = kinds.filter(|kind| crate::bpf::hooks::hook(*kind).is_some());
     let kinds = kinds.filter(|kind| !STATE_KINDS.contains(kind)).collect();
     let env_keys = EnvKeys::new(&config.env_keys);
-    let options = live_options(&config, &args.live, kinds, env_keys.clone());
+    let mut options = live_options(&config, &args.live, kinds, env_keys.clone());
+    options.side.syscalls = args.syscalls;
     let mut live =
         Live::start(&options, instance, bell, Privileges::Here).map_err(super::run::explain)?;
     let preamble = preamble(&config, name, &mut live);
@@ -69,6 +70,8 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     say_unseen(&live);
     say(&format!("recording to {}; Ctrl-C ends it", args.output.display()));
     live.run(&mut recorder)?;
+    // Of some it was not known yet which container made them.
+    recorder.note_syscalls(&mut live, true);
     recorder.note_lost(&mut live);
     recorder.writer.flush()?;
     if let Some(error) = recorder.failure {
@@ -114,9 +117,10 @@ fn preamble(config: &Config, name: &str, live: &mut Live) -> Preamble {
 
 fn lost(live: &mut Live) -> u64 {
     let Ok(numbers) = live.kernel().numbers() else { return 0 };
+    let syscalls = numbers.reading.value(monitor_common::counter::SYSCALLS_FULL);
     let mut heartbeat = Heartbeat::default();
     crate::daemon::kernel_counters(&mut heartbeat, &numbers.reading);
-    heartbeat.lost()
+    heartbeat.lost() + syscalls
 }
 
 /// Writes inputs down. It follows them as far as it must to know which containers to ask about.
@@ -132,6 +136,12 @@ struct Recorder {
 }
 
 impl Recorder {
+    fn note_syscalls(&mut self, live: &mut Live, all: bool) {
+        for (key, names) in live.kernel().take_syscalls(all) {
+            self.take(Input::Syscalls(key, &names));
+        }
+    }
+
     fn note_lost(&mut self, live: &mut Live) {
         let lost = lost(live);
         if lost != self.lost && self.failure.is_none() {
@@ -164,7 +174,7 @@ impl Consumer for Recorder {
             Input::Holder(holder) => self.enricher.hold(holder),
             Input::Hash(answer) => self.enricher.hashes().learn(&answer),
             // Nothing waits here.
-            Input::Time(_) => {}
+            Input::Syscalls(..) | Input::Time(_) => {}
         }
     }
 
@@ -179,6 +189,7 @@ impl Consumer for Recorder {
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool {
         self.take(Input::Time(now_ns));
         self.note_lost(live);
+        self.note_syscalls(live, false);
         if now_ns >= self.next_ns {
             self.next_ns = now_ns + PROGRESS_NS;
             // So that a cut loses a second at most.

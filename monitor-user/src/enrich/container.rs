@@ -299,11 +299,14 @@ impl Registry {
     /// Id of the container that a cgroup belongs to, or belonged to when it was removed.
     #[must_use]
     pub fn id_of(&self, key: CgroupKey) -> &str {
-        if let Some(known) = self.cgroups.get(&key) {
-            return &self.get(known.container).id;
-        }
-        let removed = self.removed.iter().rev().find(|(removed, _)| *removed == key);
-        removed.map_or(Container::UNKNOWN, |(_, id)| id)
+        let removed = || self.removed.iter().rev().find(|(removed, _)| *removed == key);
+        let known = self.at(key).map(|known| &known.id);
+        known.or_else(|| removed().map(|(_, id)| id)).map_or(Container::UNKNOWN, |id| id)
+    }
+
+    /// The container that a cgroup belongs to, as it is known now.
+    pub fn at(&self, key: CgroupKey) -> Option<&Container> {
+        Some(self.get(self.cgroups.get(&key)?.container))
     }
 
     /// The container that the cgroup of this path names, as it is known now.

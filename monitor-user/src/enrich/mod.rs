@@ -222,6 +222,12 @@ impl Enricher {
         self.containers.id_of(cgroup).to_owned()
     }
 
+    /// The container that a cgroup belongs to; None where that is not known.
+    #[must_use]
+    pub fn container_at(&self, cgroup: CgroupKey) -> Option<&Container> {
+        self.containers.at(cgroup)
+    }
+
     /// State of the process table, for the counters.
     #[must_use]
     pub fn table_stats(&self) -> process_table::TableStats {

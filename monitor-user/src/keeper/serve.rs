@@ -240,6 +240,8 @@ impl Side {
             floor: start.floor,
             env_keys: EnvKeys::new(&start.env_keys),
             filter: start.filter.clone().into(),
+            // Whoever records them is one process.
+            syscalls: false,
         };
         let controller = cgroups::v1_controller();
         let (kernel, maps) = KernelSide::start(&options, &instance.pids(), controller)?;

@@ -16,6 +16,9 @@ pub const PROFILE_PORTS: usize = 1_024;
 /// Acts with their programs in a profile, as for [`PROFILE_NAMES`].
 pub const PROFILE_ACTS: usize = 1_024;
 
+/// Names of system calls in a profile, as for [`PROFILE_NAMES`].
+pub const PROFILE_SYSCALLS: usize = 1_024;
+
 /// Bytes of a profile's file.
 pub const PROFILE_BYTES: u64 = 8 << 20;
 

@@ -509,3 +509,34 @@ fn repeats_leave_as_one_summary() {
     let stats = bench.line.stats();
     assert_eq!((stats.alerts, stats.rolled_up, stats.rollups), (1, 5, 2));
 }
+
+/// System calls come as they are read: before it is known whose they are, and behind the removal of
+/// the cgroup that they were made in.
+#[test]
+fn system_calls_are_learned_of_whom_they_are() {
+    let mut bench = Bench::new(SHELL);
+    bench.line.learn(Some(Learner::default()));
+    let key = CgroupKey { hierarchy: 0, id: 50 };
+    let calls = |bench: &mut Bench, names| bench.line.take(Input::Syscalls(key, names));
+    calls(&mut bench, "read");
+    bench.take(records::exec(Who::new(9).in_cgroup(50), "/bin/web", b"web\0"));
+    let image = Fact::Known("shop/web:1".into(), FactSource::Bundle);
+    let id = PATH.trim_start_matches("/docker/").into();
+    let container = Container { id, cgroup_path: PATH.into(), image, ..Container::host() };
+    let container = Some(container.into());
+    bench.line.take(Input::Facts(ContainerFacts { cgroup_path: PATH.into(), container }));
+    bench.take(records::exec(Who::new(9).in_cgroup(50), "/bin/web", b"web\0").after_ns(1));
+    calls(&mut bench, "openat write");
+    bench.take(records::cgroup_rmdir((0, 50), PATH));
+    calls(&mut bench, "exit_group no-call read");
+    // On the host nothing is learned.
+    bench.line.take(Input::Syscalls(CgroupKey { hierarchy: 0, id: 1 }, "reboot"));
+    bench.line.finish();
+    let profiles = bench.line.learner().unwrap().profiles(&[], &|_| 0);
+    let [profile] = &profiles[..] else { panic!("{profiles:#?}") };
+    assert_eq!(&*profile.name, "web-1");
+    let things = profile.behaviour.things();
+    let calls = things.iter().filter(|it| it.part() == crate::profile::Part::Syscalls);
+    let names: Vec<String> = calls.map(ToString::to_string).collect();
+    assert_eq!(names, ["exit_group", "openat", "read", "write"]);
+}

@@ -8,7 +8,7 @@ use super::{
     paths::{Paths, Put},
     thing::{Destination, Part, Program, Thing},
 };
-use crate::limits::{PROFILE_ACTS, PROFILE_PORTS, PROFILE_PROGRAMS};
+use crate::limits::{PROFILE_ACTS, PROFILE_PORTS, PROFILE_PROGRAMS, PROFILE_SYSCALLS};
 
 /// What a container does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub struct Behaviour {
     names: Paths,
     capabilities: BTreeSet<&'static str>,
     acts: BTreeSet<(&'static str, Box<str>)>,
+    syscalls: BTreeSet<Box<str>>,
 }
 
 /// Puts something into a set that has so much room.
@@ -61,6 +62,7 @@ impl Behaviour {
             Thing::Name(name) => self.names.put(name),
             Thing::Capability(name) => put(&mut self.capabilities, *name, usize::MAX),
             Thing::Act(act, by) => put(&mut self.acts, (*act, by.clone()), PROFILE_ACTS),
+            Thing::Syscall(name) => put(&mut self.syscalls, name.clone(), PROFILE_SYSCALLS),
         }
     }
 
@@ -83,6 +85,7 @@ impl Behaviour {
             Thing::Name(name) => self.names.expects(name),
             Thing::Capability(name) => self.capabilities.contains(name),
             Thing::Act(act, by) => self.acts.contains(&(*act, by.clone())),
+            Thing::Syscall(name) => self.syscalls.contains(name),
         }
     }
 
@@ -113,6 +116,7 @@ impl Behaviour {
         things.extend(self.names.routes().into_iter().map(Thing::Name));
         things.extend(self.capabilities.iter().copied().map(Thing::Capability));
         things.extend(self.acts.iter().cloned().map(|(act, by)| Thing::Act(act, by)));
+        things.extend(self.syscalls.iter().cloned().map(Thing::Syscall));
         things
     }
 

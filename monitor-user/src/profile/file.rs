@@ -45,6 +45,8 @@ struct Raw {
     capabilities: Vec<String>,
     #[serde(default)]
     acts: Vec<RawAct>,
+    #[serde(default)]
+    syscalls: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +92,7 @@ pub fn read(name: &str, text: &str) -> Result<Profile, String> {
     };
     let approved = raw.approved.map(|it| Approval { by: it.by.into(), on: it.on.into() });
     let mut behaviour = Behaviour::default();
-    let lists: [(Part, &[String], Parse); 7] = [
+    let lists: [(Part, &[String], Parse); 8] = [
         (Part::Preloads, &raw.preloads, |text| path(text).map(Thing::Preload)),
         (Part::Files, &raw.files, |text| path(text).map(Thing::File)),
         (Part::Secrets, &raw.secrets, |text| path(text).map(Thing::Secret)),
@@ -98,6 +100,7 @@ pub fn read(name: &str, text: &str) -> Result<Profile, String> {
         (Part::Listeners, &raw.listeners, listener),
         (Part::Names, &raw.names, |text| Route::parse(text, Order::Domain).map(Thing::Name)),
         (Part::Capabilities, &raw.capabilities, capability),
+        (Part::Syscalls, &raw.syscalls, syscall),
     ];
     let mut put = |part: Part, text: &str, thing: Option<Thing>| -> Result<(), String> {
         let part = part.name();
@@ -164,6 +167,10 @@ fn listener(text: &str) -> Option<Thing> {
 
 fn capability(text: &str) -> Option<Thing> {
     CAPABILITIES.iter().find(|known| **known == text).map(|known| Thing::Capability(known))
+}
+
+fn syscall(text: &str) -> Option<Thing> {
+    Thing::syscall(text)
 }
 
 /// Writes a profile.
@@ -306,12 +313,15 @@ capabilities:
 - "CAP_CHOWN"
 acts:
 - {act: setuid, by: "/usr/sbin/web"}
+syscalls:
+- "32-bit"
+- "openat2"
 "#;
 
     #[test]
     fn what_is_written_is_what_was_read() {
         let profile = read("web", TEXT).unwrap();
-        assert_eq!(profile.behaviour.things().len(), 16);
+        assert_eq!(profile.behaviour.things().len(), 18);
         assert_eq!(write(&profile), TEXT);
         assert_eq!(read("web", &write(&profile)).unwrap(), profile);
     }
@@ -327,6 +337,7 @@ acts:
             ("profile: 1\nlisteners: [\"tcp http\"]", "none of listeners"),
             ("profile: 1\ncapabilities: [CAP_FLY]", "none of capabilities"),
             ("profile: 1\nacts: [{act: fly, by: /bin/sh}]", "none of acts"),
+            ("profile: 1\nsyscalls: [\"a b\"]", "none of syscalls"),
             ("profile: 1\nfile: []", "file"),
             ("image: x", "profile"),
         ] {

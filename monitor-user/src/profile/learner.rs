@@ -67,23 +67,44 @@ struct Replica {
 impl Learner {
     /// Takes an event in. What a rule alerted on is only counted.
     pub fn take(&mut self, event: &Event, is_alerted: bool) {
-        let container = &event.container;
-        let is_one = !container.is_host() && &*container.id != Container::UNKNOWN;
-        if !is_one || !observe::is_of_interest(event) {
-            return;
+        if observe::is_of_interest(event)
+            && let Some(draft) = self.draft(&event.container)
+        {
+            draft.take(event, is_alerted);
+        }
+    }
+
+    /// Takes in names of system calls that a container makes, with spaces between.
+    pub fn take_syscalls(&mut self, container: &Container, names: &str) {
+        if let Some(draft) = self.draft(container) {
+            draft.introduce(container);
+            draft.take_syscalls(&container.id, names);
+        }
+    }
+
+    /// As [`Self::take_syscalls`], of a container that is gone.
+    pub fn take_last_syscalls(&mut self, id: &str, names: &str) {
+        let mut drafts = self.drafts.values_mut();
+        if let Some(draft) = drafts.find(|draft| draft.replicas.contains_key(id)) {
+            draft.take_syscalls(id, names);
+        }
+    }
+
+    /// The draft that a container belongs to; None for the host, and where there is no room.
+    fn draft(&mut self, container: &Container) -> Option<&mut Draft> {
+        if container.is_host() || &*container.id == Container::UNKNOWN {
+            return None;
         }
         let key = key_of(container);
         if !self.drafts.contains_key(&key) {
             if self.drafts.len() >= PROFILES {
                 self.refused += 1;
-                return;
+                return None;
             }
             self.drafts.insert(key.clone(), Draft::default());
         }
         self.settle(container, &key);
-        if let Some(draft) = self.drafts.get_mut(&key) {
-            draft.take(event, is_alerted);
-        }
+        self.drafts.get_mut(&key)
     }
 
     /// Once the image of a container is known what was learned before belongs to it.
@@ -110,7 +131,7 @@ impl Learner {
     #[must_use]
     pub fn profiles(&self, unseen: &[String], lost: &dyn Fn(&str) -> u64) -> Vec<Profile> {
         let mut profiles: Vec<Profile> = Vec::new();
-        for draft in self.drafts.values() {
+        for draft in self.drafts.values().filter(|draft| draft.events > 0) {
             let mut profile = draft.profile();
             profile.coverage.lost = draft.replicas.keys().map(|id| lost(id)).sum();
             profile.coverage.unseen = unseen.to_vec();
@@ -146,14 +167,19 @@ fn name_apart(profiles: &mut [Profile]) {
 }
 
 impl Draft {
-    fn take(&mut self, event: &Event, is_alerted: bool) {
-        let container = &event.container;
+    /// Says what it is about, as far as a container tells.
+    fn introduce(&mut self, container: &Container) {
         if self.image.is_empty() {
             self.image = container.image.known().cloned().unwrap_or_default();
             self.digest = container.image_digest.known().cloned();
             self.container_name =
                 container.name.known().cloned().unwrap_or_else(|| container.short_id().into());
         }
+    }
+
+    fn take(&mut self, event: &Event, is_alerted: bool) {
+        let container = &event.container;
+        self.introduce(container);
         let now = event.boottime_ns;
         if self.events == 0 {
             (self.first_ns, self.news_ns) = (now, now);
@@ -175,6 +201,14 @@ impl Draft {
         observe::each(event, &mut |thing| self.learn(&thing, now, id));
     }
 
+    fn take_syscalls(&mut self, container: &str, names: &str) {
+        let now = self.last_ns;
+        for thing in names.split(' ').filter_map(Thing::syscall) {
+            // Many at once are no burst: they come as they are read.
+            self.put(&thing, now, container);
+        }
+    }
+
     fn learn(&mut self, thing: &Thing, now: u64, container: &str) {
         let is_settled = now.saturating_sub(self.first_ns) > SETTLED_NS;
         if is_settled && !self.behaviour.expects(thing) {
@@ -187,6 +221,10 @@ impl Draft {
                 return;
             }
         }
+        self.put(thing, now, container);
+    }
+
+    fn put(&mut self, thing: &Thing, now: u64, container: &str) {
         match self.behaviour.put(thing) {
             Put::Known => {}
             Put::New => {
@@ -245,7 +283,8 @@ impl Draft {
     /// What the file is called: the last part of the image and its tag, or the container.
     fn name(&self) -> Box<str> {
         let (repository, tag) = crate::container::split_image(&self.image);
-        let base = repository.and_then(|it| it.rsplit('/').next()).unwrap_or(&self.container_name);
+        let base = repository.and_then(|it| it.rsplit('/').next()).filter(|it| !it.is_empty());
+        let base = base.unwrap_or(&self.container_name);
         let name = match tag {
             Some(tag) => format!("{base}-{tag}"),
             None => base.to_owned(),

@@ -22,7 +22,7 @@ pub mod wanted;
 pub use behaviour::Behaviour;
 pub use coverage::Coverage;
 pub use learner::Learner;
-pub use thing::{Part, Thing};
+pub use thing::{NARROW_CALLS, Part, Thing};
 
 /// What is done about what a profile does not expect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -28,11 +28,13 @@ pub enum Part {
     Capabilities,
     /// System calls that change what a process may do or is.
     Acts,
+    /// All system calls, by name, where they were asked for.
+    Syscalls,
 }
 
 impl Part {
     /// All, in the order of a profile's file.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Programs,
         Self::Preloads,
         Self::Files,
@@ -42,6 +44,7 @@ impl Part {
         Self::Names,
         Self::Capabilities,
         Self::Acts,
+        Self::Syscalls,
     ];
 
     /// The key of a profile's file.
@@ -57,6 +60,7 @@ impl Part {
             Self::Names => "names",
             Self::Capabilities => "capabilities",
             Self::Acts => "acts",
+            Self::Syscalls => "syscalls",
         }
     }
 }
@@ -125,7 +129,15 @@ pub enum Thing {
     Capability(&'static str),
     /// It did something else of consequence, by that program.
     Act(&'static str, Box<str>),
+    /// It made a system call of that name; [`NARROW_CALLS`] are 32-bit ones.
+    Syscall(Box<str>),
 }
+
+/// Longest name of a system call.
+const SYSCALL_BYTES: usize = 64;
+
+/// What stands for 32-bit calls, whose names are not told apart.
+pub const NARROW_CALLS: &str = "32-bit";
 
 impl Thing {
     /// Something of a part, for tests.
@@ -144,7 +156,16 @@ impl Thing {
             Part::Names => Self::Name(Route::of_domain(b"test")),
             Part::Capabilities => Self::Capability("CAP_CHOWN"),
             Part::Acts => Self::Act("mount", "/test".into()),
+            Part::Syscalls => Self::Syscall("read".into()),
         }
+    }
+
+    /// A system call by its name; None if that is none's.
+    #[must_use]
+    pub fn syscall(name: &str) -> Option<Self> {
+        let is_plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_';
+        let is_one = !name.is_empty() && name.len() <= SYSCALL_BYTES && name.bytes().all(is_plain);
+        (is_one || name == NARROW_CALLS).then(|| Self::Syscall(name.into()))
     }
 
     /// The part of a profile that it belongs to.
@@ -160,6 +181,7 @@ impl Thing {
             Self::Name(_) => Part::Names,
             Self::Capability(_) => Part::Capabilities,
             Self::Act(..) => Part::Acts,
+            Self::Syscall(_) => Part::Syscalls,
         }
     }
 }
@@ -183,6 +205,7 @@ impl fmt::Display for Thing {
             Self::Name(name) => f.write_str(&name.text(Order::Domain)),
             Self::Capability(name) => f.write_str(name),
             Self::Act(act, program) => write!(f, "{act} (by {program})"),
+            Self::Syscall(name) => f.write_str(name),
         }
     }
 }

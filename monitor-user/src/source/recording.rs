@@ -16,6 +16,7 @@
 //! | 5 | what came of reading an executed file for its hash: MessagePack of a map |
 //! | 6 | whose addresses the cluster's API says are: MessagePack of a map |
 //! | 7 | a record that only what comes later needs: where others were left out |
+//! | 8 | system calls that a cgroup made: MessagePack of `[hierarchy, id, names]` |
 
 mod block;
 mod facts;
@@ -49,6 +50,7 @@ const LOST: u8 = 4;
 const HASH: u8 = 5;
 const HOLDER: u8 = 6;
 const CONTEXT: u8 = 7;
+const SYSCALLS: u8 = 8;
 
 /// Why a recording cannot be written or read.
 #[derive(Debug, thiserror::Error)]

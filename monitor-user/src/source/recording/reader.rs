@@ -9,8 +9,8 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    CGROUP, CONTEXT, ENTRY_BYTES, FACTS, HASH, HOLDER, LOST, RECORD, RecordingError, TIME,
-    UNCHECKED, UNPACKED, VERSION,
+    CGROUP, CONTEXT, ENTRY_BYTES, FACTS, HASH, HOLDER, LOST, RECORD, RecordingError, SYSCALLS,
+    TIME, UNCHECKED, UNPACKED, VERSION,
     block::{Blocks, Next, NoBlock},
     facts::{RawFacts, RawHash, RawHolder},
     preamble::{FORMAT, Preamble, endianness},
@@ -165,6 +165,11 @@ impl<R: Read> Reader<R> {
                 let cgroup = rmp_serde::from_slice::<(u32, u64, &str)>(&self.binary);
                 let (hierarchy, id, path) = cgroup.map_err(damaged)?;
                 Ok(Input::Cgroup(CgroupKey { hierarchy, id }, path))
+            }
+            SYSCALLS => {
+                let calls = rmp_serde::from_slice::<(u32, u64, &str)>(&self.binary);
+                let (hierarchy, id, names) = calls.map_err(damaged)?;
+                Ok(Input::Syscalls(CgroupKey { hierarchy, id }, names))
             }
             FACTS => rmp_serde::from_slice::<RawFacts>(&self.binary)
                 .map_err(damaged)

@@ -68,6 +68,7 @@ fn write(place: &Place, limit: u64) -> (Vec<String>, Writer) {
         writer.append(&input).unwrap();
     };
     put(Input::Cgroup(CgroupKey { hierarchy: 4, id: u64::MAX }, "/default/n1"));
+    put(Input::Syscalls(CgroupKey { hierarchy: 4, id: u64::MAX }, "openat read 32-bit"));
     put(Input::Facts(facts()));
     put(Input::Facts(ContainerFacts { cgroup_path: "/a/b".into(), container: None }));
     for hash in

@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    CGROUP, CONTEXT, ENTRY_BYTES, FACTS, HASH, HOLDER, LOST, RECORD, RecordingError, TIME, VERSION,
+    CGROUP, CONTEXT, ENTRY_BYTES, FACTS, HASH, HOLDER, LOST, RECORD, RecordingError, SYSCALLS,
+    TIME, VERSION,
     block::{ENOUGH, Packer},
     facts::{RawFacts, RawHash, RawHolder},
     preamble::Preamble,
@@ -73,6 +74,10 @@ impl Writer {
             Input::Cgroup(key, path) => {
                 let packed = rmp_serde::to_vec(&(key.hierarchy, key.id, path));
                 self.packed(CGROUP, packed)
+            }
+            Input::Syscalls(key, names) => {
+                let packed = rmp_serde::to_vec(&(key.hierarchy, key.id, names));
+                self.packed(SYSCALLS, packed)
             }
             Input::Facts(facts) => {
                 self.packed(FACTS, rmp_serde::to_vec_named(&RawFacts::from(facts)))
