@@ -24,8 +24,8 @@ pub use config::{ConfigCommand, ConfigFileArgs, ConfigShowArgs};
 pub use help::{command, visible};
 pub use look::{TailArgs, TopArgs};
 pub use profile::{
-    ProfileApproveArgs, ProfileCommand, ProfileDiffArgs, ProfileLearnArgs, ProfileListArgs,
-    ProfileMergeArgs, ProfileShowArgs,
+    ProfileApproveArgs, ProfileCommand, ProfileDiffArgs, ProfileExportArgs, ProfileLearnArgs,
+    ProfileListArgs, ProfileMergeArgs, ProfileShowArgs,
 };
 pub use rules::{
     RulesBenchArgs, RulesDisableArgs, RulesExplainArgs, RulesFilterArgs, RulesListArgs,
@@ -280,8 +280,8 @@ pub struct RecordArgs {
     /// Stop growing at this size in bytes
     #[arg(long, value_name = "BYTES", default_value_t = crate::limits::RECORDING_BYTES)]
     pub limit: u64,
-    /// Also note which system calls each container makes, for `profile learn`; each system call of
-    /// the host costs a little more meanwhile
+    /// Also note which system calls each container makes, for `profile export --as seccomp`; each
+    /// system call of the host costs a little more meanwhile
     #[arg(long)]
     pub syscalls: bool,
     /// Configuration file, for the places of container runtimes

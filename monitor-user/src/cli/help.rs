@@ -86,6 +86,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("profile merge", &["runmon profile merge one/web.yaml two/web.yaml -o web.yaml"]),
     ("profile approve", &["runmon profile approve profiles/web-1.27.yaml --by ops"]),
     (
+        "profile export",
+        &[
+            "runmon profile export web.yaml --as seccomp -o web.json",
+            "runmon profile export web.yaml --as networkpolicy > policy.yaml",
+        ],
+    ),
+    (
         "verify-stream",
         &[
             "runmon verify-stream alerts.json",

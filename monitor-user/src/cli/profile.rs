@@ -27,6 +27,12 @@ pub enum ProfileCommand {
     ///
     /// One that is not complete is refused unless --incomplete says that this is known.
     Approve(ProfileApproveArgs),
+    /// Write a profile as rules of those who can forbid the rest: as much as was seen to be needed
+    ///
+    /// Comments say from what evidence. seccomp: a profile for runc, Docker and Kubernetes, from
+    /// what `record --syscalls` saw. networkpolicy: of Kubernetes. apparmor: programs and writes.
+    /// falco-rules: rules with tests. security-context: a part of a pod's specification.
+    Export(ProfileExportArgs),
 }
 
 /// `profile learn`.
@@ -95,6 +101,25 @@ pub struct ProfileApproveArgs {
     /// Also if too little was seen
     #[arg(long)]
     pub incomplete: bool,
+}
+
+/// `profile export`.
+#[derive(Debug, Args)]
+pub struct ProfileExportArgs {
+    /// The profile
+    pub file: PathBuf,
+    /// The form: seccomp, networkpolicy, apparmor, falco-rules or security-context
+    #[arg(long = "as", value_name = "FORM", value_parser = form)]
+    pub form: crate::profile::export::Form,
+    /// Where it goes, which must not be there yet; without it to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+fn form(text: &str) -> Result<crate::profile::export::Form, String> {
+    use crate::profile::export::Form;
+    let names: Vec<&str> = Form::ALL.iter().map(|(name, _)| *name).collect();
+    Form::from_name(text).ok_or_else(|| format!("it is none of {}", names.join(", ")))
 }
 
 fn mode(text: &str) -> Result<crate::profile::Mode, String> {

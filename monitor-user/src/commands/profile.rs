@@ -1,5 +1,6 @@
 //! `runmon profile`: what images are expected to do, as files that people review.
 
+mod export;
 mod files;
 mod learn;
 
@@ -32,6 +33,7 @@ pub fn run(command: &ProfileCommand) -> anyhow::Result<ExitCode> {
         ProfileCommand::Diff(args) => diff(args),
         ProfileCommand::Merge(args) => merge(args),
         ProfileCommand::Approve(args) => approve(args),
+        ProfileCommand::Export(args) => export::run(args),
     }
 }
 

@@ -3,12 +3,13 @@
 //! `observe` says what an event tells, `learner` puts that into a [`Behaviour`] for each image,
 //! with a [`Coverage`] that says how much was seen. `file` writes a profile for people to review,
 //! and reads it, `shelf` keeps what the daemon learns; `drift` says what of an event an approved
-//! profile does not expect.
+//! profile does not expect, and `export` writes one in forms of those who can forbid the rest.
 
 pub mod behaviour;
 pub mod coverage;
 pub mod diff;
 pub mod drift;
+pub mod export;
 pub mod file;
 pub mod learner;
 pub mod net;
