@@ -2,18 +2,20 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::Case;
 use super::recording::Recorder;
+use crate::containerd::Container;
 use crate::daemon::{Daemon, Options, is_alert};
 use crate::lab::Stage;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("profiles::a_learned_image_drifts_only_where_it_does", learned),
     Case::new("profiles::a_daemon_learns_and_then_alerts", live),
+    Case::new("profiles::exported_seccomp_lets_the_load_and_nothing_else", seccomp),
 ];
 
 /// What the image always does: it starts programs, counts through files, makes up names, and sends.
@@ -39,16 +41,31 @@ const ATTACK: &str = "mkdir -p /etc/cron.d; echo x > /etc/cron.d/job\n\
 
 /// Runs a script in a container of the image, to its end.
 fn load(stage: &Stage<'_>, name: &str, script: &str) {
+    drop(loaded(stage, name, &[], script));
+}
+
+/// A container in which a script has run to its end.
+fn loaded<'s>(stage: &'s Stage<'_>, name: &str, options: &[&str], script: &str) -> Container<'s> {
     let done = format!("{script}\necho x > /data/done\nexec /bin/busybox sleep 60");
-    let name = stage.name(name);
-    let container = stage.containerd().run(&name, &["/bin/busybox", "sh", "-c", &done]);
-    let marker = format!("/proc/{}/root/data/done", container.pid());
-    crate::wait::until("the load to be done", || Path::new(&marker).exists().then_some(()));
+    let command = ["/bin/busybox", "sh", "-c", &done];
+    let container = stage.containerd().run_with(&stage.name(name), options, &command);
+    let marker = root_of(&container, "/data/done");
+    crate::wait::until("the load to be done", || marker.exists().then_some(()));
+    container
+}
+
+/// A file of a running container.
+fn root_of(container: &Container<'_>, path: &str) -> PathBuf {
+    format!("/proc/{}/root{path}", container.pid()).into()
 }
 
 /// Records what a container does that runs a script.
 fn record(stage: &Stage<'_>, file: &Path, name: &str, script: &str) {
-    let recorder = Recorder::start(stage, file, &[]);
+    record_with(stage, file, name, script, &[]);
+}
+
+fn record_with(stage: &Stage<'_>, file: &Path, name: &str, script: &str, more: &[&str]) {
+    let recorder = Recorder::start(stage, file, more);
     load(stage, name, script);
     recorder.end().assert(0, &["recorded"]);
 }
@@ -166,4 +183,44 @@ fn live(stage: &Stage<'_>) {
         });
     }
     daemon.stop();
+}
+
+/// What needs a call that the load does not make, and that a container may make otherwise.
+const BEYOND: &str =
+    "\n/bin/busybox chroot / /bin/busybox true 2> /data/why; echo $? > /data/status";
+
+/// The seccomp profile of a load lets a container start under the runtime, and run the load to its
+/// end; another call is refused in it.
+fn seccomp(stage: &Stage<'_>) {
+    let dir = stage.dir("seccomp");
+    let path = |name: &str| dir.join(name).to_str().expect("a plain path").to_owned();
+    let run = |args: &[&str]| stage.runmon([&["profile"], args].concat());
+    let (recording, profiles, filter) = (path("calls.rec"), path("profiles"), path("filter.json"));
+    record_with(stage, Path::new(&recording), "calls", LOAD, &["--syscalls"]);
+    run(&["learn", "--from", &recording, "-o", &profiles]).assert(0, &[]);
+    let file = fs::read_dir(&profiles).expect("profiles").flatten().next().expect("a profile");
+    let file = file.path();
+    let file = file.to_str().expect("a plain path");
+    let text = fs::read_to_string(file).expect("the profile");
+    let calls = text.split("syscalls:\n").nth(1).expect("system calls");
+    for made in ["execve", "clock_nanosleep", "connect", "rename", "exit_group"] {
+        assert!(calls.contains(&format!("- \"{made}\"")), "{made}: {calls}");
+    }
+    for of_runtime in
+        ["mount", "pivot_root", "sethostname", "seccomp", "chroot", "umount2", "execveat"]
+    {
+        assert!(!calls.contains(&format!("- \"{of_runtime}\"")), "{of_runtime}: {calls}");
+    }
+    run(&["export", file, "--as", "seccomp", "-o", &filter]).assert(0, &["is not complete"]);
+    run(&["export", file, "--as", "seccomp", "-o", &filter]).assert(1, &["filter.json"]);
+
+    let status = |name: &str, options: &[&str]| {
+        let container = loaded(stage, name, options, &format!("{LOAD}{BEYOND}"));
+        let read = |path: &str| fs::read_to_string(root_of(&container, path)).expect("what came");
+        (read("/data/status"), read("/data/why"))
+    };
+    assert_eq!(status("free", &[]), ("0\n".to_owned(), String::new()));
+    let (refused, why) = status("bound", &["--seccomp", "--seccomp-profile", &filter]);
+    assert_ne!(refused, "0\n");
+    assert!(why.contains("Operation not permitted"), "{why}");
 }
