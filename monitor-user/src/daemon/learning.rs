@@ -6,6 +6,7 @@ use super::{CountedOutlet, Daemon};
 use crate::{
     event::Action,
     live::Live,
+    logging::say,
     profile::{Learner, Profile, shelf::Shelf, wanted::Wanted},
 };
 
@@ -36,9 +37,17 @@ impl<O: CountedOutlet> Daemon<O> {
     /// The same for the last time.
     pub(super) fn finish_learning(&mut self, live: &mut Live) {
         let profiles = self.learned(live);
-        if let Some(learning) = self.learning.take() {
-            learning.shelf.finish(profiles);
+        let Some(learning) = self.learning.take() else { return };
+        let refused = self.line.learner().map_or(0, Learner::refused);
+        for (count, what) in [
+            (refused, "events of further images were not learned from: there is room for so many"),
+            (learning.shelf.late(), "times what was learned could not be written soon enough"),
+        ] {
+            if count > 0 {
+                say(&format!("{count} {what}"));
+            }
         }
+        learning.shelf.finish(profiles);
     }
 
     fn learned(&mut self, live: &mut Live) -> Vec<Profile> {

@@ -22,7 +22,7 @@ pub fn terminal(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// Control characters, and the ones that turn the direction of writing.
-fn unsafe_to_show(c: char) -> bool {
+pub(crate) fn unsafe_to_show(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -42,7 +42,8 @@ fn escape(bytes: &[u8], also: impl Fn(char) -> bool) -> String {
     text
 }
 
-fn push_escaped(text: &mut String, bytes: &[u8]) {
+/// Bytes as `\xNN`.
+pub(crate) fn push_escaped(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
         // Writing to a string cannot fail.
         write!(text, "\\x{byte:02x}").unwrap_or_default();

@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use crate::document::printable::{push_escaped, unsafe_to_show};
+
 /// What a run of letters and digits looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
@@ -212,25 +214,15 @@ fn escape(name: &[u8]) -> String {
         for c in chunk.valid().chars() {
             match c {
                 '{' | '}' | '\\' | '*' => text.extend(['\\', c]),
-                c if crate::document::printable::terminal(
-                    c.encode_utf8(&mut [0; 4]).as_bytes(),
-                )
-                .chars()
-                .eq([c]) =>
-                {
-                    text.push(c);
+                c if unsafe_to_show(c) => {
+                    push_escaped(&mut text, c.encode_utf8(&mut [0; 4]).as_bytes());
                 }
-                c => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_byte(&mut text, byte)),
+                c => text.push(c),
             }
         }
-        chunk.invalid().iter().for_each(|byte| push_byte(&mut text, *byte));
+        push_escaped(&mut text, chunk.invalid());
     }
     text
-}
-
-fn push_byte(text: &mut String, byte: u8) {
-    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('?');
-    text.extend(['\\', 'x', digit(byte >> 4), digit(byte & 15)]);
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::files::{read, replace};
 use crate::{
     cli::ProfileLearnArgs,
-    commands::{Usage, explain_recording, load_rules, replay::line_of, show},
+    commands::{Usage, explain_recording, load_rules, replay::line_of, say, show},
     document::{Document, printable::terminal},
     line::Outlet,
     profile::{Learner, Part, Profile},
@@ -72,6 +72,10 @@ fn of_recording(path: &Path, rules: &Arc<Rules>) -> anyhow::Result<Vec<Profile>>
     let lost = reader.lost() + damaged + reader.missing();
     let unseen: Vec<String> =
         reader.preamble.hooks.iter().filter_map(|hook| unseen(hook)).collect();
+    let refused = line.learner().map_or(0, Learner::refused);
+    if refused > 0 {
+        say(&format!("{refused} events of further images were not learned from: there is no room"));
+    }
     // Whose they were was not recorded.
     let mut profiles = line.learner().map(|it| it.profiles(&unseen, &|_| 0)).unwrap_or_default();
     profiles.iter_mut().for_each(|profile| profile.coverage.lost = lost);
