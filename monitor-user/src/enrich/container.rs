@@ -17,6 +17,7 @@ use crate::{
 use super::cgroup_path::{self, Shape};
 
 mod history;
+mod kind;
 mod shares;
 
 use shares::{Owner, Shares};
@@ -332,34 +333,6 @@ impl Registry {
         entry.and_then(|entry| entry.found).unwrap_or(index)
     }
 
-    fn is_placeholder(&self, index: ContainerIndex) -> bool {
-        let entry = self.containers.get(&index);
-        entry.is_some_and(|entry| entry.path.starts_with('?') && entry.found.is_none())
-    }
-
-    /// Whether a container only says that nothing is known.
-    #[must_use]
-    pub fn is_unknown(&self, index: ContainerIndex) -> bool {
-        index == OVERFLOW || &*self.get(Some(index)).id == Container::UNKNOWN
-    }
-
-    /// Whether a cgroup turned out not to be a container.
-    #[must_use]
-    pub fn is_host(&self, index: ContainerIndex) -> bool {
-        let Some(index) = self.current(Some(index)) else { return true };
-        let entry = self.containers.get(&index);
-        index != OVERFLOW && entry.is_none_or(|entry| entry.state == State::Host)
-    }
-
-    /// Whether `inner` runs inside `outer`: a container in a container.
-    #[must_use]
-    pub fn is_nested(&self, inner: ContainerIndex, outer: ContainerIndex) -> bool {
-        let (Some(inner), Some(outer)) = (self.path_of(inner), self.path_of(outer)) else {
-            return false;
-        };
-        inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
-    }
-
     /// A process entered a container; whether it is the first one.
     pub fn enter_first(&mut self, index: ContainerIndex) -> bool {
         let entry = self.current(Some(index)).and_then(|index| self.containers.get_mut(&index));
@@ -391,10 +364,6 @@ impl Registry {
             (container.id.to_string(), runtime.to_owned())
         });
         told.take(most).collect()
-    }
-
-    fn path_of(&self, index: ContainerIndex) -> Option<&str> {
-        self.containers.get(&self.current(Some(index))?).map(|entry| &*entry.path)
     }
 
     /// The container that the cgroup of this path names, if it still has cgroups.

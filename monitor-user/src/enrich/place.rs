@@ -26,6 +26,7 @@ impl Enricher {
             process: Arc::new(process),
             ancestors,
             container: parent.container,
+            left: parent.left,
             way_in: parent.way_in.inherited(),
             cgroup: task.cgroup,
             ended: false,
@@ -44,6 +45,7 @@ impl Enricher {
             process: Arc::new(process),
             ancestors: self.processes.ancestors_of_child(task.parent),
             container,
+            left: None,
             cgroup: task.cgroup,
             ended: false,
         };
@@ -51,8 +53,11 @@ impl Enricher {
     }
 
     /// A process belongs to the container that it entered first: moving out of its cgroup does
-    /// not change who it is, moving into one does, and so does a container inside its own.
+    /// not change who it is, moving into one does, and so does a container inside its own. Runtimes
+    /// start containers from cgroups of their own, of which it may not be known yet that they are
+    /// none: where such a one is left it counts only if it turns out to be a container.
     pub(super) fn follow_cgroup(&mut self, task: &Task) {
+        self.settle_home(task.key);
         let Some(entry) = self.processes.get(task.key) else { return };
         let is_known = |own| !self.containers.is_unknown(own);
         if entry.cgroup == task.cgroup && entry.container.is_some_and(is_known) {
@@ -62,16 +67,28 @@ impl Enricher {
         let Some(entry) = self.processes.get_mut(task.key) else { return };
         entry.cgroup = task.cgroup;
         let Some(now) = now else { return };
-        let stays = entry.container.is_some_and(|own| {
-            own != now
-                && !self.containers.is_unknown(own)
-                && !self.containers.is_host(own)
-                && !self.containers.is_nested(now, own)
+        let own = entry.container.filter(|own| {
+            *own != now
+                && !self.containers.is_unknown(*own)
+                && !self.containers.is_host(*own)
+                && !self.containers.is_nested(now, *own)
         });
-        if !stays && entry.container != Some(now) {
+        let is_open = own.is_some_and(|own| self.containers.is_open(own));
+        if (own.is_none() || is_open) && entry.container != Some(now) {
+            entry.left = entry.left.or(own);
             entry.container = Some(now);
             let is_first = self.containers.enter_first(now);
             entry.way_in.enter(is_first || task.namespace_pid == 1);
+        }
+    }
+
+    /// Where it is known now what a process left, it is that one's, or was never in one.
+    fn settle_home(&mut self, key: ProcessKey) {
+        let Some(entry) = self.processes.get_mut(key) else { return };
+        let Some(left) = entry.left.filter(|left| !self.containers.is_open(*left)) else { return };
+        entry.left = None;
+        if !self.containers.is_host(left) {
+            entry.container = Some(left);
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Entry {
     pub ancestors: Arc<[Arc<Process>]>,
     /// The container that it belongs to; None for the host.
     pub container: Option<ContainerIndex>,
+    /// What it was in before that, if that may turn out to be a container.
+    pub left: Option<ContainerIndex>,
     /// How it came to run there.
     pub way_in: WayIn,
     /// The cgroup that it was last seen in.

@@ -114,3 +114,24 @@ fn what_is_found_over_the_share_is_told_of_the_outermost() {
     assert_eq!(&*registry.get(placeholder).id, OTHER);
     assert_eq!(registry.stats().cgroups, known);
 }
+
+/// podman's monitor is in a cgroup of its own, from which it starts what runs the container.
+#[test]
+fn what_leaves_a_cgroup_that_may_be_a_container_is_of_the_one_it_enters() {
+    let (monitor, path) = ("/libpod_parent/conmon", format!("/libpod_parent/libpod-{ID}"));
+    for (is_container, then) in [(false, ID), (true, "conmon")] {
+        let mut bench = Bench::new();
+        assert_eq!(bench.cgroup(40, monitor).len(), 1);
+        bench.cgroup(50, &path);
+        let runtime = Who::new(9).in_cgroup(40);
+        bench.place(runtime);
+        let first = runtime.child(10);
+        bench.event(&records::fork(runtime, first));
+        assert_eq!(bench.place(first.in_cgroup(50)), ID);
+        bench.event(&records::fork(first.in_cgroup(50), first.child(11)));
+        bench.learn(monitor, is_container.then(|| container("conmon", monitor)));
+        // From a container nobody gets into another one.
+        assert_eq!(bench.place(first.in_cgroup(50)), then, "{is_container}");
+        assert_eq!(bench.place(first.child(11).in_cgroup(50)), then, "{is_container}");
+    }
+}
