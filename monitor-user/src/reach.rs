@@ -40,6 +40,13 @@ pub trait Reach: Send {
     /// It cannot be opened or read; so below.
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
 
+    /// Reads what is there of several files, each as above, in one question: on a busy host each
+    /// answer is waited for until the host has a moment. After `limit` bytes in all no further one
+    /// is begun, with `FileTooLarge`.
+    fn read_all(&self, paths: &[PathBuf], limit: u64) -> Vec<io::Result<Vec<u8>>> {
+        read_each(paths, limit, |path| self.read(path, limit))
+    }
+
     /// The names in a directory.
     ///
     /// # Errors
@@ -82,6 +89,24 @@ pub trait Reach: Send {
     fn take_unanswered(&self) -> bool {
         false
     }
+}
+
+/// Reads files one by one, as [`Reach::read_all`] says.
+pub(crate) fn read_each(
+    paths: &[PathBuf],
+    limit: u64,
+    read: impl Fn(&Path) -> io::Result<Vec<u8>>,
+) -> Vec<io::Result<Vec<u8>>> {
+    let mut bytes = 0;
+    let one = |path: &PathBuf| {
+        if bytes > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let found = read(path)?;
+        bytes += found.len() as u64;
+        Ok(found)
+    };
+    paths.iter().map(one).collect()
 }
 
 /// Opens in this process.

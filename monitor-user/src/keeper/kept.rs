@@ -9,7 +9,7 @@ use std::{
         fd::{AsFd as _, OwnedFd},
         unix::net::UnixStream,
     },
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
 };
@@ -112,6 +112,18 @@ impl Reach for Kept {
             Answer::Bytes(bytes) => Ok(bytes),
             answer => Err(error_of(answer)),
         }
+    }
+
+    fn read_all(&self, paths: &[PathBuf], limit: u64) -> Vec<io::Result<Vec<u8>>> {
+        let answer = match self.ask(&Request::ReadAll(paths.to_vec(), limit)) {
+            Ok((Answer::Several(read), _)) if read.len() == paths.len() => {
+                let one = |it: Result<_, i32>| it.map_err(io::Error::from_raw_os_error);
+                return read.into_iter().map(one).collect();
+            }
+            Ok((answer, _)) => error_of(answer).kind(),
+            Err(error) => error.kind(),
+        };
+        paths.iter().map(|_| Err(answer.into())).collect()
     }
 
     fn names(&self, directory: &Path) -> io::Result<Vec<OsString>> {

@@ -52,7 +52,7 @@ use crate::{
         cgroups,
         containerd::{self, Ask, Question},
     },
-    reach::{Direct, Reach as _, Stat},
+    reach::{Direct, Reach as _, Stat, read_each},
 };
 
 /// Connections for files at most: the line opens a handful, and one for each sink; when sinks are
@@ -329,6 +329,12 @@ impl Archive {
             Request::Read(path, limit) => {
                 read(allowed, &path, limit).map_or_else(|error| of_io(&error), Answer::Bytes)
             }
+            Request::ReadAll(paths, limit) => {
+                let limit = limit.min(RUNTIME_FILE_BYTES + 1);
+                let read = read_each(&paths, limit, |path| read(allowed, path, limit));
+                let told = read.into_iter().map(|it| it.map_err(|error| number_of(&error)));
+                Answer::Several(told.collect())
+            }
             Request::Names(path) => {
                 names(allowed, &path).map_or_else(|error| of_io(&error), Answer::Names)
             }
@@ -486,13 +492,17 @@ fn refused(error: &BpfError) -> Answer {
 }
 
 fn of_io(error: &io::Error) -> Answer {
-    let number = error.raw_os_error().unwrap_or_else(|| match error.kind() {
+    Answer::Refused(number_of(error), error.to_string())
+}
+
+fn number_of(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or_else(|| match error.kind() {
         io::ErrorKind::NotFound => libc::ENOENT,
         io::ErrorKind::PermissionDenied => libc::EACCES,
         io::ErrorKind::InvalidInput => libc::EINVAL,
+        io::ErrorKind::FileTooLarge => libc::EFBIG,
         _ => libc::EIO,
-    });
-    Answer::Refused(number, error.to_string())
+    })
 }
 
 #[cfg(test)]

@@ -63,6 +63,8 @@ pub(super) enum Request {
     /// Asks to be woken by the next record, where the line may not write to maps.
     Sleep,
     Read(PathBuf, u64),
+    /// Several, each as above.
+    ReadAll(Vec<PathBuf>, u64),
     Names(PathBuf),
     Stat(PathBuf),
     /// The process that listens on a socket.
@@ -176,6 +178,8 @@ pub(super) enum Answer {
     /// Names of maps, and why not all could be looked at.
     Maps(Vec<String>, Option<String>),
     Bytes(Vec<u8>),
+    /// Of each what was read, or the number of the error.
+    Several(Vec<Result<Vec<u8>, i32>>),
     Names(Vec<std::ffi::OsString>),
     /// Device and inode number, whether it is a directory, bytes, and change in nanoseconds.
     Stat((u64, u64), bool, u64, i64),
@@ -236,9 +240,11 @@ impl Pipe {
         let mut flags = SendFlags::NOSIGNAL;
         flags.set(SendFlags::DONTWAIT, until.is_some());
         self.await_ready(PollFlags::POLLOUT, until)?;
-        // Four bytes are taken whole, or not at all.
-        sendmsg(&self.stream, &[io::IoSlice::new(&head)], &mut along, flags)?;
-        let mut rest = bytes.as_slice();
+        // The head is taken whole, or not at all; most messages are, and wake the other end once.
+        let whole = [io::IoSlice::new(&head), io::IoSlice::new(&bytes)];
+        let sent = sendmsg(&self.stream, &whole, &mut along, flags)?;
+        let begun = sent.checked_sub(head.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut rest = bytes.get(begun..).unwrap_or_default();
         while !rest.is_empty() {
             self.await_ready(PollFlags::POLLOUT, until)?;
             match send(&self.stream, rest, flags) {

@@ -17,6 +17,7 @@ use crate::{
     container::{Container, Mount},
     enrich::{cgroup_path, container::Lookup},
     event::{FactSource, Reason},
+    limits::RUNTIME_FILE_BYTES,
     reach::Reach,
 };
 
@@ -127,11 +128,14 @@ fn fill_if(
     is_it: &dyn Fn(Option<&HostConfig>) -> bool,
 ) -> Look {
     let directory = data.join("containers").join(&*container.id);
-    let config: Config = match files::read(reach, &directory.join("config.v2.json")) {
-        Ok(config) => config,
-        Err(look) => return look,
+    let files = ["config.v2.json", "hostconfig.json"].map(|name| directory.join(name));
+    let mut read = reach.read_all(&files, RUNTIME_FILE_BYTES + 1).into_iter();
+    let config: Config = match read.next().map(files::parse) {
+        Some(Ok(config)) => config,
+        Some(Err(look)) => return look,
+        None => return Look::Nothing,
     };
-    let host = files::read::<HostConfig>(reach, &directory.join("hostconfig.json")).ok();
+    let host = read.next().and_then(|text| files::parse::<HostConfig>(text).ok());
     if !is_it(host.as_ref()) {
         return Look::Unsure;
     }

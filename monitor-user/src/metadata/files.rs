@@ -1,6 +1,10 @@
 //! What the sources share: reading their files, and filling in what is not known yet.
 
-use std::{collections::BTreeMap, io::ErrorKind, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
 
 use serde::de::DeserializeOwned;
 
@@ -33,8 +37,22 @@ pub(super) type Words = BTreeMap<String, String>;
 /// Reads a file of JSON; `NotYet` if it is there, but not whole, `TooLarge` if it has more than
 /// `limits::RUNTIME_FILE_BYTES`.
 pub(super) fn read<T: DeserializeOwned>(reach: &dyn Reach, path: &Path) -> Result<T, Look> {
-    let text = reach.read(path, RUNTIME_FILE_BYTES + 1).map_err(|error| match error.kind() {
+    parse(reach.read(path, RUNTIME_FILE_BYTES + 1))
+}
+
+/// The same of several files, which are asked for at once.
+pub(super) fn read_all<T: DeserializeOwned>(
+    reach: &dyn Reach,
+    paths: &[PathBuf],
+) -> impl Iterator<Item = Result<T, Look>> + use<T> {
+    reach.read_all(paths, RUNTIME_FILE_BYTES + 1).into_iter().map(parse)
+}
+
+/// What was read of a file, as above.
+pub(super) fn parse<T: DeserializeOwned>(text: io::Result<Vec<u8>>) -> Result<T, Look> {
+    let text = text.map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Look::Nothing,
+        ErrorKind::FileTooLarge => Look::TooLarge,
         _ => Look::NotYet,
     })?;
     if text.len() as u64 > RUNTIME_FILE_BYTES {

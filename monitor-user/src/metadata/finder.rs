@@ -1,7 +1,7 @@
 //! Asks every place where a runtime may keep what it knows about a container. Each fills in what
 //! those before it left open.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     Answer, buildkit, bundle,
@@ -24,12 +24,26 @@ use crate::{
     reach::Reach,
 };
 
-/// How often a container is looked for again whose files are on their way: for five seconds. Its
-/// first program does not start before they are there.
-pub(super) const TRIES: u32 = 336;
+/// For how long a container is looked for again whose files are on their way. Its first program
+/// does not start before they are there.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The same where only the path says that there is a container.
+/// How often it is where only the path says that there is a container.
 const TRIES_OF_PATH: u32 = 2;
+
+/// What came before a look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Before {
+    /// Looks.
+    pub(super) tries: u32,
+    /// Time since the first of them.
+    pub(super) waited: Duration,
+}
+
+impl Before {
+    /// As much as makes a look the last one.
+    pub(super) const ALL: Self = Self { tries: u32::MAX, waited: PATIENCE };
+}
 
 /// Who opens the files of runtimes, and who asks containerd.
 pub struct Sources {
@@ -85,10 +99,10 @@ impl Finder {
         Self { reach, containerd, roots, tree, nodes }
     }
 
-    /// The answer; None if it is too early for one after so many tries.
-    pub(super) fn find(&mut self, lookup: &Lookup, tries: u32) -> Option<Answer> {
+    /// The answer; None if it is too early for one.
+    pub(super) fn find(&mut self, lookup: &Lookup, before: Before) -> Option<Answer> {
         match lookup.unseen {
-            None => self.facts(lookup, tries).map(Answer::Facts),
+            None => self.facts(lookup, before).map(Answer::Facts),
             Some(key) => Some(match self.tree.path(key) {
                 Some(path) => Answer::Cgroup(key, path),
                 None => Answer::Facts(unknown(lookup, Reason::Gone)),
@@ -96,7 +110,7 @@ impl Finder {
         }
     }
 
-    fn facts(&mut self, lookup: &Lookup, tries: u32) -> Option<ContainerFacts> {
+    fn facts(&mut self, lookup: &Lookup, before: Before) -> Option<ContainerFacts> {
         let mut container = of_lookup(lookup);
         let look = self.look_around(lookup, &mut container);
         let is_unanswered = self.reach.take_unanswered();
@@ -116,20 +130,20 @@ impl Finder {
             }
             _ if is_unanswered => Some(unknown(lookup, Reason::NoAnswer)),
             (Look::TooLarge, _) => Some(unknown(lookup, Reason::TooLarge)),
-            (Look::NotYet, _) if tries < TRIES => None,
-            (_, Some(Shape::Certain)) if tries < TRIES_OF_PATH => None,
+            (Look::NotYet, _) if before.waited < PATIENCE => None,
+            (_, Some(Shape::Certain)) if before.tries < TRIES_OF_PATH => None,
             (_, Some(Shape::Certain)) => Some(unknown(lookup, Reason::NoBundle)),
-            (_, Some(Shape::Possible)) if !lookup.is_nested => Some(self.missed(lookup, tries)),
+            (_, Some(Shape::Possible)) if !lookup.is_nested => Some(self.missed(lookup, before)),
             (_, Some(Shape::Possible) | None) => Some(facts(lookup, None)),
         }
     }
 
     /// Nothing was found of what may be a container. If it was being made, or its cgroup is gone,
     /// it is one that was too fast, and not the host.
-    fn missed(&self, lookup: &Lookup, tries: u32) -> ContainerFacts {
+    fn missed(&self, lookup: &Lookup, before: Before) -> ContainerFacts {
         match self.tree.is_there(&lookup.cgroup_path) {
             false => unknown(lookup, Reason::Gone),
-            true if tries > 0 => unknown(lookup, Reason::NoBundle),
+            true if before.tries > 0 => unknown(lookup, Reason::NoBundle),
             true => facts(lookup, None),
         }
     }
@@ -163,6 +177,10 @@ impl Finder {
         if best < Look::Found {
             let places = storage::Places { reach: &*self.reach, paths: &storage };
             best = best.max(storage::look(places, lookup, container));
+            // Nobody else runs what is podman's or CRI-O's: Docker's are also containerd's.
+            if best == Look::Found {
+                return best;
+            }
         }
         for root in of(RuntimeKind::Containerd) {
             let sight = (&*self.reach, &self.tree);

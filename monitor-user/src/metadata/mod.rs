@@ -39,7 +39,7 @@ use crate::{
 };
 pub use bundle::TASKS;
 pub use finder::Sources;
-use finder::{Finder, unknown};
+use finder::{Before, Finder, unknown};
 use pods::Pods;
 pub use roots::{RuntimeKind, RuntimeRoot};
 
@@ -48,6 +48,12 @@ const FIRST_WAIT: Duration = Duration::from_millis(2);
 
 /// After so many looks the wait doubles.
 const LOOKS_OF_A_WAIT: u32 = 4;
+
+/// The longest wait, however many wait.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
+
+/// How much longer looks wait than they take, so that those which wait hold up none that is new.
+const REST: u32 = 2;
 
 /// How often it does.
 const DOUBLINGS: u32 = 3;
@@ -184,13 +190,14 @@ impl Metadata {
 /// A question that it was too early to answer.
 struct Waiting {
     at: Instant,
+    since: Instant,
     tries: u32,
     lookup: Lookup,
 }
 
 struct Task<W> {
     finder: Finder,
-    /// Questions that are looked at again; none holds up another.
+    /// Questions that are looked at again; none holds up another, or a new one.
     waiting: VecDeque<Waiting>,
     /// What the cluster's API told.
     told: Receiver<Told>,
@@ -208,7 +215,7 @@ impl<W: Fn()> Task<W> {
             let next = looks.chain(self.pods.as_ref().and_then(Pods::due)).min();
             let patience = next.map_or(IDLE, |at| at.saturating_duration_since(now));
             let done = match asked.recv_timeout(patience) {
-                Ok(Call::Lookup(lookup)) => self.look(lookup, 0),
+                Ok(Call::Lookup(lookup)) => self.look(lookup, 0, now),
                 Ok(Call::Told) | Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => Err(Over),
             };
@@ -219,16 +226,28 @@ impl<W: Fn()> Task<W> {
         }
     }
 
-    fn look(&mut self, lookup: Lookup, tries: u32) -> Result<(), Over> {
+    fn look(&mut self, lookup: Lookup, tries: u32, since: Instant) -> Result<(), Over> {
+        let begun = Instant::now();
         // As many wait as can be asked: over it one look is all there is.
-        let tries = if self.waiting.len() < LOOKUPS { tries } else { finder::TRIES };
-        let Some(answer) = self.finder.find(&lookup, tries) else {
-            let at = Instant::now()
-                + FIRST_WAIT * 2_u32.saturating_pow((tries / LOOKS_OF_A_WAIT).min(DOUBLINGS));
-            self.waiting.push_back(Waiting { at, tries: tries + 1, lookup });
+        let before = match self.waiting.len() < LOOKUPS {
+            true => Before { tries, waited: begun.saturating_duration_since(since) },
+            false => Before::ALL,
+        };
+        let Some(answer) = self.finder.find(&lookup, before) else {
+            let tries = tries.saturating_add(1);
+            let at = begun + self.wait(tries, begun.elapsed());
+            self.waiting.push_back(Waiting { at, since, tries, lookup });
             return Ok(());
         };
         self.tell(answer)
+    }
+
+    /// How long it waits for the next look, after one that took so long.
+    fn wait(&self, tries: u32, look: Duration) -> Duration {
+        let doublings = (tries / LOOKS_OF_A_WAIT).min(DOUBLINGS);
+        let waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let of_all = look.saturating_mul(waiting).saturating_mul(REST);
+        (FIRST_WAIT * 2_u32.saturating_pow(doublings)).max(of_all).min(LONGEST_WAIT)
     }
 
     fn tell(&mut self, answer: Answer) -> Result<(), Over> {
@@ -275,17 +294,15 @@ impl<W: Fn()> Task<W> {
         Ok(())
     }
 
-    /// Looks again at what it is time for.
+    /// Looks again at the one for which it is time since longest.
     fn look_again(&mut self) -> Result<(), Over> {
-        for _ in 0..self.waiting.len() {
-            let Some(waiting) = self.waiting.pop_front() else { break };
-            if waiting.at > Instant::now() {
-                self.waiting.push_back(waiting);
-            } else {
-                self.look(waiting.lookup, waiting.tries)?;
-            }
-        }
-        Ok(())
+        let now = Instant::now();
+        let due = self.waiting.iter().enumerate().filter(|(_, waiting)| waiting.at <= now);
+        let Some((first, _)) = due.min_by_key(|(_, waiting)| waiting.at) else { return Ok(()) };
+        let Some(Waiting { since, tries, lookup, .. }) = self.waiting.remove(first) else {
+            return Ok(());
+        };
+        self.look(lookup, tries, since)
     }
 }
 

@@ -1,6 +1,9 @@
 //! `config.json`, which every runtime gets: what a container may do, and whose it is.
 
-use std::{borrow::Cow, path::Path};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -152,10 +155,27 @@ struct MountEntry {
 
 /// Reads the file in a bundle.
 pub(super) fn read(reach: &dyn Reach, bundle: &Path) -> Result<Spec, Look> {
-    let path = bundle.join("config.json");
-    let spec: Spec = files::read(reach, &path)?;
-    let written_ns = reach.stat(&path).ok().map(|it| it.modified_ns);
-    Ok(Spec { written_ns, ..spec })
+    read_first(reach, [bundle])
+}
+
+/// The first that is there of several bundles.
+pub(super) fn read_first<B: AsRef<Path>>(
+    reach: &dyn Reach,
+    bundles: impl IntoIterator<Item = B>,
+) -> Result<Spec, Look> {
+    let paths: Vec<PathBuf> =
+        bundles.into_iter().map(|bundle| bundle.as_ref().join("config.json")).collect();
+    let mut best = Look::Nothing;
+    for (path, spec) in paths.iter().zip(files::read_all::<Spec>(reach, &paths)) {
+        match spec {
+            Ok(spec) => {
+                let written_ns = reach.stat(path).ok().map(|it| it.modified_ns);
+                return Ok(Spec { written_ns, ..spec });
+            }
+            Err(look) => best = best.max(look),
+        }
+    }
+    Err(best)
 }
 
 impl Spec {

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     files::{self, Look, fill_text, is_file_name, is_runtimes, lacks, plain_id},
@@ -23,6 +23,9 @@ const SOURCE: FactSource = FactSource::Storage;
 
 /// Storage drivers that containers run on.
 const DRIVERS: [&str; 4] = ["overlay", "vfs", "btrfs", "zfs"];
+
+/// Where containers are listed.
+const LISTS: [&str; 2] = ["containers.json", "volatile-containers.json"];
 
 /// An entry of `containers.json`.
 #[derive(Debug, Default, Deserialize)]
@@ -107,31 +110,30 @@ fn directories<'a>(places: Places<'a>, what: &'a str) -> impl Iterator<Item = Pa
 }
 
 fn bundle(places: Places<'_>, id: &str) -> Result<Spec, Look> {
-    let mut best = Look::Nothing;
-    for containers in directories(places, "containers") {
-        match oci::read(places.reach, &containers.join(id).join("userdata")) {
-            Ok(spec) => return Ok(spec),
-            Err(look) => best = best.max(look),
-        }
-    }
-    Err(best)
+    let bundles = directories(places, "containers").map(|it| it.join(id).join("userdata"));
+    oci::read_first(places.reach, bundles)
 }
 
 fn entry(places: Places<'_>, id: &str) -> Option<Entry> {
-    directories(places, "containers").find_map(|containers| {
-        // Containers that go when they end are listed apart.
-        ["containers.json", "volatile-containers.json"].into_iter().find_map(|list| {
-            let entries: Vec<Entry> = files::read(places.reach, &containers.join(list)).ok()?;
-            entries.into_iter().find(|entry| entry.id == id)
-        })
-    })
+    // Containers that go when they end are listed apart.
+    let lists = |it: PathBuf| LISTS.map(|list| it.join(list));
+    listed(places, directories(places, "containers").flat_map(lists), |it: &Entry| it.id == id)
 }
 
 fn image(places: Places<'_>, id: &str) -> Option<Image> {
-    directories(places, "images").find_map(|images| {
-        let entries: Vec<Image> = files::read(places.reach, &images.join("images.json")).ok()?;
-        entries.into_iter().find(|image| image.id == id)
-    })
+    let lists = directories(places, "images").map(|images| images.join("images.json"));
+    listed(places, lists, |it: &Image| it.id == id)
+}
+
+/// The first of what these lists hold of which this is true.
+fn listed<T: DeserializeOwned>(
+    places: Places<'_>,
+    lists: impl Iterator<Item = PathBuf>,
+    is_it: impl Fn(&T) -> bool,
+) -> Option<T> {
+    let lists: Vec<PathBuf> = lists.collect();
+    let read = files::read_all::<Vec<T>>(places.reach, &lists);
+    read.filter_map(Result::ok).find_map(|entries| entries.into_iter().find(&is_it))
 }
 
 impl Entry {

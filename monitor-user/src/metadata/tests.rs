@@ -97,7 +97,7 @@ fn container(answer: Option<Answer>) -> Option<std::sync::Arc<Container>> {
 #[test]
 fn sources_complete_one_another() {
     let folder = place("both", &[DOCKER, BUNDLE]);
-    let found = finder(&folder).find(&lookup("/docker/THE_ID", "THE_ID"), 0);
+    let found = finder(&folder).find(&lookup("/docker/THE_ID", "THE_ID"), Before::default());
     check(
         &container(found).unwrap(),
         &[
@@ -121,18 +121,18 @@ fn what_is_nowhere_keeps_what_the_path_says() {
     let mut finder = finder(&folder);
     let asked = lookup("/docker/THE_ID", "THE_ID");
     // Its files may be on their way.
-    assert_eq!(finder.find(&asked, 0), None);
-    let found = finder.find(&asked, finder::TRIES);
+    assert_eq!(finder.find(&asked, Before::default()), None);
+    let found = finder.find(&asked, Before::ALL);
     check(
         &container(found).unwrap(),
         &["runtime = docker (cgroup_path)", "name: no_bundle", "started_ns: no_bundle"],
     );
     // Nothing says that this is one, but that it is gone already: it is not called the host.
-    let gone = container(finder.find(&lookup("/default/n1", "n1"), 0)).unwrap();
+    let gone = container(finder.find(&lookup("/default/n1", "n1"), Before::default())).unwrap();
     check(&gone, &["runtime: gone", "image: gone"]);
     // What a container has inside of it, and nothing else says what it is, is that container's.
     let nested = Lookup { is_nested: true, ..lookup("/default/n1/n2", "n2") };
-    assert_eq!(container(finder.find(&nested, 0)), None);
+    assert_eq!(container(finder.find(&nested, Before::default())), None);
 }
 
 /// Opens nothing in time.
@@ -169,7 +169,7 @@ fn who_may_be_there_is_not_the_host() {
     let roots = vec![RuntimeRoot::new(RuntimeKind::Containerd, Path::new("/c"))];
     let mut finder = Finder::new(sources, roots, None);
     for (path, id) in [("/default/n1", "n1"), ("/docker/THE_ID", "THE_ID")] {
-        let unknown = container(finder.find(&lookup(path, id), 0)).unwrap();
+        let unknown = container(finder.find(&lookup(path, id), Before::default())).unwrap();
         check(&unknown, &["name: no_answer", "image: no_answer"]);
     }
 }
@@ -228,7 +228,7 @@ fn in_a_container_an_id_alone_names_nobody() {
     let mut finder = finder(&folder);
     let mut found = |path: &str, is_nested| {
         let asked = Lookup { is_nested, ..lookup(path, "THE_ID") };
-        container(finder.find(&asked, finder::TRIES)).unwrap()
+        container(finder.find(&asked, Before::ALL)).unwrap()
     };
     let of_pod = format!("/kubepods.slice/kubepods-pod{uid}.slice/cri-containerd-THE_ID.scope");
     let known = format!("pod_uid = {} (cgroup_path)", uid.replace('_', "-"));
@@ -261,7 +261,7 @@ fn what_a_guest_or_a_service_makes_is_of_no_pod() {
     let uid = "8d4a8b5c-0000-1111-2222-333344445555";
     let slice = format!("/kubepods.slice/kubepods-pod{}.slice", uid.replace('-', "_"));
     let mut found =
-        |path: &str| container(finder.find(&lookup(path, "THE_ID"), finder::TRIES)).unwrap();
+        |path: &str| container(finder.find(&lookup(path, "THE_ID"), Before::ALL)).unwrap();
     for own in [
         format!("/kubepods/burstable/pod{uid}/THE_ID"),
         format!("{slice}/THE_ID"),
@@ -295,7 +295,7 @@ fn what_a_guest_or_a_service_makes_is_no_engines() {
         let folder = place(&format!("delegated-{engine}"), &[file]);
         let mut finder = finder(&folder);
         let mut found =
-            |path: &str| container(finder.find(&lookup(path, "THE_ID"), finder::TRIES)).unwrap();
+            |path: &str| container(finder.find(&lookup(path, "THE_ID"), Before::ALL)).unwrap();
         for own in forms {
             check(&found(own), &[&format!("name = {name}")]);
             for above in DELEGATED {
@@ -316,6 +316,7 @@ fn a_bundle_says_that_an_id_is_the_one() {
     let config = BUNDLE.1.replace("/docker/", "/ci/");
     let folder = place("elsewhere", &[DOCKER, (BUNDLE.0, &config)]);
     let mut finder = finder(&folder);
-    let mut found = |path: &str| container(finder.find(&lookup(path, "THE_ID"), 0)).unwrap();
+    let mut found =
+        |path: &str| container(finder.find(&lookup(path, "THE_ID"), Before::default())).unwrap();
     check(&found("/ci/THE_ID"), &["runtime = docker (docker)", "name = shop (docker)"]);
 }
