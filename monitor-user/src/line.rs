@@ -348,8 +348,12 @@ impl<O: Outlet> Line<O> {
 
     fn facts(&mut self, facts: ContainerFacts) {
         let path = facts.cgroup_path.clone();
+        let container = facts.container.clone();
         if self.enricher.learn(facts) {
             self.look_again(&News::Container(&path));
+            if let (Some(learner), Some(container)) = (&mut self.learner, container) {
+                learner.know(&container);
+            }
         }
     }
 

@@ -28,7 +28,7 @@ impl<O: CountedOutlet> Daemon<O> {
 
     /// Has what was learned so far written.
     pub(super) fn keep_learned(&mut self, live: &mut Live) {
-        let profiles = self.learned(live);
+        let profiles = self.learned(live, false);
         if let Some(learning) = &mut self.learning {
             learning.shelf.put(profiles);
         }
@@ -36,7 +36,7 @@ impl<O: CountedOutlet> Daemon<O> {
 
     /// The same for the last time.
     pub(super) fn finish_learning(&mut self, live: &mut Live) {
-        let profiles = self.learned(live);
+        let profiles = self.learned(live, true);
         let Some(learning) = self.learning.take() else { return };
         let refused = self.line.learner().map_or(0, Learner::refused);
         for (count, what) in [
@@ -50,7 +50,7 @@ impl<O: CountedOutlet> Daemon<O> {
         learning.shelf.finish(profiles);
     }
 
-    fn learned(&mut self, live: &mut Live) -> Vec<Profile> {
+    fn learned(&mut self, live: &mut Live, is_end: bool) -> Vec<Profile> {
         let Some(learning) = &self.learning else { return Vec::new() };
         let hooks = live.plan().hooks.iter().filter(|hook| hook.chosen.is_some());
         let seen: Vec<&str> = hooks.map(|hook| hook.kind.name()).collect();
@@ -63,6 +63,6 @@ impl<O: CountedOutlet> Daemon<O> {
             let of_it = losses.iter().filter(|loss| loss.container == id);
             of_it.flat_map(|loss| &loss.dropped).map(|(_, count)| *count).sum()
         };
-        self.line.learner().map(|it| it.profiles(&unseen, &lost)).unwrap_or_default()
+        self.line.learner().map(|it| it.profiles(&unseen, &lost, is_end)).unwrap_or_default()
     }
 }

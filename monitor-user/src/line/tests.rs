@@ -532,11 +532,30 @@ fn system_calls_are_learned_of_whom_they_are() {
     // On the host nothing is learned.
     bench.line.take(Input::Syscalls(CgroupKey { hierarchy: 0, id: 1 }, "reboot"));
     bench.line.finish();
-    let profiles = bench.line.learner().unwrap().profiles(&[], &|_| 0);
+    let profiles = bench.line.learner().unwrap().profiles(&[], &|_| 0, true);
     let [profile] = &profiles[..] else { panic!("{profiles:#?}") };
     assert_eq!(&*profile.name, "web-1");
     let things = profile.behaviour.things();
     let calls = things.iter().filter(|it| it.part() == crate::profile::Part::Syscalls);
     let names: Vec<String> = calls.map(ToString::to_string).collect();
     assert_eq!(names, ["exit_group", "openat", "read", "write"]);
+}
+
+/// Facts can come behind all that a container did.
+#[test]
+fn what_was_learned_before_the_image_was_known_is_the_images() {
+    let mut bench = Bench::new(SHELL);
+    bench.line.learn(Some(Learner::default()));
+    let who = Who::new(9).in_cgroup(50);
+    bench.take(records::exec(who, "/bin/web", b"web\0"));
+    bench.take(records::exec(who, "/bin/web", b"web\0").after_ns(60_000_000_000));
+    let told = |bench: &Bench, is_end| {
+        let profiles = bench.line.learner().unwrap().profiles(&[], &|_| 0, is_end);
+        profiles.iter().map(|it| it.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&bench, false), [""; 0]);
+    assert_eq!(told(&bench, true).len(), 1);
+    bench.learn("shop");
+    assert_eq!(told(&bench, false), ["shop"]);
+    assert_eq!(told(&bench, true), ["shop"]);
 }

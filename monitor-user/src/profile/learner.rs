@@ -30,7 +30,7 @@ pub struct Learner {
 enum Key {
     Digest(Box<str>),
     Image(Box<str>),
-    /// The image of this one is not known.
+    /// The image of this one is not known: the path of its cgroup, since its id may be found too.
     Container(Box<str>),
 }
 
@@ -39,8 +39,10 @@ enum Key {
 struct Draft {
     image: Box<str>,
     digest: Option<Box<str>>,
-    /// What is looked for of its container may still come.
+    /// What the container was called where the image is not known.
     container_name: Box<str>,
+    /// Which image it is may still come.
+    is_open: bool,
     behaviour: Behaviour,
     replicas: HashMap<Box<str>, Replica, ahash::RandomState>,
     /// Containers that found no room among those.
@@ -107,14 +109,24 @@ impl Learner {
         self.drafts.get_mut(&key)
     }
 
+    /// Takes in what became known of a container that may have done all that it does before.
+    pub fn know(&mut self, container: &Container) {
+        if self.drafts.contains_key(&Key::Container(container.cgroup_path.clone()))
+            && let Some(draft) = self.draft(container)
+        {
+            draft.introduce(container);
+        }
+    }
+
     /// Once the image of a container is known what was learned before belongs to it.
     fn settle(&mut self, container: &Container, key: &Key) {
         if matches!(key, Key::Container(_)) {
             return;
         }
-        let Some(before) = self.drafts.remove(&Key::Container(container.id.clone())) else {
-            return;
-        };
+        let before = Key::Container(container.cgroup_path.clone());
+        let Some(mut before) = self.drafts.remove(&before) else { return };
+        let replicas: Vec<Replica> = before.replicas.drain().map(|(_, replica)| replica).collect();
+        replicas.into_iter().for_each(|replica| before.join(container.id.clone(), replica));
         if let Some(draft) = self.drafts.get_mut(key) {
             draft.absorb(before);
         }
@@ -127,11 +139,18 @@ impl Learner {
     }
 
     /// What was learned, a profile for each image, sorted by name. `unseen` are the kinds of acts
-    /// that nothing tells of, and `lost` says how many records of a container were lost.
+    /// that nothing tells of, and `lost` says how many records of a container were lost. At the end
+    /// also of containers whose image may still become known: until then it may be another's.
     #[must_use]
-    pub fn profiles(&self, unseen: &[String], lost: &dyn Fn(&str) -> u64) -> Vec<Profile> {
+    pub fn profiles(
+        &self,
+        unseen: &[String],
+        lost: &dyn Fn(&str) -> u64,
+        is_end: bool,
+    ) -> Vec<Profile> {
         let mut profiles: Vec<Profile> = Vec::new();
-        for draft in self.drafts.values().filter(|draft| draft.events > 0) {
+        let is_told = |draft: &&Draft| draft.events > 0 && (is_end || !draft.is_open);
+        for draft in self.drafts.values().filter(is_told) {
             let mut profile = draft.profile();
             profile.coverage.lost = draft.replicas.keys().map(|id| lost(id)).sum();
             profile.coverage.unseen = unseen.to_vec();
@@ -147,7 +166,7 @@ fn key_of(container: &Container) -> Key {
     match (&container.image_digest, &container.image) {
         (Fact::Known(digest, _), _) => Key::Digest(digest.clone()),
         (Fact::Unknown(Reason::Pending), _) | (_, Fact::Unknown(_)) => {
-            Key::Container(container.id.clone())
+            Key::Container(container.cgroup_path.clone())
         }
         (_, Fact::Known(image, _)) => Key::Image(image.clone()),
     }
@@ -169,6 +188,7 @@ fn name_apart(profiles: &mut [Profile]) {
 impl Draft {
     /// Says what it is about, as far as a container tells.
     fn introduce(&mut self, container: &Container) {
+        self.is_open = container.image == Fact::Unknown(Reason::Pending);
         if self.image.is_empty() {
             self.image = container.image.known().cloned().unwrap_or_default();
             self.digest = container.image_digest.known().cloned();
@@ -242,7 +262,7 @@ impl Draft {
         if !self.behaviour.merge(&other.behaviour) {
             self.no_room += 1;
         }
-        self.replicas.extend(other.replicas);
+        other.replicas.into_iter().for_each(|(id, replica)| self.join(id, replica));
         self.events += other.events;
         self.alerted += other.alerted;
         self.held_back += other.held_back;
@@ -250,6 +270,12 @@ impl Draft {
         self.first_ns = if is_first { other.first_ns } else { self.first_ns.min(other.first_ns) };
         self.last_ns = self.last_ns.max(other.last_ns);
         self.news_ns = self.news_ns.max(other.news_ns);
+    }
+
+    fn join(&mut self, id: Box<str>, replica: Replica) {
+        let own = self.replicas.entry(id).or_default();
+        own.from_start |= replica.from_start;
+        own.differed |= replica.differed;
     }
 
     fn profile(&self) -> Profile {

@@ -77,7 +77,8 @@ fn of_recording(path: &Path, rules: &Arc<Rules>) -> anyhow::Result<Vec<Profile>>
         say(&format!("{refused} events of further images were not learned from: there is no room"));
     }
     // Whose they were was not recorded.
-    let mut profiles = line.learner().map(|it| it.profiles(&unseen, &|_| 0)).unwrap_or_default();
+    let mut profiles =
+        line.learner().map(|it| it.profiles(&unseen, &|_| 0, true)).unwrap_or_default();
     profiles.iter_mut().for_each(|profile| profile.coverage.lost = lost);
     Ok(profiles)
 }
