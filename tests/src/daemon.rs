@@ -173,7 +173,11 @@ impl Daemon {
     /// Waits for the first alert of which this holds, and then for what is pending in it, which is
     /// told under the id of the alert.
     pub fn expect(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        let alert = self.expect_document(what, |document| is_alert(document) && holds(document));
+        self.whole(what, self.expect_document(what, |it| is_alert(it) && holds(it)))
+    }
+
+    /// An alert with what was pending in it, once that is told, under its own id.
+    pub fn whole(&self, what: &str, alert: Value) -> Value {
         if alert["runmon"]["metadata"]["state"] != "pending" {
             return alert;
         }

@@ -89,6 +89,8 @@ impl<'a> Run<'a> {
             let action = it["event"]["action"].as_str().unwrap_or_default();
             is_alert(it) && self.place.is_by(&report, it) && !action.starts_with("file_open")
         });
+        // What is known of the container can come behind them.
+        let told = told.into_iter().map(|it| daemon.whole("an act", it)).collect();
         Done { report, inodes, told }
     }
 }
