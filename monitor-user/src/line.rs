@@ -14,7 +14,7 @@ use crate::{
     env::EnvKeys,
     event::{Action, Event, Fact, ProcessKey, Reason},
     judge::{Judge, Verdict},
-    limits::{INCOMPLETE, INCOMPLETE_NS, OWN_PIDS, PARKED, PARKED_BYTES, PARKED_NS},
+    limits::{INCOMPLETE_NS, OWN_PIDS, PARKED, PARKED_BYTES, PARKED_NS},
     profile::{Learner, drift::Profiles},
     raw_event::{CgroupKey, RawBody},
     recorder::{Recalled, Recorder, RecorderOptions},
@@ -26,6 +26,7 @@ mod context;
 mod parked;
 mod reads;
 mod stats;
+mod updates;
 
 use parked::{News, Parked};
 pub use stats::{EventCounts, LineStats};
@@ -287,14 +288,6 @@ impl<O: Outlet> Line<O> {
         self.parked.push_back((now_ns, parked));
     }
 
-    fn await_facts(&mut self, now_ns: u64, alert: Alert) {
-        if self.incomplete.len() >= INCOMPLETE {
-            self.incomplete.pop_front();
-            self.stats.updates_expired += 1;
-        }
-        self.incomplete.push_back((now_ns, alert));
-    }
-
     /// Decides what has waited long enough. Time is that of the events, or a look at the clock that
     /// is an input like them, so that a replay decides alike.
     fn expire(&mut self, now_ns: u64) {
@@ -303,8 +296,7 @@ impl<O: Outlet> Line<O> {
         }
         let late = |(at, _): &(u64, Alert)| now_ns.saturating_sub(*at) >= INCOMPLETE_NS;
         while self.incomplete.front().is_some_and(late) {
-            self.incomplete.pop_front();
-            self.stats.updates_expired += 1;
+            self.give_up_oldest();
         }
         let due = self.rollups.as_mut().map(|rollups| rollups.take_due(now_ns));
         self.summarise(due.into_iter().flatten());
@@ -408,23 +400,6 @@ impl<O: Outlet> Line<O> {
         }
     }
 
-    /// The same alert again, with the facts that it lacked.
-    fn update(&mut self, alert: &Alert) {
-        let matched = self.judge.again(&alert.matched, &alert.event);
-        if matched.is_empty() {
-            return;
-        }
-        self.stats.updates += 1;
-        let says = |matched: &[alert::Matched]| -> Vec<Vec<u8>> {
-            matched.iter().map(|one| one.output.clone()).collect()
-        };
-        let changed = alert.changed || says(&matched) != says(&alert.matched);
-        let event = Arc::clone(&alert.event);
-        let rules = RulesThen::new(self.judge.shared_rules());
-        let alert = Alert { event, matched, complete: true, changed, rules };
-        self.outlet.offer(Document::Update(alert));
-    }
-
     fn is_own(&mut self, event: &Event) -> bool {
         let actor = event.process.key;
         let own = |key: &ProcessKey| {
@@ -443,8 +418,7 @@ impl<O: Outlet> Line<O> {
     /// Decides everything that still waits: there will be no more facts.
     pub fn finish(&mut self) {
         while self.release_oldest() {}
-        self.stats.updates_expired += self.incomplete.len() as u64;
-        self.incomplete.clear();
+        while self.give_up_oldest() {}
         let last = self.rollups.as_mut().map(RollUps::finish);
         self.summarise(last.into_iter().flatten());
     }

@@ -559,3 +559,17 @@ fn what_was_learned_before_the_image_was_known_is_the_images() {
     assert_eq!(told(&bench, false), ["shop"]);
     assert_eq!(told(&bench, true), ["shop"]);
 }
+
+/// A large program's hash can take longer than anyone waits.
+#[test]
+fn a_hash_that_is_late_takes_no_container_with_it() {
+    let text = SHELL.replace("shell in", "hash %proc.exe_sha256 in");
+    let mut bench = Bench::hashing(&text, HashMode::Rules, false);
+    bench.shell(0);
+    bench.learn("shop");
+    assert_eq!(bench.shown(), ["alert 1 Shell pending"]);
+    bench.shell(crate::limits::INCOMPLETE_NS);
+    assert_eq!(bench.shown()[1], "update 1 Shell complete");
+    assert!(bench.outputs()[1].ends_with("in shop"), "{:?}", bench.outputs());
+    assert_eq!(bench.line.stats().updates_expired, 1);
+}
