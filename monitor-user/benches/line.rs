@@ -11,14 +11,19 @@ use monitor_common::{FileOpen, Fork, Header, Image, RecordKind, Socket};
 use runmon::{
     decode::decode,
     document::Document,
-    enrich::{Enriched, Enricher},
+    enrich::{Enriched, Enricher, container::ContainerFacts},
     env::EnvKeys,
+    event::{Container, Event, Fact, FactSource, Reason},
     judge::Judge,
     line::{Input, Line, Outlet},
+    profile::{Approval, Learner, Profile, Subject, drift::Profiles},
+    raw_event::CgroupKey,
     rules,
 };
 use zerocopy::{FromZeros as _, Immutable, IntoBytes};
 
+/// The cgroup of the container.
+const CGROUP: u64 = 50;
 const PROCESSES: u32 = 100;
 const ROUNDS: usize = 2000;
 
@@ -39,7 +44,7 @@ fn record(
     (header.pid, header.tid) = (pid, pid);
     header.start_ns = u64::from(pid) * 1000;
     (header.parent_pid, header.parent_start_ns) = (1, 1);
-    header.cgroup_id = 1;
+    header.cgroup_id = CGROUP;
     header.comm = *b"program\0\0\0\0\0\0\0\0\0";
     let mut bytes = header.as_bytes().to_vec();
     bytes.extend_from_slice(body.as_bytes());
@@ -108,8 +113,40 @@ fn time(name: &str, records: &[Vec<u8>], mut round: impl FnMut(&[u8])) {
     println!("{name:<28}{:>8.0} ns a record{:>12.0} records/s", each * 1e9, 1.0 / each);
 }
 
+/// Everything that happens does so in one container.
 fn enricher() -> Enricher {
-    Enricher::new(64 << 20, 0, EnvKeys::new(["PATH"]))
+    let mut enricher = Enricher::new(64 << 20, 0, EnvKeys::new(["PATH"]));
+    let path = format!("/docker/{}", "ab".repeat(32));
+    enricher.add_cgroup(CgroupKey { hierarchy: 0, id: CGROUP }, &path);
+    let known = |text: &str| Fact::Known(text.into(), FactSource::Docker);
+    let container = Container {
+        id: "ab".repeat(32).into(),
+        cgroup_path: path.as_str().into(),
+        image: known("registry.example/shop/web:1"),
+        image_digest: known(&format!("sha256:{}", "cd".repeat(32))),
+        ..Container::unknown(&path, Reason::NotInBundle)
+    };
+    let cgroup_path = path.as_str().into();
+    enricher.learn(ContainerFacts { cgroup_path, container: Some(Arc::new(container)) });
+    enricher
+}
+
+/// A hundred profiles, one of them of the image, which expects all that is done.
+fn profiles(events: &[Box<Event>]) -> Profiles {
+    let mut learner = Learner::default();
+    events.iter().for_each(|event| learner.take(event, false));
+    let learned = learner.profiles(&[], &|_| 0, true);
+    let approved = Some(Approval { by: "a bench".into(), on: "2026-11-29".into() });
+    let many = (0..100_u8).flat_map(|number| {
+        learned.iter().cloned().map(move |profile| {
+            let digest = match number {
+                0 => profile.subject.digest.clone(),
+                _ => Some(format!("sha256:{number:064x}").into()),
+            };
+            Profile { subject: Subject { digest, ..profile.subject.clone() }, ..profile }
+        })
+    });
+    Profiles::new(many.map(|profile| Profile { approved: approved.clone(), ..profile }))
 }
 
 struct Nowhere;
@@ -147,6 +184,14 @@ fn main() {
     time("match, shipped rules", &records, |_record| {
         at = (at + 1) % events.len();
         if let Some(event) = events.get(at) {
+            black_box(judge.judge(event));
+        }
+    });
+    let expected = profiles(&events);
+    time("match with 100 profiles", &records, |_record| {
+        at = (at + 1) % events.len();
+        if let Some(event) = events.get(at) {
+            black_box(expected.verdict(event));
             black_box(judge.judge(event));
         }
     });

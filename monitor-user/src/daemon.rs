@@ -30,7 +30,7 @@ use crate::{
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, boottime_ns, clock_offset_ns},
     logging::count,
-    profile::wanted::Wanted,
+    profile::{drift::Profiles, wanted::Wanted},
     raw_event::CgroupKey,
     reload::Reloader,
     rules::{
@@ -145,6 +145,8 @@ pub struct Daemon<O: Outlet> {
     health: Health,
     store_told: StoreTold,
     learning: Option<Learning>,
+    /// Where other approved profiles come from.
+    profiles: Option<Reloader<Profiles>>,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
@@ -175,12 +177,18 @@ impl<O: CountedOutlet> Daemon<O> {
             health: Health::default(),
             store_told: StoreTold::default(),
             learning: None,
+            profiles: None,
         }
     }
 
     /// Has rules read again with `reload` whenever the bell asks for it.
     pub fn reload_with(&mut self, kept: Kept, reload: Reloader<Arc<Rules>>) {
         self.reload = Some((kept, reload));
+    }
+
+    /// Has the approved profiles read again, as rules are.
+    pub fn profiles_with(&mut self, reload: Reloader<Profiles>) {
+        self.profiles = Some(reload);
     }
 
     /// Has the sinks changed by what comes from there.
@@ -281,6 +289,7 @@ impl<O: CountedOutlet> Daemon<O> {
     pub fn finish(&mut self, live: &mut Live) {
         self.line.finish();
         self.tell_floods(boottime_ns(), live);
+        self.tell_remarks();
         self.finish_learning(live);
         self.heartbeat(live, true);
     }
@@ -336,6 +345,8 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat.tables = tables(enricher, windows, rollups, refused, live.kubernetes_stats());
         heartbeat.tables.extend(self.line.recorder().named());
         heartbeat.tables.extend(live.kept());
+        heartbeat.tables.extend(self.learned_numbers());
+        heartbeat.profiles = self.line.differences().states().cloned().collect();
         let now_ns = self.line.enricher().timestamp_ns(boottime_ns());
         heartbeat.rule_states = rule_states(self.line.judge(), now_ns);
         heartbeat.degraded = self.health.look(&heartbeat, numbers.is_some(), boottime_ns());
@@ -471,6 +482,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
         self.serve(now_ns, live);
         self.forget_subscribers(live);
         self.tell(live);
+        self.tell_remarks();
         if self.floods.is_due(now_ns) {
             self.health.look_at_sinks(&self.line.outlet().inner().sinks(), now_ns);
             self.watch_store();

@@ -286,7 +286,7 @@ pub struct Peer {
 }
 
 /// A destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// IP address and port.
     Ip(IpAddr, u16),

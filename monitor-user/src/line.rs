@@ -15,7 +15,7 @@ use crate::{
     event::{Action, Event, Fact, ProcessKey, Reason},
     judge::{Judge, Verdict},
     limits::{INCOMPLETE_NS, OWN_PIDS, PARKED, PARKED_BYTES, PARKED_NS},
-    profile::{Learner, drift::Profiles},
+    profile::{Learner, differences::Differences, drift::Profiles, remark::Remark},
     raw_event::{CgroupKey, RawBody},
     recorder::{Recalled, Recorder, RecorderOptions},
     rollup::RollUps,
@@ -85,6 +85,8 @@ pub struct Line<O> {
     recorder: Option<Recorder>,
     /// What containers do, if it is learned.
     learner: Option<Learner>,
+    /// What profiles do not expect of what they do.
+    differences: Differences,
     own_pids: Vec<u32>,
     own_until_ns: u64,
     stats: LineStats,
@@ -104,6 +106,7 @@ impl<O: Outlet> Line<O> {
             rollups: None,
             recorder: None,
             learner: None,
+            differences: Differences::default(),
             own_pids,
             own_until_ns: u64::MAX,
             stats: LineStats::default(),
@@ -123,7 +126,29 @@ impl<O: Outlet> Line<O> {
 
     /// What is expected of containers from now on.
     pub fn expect(&mut self, profiles: Profiles) {
+        self.differences = Differences::new(&profiles);
         self.enricher.set_profiles(profiles);
+    }
+
+    /// How what happens compares to what is expected.
+    #[must_use]
+    pub fn differences(&self) -> &Differences {
+        &self.differences
+    }
+
+    /// What was found about profiles, and not told yet.
+    pub fn take_remarks(&mut self) -> Vec<Remark> {
+        let mut remarks = self.differences.take_remarks();
+        remarks.extend(self.learner.iter_mut().flat_map(Learner::take_remarks));
+        remarks
+    }
+
+    /// Takes in what a container did, once for each event.
+    fn observe(&mut self, event: &Event, is_alerted: bool) {
+        self.differences.take(event);
+        if let Some(learner) = &mut self.learner {
+            learner.take(event, is_alerted);
+        }
     }
 
     /// Has what containers do learned.
@@ -218,9 +243,7 @@ impl<O: Outlet> Line<O> {
 
     /// An event that no rule matches.
     fn pass(&mut self, event: Box<Event>) {
-        if let Some(learner) = &mut self.learner {
-            learner.take(&event, false);
-        }
+        self.observe(&event, false);
         if self.recorder.is_none() && !self.outlet.wants_events() {
             return;
         }
@@ -239,14 +262,12 @@ impl<O: Outlet> Line<O> {
 
     fn alert(&mut self, mut event: Box<Event>, matched: Vec<alert::Matched>) {
         self.enricher.hashes().follow_alert(&mut event);
-        if let Some(learner) = &mut self.learner {
-            learner.take(&event, true);
-        }
+        self.observe(&event, true);
         let (at, complete) = (event.boottime_ns, alert::is_complete(&event));
         let rules = RulesThen::new(self.judge.shared_rules());
         let alert = Alert { event: Arc::from(event), matched, complete, changed: false, rules };
         if self.outlet.awaits(&alert.event) {
-            self.park(at, Parked::Quiet(Box::new(Event::clone(&alert.event))));
+            self.park(at, Parked::Told(Box::new(Event::clone(&alert.event))));
         } else if self.outlet.wants_events() {
             self.outlet.offer(Document::Event(Arc::clone(&alert.event)));
         }
@@ -307,13 +328,7 @@ impl<O: Outlet> Line<O> {
         let Some((_, mut parked)) = self.parked.pop_front() else { return false };
         self.parked_bytes = self.parked_bytes.saturating_sub(size(parked.event()));
         self.stats.parked_expired += 1;
-        match parked {
-            Parked::Quiet(event) => self.pass(event),
-            Parked::Open(event) => {
-                let verdict = self.judge.decide(&event);
-                self.settle(event, verdict);
-            }
-        }
+        self.let_go(parked);
         true
     }
 
@@ -361,10 +376,9 @@ impl<O: Outlet> Line<O> {
             if news.is_about(parked.event()) {
                 news.tell(&self.enricher, parked.event());
                 let bytes = size(parked.event());
-                match self.decided(parked) {
-                    Ok((event, verdict)) => {
+                match self.decide(parked) {
+                    Ok(()) => {
                         self.parked_bytes = self.parked_bytes.saturating_sub(bytes);
-                        self.settle(event, verdict);
                         continue;
                     }
                     Err(open) => parked = open,
@@ -389,14 +403,33 @@ impl<O: Outlet> Line<O> {
     }
 
     /// What comes of an event that waited, if it need not wait any more.
-    fn decided(&mut self, parked: Parked) -> Result<(Box<Event>, Verdict), Parked> {
+    fn decide(&mut self, parked: Parked) -> Result<(), Parked> {
         match parked {
             Parked::Quiet(event) if self.outlet.awaits(&event) => Err(Parked::Quiet(event)),
-            Parked::Quiet(event) => Ok((event, Verdict::Quiet)),
+            Parked::Told(event) if self.outlet.awaits(&event) => Err(Parked::Told(event)),
             Parked::Open(event) => match self.judge.judge(&event) {
                 Verdict::Open => Err(Parked::Open(event)),
-                verdict => Ok((event, verdict)),
+                verdict => {
+                    self.settle(event, verdict);
+                    Ok(())
+                }
             },
+            decided => {
+                self.let_go(decided);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets something go that waits no longer, as it is.
+    fn let_go(&mut self, parked: Parked) {
+        match parked {
+            Parked::Quiet(event) => self.pass(event),
+            Parked::Told(event) => self.outlet.offer(Document::Event(Arc::from(event))),
+            Parked::Open(event) => {
+                let verdict = self.judge.decide(&event);
+                self.settle(event, verdict);
+            }
         }
     }
 

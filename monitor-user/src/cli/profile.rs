@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::instance;
+
 /// The subcommands of `profile`.
 #[derive(Debug, Subcommand)]
 pub enum ProfileCommand {
@@ -55,9 +57,15 @@ pub struct ProfileLearnArgs {
 /// `profile list`.
 #[derive(Debug, Args)]
 pub struct ProfileListArgs {
-    /// Files, or directories of them
-    #[arg(value_name = "PATH", default_value = ".")]
+    /// Files, or directories of them; without any, those that the daemon learns and uses
+    #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Configuration file, which says where those are
+    #[arg(short, long, value_name = "FILE", conflicts_with = "paths")]
+    pub config: Option<PathBuf>,
+    /// Name of the daemon, where several run
+    #[arg(long, value_name = "NAME", value_parser = instance, conflicts_with = "paths")]
+    pub instance: Option<String>,
 }
 
 /// `profile show`.

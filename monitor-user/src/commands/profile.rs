@@ -4,11 +4,11 @@ mod export;
 mod files;
 mod learn;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Usage, rules::table, say, show};
+use super::{DEFAULT_NAME, Usage, load_config, profiles_path, rules::table, say, show};
 use crate::{
     cli::{
         ProfileApproveArgs, ProfileCommand, ProfileDiffArgs, ProfileListArgs, ProfileMergeArgs,
@@ -17,7 +17,7 @@ use crate::{
     document::printable::terminal,
     profile::{Approval, Part, Profile, diff::Difference, file},
 };
-pub(super) use files::read_all;
+pub(super) use files::{files_of, read_all};
 use files::{read, replace};
 
 /// Does what is said with profiles.
@@ -38,9 +38,15 @@ pub fn run(command: &ProfileCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn list(args: &ProfileListArgs) -> anyhow::Result<ExitCode> {
-    let profiles = read_all(&args.paths)?;
+    let paths = if args.paths.is_empty() { of_daemon(args)? } else { args.paths.clone() };
+    let profiles = read_all(&paths)?;
     if profiles.is_empty() {
-        say("no profiles there\nhint: `runmon profile learn --from RECORDING` makes them");
+        let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let place = if shown.is_empty() { "no place" } else { &shown.join(", ") };
+        say(&format!(
+            "no profiles in {place}\nhint: `learn_profiles: true` in the configuration has the \
+             daemon learn them, `runmon profile learn --from RECORDING` takes them from recordings"
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     let head = ["NAME", "MODE", "APPROVED", "THINGS", "REPLICAS", "COMPLETE", "IMAGE"];
@@ -60,6 +66,14 @@ fn list(args: &ProfileListArgs) -> anyhow::Result<ExitCode> {
     let rows = std::iter::once(head.map(str::to_owned)).chain(profiles.iter().map(row));
     show(&table(rows.collect()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the daemon of this host keeps what it learns, and what it is configured to use.
+fn of_daemon(args: &ProfileListArgs) -> anyhow::Result<Vec<PathBuf>> {
+    let config = load_config(args.config.as_deref())?;
+    let learned = profiles_path(&config, args.instance.as_deref().unwrap_or(DEFAULT_NAME));
+    let learned = learned.is_dir().then_some(learned);
+    Ok(config.profiles.into_iter().chain(learned).collect())
 }
 
 fn show_one(args: &ProfileShowArgs) -> anyhow::Result<ExitCode> {

@@ -84,12 +84,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
     read_programs(&mut enricher, &config);
     enricher.set_node(node);
-    enricher.set_profiles(approved);
     let canary = live.kernel().take_canary_pids();
     let enabled = rules.rules().iter().filter(|rule| rule.enabled).count();
     let outlet = Subscribed::new(Exchange::new(fanout, bell.clone()));
     let mut line = Line::new(enricher, Arc::clone(&rules), canary, outlet);
     line.own_until(boottime_ns());
+    line.expect(approved);
     line.roll_up(u64::try_from(config.rollup.as_nanos())?);
     line.keep_flight(config.flight.filter(|_| config.history).map(|flight| flight.options));
     let interval_ns = u64::try_from(config.heartbeat.as_nanos())?;
@@ -97,6 +97,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     learning.into_iter().for_each(|learning| daemon.learn_with(learning));
     let look = config.watch_rules.then_some(limits::RULES_LOOK);
     daemon.reload_with(kept, Reloader::start("rules", Box::new(rule_files), look, bell.clone())?);
+    daemon.profiles_with(profiles::again(&config, look, bell.clone())?);
     daemon.change_sinks_with(sinks_again(&config, opener, config_file, bell)?);
     let inside = control.as_ref().map(Control::inside);
     if let Some(control) = control {

@@ -2,12 +2,20 @@
 
 use std::sync::Arc;
 
+use monitor_rules::Priority;
+
 use super::{CountedOutlet, Daemon};
 use crate::{
+    document::finding,
     event::Action,
     live::Live,
     logging::say,
-    profile::{Learner, Profile, shelf::Shelf, wanted::Wanted},
+    profile::{
+        Learner, Profile,
+        remark::{Remark, RemarkKind},
+        shelf::Shelf,
+        wanted::Wanted,
+    },
 };
 
 /// Where it goes, and what it takes.
@@ -38,7 +46,7 @@ impl<O: CountedOutlet> Daemon<O> {
     pub(super) fn finish_learning(&mut self, live: &mut Live) {
         let profiles = self.learned(live, true);
         let Some(learning) = self.learning.take() else { return };
-        let refused = self.line.learner().map_or(0, Learner::refused);
+        let refused = self.line.learner().map_or(0, |it| it.stats().refused);
         for (count, what) in [
             (refused, "events of further images were not learned from: there is room for so many"),
             (learning.shelf.late(), "times what was learned could not be written soon enough"),
@@ -48,6 +56,24 @@ impl<O: CountedOutlet> Daemon<O> {
             }
         }
         learning.shelf.finish(profiles);
+    }
+
+    /// Tells what was found about profiles since the last time.
+    pub(super) fn tell_remarks(&mut self) {
+        for Remark { kind, container, text } in self.line.take_remarks() {
+            let (priority, name) = match kind {
+                RemarkKind::Differs => (Priority::Notice, finding::PROFILE_DIFFERS),
+                RemarkKind::Burst => (Priority::Warning, finding::PROFILE_BURST),
+            };
+            self.find_as(priority, name, text, Some(container));
+        }
+    }
+
+    /// What is learned, in numbers, by their names in heartbeats.
+    pub(super) fn learned_numbers(&self) -> Vec<(&'static str, u64)> {
+        let stats = self.line.learner().map(Learner::stats).unwrap_or_default();
+        let late = self.learning.as_ref().map_or(0, |learning| learning.shelf.late());
+        stats.named().into_iter().chain([("learned_written_late", late)]).collect()
     }
 
     fn learned(&mut self, live: &mut Live, is_end: bool) -> Vec<Profile> {

@@ -10,6 +10,7 @@ use crate::{
     document::{finding, heartbeat::Reloads},
     live::{Live, boottime_ns},
     logging::{count, say},
+    reload::Reloader,
     rules::{Rules, filter::Asks},
     sink::exchange::Change,
 };
@@ -37,8 +38,10 @@ impl<O: CountedOutlet> Daemon<O> {
         if live.wants_reload() {
             self.reload.iter().for_each(|(_, reloader)| reloader.ask());
             self.sink_source.iter().for_each(|source| source.ask());
+            self.profiles.iter().for_each(Reloader::ask);
         }
         self.reload_rules(live);
+        self.reload_profiles();
         self.reload_sinks(live);
     }
 
@@ -57,6 +60,23 @@ impl<O: CountedOutlet> Daemon<O> {
                 let text = format!("the old rules stay: {why}");
                 say(&text);
                 self.find(finding::RULES_REFUSED, text);
+            }
+        }
+    }
+
+    fn reload_profiles(&mut self) {
+        match self.profiles.as_ref().and_then(Reloader::take) {
+            None => {}
+            Some(Ok(profiles)) => {
+                self.reloads.profiles_taken += 1;
+                say(&format!("read the profiles again: {}", count(profiles.len(), "profile")));
+                self.line.expect(profiles);
+            }
+            Some(Err(why)) => {
+                self.reloads.profiles_refused += 1;
+                let text = format!("the old profiles stay: {why}");
+                say(&text);
+                self.find(finding::PROFILES_REFUSED, text);
             }
         }
     }

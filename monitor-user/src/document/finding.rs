@@ -36,6 +36,12 @@ pub const HOOK_SILENT: &str = "A hook went silent";
 pub const MAP_CHANGED: &str = "A map of the monitor was changed";
 /// The name of the finding that the clock of the host was set.
 pub const CLOCK_SET: &str = "The clock was set";
+/// The name of the finding that a container does what a profile that only watches does not expect.
+pub const PROFILE_DIFFERS: &str = "An image differs from its profile";
+/// The name of the finding that a container did much that is new at once, which is not learned.
+pub const PROFILE_BURST: &str = "A burst of new behaviour is not learned";
+/// The name of the finding that profiles which were read again cannot be used.
+pub const PROFILES_REFUSED: &str = "Profiles cannot be reloaded";
 /// The name of the finding that what waits for sinks cannot be written down.
 pub const STORE_FAILING: &str = "The store cannot be written";
 /// The name of the finding that what waited for sinks was lost.

@@ -2,7 +2,9 @@
 //! each interval, also when all numbers are zero, numbered without gaps: silence and blindness
 //! are told apart by it.
 
-use crate::{judge::RuleTally, line::LineStats, sink::trouble::Trouble};
+use crate::{
+    judge::RuleTally, line::LineStats, profile::differences::Difference, sink::trouble::Trouble,
+};
 
 /// The numbers of one interval's end, all since start.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +45,8 @@ pub struct Heartbeat {
     /// What rules did: those that are off for a time, and those that did most first; see
     /// [`crate::limits::RULES_SHOWN`].
     pub rule_states: Vec<RuleState>,
+    /// How what happens compares to each profile that anything was compared to.
+    pub profiles: Vec<Difference>,
     /// What became of requests to the web page, if there is one.
     pub web: Option<WebCounters>,
     /// What is not as it should be, in the order of [`Degraded::ALL`].
@@ -163,7 +167,7 @@ impl Degraded {
     }
 }
 
-/// How often rules and sinks were read again, since start.
+/// How often rules, sinks and profiles were read again, since start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reloads {
     /// Rules that were taken.
@@ -174,6 +178,10 @@ pub struct Reloads {
     pub sinks_taken: u64,
     /// Other sinks, or configurations, that were refused.
     pub sinks_refused: u64,
+    /// Profiles that were taken.
+    pub profiles_taken: u64,
+    /// Profiles that were refused.
+    pub profiles_refused: u64,
 }
 
 /// What a rule did.

@@ -24,6 +24,7 @@ use crate::{
     event::{Action, Container, Event, Fact, FactSource, Outcome, Reason},
     judge::RuleTally,
     line::{Input, Line, LineStats, Outlet},
+    profile::{Mode, differences::Difference},
     records::{
         folder::Folder,
         golden,
@@ -168,6 +169,13 @@ fn heartbeat(lost: u64) -> Heartbeat {
         rules: 26,
         rules_version: "0123456789ab".to_owned(),
         reloads: Reloads { rules_taken: 1, ..Reloads::default() },
+        profiles: vec![Difference {
+            profile: "web-1".into(),
+            mode: Mode::Shadow,
+            expected: 40,
+            unexpected: 2,
+            found: vec!["files: /etc/cron.d/\u{1b}[31mjob".to_owned()],
+        }],
         rule_states: vec![RuleState {
             id: "run_shell".to_owned(),
             tally: RuleTally {

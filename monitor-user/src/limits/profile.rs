@@ -28,3 +28,13 @@ pub const PROFILES: usize = 256;
 /// Containers of an image whose observation is told apart; of further ones only what they did is
 /// learned.
 pub const PROFILE_CONTAINERS: usize = 1_024;
+
+/// Things that a profile does not expect which heartbeats name, of each profile; further ones are
+/// only counted.
+pub const PROFILE_DIFFERENCES: usize = 16;
+
+/// Remarks about profiles that wait to be told; what further ones are about is only counted.
+pub const PROFILE_REMARKS: usize = 64;
+
+/// Events that are remembered as expected, of each profile: they are not compared again.
+pub const PROFILE_REMEMBERED: usize = 1_024;

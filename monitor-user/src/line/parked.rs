@@ -9,14 +9,16 @@ use crate::{
 pub(super) enum Parked {
     /// A rule cannot be decided without it.
     Open(Box<Event>),
-    /// No rule alerts, or the alert has left; who wants events wants it, if at all, with the fact.
+    /// No rule alerts; who wants events wants it, if at all, with the fact.
     Quiet(Box<Event>),
+    /// The alert has left; who wants events wants it as above.
+    Told(Box<Event>),
 }
 
 impl Parked {
     pub(super) fn event(&mut self) -> &mut Event {
         match self {
-            Self::Open(event) | Self::Quiet(event) => event,
+            Self::Open(event) | Self::Quiet(event) | Self::Told(event) => event,
         }
     }
 }

@@ -5,6 +5,8 @@ use crate::{
     enrich::hashes::{HashMode, Keep},
     event::{Container, Fact, FactSource, Reason},
     limits::PROCESS_TABLE_BYTES,
+    profile::paths::Route,
+    profile::{Approval, Behaviour, Mode, Profile, Subject, Thing, differences::Difference},
     records::{self, Record, Who},
     rules,
 };
@@ -34,6 +36,7 @@ const IMAGE: &str = "
 struct Kept {
     documents: Vec<Document>,
     events: bool,
+    awaits: bool,
 }
 
 impl Outlet for Kept {
@@ -43,6 +46,10 @@ impl Outlet for Kept {
 
     fn wants_events(&self) -> bool {
         self.events
+    }
+
+    fn awaits(&self, _event: &Event) -> bool {
+        self.awaits
     }
 }
 
@@ -104,8 +111,18 @@ impl Bench {
     }
 
     fn facts(&mut self, image: Fact<Box<str>>) {
-        let container =
-            Container { id: "n1".into(), cgroup_path: PATH.into(), image, ..Container::host() };
+        self.know_container(Container { image, ..Container::host() });
+    }
+
+    /// The container is of this build of the image.
+    fn know(&mut self, digest: &str) {
+        let known = |text: &str| Fact::Known(text.into(), FactSource::Bundle);
+        let (image, image_digest) = (known("shop"), known(digest));
+        self.know_container(Container { image, image_digest, ..Container::host() });
+    }
+
+    fn know_container(&mut self, container: Container) {
+        let container = Container { id: "n1".into(), cgroup_path: PATH.into(), ..container };
         self.line.take(Input::Facts(ContainerFacts {
             cgroup_path: PATH.into(),
             container: Some(container.into()),
@@ -572,4 +589,81 @@ fn a_hash_that_is_late_takes_no_container_with_it() {
     assert_eq!(bench.shown()[1], "update 1 Shell complete");
     assert!(bench.outputs()[1].ends_with("in shop"), "{:?}", bench.outputs());
     assert_eq!(bench.line.stats().updates_expired, 1);
+}
+
+/// A profile that somebody approved, of an image with this digest.
+fn approved(digest: &str, mode: Mode) -> Profile {
+    let mut behaviour = Behaviour::default();
+    behaviour.put(&Thing::File(Route::of_path(b"/data/a", &[])));
+    Profile {
+        name: "shop".into(),
+        subject: Subject { image: "shop".into(), digest: Some(digest.into()) },
+        mode,
+        approved: Some(Approval { by: "shop team".into(), on: "2026-11-29".into() }),
+        behaviour,
+        ..Profile::default()
+    }
+}
+
+/// Another build of an image has the profile of the one before as its shadow: how it differs is
+/// told once, and counted.
+#[test]
+fn a_new_build_is_compared_to_the_profile_of_the_old_one() {
+    let write = |path: &[u8]| records::write_to(Who::new(9).in_cgroup(50), path);
+    for (digest, mode, remarks) in [("sha256:old", "alert", 0), ("sha256:new", "shadow", 1)] {
+        let mut bench = Bench::new("");
+        bench.line.expect(Profiles::new([approved("sha256:old", Mode::Alert)]));
+        bench.know(digest);
+        for path in [&b"/data/a"[..], b"/data/a", b"/data/b", b"/data/c"] {
+            bench.take(write(path));
+        }
+        let states: Vec<Difference> = bench.line.differences().states().cloned().collect();
+        let [state] = &states[..] else { panic!("{states:?}") };
+        assert_eq!((&*state.profile, state.mode.name()), ("shop", mode));
+        assert_eq!((state.expected, state.unexpected), (2, 2));
+        assert_eq!(state.found, ["files: /data/b", "files: /data/c"]);
+        let told = bench.line.take_remarks();
+        assert_eq!(told.len(), remarks, "{told:?}");
+        if let [remark] = &told[..] {
+            let expected = "shop (sha256:new) differs from profile shop, which is its shadow: \
+                            files /data/b (nearest expected: /data/a)";
+            assert!(remark.text.starts_with(expected), "{}", remark.text);
+        }
+        assert_eq!(bench.line.take_remarks(), []);
+    }
+}
+
+/// What comes at once of an image that was quiet for long is not learned, and told once.
+#[test]
+fn a_burst_is_told_of_once() {
+    let mut bench = Bench::new("");
+    bench.line.learn(Some(Learner::default()));
+    bench.know("sha256:old");
+    let mut write = |name: &str, after_s: u64| {
+        let path = format!("/{name}/{name}");
+        let record = records::write_to(Who::new(9).in_cgroup(50), path.as_bytes());
+        bench.take(record.after_ns(after_s * 1_000_000_000));
+    };
+    write("data", 0);
+    let letters: Vec<String> = ('a'..='z').map(|letter| format!("x{letter}")).collect();
+    letters.iter().for_each(|name| write(name, 700));
+    let told = bench.line.take_remarks();
+    let [remark] = &told[..] else { panic!("{told:?}") };
+    assert!(remark.text.contains("files /xu/xu, and what comes"), "{}", remark.text);
+    assert_eq!(bench.line.learner().unwrap().stats().held_back, 6);
+}
+
+/// Who wants events under a condition gets that of an alert later: it is not learned by that.
+#[test]
+fn what_alerted_is_not_learned_though_its_event_leaves_later() {
+    let mut bench = Bench::with(SHELL, Vec::new(), true);
+    bench.line.outlet.awaits = true;
+    bench.line.learn(Some(Learner::default()));
+    bench.shell(0);
+    bench.line.outlet.awaits = false;
+    bench.know("sha256:old");
+    assert_eq!(bench.shown(), ["alert 1 Shell pending", "event 1", "update 1 Shell complete"]);
+    let profiles = bench.line.learner().unwrap().profiles(&[], &|_| 0, true);
+    assert_eq!(profiles[0].coverage.alerted, 1);
+    assert!(profiles[0].behaviour.is_empty(), "{profiles:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Behaviour, Mode, Part, Profile, Thing, observe};
+use super::{Behaviour, Mode, Part, Profile, Thing, observe, remembered::Remembered};
 use crate::{
     container::Container,
     event::{Event, Fact, Reason},
@@ -18,20 +18,37 @@ pub enum Verdict {
 }
 
 /// A profile that is used.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Used {
     /// Its name.
     pub name: Box<str>,
     /// What is done about what it does not expect.
     pub mode: Mode,
+    /// Which of those that are used it is, from zero.
+    pub number: usize,
     behaviour: Behaviour,
+    /// Events of which all is expected.
+    remembered: Remembered,
+}
+
+impl PartialEq for Used {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = self.name == other.name && self.mode == other.mode;
+        is_same && self.number == other.number && self.behaviour == other.behaviour
+    }
+}
+
+impl Used {
+    fn new(name: Box<str>, mode: Mode, behaviour: Behaviour) -> Self {
+        Self { name, mode, number: 0, behaviour, remembered: Remembered::default() }
+    }
 }
 
 impl Verdict {
     /// As a test tells it: of a profile with nothing in it, and something of that part.
     #[must_use]
     pub fn told(name: Box<str>, mode: Mode, unexpected: Option<Part>) -> Self {
-        let used = Arc::new(Used { name, mode, behaviour: Behaviour::default() });
+        let used = Arc::new(Used::new(name, mode, Behaviour::default()));
         match unexpected {
             None => Self::Expected(used),
             Some(part) => Self::Unexpected(used, Box::new(Thing::of_part(part))),
@@ -67,6 +84,7 @@ impl Verdict {
 pub struct Profiles {
     by_digest: HashMap<Box<str>, Arc<Used>, ahash::RandomState>,
     by_image: HashMap<Box<str>, Arc<Used>, ahash::RandomState>,
+    approved: usize,
 }
 
 impl Profiles {
@@ -76,24 +94,39 @@ impl Profiles {
         let mut used = Self::default();
         for profile in profiles.into_iter().filter(|profile| profile.approved.is_some()) {
             let Profile { name, subject, mode, behaviour, .. } = profile;
-            let one = Arc::new(Used { name, mode, behaviour });
-            // Another build of the image inherits what is expected of it, and nobody is woken.
-            let shadow = Used {
-                name: one.name.clone(),
-                mode: Mode::Shadow,
-                behaviour: one.behaviour.clone(),
-            };
+            used.approved += 1;
+            let one = Used::new(name, mode, behaviour);
             match subject.digest {
                 Some(digest) => {
-                    used.by_digest.insert(digest, one);
+                    // Another build of the image inherits what is expected of it, and nobody is
+                    // woken.
+                    let (name, behaviour) = (one.name.clone(), one.behaviour.clone());
+                    let shadow = Used::new(name, Mode::Shadow, behaviour);
+                    used.by_digest.insert(digest, Arc::new(one));
                     used.by_image.insert(subject.image, Arc::new(shadow));
                 }
                 None => {
-                    used.by_image.insert(subject.image, one);
+                    used.by_image.insert(subject.image, Arc::new(one));
                 }
             }
         }
+        let all = used.by_digest.values_mut().chain(used.by_image.values_mut());
+        for (number, one) in all.enumerate() {
+            // Nobody else has it yet.
+            Arc::get_mut(one).into_iter().for_each(|one| one.number = number);
+        }
         used
+    }
+
+    /// All that are used.
+    pub fn used(&self) -> impl Iterator<Item = &Used> {
+        self.by_digest.values().chain(self.by_image.values()).map(|used| &**used)
+    }
+
+    /// How many somebody approved.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.approved
     }
 
     /// Whether there is none.
@@ -128,6 +161,10 @@ impl Profiles {
             return Err(Reason::NotApplicable);
         }
         let used = self.of(&event.container)?;
+        let mark = used.remembered.mark(event);
+        if used.remembered.has(mark) {
+            return Ok(Verdict::Expected(Arc::clone(used)));
+        }
         let mut said = false;
         let mut unexpected = None;
         observe::each(event, &mut |thing| {
@@ -138,7 +175,10 @@ impl Profiles {
         });
         match unexpected {
             Some(thing) => Ok(Verdict::Unexpected(Arc::clone(used), thing)),
-            None if said => Ok(Verdict::Expected(Arc::clone(used))),
+            None if said => {
+                used.remembered.put(mark);
+                Ok(Verdict::Expected(Arc::clone(used)))
+            }
             None => Err(Reason::NotApplicable),
         }
     }

@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::{Behaviour, Coverage, Profile, Subject, observe, paths::Put, thing::Thing};
+use super::{
+    Behaviour, Coverage, Profile, Subject, observe, paths::Put, remark::Remark, thing::Thing,
+};
 use crate::{
     event::{Action, Container, Event, Fact, Reason, Way},
-    limits::{PROFILE_CONTAINERS, PROFILES},
+    limits::{PROFILE_CONTAINERS, PROFILE_REMARKS, PROFILES},
 };
 
 /// How long an image is watched before a burst of new things is one, nanoseconds.
@@ -23,6 +25,34 @@ pub struct Learner {
     drafts: HashMap<Key, Draft, ahash::RandomState>,
     /// Images of which there was no room to learn anything.
     refused: u64,
+    /// Bursts that were not told of yet.
+    remarks: Vec<Remark>,
+}
+
+/// Numbers of what is learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LearnerStats {
+    /// Images of which something is learned.
+    pub images: usize,
+    /// Events of which nothing was learned since there were too many images.
+    pub refused: u64,
+    /// Events of which something was not learned since it came in a burst.
+    pub held_back: u64,
+    /// Events of which something found no room in its profile.
+    pub no_room: u64,
+}
+
+impl LearnerStats {
+    /// By their names in heartbeats.
+    #[must_use]
+    pub fn named(self) -> [(&'static str, u64); 4] {
+        [
+            ("learned_images", self.images as u64),
+            ("learned_images_refused", self.refused),
+            ("learned_held_back", self.held_back),
+            ("learned_no_room", self.no_room),
+        ]
+    }
 }
 
 /// What a draft is about.
@@ -69,11 +99,19 @@ struct Replica {
 impl Learner {
     /// Takes an event in. What a rule alerted on is only counted.
     pub fn take(&mut self, event: &Event, is_alerted: bool) {
-        if observe::is_of_interest(event)
-            && let Some(draft) = self.draft(&event.container)
-        {
-            draft.take(event, is_alerted);
+        if !observe::is_of_interest(event) {
+            return;
         }
+        let Some(draft) = self.draft(&event.container) else { return };
+        let burst = draft.take(event, is_alerted);
+        if let (Some(burst), true) = (burst, self.remarks.len() < PROFILE_REMARKS) {
+            self.remarks.push(burst);
+        }
+    }
+
+    /// Bursts that were not told of yet.
+    pub fn take_remarks(&mut self) -> Vec<Remark> {
+        std::mem::take(&mut self.remarks)
     }
 
     /// Takes in names of system calls that a container makes, with spaces between.
@@ -132,10 +170,16 @@ impl Learner {
         }
     }
 
-    /// Events of which nothing was learned since there were too many images.
+    /// What is learned so far, in numbers.
     #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.refused
+    pub fn stats(&self) -> LearnerStats {
+        let sum = |of: fn(&Draft) -> u64| self.drafts.values().map(of).sum();
+        LearnerStats {
+            images: self.drafts.len(),
+            refused: self.refused,
+            held_back: sum(|draft| draft.held_back),
+            no_room: sum(|draft| draft.no_room),
+        }
     }
 
     /// What was learned, a profile for each image, sorted by name. `unseen` are the kinds of acts
@@ -197,7 +241,8 @@ impl Draft {
         }
     }
 
-    fn take(&mut self, event: &Event, is_alerted: bool) {
+    /// Takes an event in; what is to be told if it is the first of a burst that is not learned.
+    fn take(&mut self, event: &Event, is_alerted: bool) -> Option<Remark> {
         let container = &event.container;
         self.introduce(container);
         let now = event.boottime_ns;
@@ -216,9 +261,15 @@ impl Draft {
         }
         if is_alerted {
             self.alerted += 1;
-            return;
+            return None;
         }
-        observe::each(event, &mut |thing| self.learn(&thing, now, id));
+        let mut burst = None;
+        observe::each(event, &mut |thing| {
+            if self.learn(&thing, now, id) {
+                burst = Some(Remark::burst(event, &thing));
+            }
+        });
+        burst
     }
 
     fn take_syscalls(&mut self, container: &str, names: &str) {
@@ -229,7 +280,8 @@ impl Draft {
         }
     }
 
-    fn learn(&mut self, thing: &Thing, now: u64, container: &str) {
+    /// Learns something; true if it is the first of a burst that is not.
+    fn learn(&mut self, thing: &Thing, now: u64, container: &str) -> bool {
         let is_settled = now.saturating_sub(self.first_ns) > SETTLED_NS;
         if is_settled && !self.behaviour.expects(thing) {
             if now.saturating_sub(self.burst_ns) > BURST_NS {
@@ -238,10 +290,11 @@ impl Draft {
             self.burst = self.burst.saturating_add(1);
             if self.burst > BURST {
                 self.held_back += 1;
-                return;
+                return self.burst == BURST + 1;
             }
         }
         self.put(thing, now, container);
+        false
     }
 
     fn put(&mut self, thing: &Thing, now: u64, container: &str) {

@@ -8,6 +8,7 @@
 pub mod behaviour;
 pub mod coverage;
 pub mod diff;
+pub mod differences;
 pub mod drift;
 pub mod export;
 pub mod file;
@@ -15,6 +16,8 @@ pub mod learner;
 pub mod net;
 pub mod observe;
 pub mod paths;
+pub mod remark;
+mod remembered;
 pub mod shape;
 pub mod shelf;
 pub mod thing;

@@ -1,6 +1,9 @@
 //! What an event says that a container did.
 
-use std::net::SocketAddr;
+use std::{
+    hash::{Hash as _, Hasher},
+    net::SocketAddr,
+};
 
 use super::{
     net::{Host, Protocol},
@@ -60,6 +63,55 @@ pub fn each(event: &Event, take: &mut dyn FnMut(Thing)) {
         Action::Act(act) => other(act, event, take),
         _ => {}
     }
+}
+
+/// Gives a hasher all that [`each`] looks at: two events that are alike in that say the same.
+pub(super) fn mark(event: &Event, state: &mut impl Hasher) {
+    let process = &event.process;
+    (event.action.kind(), &process.executable, is_runtime(process)).hash(state);
+    match &event.action {
+        Action::Exec { .. } => {
+            (&process.script, event.credentials.euid, process.cap_effective).hash(state);
+            process.env.hash(state);
+            if let Some(parent) = event.ancestors.first() {
+                (&parent.executable, is_runtime(parent)).hash(state);
+            }
+        }
+        Action::Connect(act) | Action::Send(act) | Action::Listen(act) | Action::Bind(act) => {
+            (act.protocol, &act.destination, act.source).hash(state);
+            act.names.known().hash(state);
+            let service = act.service.known();
+            service.map(|it| (&it.name, &it.namespace)).hash(state);
+        }
+        Action::DnsQuery(dns) => {
+            let question = dns.message.as_ref().and_then(|message| message.question.as_ref());
+            question.map(|question| &question.name).hash(state);
+        }
+        Action::FileOpen(act) | Action::FileRead(act) => act.path.hash(state),
+        Action::Act(act) => (&act.path, &act.other).hash(state),
+        _ => {}
+    }
+    // Only what has digits in it can be named after a process.
+    if names(event).any(|name| name.iter().any(u8::is_ascii_digit)) {
+        numbers(event).hash(state);
+    }
+}
+
+/// Everything in an event that may be named after a process.
+fn names(event: &Event) -> impl Iterator<Item = &[u8]> {
+    let process = &event.process;
+    let parent = event.ancestors.first().and_then(|parent| parent.executable.as_deref());
+    let of_act: [Option<&[u8]>; 2] = match &event.action {
+        Action::Exec { .. } => [process.script.as_deref(), parent],
+        Action::Connect(act) | Action::Send(act) => match &act.destination {
+            Address::Unix(path) => [Some(&**path), None],
+            Address::Ip(..) => [None, None],
+        },
+        Action::FileOpen(act) | Action::FileRead(act) => [Some(&*act.path), None],
+        Action::Act(act) => [Some(&*act.path), Some(&*act.other)],
+        _ => [None, None],
+    };
+    of_act.into_iter().chain([process.executable.as_deref()]).flatten()
 }
 
 /// Ids of the processes that an act of a process may name files after.
@@ -246,6 +298,70 @@ fn is_secret(path: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::{
+        decode::decode,
+        enrich::{Enriched, Enricher},
+        env::EnvKeys,
+        records::{self, Record, Who},
+    };
+
+    /// Acts that differ in one respect each.
+    fn acts() -> Vec<Record> {
+        let (who, other) = (Who::new(10), Who::new(11));
+        let mut all: Vec<Record> = records::every_kind().into_iter().map(|(_, it)| it).collect();
+        let exec = |path: &str| records::exec(who, path, b"x\0");
+        let env = |env: &'static [u8]| {
+            let mut start = records::ProgramStart::new("/bin/a", b"a\0");
+            start.env = env;
+            start.exec(who)
+        };
+        let to = |address, port| records::connect(who, records::tcp4(address, port), b"");
+        all.extend([
+            exec("/bin/a"),
+            exec("/bin/b"),
+            exec("/opt/10/a"),
+            records::exec(who.child(12), "/bin/a", b"x\0"),
+            records::exec(Who { uid: 33, ..who }, "/bin/a", b"x\0"),
+            env(b"LD_PRELOAD=/tmp/x.so\0"),
+            env(b"LD_PRELOAD=/tmp/y.so\0"),
+            records::write_to(who, b"/data/a"),
+            records::write_to(who, b"/data/b"),
+            records::write_to(who, b"/run/10.pid"),
+            records::write_to(other, b"/run/10.pid"),
+            records::read_from(who, b"/etc/shadow"),
+            records::read_from(who, b"/root/.ssh/id_rsa"),
+            to([10, 0, 0, 1], 443),
+            to([10, 0, 0, 2], 443),
+            to([10, 0, 0, 1], 80),
+            records::send(who, records::tcp4([10, 0, 0, 1], 53)),
+        ]);
+        all
+    }
+
+    /// What has the mark of something that is expected is not looked at again.
+    #[test]
+    fn events_of_one_mark_say_the_same() {
+        let state = ahash::RandomState::new();
+        let mut enricher = Enricher::new(1 << 20, 0, EnvKeys::new(["LD_PRELOAD"]));
+        let mut seen: Vec<(u64, String)> = Vec::new();
+        // Each comes twice: behind the others, too.
+        for record in acts().iter().chain(&acts()) {
+            let bytes = record.bytes();
+            let Enriched::Event(event) = enricher.enrich(decode(&bytes).unwrap()) else { continue };
+            let mut things = Vec::new();
+            each(&event, &mut |thing| things.push(thing));
+            let mut hasher = std::hash::BuildHasher::build_hasher(&state);
+            mark(&event, &mut hasher);
+            seen.push((hasher.finish(), format!("{things:?}")));
+        }
+        for (mark, things) in &seen {
+            let alike = seen.iter().filter(|(other, _)| other == mark);
+            alike.for_each(|(_, others)| assert_eq!(others, things));
+        }
+        let marks: std::collections::BTreeSet<u64> = seen.iter().map(|(mark, _)| *mark).collect();
+        assert!(marks.len() < seen.len() * 3 / 4, "what is done again has its mark again");
+    }
 
     #[test]
     fn secrets_are_known_wherever_they_are() {

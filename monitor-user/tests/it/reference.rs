@@ -146,6 +146,9 @@ fn every_counter_is_described() {
     heartbeat.sinks = vec![SinkCounters::default()];
     heartbeat.tables.extend(runmon::recorder::RecorderStats::default().named());
     heartbeat.tables.extend(runmon::executables::ExecutablesState::default().named(0));
+    let learned = runmon::profile::learner::LearnerStats::default().named();
+    heartbeat.tables.extend(learned.into_iter().chain([("learned_written_late", 0)]));
+    heartbeat.profiles = vec![runmon::profile::differences::Difference::default()];
     heartbeat.store = Some(StoreCounters::default());
     heartbeat.web = Some(WebCounters::default());
     let tally = RuleTally { excepted: vec![(String::new(), 1)], ..RuleTally::default() };

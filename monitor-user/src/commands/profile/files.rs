@@ -29,10 +29,15 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Profile> {
 
 /// Reads all profiles of files and directories, sorted by path.
 pub(in crate::commands) fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Profile>> {
-    let mut profiles = Vec::new();
+    files_of(paths)?.iter().map(|path| read(path)).collect()
+}
+
+/// The files that paths stand for: of directories those that end like profiles, sorted.
+pub(in crate::commands) fn files_of(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
     for path in paths {
         if !path.is_dir() {
-            profiles.push(read(path)?);
+            all.push(path.clone());
             continue;
         }
         let shown = path.display();
@@ -47,11 +52,9 @@ pub(in crate::commands) fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Pro
             }
         }
         files.sort();
-        for file in files {
-            profiles.push(read(&file)?);
-        }
+        all.append(&mut files);
     }
-    Ok(profiles)
+    Ok(all)
 }
 
 /// Writes a profile in the place of the one that was there.

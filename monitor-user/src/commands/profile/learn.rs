@@ -72,7 +72,7 @@ fn of_recording(path: &Path, rules: &Arc<Rules>) -> anyhow::Result<Vec<Profile>>
     let lost = reader.lost() + damaged + reader.missing();
     let unseen: Vec<String> =
         reader.preamble.hooks.iter().filter_map(|hook| unseen(hook)).collect();
-    let refused = line.learner().map_or(0, Learner::refused);
+    let refused = line.learner().map_or(0, |it| it.stats().refused);
     if refused > 0 {
         say(&format!("{refused} events of further images were not learned from: there is no room"));
     }

@@ -93,7 +93,7 @@ impl Source for RuleFiles {
 
 /// What tells files from ones of other content, without reading them: a link counts as what it
 /// leads to. Whether they can be read is part of it: a daemon becomes another user.
-fn digest(paths: &[PathBuf]) -> u64 {
+pub(in crate::commands) fn digest(paths: &[PathBuf]) -> u64 {
     let mut state = DefaultHasher::new();
     for path in paths {
         path.hash(&mut state);

@@ -27,6 +27,7 @@ pub(super) fn of(status: &Value) -> String {
     page.state(status);
     page.records(status);
     page.rules(status);
+    page.profiles(status);
     page.sinks(status);
     page.hooks(status);
     page.0
@@ -97,6 +98,30 @@ impl Page {
         }
         if let Some(more) = states.len().checked_sub(RULES_SHOWN + 1) {
             self.line(format_args!("  and {} more", count(more + 1, "rule")));
+        }
+    }
+
+    /// How what happens compares to what is expected, where anything is.
+    fn profiles(&mut self, status: &Value) {
+        let profiles: Vec<&Value> = list(at(status, "/profiles")).collect();
+        let learned = number(at(status, "/tables/learned_images"));
+        if profiles.is_empty() && learned == 0 {
+            return;
+        }
+        self.title(format_args!("Profiles  {} compared to, {learned} learned", profiles.len()));
+        if profiles.is_empty() {
+            return;
+        }
+        let name = |it: &Value| format!("{} ({})", text(at(it, "/name")), text(at(it, "/mode")));
+        let width = profiles.iter().map(|it| name(it).len()).max().unwrap_or_default();
+        self.line(format_args!("  {:width$} {:>10} {:>10}", "", "expected", "unexpected"));
+        for profile in profiles {
+            let [expected, unexpected] =
+                ["/expected", "/unexpected"].map(|it| number(at(profile, it)));
+            self.line(format_args!("  {:width$} {expected:>10} {unexpected:>10}", name(profile)));
+            for found in list(at(profile, "/found")) {
+                self.line(format_args!("    {}", text(found)));
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
         text::rfc3339,
     },
     event::Action,
+    profile::differences::Difference,
     sink::trouble::Trouble,
 };
 
@@ -52,6 +53,7 @@ pub(in crate::document) fn heartbeat(heartbeat: &Heartbeat) -> Value {
         "rules": heartbeat.rules,
         "rules_version": heartbeat.rules_version,
         "reloads": reloads(heartbeat.reloads),
+        "profiles": heartbeat.profiles.iter().map(profile).collect::<Vec<_>>(),
         "rule_states": heartbeat.rule_states.iter().map(rule_state).collect::<Vec<_>>(),
     })
 }
@@ -64,6 +66,7 @@ fn reloads(reloads: Reloads) -> Value {
     json!({
         "rules": { "taken": reloads.rules_taken, "refused": reloads.rules_refused },
         "sinks": { "taken": reloads.sinks_taken, "refused": reloads.sinks_refused },
+        "profiles": { "taken": reloads.profiles_taken, "refused": reloads.profiles_refused },
     })
 }
 
@@ -94,6 +97,14 @@ fn rule_state(state: &RuleState) -> Value {
         "off": state.off_until_ns.is_some(), "off_until": state.off_until_ns.map(rfc3339),
         "excepted": tally.excepted.iter().map(excepted).collect::<Vec<_>>(),
         "expired_exceptions": state.expired,
+    })
+}
+
+fn profile(difference: &Difference) -> Value {
+    json!({
+        "name": difference.profile, "mode": difference.mode.name(),
+        "expected": difference.expected, "unexpected": difference.unexpected,
+        "found": difference.found,
     })
 }
 

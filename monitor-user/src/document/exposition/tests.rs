@@ -56,6 +56,7 @@ pub(in crate::document) fn example() -> Moment {
             hook("dns_query", Vec::new(), None),
         ],
         rule_states: vec![rule("one"), rule("two")],
+        profiles: vec![crate::profile::differences::Difference::default()],
         degraded: vec![Degraded::SinkStuck],
         rules: 2,
         ..Heartbeat::default()

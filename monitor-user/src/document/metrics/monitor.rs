@@ -159,6 +159,8 @@ pub(super) const METRICS: &[Metric] = &[
             out.with(&["rules", "refused"], reloads.rules_refused);
             out.with(&["sinks", "taken"], reloads.sinks_taken);
             out.with(&["sinks", "refused"], reloads.sinks_refused);
+            out.with(&["profiles", "taken"], reloads.profiles_taken);
+            out.with(&["profiles", "refused"], reloads.profiles_refused);
         },
     )
     .by(&["what", "result"])
@@ -167,6 +169,8 @@ pub(super) const METRICS: &[Metric] = &[
         ("reloads.rules.refused", "Rules that were read again and refused."),
         ("reloads.sinks.taken", "Changes of sinks that were taken."),
         ("reloads.sinks.refused", "Changes of sinks that were refused."),
+        ("reloads.profiles.taken", "Changes of profiles that were taken."),
+        ("reloads.profiles.refused", "Changes of profiles that were refused."),
     ]),
     Metric::gauge("runmon_store_bytes", "Bytes of the store on the disk.", |now, out| {
         now.heartbeat.store.iter().for_each(|store| out.one(store.bytes));

@@ -1,4 +1,5 @@
-//! Rules: of those that did something, the 64 that matched most.
+//! Rules: of those that did something, the 64 that matched most. Profiles: those that anything was
+//! compared to.
 
 use super::Metric;
 
@@ -66,4 +67,25 @@ pub(super) const METRICS: &[Metric] = &[
         states.for_each(|it| out.with(&[&it.id], it.off_until_ns.is_some().into()));
     })
     .by(&["rule"]),
+    Metric::counter(
+        "runmon_profile_expected",
+        "Events of which a profile expects all, since profiles were read.",
+        |now, out| {
+            let states = now.heartbeat.profiles.iter();
+            states.for_each(|it| out.with(&[&it.profile, it.mode.name()], it.expected));
+        },
+    )
+    .by(&["profile", "mode"])
+    .at(&[("profiles.expected", "")]),
+    Metric::counter(
+        "runmon_profile_unexpected",
+        "Events of which a profile does not expect something, since profiles were read; other \
+         builds of the image are told of with mode `shadow`.",
+        |now, out| {
+            let states = now.heartbeat.profiles.iter();
+            states.for_each(|it| out.with(&[&it.profile, it.mode.name()], it.unexpected));
+        },
+    )
+    .by(&["profile", "mode"])
+    .at(&[("profiles.unexpected", "")]),
 ];

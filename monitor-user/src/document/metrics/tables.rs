@@ -296,4 +296,34 @@ pub(super) const METRICS: &[Metric] = &[
         |now, out| out.named(&now.heartbeat.tables, "recorder_alerts_cut"),
     )
     .at(&[("tables.recorder_alerts_cut", "")]),
+    Metric::gauge(
+        "runmon_learned_images",
+        "Images whose behaviour is learned, if `learn_profiles` says so.",
+        |now, out| out.named(&now.heartbeat.tables, "learned_images"),
+    )
+    .at(&[("tables.learned_images", "")]),
+    Metric::counter(
+        "runmon_learned_images_refused",
+        "Events of further images, of which nothing is learned for lack of room.",
+        |now, out| out.named(&now.heartbeat.tables, "learned_images_refused"),
+    )
+    .at(&[("tables.learned_images_refused", "")]),
+    Metric::counter(
+        "runmon_learned_held_back",
+        "Things that were not learned since they came in a burst.",
+        |now, out| out.named(&now.heartbeat.tables, "learned_held_back"),
+    )
+    .at(&[("tables.learned_held_back", "")]),
+    Metric::counter(
+        "runmon_learned_no_room",
+        "Things that were not learned since the profile had no more room.",
+        |now, out| out.named(&now.heartbeat.tables, "learned_no_room"),
+    )
+    .at(&[("tables.learned_no_room", "")]),
+    Metric::counter(
+        "runmon_learned_written_late",
+        "Times that what is learned was not written, since it was still being written.",
+        |now, out| out.named(&now.heartbeat.tables, "learned_written_late"),
+    )
+    .at(&[("tables.learned_written_late", "")]),
 ];
