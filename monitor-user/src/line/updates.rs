@@ -18,8 +18,8 @@ impl<O: Outlet> Line<O> {
         self.incomplete.push_back((now_ns, alert));
     }
 
-    /// Tells what is known by now of the alert that has waited longest, if that is more than it left
-    /// with; false if none waits.
+    /// Tells what is known by now of the alert that has waited longest, if that is more than it
+    /// left with; false if none waits.
     pub(super) fn give_up_oldest(&mut self) -> bool {
         let Some((_, mut alert)) = self.incomplete.pop_front() else { return false };
         self.stats.updates_expired += 1;
