@@ -114,6 +114,18 @@ facts! {
     liveness_probe: Box<str>,
     /// Command of its readiness probe, likewise.
     readiness_probe: Box<str>,
+    /// Directory of its bundle, in which `config.json` says what was declared.
+    bundle: Box<str>,
+    /// User of its first program as it was declared, as the host numbers users.
+    declared_uid: u64,
+    /// All capabilities that its programs may come to have as it was declared, a bit each.
+    declared_capabilities: u64,
+    /// Whether its programs are to gain no privileges.
+    no_new_privileges: bool,
+    /// Whether its root is to be mounted read-only.
+    readonly_root: bool,
+    /// Ports that its image or engine declares, as `80/tcp`, with spaces.
+    declared_ports: Box<str>,
 }
 
 /// Something from outside that is mounted in a container.

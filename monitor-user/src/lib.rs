@@ -42,6 +42,7 @@ pub mod logging;
 pub mod metadata;
 pub mod node;
 pub mod past;
+pub mod posture;
 pub mod private_dir;
 pub mod profile;
 pub mod raw_event;

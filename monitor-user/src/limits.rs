@@ -2,12 +2,14 @@
 
 mod history;
 mod look;
+mod posture;
 mod profile;
 
 use std::{ops::RangeInclusive, time::Duration};
 
 pub use history::*;
 pub use look::*;
+pub use posture::*;
 pub use profile::*;
 
 /// Ancestors that an event carries. Deeper trees are real only in fork chains, which would

@@ -126,6 +126,11 @@ fn facts() -> ContainerFacts {
         deployment: of_name("shop"),
         replica_set: of_name("shop-5d4f8c7b9b"),
         healthcheck: Fact::Unknown(Reason::NotApplicable),
+        declared_uid: Fact::Known(0, FactSource::Bundle),
+        declared_capabilities: Fact::Known(0xa800_25fb, FactSource::Bundle),
+        no_new_privileges: Fact::Known(true, FactSource::Bundle),
+        readonly_root: Fact::Known(false, FactSource::Bundle),
+        declared_ports: known("80/tcp"),
         liveness_probe: Fact::Known("cat\0/tmp/ok\0".into(), FactSource::Containerd),
         ..Container::unknown(story::CGROUP, Reason::NotInBundle)
     };

@@ -16,8 +16,9 @@ use crate::{
     metadata::{RuntimeRoot, TASKS, cgroups},
 };
 
-/// The first namespaces have fixed numbers: `PROC_*_INIT_INO` of the kernel's `proc_ns.h`.
-const FIRST_USER: u64 = 0xefff_fffd;
+/// The first user namespace. The first of each sort has a fixed number: `PROC_*_INIT_INO` of the
+/// kernel's `proc_ns.h`.
+pub const FIRST_USER: u64 = 0xefff_fffd;
 const FIRST_PID: u64 = 0xefff_fffc;
 const FIRST_CGROUP: u64 = 0xefff_fffb;
 

@@ -9,6 +9,6 @@ mod finding;
 mod needs;
 
 pub use container::{Manager, Place};
-pub use facts::{Facts, in_initial_pid_namespace, restricts_probes};
+pub use facts::{FIRST_USER, Facts, in_initial_pid_namespace, restricts_probes};
 pub use finding::{Addition, Finding};
 pub use needs::{More, kept_capabilities};

@@ -4,12 +4,12 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     files::{
-        self, Look, Words, fill, fill_labels, fill_mounts, fill_pod, fill_text, is_file_name,
-        is_outermost, is_runtimes, lacks, plain_id,
+        self, Look, Words, fill, fill_labels, fill_mounts, fill_pod, fill_ports, fill_text,
+        is_file_name, is_outermost, is_runtimes, lacks, plain_id,
     },
     oci, probes,
 };
@@ -46,6 +46,7 @@ struct ImageConfig {
     image: String,
     labels: Option<Words>,
     healthcheck: Option<Healthcheck>,
+    exposed_ports: Option<BTreeMap<String, IgnoredAny>>,
     /// What health checks without a program of their own are run with.
     shell: Option<Vec<String>>,
 }
@@ -168,6 +169,10 @@ impl Config {
         probes::fill_healthcheck(container, test.unwrap_or_default(), shell, SOURCE);
         let mounts = self.mount_points.iter().flatten().map(|(_, point)| point.mount()).collect();
         fill_mounts(&mut container.mounts, mounts, SOURCE);
+        // What is published is exposed, too.
+        let ports = self.config.exposed_ports.iter().flatten();
+        let ports: Vec<String> = ports.map(|(port, _)| port.clone()).collect();
+        fill_ports(&mut container.declared_ports, &ports, SOURCE);
     }
 
     /// An image that came from nowhere has no digest.

@@ -12,7 +12,7 @@ use crate::{
     container::{Container, Label, Mount},
     enrich::{cgroup_path, container::Lookup},
     event::{Fact, FactSource, Reason},
-    limits::{CONTAINER_LIST_BYTES, RUNTIME_FILE_BYTES},
+    limits::{CONTAINER_LIST_BYTES, DECLARED_PORTS_BYTES, RUNTIME_FILE_BYTES},
     reach::Reach,
 };
 
@@ -120,6 +120,15 @@ pub(super) fn fill_mounts(fact: &mut Fact<Box<[Mount]>>, mounts: Vec<Mount>, sou
         return lacks(fact, Reason::TooLarge);
     }
     fill(fact, Some(mounts.into()), source);
+}
+
+/// Fills in ports that are declared, if there is room for them.
+pub(super) fn fill_ports(fact: &mut Fact<Box<str>>, ports: &[String], source: FactSource) {
+    let ports = ports.join(" ");
+    if ports.len() > DECLARED_PORTS_BYTES {
+        return lacks(fact, Reason::TooLarge);
+    }
+    fill(fact, Some(ports.into()), source);
 }
 
 /// What the labels say that a kubelet gives to containers.

@@ -25,6 +25,9 @@ const SOURCE: FactSource = FactSource::Bundle;
 /// kernel's thread that starts others.
 const HOST: [&str; 2] = ["1", "2"];
 
+/// Annotation in which a kubelet notes the ports of a container, if it has any.
+const KUBELETS_PORTS: &str = "io.kubernetes.container.ports";
+
 /// How mounts spread.
 const PROPAGATIONS: [&str; 8] =
     ["private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable"];
@@ -36,7 +39,11 @@ pub(super) struct Spec {
     annotations: Words,
     linux: Linux,
     process: Option<Process>,
+    root: Root,
     mounts: Vec<MountEntry>,
+    /// The directory that it is in.
+    #[serde(skip)]
+    bundle: String,
     /// When it was written, nanoseconds since 1970: engines do so at each start.
     #[serde(skip)]
     written_ns: Option<i64>,
@@ -47,9 +54,27 @@ pub(super) struct Spec {
 struct Linux {
     cgroups_path: String,
     namespaces: Vec<Namespace>,
+    uid_mappings: Vec<IdMapping>,
     resources: Resources,
     masked_paths: Vec<String>,
     readonly_paths: Vec<String>,
+}
+
+/// Which ids of the host stand for those of a user namespace.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct IdMapping {
+    #[serde(rename = "containerID")]
+    inside: u64,
+    #[serde(rename = "hostID")]
+    outside: u64,
+    size: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Root {
+    readonly: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,15 +157,25 @@ struct Device {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Process {
+    user: User,
     capabilities: Capabilities,
+    no_new_privileges: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct User {
+    uid: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Capabilities {
+    bounding: Vec<String>,
     effective: Vec<String>,
+    permitted: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -170,7 +205,8 @@ pub(super) fn read_first<B: AsRef<Path>>(
         match spec {
             Ok(spec) => {
                 let written_ns = reach.stat(path).ok().map(|it| it.modified_ns);
-                return Ok(Spec { written_ns, ..spec });
+                let bundle = path.parent().unwrap_or(path).to_string_lossy().into_owned();
+                return Ok(Spec { written_ns, bundle, ..spec });
             }
             Err(look) => best = best.max(look),
         }
@@ -215,6 +251,41 @@ impl Spec {
         }
         let mounts = self.mounts(container);
         fill_mounts(&mut container.mounts, mounts, SOURCE);
+        self.fill_declared(container);
+    }
+
+    /// Fills in what its processes can be compared with.
+    fn fill_declared(&self, container: &mut Container) {
+        fill_text(&mut container.bundle, Some(&self.bundle), SOURCE);
+        fill(&mut container.declared_uid, self.uid(), SOURCE);
+        let process = self.process.as_ref();
+        let sets = process.map(|it| &it.capabilities);
+        let all =
+            sets.map(|it| set_of(it.bounding.iter().chain(&it.effective).chain(&it.permitted)));
+        fill(&mut container.declared_capabilities, all, SOURCE);
+        fill(&mut container.no_new_privileges, process.map(|it| it.no_new_privileges), SOURCE);
+        let readonly = process.map(|_| self.root.readonly);
+        fill(&mut container.readonly_root, readonly, SOURCE);
+        let notes = self.note("io.kubernetes.cri-o.Annotations");
+        let notes = notes.and_then(|text| serde_json::from_str::<Words>(text).ok());
+        let ports = notes.as_ref().and_then(|notes| notes.get(KUBELETS_PORTS).map(String::as_str));
+        let ports = ports.or(self.note(KUBELETS_PORTS)).and_then(ports_of_pod);
+        if let Some(ports) = ports {
+            files::fill_ports(&mut container.declared_ports, &ports, SOURCE);
+        }
+    }
+
+    /// The user, as the host numbers users; None in a user namespace that somebody else made.
+    fn uid(&self) -> Option<u64> {
+        let uid = self.process.as_ref()?.user.uid;
+        match self.linux.namespaces.iter().find(|it| it.kind == "user") {
+            None => Some(uid),
+            Some(own) if own.path.is_empty() => self.linux.uid_mappings.iter().find_map(|range| {
+                let behind = uid.checked_sub(range.inside).filter(|behind| *behind < range.size)?;
+                range.outside.checked_add(behind)
+            }),
+            Some(_anothers) => None,
+        }
     }
 
     /// Fills in what containerd's part for Kubernetes notes; false if it is in no pod.
@@ -274,9 +345,7 @@ impl Spec {
     }
 
     fn capabilities(&self) -> Option<u64> {
-        let names = &self.process.as_ref()?.capabilities.effective;
-        let bit = |name: &String| CAPABILITIES.iter().position(|known| known == name);
-        Some(names.iter().filter_map(bit).fold(0, |set, bit| set | 1 << bit))
+        Some(set_of(&self.process.as_ref()?.capabilities.effective))
     }
 
     /// Whether nothing keeps it from the host: it may administer it, use every device, and sees
@@ -324,6 +393,29 @@ impl Spec {
         let mounts = self.mounts.iter().filter(is_bind);
         mounts.filter(|mount| !is_engines(&mount.source)).map(MountEntry::mount).collect()
     }
+}
+
+/// The capabilities that have these names.
+fn set_of<'n>(names: impl IntoIterator<Item = &'n String>) -> u64 {
+    let bit = |name: &String| CAPABILITIES.iter().position(|known| known == name);
+    names.into_iter().filter_map(bit).fold(0, |set, bit| set | 1 << bit)
+}
+
+/// The ports that a kubelet notes of a container, which is a list as JSON.
+fn ports_of_pod(text: &str) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Port {
+        container_port: u16,
+        #[serde(default)]
+        protocol: String,
+    }
+    let ports: Vec<Port> = serde_json::from_str(text).ok()?;
+    let shown = |port: &Port| {
+        let protocol = if port.protocol.is_empty() { "tcp" } else { &port.protocol };
+        format!("{}/{}", port.container_port, protocol.to_ascii_lowercase())
+    };
+    Some(ports.iter().map(shown).collect())
 }
 
 /// What is above a cgroup that a runtime was told to make, in the path of the one that was asked

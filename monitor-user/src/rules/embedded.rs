@@ -17,6 +17,7 @@ macro_rules! shipped {
 }
 
 shipped! {
+    "macros.yaml",
     "command_and_control/connection_to_anonymizing_proxy.yaml",
     "command_and_control/connection_to_irc_server.yaml",
     "command_and_control/disallowed_ssh_connection_non_standard_port.yaml",
@@ -68,6 +69,7 @@ shipped! {
     "defense_evasion/monitor_traced.yaml",
     "defense_evasion/protection_switched_off.yaml",
     "defense_evasion/ptrace_anti_debug_attempt.yaml",
+    "defense_evasion/readonly_root_remounted.yaml",
     "defense_evasion/timestamp_changed_with_touch.yaml",
     "defense_evasion/write_below_rpm_database.yaml",
     "discovery/contact_k8s_api_server_from_container.yaml",
@@ -107,7 +109,6 @@ shipped! {
     "impact/miner_pool_name_asked.yaml",
     "impact/processor_tuned_for_mining.yaml",
     "impact/remove_bulk_data_from_disk.yaml",
-    "macros.yaml",
     "persistence/account_file_written.yaml",
     "persistence/adding_ssh_keys_to_authorized_keys.yaml",
     "persistence/backdoored_library_loaded_into_sshd_cve_2024_3094.yaml",
@@ -118,6 +119,7 @@ shipped! {
     "persistence/modify_binary_dirs.yaml",
     "persistence/modify_container_entrypoint.yaml",
     "persistence/modify_shell_configuration_file.yaml",
+    "persistence/port_not_declared.yaml",
     "persistence/preload_file_written.yaml",
     "persistence/schedule_cron_jobs.yaml",
     "persistence/ssh_server_in_container.yaml",
@@ -132,6 +134,7 @@ shipped! {
     "persistence/write_below_etc.yaml",
     "persistence/write_below_monitored_dir.yaml",
     "persistence/write_below_root.yaml",
+    "privilege_escalation/capability_not_declared.yaml",
     "privilege_escalation/change_namespace_privileges_via_unshare.yaml",
     "privilege_escalation/change_thread_namespace.yaml",
     "privilege_escalation/debugfs_launched_in_privileged_container.yaml",
@@ -146,6 +149,7 @@ shipped! {
     "privilege_escalation/polkit_local_privilege_escalation_vulnerability_cve_2021_4034.yaml",
     "privilege_escalation/ptrace_attached_to_process.yaml",
     "privilege_escalation/raw_disk_written_from_container.yaml",
+    "privilege_escalation/root_not_declared.yaml",
     "privilege_escalation/runtime_program_written_from_container.yaml",
     "privilege_escalation/runtime_socket_used_from_container.yaml",
     "privilege_escalation/set_setuid_or_setgid_bit.yaml",

@@ -39,7 +39,7 @@ const STREAM: &str = "which family a socket is of is not observed, so that it is
                       `ipv6` or `unix`";
 
 /// The families of fields, in the order of the reference.
-const FAMILIES: [&[Field<Event>]; 16] = [
+const FAMILIES: [&[Field<Event>]; 17] = [
     fields::event::FIELDS,
     fields::act::FIELDS,
     fields::process::FIELDS,
@@ -52,6 +52,7 @@ const FAMILIES: [&[Field<Event>]; 16] = [
     fields::peer::FIELDS,
     fields::user::FIELDS,
     fields::container::FIELDS,
+    fields::declared::FIELDS,
     fields::mount::FIELDS,
     fields::pod::FIELDS,
     fields::profile::FIELDS,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Where each fact stands, below `container`, or for those of a pod what it is called there.
-const PLACES: [(&str, &str); 25] = [
+const PLACES: [(&str, &str); 29] = [
     ("runtime", "runtime"),
     ("name", "name"),
     ("image", "image.name"),
@@ -39,6 +39,10 @@ const PLACES: [(&str, &str); 25] = [
     ("healthcheck", "healthcheck"),
     ("liveness_probe", "liveness_probe"),
     ("readiness_probe", "readiness_probe"),
+    ("declared_uid", "declared.uid"),
+    ("declared_capabilities", "declared.capabilities"),
+    ("no_new_privileges", "declared.no_new_privileges"),
+    ("readonly_root", "declared.readonly_root"),
 ];
 
 /// How many of them an event has that is only told of as such.
@@ -90,6 +94,24 @@ fn abilities(value: &mut Value, container: &Container) {
     ] {
         put(value, &[name], fact, |command| strings(command.as_bytes()).map(lossless).collect());
     }
+    declared(value, container);
+}
+
+/// What its processes can be compared with.
+fn declared(value: &mut Value, container: &Container) {
+    put(value, &["declared", "uid"], &container.declared_uid, |uid| json!(uid));
+    put(value, &["declared", "capabilities"], &container.declared_capabilities, |set| {
+        words::capabilities(*set).split_whitespace().collect()
+    });
+    for (name, fact) in [
+        ("no_new_privileges", &container.no_new_privileges),
+        ("readonly_root", &container.readonly_root),
+    ] {
+        put(value, &["declared", name], fact, |yes| json!(yes));
+    }
+    put(value, &["declared", "ports"], &container.declared_ports, |ports| {
+        ports.split_whitespace().collect()
+    });
 }
 
 /// Where each fact comes from, or why it is not known.

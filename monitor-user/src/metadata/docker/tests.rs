@@ -2,7 +2,7 @@ use super::{
     super::tests::{ID, check, lookup, pending, place},
     *,
 };
-use crate::reach::Direct;
+use crate::{event::Fact, reach::Direct};
 
 const CONFIG: &str = r#"{"ID":"THE_ID","Name":"/web","Driver":"overlay2","Image":"sha256:9f9f",
     "Config":{"Image":"registry.example:5000/web:1","Labels":{"tier":"front"}},
@@ -63,6 +63,23 @@ fn an_image_from_nowhere_has_no_digest() {
     assert_eq!(container.privileged.known(), None);
     let manifest = CONFIG.replacen('{', r#"{"ImageManifest":{"digest":"sha256:aa"},"#, 1);
     check(&found("manifest", &[(CONFIG_FILE, &manifest)]), &["image_digest = sha256:aa (docker)"]);
+}
+
+#[test]
+fn ports_are_those_that_are_exposed() {
+    let exposed = CONFIG.replacen(
+        r#""Config":{"#,
+        r#""Config":{"ExposedPorts":{"80/tcp":{},"53/udp":{}},"#,
+        1,
+    );
+    assert_ne!(exposed, CONFIG);
+    let ports = |name: &str, config: &str| found(name, &[(CONFIG_FILE, config)]).declared_ports;
+    let known = |text: &str| Fact::Known(text.into(), FactSource::Docker);
+    assert_eq!(ports("ports", &exposed), known("53/udp 80/tcp"));
+    assert_eq!(ports("no-ports", CONFIG), known(""), "none is declared, and that is known");
+    let many: Vec<String> = (1..300).map(|port| format!("\"{port}/tcp\":{{}}")).collect();
+    let many = exposed.replace(r#""80/tcp":{}"#, &many.join(","));
+    assert_eq!(ports("many-ports", &many), Fact::Unknown(Reason::TooLarge));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{
     super::tests::{ID, check, lookup, pending, place, shown},
     *,
 };
-use crate::reach::Direct;
+use crate::{event::Fact, reach::Direct};
 
 fn spec(text: &str) -> Spec {
     serde_json::from_str(text).unwrap()
@@ -61,6 +61,57 @@ fn privileged_is_who_has_all_of_it() {
         assert_ne!(less, PRIVILEGED);
         check(&told(&less), &["privileged = false (bundle)"]);
     }
+}
+
+#[test]
+fn what_was_declared_can_be_compared() {
+    let declared = r#"{"process":{"user":{"uid":1000,"gid":5},"noNewPrivileges":true,
+        "capabilities":{"bounding":["CAP_CHOWN"],"effective":[],"permitted":["CAP_KILL"]}},
+        "root":{"readonly":true}}"#;
+    let expected = [
+        "declared_uid = 1000 (bundle)",
+        "declared_capabilities = 33 (bundle)",
+        "no_new_privileges = true (bundle)",
+        "readonly_root = true (bundle)",
+    ];
+    check(&told(declared), &expected);
+    check(
+        &told(r#"{"process":{}}"#),
+        &["declared_uid = 0 (bundle)", "no_new_privileges = false (bundle)"],
+    );
+}
+
+/// Users are those of the host; whom a namespace that is joined maps to whom, nobody says.
+#[test]
+fn a_declared_user_is_as_the_host_numbers_it() {
+    let of = |user: u32, namespace: &str| {
+        told(&format!(
+            r#"{{"process":{{"user":{{"uid":{user}}}}},"linux":{{"namespaces":[{namespace}],
+            "uidMappings":[{{"containerID":0,"hostID":100000,"size":1001}}]}}}}"#
+        ))
+        .declared_uid
+    };
+    let known = |uid| Fact::Known(uid, FactSource::Bundle);
+    assert_eq!(of(1000, r#"{"type":"user"}"#), known(101_000));
+    assert_eq!(of(1000, r#"{"type":"pid"}"#), known(1000));
+    assert_eq!(of(1001, r#"{"type":"user"}"#).known(), None);
+    assert_eq!(of(1000, r#"{"type":"user","path":"/proc/9/ns/user"}"#).known(), None);
+}
+
+#[test]
+fn ports_of_a_pod_are_in_the_annotations() {
+    let ports = r#"[{\"name\":\"web\",\"containerPort\":8080,\"protocol\":\"TCP\"},
+        {\"containerPort\":53,\"protocol\":\"UDP\"}]"#;
+    let ports = ports.replace('\n', "");
+    let plain = format!(r#"{{"annotations":{{"io.kubernetes.container.ports":"{ports}"}}}}"#);
+    check(&told(&plain), &["declared_ports = 8080/tcp 53/udp (bundle)"]);
+    let inner = ports.replace('\\', r"\\\");
+    let of_crio = format!(
+        r#"{{"annotations":{{"io.kubernetes.cri-o.Annotations":
+        "{{\"io.kubernetes.container.ports\":\"{inner}\"}}"}}}}"#
+    );
+    check(&told(&of_crio), &["declared_ports = 8080/tcp 53/udp (bundle)"]);
+    assert_eq!(told("{}").declared_ports.known(), None);
 }
 
 #[test]

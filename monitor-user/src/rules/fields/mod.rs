@@ -3,6 +3,7 @@
 pub(super) mod act;
 pub(super) mod ancestors;
 pub(super) mod container;
+pub(super) mod declared;
 pub(super) mod descriptor;
 pub(super) mod dns;
 pub(super) mod event;

@@ -22,6 +22,13 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         "Name of the user; in containers only `root` is known.",
         |event, _| name(event, event.credentials.uid, Names::user),
     ),
+    one(
+        "user.euid",
+        Type::Int,
+        ALL,
+        "Effective user id, as the host sees it: whose rights count; not a field of Falco's.",
+        |event, _| Value::Int(event.credentials.euid.into()),
+    ),
     one("user.loginuid", Type::Int, ALL, "User id of the login; -1 for none.", |event, _| {
         Value::Int(event.credentials.loginuid.map_or(-1, i64::from))
     }),

@@ -17,6 +17,10 @@ use crate::event::{
 };
 
 const PID: u32 = 1000;
+
+/// The user namespace of the host.
+const INITIAL_USER: u32 = 0xefff_fffd;
+
 const START_NS: u64 = 90_000_000_000;
 const NOW_NS: u64 = 100_000_000_000;
 const NOW_SINCE_1970_NS: i64 = 1_700_000_000_000_000_000;
@@ -301,7 +305,7 @@ fn event(action: Action) -> Event {
         tid: PID,
         comm: [0; 16],
         credentials: Credentials { uid: 0, gid: 0, euid: 0, egid: 0, loginuid: None },
-        namespaces: Namespaces { mount: 1, pid: 1, network: 1, user: 1 },
+        namespaces: Namespaces { mount: 1, pid: 1, network: 1, user: INITIAL_USER },
         session_id: PID,
         process: Arc::new(process(PID)),
         program_hash: Fact::Unknown(Reason::NotWanted),

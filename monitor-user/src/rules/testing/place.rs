@@ -17,6 +17,7 @@ pub(super) fn set(draft: &mut Draft, (name, arg): (&str, Option<&str>), value: &
             credentials.uid = uid;
             credentials.euid = uid;
         }),
+        "user.euid" => assign(&mut credentials.euid, value, value::number),
         "user.loginuid" => value::int(value).and_then(|uid| {
             credentials.loginuid = match uid {
                 -1 => None,
@@ -73,6 +74,7 @@ fn text_of<'c>(container: &'c mut Container, name: &str) -> Option<&'c mut Fact<
         "container.type" => &mut container.runtime,
         "container.oci_runtime" => &mut container.oci_runtime,
         "container.visibility" => &mut container.visibility,
+        "container.declared.ports" => &mut container.declared_ports,
         "container.image" | "container.image.repository" => &mut container.image,
         "container.image.digest" => &mut container.image_digest,
         "container.image.id" => &mut container.image_id,
@@ -107,6 +109,12 @@ fn set_other(draft: &mut Draft, (name, arg): (&str, Option<&str>), value: &TestV
         ("container.memory_limit", None) => number(|it| &mut it.memory_limit, draft),
         ("container.cpu_limit", None) => number(|it| &mut it.cpu_limit, draft),
         ("container.pids_limit", None) => number(|it| &mut it.pids_limit, draft),
+        ("container.declared.uid", None) => number(|it| &mut it.declared_uid, draft),
+        ("container.declared.no_new_privs", None) => flag(|it| &mut it.no_new_privileges, draft),
+        ("container.declared.readonly_root", None) => flag(|it| &mut it.readonly_root, draft),
+        ("container.declared.capabilities", None) => value::capabilities(value).map(|set| {
+            draft.container().declared_capabilities = Fact::Known(set, FactSource::Bundle);
+        }),
         ("container.privileged", None) => flag(|it| &mut it.privileged, draft),
         ("container.host_pid", None) => flag(|it| &mut it.host_pid, draft),
         ("container.host_network", None) => flag(|it| &mut it.host_network, draft),

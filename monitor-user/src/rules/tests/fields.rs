@@ -73,6 +73,58 @@ fn fields_of_a_program_start() {
     );
 }
 
+/// In a user namespace of its own a program may have all capabilities, over little.
+#[test]
+fn what_was_declared_and_what_is_beyond() {
+    let mut event = event(&[
+        ("evt.type", text("execve")),
+        ("user.uid", TestValue::Int(1000)),
+        ("user.euid", TestValue::Int(0)),
+        ("thread.cap_effective", text("CAP_CHOWN CAP_BPF")),
+        ("container.declared.uid", TestValue::Int(1000)),
+        ("container.declared.capabilities", text("CAP_CHOWN CAP_KILL")),
+        ("container.declared.no_new_privs", TestValue::Bool(true)),
+        ("container.declared.readonly_root", TestValue::Bool(false)),
+        ("container.declared.ports", text("80/tcp")),
+    ]);
+    check(
+        &event,
+        &[
+            ("user.uid", "1000"),
+            ("user.euid", "0"),
+            ("thread.cap_undeclared", "CAP_BPF"),
+            ("container.declared.uid", "1000"),
+            ("container.declared.capabilities", "CAP_CHOWN CAP_KILL"),
+            ("container.declared.no_new_privs", "true"),
+            ("container.declared.readonly_root", "false"),
+            ("container.declared.ports", "80/tcp"),
+        ],
+    );
+    event.namespaces.user = 7;
+    check(&event, &[("thread.cap_undeclared", "<in_user_namespace>")]);
+    change(&mut event, |process| process.cap_effective = 1);
+    check(&event, &[("thread.cap_undeclared", "-")]);
+}
+
+#[test]
+fn ports_that_are_declared() {
+    for (kind, port, protocol, declared, shown) in [
+        ("listen", 80, "tcp", "80/tcp", "true"),
+        ("listen", 81, "tcp", "80/tcp", "false"),
+        ("bind", 80, "udp", "80/tcp", "false"),
+        ("listen", 80, "tcp", "<not_in_bundle>", "<not_in_bundle>"),
+        ("connect", 80, "tcp", "80/tcp", "-"),
+    ] {
+        let event = event(&[
+            ("evt.type", text(kind)),
+            ("fd.sport", TestValue::Int(port)),
+            ("fd.l4proto", text(protocol)),
+            ("container.declared.ports", text(declared)),
+        ]);
+        check(&event, &[("evt.is_declared_port", shown)]);
+    }
+}
+
 #[test]
 fn fields_of_time() {
     let mut event = of_type("execve");

@@ -25,7 +25,7 @@ pub(super) struct RawFacts {
 /// Longest value that is written down. All facts together fit an entry: of lists no more is kept
 /// than `limits::CONTAINER_LIST_BYTES`, and names and images are far shorter than this; but a
 /// bundle could say anything.
-const VALUE_BYTES: usize = 1600;
+const VALUE_BYTES: usize = 1500;
 
 fn bounded(value: &str) -> String {
     value.get(..value.floor_char_boundary(VALUE_BYTES)).unwrap_or_default().to_owned()

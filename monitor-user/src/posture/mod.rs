@@ -1,0 +1,3 @@
+//! Declared against observed: what a container was declared to be, and what is more than that.
+
+pub mod ports;
