@@ -31,6 +31,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Status(args) => commands::status::run(args),
         #[cfg(feature = "web")]
         Command::Web(args) => commands::web::run(args),
+        Command::Diff(args) => commands::diff::run(args),
         Command::Config(command) => commands::config::run(command),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Profile(command) => commands::profile::run(command),

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod config;
+pub mod diff;
 pub mod doctor;
 mod filter;
 mod own;

@@ -15,6 +15,7 @@ mod pods;
 mod probes;
 mod roots;
 mod runc;
+pub mod running;
 mod sandbox;
 mod storage;
 
