@@ -118,6 +118,11 @@ impl Docker {
 }
 
 impl Docker {
+    /// Starts a command in a container, and leaves it there.
+    pub fn start_in(&self, name: &str, command: &[&str]) {
+        done(self.client().args(["exec", "--detach", name]).args(command));
+    }
+
     /// Builds an image of the tests' one with a step that runs a command.
     pub fn build(&self, command: &[&str]) {
         let context = self.dir.join("context");
@@ -233,6 +238,39 @@ impl Runc {
     pub fn run_in(&self, name: &str, cgroup: &str, host: &Path, command: &[&str]) {
         let bundle = self.bundle(name, cgroup, host, command);
         self.run_bundle(&["--detach"], &bundle, name);
+    }
+
+    /// The same as [`Engine::run`], with what is changed in its configuration.
+    pub fn run_as(
+        &self,
+        name: &str,
+        host: &Path,
+        command: &[&str],
+        change: impl FnOnce(&mut Value),
+    ) {
+        let bundle = self.bundle(name, &format!("/{name}"), host, command);
+        let path = bundle.join("config.json");
+        let text = fs::read(&path).expect("read a bundle's configuration");
+        let mut config: Value = serde_json::from_slice(&text).expect("it is JSON");
+        change(&mut config);
+        fs::write(path, config.to_string()).expect("write a bundle's configuration");
+        self.run_bundle(&["--detach"], &bundle, name);
+    }
+
+    /// Starts a command in a container, and leaves it there; with options of `runc exec`.
+    pub fn start_in(&self, name: &str, options: &[&str], command: &[&str]) {
+        let mut exec = self.client();
+        exec.args(["exec", "--detach"]).args(options).arg(name).args(command);
+        // It has the streams of who starts it.
+        let status = exec.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(status.expect("start runc").success(), "{exec:?}");
+    }
+
+    /// The first process of a container, as the host numbers it.
+    pub fn pid(&self, name: &str) -> u64 {
+        let state = done(self.client().arg("state").arg(name));
+        let state: Value = serde_json::from_str(&state).expect("it is JSON");
+        state["pid"].as_u64().expect("a process id")
     }
 
     /// Runs a container to its end; nothing is left of it.

@@ -12,6 +12,7 @@ mod command_line;
 mod containers;
 mod control;
 mod deployment;
+mod diff;
 mod dns;
 mod endpoint;
 mod engines;
@@ -151,6 +152,7 @@ pub const CASES: &[&[Case]] = &[
     origins::CASES,
     kubernetes::CASES,
     deployment::CASES,
+    diff::CASES,
     hashes::CASES,
     kept::CASES,
     history::CASES,
