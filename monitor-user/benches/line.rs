@@ -191,7 +191,7 @@ fn main() {
     time("match with 100 profiles", &records, |_record| {
         at = (at + 1) % events.len();
         if let Some(event) = events.get(at) {
-            black_box(expected.verdict(event));
+            let _compared = black_box(expected.verdict(event));
             black_box(judge.judge(event));
         }
     });

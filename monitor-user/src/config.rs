@@ -67,7 +67,7 @@ use secret::Secret;
 pub use show::as_yaml;
 pub use text::VARIABLES;
 use text::WrongVariable;
-use values::{hash, hooks, labels, listen, name, ring_bytes, run_as};
+use values::{by_workload, hash, hooks, labels, listen, name, ring_bytes, run_as};
 pub use web::WebListen;
 
 /// The file that is read where none is named.
@@ -124,6 +124,8 @@ pub struct Config {
     pub profiles: Vec<PathBuf>,
     /// Whether what images do is learned.
     pub learn_profiles: bool,
+    /// Whether each workload that runs an image has a profile of its own.
+    pub learn_by_workload: bool,
     /// Where state is kept.
     pub state_dir: PathBuf,
     /// Bytes of the store.
@@ -417,6 +419,7 @@ impl Config {
             rules: raw.rules,
             profiles: raw.profiles,
             learn_profiles: raw.learn_profiles.unwrap_or(false),
+            learn_by_workload: by_workload(raw.learn_profiles_by.as_deref().unwrap_or("image"))?,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             store_bytes: within(
                 "store_bytes",

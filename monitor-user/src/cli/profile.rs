@@ -49,6 +49,9 @@ pub struct ProfileLearnArgs {
     /// Only images whose name or digest has this in it; may be given more than once
     #[arg(long, value_name = "IMAGE")]
     pub image: Vec<String>,
+    /// Give each workload that runs an image a profile of its own
+    #[arg(long)]
+    pub by_workload: bool,
     /// Rule files or directories; what they alert on is not learned. Without it the embedded ones
     #[arg(short, long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,

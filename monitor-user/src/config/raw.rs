@@ -21,6 +21,8 @@ keys! {
         pub profiles: Vec<PathBuf> = "[]",
         /// Whether what images do is learned, into `profiles` below `state_dir`.
         pub learn_profiles: Option<bool> = "false",
+        /// What has a profile of its own then: each `image`, or each `workload` that runs one.
+        pub learn_profiles_by: Option<String> = "image",
         /// Where state is kept that outlives the daemon.
         pub state_dir: Option<PathBuf> = "/var/lib/runmon",
         /// Bytes that what sinks have not got yet, and got lately, may take there.

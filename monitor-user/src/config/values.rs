@@ -101,6 +101,15 @@ pub(super) fn hash(name: &str) -> Result<HashMode, Wrong> {
     HashMode::from_name(name).map_or_else(of_none, Ok)
 }
 
+/// Whether each workload has a profile of its own, and not each image.
+pub(super) fn by_workload(what: &str) -> Result<bool, Wrong> {
+    match what {
+        "image" => Ok(false),
+        "workload" => Ok(true),
+        other => wrong("learn_profiles_by", format!("`{other}` is none of image, workload")),
+    }
+}
+
 /// A user id; None is root's.
 pub(super) fn run_as(user: &str) -> Result<Option<u32>, Wrong> {
     let named = || User::from_name(user).ok().flatten().map(|user| user.uid.as_raw());

@@ -25,12 +25,14 @@ pub struct Learning {
     pub shelf: Shelf,
     /// What has to be seen.
     pub wanted: Arc<Wanted>,
+    /// Whether each workload that runs an image has a profile of its own.
+    pub by_workload: bool,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
     /// Learns what images do, and has it written there.
     pub fn learn_with(&mut self, learning: Learning) {
-        self.line.learn(Some(Learner::default()));
+        self.line.learn(Some(Learner::new(learning.by_workload)));
         self.learning = Some(learning);
     }
 

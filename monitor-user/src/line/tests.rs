@@ -597,7 +597,7 @@ fn approved(digest: &str, mode: Mode) -> Profile {
     behaviour.put(&Thing::File(Route::of_path(b"/data/a", &[])));
     Profile {
         name: "shop".into(),
-        subject: Subject { image: "shop".into(), digest: Some(digest.into()) },
+        subject: Subject { image: "shop".into(), digest: Some(digest.into()), workload: None },
         mode,
         approved: Some(Approval { by: "shop team".into(), on: "2026-11-29".into() }),
         behaviour,
@@ -666,4 +666,40 @@ fn what_alerted_is_not_learned_though_its_event_leaves_later() {
     let profiles = bench.line.learner().unwrap().profiles(&[], &|_| 0, true);
     assert_eq!(profiles[0].coverage.alerted, 1);
     assert!(profiles[0].behaviour.is_empty(), "{profiles:?}");
+}
+
+/// Two workloads that run one image have a profile each, and one that has none has that of all.
+#[test]
+fn workloads_have_profiles_of_their_own() {
+    let mut bench = Bench::new("");
+    bench.line.learn(Some(Learner::new(true)));
+    let name = |name: &str| Fact::Known(name.into(), FactSource::Bundle);
+    let web = Container { name: name("web"), ..Container::unknown(PATH, Reason::NotApplicable) };
+    let (image, digest) = (name("shop"), name("sha256:one"));
+    let web = Container { image, image_digest: digest, ..web };
+    bench.know_container(web.clone());
+    bench.take(records::write_to(Who::new(9).in_cgroup(50), b"/data/web"));
+    bench.know_container(Container { name: name("job"), ..web.clone() });
+    bench.take(records::write_to(Who::new(9).in_cgroup(50), b"/data/job"));
+    let learned = bench.line.learner().unwrap().profiles(&[], &|_| 0, true);
+    let names: Vec<&str> = learned.iter().map(|it| &*it.name).collect();
+    assert_eq!(names, ["shop-job", "shop-web"]);
+    let approved = Some(Approval { by: "shop team".into(), on: "2026-11-29".into() });
+    let approve = |profile| Profile { approved: approved.clone(), mode: Mode::Alert, ..profile };
+    let of_all = Profile {
+        name: "of-all".into(),
+        subject: Subject { workload: None, ..learned[0].subject.clone() },
+        ..Profile::default()
+    };
+    let all = learned.into_iter().chain([of_all]).map(approve);
+    bench.line.learn(None);
+    bench.line.expect(Profiles::new(all));
+    for (of, expected) in [("web", 1), ("job", 0), ("other", 0)] {
+        bench.know_container(Container { name: name(of), ..web.clone() });
+        bench.take(records::write_to(Who::new(9).in_cgroup(50), b"/data/web"));
+        let profile = if of == "other" { "of-all".to_owned() } else { format!("shop-{of}") };
+        let mut states = bench.line.differences().states();
+        let state = states.find(|it| *it.profile == *profile).expect("it was compared to that");
+        assert_eq!((state.expected, state.unexpected), (expected, 1 - expected), "{of}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Behaviour, Mode, Part, Profile, Thing, observe, remembered::Remembered};
+use super::{Behaviour, Mode, Part, Profile, Thing, observe, remembered::Remembered, workload};
 use crate::{
     container::Container,
     event::{Event, Fact, Reason},
@@ -26,6 +26,8 @@ pub struct Used {
     pub mode: Mode,
     /// Which of those that are used it is, from zero.
     pub number: usize,
+    /// The only workload that it is about, if it is about one.
+    workload: Option<Box<str>>,
     behaviour: Behaviour,
     /// Events of which all is expected.
     remembered: Remembered,
@@ -34,13 +36,14 @@ pub struct Used {
 impl PartialEq for Used {
     fn eq(&self, other: &Self) -> bool {
         let is_same = self.name == other.name && self.mode == other.mode;
+        let is_same = is_same && self.workload == other.workload;
         is_same && self.number == other.number && self.behaviour == other.behaviour
     }
 }
 
 impl Used {
-    fn new(name: Box<str>, mode: Mode, behaviour: Behaviour) -> Self {
-        Self { name, mode, number: 0, behaviour, remembered: Remembered::default() }
+    fn new(name: Box<str>, mode: Mode, workload: Option<Box<str>>, behaviour: Behaviour) -> Self {
+        Self { name, mode, number: 0, workload, behaviour, remembered: Remembered::default() }
     }
 }
 
@@ -48,7 +51,7 @@ impl Verdict {
     /// As a test tells it: of a profile with nothing in it, and something of that part.
     #[must_use]
     pub fn told(name: Box<str>, mode: Mode, unexpected: Option<Part>) -> Self {
-        let used = Arc::new(Used::new(name, mode, Behaviour::default()));
+        let used = Arc::new(Used::new(name, mode, None, Behaviour::default()));
         match unexpected {
             None => Self::Expected(used),
             Some(part) => Self::Unexpected(used, Box::new(Thing::of_part(part))),
@@ -79,11 +82,41 @@ impl Verdict {
     }
 }
 
+/// Profiles by the digest or the name of an image.
+type ByImage = HashMap<Box<str>, Vec<Arc<Used>>, ahash::RandomState>;
+
+/// A later profile of the same takes the place of an earlier.
+fn put(map: &mut ByImage, image: Box<str>, one: Used) {
+    let them = map.entry(image).or_default();
+    them.retain(|it| it.workload != one.workload);
+    them.push(Arc::new(one));
+}
+
+/// The one of a container's workload, or else that of all of them; an error while it hangs on a
+/// workload that may still become known.
+fn choose<'u>(
+    them: &'u [Arc<Used>],
+    container: &Container,
+) -> Result<Option<&'u Arc<Used>>, Reason> {
+    let of_all = || them.iter().find(|it| it.workload.is_none());
+    if them.iter().all(|it| it.workload.is_none()) {
+        return Ok(of_all());
+    }
+    match workload::of(container) {
+        Err(Reason::Pending) => Err(Reason::Pending),
+        Err(_) => Ok(of_all()),
+        Ok(own) => {
+            let found = them.iter().find(|it| it.workload.as_deref() == Some(&*own));
+            Ok(found.or_else(of_all))
+        }
+    }
+}
+
 /// The approved profiles, by what they are about.
 #[derive(Clone, Debug, Default)]
 pub struct Profiles {
-    by_digest: HashMap<Box<str>, Arc<Used>, ahash::RandomState>,
-    by_image: HashMap<Box<str>, Arc<Used>, ahash::RandomState>,
+    by_digest: ByImage,
+    by_image: ByImage,
     approved: usize,
 }
 
@@ -95,22 +128,21 @@ impl Profiles {
         for profile in profiles.into_iter().filter(|profile| profile.approved.is_some()) {
             let Profile { name, subject, mode, behaviour, .. } = profile;
             used.approved += 1;
-            let one = Used::new(name, mode, behaviour);
+            let workload = subject.workload;
+            let one = Used::new(name, mode, workload.clone(), behaviour);
             match subject.digest {
                 Some(digest) => {
                     // Another build of the image inherits what is expected of it, and nobody is
                     // woken.
                     let (name, behaviour) = (one.name.clone(), one.behaviour.clone());
-                    let shadow = Used::new(name, Mode::Shadow, behaviour);
-                    used.by_digest.insert(digest, Arc::new(one));
-                    used.by_image.insert(subject.image, Arc::new(shadow));
+                    let shadow = Used::new(name, Mode::Shadow, workload, behaviour);
+                    put(&mut used.by_digest, digest, one);
+                    put(&mut used.by_image, subject.image, shadow);
                 }
-                None => {
-                    used.by_image.insert(subject.image, Arc::new(one));
-                }
+                None => put(&mut used.by_image, subject.image, one),
             }
         }
-        let all = used.by_digest.values_mut().chain(used.by_image.values_mut());
+        let all = used.by_digest.values_mut().chain(used.by_image.values_mut()).flatten();
         for (number, one) in all.enumerate() {
             // Nobody else has it yet.
             Arc::get_mut(one).into_iter().for_each(|one| one.number = number);
@@ -120,7 +152,7 @@ impl Profiles {
 
     /// All that are used.
     pub fn used(&self) -> impl Iterator<Item = &Used> {
-        self.by_digest.values().chain(self.by_image.values()).map(|used| &**used)
+        self.by_digest.values().chain(self.by_image.values()).flatten().map(|used| &**used)
     }
 
     /// How many somebody approved.
@@ -136,19 +168,20 @@ impl Profiles {
     }
 
     /// The profile of a container, if it has one.
-    fn of(&self, container: &Container) -> Result<&Arc<Used>, Reason> {
+    fn of<'s>(&'s self, container: &Container) -> Result<&'s Arc<Used>, Reason> {
+        let of = |map: &'s ByImage, image| map.get(image).map(|them| choose(them, container));
         let known = match (&container.image_digest, &container.image) {
             (Fact::Known(digest, _), image) => {
-                let exact = self.by_digest.get(digest);
-                exact.or_else(|| self.by_image.get(image.known()?))
+                let exact = of(&self.by_digest, digest).filter(|found| *found != Ok(None));
+                exact.or_else(|| of(&self.by_image, image.known()?))
             }
             (Fact::Unknown(Reason::Pending), _) | (_, Fact::Unknown(Reason::Pending)) => {
                 return Err(Reason::Pending);
             }
-            (_, Fact::Known(image, _)) => self.by_image.get(image),
+            (_, Fact::Known(image, _)) => of(&self.by_image, image),
             (_, Fact::Unknown(reason)) => return Err(*reason),
         };
-        known.ok_or(Reason::NotApplicable)
+        known.unwrap_or(Ok(None))?.ok_or(Reason::NotApplicable)
     }
 
     /// How an event stands to the profile of its image, or why that is not known.

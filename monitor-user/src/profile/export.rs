@@ -102,6 +102,7 @@ fn evidence(profile: &Profile, form: Form) -> Vec<String> {
         format!("profile: {}", line(name)),
     ];
     lines.extend(subject.digest.iter().map(|digest| format!("digest: {}", line(digest))));
+    lines.extend(subject.workload.iter().map(|of| format!("workload: {}", line(of))));
     lines.push(format!("evidence: {}", seen(coverage)));
     lines.push(match approved {
         Some(it) => format!("approved: by {} on {}", line(&it.by), line(&it.on)),

@@ -22,6 +22,7 @@ struct Raw {
     #[serde(default)]
     image: String,
     digest: Option<String>,
+    workload: Option<String>,
     #[serde(default)]
     mode: String,
     approved: Option<RawApproval>,
@@ -124,7 +125,8 @@ pub fn read(name: &str, text: &str) -> Result<Profile, String> {
         put(Part::Acts, &act, thing)?;
     }
     let digest = raw.digest.map(Into::into);
-    let subject = Subject { image: raw.image.into(), digest };
+    let workload = raw.workload.map(Into::into);
+    let subject = Subject { image: raw.image.into(), digest, workload };
     Ok(Profile { name: name.into(), subject, mode, approved, coverage: raw.coverage, behaviour })
 }
 
@@ -191,6 +193,9 @@ pub fn write(profile: &Profile) -> String {
     text.push_str(&format!("profile: {VERSION}\nimage: {}\n", quoted(&subject.image)));
     if let Some(digest) = &subject.digest {
         text.push_str(&format!("digest: {}\n", quoted(digest)));
+    }
+    if let Some(workload) = &subject.workload {
+        text.push_str(&format!("workload: {}\n", quoted(workload)));
     }
     text.push_str(&format!("mode: {}\n", mode.name()));
     if let Some(Approval { by, on }) = approved {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::{
     Behaviour, Coverage, Profile, Subject, observe, paths::Put, remark::Remark, thing::Thing,
+    workload,
 };
 use crate::{
     event::{Action, Container, Event, Fact, Reason, Way},
@@ -27,6 +28,8 @@ pub struct Learner {
     refused: u64,
     /// Bursts that were not told of yet.
     remarks: Vec<Remark>,
+    /// Each workload that runs an image has a profile of its own.
+    by_workload: bool,
 }
 
 /// Numbers of what is learned.
@@ -58,8 +61,8 @@ impl LearnerStats {
 /// What a draft is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    Digest(Box<str>),
-    Image(Box<str>),
+    /// The digest of the image, or its name where it has none, and the workload if that counts.
+    Image(Box<str>, Option<Box<str>>),
     /// The image of this one is not known: the path of its cgroup, since its id may be found too.
     Container(Box<str>),
 }
@@ -69,6 +72,7 @@ enum Key {
 struct Draft {
     image: Box<str>,
     digest: Option<Box<str>>,
+    workload: Option<Box<str>>,
     /// What the container was called where the image is not known.
     container_name: Box<str>,
     /// Which image it is may still come.
@@ -97,6 +101,12 @@ struct Replica {
 }
 
 impl Learner {
+    /// One with a profile for each image, or for each workload that runs one.
+    #[must_use]
+    pub fn new(by_workload: bool) -> Self {
+        Self { by_workload, ..Self::default() }
+    }
+
     /// Takes an event in. What a rule alerted on is only counted.
     pub fn take(&mut self, event: &Event, is_alerted: bool) {
         if !observe::is_of_interest(event) {
@@ -135,16 +145,34 @@ impl Learner {
         if container.is_host() || &*container.id == Container::UNKNOWN {
             return None;
         }
-        let key = key_of(container);
+        let key = self.key_of(container);
         if !self.drafts.contains_key(&key) {
             if self.drafts.len() >= PROFILES {
                 self.refused += 1;
                 return None;
             }
-            self.drafts.insert(key.clone(), Draft::default());
+            let workload = match &key {
+                Key::Image(_, workload) => workload.clone(),
+                Key::Container(_) => None,
+            };
+            self.drafts.insert(key.clone(), Draft { workload, ..Draft::default() });
         }
         self.settle(container, &key);
         self.drafts.get_mut(&key)
+    }
+
+    fn key_of(&self, container: &Container) -> Key {
+        let unknown = || Key::Container(container.cgroup_path.clone());
+        let image = match (&container.image_digest, &container.image) {
+            (Fact::Known(digest, _), _) => digest.clone(),
+            (Fact::Unknown(Reason::Pending), _) | (_, Fact::Unknown(_)) => return unknown(),
+            (_, Fact::Known(image, _)) => image.clone(),
+        };
+        match workload::of(container) {
+            Err(Reason::Pending) if self.by_workload => unknown(),
+            Ok(workload) if self.by_workload => Key::Image(image, Some(workload)),
+            _ => Key::Image(image, None),
+        }
     }
 
     /// Takes in what became known of a container that may have done all that it does before.
@@ -203,16 +231,6 @@ impl Learner {
         name_apart(&mut profiles);
         profiles.sort_by(|one, other| one.name.cmp(&other.name));
         profiles
-    }
-}
-
-fn key_of(container: &Container) -> Key {
-    match (&container.image_digest, &container.image) {
-        (Fact::Known(digest, _), _) => Key::Digest(digest.clone()),
-        (Fact::Unknown(Reason::Pending), _) | (_, Fact::Unknown(_)) => {
-            Key::Container(container.cgroup_path.clone())
-        }
-        (_, Fact::Known(image, _)) => Key::Image(image.clone()),
     }
 }
 
@@ -349,7 +367,8 @@ impl Draft {
             lost: 0,
             unseen: Vec::new(),
         };
-        let subject = Subject { image: self.image.clone(), digest: self.digest.clone() };
+        let (image, digest) = (self.image.clone(), self.digest.clone());
+        let subject = Subject { image, digest, workload: self.workload.clone() };
         Profile {
             name: self.name(),
             subject,
@@ -364,10 +383,13 @@ impl Draft {
         let (repository, tag) = crate::container::split_image(&self.image);
         let base = repository.and_then(|it| it.rsplit('/').next()).filter(|it| !it.is_empty());
         let base = base.unwrap_or(&self.container_name);
-        let name = match tag {
+        let mut name = match tag {
             Some(tag) => format!("{base}-{tag}"),
             None => base.to_owned(),
         };
+        for part in self.workload.iter().flat_map(|workload| workload.split('/')) {
+            name = format!("{name}-{part}");
+        }
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
         let name: String = name.chars().map(plain).collect();
         name.trim_start_matches(['.', '-']).into()

@@ -22,6 +22,7 @@ pub mod shape;
 pub mod shelf;
 pub mod thing;
 pub mod wanted;
+pub mod workload;
 
 pub use behaviour::Behaviour;
 pub use coverage::Coverage;
@@ -65,6 +66,8 @@ pub struct Subject {
     pub image: Box<str>,
     /// Its digest; None where nobody told it: then the reference alone counts.
     pub digest: Option<Box<str>>,
+    /// The workload, as [`workload::of`] names it; None: whichever runs the image.
+    pub workload: Option<Box<str>>,
 }
 
 /// Who says that a profile is right.

@@ -117,7 +117,11 @@ mod tests {
     fn profile(path: &str) -> Profile {
         let mut profile = Profile {
             name: "web-1".into(),
-            subject: Subject { image: "web:1".into(), digest: Some("sha256:ab".into()) },
+            subject: Subject {
+                image: "web:1".into(),
+                digest: Some("sha256:ab".into()),
+                workload: None,
+            },
             ..Profile::default()
         };
         profile.behaviour.put(&Thing::File(Route::of_path(path.as_bytes(), &[])));

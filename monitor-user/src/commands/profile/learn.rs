@@ -19,7 +19,9 @@ pub(super) fn run(args: &ProfileLearnArgs) -> anyhow::Result<ExitCode> {
     let rules = load_rules(&args.rules)?;
     let mut learned: Vec<Profile> = Vec::new();
     for recording in &args.from {
-        for profile in of_recording(recording, &rules)?.into_iter().filter(|it| is_wanted(args, it))
+        for profile in of_recording(recording, &rules, args.by_workload)?
+            .into_iter()
+            .filter(|it| is_wanted(args, it))
         {
             match learned.iter_mut().find(|known| known.subject == profile.subject) {
                 Some(known) => *known = known.merged(&profile),
@@ -54,10 +56,14 @@ fn is_wanted(args: &ProfileLearnArgs, profile: &Profile) -> bool {
     args.image.is_empty() || args.image.iter().any(is_it)
 }
 
-fn of_recording(path: &Path, rules: &Arc<Rules>) -> anyhow::Result<Vec<Profile>> {
+fn of_recording(
+    path: &Path,
+    rules: &Arc<Rules>,
+    by_workload: bool,
+) -> anyhow::Result<Vec<Profile>> {
     let mut reader = Reader::open(path).map_err(explain_recording)?;
     let mut line = line_of(&reader.preamble, Arc::clone(rules), Nobody);
-    line.learn(Some(Learner::default()));
+    line.learn(Some(Learner::new(by_workload)));
     let mut damaged = 0_u64;
     loop {
         match reader.next() {

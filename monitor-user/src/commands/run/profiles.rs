@@ -105,5 +105,5 @@ pub(super) fn learning(config: &Config, instance: &str) -> anyhow::Result<Option
         .with_context(|| format!("cannot keep what is learned in {}", path.display()))?;
     let wanted = Arc::new(Wanted::new().context("what is to be learned cannot be asked for")?);
     say(&format!("what images do is learned into {}", path.display()));
-    Ok(Some(Learning { shelf, wanted }))
+    Ok(Some(Learning { shelf, wanted, by_workload: config.learn_by_workload }))
 }
