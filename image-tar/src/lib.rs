@@ -56,6 +56,17 @@ pub fn write(path: &Path, name: &str, layer: Layer, config: Value) -> io::Result
     write_for(architecture(), path, name, layer, config)
 }
 
+/// The same, saying when the image was made: RFC 3339.
+pub fn write_made(
+    created: &str,
+    path: &Path,
+    name: &str,
+    layer: Layer,
+    config: Value,
+) -> io::Result<String> {
+    write_all(architecture(), Some(created), path, (name, layer, config))
+}
+
 /// The same for another architecture, by the image format's name of it: `amd64`, `arm64`.
 pub fn write_for(
     architecture: &str,
@@ -64,13 +75,25 @@ pub fn write_for(
     layer: Layer,
     config: Value,
 ) -> io::Result<String> {
+    write_all(architecture, None, path, (name, layer, config))
+}
+
+fn write_all(
+    architecture: &str,
+    created: Option<&str>,
+    path: &Path,
+    (name, layer, config): (&str, Layer, Value),
+) -> io::Result<String> {
     let layer = Blob::new(layer.into_tar()?);
-    let config = json!({
+    let mut config = json!({
         "architecture": architecture,
         "os": "linux",
         "config": config,
         "rootfs": { "type": "layers", "diff_ids": [layer.digest] },
     });
+    if let (Some(created), Some(members)) = (created, config.as_object_mut()) {
+        members.insert("created".into(), json!(created));
+    }
     let config = Blob::new(config.to_string().into_bytes());
     let manifest = json!({
         "schemaVersion": 2,

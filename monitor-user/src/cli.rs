@@ -5,6 +5,7 @@ mod config;
 mod diff;
 mod help;
 mod look;
+mod policy;
 mod profile;
 mod rules;
 
@@ -25,6 +26,7 @@ pub use config::{ConfigCommand, ConfigFileArgs, ConfigShowArgs};
 pub use diff::DiffArgs;
 pub use help::{command, visible};
 pub use look::{TailArgs, TopArgs};
+pub use policy::{PolicyCheckArgs, PolicyCommand};
 pub use profile::{
     ProfileApproveArgs, ProfileCommand, ProfileDiffArgs, ProfileExportArgs, ProfileLearnArgs,
     ProfileListArgs, ProfileMergeArgs, ProfileShowArgs,
@@ -129,6 +131,9 @@ pub enum Command {
     /// containers are known from records of others that are kept, and are not told of themselves.
     /// Rules that gather several events gather those that were chosen.
     Replay(ReplayArgs),
+    /// Say what may run, and try it on images and on what runs here
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Say what is expected of images, learned from what they do
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -321,6 +326,9 @@ pub struct ReplayArgs {
     /// Profiles, files or directories: what approved ones do not expect is alerted on
     #[arg(long, value_name = "PATH")]
     pub profiles: Vec<PathBuf>,
+    /// A policy of what may run: containers outside of it are alerted on, as with `image_policy`
+    #[arg(long, value_name = "FILE")]
+    pub image_policy: Option<PathBuf>,
     /// Only what this rule condition holds for: events, and alerts about them
     #[arg(long = "where", value_name = "CONDITION")]
     pub condition: Option<String>,

@@ -65,8 +65,8 @@ pub use schema::schema;
 #[cfg(any(feature = "kafka", feature = "nats"))]
 use secret::Secret;
 pub use show::as_yaml;
-pub use text::VARIABLES;
 use text::WrongVariable;
+pub use text::{VARIABLES, read_strictly};
 use values::{by_workload, hash, hooks, labels, listen, name, ring_bytes, run_as};
 pub use web::WebListen;
 
@@ -126,6 +126,8 @@ pub struct Config {
     pub learn_profiles: bool,
     /// Whether each workload that runs an image has a profile of its own.
     pub learn_by_workload: bool,
+    /// File of the policy of what may run; None: there is none.
+    pub image_policy: Option<PathBuf>,
     /// Where state is kept.
     pub state_dir: PathBuf,
     /// Bytes of the store.
@@ -420,6 +422,7 @@ impl Config {
             profiles: raw.profiles,
             learn_profiles: raw.learn_profiles.unwrap_or(false),
             learn_by_workload: by_workload(raw.learn_profiles_by.as_deref().unwrap_or("image"))?,
+            image_policy: raw.image_policy,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             store_bytes: within(
                 "store_bytes",

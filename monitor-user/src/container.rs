@@ -61,6 +61,8 @@ facts! {
     image_digest: Box<str>,
     /// Id of the image, where the engine has one besides.
     image_id: Box<str>,
+    /// When the image was made, as its configuration says, nanoseconds since 1970.
+    image_created_ns: i64,
     /// Pod name.
     pod_name: Box<str>,
     /// Pod namespace.

@@ -1,6 +1,6 @@
 //! The daemon's consumer: the line, with heartbeats and reloads between its inputs.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use monitor_common::{DropReason, Program, RecordKind, counter};
 use monitor_rules::{KindSet, Priority};
@@ -16,10 +16,7 @@ use crate::{
     control::{self, Control, Reply},
     document::{
         self, Document, Finding, Heartbeat, finding,
-        heartbeat::{
-            HookState, KindCounters, Loss, ProgramState, Reloads, SinkCounters, StoreCounters,
-            WebCounters,
-        },
+        heartbeat::{HookState, KindCounters, Loss, ProgramState, Reloads, WebCounters},
     },
     endpoint::{Asked, Endpoint},
     enrich::{container::Lookup, hashes::HashQuestion},
@@ -30,6 +27,7 @@ use crate::{
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, boottime_ns, clock_offset_ns},
     logging::count,
+    policy::Policy,
     profile::{drift::Profiles, wanted::Wanted},
     raw_event::CgroupKey,
     reload::Reloader,
@@ -37,7 +35,6 @@ use crate::{
         Rules,
         filter::{Asks, KernelFilter},
     },
-    sink::exchange::{Change, Exchange},
     subscriber::Subscribed,
 };
 
@@ -45,6 +42,8 @@ mod clock_watch;
 mod health;
 mod learning;
 mod numbers;
+mod outlet;
+mod policy;
 mod reload;
 mod self_watch;
 mod store_watch;
@@ -54,58 +53,9 @@ use health::Health;
 pub use learning::Learning;
 use numbers::rule_states;
 pub use numbers::{Refused, tables};
+pub use outlet::CountedOutlet;
 pub use reload::SinkSource;
 use store_watch::StoreTold;
-
-/// Where documents go, with counters to tell of.
-pub trait CountedOutlet: Outlet {
-    /// The counters of every sink.
-    fn sinks(&self) -> Vec<SinkCounters>;
-
-    /// The store, if sinks have one.
-    fn store(&self) -> Option<StoreCounters>;
-
-    /// Tasks of the sinks and the store that are gone, although nobody ended them.
-    fn gone(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Puts others in the place of the sinks.
-    ///
-    /// # Errors
-    ///
-    /// That cannot be begun; all is as it was.
-    fn change(&mut self, _change: Change) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// What came of the last change, once it is over; it is told once.
-    fn take_outcome(&mut self) -> Option<Result<(), String>> {
-        None
-    }
-}
-
-impl CountedOutlet for Exchange {
-    fn sinks(&self) -> Vec<SinkCounters> {
-        self.counters()
-    }
-
-    fn store(&self) -> Option<StoreCounters> {
-        Self::store(self)
-    }
-
-    fn gone(&self) -> Vec<String> {
-        Self::gone(self)
-    }
-
-    fn change(&mut self, change: Change) -> io::Result<()> {
-        Self::change(self, change)
-    }
-
-    fn take_outcome(&mut self) -> Option<Result<(), String>> {
-        Self::take_outcome(self)
-    }
-}
 
 /// What stays the same when the rules are changed.
 #[derive(Clone, Debug)]
@@ -134,6 +84,8 @@ pub struct Daemon<O: Outlet> {
     reload: Option<(Kept, Reloader<Arc<Rules>>)>,
     /// Where other sinks come from.
     sink_source: Option<Box<dyn SinkSource>>,
+    /// Where another policy of what may run comes from.
+    policy: Option<Reloader<Arc<Policy>>>,
     reloads: Reloads,
     /// Numbers of the sinks' last documents at the last heartbeat.
     numbers_told: Vec<(String, u64)>,
@@ -167,6 +119,7 @@ impl<O: CountedOutlet> Daemon<O> {
             end_ns,
             reload: None,
             sink_source: None,
+            policy: None,
             reloads: Reloads::default(),
             numbers_told: Vec::new(),
             findings: 0,

@@ -12,6 +12,7 @@ pub use crate::dns::DnsAct;
 use crate::env::EnvKeys;
 pub use crate::fact::{Fact, FactSource, Reason};
 pub use crate::node::Node;
+use crate::policy::Standing;
 use crate::profile::drift::Verdict;
 pub use crate::raw_event::{
     CgroupKey, Credentials, EventId, FileFacts, Namespaces, Origin, Outcome, ProcessKey, Stdio,
@@ -63,6 +64,8 @@ pub struct Event {
     pub way_in: WayIn,
     /// How it stands to the profile of its container's image, or why that is not told.
     pub expectation: Result<Verdict, Reason>,
+    /// How its container stands to the policy of what may run.
+    pub policy: Standing,
     /// The machine that it happened on.
     pub node: Arc<Node>,
     /// What was done.

@@ -42,6 +42,7 @@ pub mod logging;
 pub mod metadata;
 pub mod node;
 pub mod past;
+pub mod policy;
 pub mod posture;
 pub mod private_dir;
 pub mod profile;

@@ -2,6 +2,7 @@
 
 mod history;
 mod look;
+mod policy;
 mod posture;
 mod profile;
 
@@ -9,6 +10,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 pub use history::*;
 pub use look::*;
+pub use policy::*;
 pub use posture::*;
 pub use profile::*;
 

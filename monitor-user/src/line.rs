@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod context;
+mod late;
 mod parked;
 mod reads;
 mod stats;
@@ -77,6 +78,8 @@ pub struct Line<O> {
     /// Events that wait for a fact, since when.
     parked: VecDeque<(u64, Parked)>,
     parked_bytes: usize,
+    /// First programs of containers that wait longer, since when.
+    late: VecDeque<(u64, Box<Event>)>,
     /// Alerts that left with facts pending, since when.
     incomplete: VecDeque<(u64, Alert)>,
     /// Repeats of alerts, if they are gathered.
@@ -102,6 +105,7 @@ impl<O: Outlet> Line<O> {
             judge: Judge::new(rules),
             parked: VecDeque::new(),
             parked_bytes: 0,
+            late: VecDeque::new(),
             incomplete: VecDeque::new(),
             rollups: None,
             recorder: None,
@@ -315,6 +319,7 @@ impl<O: Outlet> Line<O> {
         while self.parked.front().is_some_and(|(at, _)| now_ns.saturating_sub(*at) >= PARKED_NS) {
             self.release_oldest();
         }
+        self.release_late(now_ns);
         let late = |(at, _): &(u64, Alert)| now_ns.saturating_sub(*at) >= INCOMPLETE_NS;
         while self.incomplete.front().is_some_and(late) {
             self.give_up_oldest();
@@ -325,10 +330,17 @@ impl<O: Outlet> Line<O> {
 
     /// Decides the event that has waited longest; false if none waits.
     fn release_oldest(&mut self) -> bool {
-        let Some((_, mut parked)) = self.parked.pop_front() else { return false };
+        let Some((at, mut parked)) = self.parked.pop_front() else { return false };
         self.parked_bytes = self.parked_bytes.saturating_sub(size(parked.event()));
         self.stats.parked_expired += 1;
-        self.let_go(parked);
+        match parked {
+            Parked::Open(event) => {
+                if let Some(event) = self.defer(at, event) {
+                    self.let_go(Parked::Open(event));
+                }
+            }
+            decided => self.let_go(decided),
+        }
         true
     }
 
@@ -371,6 +383,7 @@ impl<O: Outlet> Line<O> {
 
     /// Gives what waits the facts that are there now. What has more to wait for goes on waiting.
     fn look_again(&mut self, news: &News<'_>) {
+        self.look_again_late(news);
         for _ in 0..self.parked.len() {
             let Some((at, mut parked)) = self.parked.pop_front() else { return };
             if news.is_about(parked.event()) {
@@ -451,6 +464,7 @@ impl<O: Outlet> Line<O> {
     /// Decides everything that still waits: there will be no more facts.
     pub fn finish(&mut self) {
         while self.release_oldest() {}
+        self.release_late(u64::MAX);
         while self.give_up_oldest() {}
         let last = self.rollups.as_mut().map(RollUps::finish);
         self.summarise(last.into_iter().flatten());
@@ -458,7 +472,7 @@ impl<O: Outlet> Line<O> {
 
     /// Whether something waits for facts.
     pub fn is_waiting(&self) -> bool {
-        !self.parked.is_empty() || !self.incomplete.is_empty()
+        !self.parked.is_empty() || !self.late.is_empty() || !self.incomplete.is_empty()
     }
 
     /// Changes the rules between two events.

@@ -34,6 +34,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Diff(args) => commands::diff::run(args),
         Command::Config(command) => commands::config::run(command),
         Command::Doctor(args) => commands::doctor::run(args),
+        Command::Policy(command) => commands::policy::run(command),
         Command::Profile(command) => commands::profile::run(command),
         Command::Rules(command) => commands::rules::run(command),
         Command::Completions(args) => commands::reference::completions(args),

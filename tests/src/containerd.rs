@@ -100,6 +100,14 @@ impl Containerd {
         digest
     }
 
+    /// Imports an image of ours that says when it was made; its digest.
+    pub fn import_made(&self, image: &str, created: &str) -> String {
+        let tar = self.dir.join("made.tar");
+        let digest = image::write_made(&tar, &trigger_path(), image, created);
+        self.import_tar(&tar);
+        digest
+    }
+
     /// The same, with options for `ctr run`.
     pub fn run_with(&self, name: &str, options: &[&str], command: &[&str]) -> Container<'_> {
         self.run_image(image::NAME, name, options, command)

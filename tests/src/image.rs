@@ -26,6 +26,12 @@ pub fn write_as(path: &Path, trigger: &Path, name: &str, content: &str) -> Strin
     image_tar::write(path, name, layer, config).expect("write the image")
 }
 
+/// The same, saying when the image was made.
+pub fn write_made(path: &Path, trigger: &Path, name: &str, created: &str) -> String {
+    let config = json!({ "Env": ["PATH=/bin"], "Cmd": ["/bin/sleep", "1000000"] });
+    image_tar::write_made(created, path, name, layer(trigger), config).expect("write the image")
+}
+
 /// Writes the root file system alone.
 pub fn write_root(path: &Path, trigger: &Path) {
     let tar = layer(trigger).into_tar().expect("make the root file system");

@@ -8,7 +8,7 @@ use super::Cli;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Look at what happens", &["tail", "top", "alerts", "record", "replay"]),
     ("Watch and alert", &["run", "status", "web", "verify-stream"]),
-    ("Say what is expected", &["rules", "profile", "diff"]),
+    ("Say what is expected", &["rules", "profile", "policy", "diff"]),
     ("Set up", &["doctor", "config"]),
     ("Help", &["completions", "man", "help"]),
 ];
@@ -93,6 +93,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("diff", &["sudo runmon diff web", "sudo runmon diff 3f1c2b9a --json"]),
+    ("policy", &["runmon policy check --policy policy.yaml nginx:1.27"]),
+    (
+        "policy check",
+        &[
+            "runmon policy check --policy policy.yaml nginx:1.27 quay.io/shop/web:3",
+            "sudo runmon policy check --policy policy.yaml --running",
+        ],
+    ),
     (
         "verify-stream",
         &[

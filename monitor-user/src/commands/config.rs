@@ -33,6 +33,7 @@ fn load(file: Option<&Path>) -> anyhow::Result<(RawConfig, Config, String)> {
 fn check(args: &ConfigFileArgs) -> anyhow::Result<()> {
     let (_, config, name) = load(args.file.as_deref())?;
     let rules = load_rules(&config.rules)?;
+    super::policy::configured(config.image_policy.as_deref())?;
     let mut text = format!("{name}: good\n");
     let rules = count(rules.rules().len(), "rule");
     let of = if config.rules.is_empty() { "built in".to_owned() } else { paths(&config) };

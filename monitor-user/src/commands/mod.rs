@@ -6,6 +6,7 @@ pub mod diff;
 pub mod doctor;
 mod filter;
 mod own;
+pub mod policy;
 pub mod profile;
 pub mod record;
 pub mod reference;

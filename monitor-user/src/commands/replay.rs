@@ -15,8 +15,8 @@ use std::{
 use self::choice::Choice;
 pub use self::choice::Moment;
 use super::{
-    Usage, explain_recording, load_rules, new_file, profile::read_all, rules::with_drift, say,
-    schema,
+    Usage, explain_recording, load_rules, new_file, policy, profile::read_all, rules::with_words,
+    say, schema,
 };
 use crate::{
     cli::ReplayArgs,
@@ -30,7 +30,7 @@ use crate::{
     line::{Input, Line, LineStats, Outlet},
     profile::drift::Profiles,
     rules::{
-        Rules,
+        Rules, Word,
         names::{self, Names},
     },
     source::recording::{Preamble, Reader, RecordingError},
@@ -77,10 +77,11 @@ fn cut(args: &ReplayArgs, choice: Option<&Choice>, output: &Path) -> anyhow::Res
 
 fn replay(args: &ReplayArgs, choice: Option<&Choice>, format: Format) -> anyhow::Result<ExitCode> {
     let profiles = Profiles::new(read_all(&args.profiles)?);
-    let rules = match profiles.is_empty() {
-        true => load_rules(&args.rules)?,
-        false => load_rules(&with_drift(&args.rules))?,
-    };
+    let image_policy = policy::configured(args.image_policy.as_deref())?;
+    let drift = (!profiles.is_empty()).then_some(Word::Drift);
+    let words: Vec<Word> =
+        drift.into_iter().chain(policy::word(args.image_policy.as_ref())).collect();
+    let rules = load_rules(&with_words(&args.rules, &words))?;
     let mut reader = Reader::open(&args.file).map_err(explain_recording)?;
     let chosen = choice.map(|choice| choice.find(&args.file, |_| {})).transpose()?;
     let output: Box<dyn io::Write> = match &args.output {
@@ -92,6 +93,7 @@ fn replay(args: &ReplayArgs, choice: Option<&Choice>, format: Format) -> anyhow:
     let printer = Printer { schema, sender, events: args.events, failed: None, output };
     let mut line = line_of(preamble, rules, printer);
     line.expect(profiles);
+    line.judge_images_by(image_policy);
     line.roll_up(args.rollup_seconds.saturating_mul(1_000_000_000));
     let begun = Instant::now();
     let mut damage = Damage::default();

@@ -23,7 +23,7 @@ mod tests;
 mod texts;
 pub mod watched;
 
-pub(super) use files::{is_builtin, with_drift};
+pub(super) use files::{is_builtin, with_words};
 pub(super) use texts::{RuleText, load_texts, rule_by_id, rule_texts, tests_fail};
 
 use std::{

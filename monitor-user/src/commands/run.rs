@@ -1,6 +1,7 @@
 //! `runmon run`: the daemon. The start-up is a list; before changing the order, see that what each
 //! step needs still comes before it.
 
+mod policy;
 mod profiles;
 mod reread;
 mod sinks;
@@ -57,7 +58,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let config = load_config_for(args.config.as_deref(), &args.live)?;
     let paths = if args.rules.is_empty() { config.rules.clone() } else { args.rules.clone() };
-    let mut rule_files = RuleFiles::new(profiles::rules_of(&config, paths));
+    let mut rule_files = RuleFiles::new(profiles::rules_of(&config, &paths));
     let rules = rule_files.load()?;
     check_host()?;
     check_cluster(&config)?;
@@ -98,6 +99,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let look = config.watch_rules.then_some(limits::RULES_LOOK);
     daemon.reload_with(kept, Reloader::start("rules", Box::new(rule_files), look, bell.clone())?);
     daemon.profiles_with(profiles::again(&config, look, bell.clone())?);
+    policy::judge(&config, &mut daemon, bell.clone())?;
     daemon.change_sinks_with(sinks_again(&config, opener, config_file, bell)?);
     let inside = control.as_ref().map(Control::inside);
     if let Some(control) = control {

@@ -23,6 +23,8 @@ keys! {
         pub learn_profiles: Option<bool> = "false",
         /// What has a profile of its own then: each `image`, or each `workload` that runs one.
         pub learn_profiles_by: Option<String> = "image",
+        /// The policy of which images may run: a container outside of it is alerted on.
+        pub image_policy: Option<PathBuf>,
         /// Where state is kept that outlives the daemon.
         pub state_dir: Option<PathBuf> = "/var/lib/runmon",
         /// Bytes that what sinks have not got yet, and got lately, may take there.

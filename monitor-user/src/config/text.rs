@@ -56,6 +56,15 @@ pub(super) fn value<T: DeserializeOwned>(yaml: &str) -> Result<T, Unusable> {
     serde_saphyr::from_str_with_options(yaml, strict()).map_err(|error| unusable(&error))
 }
 
+/// Reads another file that people write, as strictly.
+///
+/// # Errors
+///
+/// The place and what is wrong there, and what would be right.
+pub fn read_strictly<T: DeserializeOwned>(yaml: &str) -> Result<T, String> {
+    value(yaml).map_err(|wrong: Unusable| wrong.in_file().trim_start().to_owned())
+}
+
 fn unusable(error: &Error) -> Unusable {
     let at = error.location().map(|place| (place.line(), place.column()));
     let what = match error {

@@ -55,6 +55,8 @@ pub(super) struct Health {
     pub(super) rules_refused: bool,
     /// The sinks of the configuration that was read last are not in use.
     pub(super) sinks_refused: bool,
+    /// The policy of what may run that was read last is not in use.
+    pub(super) policy_refused: bool,
     /// Why hooks that the rules need could not be attached when they were read last.
     pub(super) hooks_refused: Vec<String>,
     /// Tasks of sinks and of the store that are gone.
@@ -147,6 +149,7 @@ impl Health {
             (Degraded::CountersUnread, !kernel_is_read),
             (Degraded::RulesRefused, self.rules_refused),
             (Degraded::SinksRefused, self.sinks_refused),
+            (Degraded::PolicyRefused, self.policy_refused),
             (Degraded::SinkLosing, self.sinks.iter().any(|sink| sink.is_losing)),
             (Degraded::SinkStuck, self.sinks.iter().any(|sink| sink.is_stuck)),
             (Degraded::StoreFailing, heartbeat.store.is_some_and(|store| store.is_failing)),

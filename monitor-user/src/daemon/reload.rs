@@ -35,7 +35,8 @@ pub trait SinkSource {
 impl<O: CountedOutlet> Daemon<O> {
     /// Has rules and sinks read again if that is asked for, and takes them once they are read.
     pub(super) fn reload(&mut self, live: &mut Live) {
-        if live.wants_reload() {
+        let is_asked = live.wants_reload();
+        if is_asked {
             self.reload.iter().for_each(|(_, reloader)| reloader.ask());
             self.sink_source.iter().for_each(|source| source.ask());
             self.profiles.iter().for_each(Reloader::ask);
@@ -43,6 +44,7 @@ impl<O: CountedOutlet> Daemon<O> {
         self.reload_rules(live);
         self.reload_profiles();
         self.reload_sinks(live);
+        self.reload_policy(is_asked);
     }
 
     fn reload_rules(&mut self, live: &mut Live) {

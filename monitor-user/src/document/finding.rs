@@ -24,6 +24,8 @@ pub struct Finding {
 pub const RULES_REFUSED: &str = "Rules cannot be reloaded";
 /// The name of the finding that the sinks of a configuration that was read again cannot be used.
 pub const SINKS_REFUSED: &str = "Sinks cannot be reloaded";
+/// The name of the finding that another policy of what may run cannot be used.
+pub const POLICY_REFUSED: &str = "The policy of images cannot be reloaded";
 /// The name of the finding that hooks which new rules need cannot be attached.
 pub const HOOKS_REFUSED: &str = "Hooks for new rules cannot be attached";
 /// The name of the finding that a container made the kernel leave out records by having too many.

@@ -87,6 +87,8 @@ pub enum Degraded {
     RulesRefused,
     /// New sinks could not be used: the old ones stay.
     SinksRefused,
+    /// The policy of what may run that was read last is not in use.
+    PolicyRefused,
     /// A sink lost documents.
     SinkLosing,
     /// Documents wait for a sink that has taken none for a while.
@@ -99,7 +101,7 @@ pub enum Degraded {
 
 impl Degraded {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RecordsLost,
         Self::Flood,
         Self::KindUnseen,
@@ -107,6 +109,7 @@ impl Degraded {
         Self::CountersUnread,
         Self::RulesRefused,
         Self::SinksRefused,
+        Self::PolicyRefused,
         Self::SinkLosing,
         Self::SinkStuck,
         Self::StoreFailing,
@@ -124,6 +127,7 @@ impl Degraded {
             Self::CountersUnread => "counters_unread",
             Self::RulesRefused => "rules_refused",
             Self::SinksRefused => "sinks_refused",
+            Self::PolicyRefused => "policy_refused",
             Self::SinkLosing => "sink_losing",
             Self::SinkStuck => "sink_stuck",
             Self::StoreFailing => "store_failing",
@@ -151,6 +155,9 @@ impl Degraded {
             Self::RulesRefused => "The rules were read again and refused: the old ones are in use.",
             Self::SinksRefused => {
                 "The configuration was read again and its sinks refused: the old ones are in use."
+            }
+            Self::PolicyRefused => {
+                "The policy of what may run was read again and refused: the old one is in use."
             }
             Self::SinkLosing => "In the last five minutes a sink lost documents.",
             Self::SinkStuck => {
@@ -182,6 +189,10 @@ pub struct Reloads {
     pub profiles_taken: u64,
     /// Profiles that were refused.
     pub profiles_refused: u64,
+    /// Policies of what may run that were taken.
+    pub policy_taken: u64,
+    /// Such policies that were refused.
+    pub policy_refused: u64,
 }
 
 /// What a rule did.

@@ -109,6 +109,7 @@ fn facts() -> ContainerFacts {
         pod_name: known("shop-0"),
         pod_namespace: known("default"),
         pod_uid: known("0b5f9a1e-0000-4000-8000-000000000001"),
+        image_created_ns: Fact::Known(1_690_000_000_000_000_000, FactSource::Containerd),
         started_ns: Fact::Known(1_700_000_000_000_000_000, FactSource::Bundle),
         privileged: Fact::Known(false, FactSource::Bundle),
         host_network: Fact::Known(true, FactSource::Bundle),

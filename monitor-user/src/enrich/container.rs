@@ -17,7 +17,9 @@ use crate::{
 use super::cgroup_path::{self, Shape};
 
 mod history;
+mod judged;
 mod kind;
+mod numbers;
 mod shares;
 
 use shares::{Owner, Shares};
@@ -69,6 +71,8 @@ struct Entry {
     owner: Option<Owner>,
     /// A process was in it.
     is_entered: bool,
+    /// It was judged by the policy of what may run.
+    is_judged: bool,
     /// It stood for a cgroup that was never told of, and this is what that turned out to be.
     found: Option<Option<ContainerIndex>>,
 }
@@ -211,7 +215,8 @@ impl Registry {
     fn settle(&mut self, placeholder: ContainerIndex, index: Option<ContainerIndex>) -> bool {
         let Some(entry) = self.containers.get_mut(&placeholder) else { return false };
         entry.found = Some(index);
-        let was_entered = entry.is_entered;
+        let (was_entered, was_judged) = (entry.is_entered, entry.is_judged);
+        self.set_judged(index, was_judged);
         self.is_gone(placeholder);
         was_entered
     }
@@ -339,33 +344,6 @@ impl Registry {
         entry.is_some_and(|entry| !std::mem::replace(&mut entry.is_entered, true))
     }
 
-    /// What happened so far.
-    #[must_use]
-    pub fn stats(&self) -> RegistryStats {
-        let containers = || self.containers.values().filter(|e| e.state == State::Container);
-        let is_blind = |entry: &&Entry| entry.cgroups > 0 && entry.container.is_blind();
-        RegistryStats {
-            containers: containers().count(),
-            blind: containers().filter(is_blind).count(),
-            cgroups: self.cgroups.len(),
-            refused: self.refused,
-            over_share: self.shares.refused,
-            unseen: self.unseen,
-        }
-    }
-
-    /// Ids and runtimes of containers of which this kernel sees nothing: so many at most.
-    #[must_use]
-    pub fn blind(&self, most: usize) -> Vec<(String, String)> {
-        let containers = self.containers.values().filter(|e| e.state == State::Container);
-        let blind = containers.filter(|entry| entry.cgroups > 0 && entry.container.is_blind());
-        let told = blind.map(|Entry { container, .. }| {
-            let runtime = container.runtime.known().map_or("", |runtime| &**runtime);
-            (container.id.to_string(), runtime.to_owned())
-        });
-        told.take(most).collect()
-    }
-
     /// The container that the cgroup of this path names, if it still has cgroups.
     fn live(&self, path: &str) -> Option<ContainerIndex> {
         let index = self.by_path.get(path).copied()?;
@@ -444,7 +422,16 @@ impl Registry {
         self.by_path.insert(path.clone(), index);
         self.containers.insert(
             index,
-            Entry { container, path, state, cgroups: 0, owner, is_entered: false, found: None },
+            Entry {
+                container,
+                path,
+                state,
+                cgroups: 0,
+                owner,
+                is_entered: false,
+                is_judged: false,
+                found: None,
+            },
         );
         index
     }

@@ -7,6 +7,7 @@ pub mod container;
 pub mod hashes;
 pub mod history;
 pub mod holders;
+mod judged;
 pub mod names;
 pub mod peers;
 mod place;
@@ -23,6 +24,7 @@ use crate::{
         Action, Address, Container, Event, Fact, FileAct, Knowledge, Node, Process, ProcessKey,
         Reason, SocketAct, WayIn, base_name,
     },
+    policy::{Policy, Standing},
     profile::drift::Profiles,
     raw_event::{CgroupKey, RawBody, RawEvent, RawFileOpen, RawImage, Task},
 };
@@ -52,6 +54,7 @@ pub struct Enricher {
     peers: Peers,
     hashes: Hashes,
     profiles: Profiles,
+    policy: Option<Arc<Policy>>,
     /// Wall clock minus boot clock, nanoseconds.
     clock_offset_ns: i64,
     env_keys: EnvKeys,
@@ -71,6 +74,7 @@ impl Enricher {
             peers: Peers::default(),
             hashes: Hashes::default(),
             profiles: Profiles::default(),
+            policy: None,
             clock_offset_ns,
             env_keys,
             node: Arc::default(),
@@ -154,6 +158,7 @@ impl Enricher {
         self.peers.follow(&mut event, &self.containers);
         self.hashes.follow(&mut event);
         self.expect(&mut event);
+        self.stand(&mut event);
         Enriched::Event(Box::new(event))
     }
 
@@ -198,6 +203,7 @@ impl Enricher {
     pub fn refresh(&self, event: &mut Event) {
         // By the container, not by its process: that may have ended, or moved on.
         if let Some(container) = self.containers.at_path(&event.container.cgroup_path) {
+            event.policy.moved(&event.container, container);
             event.container = Arc::clone(container);
             event.way_in.compare_again(&event.process, container);
         }
@@ -315,6 +321,7 @@ impl Enricher {
             container: Arc::clone(self.containers.get(container)),
             way_in,
             expectation: Err(Reason::NotApplicable),
+            policy: Standing::None,
             node: Arc::clone(&self.node),
             action,
         }

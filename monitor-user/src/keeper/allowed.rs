@@ -102,7 +102,8 @@ impl Allowed {
     /// Where a file is that may be read.
     pub(super) fn reads<'p>(&'p self, path: &'p Path) -> Option<Beneath<'p>> {
         let is_runtimes = |name: &std::ffi::OsStr| OF_RUNTIMES.iter().any(|known| name == *known);
-        self.looks(path).filter(|_| path.file_name().is_some_and(is_runtimes))
+        let is_one = path.file_name().is_some_and(is_runtimes) || is_image_config(path);
+        self.looks(path).filter(|_| is_one)
     }
 
     /// Where something is that may be listed, or looked at.
@@ -176,6 +177,13 @@ fn is_of_user(path: &Path) -> bool {
     path.starts_with("/run/user") || OF_USERS.into_iter().any(is_at_home)
 }
 
+/// Where Docker keeps configurations of images, each named by its digest.
+fn is_image_config(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default();
+    let is_digest = name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
+    is_digest && path.parent().is_some_and(|above| above.ends_with("imagedb/content/sha256"))
+}
+
 /// Files that stand for namespaces.
 fn is_namespace(path: &Path) -> bool {
     let names: Vec<_> = path.iter().skip(1).map(|name| name.to_string_lossy()).collect();
@@ -212,6 +220,7 @@ mod tests {
             "/var/run/secrets/token",
             "/etc/runmon/ca.pem",
             "/run/containerd/io.containerd.runtime.v2.task/default/x/config.json",
+            &format!("/run/containerd/image/overlay2/imagedb/content/sha256/{}", "0a".repeat(32)),
         ] {
             assert!(reads(path), "{path}");
         }
@@ -228,6 +237,8 @@ mod tests {
             "/run/containerd2/config.json",
             "/run/containerd",
             "/run/containerd/x/passwd",
+            "/run/containerd/image/overlay2/imagedb/content/sha256/passwd",
+            &format!("/run/containerd/x/{}", "0a".repeat(32)),
             "/run/containerd/io.containerd.runtime.v2.task/default/x/rootfs/app/config.json",
             "/run/containerd/../../etc/shadow",
             "run/containerd/x",

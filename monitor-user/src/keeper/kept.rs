@@ -175,8 +175,19 @@ impl Ask for Kept {
     }
 
     fn digest(&mut self, question: Question<'_>) -> Result<String, Reason> {
-        match self.ask(&Request::Digest(Box::new(question.into()))) {
-            Ok((Answer::Digest(Ok(digest)), _)) => Ok(digest),
+        self.of_image(&Request::Digest(Box::new(question.into())))
+    }
+
+    fn created(&mut self, question: Question<'_>) -> Result<String, Reason> {
+        self.of_image(&Request::Created(Box::new(question.into())))
+    }
+}
+
+impl Kept {
+    /// What is told of an image.
+    fn of_image(&self, request: &Request) -> Result<String, Reason> {
+        match self.ask(request) {
+            Ok((Answer::Digest(Ok(text)), _)) => Ok(text),
             Ok((Answer::Digest(Err(reason)), _)) => Err(reason_of(&reason)),
             _ => Err(Reason::NoAnswer),
         }

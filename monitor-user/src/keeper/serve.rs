@@ -361,6 +361,9 @@ impl Archive {
             Request::Digest(asked) => {
                 Answer::Digest(self.containerd(&asked, |ask, it| ask.digest(it)))
             }
+            Request::Created(asked) => {
+                Answer::Digest(self.containerd(&asked, |ask, it| ask.created(it)))
+            }
             _ => of_io(&not_allowed()),
         };
         (answer, None)
@@ -523,6 +526,9 @@ mod tests {
             assert_eq!(question.within, Duration::from_millis(9));
             Ok("sha256:1".to_owned())
         }
+        fn created(&mut self, _: Question<'_>) -> Result<String, Reason> {
+            Ok("2026-01-02T03:04:05Z".to_owned())
+        }
     }
 
     #[test]
@@ -547,6 +553,8 @@ mod tests {
             assert!(matches!(container, Answer::Container(Err(it)) if it == "not_permitted"));
             let digest = answer(Request::Digest(asked(other)));
             assert!(matches!(digest, Answer::Digest(Err(it)) if it == "not_permitted"));
+            let created = answer(Request::Created(asked(other)));
+            assert!(matches!(created, Answer::Digest(Err(it)) if it == "not_permitted"));
             let listener = answer(Request::Listener(other.into()));
             assert!(matches!(listener, Answer::Refused(nix::libc::EACCES, _)));
         }

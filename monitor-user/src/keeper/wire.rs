@@ -78,6 +78,8 @@ pub(super) enum Request {
     Container(Box<Asked>),
     /// The digest that containerd tells of an image.
     Digest(Box<Asked>),
+    /// When containerd says that an image was made.
+    Created(Box<Asked>),
 }
 
 /// What the keeper is started with.
@@ -191,7 +193,7 @@ pub(super) enum Answer {
     Hash(Result<String, String>),
     /// A container, or the name of a reason as above.
     Container(Result<Box<Record>, String>),
-    /// An image's digest, or the name of a reason as above.
+    /// What is told of an image, or the name of a reason as above.
     Digest(Result<String, String>),
     /// It cannot be done: the number of the error, and what it says.
     Refused(i32, String),

@@ -1,3 +1,5 @@
+mod policy;
+
 use proptest::prelude::*;
 
 use super::*;

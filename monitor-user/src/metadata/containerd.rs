@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::{
+    created,
     files::{Words, fill_labels, fill_text, lacks},
     probes, sandbox,
 };
@@ -69,6 +70,13 @@ pub trait Ask: Send {
     ///
     /// As above.
     fn digest(&mut self, question: Question<'_>) -> Result<String, Reason>;
+
+    /// When an image was made, as its configuration writes it; empty where that says nothing.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    fn created(&mut self, question: Question<'_>) -> Result<String, Reason>;
 }
 
 /// Who asks from this process.
@@ -88,6 +96,9 @@ pub fn direct() -> Box<dyn Ask> {
             Err(Reason::NotInBundle)
         }
         fn digest(&mut self, _: Question<'_>) -> Result<String, Reason> {
+            Err(Reason::NotInBundle)
+        }
+        fn created(&mut self, _: Question<'_>) -> Result<String, Reason> {
             Err(Reason::NotInBundle)
         }
     }
@@ -111,6 +122,7 @@ pub(super) fn complete(
 struct Told {
     container: Option<Result<Record, Reason>>,
     digest: Option<Result<String, Reason>>,
+    created: Option<Result<String, Reason>>,
     sandbox: Option<Result<Record, Reason>>,
 }
 
@@ -118,6 +130,7 @@ struct Told {
 struct Asked {
     image: bool,
     digest: bool,
+    created: bool,
     labels: bool,
     pod_labels: bool,
 }
@@ -128,6 +141,7 @@ impl Asked {
         Self {
             image: pending(&container.image),
             digest: pending(&container.image_digest),
+            created: pending(&container.image_created_ns),
             labels: pending(&container.labels),
             pod_labels: pending(&container.pod_labels) && container.sandbox_id.known().is_some(),
         }
@@ -158,13 +172,18 @@ impl Talk<'_> {
         };
         if asked.digest {
             let digest = |image: String| self.question(&image, |ask, it| ask.digest(it));
-            told.digest = Some(image.and_then(digest));
+            told.digest = Some(image.clone().and_then(digest));
         }
         // The labels of a pod are those of its sandbox.
         if asked.pod_labels
             && let Some(sandbox) = container.sandbox_id.known()
         {
             told.sandbox = Some(self.question(sandbox, |ask, it| ask.container(it)));
+        }
+        // It comes last: it takes the most, and tells the least of who the container is.
+        if asked.created {
+            let created = |image: String| self.question(&image, |ask, it| ask.created(it));
+            told.created = Some(image.and_then(created));
         }
         told
     }
@@ -207,6 +226,11 @@ impl Told {
         match self.digest {
             Some(Ok(digest)) => fill_text(&mut container.image_digest, Some(&digest), SOURCE),
             Some(Err(reason)) => lacks(&mut container.image_digest, reason),
+            None => {}
+        }
+        match self.created {
+            Some(Ok(text)) => created::fill_time(container, Some(&text), SOURCE),
+            Some(Err(reason)) => lacks(&mut container.image_created_ns, reason),
             None => {}
         }
         match self.sandbox {
@@ -265,6 +289,11 @@ mod tests {
             self.asked.push(question.name.to_owned());
             Ok("sha256:1".to_owned())
         }
+
+        fn created(&mut self, question: Question<'_>) -> Result<String, Reason> {
+            self.asked.push(format!("created {}", question.name));
+            Ok("2026-01-02T03:04:05Z".to_owned())
+        }
     }
 
     fn told(mut ask: Known) -> (Vec<String>, Container) {
@@ -277,12 +306,13 @@ mod tests {
     #[test]
     fn what_is_pending_is_asked_for() {
         let (asked, container) = told(Known::default());
-        assert_eq!(asked, ["x", "i", "sandbox"]);
+        assert_eq!(asked, ["x", "i", "sandbox", "created i"]);
         check(
             &container,
             &[
                 "image = i (containerd)",
                 "image_digest = sha256:1 (containerd)",
+                "image_created_ns = 1767323045000000000 (containerd)",
                 "labels = a|b| (containerd)",
                 "pod_labels: too_large",
             ],

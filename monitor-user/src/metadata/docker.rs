@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
+    created,
     files::{
         self, Look, Words, fill, fill_labels, fill_mounts, fill_pod, fill_ports, fill_text,
         is_file_name, is_outermost, is_runtimes, lacks, plain_id,
@@ -145,6 +146,7 @@ fn fill_if(
         host.fill(container);
     }
     config.fill_digest(reach, data, container);
+    created::fill_of_docker(reach, data, (&config.driver, &config.image), container);
     Look::Found
 }
 

@@ -5,6 +5,7 @@ mod buildkit;
 mod bundle;
 pub mod cgroups;
 pub mod containerd;
+mod created;
 mod docker;
 mod files;
 mod finder;

@@ -1,7 +1,7 @@
 //! The containers that run now, for who asks once: the cgroups of this host, and what the runtimes
 //! keep about those that can be a container's.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     Answer, Finder, RuntimeRoot, Sources,
@@ -63,6 +63,9 @@ fn candidates() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for hierarchy in hierarchies(v1_controller()) {
         let mut each = |_, path: &str| {
+            if !has_processes(&hierarchy.root, path) {
+                return;
+            }
             if let Some(named) = cgroup_path::container(path) {
                 found.insert(named.path.to_owned(), named.id.to_owned());
             }
@@ -72,4 +75,10 @@ fn candidates() -> BTreeMap<String, String> {
         }
     }
     found
+}
+
+/// Whether a cgroup has processes of its own. What one left behind is no container that runs.
+fn has_processes(root: &Path, path: &str) -> bool {
+    let list = root.join(path.trim_start_matches('/')).join("cgroup.procs");
+    std::fs::read(list).is_ok_and(|list| !list.is_empty())
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
+    created,
     files::{self, Look, fill_text, is_file_name, is_runtimes, lacks, plain_id},
     oci::{self, Spec},
 };
@@ -52,6 +53,8 @@ struct Metadata {
 struct Image {
     id: String,
     digest: String,
+    /// When it was made; a time long ago where that is not known.
+    created: String,
 }
 
 /// The places, and how they are reached.
@@ -142,6 +145,7 @@ impl Entry {
         fill_text(&mut container.name, names.first().map(String::as_str), SOURCE);
         if self.image.is_empty() {
             // It runs from a directory of the host.
+            lacks(&mut container.image_created_ns, Reason::NotApplicable);
             for fact in [&mut container.image, &mut container.image_id, &mut container.image_digest]
             {
                 lacks(fact, Reason::NotApplicable);
@@ -153,6 +157,7 @@ impl Entry {
         fill_text(&mut container.image_id, Some(plain_id(&self.image)), SOURCE);
         if let Some(image) = image(places, &self.image) {
             fill_text(&mut container.image_digest, Some(&image.digest), SOURCE);
+            created::fill_time(container, Some(&image.created), SOURCE);
         }
     }
 }

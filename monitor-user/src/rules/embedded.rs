@@ -86,6 +86,8 @@ shipped! {
     "execution/decoding_payload_in_container.yaml",
     "execution/drop_and_execute_new_binary_in_container.yaml",
     "execution/execution_from_dev_shm.yaml",
+    "execution/image_outside_policy.yaml",
+    "execution/image_unknown_to_policy.yaml",
     "execution/known_attack_tool.yaml",
     "execution/kubernetes_client_tool_launched_in_container.yaml",
     "execution/launch_package_management_process_in_container.yaml",
@@ -159,28 +161,48 @@ shipped! {
     "privilege_escalation/unprivileged_delegation_of_page_faults.yaml",
 }
 
-/// What stands for [`drift`] among the paths of rules, and in what is wrong with them.
-pub const DRIFT: &str = "drift";
-
-/// The shipped rules about what approved profiles do not expect. They are off: without profiles
-/// they would only have more observed.
-#[must_use]
-pub fn drift() -> Vec<RuleFile<'static>> {
-    let is_of_drift =
-        |file: &RuleFile<'_>| String::from_utf8_lossy(file.bytes).contains(", drift]\n");
-    embedded().into_iter().filter(is_of_drift).collect()
+/// A word among the paths of rules that switches some of the shipped ones on, which are off: without
+/// what they are about they would only have more observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Those about what approved profiles do not expect.
+    Drift,
+    /// Those about the policy of what may run.
+    Policy,
 }
 
-/// Rules as text that switches those on.
-#[must_use]
-pub fn switch_drift_on() -> String {
-    let mut text = String::new();
-    for file in drift() {
-        let rule = String::from_utf8_lossy(file.bytes);
-        if let Some(name) = rule.lines().find_map(|line| line.strip_prefix("- rule: ")) {
-            text.push_str(&format!("- rule: {name}\n  enabled: true\n"));
-            text.push_str("  override: {enabled: replace}\n");
+impl Word {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Drift, Self::Policy];
+
+    /// As it is written, also in what is wrong with those rules.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Drift => "drift",
+            Self::Policy => "policy",
         }
     }
-    text
+
+    /// The files of its rules: each has the word as its last tag.
+    #[must_use]
+    pub fn files(self) -> Vec<RuleFile<'static>> {
+        let tag = format!(", {}]\n", self.name());
+        let has_tag = |file: &RuleFile<'_>| String::from_utf8_lossy(file.bytes).contains(&*tag);
+        embedded().into_iter().filter(has_tag).collect()
+    }
+
+    /// Rules as text that switches them on.
+    #[must_use]
+    pub fn switch_on(self) -> String {
+        let mut text = String::new();
+        for file in self.files() {
+            let rules = String::from_utf8_lossy(file.bytes);
+            for name in rules.lines().filter_map(|line| line.strip_prefix("- rule: ")) {
+                text.push_str(&format!("- rule: {name}\n  enabled: true\n"));
+                text.push_str("  override: {enabled: replace}\n");
+            }
+        }
+        text
+    }
 }

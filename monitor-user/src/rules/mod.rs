@@ -19,7 +19,7 @@ pub mod values;
 
 use std::collections::BTreeSet;
 
-pub use embedded::{DRIFT, drift, embedded, switch_drift_on};
+pub use embedded::{Word, embedded};
 use monitor_rules::{Condition, KindSet, Loaded, ReadValues, Rule, RuleFile, RuleSet, nearest};
 pub use schema::SCHEMA;
 

@@ -39,7 +39,7 @@ const STREAM: &str = "which family a socket is of is not observed, so that it is
                       `ipv6` or `unix`";
 
 /// The families of fields, in the order of the reference.
-const FAMILIES: [&[Field<Event>]; 17] = [
+const FAMILIES: [&[Field<Event>]; 18] = [
     fields::event::FIELDS,
     fields::act::FIELDS,
     fields::process::FIELDS,
@@ -55,6 +55,7 @@ const FAMILIES: [&[Field<Event>]; 17] = [
     fields::declared::FIELDS,
     fields::mount::FIELDS,
     fields::pod::FIELDS,
+    fields::policy::FIELDS,
     fields::profile::FIELDS,
     fields::unobserved::FIELDS,
 ];

@@ -32,6 +32,7 @@ mod lifecycle;
 mod nats;
 mod network;
 mod origins;
+mod policy;
 mod privileges;
 mod processes;
 mod profiles;
@@ -150,6 +151,7 @@ pub const CASES: &[&[Case]] = &[
     engines::CASES,
     bounds::CASES,
     origins::CASES,
+    policy::CASES,
     kubernetes::CASES,
     deployment::CASES,
     diff::CASES,

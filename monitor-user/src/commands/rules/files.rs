@@ -14,7 +14,10 @@ use monitor_rules::{
 };
 
 use super::Usage;
-use crate::{document::printable::terminal, rules};
+use crate::{
+    document::printable::terminal,
+    rules::{self, Word},
+};
 
 /// Folders within folders that are searched for rule files.
 const DEPTH_MAX: usize = 16;
@@ -92,8 +95,8 @@ pub(super) fn read(paths: &[PathBuf]) -> anyhow::Result<Files> {
     for path in paths {
         if is_builtin(path) {
             files.add_embedded();
-        } else if is_drift(path) {
-            files.add_drift();
+        } else if let Some(word) = word(path) {
+            files.add_word(word);
         } else {
             files.add(path, &MOST)?;
         }
@@ -101,21 +104,24 @@ pub(super) fn read(paths: &[PathBuf]) -> anyhow::Result<Files> {
     Ok(files)
 }
 
-/// Whether a path stands for what switches the rules about profiles on.
-fn is_drift(path: &Path) -> bool {
-    path.as_os_str() == rules::DRIFT
+/// The word that a path is.
+fn word(path: &Path) -> Option<Word> {
+    Word::ALL.into_iter().find(|word| path.as_os_str() == word.name())
 }
 
-/// Paths of rules with those about profiles behind them, switched on.
-pub(in crate::commands) fn with_drift(paths: &[PathBuf]) -> Vec<PathBuf> {
-    let mut all = if paths.is_empty() { vec![BUILTIN.into()] } else { paths.to_vec() };
-    all.push(rules::DRIFT.into());
+/// Paths of rules with those of some words behind them, switched on.
+pub(in crate::commands) fn with_words(paths: &[PathBuf], words: &[Word]) -> Vec<PathBuf> {
+    let mut all = paths.to_vec();
+    if paths.is_empty() && !words.is_empty() {
+        all.push(BUILTIN.into());
+    }
+    all.extend(words.iter().map(|word| word.name().into()));
     all
 }
 
 /// The rule files that a path stands for, whether they can be read or not.
 pub(super) fn named_by(path: &Path) -> Result<Vec<PathBuf>, Usage> {
-    if is_builtin(path) || is_drift(path) {
+    if is_builtin(path) || word(path).is_some() {
         return Ok(Vec::new());
     }
     if !path.is_dir() {
@@ -140,19 +146,19 @@ impl Files {
         self.sources.extend(rules::embedded().into_iter().map(owned));
     }
 
-    /// The rules about profiles, which are among the embedded ones, switched on.
-    fn add_drift(&mut self) {
-        let drift = rules::drift();
-        let is_there = drift.iter().all(|file| self.sources.iter().any(|it| it.name == file.name));
+    /// The rules of a word, which are among the embedded ones, switched on.
+    fn add_word(&mut self, word: Word) {
+        let files = word.files();
+        let is_there = files.iter().all(|file| self.sources.iter().any(|it| it.name == file.name));
         if !is_there {
             let owned = |file: RuleFile<'_>| Source {
                 name: file.name.to_owned(),
                 bytes: file.bytes.to_vec(),
             };
-            self.sources.extend(drift.into_iter().map(owned));
+            self.sources.extend(files.into_iter().map(owned));
         }
-        let bytes = rules::switch_drift_on().into_bytes();
-        self.sources.push(Source { name: rules::DRIFT.to_owned(), bytes });
+        let bytes = word.switch_on().into_bytes();
+        self.sources.push(Source { name: word.name().to_owned(), bytes });
     }
 
     /// Reads the files that a path stands for.

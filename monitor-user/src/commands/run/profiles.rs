@@ -9,9 +9,10 @@ use rustix::fs::Access;
 use super::owner;
 use crate::{
     commands::{
+        policy,
         profile::{files_of, read_all},
         profiles_path,
-        rules::{watched::digest, with_drift},
+        rules::{watched::digest, with_words},
         say,
     },
     config::Config,
@@ -19,11 +20,15 @@ use crate::{
     live::Bell,
     profile::{Profile, drift::Profiles, shelf::Shelf, wanted::Wanted},
     reload::{Reloader, Source},
+    rules::Word,
 };
 
-/// The rule files, with those about profiles where there are some.
-pub(super) fn rules_of(config: &Config, paths: Vec<PathBuf>) -> Vec<PathBuf> {
-    if config.profiles.is_empty() { paths } else { with_drift(&paths) }
+/// The rule files, with those about profiles and about the policy of images where there are such.
+pub(super) fn rules_of(config: &Config, paths: &[PathBuf]) -> Vec<PathBuf> {
+    let drift = (!config.profiles.is_empty()).then_some(Word::Drift);
+    let words: Vec<Word> =
+        drift.into_iter().chain(policy::word(config.image_policy.as_ref())).collect();
+    with_words(paths, &words)
 }
 
 /// The profiles that somebody approved.

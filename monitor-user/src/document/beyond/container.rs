@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Where each fact stands, below `container`, or for those of a pod what it is called there.
-const PLACES: [(&str, &str); 29] = [
+const PLACES: [(&str, &str); 30] = [
     ("runtime", "runtime"),
     ("name", "name"),
     ("image", "image.name"),
@@ -27,6 +27,7 @@ const PLACES: [(&str, &str); 29] = [
     ("oci_runtime", "oci_runtime"),
     ("visibility", "visibility"),
     ("image_id", "image.id"),
+    ("image_created_ns", "image.created"),
     ("started_ns", "started"),
     ("host_pid", "host_pid"),
     ("host_network", "host_network"),
@@ -61,6 +62,7 @@ fn abilities(value: &mut Value, container: &Container) {
     put(value, &["oci_runtime"], &container.oci_runtime, |name| json!(name));
     put(value, &["visibility"], &container.visibility, |word| json!(word));
     put(value, &["image", "id"], &container.image_id, |id| json!(id));
+    put(value, &["image", "created"], &container.image_created_ns, |at| json!(rfc3339(*at)));
     put(value, &["started"], &container.started_ns, |at| json!(rfc3339(*at)));
     put(value, &["host_pid"], &container.host_pid, |yes| json!(yes));
     put(value, &["host_network"], &container.host_network, |yes| json!(yes));

@@ -67,6 +67,7 @@ fn reloads(reloads: Reloads) -> Value {
         "rules": { "taken": reloads.rules_taken, "refused": reloads.rules_refused },
         "sinks": { "taken": reloads.sinks_taken, "refused": reloads.sinks_refused },
         "profiles": { "taken": reloads.profiles_taken, "refused": reloads.profiles_refused },
+        "policy": { "taken": reloads.policy_taken, "refused": reloads.policy_refused },
     })
 }
 

@@ -151,7 +151,7 @@ pub(super) const METRICS: &[Metric] = &[
     ]),
     Metric::counter(
         "runmon_reloads",
-        "How often rules were read again, and sinks changed, by what came of it: `taken` or \
+        "How often rules and the policy of images were read again, and sinks changed, by what came of it: `taken` or \
          `refused`.",
         |now, out| {
             let reloads = now.heartbeat.reloads;
@@ -161,6 +161,8 @@ pub(super) const METRICS: &[Metric] = &[
             out.with(&["sinks", "refused"], reloads.sinks_refused);
             out.with(&["profiles", "taken"], reloads.profiles_taken);
             out.with(&["profiles", "refused"], reloads.profiles_refused);
+            out.with(&["policy", "taken"], reloads.policy_taken);
+            out.with(&["policy", "refused"], reloads.policy_refused);
         },
     )
     .by(&["what", "result"])
@@ -171,6 +173,8 @@ pub(super) const METRICS: &[Metric] = &[
         ("reloads.sinks.refused", "Changes of sinks that were refused."),
         ("reloads.profiles.taken", "Changes of profiles that were taken."),
         ("reloads.profiles.refused", "Changes of profiles that were refused."),
+        ("reloads.policy.taken", "Policies of what may run that were read again and taken."),
+        ("reloads.policy.refused", "Such policies that were refused."),
     ]),
     Metric::gauge("runmon_store_bytes", "Bytes of the store on the disk.", |now, out| {
         now.heartbeat.store.iter().for_each(|store| out.one(store.bytes));

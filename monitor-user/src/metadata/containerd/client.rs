@@ -1,5 +1,7 @@
 //! Asks containerd, over gRPC.
 
+mod image;
+
 use std::{
     collections::HashMap,
     io,
@@ -8,10 +10,7 @@ use std::{
 };
 
 use containerd_client::{
-    services::v1::{
-        Container, GetContainerRequest, GetImageRequest, containers_client::ContainersClient,
-        images_client::ImagesClient,
-    },
+    services::v1::{Container, GetContainerRequest, containers_client::ContainersClient},
     tonic::{
         Code, Request, Status,
         metadata::MetadataValue,
@@ -28,7 +27,10 @@ use super::{
 };
 use crate::{
     event::Reason,
-    limits::{CONTAINER_LIST_BYTES, POD_ANNOTATION_BYTES, RUNTIME_ID_BYTES, RUNTIME_NAME_BYTES},
+    limits::{
+        CONTAINER_LIST_BYTES, IMAGES_CREATED, POD_ANNOTATION_BYTES, RUNTIME_ID_BYTES,
+        RUNTIME_NAME_BYTES,
+    },
 };
 
 /// Answers in a row that did not come until a runtime counts as one that hangs.
@@ -43,6 +45,8 @@ pub(super) struct Client {
     runtime: Option<Runtime>,
     channels: HashMap<PathBuf, Channel>,
     silences: HashMap<PathBuf, Silence>,
+    /// By digest when images were made: many containers have one image.
+    created: HashMap<String, String>,
 }
 
 /// Answers in a row that did not come, and when the last was given up.
@@ -70,6 +74,23 @@ impl Ask for Client {
             return Err(Reason::TooLarge);
         }
         self.ask(question, |channel| digest_of(channel, question))
+    }
+
+    fn created(&mut self, question: Question<'_>) -> Result<String, Reason> {
+        if question.name.len() > RUNTIME_NAME_BYTES {
+            return Err(Reason::TooLarge);
+        }
+        let target = self.ask(question, |channel| image::target(channel, question))?;
+        if let Some(known) = self.created.get(&target) {
+            return Ok(known.clone());
+        }
+        let read = self.ask(question, |channel| image::created(channel, question, &target))?;
+        let text = bounded(read, RUNTIME_NAME_BYTES);
+        if self.created.len() >= IMAGES_CREATED {
+            self.created.clear();
+        }
+        self.created.insert(target, text.clone());
+        Ok(text)
     }
 }
 
@@ -159,11 +180,7 @@ async fn get_container(channel: Channel, question: Question<'_>) -> Result<Recor
 }
 
 async fn digest_of(channel: Channel, question: Question<'_>) -> Result<String, Reason> {
-    let message = GetImageRequest { name: question.name.to_owned() };
-    let request = in_namespace(message, question.namespace)?;
-    let answer = ImagesClient::new(channel).get(request).await.map_err(|s| reason(&s))?;
-    let target = answer.into_inner().image.and_then(|image| image.target);
-    Ok(bounded(target.ok_or(Reason::Gone)?.digest, RUNTIME_NAME_BYTES))
+    Ok(bounded(image::target(channel, question).await?, RUNTIME_NAME_BYTES))
 }
 
 fn in_namespace<T>(message: T, namespace: &str) -> Result<Request<T>, Reason> {

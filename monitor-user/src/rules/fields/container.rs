@@ -81,6 +81,15 @@ pub(in crate::rules) const FIELDS: &[Field<Event>] = &[
         |event, _| fact(&event.container.image_id)
     }),
     one(
+        "container.image.created",
+        Type::Int,
+        ALL,
+        "When the image was made, nanoseconds since 1970, as its configuration says; absent where \
+         that says nothing, or a time before there were images, as reproducible builds do. Not a \
+         field of Falco's.",
+        |event, _| fact_of(&event.container.image_created_ns, |at| Value::Int(*at)),
+    ),
+    one(
         "container.privileged",
         Type::Bool,
         ALL,

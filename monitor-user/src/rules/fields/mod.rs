@@ -10,6 +10,7 @@ pub(super) mod event;
 pub(super) mod mount;
 pub(super) mod peer;
 pub(super) mod pod;
+pub(super) mod policy;
 pub(super) mod process;
 pub(super) mod profile;
 pub(super) mod program;

@@ -15,6 +15,7 @@ use crate::event::{
     FileFacts, Knowledge, Namespaces, Node, Origin, Outcome, Process, ProcessKey, Reason,
     SocketAct, Stdio, WayIn,
 };
+use crate::policy::Standing;
 
 const PID: u32 = 1000;
 
@@ -314,6 +315,7 @@ fn event(action: Action) -> Event {
         container: Arc::new(Container::host()),
         way_in: WayIn::default(),
         expectation: Err(Reason::NotApplicable),
+        policy: Standing::None,
         node: Arc::new(Node::named("host")),
         action,
     }

@@ -10,6 +10,7 @@ mod describe;
 mod dns;
 mod draft;
 mod place;
+mod policy;
 mod process;
 mod profile;
 mod restore;
@@ -257,6 +258,7 @@ fn set(draft: &mut Draft, field: &TestField) -> Result<(), String> {
         .or_else(|| dns::set(draft, name, &field.value))
         .or_else(|| process::set(draft, (name, arg), &field.value))
         .or_else(|| profile::set(draft, name, &field.value))
+        .or_else(|| policy::set(draft, name, &field.value))
         .or_else(|| place::set(draft, (name, arg), &field.value));
     match set {
         Some(result) => result.map_err(|why| format!("`{}`: {why}", field.name)),

@@ -125,6 +125,9 @@ fn set_other(draft: &mut Draft, (name, arg): (&str, Option<&str>), value: &TestV
         ("container.start_ts", None) => value::int(value).map(|at| {
             draft.container().started_ns = Fact::Known(at, FactSource::Bundle);
         }),
+        ("container.image.created", None) => value::int(value).map(|at| {
+            draft.container().image_created_ns = Fact::Known(at, FactSource::Bundle);
+        }),
         ("container.mounts", None) => mounts(value).map(|mounts| {
             draft.container().mounts = Fact::Known(mounts, FactSource::Bundle);
         }),

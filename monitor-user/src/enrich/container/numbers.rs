@@ -1,0 +1,32 @@
+//! Numbers of the registry, and the containers of which this kernel sees nothing.
+
+use super::{Entry, Registry, RegistryStats, State};
+
+impl Registry {
+    /// What happened so far.
+    #[must_use]
+    pub fn stats(&self) -> RegistryStats {
+        let containers = || self.containers.values().filter(|e| e.state == State::Container);
+        let is_blind = |entry: &&Entry| entry.cgroups > 0 && entry.container.is_blind();
+        RegistryStats {
+            containers: containers().count(),
+            blind: containers().filter(is_blind).count(),
+            cgroups: self.cgroups.len(),
+            refused: self.refused,
+            over_share: self.shares.refused,
+            unseen: self.unseen,
+        }
+    }
+
+    /// Ids and runtimes of containers of which this kernel sees nothing: so many at most.
+    #[must_use]
+    pub fn blind(&self, most: usize) -> Vec<(String, String)> {
+        let containers = self.containers.values().filter(|e| e.state == State::Container);
+        let blind = containers.filter(|entry| entry.cgroups > 0 && entry.container.is_blind());
+        let told = blind.map(|Entry { container, .. }| {
+            let runtime = container.runtime.known().map_or("", |runtime| &**runtime);
+            (container.id.to_string(), runtime.to_owned())
+        });
+        told.take(most).collect()
+    }
+}

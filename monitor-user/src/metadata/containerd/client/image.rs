@@ -1,0 +1,124 @@
+//! When an image was made: its name leads to an index or a manifest, and that to a configuration.
+//! Whoever made the image wrote all of them.
+
+use containerd_client::{
+    services::v1::{
+        GetImageRequest, ReadContentRequest, content_client::ContentClient,
+        images_client::ImagesClient,
+    },
+    tonic::transport::Channel,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{Question, in_namespace, reason};
+use crate::{event::Reason, limits::IMAGE_DOCUMENT_BYTES};
+
+/// What is read of an index, a manifest or a configuration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Document {
+    manifests: Vec<Entry>,
+    config: Option<Entry>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    created: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    digest: String,
+    platform: Platform,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Platform {
+    os: String,
+    architecture: String,
+}
+
+/// The digest of what an image's name leads to.
+pub(super) async fn target(channel: Channel, question: Question<'_>) -> Result<String, Reason> {
+    let message = GetImageRequest { name: question.name.to_owned() };
+    let request = in_namespace(message, question.namespace)?;
+    let answer = ImagesClient::new(channel).get(request).await.map_err(|s| reason(&s))?;
+    let target = answer.into_inner().image.and_then(|image| image.target);
+    Ok(target.ok_or(Reason::Gone)?.digest)
+}
+
+/// What an image's configuration says of when it was made; empty where it says nothing.
+pub(super) async fn created(
+    channel: Channel,
+    question: Question<'_>,
+    target: &str,
+) -> Result<String, Reason> {
+    let mut document: Document = read(&channel, question, target).await?;
+    if !document.manifests.is_empty() {
+        let own = own(&document.manifests).ok_or(Reason::NotApplicable)?;
+        document = read(&channel, question, own).await?;
+    }
+    let config = document.config.ok_or(Reason::NotApplicable)?;
+    let config: Config = read(&channel, question, &config.digest).await?;
+    Ok(config.created.unwrap_or_default())
+}
+
+/// The one for this machine.
+fn own(manifests: &[Entry]) -> Option<&str> {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let is_own = |entry: &&Entry| {
+        entry.platform.os == "linux" && entry.platform.architecture == architecture
+    };
+    let only = manifests.first().filter(|_| manifests.len() == 1);
+    manifests.iter().find(is_own).or(only).map(|entry| &*entry.digest)
+}
+
+/// Reads what has a digest, if it is as small as such documents are.
+async fn read<T: DeserializeOwned>(
+    channel: &Channel,
+    question: Question<'_>,
+    digest: &str,
+) -> Result<T, Reason> {
+    let message = ReadContentRequest { digest: digest.to_owned(), offset: 0, size: 0 };
+    let request = in_namespace(message, question.namespace)?;
+    let answer = ContentClient::new(channel.clone()).read(request).await;
+    let mut pieces = answer.map_err(|status| reason(&status))?.into_inner();
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.message().await.map_err(|status| reason(&status))? {
+        bytes.extend_from_slice(&piece.data);
+        if bytes.len() > IMAGE_DOCUMENT_BYTES {
+            return Err(Reason::TooLarge);
+        }
+    }
+    serde_json::from_slice(&bytes).map_err(|_none| Reason::NotApplicable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_index_the_manifest_for_this_machine_counts() {
+        let entry = |digest: &str, os: &str, architecture: &str| Entry {
+            digest: digest.to_owned(),
+            platform: Platform { os: os.to_owned(), architecture: architecture.to_owned() },
+        };
+        let all = [
+            entry("a", "unknown", "unknown"),
+            entry("b", "windows", "amd64"),
+            entry("c", "linux", "amd64"),
+            entry("d", "linux", "arm64"),
+        ];
+        let expected = if std::env::consts::ARCH == "aarch64" { "d" } else { "c" };
+        assert_eq!(own(&all), Some(expected));
+        assert_eq!(own(&all[..2]), None);
+        assert_eq!(own(&[entry("x", "", "")]), Some("x"));
+    }
+}
