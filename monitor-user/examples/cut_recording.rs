@@ -216,8 +216,8 @@ fn write(
                 }
             }
             Input::Facts(facts) => format!("{facts:?}").contains(which),
-            // Nothing of a host but hashes of its programs, which rules may hang on.
-            Input::Hash(_) => true,
+            // Nothing of a host but hashes and packages of its programs, which rules may hang on.
+            Input::Hash(_) | Input::Package(_) => true,
             Input::Cgroup(..) | Input::Holder(_) | Input::Syscalls(..) | Input::Time(_) => false,
         };
         if keep {

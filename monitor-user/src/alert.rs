@@ -101,6 +101,7 @@ pub struct Matched {
 #[must_use]
 pub fn is_complete(event: &Event) -> bool {
     event.program_hash != Fact::Unknown(Reason::Pending)
+        && event.program_package != Fact::Unknown(Reason::Pending)
         && event.program_copy != Fact::Unknown(Reason::Pending)
         && !event.container.is_pending()
 }

@@ -116,7 +116,8 @@ pub enum ConfigError {
 /// A configuration that can be used.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file that it is read from, if that is there.
+    /// The file that it is read from, if that is there: from the root, since it is read again when
+    /// this process may be elsewhere.
     pub path: PathBuf,
     /// Rule files and directories; empty: the embedded ones.
     pub rules: Vec<PathBuf>,
@@ -241,9 +242,6 @@ const HOOKS: [&str; 4] = ["auto", "fentry", "kprobe", "fallback"];
 
 /// What `flight_recorder` may be.
 const FLIGHTS: [&str; 3] = ["rules", "all", "off"];
-
-/// What `hash` may be.
-const HASHES: [&str; 3] = ["rules", "always", "off"];
 
 /// Where a sink writes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -416,7 +414,6 @@ impl Config {
             |name| std::env::var(name).ok(),
         )?;
         Ok(Self {
-            // It is read again when this process may be elsewhere.
             path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             rules: raw.rules,
             profiles: raw.profiles,

@@ -27,6 +27,7 @@ use crate::{
     line::{Input, Line, LineStats, Outlet},
     live::{Consumer, Live, boottime_ns, clock_offset_ns},
     logging::count,
+    packages::PackageQuestion,
     policy::Policy,
     profile::{drift::Profiles, wanted::Wanted},
     raw_event::CgroupKey,
@@ -293,7 +294,11 @@ impl<O: CountedOutlet> Daemon<O> {
         }
         heartbeat.losses = self.losses(live.kernel().losses().unwrap_or_default());
         let windows = self.line.judge().windows();
-        let refused = Refused { lookups: live.lookups_refused(), hashes: live.hashes_refused() };
+        let refused = Refused {
+            lookups: live.lookups_refused(),
+            hashes: live.hashes_refused(),
+            packages: live.packages_refused(),
+        };
         let (enricher, rollups) = (self.line.enricher(), self.line.rollups());
         heartbeat.tables = tables(enricher, windows, rollups, refused, live.kubernetes_stats());
         heartbeat.tables.extend(self.line.recorder().named());
@@ -427,6 +432,10 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
 
     fn take_hash_questions(&mut self) -> Vec<HashQuestion> {
         self.line.take_hash_questions()
+    }
+
+    fn take_package_questions(&mut self) -> Vec<PackageQuestion> {
+        self.line.take_package_questions()
     }
 
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool {

@@ -12,6 +12,7 @@ pub use crate::dns::DnsAct;
 use crate::env::EnvKeys;
 pub use crate::fact::{Fact, FactSource, Reason};
 pub use crate::node::Node;
+use crate::packages::Belonging;
 use crate::policy::Standing;
 use crate::profile::drift::Verdict;
 pub use crate::raw_event::{
@@ -54,6 +55,8 @@ pub struct Event {
     pub process: Arc<Process>,
     /// SHA-256 of the file that it runs, as lower-case hexadecimal digits.
     pub program_hash: Fact<Arc<str>>,
+    /// The package that the file belongs to, of the start of a program.
+    pub program_package: Fact<Arc<Belonging>>,
     /// Of an alert: the copy of that file that is kept.
     pub program_copy: Fact<Arc<KeptExecutable>>,
     /// Its ancestors, nearest first, as they were when it was forked.

@@ -128,6 +128,10 @@ pub enum Reason {
     NotAsked,
     /// The copy of a program could not be written: the disk has no room to spare, or refused.
     NotWritten,
+    /// The package manager of that root file system keeps its database in a form that is not read.
+    NotRead,
+    /// There is no database of a package manager in that root file system.
+    NoDatabase,
 }
 
 impl Reason {
@@ -152,6 +156,8 @@ impl Reason {
             Self::Ambiguous => "ambiguous",
             Self::NotAsked => "not_asked",
             Self::NotWritten => "not_written",
+            Self::NotRead => "not_read",
+            Self::NoDatabase => "no_database",
         }
     }
 
@@ -176,6 +182,8 @@ impl Reason {
             Self::Ambiguous,
             Self::NotAsked,
             Self::NotWritten,
+            Self::NotRead,
+            Self::NoDatabase,
         ]
         .into_iter()
         .find(|reason| reason.name() == name)

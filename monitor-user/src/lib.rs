@@ -41,6 +41,7 @@ pub mod live;
 pub mod logging;
 pub mod metadata;
 pub mod node;
+pub mod packages;
 pub mod past;
 pub mod policy;
 pub mod posture;

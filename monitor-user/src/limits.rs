@@ -2,6 +2,7 @@
 
 mod history;
 mod look;
+mod packages;
 mod policy;
 mod posture;
 mod profile;
@@ -10,6 +11,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 pub use history::*;
 pub use look::*;
+pub use packages::*;
 pub use policy::*;
 pub use posture::*;
 pub use profile::*;

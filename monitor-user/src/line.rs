@@ -15,6 +15,7 @@ use crate::{
     event::{Action, Event, Fact, ProcessKey, Reason},
     judge::{Judge, Verdict},
     limits::{INCOMPLETE_NS, OWN_PIDS, PARKED, PARKED_BYTES, PARKED_NS},
+    packages::PackageAnswer,
     profile::{Learner, differences::Differences, drift::Profiles, remark::Remark},
     raw_event::{CgroupKey, RawBody},
     recorder::{Recalled, Recorder, RecorderOptions},
@@ -67,6 +68,8 @@ pub enum Input<'a> {
     Holder(Holder),
     /// What came of reading an executed file.
     Hash(HashAnswer),
+    /// To which package an executed file belongs.
+    Package(PackageAnswer),
     /// A look at the clock, nanoseconds since boot: what has waited long enough is decided.
     Time(u64),
 }
@@ -100,6 +103,7 @@ impl<O: Outlet> Line<O> {
     /// A line that ends in `outlet`. Acts of `own_pids` (the canary's children) are left out.
     pub fn new(mut enricher: Enricher, rules: Arc<Rules>, own_pids: Vec<u32>, outlet: O) -> Self {
         enricher.hashes().set_rules_ask(rules::asks_hash(&rules) || outlet.asks_hash());
+        enricher.packages().set_rules_ask(rules::asks_package(&rules));
         Self {
             enricher,
             judge: Judge::new(rules),
@@ -190,6 +194,7 @@ impl<O: Outlet> Line<O> {
             Input::Facts(facts) => self.facts(facts),
             Input::Holder(holder) => self.enricher.hold(holder),
             Input::Hash(answer) => self.hash(&answer),
+            Input::Package(answer) => self.package(&answer),
             Input::Time(now_ns) => self.expire(now_ns),
         }
     }
@@ -221,16 +226,12 @@ impl<O: Outlet> Line<O> {
         self.expire(event.boottime_ns);
         match self.judge.judge(&event) {
             Verdict::Quiet if self.is_wanted_whole(&event) || self.outlet.awaits(&event) => {
-                if event.program_hash == Fact::Unknown(Reason::Pending) {
-                    self.enricher.hashes().ask(&mut event);
-                }
+                self.enricher.ask_late(&mut event);
                 self.park(event.boottime_ns, Parked::Quiet(event));
             }
             Verdict::Quiet => self.pass(event),
             Verdict::Open => {
-                if event.program_hash == Fact::Unknown(Reason::Pending) {
-                    self.enricher.hashes().ask(&mut event);
-                }
+                self.enricher.ask_late(&mut event);
                 self.park(event.boottime_ns, Parked::Open(event));
             }
             Verdict::Matched(matched) => self.alert(event, matched),
@@ -267,6 +268,7 @@ impl<O: Outlet> Line<O> {
     fn alert(&mut self, mut event: Box<Event>, matched: Vec<alert::Matched>) {
         self.enricher.hashes().follow_alert(&mut event);
         self.observe(&event, true);
+        self.enricher.packages().ask(&event);
         let (at, complete) = (event.boottime_ns, alert::is_complete(&event));
         let rules = RulesThen::new(self.judge.shared_rules());
         let alert = Alert { event: Arc::from(event), matched, complete, changed: false, rules };
@@ -381,6 +383,11 @@ impl<O: Outlet> Line<O> {
         self.look_again(&News::Hash(answer));
     }
 
+    fn package(&mut self, answer: &PackageAnswer) {
+        self.enricher.packages().learn(answer);
+        self.look_again(&News::Package(answer));
+    }
+
     /// Gives what waits the facts that are there now. What has more to wait for goes on waiting.
     fn look_again(&mut self, news: &News<'_>) {
         self.look_again_late(news);
@@ -405,44 +412,13 @@ impl<O: Outlet> Line<O> {
                 let mut event = Event::clone(&alert.event);
                 news.tell(&self.enricher, &mut event);
                 alert.event = Arc::new(event);
-                alert.changed |= !matches!(news, News::Hash(_));
+                alert.changed |= !matches!(news, News::Hash(_) | News::Package(_));
                 if alert::is_complete(&alert.event) {
                     self.update(&alert);
                     continue;
                 }
             }
             self.incomplete.push_back((at, alert));
-        }
-    }
-
-    /// What comes of an event that waited, if it need not wait any more.
-    fn decide(&mut self, parked: Parked) -> Result<(), Parked> {
-        match parked {
-            Parked::Quiet(event) if self.outlet.awaits(&event) => Err(Parked::Quiet(event)),
-            Parked::Told(event) if self.outlet.awaits(&event) => Err(Parked::Told(event)),
-            Parked::Open(event) => match self.judge.judge(&event) {
-                Verdict::Open => Err(Parked::Open(event)),
-                verdict => {
-                    self.settle(event, verdict);
-                    Ok(())
-                }
-            },
-            decided => {
-                self.let_go(decided);
-                Ok(())
-            }
-        }
-    }
-
-    /// Lets something go that waits no longer, as it is.
-    fn let_go(&mut self, parked: Parked) {
-        match parked {
-            Parked::Quiet(event) => self.pass(event),
-            Parked::Told(event) => self.outlet.offer(Document::Event(Arc::from(event))),
-            Parked::Open(event) => {
-                let verdict = self.judge.decide(&event);
-                self.settle(event, verdict);
-            }
         }
     }
 

@@ -33,6 +33,7 @@ use crate::{
     kubernetes::{KubernetesOptions, told::Stats},
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
+    packages::{Librarian, PackageQuestion, PackageTask},
     source::seed,
 };
 
@@ -56,6 +57,10 @@ pub trait Consumer {
     fn take_lookups(&mut self) -> Vec<Lookup>;
     /// Files that must be read for their hash.
     fn take_hash_questions(&mut self) -> Vec<HashQuestion>;
+    /// Files of which the package must be looked up.
+    fn take_package_questions(&mut self) -> Vec<PackageQuestion> {
+        Vec::new()
+    }
     /// Called every `TICK` while something happens, else every second. False ends the loop.
     fn tick(&mut self, now_ns: u64, live: &mut Live) -> bool;
     /// Whether something waits for time to pass.
@@ -148,6 +153,7 @@ pub struct Live {
     metadata: Metadata,
     hasher: Hasher,
     copier: Option<Hasher>,
+    packages: PackageTask,
     kept: Arc<ExecutablesState>,
     controller: Option<&'static str>,
     bell: Bell,
@@ -187,6 +193,9 @@ impl Live {
             copy: None,
         };
         let hasher = Hasher::start("hasher", hash, move || ringer.ring());
+        let (librarian, ringer) =
+            (Librarian::new(privileges.databases().map_err(no_room)?), bell.clone());
+        let packages = PackageTask::start(librarian, move || ringer.ring()).map_err(no_room)?;
         let (mut copier, mut kept) = (None, Arc::default());
         if let Some(keep) = options.keep.clone() {
             let mut executables = Executables::open(keep);
@@ -215,6 +224,7 @@ impl Live {
             metadata,
             hasher: hasher.map_err(no_room)?,
             copier,
+            packages,
             kept,
             controller,
             bell,
@@ -320,6 +330,14 @@ impl Live {
         while let Some(answer) = readers().find_map(Hasher::answer) {
             consumer.take(Input::Hash(answer));
         }
+        for question in consumer.take_package_questions() {
+            if let Some(answer) = self.packages.ask(question) {
+                consumer.take(Input::Package(answer));
+            }
+        }
+        while let Some(answer) = self.packages.answer() {
+            consumer.take(Input::Package(answer));
+        }
         self.ask_metadata(consumer);
     }
 
@@ -370,6 +388,12 @@ impl Live {
     #[must_use]
     pub fn kubernetes_stats(&self) -> &Stats {
         &self.metadata.intake().stats
+    }
+
+    /// Questions about packages that found no room.
+    #[must_use]
+    pub fn packages_refused(&self) -> u64 {
+        self.packages.refused()
     }
 
     /// Files that found no room among those that are to be read.

@@ -108,6 +108,13 @@ impl Containerd {
         digest
     }
 
+    /// Imports an image of ours that has databases of packages.
+    pub fn import_packaged(&self, image: &str) {
+        let tar = self.dir.join("packaged.tar");
+        image::write_packaged(&tar, &trigger_path(), image);
+        self.import_tar(&tar);
+    }
+
     /// The same, with options for `ctr run`.
     pub fn run_with(&self, name: &str, options: &[&str], command: &[&str]) -> Container<'_> {
         self.run_image(image::NAME, name, options, command)

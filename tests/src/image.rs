@@ -32,6 +32,22 @@ pub fn write_made(path: &Path, trigger: &Path, name: &str, created: &str) -> Str
     image_tar::write_made(created, path, name, layer(trigger), config).expect("write the image")
 }
 
+/// The same with databases of packages: busybox is of one of apk's, the trigger of one of dpkg's.
+pub fn write_packaged(path: &Path, trigger: &Path, name: &str) -> String {
+    let config = json!({ "Env": ["PATH=/bin"], "Cmd": ["/bin/sleep", "1000000"] });
+    let mut layer = layer(trigger);
+    for directory in
+        ["lib", "lib/apk", "lib/apk/db", "var/lib", "var/lib/dpkg", "var/lib/dpkg/info"]
+    {
+        layer.directory(directory, 0o755).expect("add a directory");
+    }
+    let apk = b"P:busybox\nV:1\nF:bin\nR:busybox\n";
+    layer.file("lib/apk/db/installed", 0o644, apk).expect("add a file");
+    let dpkg = b"/.\n/usr\n/usr/bin\n/usr/bin/trigger\n";
+    layer.file("var/lib/dpkg/info/trigger:all.list", 0o644, dpkg).expect("add a file");
+    image_tar::write(path, name, layer, config).expect("write the image")
+}
+
 /// Writes the root file system alone.
 pub fn write_root(path: &Path, trigger: &Path) {
     let tar = layer(trigger).into_tar().expect("make the root file system");

@@ -13,8 +13,8 @@ pub enum PolicyCommand {
     /// it is not known when it was made: what runs here says that.
     ///
     /// A policy is a YAML file. An image is from where it may be if its registry, its repository or
-    /// its digest is listed; where no list is given it may be from anywhere. Registries and parts of
-    /// repositories may have `*` in them; `**` stands for any number of parts. Names without a
+    /// its digest is listed; where no list is given it may be from anywhere. Registries and parts
+    /// of repositories may have `*` in them; `**` stands for any number of parts. Names without a
     /// registry are those of docker.io.
     ///
     ///   registries: [registry.example.com, '*.internal:5000']

@@ -173,6 +173,7 @@ impl Consumer for Recorder {
             }
             Input::Holder(holder) => self.enricher.hold(holder),
             Input::Hash(answer) => self.enricher.hashes().learn(&answer),
+            Input::Package(answer) => self.enricher.packages().learn(&answer),
             // Nothing waits here.
             Input::Syscalls(..) | Input::Time(_) => {}
         }

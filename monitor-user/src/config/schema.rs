@@ -6,8 +6,9 @@ use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
 use super::{
-    FLIGHTS, FORMATS, HASHES, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot,
-    RawSink, RawWeb, keep, sinks,
+    FLIGHTS, FORMATS, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink,
+    RawWeb, keep, sinks,
+    values::{HASHES, LEARNED_BY},
 };
 use crate::metadata::RuntimeKind;
 
@@ -59,6 +60,7 @@ fn words(table: &str, key: &str) -> Option<Vec<String>> {
     match (table, key) {
         ("", "hooks") => words(&HOOKS),
         ("", "hash") => words(&HASHES),
+        ("", "learn_profiles_by") => words(&LEARNED_BY),
         ("", "flight_recorder") => words(&FLIGHTS),
         ("", "kept_executables") => words(&keep::KEEPS),
         ("RawRuntimeRoot", "kind") => words(&RuntimeKind::ALL.map(RuntimeKind::name)),

@@ -4,9 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use nix::unistd::User;
 
-use super::{
-    FLIGHTS, Flight, HASHES, HOOKS, RawConfig, RawRuntimeRoot, Wrong, address, within, wrong,
-};
+use super::{FLIGHTS, Flight, HOOKS, RawConfig, RawRuntimeRoot, Wrong, address, within, wrong};
 use crate::{
     bpf::{hooks::Backend, planner::Choice},
     container::Label,
@@ -96,17 +94,26 @@ pub(super) fn flight(raw: &RawConfig) -> Result<Option<Flight>, Wrong> {
     }
 }
 
+/// What `hash` may be.
+pub(super) const HASHES: [&str; 3] = ["rules", "always", "off"];
+
 pub(super) fn hash(name: &str) -> Result<HashMode, Wrong> {
     let of_none = || wrong("hash", format!("`{name}` is none of {}", HASHES.join(", ")));
     HashMode::from_name(name).map_or_else(of_none, Ok)
 }
+
+/// What `learn_profiles_by` may be.
+pub(super) const LEARNED_BY: [&str; 2] = ["image", "workload"];
 
 /// Whether each workload has a profile of its own, and not each image.
 pub(super) fn by_workload(what: &str) -> Result<bool, Wrong> {
     match what {
         "image" => Ok(false),
         "workload" => Ok(true),
-        other => wrong("learn_profiles_by", format!("`{other}` is none of image, workload")),
+        other => {
+            let known = LEARNED_BY.join(", ");
+            wrong("learn_profiles_by", format!("`{other}` is none of {known}"))
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Refused {
     pub lookups: u64,
     /// About the hashes of files.
     pub hashes: u64,
+    /// About packages.
+    pub packages: u64,
 }
 
 /// The state of the tables, by name.
@@ -32,6 +34,7 @@ pub fn tables(
 ) -> Vec<(&'static str, u64)> {
     let (processes, registry) = (enricher.table_stats(), enricher.registry_stats());
     let (names, hashes) = (enricher.name_stats(), enricher.hash_stats());
+    let packages = enricher.package_stats();
     let (peers, holders) = (enricher.peer_stats(), enricher.holder_stats());
     let mut tables = vec![
         ("rollups", rollups as u64),
@@ -60,6 +63,10 @@ pub fn tables(
         ("hashes_missed", hashes.misses),
         ("hashes_evicted", hashes.evicted),
         ("hashes_refused", refused.hashes),
+        ("packaged_files", packages.files as u64),
+        ("packages_asked", packages.asked),
+        ("packages_evicted", packages.evicted),
+        ("packages_refused", refused.packages),
         ("kept_executables_too_large", hashes.too_large),
         ("windows", windows),
         ("windows_evicted", windows_evicted),

@@ -9,6 +9,7 @@ pub mod history;
 pub mod holders;
 mod judged;
 pub mod names;
+pub mod packages;
 pub mod peers;
 mod place;
 pub mod process_table;
@@ -32,6 +33,7 @@ use container::{ContainerFacts, Lookup, Registry};
 use hashes::Hashes;
 use holders::Holder;
 use names::Names;
+use packages::Packages;
 use peers::Peers;
 use process_table::{ProcessTable, unknown_process};
 
@@ -53,6 +55,7 @@ pub struct Enricher {
     names: Names,
     peers: Peers,
     hashes: Hashes,
+    packages: Packages,
     profiles: Profiles,
     policy: Option<Arc<Policy>>,
     /// Wall clock minus boot clock, nanoseconds.
@@ -73,6 +76,7 @@ impl Enricher {
             names: Names::default(),
             peers: Peers::default(),
             hashes: Hashes::default(),
+            packages: Packages::default(),
             profiles: Profiles::default(),
             policy: None,
             clock_offset_ns,
@@ -157,6 +161,7 @@ impl Enricher {
         self.follow_names(&mut event, &raw.body);
         self.peers.follow(&mut event, &self.containers);
         self.hashes.follow(&mut event);
+        self.packages.follow(&mut event);
         self.expect(&mut event);
         self.stand(&mut event);
         Enriched::Event(Box::new(event))
@@ -316,6 +321,7 @@ impl Enricher {
             session_id: process.session_id,
             process,
             program_hash: Fact::Unknown(Reason::NotWanted),
+            program_package: Fact::Unknown(Reason::NotWanted),
             program_copy: Fact::Unknown(Reason::NotWanted),
             ancestors,
             container: Arc::clone(self.containers.get(container)),

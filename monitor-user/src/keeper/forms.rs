@@ -12,6 +12,7 @@ use crate::{
     },
     enrich::hashes::{FileKey, HashQuestion},
     metadata::containerd::{Question, Record},
+    packages::{self, DatabaseFile, Databases, Find as _, PackageQuestion},
 };
 
 pub(super) fn only(choice: Choice) -> Option<u8> {
@@ -100,6 +101,55 @@ impl wire::Asked {
     pub(super) fn question(&self) -> Question<'_> {
         let within = Duration::from_millis(self.within_ms.into());
         Question { socket: &self.socket, namespace: &self.namespace, name: &self.name, within }
+    }
+}
+
+impl From<&PackageQuestion> for wire::PackageAsked {
+    fn from(question: &PackageQuestion) -> Self {
+        let PackageQuestion { key, magic, path, viewers, since_ns } = question;
+        let FileKey { major, minor, inode, ctime_ns, size } = *key;
+        Self {
+            key: ((major, minor), inode, ctime_ns, size),
+            magic: *magic,
+            path: path.to_vec(),
+            viewers: viewers.clone(),
+            since_ns: *since_ns,
+        }
+    }
+}
+
+impl From<wire::PackageAsked> for PackageQuestion {
+    fn from(asked: wire::PackageAsked) -> Self {
+        let wire::PackageAsked { key, magic, path, viewers, since_ns } = asked;
+        let ((major, minor), inode, ctime_ns, size) = key;
+        let key = FileKey { major, minor, inode, ctime_ns, size };
+        Self { key, magic, path: path.into(), viewers, since_ns }
+    }
+}
+
+/// What is found of databases of packages here.
+pub(super) fn databases(question: &PackageQuestion, known: &[u64]) -> wire::Answer {
+    let found = packages::Direct.find(question, known).map(|found| Box::new(found.into()));
+    wire::Answer::Databases(found.map_err(|reason| reason.name().to_owned()))
+}
+
+impl From<Databases> for wire::Databases {
+    fn from(found: Databases) -> Self {
+        let Databases { fingerprint, is_changed, has_unread, files } = found;
+        // As text it is many times faster on the way; what is none is no path of a package.
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let pair = |DatabaseFile { name, bytes }| (name, text(bytes));
+        let files = files.map(|files| files.into_iter().map(pair).collect());
+        Self { fingerprint, is_changed, has_unread, files }
+    }
+}
+
+impl From<wire::Databases> for Databases {
+    fn from(found: wire::Databases) -> Self {
+        let wire::Databases { fingerprint, is_changed, has_unread, files } = found;
+        let file = |(name, text): (_, String)| DatabaseFile { name, bytes: text.into_bytes() };
+        let files = files.map(|files| files.into_iter().map(file).collect());
+        Self { fingerprint, is_changed, has_unread, files }
     }
 }
 

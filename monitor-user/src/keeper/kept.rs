@@ -25,6 +25,7 @@ use crate::{
     event::{Fact, FactSource, Reason},
     hasher::Copy,
     metadata::containerd::{Ask, Question, Record},
+    packages::{Databases, Find, PackageQuestion},
     reach::{Reach, Stat},
 };
 
@@ -189,6 +190,16 @@ impl Kept {
         match self.ask(request) {
             Ok((Answer::Digest(Ok(text)), _)) => Ok(text),
             Ok((Answer::Digest(Err(reason)), _)) => Err(reason_of(&reason)),
+            _ => Err(Reason::NoAnswer),
+        }
+    }
+}
+
+impl Find for Kept {
+    fn find(&mut self, question: &PackageQuestion, known: &[u64]) -> Result<Databases, Reason> {
+        match self.ask(&Request::Databases(Box::new(question.into()), known.to_vec())) {
+            Ok((Answer::Databases(Ok(found)), _)) => Ok((*found).into()),
+            Ok((Answer::Databases(Err(reason)), _)) => Err(reason_of(&reason)),
             _ => Err(Reason::NoAnswer),
         }
     }

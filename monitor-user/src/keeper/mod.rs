@@ -11,6 +11,8 @@
 //! The line starts the keeper. When the line is gone, the keeper ends, and with it all programs.
 
 mod allowed;
+mod answers;
+mod archive;
 mod asking;
 mod beneath;
 mod client;

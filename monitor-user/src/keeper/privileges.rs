@@ -7,6 +7,7 @@ use crate::{
     config::Config,
     hasher::{self, Bounds, Read},
     metadata::{Sources, containerd},
+    packages::{self, Find},
     reach::{Direct, Reach},
 };
 
@@ -56,6 +57,18 @@ impl Privileges {
             Self::Apart(keeper) => Box::new(keeper.files()?),
         };
         Ok(Sources { reach, containerd })
+    }
+
+    /// Who finds databases of packages, for one thread.
+    ///
+    /// # Errors
+    ///
+    /// The keeper is gone.
+    pub fn databases(&mut self) -> io::Result<Box<dyn Find>> {
+        Ok(match self {
+            Self::Here => Box::new(packages::Direct),
+            Self::Apart(keeper) => Box::new(keeper.files()?),
+        })
     }
 
     /// What reads executed files, those over their bound not, for one thread.

@@ -1,35 +1,33 @@
 //! The keeper's process.
 
 use std::{
-    ffi::OsString,
-    fs::File,
-    io::{self, Write as _},
+    io,
     os::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
-        unix::{fs::MetadataExt as _, net::UnixStream},
+        unix::net::UnixStream,
     },
-    path::Path,
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
 };
 
 use monitor_common::{Program, RecordKind};
 use nix::{
-    libc,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         prctl::{set_no_new_privs, set_pdeathsig},
         signal::Signal,
-        stat::{SFlag, fstat},
     },
     unistd::getppid,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{
-    Allowed, forms,
+    Allowed,
+    answers::{done, of_io, out_of_place, refused, text},
+    archive::Archive,
+    forms,
     shed::shed,
-    wire::{Answer, Asked, Pipe, Request, Start},
+    wire::{Answer, Pipe, Request, Start},
 };
 use crate::{
     bpf::{
@@ -39,20 +37,14 @@ use crate::{
         ring::{Alarm, Map},
     },
     config::{self, Config, RawConfig},
-    enrich::hashes::HashQuestion,
     env::EnvKeys,
-    event::{Fact, Reason},
     flood::FloodLimit,
-    hasher::{self, Bounds, Read},
+    hasher::{self, Bounds},
     host::{More, restricts_probes},
-    input,
     instance::Instance,
-    limits::{KEEP_RANGE, KEEPER_END, RUNTIME_FILE_BYTES},
-    metadata::{
-        cgroups,
-        containerd::{self, Ask, Question},
-    },
-    reach::{Direct, Reach as _, Stat, read_each},
+    limits::KEEPER_END,
+    metadata::{cgroups, containerd},
+    reach::Direct,
 };
 
 /// Connections for files at most: the line opens a handful, and one for each sink; when sinks are
@@ -198,7 +190,7 @@ impl Desk {
     fn connect(&mut self, came: Vec<OwnedFd>) -> Answer {
         let Some(socket) = came.into_iter().next() else { return out_of_place() };
         if Arc::strong_count(&self.connections) > CONNECTIONS_MAX {
-            return Answer::Refused(libc::EMFILE, "too many connections".to_owned());
+            return Answer::Refused(nix::libc::EMFILE, "too many connections".to_owned());
         }
         let open = Arc::clone(&self.connections);
         let pipe = Pipe::new(UnixStream::from(socket));
@@ -312,152 +304,6 @@ impl Side {
     }
 }
 
-/// What a connection for files asks about.
-struct Archive {
-    allowed: Arc<Allowed>,
-    read: Read,
-    /// Whether the content of programs is handed out.
-    copies: bool,
-    containerd: Box<dyn Ask>,
-}
-
-impl Archive {
-    /// Answers what is asked, if that was allowed.
-    fn answer(&mut self, request: Request, came: Vec<OwnedFd>) -> (Answer, Option<OwnedFd>) {
-        let allowed = &*self.allowed;
-        let answer = match request {
-            Request::Read(path, limit) => {
-                read(allowed, &path, limit).map_or_else(|error| of_io(&error), Answer::Bytes)
-            }
-            Request::ReadAll(paths, limit) => {
-                let limit = limit.min(RUNTIME_FILE_BYTES + 1);
-                let read = read_each(&paths, limit, |path| read(allowed, path, limit));
-                let told = read.into_iter().map(|it| it.map_err(|error| number_of(&error)));
-                Answer::Several(told.collect())
-            }
-            Request::Names(path) => {
-                names(allowed, &path).map_or_else(|error| of_io(&error), Answer::Names)
-            }
-            Request::Stat(path) => look(allowed, &path).map_or_else(|error| of_io(&error), stat),
-            Request::Listener(path) if allowed.asks(&path) => {
-                Direct.listener(&path).map_or_else(|error| of_io(&error), Answer::Pid)
-            }
-            Request::Append(path) if allowed.appends(&path) => match Direct.append(&path) {
-                Ok(file) => return (Answer::Opened, Some(file.into())),
-                Err(error) => of_io(&error),
-            },
-            Request::Rotate(path, keep) if allowed.appends(&path) => Direct
-                .rotate(&path, keep.min(*KEEP_RANGE.end()))
-                .map_or_else(|error| of_io(&error), |()| done()),
-            Request::Hash(question) => hash((self.read)(&(*question).into(), None)),
-            Request::Copy(question) if self.copies => {
-                let content = came.into_iter().next().filter(|fd| is_pipe(fd.as_fd()));
-                self.copy(&(*question).into(), content)
-            }
-            Request::Container(asked) => {
-                let told = self.containerd(&asked, |ask, it| ask.container(it));
-                Answer::Container(told.map(|record| Box::new(record.into())))
-            }
-            Request::Digest(asked) => {
-                Answer::Digest(self.containerd(&asked, |ask, it| ask.digest(it)))
-            }
-            Request::Created(asked) => {
-                Answer::Digest(self.containerd(&asked, |ask, it| ask.created(it)))
-            }
-            _ => of_io(&not_allowed()),
-        };
-        (answer, None)
-    }
-
-    /// Writes what is read of a program to a pipe, as long as somebody takes it.
-    fn copy(&mut self, question: &HashQuestion, content: Option<OwnedFd>) -> Answer {
-        let Some(content) = content.map(File::from) else { return out_of_place() };
-        hash((self.read)(question, Some(&mut |piece| (&content).write_all(piece).is_ok())))
-    }
-
-    /// Asks containerd; where not, the name of the reason.
-    fn containerd<T>(
-        &mut self,
-        asked: &Asked,
-        put: impl FnOnce(&mut dyn Ask, Question<'_>) -> Result<T, Reason>,
-    ) -> Result<T, String> {
-        let told = match self.allowed.asks(&asked.socket) {
-            true => put(&mut *self.containerd, asked.question()),
-            false => Err(Reason::NotPermitted),
-        };
-        told.map_err(|reason| reason.name().to_owned())
-    }
-}
-
-fn hash(hash: Fact<Arc<str>>) -> Answer {
-    match hash {
-        Fact::Known(hash, _) => Answer::Hash(Ok(hash.to_string())),
-        Fact::Unknown(reason) => Answer::Hash(Err(reason.name().to_owned())),
-    }
-}
-
-/// Whether a descriptor is that of a pipe: writing to other files can be an act of its own, for
-/// which this process has the privileges.
-fn is_pipe(fd: BorrowedFd<'_>) -> bool {
-    let kind = fstat(fd).map(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT);
-    kind == Ok(SFlag::S_IFIFO)
-}
-
-fn read(allowed: &Allowed, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    // The reader asks for one byte more, to see that there is more.
-    let limit = limit.min(RUNTIME_FILE_BYTES + 1);
-    if allowed.is_named(path) {
-        return Direct.read(path, limit);
-    }
-    match allowed.reads(path) {
-        Some(place) => place.read(limit),
-        None if Allowed::is_of_user(path) => of_user(path, limit),
-        None if Allowed::is_bundle(path) => bundle(path, limit),
-        None => Err(not_allowed()),
-    }
-}
-
-fn names(allowed: &Allowed, path: &Path) -> io::Result<Vec<OsString>> {
-    match allowed.looks(path) {
-        Some(place) => place.names(),
-        None if Allowed::is_of_user(path) => Direct.names(path),
-        None => Err(not_allowed()),
-    }
-}
-
-fn look(allowed: &Allowed, path: &Path) -> io::Result<Stat> {
-    match allowed.looks(path) {
-        Some(place) => place.stat(),
-        None if allowed.stats(path) => Direct.stat(path),
-        None => Err(not_allowed()),
-    }
-}
-
-fn not_allowed() -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, "the keeper was not told to allow that")
-}
-
-/// A file that is a user's own, and not one of root's that a user made a link to.
-fn of_user(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = input::open(path)?;
-    if file.metadata()?.uid() == 0 {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    input::read_opened(file, limit)
-}
-
-/// A bundle can be anywhere. What is read of other files of that name are credentials.
-fn bundle(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    const MARK: &[u8] = b"\"ociVersion\"";
-    let bytes = Direct.read(path, limit)?;
-    let is_one = memchr::memmem::find(&bytes, MARK).is_some();
-    if is_one { Ok(bytes) } else { Err(io::ErrorKind::PermissionDenied.into()) }
-}
-
-fn stat(stat: Stat) -> Answer {
-    Answer::Stat(stat.identity, stat.is_directory, stat.bytes, stat.modified_ns)
-}
-
 fn kinds(numbers: &[u16]) -> Vec<RecordKind> {
     numbers.iter().filter_map(|number| RecordKind::try_from(*number).ok()).collect()
 }
@@ -470,134 +316,4 @@ fn numbers(numbers: Numbers) -> Answer {
 fn silence(silence: Silence) -> (u16, u32, Option<String>) {
     let program: Program = silence.program;
     (silence.kind as u16, program as u32, silence.again.err())
-}
-
-fn done() -> Answer {
-    Answer::Done { plan: None, canary_pids: Vec::new(), error: None }
-}
-
-fn out_of_place() -> Answer {
-    Answer::Refused(libc::EPROTO, "the request is out of place".to_owned())
-}
-
-fn text(error: &BpfError) -> String {
-    let mut text = error.to_string();
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        text.push_str(&format!(": {source}"));
-        cause = source;
-    }
-    text
-}
-
-fn refused(error: &BpfError) -> Answer {
-    Answer::Refused(0, text(error))
-}
-
-fn of_io(error: &io::Error) -> Answer {
-    Answer::Refused(number_of(error), error.to_string())
-}
-
-fn number_of(error: &io::Error) -> i32 {
-    error.raw_os_error().unwrap_or_else(|| match error.kind() {
-        io::ErrorKind::NotFound => libc::ENOENT,
-        io::ErrorKind::PermissionDenied => libc::EACCES,
-        io::ErrorKind::InvalidInput => libc::EINVAL,
-        io::ErrorKind::FileTooLarge => libc::EFBIG,
-        _ => libc::EIO,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{super::wire, *};
-    use crate::metadata::containerd::Record;
-
-    /// Answers whoever asks.
-    struct Anybody;
-
-    impl Ask for Anybody {
-        fn container(&mut self, _: Question<'_>) -> Result<Record, Reason> {
-            Ok(Record { image: "shop".to_owned(), ..Record::default() })
-        }
-        fn digest(&mut self, question: Question<'_>) -> Result<String, Reason> {
-            assert_eq!(question.within, Duration::from_millis(9));
-            Ok("sha256:1".to_owned())
-        }
-        fn created(&mut self, _: Question<'_>) -> Result<String, Reason> {
-            Ok("2026-01-02T03:04:05Z".to_owned())
-        }
-    }
-
-    #[test]
-    fn containerd_is_asked_only_where_that_was_allowed() {
-        let sockets = vec!["/run/containerd/containerd.sock".into()];
-        let allowed = Arc::new(Allowed { sockets, ..Allowed::default() });
-        let read: Read = Box::new(|_, _| Fact::Unknown(Reason::Gone));
-        let containerd = Box::new(Anybody);
-        let mut archive = Archive { allowed, read, copies: false, containerd };
-        let asked = |socket: &str| {
-            let [namespace, name] = ["default", "x"].map(str::to_owned);
-            Box::new(Asked { socket: socket.into(), namespace, name, within_ms: 9 })
-        };
-        let mut answer = |request| archive.answer(request, Vec::new()).0;
-        let good = "/run/containerd/containerd.sock";
-        let container = answer(Request::Container(asked(good)));
-        assert!(matches!(container, Answer::Container(Ok(it)) if it.image == "shop"));
-        let digest = answer(Request::Digest(asked(good)));
-        assert!(matches!(digest, Answer::Digest(Ok(it)) if it == "sha256:1"));
-        for other in ["/run/docker.sock", "/run/containerd/../containerd/containerd.sock", ""] {
-            let container = answer(Request::Container(asked(other)));
-            assert!(matches!(container, Answer::Container(Err(it)) if it == "not_permitted"));
-            let digest = answer(Request::Digest(asked(other)));
-            assert!(matches!(digest, Answer::Digest(Err(it)) if it == "not_permitted"));
-            let created = answer(Request::Created(asked(other)));
-            assert!(matches!(created, Answer::Digest(Err(it)) if it == "not_permitted"));
-            let listener = answer(Request::Listener(other.into()));
-            assert!(matches!(listener, Answer::Refused(nix::libc::EACCES, _)));
-        }
-    }
-
-    /// The content goes into pipes only, and only where programs are kept.
-    #[test]
-    fn content_is_handed_out_only_where_that_was_allowed() {
-        let question = || {
-            let key = ((0, 0), 0, 0, 0);
-            let (pid, ancestors) = (1, Vec::new());
-            Box::new(wire::Question {
-                key,
-                magic: 0,
-                path: None,
-                pid,
-                exec_ns: 0,
-                ancestors,
-                mtime_ns: 0,
-            })
-        };
-        let folder = crate::records::folder::Folder::new("keeper-content");
-        let path = folder.path().join("file");
-        for copies in [false, true] {
-            let read: Read = Box::new(|_, copy| {
-                let taken = copy.is_some_and(|copy| copy(b"content"));
-                assert!(taken);
-                Fact::Known("ab".into(), crate::event::FactSource::File)
-            });
-            let (allowed, containerd) = (Arc::default(), Box::new(Anybody));
-            let mut archive = Archive { allowed, read, copies, containerd };
-            let file = OwnedFd::from(File::create(&path).unwrap());
-            for came in [vec![], vec![file]] {
-                let (answer, _) = archive.answer(Request::Copy(question()), came);
-                assert!(matches!(answer, Answer::Refused(..)), "{answer:?}");
-            }
-            assert_eq!(std::fs::read(&path).unwrap(), b"");
-            let (mut content, end) = io::pipe().unwrap();
-            let (answer, _) = archive.answer(Request::Copy(question()), vec![end.into()]);
-            assert_eq!(matches!(answer, Answer::Hash(Ok(hash)) if hash == "ab"), copies);
-            let mut bytes = Vec::new();
-            io::Read::read_to_end(&mut content, &mut bytes).unwrap();
-            assert_eq!(bytes, if copies { b"content".as_slice() } else { b"" });
-        }
-    }
 }

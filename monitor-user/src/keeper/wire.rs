@@ -80,6 +80,9 @@ pub(super) enum Request {
     Digest(Box<Asked>),
     /// When containerd says that an image was made.
     Created(Box<Asked>),
+    /// The databases of packages in the root of a process, but for the files of those that are
+    /// known by these fingerprints.
+    Databases(Box<PackageAsked>, Vec<u64>),
 }
 
 /// What the keeper is started with.
@@ -145,6 +148,26 @@ pub(super) struct Record {
     pub(super) annotations: BTreeMap<String, String>,
 }
 
+/// [`crate::packages::PackageQuestion`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PackageAsked {
+    pub(super) key: Key,
+    pub(super) magic: u32,
+    pub(super) path: Vec<u8>,
+    pub(super) viewers: Vec<u32>,
+    pub(super) since_ns: Option<i64>,
+}
+
+/// [`crate::packages::Databases`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Databases {
+    pub(super) fingerprint: u64,
+    pub(super) is_changed: bool,
+    pub(super) has_unread: bool,
+    /// Names, and what is in each.
+    pub(super) files: Option<Vec<(String, String)>>,
+}
+
 /// [`crate::enrich::hashes::FileKey`]: device, inode number, change in nanoseconds, and bytes.
 pub(super) type Key = ((u32, u32), u64, i64, u64);
 
@@ -195,6 +218,8 @@ pub(super) enum Answer {
     Container(Result<Box<Record>, String>),
     /// What is told of an image, or the name of a reason as above.
     Digest(Result<String, String>),
+    /// Databases, or the name of a reason as above.
+    Databases(Result<Box<Databases>, String>),
     /// It cannot be done: the number of the error, and what it says.
     Refused(i32, String),
 }

@@ -3,6 +3,7 @@
 use super::{Line, LineStats, Outlet};
 use crate::{
     enrich::{Enricher, container::Lookup, hashes::HashQuestion},
+    packages::PackageQuestion,
     recorder::{Recorder, RecorderStats},
 };
 
@@ -16,6 +17,8 @@ impl<O: Outlet> Line<O> {
     pub fn look_who_asks(&mut self) {
         let asks = crate::rules::asks_hash(self.judge.rules()) || self.outlet.asks_hash();
         self.enricher.hashes().set_rules_ask(asks);
+        let asks = crate::rules::asks_package(self.judge.rules());
+        self.enricher.packages().set_rules_ask(asks);
     }
 
     /// Whether a rule hangs on hashes of files, of which none is taken.
@@ -26,6 +29,11 @@ impl<O: Outlet> Line<O> {
     /// Which files must be read for their hash now.
     pub fn take_hash_questions(&mut self) -> Vec<HashQuestion> {
         self.enricher.hashes().take_questions()
+    }
+
+    /// Of which files the package must be looked up now.
+    pub fn take_package_questions(&mut self) -> Vec<PackageQuestion> {
+        self.enricher.packages().take_questions()
     }
 
     /// Alerts that repeats are counted of, and those that had to make room.

@@ -28,6 +28,9 @@ impl<O: Outlet> Line<O> {
             if event.program_hash == Fact::Unknown(Reason::Pending) {
                 event.program_hash = Fact::Unknown(Reason::NoAnswer);
             }
+            if event.program_package == Fact::Unknown(Reason::Pending) {
+                event.program_package = Fact::Unknown(Reason::NoAnswer);
+            }
             if event.program_copy == Fact::Unknown(Reason::Pending) {
                 event.program_copy = Fact::Unknown(Reason::NoAnswer);
             }

@@ -68,13 +68,15 @@ pub fn each(event: &Event, take: &mut dyn FnMut(Thing)) {
 /// Gives a hasher all that [`each`] looks at: two events that are alike in that say the same.
 pub(super) fn mark(event: &Event, state: &mut impl Hasher) {
     let process = &event.process;
-    (event.action.kind(), &process.executable, is_runtime(process)).hash(state);
+    // Who is a runtime hangs on its program and on this alone.
+    let is_init = |it: &Process| it.args.ends_with(b"\0init\0");
+    (event.action.kind(), &process.executable, is_init(process)).hash(state);
     match &event.action {
         Action::Exec { .. } => {
             (&process.script, event.credentials.euid, process.cap_effective).hash(state);
             process.env.hash(state);
             if let Some(parent) = event.ancestors.first() {
-                (&parent.executable, is_runtime(parent)).hash(state);
+                (&parent.executable, is_init(parent)).hash(state);
             }
         }
         Action::Connect(act) | Action::Send(act) | Action::Listen(act) | Action::Bind(act) => {

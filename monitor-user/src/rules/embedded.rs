@@ -94,7 +94,9 @@ shipped! {
     "execution/netcat_remote_code_execution_in_container.yaml",
     "execution/netcat_remote_code_execution_on_host.yaml",
     "execution/nohup_runs_dropped_program.yaml",
+    "execution/program_changed_since_start.yaml",
     "execution/program_in_shared_folder.yaml",
+    "execution/program_of_no_package.yaml",
     "execution/redirect_stdout_stdin_to_network_connection_in_container.yaml",
     "execution/reverse_shell.yaml",
     "execution/run_shell_untrusted.yaml",
@@ -121,6 +123,7 @@ shipped! {
     "persistence/modify_binary_dirs.yaml",
     "persistence/modify_container_entrypoint.yaml",
     "persistence/modify_shell_configuration_file.yaml",
+    "persistence/packaged_program_replaced.yaml",
     "persistence/port_not_declared.yaml",
     "persistence/preload_file_written.yaml",
     "persistence/schedule_cron_jobs.yaml",
@@ -161,8 +164,8 @@ shipped! {
     "privilege_escalation/unprivileged_delegation_of_page_faults.yaml",
 }
 
-/// A word among the paths of rules that switches some of the shipped ones on, which are off: without
-/// what they are about they would only have more observed.
+/// A word among the paths of rules that switches some of the shipped ones on, which are off:
+/// without what they are about they would only have more observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// Those about what approved profiles do not expect.

@@ -42,6 +42,13 @@ pub fn asks_hash(rules: &Rules) -> bool {
     enabled.any(|rule| rule.fields().contains(fields::program::HASH))
 }
 
+/// Whether an enabled rule names the package of the executed file.
+#[must_use]
+pub fn asks_package(rules: &Rules) -> bool {
+    let mut enabled = rules.rules().iter().filter(|rule| rule.enabled);
+    enabled.any(|rule| fields::package::PACKAGE.iter().any(|name| rule.fields().contains(name)))
+}
+
 /// The kinds of event that have to be seen for enabled rules: those that they can match, and those
 /// that tell what they ask of them.
 #[must_use]

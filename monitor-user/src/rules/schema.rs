@@ -39,10 +39,11 @@ const STREAM: &str = "which family a socket is of is not observed, so that it is
                       `ipv6` or `unix`";
 
 /// The families of fields, in the order of the reference.
-const FAMILIES: [&[Field<Event>]; 18] = [
+const FAMILIES: [&[Field<Event>]; 19] = [
     fields::event::FIELDS,
     fields::act::FIELDS,
     fields::process::FIELDS,
+    fields::package::FIELDS,
     fields::program::FIELDS,
     fields::ancestors::FIELDS,
     fields::descriptor::FIELDS,

@@ -17,6 +17,7 @@
 //! | 6 | whose addresses the cluster's API says are: MessagePack of a map |
 //! | 7 | a record that only what comes later needs: where others were left out |
 //! | 8 | system calls that a cgroup made: MessagePack of `[hierarchy, id, names]` |
+//! | 9 | to which package an executed file belongs: MessagePack of a map |
 
 mod block;
 mod facts;
@@ -51,6 +52,7 @@ const HASH: u8 = 5;
 const HOLDER: u8 = 6;
 const CONTEXT: u8 = 7;
 const SYSCALLS: u8 = 8;
+const PACKAGE: u8 = 9;
 
 /// Why a recording cannot be written or read.
 #[derive(Debug, thiserror::Error)]

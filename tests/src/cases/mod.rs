@@ -32,6 +32,7 @@ mod lifecycle;
 mod nats;
 mod network;
 mod origins;
+mod packages;
 mod policy;
 mod privileges;
 mod processes;
@@ -151,6 +152,7 @@ pub const CASES: &[&[Case]] = &[
     engines::CASES,
     bounds::CASES,
     origins::CASES,
+    packages::CASES,
     policy::CASES,
     kubernetes::CASES,
     deployment::CASES,

@@ -105,7 +105,7 @@ fn of_containerd(stage: &Stage<'_>) {
     for quiet in [&inside, &known] {
         assert_eq!(said(&daemon, quiet), Vec::<String>::new(), "{quiet}");
     }
-    let running = running(stage, &daemon, 1);
+    let running = running(stage, &daemon);
     for (name, verdict) in
         [(&inside, "allowed"), (&known, "allowed"), (&old, "refused"), (&undated, "unknown")]
     {
@@ -134,18 +134,20 @@ fn of_engine(stage: &Stage<'_>, engine: &impl Engine) {
     let name = stage.name("judged");
     run(&name);
     daemon.expect_none("no word of the policy", |it| is_of(it, &name));
-    let running = running(stage, &daemon, 0);
+    let running = running(stage, &daemon);
     let line = running.lines().find(|line| line.contains(&name)).expect("it runs");
     assert!(line.starts_with("allowed") && line.contains(image::NAME), "{line}");
     daemon.stop();
 }
 
 /// What the command says of all that runs.
-fn running(stage: &Stage<'_>, daemon: &Daemon, code: i32) -> String {
+fn running(stage: &Stage<'_>, daemon: &Daemon) -> String {
     let config = daemon.config();
     let config = config.to_str().expect("a plain path");
     let ran = stage.runmon(["policy", "check", "--running", "--config", config]);
-    ran.assert(code, &[]).stdout.clone()
+    // Whether others may run here is not this case's.
+    assert!(matches!(ran.code, Some(0 | 1)), "{ran:#?}");
+    ran.stdout
 }
 
 fn is_of_policy(it: &Value) -> bool {

@@ -186,7 +186,11 @@ fn follow(enricher: &mut Enricher, input: &Input<'_>) {
         Input::Cgroup(key, path) => enricher.add_cgroup(*key, path),
         Input::Facts(facts) => drop(enricher.learn(facts.clone())),
         // Nothing that is left out hangs on these.
-        Input::Holder(_) | Input::Hash(_) | Input::Syscalls(..) | Input::Time(_) => {}
+        Input::Holder(_)
+        | Input::Hash(_)
+        | Input::Package(_)
+        | Input::Syscalls(..)
+        | Input::Time(_) => {}
         Input::Record(_) | Input::Context(_) => {}
     }
     drop(enricher.take_lookups());
@@ -220,9 +224,14 @@ impl Cut<'_> {
                 }
             }
             Input::Hash(answer) if !self.needs.files.contains(&answer.key) => {}
+            Input::Package(answer) if !self.needs.files.contains(&answer.key) => {}
             // Of which of its acts they were part is not known.
             Input::Syscalls(..) => {}
-            Input::Cgroup(..) | Input::Facts(_) | Input::Holder(_) | Input::Hash(_) => {
+            Input::Cgroup(..)
+            | Input::Facts(_)
+            | Input::Holder(_)
+            | Input::Hash(_)
+            | Input::Package(_) => {
                 self.keep(input)?;
                 follow(&mut self.enricher, input);
             }

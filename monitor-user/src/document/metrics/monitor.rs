@@ -151,8 +151,8 @@ pub(super) const METRICS: &[Metric] = &[
     ]),
     Metric::counter(
         "runmon_reloads",
-        "How often rules and the policy of images were read again, and sinks changed, by what came of it: `taken` or \
-         `refused`.",
+        "How often rules and the policy of images were read again, and sinks changed, by what came \
+         of it: `taken` or `refused`.",
         |now, out| {
             let reloads = now.heartbeat.reloads;
             out.with(&["rules", "taken"], reloads.rules_taken);

@@ -200,6 +200,30 @@ pub(super) const METRICS: &[Metric] = &[
     )
     .at(&[("tables.hashes_refused", "")]),
     Metric::gauge(
+        "runmon_table_packaged_files",
+        "Executed files whose package is known or asked for, where a rule asks for it.",
+        |now, out| out.named(&now.heartbeat.tables, "packaged_files"),
+    )
+    .at(&[("tables.packaged_files", "")]),
+    Metric::counter(
+        "runmon_table_packages_asked",
+        "Executed files whose package had to be looked up.",
+        |now, out| out.named(&now.heartbeat.tables, "packages_asked"),
+    )
+    .at(&[("tables.packages_asked", "")]),
+    Metric::counter(
+        "runmon_table_packages_evicted",
+        "Executed files whose package was known and that were forgotten for lack of room.",
+        |now, out| out.named(&now.heartbeat.tables, "packages_evicted"),
+    )
+    .at(&[("tables.packages_evicted", "")]),
+    Metric::counter(
+        "runmon_table_packages_refused",
+        "Files whose package was not looked up, because too many waited: it is `too_many`.",
+        |now, out| out.named(&now.heartbeat.tables, "packages_refused"),
+    )
+    .at(&[("tables.packages_refused", "")]),
+    Metric::gauge(
         "runmon_table_windows",
         "Keys for which rules with `aggregate` gather events now.",
         |now, out| out.named(&now.heartbeat.tables, "windows"),

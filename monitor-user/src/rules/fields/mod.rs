@@ -8,6 +8,7 @@ pub(super) mod descriptor;
 pub(super) mod dns;
 pub(super) mod event;
 pub(super) mod mount;
+pub(super) mod package;
 pub(super) mod peer;
 pub(super) mod pod;
 pub(super) mod policy;

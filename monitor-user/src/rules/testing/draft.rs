@@ -310,6 +310,7 @@ fn event(action: Action) -> Event {
         session_id: PID,
         process: Arc::new(process(PID)),
         program_hash: Fact::Unknown(Reason::NotWanted),
+        program_package: Fact::Unknown(Reason::NotWanted),
         program_copy: Fact::Unknown(Reason::NotWanted),
         ancestors: Arc::new([]),
         container: Arc::new(Container::host()),

@@ -9,6 +9,7 @@ mod agree;
 mod describe;
 mod dns;
 mod draft;
+mod package;
 mod place;
 mod policy;
 mod process;
@@ -256,6 +257,7 @@ fn set(draft: &mut Draft, field: &TestField) -> Result<(), String> {
     let set: Option<Result<(), String>> = acts::set(draft, name, &field.value)
         .or_else(|| act::set(draft, name, &field.value))
         .or_else(|| dns::set(draft, name, &field.value))
+        .or_else(|| package::set(draft, name, &field.value))
         .or_else(|| process::set(draft, (name, arg), &field.value))
         .or_else(|| profile::set(draft, name, &field.value))
         .or_else(|| policy::set(draft, name, &field.value))

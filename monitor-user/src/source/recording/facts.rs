@@ -12,6 +12,7 @@ use crate::{
         holders::{Holder, HolderKind},
     },
     event::{Container, Fact, FactSource, Reason},
+    packages::{Belonging, PackageAnswer},
 };
 
 /// Facts as they are written down: a value with its source, or the reason why there is none.
@@ -109,6 +110,48 @@ impl From<RawHash> for HashAnswer {
             None => Fact::Unknown(reason.unwrap_or(Reason::Gone)),
         };
         Self { key: FileKey { major, minor, inode, ctime_ns, size }, hash, copy: None }
+    }
+}
+
+/// To which package a file belongs, as it is written down.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RawPackage {
+    major: u32,
+    minor: u32,
+    inode: u64,
+    ctime_ns: i64,
+    size: u64,
+    package: Option<String>,
+    is_database_changed: bool,
+    /// Why it is not known.
+    unknown_because: Option<String>,
+}
+
+impl From<&PackageAnswer> for RawPackage {
+    fn from(answer: &PackageAnswer) -> Self {
+        let FileKey { major, minor, inode, ctime_ns, size } = answer.key;
+        let (known, unknown_because) = match &answer.package {
+            Fact::Known(belonging, _) => (Some(belonging), None),
+            Fact::Unknown(reason) => (None, Some(reason.name().to_owned())),
+        };
+        let package = known.and_then(|it| it.name.as_deref()).map(bounded);
+        let is_database_changed = known.is_some_and(|it| it.is_database_changed);
+        Self { major, minor, inode, ctime_ns, size, package, is_database_changed, unknown_because }
+    }
+}
+
+impl From<RawPackage> for PackageAnswer {
+    fn from(raw: RawPackage) -> Self {
+        let RawPackage { major, minor, inode, ctime_ns, size, .. } = raw;
+        let package = match raw.unknown_because {
+            Some(reason) => Fact::Unknown(Reason::from_name(&reason).unwrap_or(Reason::Gone)),
+            None => {
+                let name = raw.package.map(Into::into);
+                let is_database_changed = raw.is_database_changed;
+                Fact::Known(Arc::new(Belonging { name, is_database_changed }), FactSource::File)
+            }
+        };
+        Self { key: FileKey { major, minor, inode, ctime_ns, size }, package }
     }
 }
 

@@ -9,10 +9,10 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    CGROUP, CONTEXT, ENTRY_BYTES, FACTS, HASH, HOLDER, LOST, RECORD, RecordingError, SYSCALLS,
-    TIME, UNCHECKED, UNPACKED, VERSION,
+    CGROUP, CONTEXT, ENTRY_BYTES, FACTS, HASH, HOLDER, LOST, PACKAGE, RECORD, RecordingError,
+    SYSCALLS, TIME, UNCHECKED, UNPACKED, VERSION,
     block::{Blocks, Next, NoBlock},
-    facts::{RawFacts, RawHash, RawHolder},
+    facts::{RawFacts, RawHash, RawHolder, RawPackage},
     preamble::{FORMAT, Preamble, endianness},
 };
 use crate::{line::Input, raw_event::CgroupKey};
@@ -177,6 +177,9 @@ impl<R: Read> Reader<R> {
             HASH => rmp_serde::from_slice::<RawHash>(&self.binary)
                 .map_err(damaged)
                 .map(|answer| Input::Hash(answer.into())),
+            PACKAGE => rmp_serde::from_slice::<RawPackage>(&self.binary)
+                .map_err(damaged)
+                .map(|answer| Input::Package(answer.into())),
             HOLDER => rmp_serde::from_slice::<RawHolder>(&self.binary)
                 .map_err(damaged)
                 .map(|holder| Input::Holder(holder.into())),

@@ -77,6 +77,15 @@ fn write(place: &Place, limit: u64) -> (Vec<String>, Writer) {
         let key = FileKey { major: 8, minor: 1, inode: u64::MAX, ctime_ns: -1, size: 1 << 40 };
         put(Input::Hash(HashAnswer { key, hash, copy: None }));
     }
+    let belonging = |name: Option<&str>| {
+        let name = name.map(Into::into);
+        let belonging = crate::packages::Belonging { name, is_database_changed: true };
+        Fact::Known(std::sync::Arc::new(belonging), FactSource::File)
+    };
+    for package in [belonging(Some("coreutils")), belonging(None), Fact::Unknown(Reason::NotRead)] {
+        let key = FileKey { major: 8, minor: 1, inode: u64::MAX, ctime_ns: -1, size: 1 << 40 };
+        put(Input::Package(crate::packages::PackageAnswer { key, package }));
+    }
     for kind in [HolderKind::Pod, HolderKind::Service] {
         let [uid, name, namespace] = ["u1", "db", "shop"].map(Box::from);
         let addresses = ["10.0.0.5", "fd00::5"].map(|text| text.parse().unwrap()).into();
@@ -385,7 +394,7 @@ fn damage_of_entries_without_blocks_is_placed() {
     };
     refused(&entry(&[0x92, 0, 0xc6, 0, 0, 0, 0]), &damaged("no entry starts here"));
     refused(&entry(&[0x93, 0, 0xc4, 0, 0, 0, 0]), &damaged("no entry starts here"));
-    refused(&checked(9, b""), &damaged("entries of kind 9 are not known"));
+    refused(&checked(10, b""), &damaged("entries of kind 10 are not known"));
     refused(&checked(TIME, b"1234567"), &damaged("short"));
     refused(&entry(&[0x93, 0, 0xc6, 1, 0, 0, 0]), &damaged("an entry is longer than any can be"));
     let mut flipped = checked(0, b"record");
@@ -414,7 +423,7 @@ fn damage_within_blocks_is_placed() {
         (&[0x92, 0, 0xc4, 0, 0, 0, 0], "the block holds what is no entry"),
         (&[0x92, 0, 0xc6, 0, 0, 0, 1], "the block holds what is no entry"),
         (&[0x92, 0, 0xc6, 0, 0], "the block holds what is no entry"),
-        (&[0x92, 9, 0xc6, 0, 0, 0, 0], "entries of kind 9 are not known"),
+        (&[0x92, 10, 0xc6, 0, 0, 0, 0], "entries of kind 10 are not known"),
         (&[0x92, TIME, 0xc6, 0, 0, 0, 0], "short"),
         (&[0x92, LOST, 0xc6, 0, 0, 0, 0], "short"),
     ] {

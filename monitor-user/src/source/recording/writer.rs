@@ -8,10 +8,10 @@ use std::{
 };
 
 use super::{
-    CGROUP, CONTEXT, ENTRY_BYTES, FACTS, HASH, HOLDER, LOST, RECORD, RecordingError, SYSCALLS,
-    TIME, VERSION,
+    CGROUP, CONTEXT, ENTRY_BYTES, FACTS, HASH, HOLDER, LOST, PACKAGE, RECORD, RecordingError,
+    SYSCALLS, TIME, VERSION,
     block::{ENOUGH, Packer},
-    facts::{RawFacts, RawHash, RawHolder},
+    facts::{RawFacts, RawHash, RawHolder, RawPackage},
     preamble::Preamble,
 };
 use crate::{decode::rewrite, env::EnvKeys, line::Input};
@@ -84,6 +84,9 @@ impl Writer {
             }
             Input::Hash(answer) => {
                 self.packed(HASH, rmp_serde::to_vec_named(&RawHash::from(answer)))
+            }
+            Input::Package(answer) => {
+                self.packed(PACKAGE, rmp_serde::to_vec_named(&RawPackage::from(answer)))
             }
             Input::Holder(holder) => {
                 self.packed(HOLDER, rmp_serde::to_vec_named(&RawHolder::from(holder)))
