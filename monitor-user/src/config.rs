@@ -408,17 +408,15 @@ impl Config {
 
     fn validate(raw: RawConfig, path: &Path) -> Result<Self, Wrong> {
         let (flight, keep) = (values::flight(&raw)?, keep::keep(&raw)?);
-        let kubernetes = kubernetes::kubernetes(
-            raw.kubernetes,
-            &node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname),
-            |name| std::env::var(name).ok(),
-        )?;
+        let host = node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname);
+        let env = |name: &str| std::env::var(name).ok();
+        let kubernetes = kubernetes::kubernetes(raw.kubernetes, &host, env)?;
         Ok(Self {
             path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             rules: raw.rules,
             profiles: raw.profiles,
             learn_profiles: raw.learn_profiles.unwrap_or(false),
-            learn_by_workload: by_workload(raw.learn_profiles_by.as_deref().unwrap_or("image"))?,
+            learn_by_workload: by_workload(raw.learn_profiles_by.as_deref())?,
             image_policy: raw.image_policy,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             store_bytes: within(

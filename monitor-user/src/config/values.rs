@@ -106,8 +106,8 @@ pub(super) fn hash(name: &str) -> Result<HashMode, Wrong> {
 pub(super) const LEARNED_BY: [&str; 2] = ["image", "workload"];
 
 /// Whether each workload has a profile of its own, and not each image.
-pub(super) fn by_workload(what: &str) -> Result<bool, Wrong> {
-    match what {
+pub(super) fn by_workload(what: Option<&str>) -> Result<bool, Wrong> {
+    match what.unwrap_or("image") {
         "image" => Ok(false),
         "workload" => Ok(true),
         other => {
