@@ -14,6 +14,9 @@ const NUMBERED: usize = 3;
 /// Sorts of names in one directory over which any name is expected.
 const SORTS: usize = 64;
 
+/// Labels of a domain that somebody registers.
+const OWNED: usize = 2;
+
 /// What a profile writes for any name.
 pub const ANY: &str = "*";
 
@@ -113,6 +116,19 @@ impl Route {
             }
         }
     }
+}
+
+/// The part of a name of a domain that cannot be made up at will by whoever has it: nothing below
+/// and with the first label that was made up, but always two labels, which say whose it is.
+#[must_use]
+pub fn zone(name: &str) -> &str {
+    let is_made_up = |label: &str| {
+        Shape::of(label.to_ascii_lowercase().as_bytes(), &Hints::default()).is_made_up()
+    };
+    let labels = name.rsplit('.').enumerate();
+    let kept = labels.take_while(|(depth, label)| *depth < OWNED || !is_made_up(label));
+    let len: usize = kept.map(|(_, label)| label.len() + 1).sum();
+    name.get((name.len() + 1).saturating_sub(len)..).unwrap_or(name)
 }
 
 fn is_named(step: &Step, name: &str) -> bool {
@@ -403,6 +419,22 @@ mod tests {
         assert!(tree.expects(&Route::of_domain(b"DB.example.com")));
         assert!(!tree.expects(&Route::of_domain(b"example.com")));
         assert_eq!(Route::parse("db.example.com", Order::Domain), Some(tree.routes().remove(0)));
+    }
+
+    #[test]
+    fn what_is_made_up_of_a_domain_is_not_its_zone() {
+        for (name, zone) in [
+            ("ca2b5716c136493d670c362a7a2b3c2c.t.evil.test", "t.evil.test"),
+            ("7.ca2b5716c136493d.plain.mfrggzdfmztwq2lkmfrggzdfmz.t.evil.test", "t.evil.test"),
+            ("a.t.evil.test", "a.t.evil.test"),
+            ("db-12.shop.test", "db-12.shop.test"),
+            // Whoever has one has not the next.
+            ("ca2b5716c136493d670c.test", "ca2b5716c136493d670c.test"),
+            ("test", "test"),
+            ("", ""),
+        ] {
+            assert_eq!(super::zone(name), zone);
+        }
     }
 
     /// Few names, so that they meet.

@@ -58,6 +58,8 @@ const LONG_NUMBER: usize = 8;
 const LONG_HEX: usize = 12;
 /// Characters of a run that was made up, at least.
 const RANDOM: usize = 6;
+/// Characters of a run that is no word.
+const LONG_RUN: usize = 24;
 
 impl Shape {
     /// A name with what surely varies replaced.
@@ -70,6 +72,16 @@ impl Shape {
     #[must_use]
     pub fn numbered(&self) -> Self {
         Self(replace(&self.0, |run| is_number(run).then_some(Class::Number)).into())
+    }
+
+    /// Whether it has a part that was made up, or is too long to be a word: it carries data, or an
+    /// id.
+    #[must_use]
+    pub fn is_made_up(&self) -> bool {
+        parts(&self.0).any(|part| match part {
+            Part::Run(run) => run.len() >= LONG_RUN,
+            Part::Other(other) => is_class(other) && other != Class::Number.written(),
+        })
     }
 
     /// A shape as a profile has it; None if none is written so.

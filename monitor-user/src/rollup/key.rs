@@ -8,6 +8,7 @@ use crate::{
     alert::Alert,
     dns::DnsAct,
     event::{Act, Action, Event, FileAct, Outcome, SocketAct},
+    profile::{Thing, paths::zone},
 };
 
 /// What repeats have in common.
@@ -24,10 +25,26 @@ pub(super) fn key(alert: &Alert) -> Key {
     let parent = event.ancestors.first().and_then(|parent| parent.executable.as_deref());
     parts.add(parent.unwrap_or_default());
     parts.add(&[event.action.kind(), u8::from(matches!(event.outcome, Outcome::Failure(_)))]);
-    parts.add_action(event);
+    match unexpected_name(alert) {
+        Some((act, name)) => parts.add_name(act, name),
+        None => parts.add_action(event),
+    }
     let digest = parts.0.finalize();
     digest.first_chunk().copied().unwrap_or_default()
 }
+
+/// The name that was asked for, where that it is not expected is all that is told of it.
+fn unexpected_name(alert: &Alert) -> Option<(&DnsAct, &str)> {
+    let Action::DnsQuery(act) = &alert.event.action else { return None };
+    let unexpected = alert.event.expectation.as_ref().ok()?.unexpected()?;
+    let of_drift = |tags: &[String]| tags.iter().any(|tag| tag == DRIFT);
+    let is_all = alert.matched.iter().all(|matched| of_drift(&matched.about.tags));
+    let question = act.message.as_ref()?.question.as_ref()?;
+    (is_all && matches!(unexpected, Thing::Name(_))).then_some((act, &*question.name))
+}
+
+/// Rules about what profiles do not expect have this tag.
+const DRIFT: &str = "drift";
 
 /// Parts of a key, none of which can be taken for two.
 struct Parts(Sha256);
@@ -119,6 +136,13 @@ impl Parts {
         self.add(path);
         self.add(&open_flags.to_le_bytes());
         self.add(&[u8::from(*created)]);
+    }
+
+    /// Of names that are not expected, those with which data leaves are one: what is made up of
+    /// them is the data. So are the two questions for both sorts of addresses of one.
+    fn add_name(&mut self, act: &DnsAct, name: &str) {
+        self.add_socket(&act.socket);
+        self.add(zone(name).as_bytes());
     }
 
     fn add_act(&mut self, act: &Act) {

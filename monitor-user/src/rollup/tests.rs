@@ -9,6 +9,7 @@ use crate::{
     enrich::{Enriched, Enricher},
     env::EnvKeys,
     event::{Act, Action, Address, Fact, FileAct, ProcessKey, Reason, SocketAct},
+    profile::{Mode, Part, drift::Verdict},
     records::{ProgramStart, Who},
 };
 
@@ -136,9 +137,8 @@ fn another_act_does_not_hide_behind_the_first() {
     assert_eq!(made[0], made[1]);
 }
 
-#[test]
-fn other_sockets_and_questions_are_others() {
-    let socket = |protocol| SocketAct {
+fn socket(protocol: u16) -> SocketAct {
+    SocketAct {
         destination: Address::Ip([192, 0, 2, 7].into(), 53),
         given: None,
         source: None,
@@ -148,22 +148,27 @@ fn other_sockets_and_questions_are_others() {
         names: Fact::Unknown(Reason::NotApplicable),
         peer: Fact::Unknown(Reason::NotApplicable),
         service: Fact::Unknown(Reason::NotApplicable),
+    }
+}
+
+fn asks(name: &str, record_type: u16) -> Action {
+    let message = DnsMessage {
+        id: record_type,
+        is_response: false,
+        opcode: 0,
+        flags: [].into(),
+        response_code: 0,
+        question: Some(DnsQuestion { name: name.into(), record_type, class: 1 }),
+        answers: [].into(),
+        is_cut: false,
     };
-    let asked = |record_type| {
-        let question = DnsQuestion { name: "a.example".into(), record_type, class: 1 };
-        let message = DnsMessage {
-            id: record_type,
-            is_response: false,
-            opcode: 0,
-            flags: [].into(),
-            response_code: 0,
-            question: Some(question),
-            answers: [].into(),
-            is_cut: false,
-        };
-        let message = Some(message);
-        Action::DnsQuery(Box::new(DnsAct { socket: socket(17), total: 9, message, asked: false }))
-    };
+    let message = Some(message);
+    Action::DnsQuery(Box::new(DnsAct { socket: socket(17), total: 9, message, asked: false }))
+}
+
+#[test]
+fn other_sockets_and_questions_are_others() {
+    let asked = |record_type| asks("a.example", record_type);
     let all = [Action::Connect(socket(6)), Action::Connect(socket(17)), asked(1), asked(16)];
     let keys: HashSet<_> = all
         .into_iter()
@@ -174,4 +179,29 @@ fn other_sockets_and_questions_are_others() {
         })
         .collect();
     assert_eq!(keys.len(), 4);
+}
+
+/// A tunnel is one alert, where that a name is not expected is all that is to be told.
+#[test]
+fn what_is_made_up_of_an_unexpected_name_is_no_other() {
+    let key_of = |name: &str, record_type, is_unexpected, tag: &str| {
+        let mut alert = alert("/bin/a", b"a\0", 0);
+        let event = Arc::get_mut(&mut alert.event).unwrap();
+        event.action = asks(name, record_type);
+        if is_unexpected {
+            let told = Verdict::told("p".into(), Mode::Alert, Some(Part::Names));
+            event.expectation = Ok(told);
+        }
+        let about = Arc::make_mut(&mut alert.matched[0].about);
+        about.tags = vec![tag.to_owned()];
+        key(&alert)
+    };
+    let (one, other) = ("ca2b5716c136493d.t.evil.test", "0201486693206cfa.t.evil.test");
+    let of_drift = |name, record_type| key_of(name, record_type, true, "drift");
+    assert_eq!(of_drift(one, 1), of_drift(other, 28));
+    assert_ne!(of_drift(one, 1), of_drift("ca2b5716c136493d.evil.test", 1));
+    assert_ne!(of_drift("a.evil.test", 1), of_drift("b.evil.test", 1));
+    for (is_unexpected, tag) in [(true, "network"), (false, "drift")] {
+        assert_ne!(key_of(one, 1, is_unexpected, tag), key_of(other, 1, is_unexpected, tag));
+    }
 }
