@@ -104,6 +104,7 @@ pub(crate) fn local(
     env.arg(format!("TRIGGER={}", tests(workspace, Arch::X86_64).join("trigger").display()));
     env.arg(format!("PACKAGES={}", setup::server_packages(workspace).display()));
     env.arg(format!("SYSLOG={}", setup::syslog_receivers(workspace).display()));
+    env.arg(format!("WORKLOADS={}", setup::workloads(workspace).display()));
     env.arg(format!("QUEUES={}", queues::dir(workspace).display()));
     env.arg(format!("PROMETHEUS={}", prometheus::dir(workspace).display()));
     env.arg(format!("ROTEL={}", setup::rotel(workspace).display()));

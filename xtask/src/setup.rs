@@ -86,6 +86,47 @@ pub(crate) fn syslog_receivers(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("syslog")
 }
 
+/// What images of ordinary services have: a database, a web server, and the tools of a batch job,
+/// with all that they are linked with.
+const WORKLOAD_PACKAGES: &[&str] = &[
+    "coreutils",
+    "dash",
+    "findutils",
+    "gzip",
+    "libacl1",
+    "libatomic1",
+    "libattr1",
+    "libc6",
+    "libcap2",
+    "libcrypt1",
+    "libgcc-s1",
+    "libgcrypt20",
+    "libgmp10",
+    "libgpg-error0",
+    "libjemalloc2",
+    "liblz4-1",
+    "liblzf1",
+    "liblzma5",
+    "libnettle8",
+    "libpcre2-8-0",
+    "libselinux1",
+    "libssl3",
+    "libstdc++6",
+    "libsystemd0",
+    "libxxhash0",
+    "libzstd1",
+    "lighttpd",
+    "redis-server",
+    "redis-tools",
+    "tar",
+    "zlib1g",
+];
+
+/// Where they are unpacked.
+pub(crate) fn workloads(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("workloads")
+}
+
 /// A collector of OpenTelemetry, of the Python Package Index.
 const ROTEL: &str = "rotel==0.0.1a15";
 
@@ -181,9 +222,17 @@ fn test_steps(workspace: &Workspace) -> Vec<Step<'_>> {
             apt.unpack_whole(SYSLOG_PACKAGES, &syslog_receivers(workspace), log)
         }),
     };
+    let services = Step {
+        name: "Debian's redis and lighttpd, for containers of the tests".to_owned(),
+        is_done: Box::new(|| workloads(workspace).exists()),
+        make: Box::new(|log| {
+            let apt = PrivateApt::new(workspace, Arch::X86_64);
+            apt.unpack_whole(WORKLOAD_PACKAGES, &workloads(workspace), log)
+        }),
+    };
     std::iter::once(packages("Debian packages for the tests", TEST_PACKAGES))
         .chain(KERNELS.iter().map(|kernel| kernel_step(workspace, kernel)))
-        .chain([server, syslog, rotel_step(workspace)])
+        .chain([server, syslog, services, rotel_step(workspace)])
         .chain([queues::nats(workspace), queues::kafka(workspace), prometheus::step(workspace)])
         .collect()
 }
