@@ -17,6 +17,7 @@ mod dns;
 mod endpoint;
 mod engines;
 pub mod evasion;
+mod expectations;
 mod files;
 mod filter;
 mod flood;
@@ -141,6 +142,7 @@ pub const CASES: &[&[Case]] = &[
     smoke::CASES,
     processes::CASES,
     profiles::CASES,
+    expectations::CASES,
     quiet::CASES,
     network::CASES,
     dns::CASES,
