@@ -16,7 +16,7 @@ use runmon::{
     event::{Container, Event, Fact, FactSource, Reason},
     judge::Judge,
     line::{Input, Line, Outlet},
-    profile::{Approval, Learner, Profile, Subject, drift::Profiles},
+    profile::{Approval, Learner, Profile, Subject, Thing, drift::Profiles, paths::Route},
     raw_event::CgroupKey,
     rules,
 };
@@ -149,6 +149,48 @@ fn profiles(events: &[Box<Event>]) -> Profiles {
     Profiles::new(many.map(|profile| Profile { approved: approved.clone(), ..profile }))
 }
 
+/// Bytes of memory that this process has.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// What a hundred profiles of services take: of each three hundred files, sixty names and
+/// as many secrets.
+fn memory_of_profiles() {
+    let before = resident();
+    let path = |text: String| Route::of_path(text.as_bytes(), &[]);
+    let one = |image: u32| {
+        let mut profile = Profile { name: format!("service-{image}").into(), ..Profile::default() };
+        profile.subject.image = format!("registry.example/team/service-{image}:1").into();
+        profile.subject.digest = Some(format!("sha256:{image:064x}").into());
+        profile.approved = Some(Approval { by: "a bench".into(), on: "2026-11-29".into() });
+        // Letters, since what differs in numbers alone becomes one.
+        let word = |number: u32| -> String {
+            let letter =
+                |at: u32| char::from(b'a' + u8::try_from((number >> (4 * at)) & 15).unwrap());
+            (0..3).map(letter).collect()
+        };
+        for number in 0..300 {
+            let directory = word(number / 10);
+            let file = path(format!("/var/lib/service/{directory}/data/{}.db", word(number)));
+            profile.behaviour.put(&Thing::File(file));
+        }
+        for number in 0..60 {
+            let name =
+                Route::of_domain(format!("{}.shop.svc.cluster.local", word(number)).as_bytes());
+            profile.behaviour.put(&Thing::Name(name));
+            let secret = path(format!("/run/secrets/{}/{image}", word(number)));
+            profile.behaviour.put(&Thing::Secret(secret));
+        }
+        profile
+    };
+    let profiles = Profiles::new((0..100).map(one));
+    let mebibytes = (resident() - before) as f64 / f64::from(1 << 20);
+    println!("{:<28}{mebibytes:>8.1} MiB", "100 profiles of services");
+    drop(profiles);
+}
+
 struct Nowhere;
 
 impl Outlet for Nowhere {
@@ -162,6 +204,7 @@ impl Outlet for Nowhere {
 }
 
 fn main() {
+    memory_of_profiles();
     let records = mix();
     time("decode", &records, |record| {
         black_box(decode(record).unwrap());

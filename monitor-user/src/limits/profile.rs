@@ -38,3 +38,6 @@ pub const PROFILE_REMARKS: usize = 64;
 
 /// Events that are remembered as expected, of each profile: they are not compared again.
 pub const PROFILE_REMEMBERED: usize = 1_024;
+
+/// Containers whose profile is remembered; that of another one is looked for by its image.
+pub const PROFILE_RECENT: usize = 64;

@@ -1,11 +1,12 @@
 //! What of an event an approved profile does not expect.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use super::{Behaviour, Mode, Part, Profile, Thing, observe, remembered::Remembered, workload};
 use crate::{
     container::Container,
     event::{Event, Fact, Reason},
+    limits::PROFILE_RECENT,
 };
 
 /// How an event stands to the profile of its image.
@@ -28,7 +29,8 @@ pub struct Used {
     pub number: usize,
     /// The only workload that it is about, if it is about one.
     workload: Option<Box<str>>,
-    behaviour: Behaviour,
+    /// Shared with the shadow of other builds.
+    behaviour: Arc<Behaviour>,
     /// Events of which all is expected.
     remembered: Remembered,
 }
@@ -42,7 +44,12 @@ impl PartialEq for Used {
 }
 
 impl Used {
-    fn new(name: Box<str>, mode: Mode, workload: Option<Box<str>>, behaviour: Behaviour) -> Self {
+    fn new(
+        name: Box<str>,
+        mode: Mode,
+        workload: Option<Box<str>>,
+        behaviour: Arc<Behaviour>,
+    ) -> Self {
         Self { name, mode, number: 0, workload, behaviour, remembered: Remembered::default() }
     }
 }
@@ -51,7 +58,7 @@ impl Verdict {
     /// As a test tells it: of a profile with nothing in it, and something of that part.
     #[must_use]
     pub fn told(name: Box<str>, mode: Mode, unexpected: Option<Part>) -> Self {
-        let used = Arc::new(Used::new(name, mode, None, Behaviour::default()));
+        let used = Arc::new(Used::new(name, mode, None, Arc::default()));
         match unexpected {
             None => Self::Expected(used),
             Some(part) => Self::Unexpected(used, Box::new(Thing::of_part(part))),
@@ -118,6 +125,38 @@ pub struct Profiles {
     by_digest: ByImage,
     by_image: ByImage,
     approved: usize,
+    recent: Recent,
+}
+
+/// Containers that were compared lately, each in the place that its address names: most events are
+/// of those of before. Once more is known of a container it is another one here.
+#[derive(Clone, Debug)]
+struct Recent(RefCell<Box<[Option<(Arc<Container>, Found)>]>>);
+
+/// The profile of a container, or why it has none.
+type Found = Result<Arc<Used>, Reason>;
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self(RefCell::new(vec![None; PROFILE_RECENT].into()))
+    }
+}
+
+impl Recent {
+    fn get(&self, container: &Arc<Container>, find: impl FnOnce() -> Found) -> Found {
+        // Nobody else has it: there is one line.
+        let Ok(mut places) = self.0.try_borrow_mut() else { return find() };
+        let number = (Arc::as_ptr(container).addr() / size_of::<Container>()) % PROFILE_RECENT;
+        let Some(place) = places.get_mut(number) else { return find() };
+        match place {
+            Some((known, found)) if Arc::ptr_eq(known, container) => found.clone(),
+            place => {
+                let found = find();
+                *place = Some((Arc::clone(container), found.clone()));
+                found
+            }
+        }
+    }
 }
 
 impl Profiles {
@@ -129,12 +168,12 @@ impl Profiles {
             let Profile { name, subject, mode, behaviour, .. } = profile;
             used.approved += 1;
             let workload = subject.workload;
-            let one = Used::new(name, mode, workload.clone(), behaviour);
+            let one = Used::new(name, mode, workload.clone(), Arc::new(behaviour));
             match subject.digest {
                 Some(digest) => {
                     // Another build of the image inherits what is expected of it, and nobody is
                     // woken.
-                    let (name, behaviour) = (one.name.clone(), one.behaviour.clone());
+                    let (name, behaviour) = (one.name.clone(), Arc::clone(&one.behaviour));
                     let shadow = Used::new(name, Mode::Shadow, workload, behaviour);
                     put(&mut used.by_digest, digest, one);
                     put(&mut used.by_image, subject.image, shadow);
@@ -193,10 +232,11 @@ impl Profiles {
         if self.is_empty() || event.container.is_host() || !observe::is_of_interest(event) {
             return Err(Reason::NotApplicable);
         }
-        let used = self.of(&event.container)?;
+        let find = || self.of(&event.container).cloned();
+        let used = self.recent.get(&event.container, find)?;
         let mark = used.remembered.mark(event);
         if used.remembered.has(mark) {
-            return Ok(Verdict::Expected(Arc::clone(used)));
+            return Ok(Verdict::Expected(used));
         }
         let mut said = false;
         let mut unexpected = None;
@@ -207,10 +247,10 @@ impl Profiles {
             }
         });
         match unexpected {
-            Some(thing) => Ok(Verdict::Unexpected(Arc::clone(used), thing)),
+            Some(thing) => Ok(Verdict::Unexpected(used, thing)),
             None if said => {
                 used.remembered.put(mark);
-                Ok(Verdict::Expected(Arc::clone(used)))
+                Ok(Verdict::Expected(used))
             }
             None => Err(Reason::NotApplicable),
         }
