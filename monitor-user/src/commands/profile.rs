@@ -42,9 +42,12 @@ fn list(args: &ProfileListArgs) -> anyhow::Result<ExitCode> {
     let profiles = read_all(&paths)?;
     if profiles.is_empty() {
         let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        let place = if shown.is_empty() { "no place" } else { &shown.join(", ") };
+        let place = match shown.is_empty() {
+            true => ": nothing was learned here, and the configuration names none".to_owned(),
+            false => format!(" in {}", shown.join(", ")),
+        };
         say(&format!(
-            "no profiles in {place}\nhint: `learn_profiles: true` in the configuration has the \
+            "no profiles{place}\nhint: `learn_profiles: true` in the configuration has the \
              daemon learn them, `runmon profile learn --from RECORDING` takes them from recordings"
         ));
         return Ok(ExitCode::SUCCESS);

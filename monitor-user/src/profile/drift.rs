@@ -234,7 +234,12 @@ impl Profiles {
         }
         let find = || self.of(&event.container).cloned();
         let used = self.recent.get(&event.container, find)?;
-        let mark = used.remembered.mark(event);
+        let plain = used.remembered.plain_mark(event);
+        // Whether there are digits is only looked for where it is not settled without.
+        let mark = match used.remembered.has(plain) {
+            true => plain,
+            false => used.remembered.mark(plain, event),
+        };
         if used.remembered.has(mark) {
             return Ok(Verdict::Expected(used));
         }

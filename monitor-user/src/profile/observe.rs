@@ -65,7 +65,8 @@ pub fn each(event: &Event, take: &mut dyn FnMut(Thing)) {
     }
 }
 
-/// Gives a hasher all that [`each`] looks at: two events that are alike in that say the same.
+/// Gives a hasher all that [`each`] looks at, but for the numbers below: two events that are alike in
+/// both say the same.
 pub(super) fn mark(event: &Event, state: &mut impl Hasher) {
     let process = &event.process;
     // Who is a runtime hangs on its program and on this alone.
@@ -93,10 +94,12 @@ pub(super) fn mark(event: &Event, state: &mut impl Hasher) {
         Action::Act(act) => (&act.path, &act.other).hash(state),
         _ => {}
     }
-    // Only what has digits in it can be named after a process.
-    if names(event).any(has_digit) {
-        numbers(event).hash(state);
-    }
+}
+
+/// The ids that [`each`] looks for in names, where those have digits: nothing else can be named
+/// after a process.
+pub(super) fn numbers_in_names(event: &Event) -> Option<[u32; 5]> {
+    names(event).any(has_digit).then(|| numbers(event))
 }
 
 /// Whether any byte is a digit: all are looked at, which takes less time than to stop at one.
@@ -351,7 +354,7 @@ mod tests {
     fn events_of_one_mark_say_the_same() {
         let state = ahash::RandomState::new();
         let mut enricher = Enricher::new(1 << 20, 0, EnvKeys::new(["LD_PRELOAD"]));
-        let mut seen: Vec<(u64, String)> = Vec::new();
+        let mut seen: Vec<((u64, Option<[u32; 5]>), String)> = Vec::new();
         // Each comes twice: behind the others, too.
         for record in acts().iter().chain(&acts()) {
             let bytes = record.bytes();
@@ -360,13 +363,14 @@ mod tests {
             each(&event, &mut |thing| things.push(thing));
             let mut hasher = std::hash::BuildHasher::build_hasher(&state);
             mark(&event, &mut hasher);
-            seen.push((hasher.finish(), format!("{things:?}")));
+            let mark = (hasher.finish(), numbers_in_names(&event));
+            seen.push((mark, format!("{things:?}")));
         }
         for (mark, things) in &seen {
             let alike = seen.iter().filter(|(other, _)| other == mark);
             alike.for_each(|(_, others)| assert_eq!(others, things));
         }
-        let marks: std::collections::BTreeSet<u64> = seen.iter().map(|(mark, _)| *mark).collect();
+        let marks: std::collections::BTreeSet<_> = seen.iter().map(|(mark, _)| *mark).collect();
         assert!(marks.len() < seen.len() * 3 / 4, "what is done again has its mark again");
     }
 

@@ -25,12 +25,19 @@ impl Default for Remembered {
 }
 
 impl Remembered {
-    /// The mark of everything that [`observe::each`] takes of an event.
-    pub(super) fn mark(&self, event: &Event) -> u64 {
+    /// The mark of everything that [`observe::each`] takes of an event whose names have no digits.
+    /// One that is remembered is of such an event.
+    pub(super) fn plain_mark(&self, event: &Event) -> u64 {
         let mut hasher = self.state.build_hasher();
         observe::mark(event, &mut hasher);
         // Zero stands for none.
         hasher.finish() | 1
+    }
+
+    /// The mark of any event, by its plain one.
+    pub(super) fn mark(&self, plain: u64, event: &Event) -> u64 {
+        let Some(numbers) = observe::numbers_in_names(event) else { return plain };
+        self.state.hash_one((plain, numbers)) | 1
     }
 
     pub(super) fn has(&self, mark: u64) -> bool {
