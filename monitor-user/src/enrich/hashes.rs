@@ -15,6 +15,7 @@ use std::{
 use crate::{
     event::{Action, Event, Fact, KeptExecutable, Knowledge, Process, Reason},
     limits::{HASHES, KEPT_AGAIN_NS},
+    raw_event::FileFacts,
 };
 pub use keep::Keep;
 
@@ -82,6 +83,19 @@ impl FileKey {
                 size: process.size,
             }),
         }
+    }
+}
+
+impl FileKey {
+    /// A file that was mapped: of its changes nothing is told.
+    ///
+    /// # Errors
+    ///
+    /// No file was reached.
+    pub fn of_mapped(file: &FileFacts) -> Result<Self, Reason> {
+        let FileFacts { major, minor, inode, .. } = *file;
+        let key = Self { major, minor, inode, ctime_ns: 0, size: 0 };
+        (inode != 0).then_some(key).ok_or(Reason::NotApplicable)
     }
 }
 

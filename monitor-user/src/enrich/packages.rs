@@ -1,4 +1,4 @@
-//! To which packages executed files belong: which are known, and which somebody must look up. Only
+//! To which packages executed and mapped files belong: which are known, and which somebody must look up. Only
 //! where a rule asks for it anything is looked up at all.
 
 use std::{
@@ -8,9 +8,11 @@ use std::{
 
 use super::{Enricher, hashes::FileKey};
 use crate::{
+    act::ActKind,
     event::{Action, Event, Fact, FactSource, Reason},
     limits::{PACKAGE_AGAIN_NS, PACKAGED_FILES},
     packages::{Belonging, PackageAnswer, PackageQuestion},
+    raw_event::FileFacts,
 };
 
 /// What happened so far, for the counters.
@@ -53,7 +55,7 @@ impl Packages {
     /// Gives an event what is known. Where a rule may hang on it, it is pending and not yet asked
     /// for: most rules are decided without it.
     pub fn follow(&self, event: &mut Event) {
-        if !self.rules_ask || !matches!(event.action, Action::Exec { .. }) {
+        if !self.rules_ask || file(event).is_none() {
             return;
         }
         event.program_package = match place(event) {
@@ -102,7 +104,7 @@ impl Packages {
             .then(|| event.container.started_ns.known().copied().unwrap_or(event.timestamp_ns));
         self.questions.push(PackageQuestion {
             key,
-            magic: event.process.file.magic,
+            magic: file(event).map_or(0, |file| file.magic),
             path,
             viewers: std::iter::once(event.process.key.pid).chain(ancestors).collect(),
             since_ns,
@@ -132,7 +134,7 @@ impl PackageAnswer {
     /// Whether an event waits for it.
     #[must_use]
     pub fn is_about(&self, event: &Event) -> bool {
-        event.program_package == PENDING && FileKey::of(&event.process) == Ok(self.key)
+        event.program_package == PENDING && place(event).is_ok_and(|(key, _)| key == self.key)
     }
 }
 
@@ -157,14 +159,25 @@ impl Enricher {
     }
 }
 
-/// An executed file, and its path in its root; None: it has no name.
+/// What is known of the file that is executed or mapped by an event; None: it is another event.
+fn file(event: &Event) -> Option<&FileFacts> {
+    match &event.action {
+        Action::Exec { .. } => Some(&event.process.file),
+        Action::Act(act) if matches!(act.kind, ActKind::Map { .. }) => act.file.as_ref(),
+        _ => None,
+    }
+}
+
+/// The file, and its path in its root; None: it has no name.
 type Place = (FileKey, Option<Box<[u8]>>);
 
-/// The executed file of an event.
+/// The executed or mapped file of an event.
 fn place(event: &Event) -> Result<Place, Reason> {
-    let process = &event.process;
-    let key = FileKey::of(process)?;
-    let is_named = process.file.links > 0 && !process.file.internal_mount;
-    let path = process.executable.clone().filter(|path| is_named && path.starts_with(b"/"));
-    Ok((key, path))
+    let file = file(event).ok_or(Reason::NotApplicable)?;
+    let (key, path) = match &event.action {
+        Action::Act(act) => (FileKey::of_mapped(file)?, Some(act.path.clone())),
+        _ => (FileKey::of(&event.process)?, event.process.executable.clone()),
+    };
+    let is_named = file.links > 0 && !file.internal_mount;
+    Ok((key, path.filter(|path| is_named && path.starts_with(b"/"))))
 }

@@ -155,6 +155,7 @@ impl Found {
         for fact in [&mut container.image, &mut container.image_id, &mut container.image_digest] {
             lacks(fact, Reason::NotApplicable);
         }
+        lacks(&mut container.image_created_ns, Reason::NotApplicable);
         lacks(&mut container.labels, Reason::NotApplicable);
         let spec = self.bundle.as_ref().and_then(|it| oci::read(reach, Path::new(it)).ok());
         if let Some(spec) = spec {

@@ -91,6 +91,7 @@ shipped! {
     "execution/known_attack_tool.yaml",
     "execution/kubernetes_client_tool_launched_in_container.yaml",
     "execution/launch_package_management_process_in_container.yaml",
+    "execution/library_of_no_package.yaml",
     "execution/netcat_remote_code_execution_in_container.yaml",
     "execution/netcat_remote_code_execution_on_host.yaml",
     "execution/nohup_runs_dropped_program.yaml",

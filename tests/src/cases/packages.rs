@@ -2,6 +2,7 @@
 //! that belongs to none.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -9,11 +10,15 @@ use super::Case;
 use crate::daemon::{Daemon, Options, is_alert};
 use crate::engines::{Engine, Runc};
 use crate::lab::Stage;
+use crate::triggers::calls;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("packages::programs_are_of_those_of_their_image", of_image),
     Case::new("packages::a_root_without_layers_is_read_as_it_is", of_directory),
 ];
+
+/// Where a file is mapped to be executed.
+const MAPS: &str = "/tmp/maps";
 
 /// Waits for the package of each program whose last argument says whose it is.
 const RULES: &str = "\
@@ -34,6 +39,14 @@ const RULES: &str = "\
     evt.type in (execve, execveat) and proc.args endswith OF_CASE and proc.name != sh
     and not (proc.exe.is_packaged = true or proc.exe.is_packaged = false)
   output: '%proc.exepath is not told of: %proc.exe.package'
+  priority: INFO
+- rule: Library
+  id: library
+  desc: d
+  condition: >
+    evt.type in (mmap, mmap2) and fd.name startswith MAPS
+    and (fd.is_packaged = true or fd.is_packaged = false)
+  output: '%fd.name is of %fd.package packaged=%fd.is_packaged upper=%fd.is_upper_layer'
   priority: INFO
 ";
 
@@ -57,7 +70,7 @@ exec sleep 9999
 ";
 
 fn watch(stage: &Stage<'_>, case: &str) -> Daemon {
-    let rules = RULES.replace("OF_CASE", case);
+    let rules = RULES.replace("OF_CASE", case).replace("MAPS", MAPS);
     let keys = "rollup_seconds: 0\n".to_owned();
     stage.daemon(Options { rules: Some(rules), keys, ..Options::default() })
 }
@@ -82,7 +95,7 @@ fn of_image(stage: &Stage<'_>) {
     let daemon = watch(stage, &name);
     let script = SCRIPT.replace("OF_CASE", &name);
     let args = ["/bin/sh", "-c", &script];
-    let _container = containerd.run_image("localhost/packaged:1", &name, &[], &args);
+    let container = containerd.run_image("localhost/packaged:1", &name, &[], &args);
     assert_eq!(
         said(&daemon, "1"),
         "/bin/trigger is of trigger packaged=true changed=false database=false"
@@ -103,6 +116,14 @@ fn of_image(stage: &Stage<'_>) {
     assert_eq!(
         said(&daemon, "4"),
         "/bin/trigger is of trigger packaged=true changed=true database=true"
+    );
+    let there = format!("/proc/{}/root{MAPS}/mmap", container.pid());
+    calls::prepare(Path::new(&there)).expect("prepare a file");
+    container.trigger(&["call", MAPS, "--way", "native", "--form", "absolute", "mmap"]);
+    let mapped = daemon.expect("a mapped file", |it| it["event"]["action"] == "map");
+    assert_eq!(
+        mapped["event"]["reason"],
+        "/tmp/maps/mmap/real/old is of <NA> packaged=false upper=true"
     );
     // The image of the tests has no package manager.
     let name = stage.name("bare");

@@ -33,6 +33,7 @@ fn a_container_of_runcs() {
             "name = n1 (runc)",
             "image: not_applicable",
             "image_digest: not_applicable",
+            "image_created_ns: not_applicable",
             "labels: not_applicable",
             "started_ns = 1767323045500000000 (runc)",
             "capabilities = 1 (bundle)",

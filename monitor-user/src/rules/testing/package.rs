@@ -1,4 +1,4 @@
-//! What a test says of the package of an executed file.
+//! What a test says of the package of an executed or mapped file.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) fn set(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
     Some(match name {
-        "proc.exe.package" => value::fact(value).map(|fact| {
+        "proc.exe.package" | "fd.package" => value::fact(value).map(|fact| {
             let changed = told(draft).is_database_changed;
             draft.event.program_package = match fact {
                 Fact::Unknown(reason) => Fact::Unknown(reason),
@@ -21,7 +21,7 @@ pub(super) fn set(draft: &mut Draft, name: &str, value: &TestValue) -> Set {
                 }
             };
         }),
-        "proc.exe.is_packaged" => value::yes(value).map(|yes| {
+        "proc.exe.is_packaged" | "fd.is_packaged" => value::yes(value).map(|yes| {
             let before = told(draft);
             let name = yes.then(|| before.name.unwrap_or_else(|| "test".into()));
             draft.event.program_package = known(Belonging { name, ..before });
