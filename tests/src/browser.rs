@@ -30,22 +30,31 @@ pub struct Browser {
     session: String,
 }
 
+/// How often it is started: the port that it picked can be somebody's by the time it listens.
+const TRIES: usize = 5;
+
+/// A driver and its port; None if it got none.
+fn driver() -> Option<(Child, u16)> {
+    let mut command = Command::new("chromedriver");
+    command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut driver = end_with_parent(&mut command).spawn().expect("start chromedriver");
+    let mut said = BufReader::new(driver.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    while said.read_line(&mut line).expect("what chromedriver says") > 0 {
+        let after = line.split("started successfully on port ").nth(1);
+        if let Some(port) = after.and_then(|it| it.trim().trim_end_matches('.').parse().ok()) {
+            return Some((driver, port));
+        }
+        line.clear();
+    }
+    driver.wait().expect("it ended");
+    None
+}
+
 impl Browser {
     /// Starts one whose files are in `dir`.
     pub fn start(dir: &Path) -> Self {
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut driver = end_with_parent(&mut command).spawn().expect("start chromedriver");
-        let mut said = BufReader::new(driver.stdout.take().expect("it is piped"));
-        let mut line = String::new();
-        let port = loop {
-            line.clear();
-            assert!(said.read_line(&mut line).expect("what chromedriver says") > 0, "no port");
-            let after = line.split("started successfully on port ").nth(1);
-            if let Some(port) = after.and_then(|it| it.trim().trim_end_matches('.').parse().ok()) {
-                break port;
-            }
-        };
+        let (driver, port) = (0..TRIES).find_map(|_| driver()).expect("chromedriver gets a port");
         let mut browser = Self { driver, port, session: String::new() };
         let own = format!("--user-data-dir={}", dir.display());
         let arguments: Vec<&str> = ARGUMENTS.into_iter().chain([own.as_str()]).collect();
