@@ -65,8 +65,8 @@ pub fn each(event: &Event, take: &mut dyn FnMut(Thing)) {
     }
 }
 
-/// Gives a hasher all that [`each`] looks at, but for the numbers below: two events that are alike in
-/// both say the same.
+/// Gives a hasher all that [`each`] looks at, but for the numbers below: two events that are alike
+/// in both say the same.
 pub(super) fn mark(event: &Event, state: &mut impl Hasher) {
     let process = &event.process;
     // Who is a runtime hangs on its program and on this alone.
