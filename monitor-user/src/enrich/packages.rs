@@ -1,5 +1,5 @@
-//! To which packages executed and mapped files belong: which are known, and which somebody must look
-//! up. Only where a rule asks for it anything is looked up at all.
+//! To which packages executed and mapped files belong: which are known, and which somebody must
+//! look up. Only where a rule asks for it anything is looked up at all.
 
 use std::{
     collections::{HashMap, VecDeque},

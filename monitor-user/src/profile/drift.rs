@@ -131,7 +131,10 @@ pub struct Profiles {
 /// Containers that were compared lately, each in the place that its address names: most events are
 /// of those of before. Once more is known of a container it is another one here.
 #[derive(Clone, Debug)]
-struct Recent(RefCell<Box<[Option<(Arc<Container>, Found)>]>>);
+struct Recent(RefCell<Box<[Option<Compared>]>>);
+
+/// A container, and what was found for it.
+type Compared = (Arc<Container>, Found);
 
 /// The profile of a container, or why it has none.
 type Found = Result<Arc<Used>, Reason>;

@@ -354,7 +354,7 @@ mod tests {
     fn events_of_one_mark_say_the_same() {
         let state = ahash::RandomState::new();
         let mut enricher = Enricher::new(1 << 20, 0, EnvKeys::new(["LD_PRELOAD"]));
-        let mut seen: Vec<((u64, Option<[u32; 5]>), String)> = Vec::new();
+        let mut seen = Vec::new();
         // Each comes twice: behind the others, too.
         for record in acts().iter().chain(&acts()) {
             let bytes = record.bytes();
