@@ -1,6 +1,8 @@
 //! [`Container`]: where a process runs, as facts that each say where they come from, or why they
 //! are not known. They are declared once; whoever needs all of them asks [`Container::facts`].
 
+pub(crate) mod limits;
+
 use std::fmt::Write as _;
 
 use crate::fact::{Fact, FactSource, Reason};

@@ -12,7 +12,7 @@ use super::{
     probes,
 };
 use crate::{
-    container::{Container, Mount},
+    container::{Container, Mount, limits::Limits},
     enrich::{cgroup_path, container::Lookup},
     event::{FactSource, Reason},
     reach::Reach,
@@ -89,60 +89,20 @@ struct Namespace {
 #[serde(default)]
 struct Resources {
     devices: Vec<Device>,
-    memory: Option<Memory>,
-    cpu: Option<Cpu>,
-    pids: Option<Pids>,
+    #[serde(flatten)]
+    limits: Limits,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Memory {
-    limit: Option<i64>,
-}
-
-/// Microseconds of each period.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Cpu {
-    quota: Option<i64>,
-    period: Option<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Pids {
-    limit: Option<i64>,
-}
-
-impl Resources {
-    /// Fills in the limits; what has none is unlimited.
-    fn fill(&self, container: &mut Container) {
-        let memory = self.memory.as_ref().and_then(|memory| limit(memory.limit));
-        let pids = self.pids.as_ref().and_then(|pids| limit(pids.limit));
-        let cpu = self.cpu.as_ref().and_then(Cpu::limit);
-        for (fact, limit) in [
-            (&mut container.memory_limit, memory),
-            (&mut container.cpu_limit, cpu),
-            (&mut container.pids_limit, pids),
-        ] {
-            fill(fact, limit, SOURCE);
-            lacks(fact, Reason::NotApplicable);
-        }
+/// Fills in the limits; what has none is unlimited.
+fn fill_limits(limits: &Limits, container: &mut Container) {
+    for (fact, limit) in [
+        (&mut container.memory_limit, limits.memory()),
+        (&mut container.cpu_limit, limits.cpu()),
+        (&mut container.pids_limit, limits.pids()),
+    ] {
+        fill(fact, limit, SOURCE);
+        lacks(fact, Reason::NotApplicable);
     }
-}
-
-impl Cpu {
-    /// Thousandths of a processor.
-    fn limit(&self) -> Option<u64> {
-        // The kernel's period, where none is said.
-        let period = self.period.filter(|period| *period > 0).unwrap_or(100_000);
-        limit(self.quota)?.saturating_mul(1000).checked_div(period)
-    }
-}
-
-/// Zero and less are no limit.
-fn limit(value: Option<i64>) -> Option<u64> {
-    value.and_then(|value| u64::try_from(value).ok()).filter(|value| *value > 0)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -241,7 +201,7 @@ impl Spec {
         let privileged = stated.or_else(|| capabilities.map(|set| self.is_unconfined(set)));
         fill(&mut container.privileged, privileged, SOURCE);
         fill(&mut container.capabilities, capabilities, SOURCE);
-        self.linux.resources.fill(container);
+        fill_limits(&self.linux.resources.limits, container);
         for (fact, namespace) in [
             (&mut container.host_pid, "pid"),
             (&mut container.host_network, "network"),

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{limits::RUNTIME_FILE_BYTES, reach::Reach, words::CAPABILITIES};
+use crate::{
+    container::limits::Limits, limits::RUNTIME_FILE_BYTES, reach::Reach, words::CAPABILITIES,
+};
 
 /// The declaration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,7 +108,7 @@ struct MountEntry {
 #[serde(default, rename_all = "camelCase")]
 struct Linux {
     namespaces: Vec<Namespace>,
-    resources: Resources,
+    resources: Limits,
     devices: Vec<Device>,
     seccomp: Option<serde::de::IgnoredAny>,
     masked_paths: Vec<String>,
@@ -125,27 +127,6 @@ struct Namespace {
 #[serde(default)]
 struct Device {
     path: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Resources {
-    memory: Option<Limit>,
-    cpu: Option<Cpu>,
-    pids: Option<Limit>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Limit {
-    limit: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Cpu {
-    quota: Option<i64>,
-    period: Option<u64>,
 }
 
 /// Reads it; an error says why it is not known.
@@ -171,7 +152,6 @@ pub fn parse(text: &str) -> Result<Declared, serde_json::Error> {
     let bit = |name: &String| CAPABILITIES.iter().position(|known| known == name);
     let all = [bounding, effective, permitted, ambient].into_iter().flatten().filter_map(bit);
     let devices = linux.devices.into_iter().map(|device| device.path);
-    let limit = |limit: Option<Limit>| above_zero(limit?.limit);
     let gids = std::iter::once(process.user.gid).chain(process.user.additional_gids).collect();
     Ok(Declared {
         uid: process.user.uid,
@@ -190,29 +170,16 @@ pub fn parse(text: &str) -> Result<Declared, serde_json::Error> {
             .map(|path| plain(&path))
             .collect(),
         namespaces: linux.namespaces.into_iter().map(Namespace::named).collect(),
-        memory: limit(linux.resources.memory),
-        cpu: linux.resources.cpu.as_ref().and_then(Cpu::thousandths),
-        pids: limit(linux.resources.pids),
+        memory: linux.resources.memory(),
+        cpu: linux.resources.cpu(),
+        pids: linux.resources.pids(),
     })
-}
-
-/// Zero and less are no limit.
-fn above_zero(value: Option<i64>) -> Option<u64> {
-    value.and_then(|value| u64::try_from(value).ok()).filter(|value| *value > 0)
 }
 
 /// A path without what does not change it.
 fn plain(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|it| !it.is_empty() && *it != ".").collect();
     format!("/{}", parts.join("/"))
-}
-
-impl Cpu {
-    fn thousandths(&self) -> Option<u64> {
-        // The kernel's period, where none is said.
-        let period = self.period.filter(|period| *period > 0).unwrap_or(100_000);
-        above_zero(self.quota)?.saturating_mul(1000).checked_div(period)
-    }
 }
 
 impl MountEntry {
