@@ -130,7 +130,7 @@ const BATCH: Shown = Shown {
             name: "dropped binary at a path of its own",
             act: |batch| batch.order("cp /usr/bin/id /var/x; /var/x"),
             said: &[
-                ["file written", "/var/x", "/work/out/"],
+                ["file written", "/var/x", "/workload/out/"],
                 ["program", "/var/x (of /bin/dash, user 0)", "/usr/bin/"],
             ],
         },
@@ -145,9 +145,9 @@ const BATCH: Shown = Shown {
                 let library = batch.volume().join("in/libx.so");
                 let known = place::unpacked("lib/x86_64-linux-gnu/libm.so.6");
                 fs::copy(known, library).expect("bring a library");
-                batch.order("LD_PRELOAD=/work/in/libx.so date > /dev/null");
+                batch.order("LD_PRELOAD=/workload/in/libx.so date > /dev/null");
             },
-            said: &[["library preloaded", "/work/in/libx.so", "<NA>"]],
+            said: &[["library preloaded", "/workload/in/libx.so", "<NA>"]],
         },
     ],
 };

@@ -50,11 +50,11 @@ pub(super) fn of_batch(batch: &Service<'_>, round: usize) {
     }
     batch.order(
         "d=$(mktemp -d); n=0\n\
-         for f in $(find /work/in -name '*.csv' | sort); do\n\
+         for f in $(find /workload/in -name '*.csv' | sort); do\n\
          n=$((n+1)); cp $f $d/part-$n.csv; rm $f; done\n\
          cat $d/*.csv | sort | uniq -c > $d/sum.txt\n\
-         tar -C $d -czf /work/out/.new.tgz . && mv /work/out/.new.tgz /work/out/$(date +%s%N).tgz\n\
-         rm -r $d; echo done >> /work/out/log",
+         tar -C $d -czf /workload/out/.new.tgz . && mv /workload/out/.new.tgz /workload/out/$(date +%s%N).tgz\n\
+         rm -r $d; echo done >> /workload/out/log",
     );
     let put_away = fs::read_dir(batch.volume().join("out")).expect("what was put away");
     // Beside the log.

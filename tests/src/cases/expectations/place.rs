@@ -113,9 +113,9 @@ impl<'s> Service<'s> {
         for directory in ["in", "out"] {
             fs::create_dir_all(volume.0.join(directory)).expect("make a directory");
         }
-        let command = &["/bin/sh", "-c", ORDERS, "/work"];
+        let command = &["/bin/sh", "-c", ORDERS, "/workload"];
         let setting =
-            Setting { inside: "/work", packages: &DEBIAN, options: &HOST_NETWORK, command };
+            Setting { inside: "/workload", packages: &DEBIAN, options: &HOST_NETWORK, command };
         Self::start(stage, image, volume, &setting)
     }
 
