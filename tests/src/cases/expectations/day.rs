@@ -53,7 +53,8 @@ pub(super) fn of_batch(batch: &Service<'_>, round: usize) {
          for f in $(find /workload/in -name '*.csv' | sort); do\n\
          n=$((n+1)); cp $f $d/part-$n.csv; rm $f; done\n\
          cat $d/*.csv | sort | uniq -c > $d/sum.txt\n\
-         tar -C $d -czf /workload/out/.new.tgz . && mv /workload/out/.new.tgz /workload/out/$(date +%s%N).tgz\n\
+         tar -C $d -czf /workload/out/.new.tgz .\n\
+         mv /workload/out/.new.tgz /workload/out/$(date +%s%N).tgz\n\
          rm -r $d; echo done >> /workload/out/log",
     );
     let put_away = fs::read_dir(batch.volume().join("out")).expect("what was put away");
