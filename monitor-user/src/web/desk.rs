@@ -28,7 +28,9 @@ pub(super) struct Desk {
     lives_gone: u64,
     /// Numbers of the last life of each process.
     numbers: BTreeMap<(String, u32), u64>,
-    /// Since when events are watched, seconds since 1970; None: they are not.
+    /// Whether events are to be watched.
+    pub(super) is_asked: bool,
+    /// Since when they are, seconds since 1970; None: they are not, or not yet.
     pub(super) since_s: Option<i64>,
     /// How the watching of events goes.
     pub(super) of_events: Feed,
@@ -73,13 +75,13 @@ impl Desk {
     /// It is asked for: whether watching is to begin.
     pub(super) fn ask(&mut self, now_s: i64) -> bool {
         self.asked_s = now_s;
-        let begins = self.since_s.is_none();
+        let begins = !self.is_asked;
         if begins {
             // What happened while nobody looked is not known: it would be told as what is now.
             *self = Self {
                 alerts: std::mem::take(&mut self.alerts),
                 of_alerts: std::mem::take(&mut self.of_alerts),
-                since_s: Some(now_s),
+                is_asked: true,
                 asked_s: now_s,
                 ..Self::default()
             };
@@ -88,6 +90,14 @@ impl Desk {
             raised.into_iter().for_each(|raised| self.put_on_board(raised));
         }
         begins
+    }
+
+    /// Something is watched from now on, or why it is not is told.
+    pub(super) fn goes(&mut self, watched: Watched, trouble: Option<String>, now_s: i64) {
+        if watched == Watched::Events && self.is_asked && trouble.is_none() {
+            self.since_s.get_or_insert(now_s);
+        }
+        self.feed(watched).trouble = trouble;
     }
 
     /// How the watching of something goes.
@@ -110,12 +120,12 @@ impl Desk {
 
     /// Whether nobody has looked for a while.
     pub(super) fn is_left(&self, now_s: i64) -> bool {
-        self.since_s.is_some() && now_s - self.asked_s > WEB_LINGER_SECONDS
+        self.is_asked && now_s - self.asked_s > WEB_LINGER_SECONDS
     }
 
     /// Events are not watched any more.
     pub(super) fn stop(&mut self) {
-        self.since_s = None;
+        (self.is_asked, self.since_s) = (false, None);
     }
 
     pub(super) fn note(&mut self, seen: Seen) {
@@ -269,6 +279,21 @@ mod tests {
         desk.stop();
         assert!(desk.ask(200) && desk.recent.is_empty());
         assert_eq!((desk.alerts.len(), desk.board.alerts), (1, 1));
+    }
+
+    #[test]
+    fn events_are_watched_since_their_feed_began_not_since_they_were_asked_for() {
+        let mut desk = Desk::default();
+        assert!(desk.ask(100));
+        desk.goes(Watched::Events, Some("too many look".into()), 101);
+        desk.goes(Watched::Alerts, None, 102);
+        assert_eq!(desk.since_s, None);
+        desk.goes(Watched::Events, None, 103);
+        desk.goes(Watched::Events, None, 104);
+        assert_eq!(desk.since_s, Some(103));
+        desk.stop();
+        desk.goes(Watched::Events, None, 105);
+        assert_eq!(desk.since_s, None);
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub(super) enum Told {
     Raised(Box<Kept>),
     /// Documents of a feed were lost on the way, so many in all.
     Late(Watched, u64),
-    /// Why nothing comes of a feed, though it is asked for.
-    Trouble(Watched, Option<String>),
+    /// A feed has begun; or why nothing comes of it, though it is asked for.
+    Goes(Watched, Option<String>),
 }
 
 /// What is watched for the page as a whole.
@@ -89,12 +89,12 @@ pub(super) fn watch(
             match line.watch(&watched.wish()) {
                 Ok((_, feed, writer)) => {
                     let mut way = Way { watched, told: &told, ends: &ends, late: 0 };
-                    drop(way.send(Told::Trouble(watched, None)));
+                    drop(way.send(Told::Goes(watched, None)));
                     write(&feed, &writer, line.documents_of(), &mut way, None);
                     return;
                 }
                 Err(refusal) => {
-                    if told.blocking_send(Told::Trouble(watched, Some(refusal.error))).is_err() {
+                    if told.blocking_send(Told::Goes(watched, Some(refusal.error))).is_err() {
                         return;
                     }
                     thread::sleep(REST);

@@ -169,11 +169,11 @@ impl Door {
     fn take_in(&self, told: Told) {
         let mut desk = self.desk.borrow_mut();
         match told {
-            Told::Seen(seen) if desk.since_s.is_some() => desk.note(*seen),
+            Told::Seen(seen) if desk.is_asked => desk.note(*seen),
             Told::Seen(_) => {}
             Told::Raised(kept) => desk.raise(*kept),
             Told::Late(watched, late) => desk.feed(watched).late = late,
-            Told::Trouble(watched, why) => desk.feed(watched).trouble = why,
+            Told::Goes(watched, trouble) => desk.goes(watched, trouble, now_s()),
         }
     }
 
