@@ -55,6 +55,7 @@ pub mod rollup;
 pub mod rules;
 pub mod sink;
 pub mod source;
+pub mod state;
 pub mod store;
 pub mod stream;
 pub mod subscriber;

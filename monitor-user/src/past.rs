@@ -96,7 +96,7 @@ pub fn id_of(record: &Record, document: &Value) -> String {
     let of = match record.kind {
         Kind::Update => document.pointer("/runmon/update/of"),
         Kind::RollUp => document.pointer("/runmon/rollup/of"),
-        Kind::Alert | Kind::Event | Kind::Finding | Kind::Heartbeat => None,
+        Kind::Alert | Kind::Event | Kind::Finding | Kind::State | Kind::Heartbeat => None,
     };
     of.and_then(Value::as_str).map_or_else(|| record.id.clone(), str::to_owned)
 }
@@ -113,7 +113,7 @@ pub fn document(record: &Record) -> Option<(&[u8], Value)> {
 #[must_use]
 pub fn is_alert(record: &Record) -> bool {
     match record.kind {
-        Kind::Alert | Kind::Update | Kind::RollUp | Kind::Finding => true,
+        Kind::Alert | Kind::Update | Kind::RollUp | Kind::Finding | Kind::State => true,
         Kind::Event | Kind::Heartbeat => false,
     }
 }

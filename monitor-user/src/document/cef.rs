@@ -15,6 +15,7 @@ use super::{
 use crate::{
     alert::{Alert, Matched, RollUp},
     event::{Action, Address, Container, Event, Outcome, SocketAct, base_name},
+    state::StateFinding,
 };
 
 /// Characters of a message, at most, and of any other value: what the format's dictionary has room
@@ -40,6 +41,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
         Document::RollUp(rollup) => of_rollup(rollup, document, sender),
         Document::Heartbeat(heartbeat) => vec![heartbeat::of(heartbeat, document, sender)],
         Document::Finding(finding) => vec![of_finding(finding, document, sender)],
+        Document::State(finding) => vec![of_state(finding, document, sender)],
     };
     lines.into_iter().map(|line| line.0.into_bytes()).collect()
 }
@@ -179,6 +181,17 @@ fn of_finding(finding: &Finding, document: &Document, sender: &Sender) -> Line {
     if let Some(container) = &finding.container {
         line.labelled("cs1", "containerId", container);
     }
+    line
+}
+
+fn of_state(finding: &StateFinding, document: &Document, sender: &Sender) -> Line {
+    let mut line = Line::new(finding.check.id, finding.check.title, finding.priority());
+    line.start("state", finding.timestamp_ns, document, sender);
+    line.text("msg", &finding.text);
+    line.text("act", finding.activity.name());
+    line.text("outcome", finding.status().name());
+    line.text("externalId", &finding.uid);
+    line.container(&finding.container);
     line
 }
 

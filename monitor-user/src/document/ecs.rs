@@ -3,6 +3,7 @@
 mod container;
 mod heartbeat;
 mod network;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +48,7 @@ pub(super) fn value(document: &Document, sender: &Sender) -> Value {
         Document::RollUp(rollup) => of_rollup(rollup, sender),
         Document::Heartbeat(heartbeat) => heartbeat::of(heartbeat, sender),
         Document::Finding(finding) => of_finding(finding, sender),
+        Document::State(finding) => state::of(finding, sender),
     };
     of_node(&mut value, sender);
     value

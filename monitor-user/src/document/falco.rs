@@ -12,6 +12,7 @@ use crate::{
     container::split_image,
     document::text::rfc3339,
     event::{Container, Fact, Node},
+    state::StateFinding,
 };
 
 /// Writes a document. An event that no rule matched has no form here.
@@ -25,6 +26,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<Vec<u8>> {
         Document::RollUp(rollup) => of_rollup(rollup, sender),
         Document::Heartbeat(heartbeat) => vec![of_heartbeat(heartbeat, sender)],
         Document::Finding(finding) => vec![of_finding(finding, sender)],
+        Document::State(finding) => vec![of_state(finding, sender)],
     };
     values.iter().map(|value| value.to_string().into_bytes()).collect()
 }
@@ -182,6 +184,35 @@ fn of_finding(finding: &Finding, sender: &Sender) -> Value {
         "output_fields": fields,
         "source": "internal",
         "tags": ["runmon_finding"],
+        "hostname": sender.node.name(),
+    })
+}
+
+fn of_state(finding: &StateFinding, sender: &Sender) -> Value {
+    let (time, priority) = (rfc3339(finding.timestamp_ns), priority_name(finding.priority()));
+    let check = finding.check;
+    let mut fields: Map<String, Value> = place(&finding.container)
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect();
+    for (name, value) in [
+        ("runmon.state.uid", &*finding.uid),
+        ("runmon.state.check", check.id),
+        ("runmon.state.activity", finding.activity.name()),
+        ("runmon.state.status", finding.status().name()),
+    ] {
+        fields.insert(name.to_owned(), json!(value));
+    }
+    of_node(&mut fields, &sender.node);
+    json!({
+        "uuid": super::id(&Document::State(finding.clone().into()), sender),
+        "output": format!("{time}: {priority} {}: {}", check.title, finding.text),
+        "priority": priority,
+        "rule": check.title,
+        "time": time,
+        "output_fields": fields,
+        "source": "internal",
+        "tags": ["runmon_state"],
         "hostname": sender.node.name(),
     })
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// Sets a member at the end of a path of objects, which are made where they are missing.
-pub(super) fn set(value: &mut Value, path: &[&str], to: Value) {
+pub(crate) fn set(value: &mut Value, path: &[&str], to: Value) {
     let Some((first, rest)) = path.split_first() else { return *value = to };
     if !value.is_object() {
         *value = Value::Object(Map::new());

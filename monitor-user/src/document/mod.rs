@@ -18,12 +18,13 @@ pub mod falco;
 pub mod finding;
 pub mod heartbeat;
 pub mod history;
-mod members;
+pub(crate) mod members;
 pub mod metrics;
 pub mod ocsf;
 mod origin;
 pub mod printable;
 mod rules;
+mod state;
 mod status;
 pub mod syslog;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use crate::{
     alert::{Alert, RollUp},
     event::Event,
     node::Node,
+    state::StateFinding,
 };
 
 /// What a sink gets.
@@ -59,6 +61,8 @@ pub enum Document {
     Heartbeat(Arc<Heartbeat>),
     /// What is wrong with the monitor itself.
     Finding(Arc<Finding>),
+    /// A finding about how something is, as opposed to what was done.
+    State(Arc<StateFinding>),
 }
 
 /// What every document says about its sender.
@@ -114,7 +118,8 @@ impl Schema {
             Document::Alert(_)
             | Document::RollUp(_)
             | Document::Heartbeat(_)
-            | Document::Finding(_) => true,
+            | Document::Finding(_)
+            | Document::State(_) => true,
         }
     }
 
@@ -164,6 +169,7 @@ pub fn id(document: &Document, sender: &Sender) -> String {
             format!("{}-heartbeat-{}", run(sender), heartbeat.sequence)
         }
         Document::Finding(finding) => format!("{}-finding-{}", run(sender), finding.sequence),
+        Document::State(finding) => format!("{}-state-{}", run(sender), finding.sequence),
     }
 }
 

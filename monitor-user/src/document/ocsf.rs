@@ -10,6 +10,7 @@ mod file;
 mod finding;
 mod network;
 mod process;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ pub fn write(document: &Document, sender: &Sender) -> Vec<u8> {
         Document::RollUp(rollup) => finding::of_rollup(rollup, sender),
         Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat, sender),
         Document::Finding(finding) => finding::of(finding, sender),
+        Document::State(finding) => state::of(finding, sender),
     };
     if let Some(cluster) = &sender.node.cluster {
         set(&mut value, &["unmapped", "cluster"], json!(cluster));

@@ -6,7 +6,7 @@ use monitor_rules::Priority;
 use super::{Delivery, Document, Schema, Sender, printable::terminal, text};
 use crate::{
     alert::{Alert, Matched},
-    event::{Action, Event},
+    event::{Action, Container, Event},
 };
 
 /// The facts' name. The number is the one that IANA keeps for documentation (RFC 5612): runmon has
@@ -219,6 +219,13 @@ impl<'a> About<'a> {
                 kind: "finding",
                 rule: None,
             },
+            Document::State(finding) => Self {
+                priority: finding.priority(),
+                timestamp_ns: finding.timestamp_ns,
+                message_id: finding.check.id,
+                kind: "state",
+                rule: None,
+            },
         }
     }
 
@@ -267,6 +274,12 @@ fn facts(document: &Document, about: &About<'_>, sender: &Sender) -> String {
             optional("rule", Some(finding.name.as_bytes()));
             optional("container_id", finding.container.as_deref().map(str::as_bytes));
         }
+        Document::State(finding) => {
+            optional("rule", Some(finding.check.title.as_bytes()));
+            optional("finding", Some(finding.uid.as_bytes()));
+            optional("activity", Some(finding.activity.name().as_bytes()));
+            of_container(&finding.container, &mut optional);
+        }
         Document::Heartbeat(heartbeat) => {
             optional("lost", Some(heartbeat.lost().to_string().as_bytes()));
         }
@@ -278,6 +291,15 @@ fn facts(document: &Document, about: &About<'_>, sender: &Sender) -> String {
 fn of_event(event: &Event, optional: &mut dyn FnMut(&str, Option<&[u8]>)) {
     let container = &event.container;
     optional("act", Some(act_name(event).as_bytes()));
+    of_container(container, optional);
+    if !event.is_nobodys() {
+        optional("exe", event.process.executable.as_deref());
+        optional("pid", Some(event.process.key.pid.to_string().as_bytes()));
+    }
+}
+
+/// Where it is.
+fn of_container(container: &Container, optional: &mut dyn FnMut(&str, Option<&[u8]>)) {
     optional("container_id", Some(container.id.as_bytes()));
     for (name, fact) in [
         ("container_name", &container.name),
@@ -286,10 +308,6 @@ fn of_event(event: &Event, optional: &mut dyn FnMut(&str, Option<&[u8]>)) {
         ("k8s_namespace", &container.pod_namespace),
     ] {
         optional(name, fact.known().map(|known| known.as_bytes()));
-    }
-    if !event.is_nobodys() {
-        optional("exe", event.process.executable.as_deref());
-        optional("pid", Some(event.process.key.pid.to_string().as_bytes()));
     }
 }
 

@@ -32,6 +32,7 @@ use crate::{
     },
     rules,
     source::recording::{Preamble, Writer},
+    state::{Activity, Check},
 };
 
 /// Says what every event says about itself, so that hostile bytes reach the texts of rules.
@@ -237,8 +238,47 @@ pub(super) static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
         text: "0123456789ab does one thing so often".to_owned(),
         container: Some("0123456789ab".to_owned()),
     })));
+    documents.extend(states(&documents).map(|finding| Document::State(Arc::new(finding))));
     documents
 });
+
+/// A finding from its begin to its end.
+fn states(documents: &[Document]) -> impl Iterator<Item = StateFinding> + use<> {
+    static CHECK: Check = Check {
+        id: "posture.host_pid",
+        title: "It sees all processes of the host",
+        priority: monitor_rules::Priority::Warning,
+        standards: &[("CIS Docker", "5.16"), ("NIST 800-190", "4.5.2")],
+        cure: "give it a pid namespace of its own",
+    };
+    let in_container = documents.iter().find_map(|document| match document {
+        Document::Alert(alert) if !alert.event.container.is_host() => Some(&alert.event.container),
+        _ => None,
+    });
+    let container = Arc::clone(in_container.unwrap());
+    let first_ns = 1_700_000_000_000_000_000;
+    [
+        (Activity::Create, "its pid namespace is the host's"),
+        (Activity::Update, "its pid namespace is the host's: 2 processes"),
+        (Activity::Close, "it is so no more"),
+    ]
+    .into_iter()
+    .zip(1..)
+    .map(move |((activity, text), sequence)| StateFinding {
+        sequence,
+        timestamp_ns: first_ns + 60_000_000_000 * (sequence as i64 - 1),
+        first_ns,
+        activity,
+        uid: "00112233445566778899aabbccddeeff".to_owned(),
+        check: &CHECK,
+        text: text.to_owned(),
+        evidence: match activity {
+            Activity::Close => Vec::new(),
+            _ => vec![("pid", "4242".to_owned()), ("executable", "/usr/bin/top".to_owned())],
+        },
+        container: Arc::clone(&container),
+    })
+}
 
 /// The same, and an event of each kind with each sort of result, in each form.
 pub(super) fn corpus() -> Vec<Document> {
@@ -342,9 +382,10 @@ fn every_form_of_document_is_among_them() {
             Document::RollUp(_) => "rollup",
             Document::Heartbeat(_) => "heartbeat",
             Document::Finding(_) => "finding",
+            Document::State(_) => "state",
         })
         .collect();
-    assert_eq!(forms.len(), 6);
+    assert_eq!(forms.len(), 7);
 }
 
 /// Whoever keeps one document of each id must lose neither an update nor repeats.

@@ -12,6 +12,7 @@ use crate::{
     alert::Alert,
     enrich::process_name,
     event::{Action, Address, Container, Event, Fact, Outcome, Process, Reason, SocketAct, Way},
+    state::{Activity, StateFinding},
 };
 
 const RESET: &str = "\x1b[0m";
@@ -46,6 +47,7 @@ pub fn write(document: &Document, colour: bool) -> Option<Vec<u8>> {
         Document::Update(_) => return None,
         Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat, paint)?,
         Document::Finding(finding) => of_finding(finding, paint),
+        Document::State(finding) => of_state(finding, paint),
     };
     Some(line.into_bytes())
 }
@@ -137,6 +139,22 @@ fn of_finding(finding: &Finding, paint: Paint) -> String {
         priority(finding.priority, paint),
         paint.with(CYAN, "runmon"),
         paint.with(BOLD, finding.name),
+        terminal(finding.text.as_bytes()),
+    )
+}
+
+fn of_state(finding: &StateFinding, paint: Paint) -> String {
+    let (check, activity) = (finding.check, finding.activity);
+    let named = match activity {
+        Activity::Create => check.title.to_owned(),
+        Activity::Update | Activity::Close => format!("{} [{}]", check.title, activity.name()),
+    };
+    format!(
+        "{} {} {} {}: {}",
+        paint.with(DIM, &clock(finding.timestamp_ns)),
+        priority(finding.priority(), paint),
+        paint.with(CYAN, &place(&finding.container)),
+        paint.with(BOLD, &named),
         terminal(finding.text.as_bytes()),
     )
 }

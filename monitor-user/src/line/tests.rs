@@ -71,6 +71,7 @@ impl Kept {
             }
             Document::Heartbeat(_) => "heartbeat".to_owned(),
             Document::Finding(_) => "finding".to_owned(),
+            Document::State(_) => "state".to_owned(),
         };
         self.documents.iter().map(one).collect()
     }

@@ -156,7 +156,7 @@ impl<'i> Search<'i> {
 fn rank(kind: Kind) -> u8 {
     match kind {
         Kind::Update => 0,
-        Kind::Alert | Kind::Finding => 1,
+        Kind::Alert | Kind::Finding | Kind::State => 1,
         Kind::RollUp | Kind::Event | Kind::Heartbeat => 2,
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     document::{Document, Heartbeat},
     event::{Action, Event, Process},
     limits::PROCESS_OVERHEAD_BYTES,
+    state::StateFinding,
 };
 
 /// An event beside its process: itself, and its list of ancestors.
@@ -24,6 +25,7 @@ pub(crate) fn bytes(document: &Document) -> u64 {
         Document::RollUp(rollup) => of_alert(&rollup.alert),
         Document::Heartbeat(heartbeat) => of_heartbeat(heartbeat),
         Document::Finding(finding) => PART + finding.text.len(),
+        Document::State(finding) => of_state(finding),
     };
     bytes as u64
 }
@@ -46,6 +48,11 @@ fn of_process(process: &Process) -> usize {
         + process.cwd.len()
         + optional(&process.executable)
         + optional(&process.script)
+}
+
+fn of_state(finding: &StateFinding) -> usize {
+    let evidence: usize = finding.evidence.iter().map(|(_, value)| PART / 2 + value.len()).sum();
+    PART + finding.text.len() + evidence
 }
 
 fn of_alert(alert: &Alert) -> usize {

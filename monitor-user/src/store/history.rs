@@ -25,9 +25,11 @@ pub const HISTORY: &str = "history";
 #[must_use]
 pub(crate) fn is_kept(document: &Document) -> bool {
     match document {
-        Document::Alert(_) | Document::Update(_) | Document::RollUp(_) | Document::Finding(_) => {
-            true
-        }
+        Document::Alert(_)
+        | Document::Update(_)
+        | Document::RollUp(_)
+        | Document::Finding(_)
+        | Document::State(_) => true,
         Document::Event(_) | Document::Heartbeat(_) => false,
     }
 }

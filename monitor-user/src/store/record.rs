@@ -39,6 +39,8 @@ pub enum Kind {
     Heartbeat,
     /// What is wrong with the monitor.
     Finding,
+    /// A finding about how something is.
+    State,
 }
 
 /// A sink that a record is for.

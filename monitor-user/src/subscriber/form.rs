@@ -151,7 +151,7 @@ fn event_of(document: &Document) -> Option<&Event> {
         Document::Event(event) => Some(event),
         Document::Alert(alert) | Document::Update(alert) => Some(&alert.event),
         Document::RollUp(rollup) => Some(&rollup.alert.event),
-        Document::Heartbeat(_) | Document::Finding(_) => None,
+        Document::Heartbeat(_) | Document::Finding(_) | Document::State(_) => None,
     }
 }
 

@@ -145,7 +145,7 @@ impl Subscriber {
             }
             Document::RollUp(rollup) => self.view.alerts && self.view.shows(&rollup.alert.event),
             // What the monitor says of itself is about no event.
-            Document::Finding(_) => self.view.alerts && self.view.shows_all(),
+            Document::Finding(_) | Document::State(_) => self.view.alerts && self.view.shows_all(),
             Document::Heartbeat(_) => self.view.heartbeats,
             Document::Alert(_) | Document::Update(_) => false,
         }

@@ -350,4 +350,32 @@ pub(super) const METRICS: &[Metric] = &[
         |now, out| out.named(&now.heartbeat.tables, "learned_written_late"),
     )
     .at(&[("tables.learned_written_late", "")]),
+    Metric::gauge(
+        "runmon_posture_containers",
+        "Containers of which it is looked at how they are set up.",
+        |now, out| out.named(&now.heartbeat.tables, "posture_containers"),
+    )
+    .at(&[("tables.posture_containers", "")]),
+    Metric::counter("runmon_posture_looks", "Looks at how a container is set up.", |now, out| {
+        out.named(&now.heartbeat.tables, "posture_looks")
+    })
+    .at(&[("tables.posture_looks", "")]),
+    Metric::counter(
+        "runmon_posture_refused",
+        "Looks at containers that found no room, and were put off.",
+        |now, out| out.named(&now.heartbeat.tables, "posture_refused"),
+    )
+    .at(&[("tables.posture_refused", "")]),
+    Metric::gauge(
+        "runmon_state_findings",
+        "Findings about how something is that are open.",
+        |now, out| out.named(&now.heartbeat.tables, "state_findings"),
+    )
+    .at(&[("tables.state_findings", "")]),
+    Metric::counter(
+        "runmon_state_findings_refused",
+        "Findings about how something is that found no room, each at each look.",
+        |now, out| out.named(&now.heartbeat.tables, "state_findings_refused"),
+    )
+    .at(&[("tables.state_findings_refused", "")]),
 ];

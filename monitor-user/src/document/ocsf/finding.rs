@@ -241,7 +241,7 @@ pub(super) fn of(finding: &Finding, sender: &Sender) -> Value {
 }
 
 /// How grave a priority is.
-fn severity(priority: Priority) -> Severity {
+pub(super) fn severity(priority: Priority) -> Severity {
     match priority {
         Priority::Emergency => (6, "Fatal"),
         Priority::Alert | Priority::Critical => (5, "Critical"),

@@ -1,0 +1,154 @@
+//! Findings about a state, as opposed to an act: how a container is set up, what it has more of
+//! than was declared. A finding is open from when it is seen first until it is so no more, and has
+//! one id all the while.
+//!
+//! [`Check`] is a question and why it matters, [`Assessment`] what one look answered, [`Ledger`]
+//! remembers which findings are open and says what changed, [`StateFinding`] is what people get.
+
+mod ledger;
+
+use std::sync::Arc;
+
+use monitor_rules::Priority;
+use sha2::{Digest as _, Sha256};
+
+use crate::container::Container;
+pub use ledger::{Ledger, LedgerStats};
+
+/// A question about a state.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its name, as people switch it off by and documents tell it.
+    pub id: &'static str,
+    /// What is wrong where it fails, in a few words.
+    pub title: &'static str,
+    /// How much that matters.
+    pub priority: Priority,
+    /// What others call it: a standard, and its number there.
+    pub standards: &'static [(&'static str, &'static str)],
+    /// What to do about it.
+    pub cure: &'static str,
+}
+
+/// What came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// It is as it should be.
+    Pass,
+    /// It is not.
+    Fail,
+    /// It cannot be seen.
+    Unknown,
+}
+
+impl Status {
+    /// As it is shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What one look answered to a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assessment {
+    /// The check.
+    pub check: &'static Check,
+    /// What came of it.
+    pub status: Status,
+    /// What exactly is so, or why it cannot be seen, for people.
+    pub text: String,
+    /// What shows it: names and values.
+    pub evidence: Vec<(&'static str, String)>,
+}
+
+/// What happens to a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// It is seen for the first time.
+    Create,
+    /// It is still so, in another way.
+    Update,
+    /// It is so no more, or what it was about is gone.
+    Close,
+}
+
+impl Activity {
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Close => "close",
+        }
+    }
+}
+
+/// A finding about a state, as it is told of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateFinding {
+    /// Number of the document in this run, from 1.
+    pub sequence: u64,
+    /// When, nanoseconds since 1970.
+    pub timestamp_ns: i64,
+    /// When it was seen first, likewise.
+    pub first_ns: i64,
+    /// What happens to it.
+    pub activity: Activity,
+    /// Its id, the same for as long as it is open, and in the next run, too.
+    pub uid: String,
+    /// What was asked.
+    pub check: &'static Check,
+    /// What exactly is so; of one that is closed why.
+    pub text: String,
+    /// What shows it.
+    pub evidence: Vec<(&'static str, String)>,
+    /// The container that it is about.
+    pub container: Arc<Container>,
+}
+
+impl StateFinding {
+    /// One that begins now, and says nothing yet.
+    fn begun(check: &'static Check, container: Arc<Container>, now_ns: i64) -> Self {
+        Self {
+            sequence: 0,
+            timestamp_ns: now_ns,
+            first_ns: now_ns,
+            activity: Activity::Create,
+            uid: String::new(),
+            check,
+            text: String::new(),
+            evidence: Vec::new(),
+            container,
+        }
+    }
+
+    /// How much it matters.
+    #[must_use]
+    pub const fn priority(&self) -> Priority {
+        self.check.priority
+    }
+
+    /// The standing of what it is about, as compliance is told.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.activity {
+            Activity::Close => Status::Pass,
+            Activity::Create | Activity::Update => Status::Fail,
+        }
+    }
+}
+
+/// Bytes of a digest that are an id.
+const UID_BYTES: usize = 16;
+
+/// The id of what a check finds of a subject.
+fn uid(check: &str, subject: &str) -> String {
+    let digest = Sha256::digest(format!("{check}\0{subject}"));
+    digest.iter().take(UID_BYTES).map(|byte| format!("{byte:02x}")).collect()
+}
