@@ -6,6 +6,7 @@ mod diff;
 mod help;
 mod look;
 mod policy;
+mod posture;
 mod profile;
 mod rules;
 
@@ -27,6 +28,7 @@ pub use diff::DiffArgs;
 pub use help::{command, visible};
 pub use look::{TailArgs, TopArgs};
 pub use policy::{PolicyCheckArgs, PolicyCommand};
+pub use posture::PostureArgs;
 pub use profile::{
     ProfileApproveArgs, ProfileCommand, ProfileDiffArgs, ProfileExportArgs, ProfileLearnArgs,
     ProfileListArgs, ProfileMergeArgs, ProfileShowArgs,
@@ -153,6 +155,17 @@ pub enum Command {
     /// that it was started by, and is told as a difference. At the loopback address a container
     /// listens for itself, which is none.
     Diff(DiffArgs),
+    /// Say how containers are set up, and what of that is amiss
+    ///
+    /// Privileges, capabilities, namespaces, mounts, limits, ports, users: each is what the kernel
+    /// tells of the running processes, and not what somebody declared; what is more than was
+    /// declared is said, too. Standards have numbers for most of it: --list shows them. What cannot
+    /// be seen is never counted as good: --all shows it. The exit code is 1 if anything is to be
+    /// looked at. Needs root.
+    ///
+    /// The daemon looks by itself, at each start of a container and afterwards: see `posture` in
+    /// its configuration.
+    Posture(PostureArgs),
     /// Check, test and list rules; needs no root
     #[command(subcommand)]
     Rules(RulesCommand),

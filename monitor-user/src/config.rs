@@ -7,6 +7,7 @@ mod keep;
 #[macro_use]
 mod keys;
 mod kubernetes;
+mod posture;
 #[cfg(any(feature = "kafka", feature = "nats"))]
 mod queues;
 mod raw;
@@ -60,6 +61,7 @@ use crate::{
 pub use keep::KeepOptions;
 pub use keys::Key;
 pub use kubernetes::Asked;
+pub use posture::PostureOptions;
 pub use raw::{RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink, RawWeb};
 pub use schema::schema;
 #[cfg(any(feature = "kafka", feature = "nats"))]
@@ -129,6 +131,8 @@ pub struct Config {
     pub learn_by_workload: bool,
     /// File of the policy of what may run; None: there is none.
     pub image_policy: Option<PathBuf>,
+    /// What is done about how containers are set up; None: nothing.
+    pub posture: Option<PostureOptions>,
     /// Where state is kept.
     pub state_dir: PathBuf,
     /// Bytes of the store.
@@ -408,6 +412,7 @@ impl Config {
 
     fn validate(raw: RawConfig, path: &Path) -> Result<Self, Wrong> {
         let (flight, keep) = (values::flight(&raw)?, keep::keep(&raw)?);
+        let (flood, posture) = (values::flood(&raw)?, posture::posture(&raw)?);
         let host = node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname);
         let env = |name: &str| std::env::var(name).ok();
         let kubernetes = kubernetes::kubernetes(raw.kubernetes, &host, env)?;
@@ -418,6 +423,7 @@ impl Config {
             learn_profiles: raw.learn_profiles.unwrap_or(false),
             learn_by_workload: by_workload(raw.learn_profiles_by.as_deref())?,
             image_policy: raw.image_policy,
+            posture,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             store_bytes: within(
                 "store_bytes",
@@ -448,18 +454,7 @@ impl Config {
             kernel_filter: raw.kernel_filter.unwrap_or(true),
             run_as: run_as(raw.run_as.as_deref().unwrap_or("64988"))?,
             watch_rules: raw.watch_rules.unwrap_or(true),
-            flood: FloodLimit {
-                rate: within(
-                    "flood_rate",
-                    raw.flood_rate.unwrap_or(limits::FLOOD_RATE),
-                    limits::FLOOD_RATE_RANGE,
-                )?,
-                burst: within(
-                    "flood_burst",
-                    raw.flood_burst.unwrap_or(limits::FLOOD_BURST),
-                    limits::FLOOD_BURST_RANGE,
-                )?,
-            },
+            flood,
             hash: hash(raw.hash.as_deref().unwrap_or("rules"))?,
             hash_bytes_max: within(
                 "hash_bytes_max",

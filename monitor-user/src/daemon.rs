@@ -45,6 +45,7 @@ mod learning;
 mod numbers;
 mod outlet;
 mod policy;
+mod posture;
 mod reload;
 mod self_watch;
 mod store_watch;
@@ -55,6 +56,7 @@ pub use learning::Learning;
 use numbers::rule_states;
 pub use numbers::{Refused, tables};
 pub use outlet::CountedOutlet;
+use posture::Posture;
 pub use reload::SinkSource;
 use store_watch::StoreTold;
 
@@ -69,6 +71,8 @@ pub struct Kept {
     pub filters: bool,
     /// What is wanted to learn from.
     pub wanted: Option<Arc<Wanted>>,
+    /// Kinds of event that tell when something must be looked at again.
+    pub changes: KindSet,
 }
 
 /// The line, and what happens by the clock.
@@ -100,6 +104,8 @@ pub struct Daemon<O: Outlet> {
     learning: Option<Learning>,
     /// Where other approved profiles come from.
     profiles: Option<Reloader<Profiles>>,
+    /// How containers are set up, if that is looked at.
+    posture: Option<Posture>,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
@@ -132,6 +138,7 @@ impl<O: CountedOutlet> Daemon<O> {
             store_told: StoreTold::default(),
             learning: None,
             profiles: None,
+            posture: None,
         }
     }
 
@@ -304,6 +311,8 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat.tables.extend(self.line.recorder().named());
         heartbeat.tables.extend(live.kept());
         heartbeat.tables.extend(self.learned_numbers());
+        let refused = live.posture().map_or(0, |assessor| assessor.refused());
+        heartbeat.tables.extend(self.posture_numbers(refused));
         heartbeat.profiles = self.line.differences().states().cloned().collect();
         let now_ns = self.line.enricher().timestamp_ns(boottime_ns());
         heartbeat.rule_states = rule_states(self.line.judge(), now_ns);
@@ -445,6 +454,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
         self.forget_subscribers(live);
         self.tell(live);
         self.tell_remarks();
+        self.watch_posture(now_ns, live);
         if self.floods.is_due(now_ns) {
             self.health.look_at_sinks(&self.line.outlet().inner().sinks(), now_ns);
             self.watch_store();

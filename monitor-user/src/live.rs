@@ -34,6 +34,7 @@ use crate::{
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
     packages::{Librarian, PackageQuestion, PackageTask},
+    posture::Assessor,
     source::seed,
 };
 
@@ -78,6 +79,8 @@ pub struct LiveOptions {
     pub bounds: Bounds,
     /// Where copies of programs behind alerts are kept; None: nowhere.
     pub keep: Option<ExecutablesOptions>,
+    /// Whether it is looked at how containers are set up.
+    pub assesses: bool,
     /// Which API of a cluster is asked; None: none is.
     pub kubernetes: Option<KubernetesOptions>,
 }
@@ -154,6 +157,7 @@ pub struct Live {
     hasher: Hasher,
     copier: Option<Hasher>,
     packages: PackageTask,
+    posture: Option<Assessor>,
     kept: Arc<ExecutablesState>,
     controller: Option<&'static str>,
     bell: Bell,
@@ -196,6 +200,11 @@ impl Live {
         let (librarian, ringer) =
             (Librarian::new(privileges.databases().map_err(no_room)?), bell.clone());
         let packages = PackageTask::start(librarian, move || ringer.ring()).map_err(no_room)?;
+        let mut posture = None;
+        if options.assesses {
+            let (eyes, ringer) = (privileges.eyes().map_err(no_room)?, bell.clone());
+            posture = Some(Assessor::start(eyes, move || ringer.ring()).map_err(no_room)?);
+        }
         let (mut copier, mut kept) = (None, Arc::default());
         if let Some(keep) = options.keep.clone() {
             let mut executables = Executables::open(keep);
@@ -225,6 +234,7 @@ impl Live {
             hasher: hasher.map_err(no_room)?,
             copier,
             packages,
+            posture,
             kept,
             controller,
             bell,
@@ -394,6 +404,11 @@ impl Live {
     #[must_use]
     pub fn packages_refused(&self) -> u64 {
         self.packages.refused()
+    }
+
+    /// Who looks at how containers are set up, where that is asked for.
+    pub fn posture(&mut self) -> Option<&mut Assessor> {
+        self.posture.as_mut()
     }
 
     /// Files that found no room among those that are to be read.

@@ -118,6 +118,20 @@ impl Docker {
 }
 
 impl Docker {
+    /// Starts a container with these options.
+    pub fn run_with(&self, name: &str, options: &[&str], command: &[&str]) {
+        let mut run = self.client();
+        run.args(["run", "--detach", "--network=none", "--name", name]);
+        done(run.args(options).arg(image::NAME).args(command));
+    }
+
+    /// Where it is told what to do.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("sock")
+    }
+}
+
+impl Docker {
     /// Starts a command in a container, and leaves it there.
     pub fn start_in(&self, name: &str, command: &[&str]) {
         done(self.client().args(["exec", "--detach", name]).args(command));

@@ -8,7 +8,7 @@ use super::Cli;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Look at what happens", &["tail", "top", "alerts", "record", "replay"]),
     ("Watch and alert", &["run", "status", "web", "verify-stream"]),
-    ("Say what is expected", &["rules", "profile", "policy", "diff"]),
+    ("Say what is expected", &["rules", "profile", "policy", "diff", "posture"]),
     ("Set up", &["doctor", "config"]),
     ("Help", &["completions", "man", "help"]),
 ];
@@ -92,6 +92,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "runmon profile export web.yaml --as networkpolicy > policy.yaml",
         ],
     ),
+    ("posture", &["sudo runmon posture", "sudo runmon posture web --all", "runmon posture --list"]),
     ("diff", &["sudo runmon diff web", "sudo runmon diff 3f1c2b9a --json"]),
     ("policy", &["runmon policy check --policy policy.yaml nginx:1.27"]),
     (

@@ -7,12 +7,14 @@ pub mod doctor;
 mod filter;
 mod own;
 pub mod policy;
+pub mod posture;
 pub mod profile;
 pub mod record;
 pub mod reference;
 pub mod replay;
 pub mod rules;
 pub mod run;
+mod running;
 pub mod status;
 pub mod tail;
 #[cfg(feature = "top")]
@@ -185,6 +187,7 @@ fn live_options(
         runtime_roots: config.runtime_roots.clone(),
         bounds: config.bounds(),
         keep: None,
+        assesses: false,
         kubernetes: config.kubernetes.clone(),
     }
 }

@@ -44,6 +44,7 @@ use crate::{
     reload::Reloader,
     rules::{Rules, needed_kinds_of},
     sink::{Ended, Fanout, exchange::Exchange},
+    state::Ledger,
     subscriber::Subscribed,
 };
 use reread::{ConfigFile, ReadSinks};
@@ -100,6 +101,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     daemon.reload_with(kept, Reloader::start("rules", Box::new(rule_files), look, bell.clone())?);
     daemon.profiles_with(profiles::again(&config, look, bell.clone())?);
     policy::judge(&config, &mut daemon, bell.clone())?;
+    if let Some(posture) = config.posture {
+        daemon.assess_with(Ledger::new(posture.least), posture.every);
+    }
     daemon.change_sinks_with(sinks_again(&config, opener, config_file, bell)?);
     let inside = control.as_ref().map(Control::inside);
     if let Some(control) = control {
@@ -138,11 +142,13 @@ fn watched(
     let env_keys = configured.and(crate::rules::env_keys(rules));
     let mut options = live_options(config, &args.live, kinds, env_keys);
     options.side.flood = config.flood;
+    options.assesses = config.posture.is_some();
     options.keep = config.keep.map(|keep| keep_options(config, keep, name));
     let (always, filters) = (always_of(config), config.kernel_filter);
     let asks: Vec<_> = wanted.iter().map(|wanted| wanted.asks()).collect();
     options.side.filter = kernel_filter(rules, &asks, filters && always.is_empty());
-    (options, Kept { kinds: always, env_keys: configured, filters, wanted })
+    let changes = changes(config);
+    (options, Kept { kinds: always, env_keys: configured, filters, wanted, changes })
 }
 
 /// What changes the sinks when the configuration has others.
@@ -210,7 +216,13 @@ fn end_of_sinks(sinks: &[Ended]) -> ExitCode {
 /// where a sink wants them.
 fn wanted_kinds(config: &Config, rules: &Rules, learned: Option<&Wanted>) -> KindSet {
     let learned = learned.map_or(KindSet::EMPTY, |wanted| wanted.kinds);
-    always_of(config).union(crate::rules::needed_kinds(rules)).union(learned)
+    let needed = always_of(config).union(crate::rules::needed_kinds(rules));
+    needed.union(learned).union(changes(config))
+}
+
+/// The kinds of event that tell when a container must be looked at again.
+fn changes(config: &Config) -> KindSet {
+    if config.posture.is_some() { crate::line::changes::kinds() } else { KindSet::EMPTY }
 }
 
 /// The kinds of event to see whatever the rules: all, where the flight recorder is to have them.

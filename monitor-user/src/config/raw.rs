@@ -25,6 +25,10 @@ keys! {
         pub learn_profiles_by: Option<String> = "image",
         /// The policy of which images may run: a container outside of it is alerted on.
         pub image_policy: Option<PathBuf>,
+        /// From which priority on findings about how containers are set up are told of, or `off`.
+        pub posture: Option<String> = "warning",
+        /// Seconds between two looks at how a container is set up.
+        pub posture_seconds: Option<u64> = "60",
         /// Where state is kept that outlives the daemon.
         pub state_dir: Option<PathBuf> = "/var/lib/runmon",
         /// Bytes that what sinks have not got yet, and got lately, may take there.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     FLIGHTS, FORMATS, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink,
-    RawWeb, keep, sinks,
+    RawWeb, keep, posture, sinks,
     values::{HASHES, LEARNED_BY},
 };
 use crate::metadata::RuntimeKind;
@@ -62,6 +62,7 @@ fn words(table: &str, key: &str) -> Option<Vec<String>> {
         ("", "hash") => words(&HASHES),
         ("", "learn_profiles_by") => words(&LEARNED_BY),
         ("", "flight_recorder") => words(&FLIGHTS),
+        ("", "posture") => Some(posture::words()),
         ("", "kept_executables") => words(&keep::KEEPS),
         ("RawRuntimeRoot", "kind") => words(&RuntimeKind::ALL.map(RuntimeKind::name)),
         ("RawSink", "kind") => words(&sinks::KINDS),

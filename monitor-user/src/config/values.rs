@@ -9,6 +9,7 @@ use crate::{
     bpf::{hooks::Backend, planner::Choice},
     container::Label,
     enrich::hashes::HashMode,
+    flood::FloodLimit,
     limits,
     metadata::{RuntimeKind, RuntimeRoot},
     recorder::RecorderOptions,
@@ -104,6 +105,16 @@ pub(super) fn hash(name: &str) -> Result<HashMode, Wrong> {
 
 /// What `learn_profiles_by` may be.
 pub(super) const LEARNED_BY: [&str; 2] = ["image", "workload"];
+
+/// What one container can make the kernel tell of.
+pub(super) fn flood(raw: &RawConfig) -> Result<FloodLimit, Wrong> {
+    let rate = raw.flood_rate.unwrap_or(limits::FLOOD_RATE);
+    let burst = raw.flood_burst.unwrap_or(limits::FLOOD_BURST);
+    Ok(FloodLimit {
+        rate: within("flood_rate", rate, limits::FLOOD_RATE_RANGE)?,
+        burst: within("flood_burst", burst, limits::FLOOD_BURST_RANGE)?,
+    })
+}
 
 /// Whether each workload has a profile of its own, and not each image.
 pub(super) fn by_workload(what: Option<&str>) -> Result<bool, Wrong> {

@@ -144,7 +144,7 @@ impl<O: CountedOutlet> Daemon<O> {
     /// Has the kernel tell of what these rules, the sinks and the subscribers want.
     pub(super) fn watch(&mut self, rules: &Rules, live: &mut Live) {
         let Some((kept, _)) = &self.reload else { return };
-        let Kept { kinds, filters, ref wanted, .. } = *kept;
+        let Kept { kinds, filters, changes, ref wanted, .. } = *kept;
         let subscribed = self.line.outlet();
         let env_keys = kept.env_keys.and(crate::rules::env_keys(rules));
         let env_keys = env_keys.and(subscribed.env_keys().names());
@@ -152,7 +152,7 @@ impl<O: CountedOutlet> Daemon<O> {
         let asks: Vec<Asks<'_>> = subscribed.asks().chain(learns).collect();
         let filter = kernel_filter(rules, &asks, filters && kinds.is_empty());
         let learned = wanted.as_ref().map_or(KindSet::EMPTY, |wanted| wanted.kinds);
-        let kinds = kinds.union(subscribed.kinds()).union(learned);
+        let kinds = kinds.union(subscribed.kinds()).union(learned).union(changes);
         let kinds = record_kinds(crate::rules::needed_kinds(rules).union(kinds));
         let kernel = live.kernel();
         if let Err(error) = kernel.keep_env(&env_keys) {

@@ -269,6 +269,12 @@ impl Enricher {
         self.containers.blind(most)
     }
 
+    /// The containers that run and that this kernel sees.
+    #[must_use]
+    pub fn running(&self) -> Vec<Arc<Container>> {
+        self.containers.running()
+    }
+
     /// State of the container registry, for the counters.
     #[must_use]
     pub fn registry_stats(&self) -> container::RegistryStats {

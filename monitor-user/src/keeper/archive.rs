@@ -9,7 +9,7 @@ use std::{
         fd::{AsFd as _, BorrowedFd, OwnedFd},
         unix::fs::MetadataExt as _,
     },
-    path::Path,
+    path::{Component, Path},
     sync::Arc,
 };
 
@@ -28,6 +28,7 @@ use crate::{
     input,
     limits::{KEEP_RANGE, RUNTIME_FILE_BYTES},
     metadata::containerd::{Ask, Question},
+    posture::observed::{self, Asked as LookAsked, Look as _},
     reach::{Direct, Reach as _, Stat, read_each},
 };
 
@@ -87,6 +88,7 @@ impl Archive {
             Request::Created(asked) => {
                 Answer::Digest(self.containerd(&asked, |ask, it| ask.created(it)))
             }
+            Request::Look(asked) => look_at(allowed, *asked),
             Request::Databases(asked, known) => forms::databases(&(*asked).into(), &known),
             _ => of_io(&not_allowed()),
         };
@@ -110,6 +112,22 @@ impl Archive {
             false => Err(Reason::NotPermitted),
         };
         told.map_err(|reason| reason.name().to_owned())
+    }
+}
+
+/// Looks at a container. Of namespaces that it was to join only those are looked at that may be.
+fn look_at(allowed: &Allowed, mut asked: LookAsked) -> Answer {
+    let mut cgroups = asked.others.iter().chain([&asked.cgroup]);
+    if cgroups.any(|path| Path::new(path).components().any(|it| it == Component::ParentDir)) {
+        return of_io(&not_allowed());
+    }
+    asked
+        .declared
+        .namespaces
+        .retain(|(_, path)| path.as_ref().is_none_or(|path| allowed.stats(Path::new(path))));
+    match observed::Direct.look(&asked) {
+        Ok(found) => Answer::Looked(found.map(Box::new)),
+        Err(_) => of_io(&io::ErrorKind::PermissionDenied.into()),
     }
 }
 

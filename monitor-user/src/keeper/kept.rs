@@ -26,6 +26,10 @@ use crate::{
     hasher::Copy,
     metadata::containerd::{Ask, Question, Record},
     packages::{Databases, Find, PackageQuestion},
+    posture::{
+        Observed,
+        observed::{Asked, Look},
+    },
     reach::{Reach, Stat},
 };
 
@@ -200,6 +204,16 @@ impl Find for Kept {
         match self.ask(&Request::Databases(Box::new(question.into()), known.to_vec())) {
             Ok((Answer::Databases(Ok(found)), _)) => Ok((*found).into()),
             Ok((Answer::Databases(Err(reason)), _)) => Err(reason_of(&reason)),
+            _ => Err(Reason::NoAnswer),
+        }
+    }
+}
+
+impl Look for Kept {
+    fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason> {
+        match self.ask(&Request::Look(Box::new(asked.clone()))) {
+            Ok((Answer::Looked(found), _)) => Ok(found.map(|found| *found)),
+            Ok((Answer::Refused(..), _)) => Err(Reason::NotPermitted),
             _ => Err(Reason::NoAnswer),
         }
     }

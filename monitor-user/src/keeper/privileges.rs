@@ -8,6 +8,10 @@ use crate::{
     hasher::{self, Bounds, Read},
     metadata::{Sources, containerd},
     packages::{self, Find},
+    posture::{
+        Eyes,
+        observed::{self, Look},
+    },
     reach::{Direct, Reach},
 };
 
@@ -69,6 +73,20 @@ impl Privileges {
             Self::Here => Box::new(packages::Direct),
             Self::Apart(keeper) => Box::new(keeper.files()?),
         })
+    }
+
+    /// What looks at containers, for one thread.
+    ///
+    /// # Errors
+    ///
+    /// The keeper is gone.
+    pub fn eyes(&mut self) -> io::Result<Eyes> {
+        let reach = self.files()?;
+        let look: Box<dyn Look> = match self {
+            Self::Here => Box::new(observed::Direct),
+            Self::Apart(keeper) => Box::new(keeper.files()?),
+        };
+        Ok(Eyes { look, reach })
     }
 
     /// What reads executed files, those over their bound not, for one thread.

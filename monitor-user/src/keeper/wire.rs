@@ -25,7 +25,10 @@ use rustix::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Allowed;
-use crate::limits::{KEEPER_ANSWER, KEEPER_HASH_BYTES_PER_SECOND, KEEPER_LOADS};
+use crate::{
+    limits::{KEEPER_ANSWER, KEEPER_HASH_BYTES_PER_SECOND, KEEPER_LOADS},
+    posture::{Observed, observed::Asked as LookAsked},
+};
 
 /// Bytes of a message at most: the records of all tasks of a large host.
 const MESSAGE_BYTES_MAX: u32 = 256 << 20;
@@ -83,6 +86,8 @@ pub(super) enum Request {
     /// The databases of packages in the root of a process, but for the files of those that are
     /// known by these fingerprints.
     Databases(Box<PackageAsked>, Vec<u64>),
+    /// How a container is set up.
+    Look(Box<LookAsked>),
 }
 
 /// What the keeper is started with.
@@ -220,6 +225,8 @@ pub(super) enum Answer {
     Digest(Result<String, String>),
     /// Databases, or the name of a reason as above.
     Databases(Result<Box<Databases>, String>),
+    /// A container; None if it has ended.
+    Looked(Option<Box<Observed>>),
     /// It cannot be done: the number of the error, and what it says.
     Refused(i32, String),
 }

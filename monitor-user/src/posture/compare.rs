@@ -265,7 +265,7 @@ fn listeners(declared: &Fact<Box<str>>, observed: &Observed) -> Found {
         }
     };
     let mut differences: Vec<Difference> = Vec::new();
-    for it in found.iter().filter(|it| !ports::holds(declared, it.port, it.protocol)) {
+    for it in found.iter().filter(|it| !ports::holds(declared, it.port, &it.protocol)) {
         let shown = format!("{}/{}", it.port, it.protocol);
         if differences.iter().any(|known| known.observed == shown) {
             continue;
@@ -287,4 +287,4 @@ fn listeners(declared: &Fact<Box<str>>, observed: &Observed) -> Found {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     container::limits::Limits, limits::RUNTIME_FILE_BYTES, reach::Reach, words::CAPABILITIES,
 };
 
 /// The declaration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Declared {
     /// User, in the container's own user namespace; so are groups.
     pub uid: u32,
@@ -42,7 +42,7 @@ pub struct Declared {
 }
 
 /// A mount that was declared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Mount {
     /// Where, without a slash at its end.
     pub destination: String,

@@ -1,6 +1,8 @@
 //! The sockets at which processes of a container wait for others: those of its network namespace
 //! that one of them holds.
 
+use serde::{Deserialize, Serialize};
+
 use std::{
     collections::HashMap,
     fs,
@@ -11,10 +13,10 @@ use super::process::{self, Process};
 use crate::limits::DESCRIPTORS_OF_ONE;
 
 /// A socket that waits for others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Listener {
     /// `tcp` or `udp`.
-    pub protocol: &'static str,
+    pub protocol: Box<str>,
     /// Its address.
     pub address: IpAddr,
     /// Its port.
@@ -52,7 +54,7 @@ pub(super) fn of(processes: &[Process]) -> Result<Vec<Listener>, String> {
                     let sockets = text.lines().skip(1).filter_map(|line| socket(line, state));
                     let held = sockets.filter_map(|(address, port, inode)| {
                         let pid = *holders.get(&inode)?;
-                        Some(Listener { protocol, address, port, pid })
+                        Some(Listener { protocol: protocol.into(), address, port, pid })
                     });
                     found.extend(held);
                 }
@@ -66,7 +68,9 @@ pub(super) fn of(processes: &[Process]) -> Result<Vec<Listener>, String> {
         }
     }
     found.retain(Listener::is_for_others);
-    found.dedup_by_key(|it| (it.protocol, it.port, it.address));
+    found.dedup_by(|one, other| {
+        (&one.protocol, one.port, one.address) == (&other.protocol, other.port, other.address)
+    });
     Ok(found)
 }
 
@@ -75,7 +79,7 @@ impl Listener {
     fn is_for_others(&self) -> bool {
         !self.address.is_loopback()
             && self.port != 0
-            && (self.protocol == "tcp" || !ANY_PORT.contains(&self.port))
+            && (&*self.protocol == "tcp" || !ANY_PORT.contains(&self.port))
     }
 }
 

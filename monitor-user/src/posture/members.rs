@@ -54,6 +54,15 @@ pub(super) fn in_cgroup(cgroup: &str, others: &[String]) -> Members {
     found
 }
 
+/// Whether a cgroup lets its processes use every device. Only the first version shows that.
+#[must_use]
+pub(super) fn has_all_devices(cgroup: &str) -> Option<bool> {
+    let root = hierarchies(Some("devices")).into_iter().find(|it| it.number != 0)?.root;
+    let list = root.join(cgroup.trim_start_matches('/')).join("devices.list");
+    let text = fs::read_to_string(list).ok()?;
+    Some(text.lines().any(|line| line.starts_with("a *:* ")))
+}
+
 fn processes(directory: &Path) -> Vec<u32> {
     let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
     // Zero stands for one that cannot be seen from here.

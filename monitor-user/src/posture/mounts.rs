@@ -1,5 +1,7 @@
 //! What is mounted in a container, as `/proc/PID/mountinfo` has it.
 
+use serde::{Deserialize, Serialize};
+
 use std::os::fd::AsRawFd as _;
 
 use nix::{
@@ -10,7 +12,7 @@ use nix::{
 use super::process;
 
 /// A mount.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Mounted {
     /// Where, in the container.
     pub at: String,
@@ -20,23 +22,63 @@ pub struct Mounted {
     pub kind: String,
     /// What is mounted, as the kernel names it.
     pub source: String,
+    /// Where the host has the same directory or file, if it has it anywhere.
+    pub on_host: Option<String>,
+    /// What is mounted below it spreads to others that have it.
+    pub is_shared: bool,
 }
 
-/// The mounts that a text lists, the ones below first. None if it was cut.
+/// A mount of the host's: its device, what of it is mounted, and where.
+#[derive(Debug)]
+struct OfHost {
+    device: String,
+    root: String,
+    at: String,
+}
+
+/// The mounts that a text lists, the ones below first; `host` lists those of the host, where that
+/// is known. None if it was cut.
 #[must_use]
-pub(super) fn parse(text: &str) -> Option<Vec<Mounted>> {
-    text.ends_with('\n').then(|| text.lines().filter_map(line).collect())
+pub(super) fn parse(text: &str, host: Option<&str>) -> Option<Vec<Mounted>> {
+    let of_host: Vec<OfHost> = host.unwrap_or_default().lines().filter_map(OfHost::line).collect();
+    text.ends_with('\n').then(|| text.lines().filter_map(|it| line(it, &of_host)).collect())
 }
 
-fn line(line: &str) -> Option<Mounted> {
+impl OfHost {
+    fn line(line: &str) -> Option<Self> {
+        let mut words = line.split(' ').skip(2);
+        let (device, root, at) = (words.next()?, words.next()?, words.next()?);
+        Some(Self { device: device.to_owned(), root: unescaped(root), at: unescaped(at) })
+    }
+
+    /// Where the host has this of a device, by this mount.
+    fn place(&self, device: &str, root: &str) -> Option<String> {
+        let rest = match &*self.root {
+            "/" => root,
+            own => root.strip_prefix(own).filter(|it| it.is_empty() || it.starts_with('/'))?,
+        };
+        let rest = rest.trim_end_matches('/');
+        let place = format!("{}{rest}", self.at.trim_end_matches('/'));
+        let place = if place.is_empty() { "/".to_owned() } else { place };
+        (self.device == device).then_some(place)
+    }
+}
+
+fn line(line: &str, host: &[OfHost]) -> Option<Mounted> {
     let (place, what) = line.split_once(" - ")?;
-    let mut place = place.split(' ').skip(3);
-    let (root, at, options) = (place.next()?, place.next()?, place.next()?);
+    let mut place = place.split(' ').skip(2);
+    let (device, root) = (place.next()?, unescaped(place.next()?));
+    let (at, options) = (place.next()?, place.next()?);
+    let is_shared = place.any(|word| word.starts_with("shared:"));
     let mut what = what.split(' ');
     let (kind, source, of_all) = (what.next()?, what.next()?, what.next()?);
     let is_readonly = [options, of_all].iter().any(|list| list.split(',').any(|it| it == "ro"));
-    let source = if root == "/" { unescaped(source) } else { unescaped(root) };
-    Some(Mounted { at: unescaped(at), is_readonly, kind: kind.to_owned(), source })
+    // The one that has most of the way in it is nearest to what is mounted.
+    let places = host.iter().filter_map(|it| Some((it.root.len(), it.place(device, &root)?)));
+    let on_host = places.max_by_key(|(length, _)| *length).map(|(_, place)| place);
+    let source = if root == "/" { unescaped(source) } else { root };
+    let kind = kind.to_owned();
+    Some(Mounted { at: unescaped(at), is_readonly, kind, source, on_host, is_shared })
 }
 
 /// A space, a tab, a line's end and a backslash are written as numbers.
@@ -67,7 +109,7 @@ mod tests {
                     10 9 0:34 / /proc rw - proc proc rw\n\
                     11 9 8:1 /srv/da\\040ta /da\\040ta rw,nosuid - ext4 /dev/sda1 ro\n\
                     12 9 8:1 /x /x ro shared:2 - ext4 /dev/sda1 rw\n";
-        let mounts = parse(text).unwrap();
+        let mounts = parse(text, None).unwrap();
         let shown: Vec<_> =
             mounts.iter().map(|it| (&*it.at, it.is_readonly, &*it.kind, &*it.source)).collect();
         assert_eq!(
@@ -79,7 +121,26 @@ mod tests {
                 ("/x", true, "ext4", "/x"),
             ]
         );
-        assert_eq!(parse("9 8 0:33 / / rw - overlay over"), None);
+        assert_eq!(parse("9 8 0:33 / / rw - overlay over", None), None);
+    }
+
+    #[test]
+    fn where_the_host_has_it_is_found() {
+        let host = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:5 / /run rw - tmpfs run rw\n\
+                    3 1 8:2 /sub /data rw - btrfs /dev/sdb rw\n\
+                    4 1 8:1 /srv/x /mnt/y rw - ext4 /dev/sda1 rw\n";
+        let text = "9 8 0:5 /docker.sock /var/run/docker.sock rw shared:1 - tmpfs run rw\n\
+                    9 8 8:1 / /host rw - ext4 /dev/sda1 rw\n\
+                    9 8 8:1 /etc /x rw - ext4 /dev/sda1 rw\n\
+                    9 8 8:2 /sub/a /a rw - btrfs /dev/sdb rw\n\
+                    9 8 8:2 /subs /b rw - btrfs /dev/sdb rw\n\
+                    9 8 8:1 /srv/x/z /c rw - ext4 /dev/sda1 rw\n\
+                    9 8 0:9 / /proc rw - proc proc rw\n";
+        let mounts = parse(text, Some(host)).unwrap();
+        let places: Vec<_> = mounts.iter().map(|it| it.on_host.as_deref()).collect();
+        let expected = ["/run/docker.sock", "/", "/etc", "/data/a", "", "/mnt/y/z", ""];
+        assert_eq!(places, expected.map(|it| Some(it).filter(|it| !it.is_empty())));
+        assert!(mounts[0].is_shared && !mounts[1].is_shared);
     }
 
     #[test]

@@ -1,8 +1,16 @@
 //! What a container is: the facts of the kernel about its processes. What a container can write is
 //! not read, and nothing of it is opened.
 
+use serde::{Deserialize, Serialize};
+
 use std::{
-    collections::BTreeSet, os::unix::fs::MetadataExt as _, sync::mpsc::sync_channel, time::Duration,
+    collections::BTreeSet,
+    os::unix::fs::MetadataExt as _,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc::sync_channel,
+    },
+    time::Duration,
 };
 
 use super::{
@@ -13,13 +21,16 @@ use super::{
     process::{self, Process, of_host},
     resources::Limits,
 };
-use crate::limits::PROCESSES_OF_ONE;
+use crate::{
+    fact::Reason,
+    limits::{ENVIRON_BYTES, FOLLOWERS, PROCESSES_OF_ONE},
+};
 
 /// A range of ids: the first inside, the first on the host, and how many.
 pub type IdRange = (u32, u32, u32);
 
 /// What was found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Observed {
     /// Its processes, the oldest first.
     pub processes: Vec<Process>,
@@ -41,6 +52,45 @@ pub struct Observed {
     pub listeners: Result<Vec<Listener>, String>,
     /// The namespaces that it was declared to join, by kind, where they are there still.
     pub joined: Vec<(String, u64)>,
+    /// Names of its first process's environment that say that they hold a secret, or why they are
+    /// not known. What they hold is not looked at.
+    pub secrets: Result<Vec<String>, String>,
+    /// Whether it may use every device, where the kernel shows that.
+    pub all_devices: Option<bool>,
+    /// The capabilities that a program of this host can come to have.
+    pub of_host: u64,
+    /// Which security modules this host has on.
+    pub lsm: Lsm,
+}
+
+/// Security modules that confine programs by profiles or labels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Lsm {
+    /// AppArmor is on.
+    pub apparmor: bool,
+    /// SELinux is on, and enforces.
+    pub selinux: bool,
+}
+
+impl Lsm {
+    fn of_host() -> Self {
+        let says = |path: &str, word: &str| {
+            std::fs::read_to_string(path).is_ok_and(|text| text.trim() == word)
+        };
+        Self {
+            apparmor: says("/sys/module/apparmor/parameters/enabled", "Y"),
+            selinux: says("/sys/fs/selinux/enforce", "1"),
+        }
+    }
+}
+
+/// How much of a container is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Scope {
+    /// The processes in its cgroup.
+    Cgroup,
+    /// Those from outside that are in its namespaces, too: every process of the host is looked at.
+    Whole,
 }
 
 /// Whether a process is in a cgroup or below it, and in no other container there.
@@ -49,18 +99,63 @@ pub fn is_running(cgroup: &str, others: &[String]) -> bool {
     !members::in_cgroup(cgroup, others).pids.is_empty()
 }
 
-/// Looks at a container; `others` are the cgroups of all others, but for those that it is in. None
-/// if none of its processes is there any more.
+/// A question: what is this container?
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Asked {
+    /// The cgroup that names it.
+    pub cgroup: String,
+    /// Those of other containers, see [`look`].
+    pub others: Vec<String>,
+    /// What it was declared to be, as far as that is known.
+    pub declared: Declared,
+    /// How much of it is looked at.
+    pub scope: Scope,
+}
+
+/// Who looks.
+pub trait Look: Send {
+    /// Looks at a container. None if none of its processes is there any more.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be looked at from here.
+    fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason>;
+}
+
+/// Looks in this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Direct;
+
+impl Look for Direct {
+    fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason> {
+        let Asked { cgroup, others, declared, scope } = asked;
+        Ok(look(cgroup, others, declared, *scope))
+    }
+}
+
+/// Looks at a container; `others` are the cgroups of all others, but for those that it is in: of
+/// the whole of it all, else those below it. None if none of its processes is there any more.
 #[must_use]
-pub fn look(cgroup: &str, others: &[String], declared: &Declared) -> Option<Observed> {
+pub fn look(
+    cgroup: &str,
+    others: &[String],
+    declared: &Declared,
+    scope: Scope,
+) -> Option<Observed> {
     let members::Members { pids: inside, is_cut } = members::in_cgroup(cgroup, others);
-    let elsewhere = others.iter().flat_map(|other| members::in_cgroup(other, &[]).pids).collect();
     let host = of_host();
     let mut processes: Vec<Process> =
         inside.iter().take(PROCESSES_OF_ONE).filter_map(|pid| Process::look(*pid)).collect();
     processes.sort_by_key(|process| (process.started, process.pid));
     let first = processes.first()?.clone();
-    let outside = strangers(&first, &host, declared, &inside, &elsewhere);
+    let outside = match scope {
+        Scope::Cgroup => Vec::new(),
+        Scope::Whole => {
+            let of = |other: &String| members::in_cgroup(other, &[]).pids;
+            let elsewhere = others.iter().flat_map(of).collect();
+            strangers(&first, &host, declared, &inside, &elsewhere)
+        }
+    };
     let is_cut = is_cut || inside.len() + outside.len() > PROCESSES_OF_ONE;
     let room = PROCESSES_OF_ONE.saturating_sub(processes.len());
     let outside = outside.into_iter().take(room).filter_map(Process::look);
@@ -77,6 +172,10 @@ pub fn look(cgroup: &str, others: &[String], declared: &Declared) -> Option<Obse
         limits: Limits::read(cgroup),
         listeners: listeners::of(&processes),
         joined: joined(declared),
+        secrets: secrets(first.pid),
+        all_devices: members::has_all_devices(cgroup),
+        of_host: Process::look(1).map_or(u64::MAX, |first| first.bounding),
+        lsm: Lsm::of_host(),
         processes,
     })
 }
@@ -101,11 +200,26 @@ fn strangers(
 
 fn mounted(pid: u32) -> Result<Vec<Mounted>, String> {
     let text = process::text(pid, "mountinfo").ok_or("its first process has just ended")?;
-    mounts::parse(&text).ok_or_else(|| "it has more mounts than are read".to_owned())
+    // Where that is not shown, what is the host's is not known.
+    let host = process::text(1, "mountinfo");
+    let mounts = mounts::parse(&text, host.as_deref());
+    mounts.ok_or_else(|| "it has more mounts than are read".to_owned())
 }
 
 /// How long a container's own file systems may take: who serves one need never answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Threads that follow paths of containers, and may hang there.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// One of them.
+struct Waiting;
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 /// Where each declared path leads to at which nothing is mounted, as `/var/run` mostly leads to
 /// `/run`.
@@ -118,7 +232,12 @@ fn aliases(
     let paths = paths.chain(&declared.covered);
     let is_there = |path: &&String| mounts.iter().any(|mount| mount.at == **path);
     let paths: Vec<String> = paths.filter(|path| !is_there(path)).cloned().collect();
+    if WAITING.load(Ordering::Acquire) >= FOLLOWERS {
+        return Err("file systems of other containers do not answer".to_owned());
+    }
     let (answer, answered) = sync_channel(1);
+    WAITING.fetch_add(1, Ordering::AcqRel);
+    let waiting = Waiting;
     let follow = move || {
         let led = paths.into_iter().filter_map(|path| {
             let to = mounts::resolved(pid, &path)?;
@@ -126,6 +245,7 @@ fn aliases(
         });
         // Who asked may have given up.
         drop(answer.send(led.collect()));
+        drop(waiting);
     };
     std::thread::Builder::new()
         .name("links".into())
@@ -140,6 +260,29 @@ fn joined(declared: &Declared) -> Vec<(String, u64)> {
         Some((kind.clone(), std::fs::metadata(path.as_ref()?).ok()?.ino()))
     };
     declared.namespaces.iter().filter_map(one).collect()
+}
+
+/// Ends and parts of names that say what is in them.
+const SECRET: [&str; 8] =
+    ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY", "ACCESS_KEY"];
+
+/// Names that lead to where a secret is, as images of databases have them.
+const LEADS_TO: [&str; 3] = ["_FILE", "_PATH", "_DIR"];
+
+/// Whether a variable's name says that it holds a secret.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    SECRET.iter().any(|word| name.contains(word)) && !LEADS_TO.iter().any(|end| name.ends_with(end))
+}
+
+fn secrets(pid: u32) -> Result<Vec<String>, String> {
+    let bytes = crate::input::read(&process::path(pid, "environ"), ENVIRON_BYTES)
+        .map_err(|error| format!("its environment: {error}"))?;
+    let names = bytes.split(|byte| *byte == 0).filter_map(|variable| {
+        let (name, value) = std::str::from_utf8(variable).ok()?.split_once('=')?;
+        (!value.is_empty() && is_secret(name)).then(|| name.to_owned())
+    });
+    Ok(names.collect())
 }
 
 fn ranges(text: &str) -> Vec<IdRange> {
@@ -158,6 +301,16 @@ fn ranges(text: &str) -> Vec<IdRange> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_say_what_is_a_secret() {
+        for name in ["DB_PASSWORD", "api_key", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY"] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["PATH", "POSTGRES_PASSWORD_FILE", "KEYS", "TOKEN_DIR", "HOME"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
 
     #[test]
     fn maps_of_ids_are_read() {

@@ -1,5 +1,7 @@
 //! One process of a container, as the kernel tells of it.
 
+use serde::{Deserialize, Serialize};
+
 use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf};
 
 use crate::{input, limits::PROC_FILE_BYTES};
@@ -8,7 +10,7 @@ use crate::{input, limits::PROC_FILE_BYTES};
 pub(super) const NAMESPACES: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
 /// A process.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Process {
     /// Its id, as the host numbers processes.
     pub pid: u32,

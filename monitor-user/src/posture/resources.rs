@@ -1,5 +1,7 @@
 //! The limits that hold for a cgroup: the least on the way from it to the root, in both versions.
 
+use serde::{Deserialize, Serialize};
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -9,7 +11,7 @@ use std::{
 pub(super) type Limit = Result<Option<u64>, String>;
 
 /// The limits of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Limits {
     /// Bytes of memory.
     pub memory: Limit,

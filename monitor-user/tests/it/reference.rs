@@ -148,6 +148,10 @@ fn every_counter_is_described() {
     heartbeat.tables.extend(runmon::executables::ExecutablesState::default().named(0));
     let learned = runmon::profile::learner::LearnerStats::default().named();
     heartbeat.tables.extend(learned.into_iter().chain([("learned_written_late", 0)]));
+    let posture = ["posture_containers", "posture_looks", "posture_refused", "state_findings"];
+    heartbeat
+        .tables
+        .extend(posture.into_iter().chain(["state_findings_refused"]).map(|it| (it, 0)));
     heartbeat.profiles = vec![runmon::profile::differences::Difference::default()];
     heartbeat.store = Some(StoreCounters::default());
     heartbeat.web = Some(WebCounters::default());

@@ -35,6 +35,7 @@ mod network;
 mod origins;
 mod packages;
 mod policy;
+mod posture;
 mod privileges;
 mod processes;
 mod profiles;
@@ -156,6 +157,7 @@ pub const CASES: &[&[Case]] = &[
     origins::CASES,
     packages::CASES,
     policy::CASES,
+    posture::CASES,
     kubernetes::CASES,
     deployment::CASES,
     diff::CASES,

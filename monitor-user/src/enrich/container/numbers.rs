@@ -1,6 +1,9 @@
 //! Numbers of the registry, and the containers of which this kernel sees nothing.
 
+use std::sync::Arc;
+
 use super::{Entry, Registry, RegistryStats, State};
+use crate::event::Container;
 
 impl Registry {
     /// What happened so far.
@@ -16,6 +19,17 @@ impl Registry {
             over_share: self.shares.refused,
             unseen: self.unseen,
         }
+    }
+
+    /// The containers that run: a process was in them, and their cgroups are there.
+    #[must_use]
+    pub fn running(&self) -> Vec<Arc<Container>> {
+        let runs = |entry: &&Entry| {
+            entry.state == State::Container && entry.cgroups > 0 && entry.is_entered
+        };
+        let running = self.containers.values().filter(runs).map(|entry| &entry.container);
+        let is_seen = |it: &&Arc<Container>| it.is_certain() && !it.is_blind();
+        running.filter(is_seen).cloned().collect()
     }
 
     /// Ids and runtimes of containers of which this kernel sees nothing: so many at most.

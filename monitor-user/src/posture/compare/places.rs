@@ -86,7 +86,7 @@ pub(super) fn mounts(declared: &Declared, observed: &Observed) -> Found {
                 .any(|(at, is_recursive)| *at == mount.at || *is_recursive && is_below(at))
     };
     for mount in mounts.iter().filter(|mount| !expects(mount)) {
-        let Mounted { at, is_readonly, kind, source } = mount;
+        let Mounted { at, is_readonly, kind, source, .. } = mount;
         let mode = if *is_readonly { "read-only" } else { "writable" };
         let shown = format!("{at} ({kind} {source}, {mode})");
         found.push(difference(Part::Mounts, "not mounted".to_owned(), shown, observed));

@@ -3,14 +3,16 @@
 use super::*;
 use crate::{
     fact::{FactSource, Reason},
-    posture::{declared::Mount, listeners::Listener, mounts::Mounted, resources::Limits},
+    posture::{
+        declared::Mount, listeners::Listener, mounts::Mounted, observed::Lsm, resources::Limits,
+    },
 };
 
 const CHOWN: u64 = 1;
 const SYS_ADMIN: u64 = 1 << 21;
 
 /// The host's namespaces are 1 to 7, the container's 11 to 17.
-fn process(pid: u32, uid: u32) -> Process {
+pub(in crate::posture) fn process(pid: u32, uid: u32) -> Process {
     Process {
         pid,
         program: b"/bin/app".to_vec(),
@@ -27,15 +29,16 @@ fn process(pid: u32, uid: u32) -> Process {
     }
 }
 
-fn mounted(at: &str, is_readonly: bool) -> Mounted {
-    Mounted { at: at.to_owned(), is_readonly, kind: "tmpfs".to_owned(), source: "x".to_owned() }
+pub(in crate::posture) fn mounted(at: &str, is_readonly: bool) -> Mounted {
+    let (at, kind, source) = (at.to_owned(), "tmpfs".to_owned(), "x".to_owned());
+    Mounted { at, is_readonly, kind, source, ..Mounted::default() }
 }
 
 fn mount(destination: &str, is_readonly: bool, is_recursive: bool) -> Mount {
     Mount { destination: destination.to_owned(), is_readonly, is_recursive, is_cgroup: false }
 }
 
-fn observed(processes: Vec<Process>) -> Observed {
+pub(in crate::posture) fn observed(processes: Vec<Process>) -> Observed {
     Observed {
         processes,
         is_cut: false,
@@ -47,6 +50,10 @@ fn observed(processes: Vec<Process>) -> Observed {
         limits: Limits { memory: Ok(Some(100)), cpu: Ok(Some(500)), pids: Ok(Some(9)) },
         listeners: Ok(Vec::new()),
         joined: Vec::new(),
+        secrets: Ok(Vec::new()),
+        all_devices: Some(false),
+        of_host: u64::MAX,
+        lsm: Lsm { apparmor: true, selinux: false },
     }
 }
 
@@ -268,8 +275,12 @@ fn limits_hold_or_are_more() {
 #[test]
 fn ports_are_declared_or_not_or_it_is_not_known() {
     let mut found = observed(vec![process(10, 1000)]);
-    let listener =
-        |protocol, port| Listener { protocol, address: [0, 0, 0, 0].into(), port, pid: 10 };
+    let listener = |protocol: &str, port| Listener {
+        protocol: protocol.into(),
+        address: [0, 0, 0, 0].into(),
+        port,
+        pid: 10,
+    };
     let unknown = Fact::Unknown(Reason::NotInBundle);
     let of = |found: &Observed| compare(&declared(), &unknown, found).parts.pop().unwrap().1;
     assert_eq!(of(&found), Outcome::Same, "there is nothing to declare");

@@ -1,0 +1,163 @@
+//! `runmon posture`: how containers are set up.
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use monitor_rules::Priority;
+use serde_json::{Value, json};
+
+use super::{
+    Usage, load_config,
+    rules::table,
+    running::{all, check_host, find, shown},
+    show,
+};
+use crate::{
+    cli::PostureArgs,
+    container::{Container, short},
+    document::members::set,
+    metadata::running::Running,
+    posture::{Eyes, Question, Seen, checks, look_twice, observed},
+    reach::Direct,
+    state::{Assessment, Check, Status},
+};
+
+/// Looks, and says what is not as it should be.
+///
+/// # Errors
+///
+/// There is no such container, or nothing can be looked at.
+pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
+    let least = Priority::from_name(&args.priority).ok_or_else(|| {
+        let known = Priority::ALL.map(|it| it.name().to_ascii_lowercase()).join(", ");
+        Usage(format!("`{}` is no priority\nhint: one of {known}", shown(&args.priority)))
+    })?;
+    let is_asked = |check: &Check| check.priority <= least;
+    if args.list {
+        let checks: Vec<&Check> = checks::ALL.iter().copied().filter(|it| is_asked(it)).collect();
+        show(&if args.json { lines(checks.into_iter().map(check)) } else { list(&checks) })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    check_host("looking at how containers are set up")?;
+    let config = load_config(args.config.as_deref())?;
+    let running = all(&config);
+    let chosen: Vec<&Running> = match &args.containers[..] {
+        [] => running.iter().collect(),
+        names => names.iter().map(|name| find(&running, name)).collect::<anyhow::Result<_>>()?,
+    };
+    let mut eyes = Eyes { look: Box::new(observed::Direct), reach: Box::new(Direct) };
+    let (mut text, mut fails) = (String::new(), 0);
+    for it in &chosen {
+        let inner = it.others.iter().filter(|other| other.starts_with(&*it.container.cgroup_path));
+        let question =
+            Question { container: it.container.clone(), inner: inner.cloned().collect() };
+        let seen = look_twice(&mut eyes, &question);
+        let of = assessments(seen, &is_asked);
+        fails += of.as_ref().map_or(0, |of| count(of, Status::Fail));
+        text.push_str(&if args.json {
+            lines([of_container(&it.container, of.as_deref().map_err(|why| *why))].into_iter())
+        } else {
+            page(&it.container, of.as_deref().map_err(|why| *why), args.all)
+        });
+    }
+    if chosen.is_empty() && !args.json {
+        text.push_str(
+            "no container runs here, as far as its runtime's files are where they are looked for\n",
+        );
+    }
+    show(&text)?;
+    Ok(if fails == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What came of the checks that are asked for, or why nothing did.
+fn assessments(
+    seen: Seen,
+    is_asked: &impl Fn(&Check) -> bool,
+) -> Result<Vec<Assessment>, &'static str> {
+    match seen {
+        Seen::Assessed(all) => Ok(all.into_iter().filter(|it| is_asked(it.check)).collect()),
+        Seen::TooEarly => Err("its first program has not started yet"),
+        Seen::Nothing => Err("it has just ended, or has a kernel of its own"),
+    }
+}
+
+fn count(all: &[Assessment], status: Status) -> usize {
+    all.iter().filter(|it| it.status == status).count()
+}
+
+/// For people: the gravest first.
+fn page(container: &Container, of: Result<&[Assessment], &str>, shows_all: bool) -> String {
+    let name = container.name.known().map_or("-", |name| &**name);
+    let image = container.image.known().map_or("image not known", |image| &**image);
+    let head = shown(&format!("{name} ({}), {image}", short(&container.id)));
+    let all = match of {
+        Ok(all) => all,
+        Err(why) => return format!("{head}: {why}\n\n"),
+    };
+    let [fail, unknown, pass] =
+        [Status::Fail, Status::Unknown, Status::Pass].map(|status| count(all, status));
+    let mut text = format!("{head}: {fail} to look at, {pass} good, {unknown} cannot be seen\n");
+    let mut rows: Vec<&Assessment> =
+        all.iter().filter(|it| shows_all || it.status == Status::Fail).collect();
+    rows.sort_by_key(|it| (it.status != Status::Fail, it.check.priority, it.status));
+    let row = |it: &&Assessment| {
+        let (first, said) = match it.status {
+            Status::Fail => (
+                it.check.priority.name().to_ascii_lowercase(),
+                format!("{}: {}", it.check.title, it.text),
+            ),
+            Status::Unknown => ("unknown".to_owned(), it.text.clone()),
+            Status::Pass => ("pass".to_owned(), String::new()),
+        };
+        [format!("  {first}"), it.check.id.to_owned(), said]
+    };
+    text.push_str(&table(rows.iter().map(row).collect()));
+    text.push('\n');
+    text
+}
+
+fn list(checks: &[&Check]) -> String {
+    let head = ["CHECK", "PRIORITY", "FINDING", "STANDARDS"].map(str::to_owned);
+    let row = |it: &&Check| {
+        let standards = it.standards.iter().map(|(of, number)| format!("{of} {number}"));
+        let standards = standards.collect::<Vec<_>>().join(", ");
+        let priority = it.priority.name().to_ascii_lowercase();
+        [it.id.to_owned(), priority, it.title.to_owned(), standards]
+    };
+    table(std::iter::once(head).chain(checks.iter().map(row)).collect())
+}
+
+fn lines(values: impl Iterator<Item = Value>) -> String {
+    values.map(|value| format!("{value}\n")).collect()
+}
+
+fn check(check: &Check) -> Value {
+    let standards = check.standards.iter().map(|(of, number)| format!("{of} {number}"));
+    json!({
+        "check": check.id,
+        "title": check.title,
+        "priority": check.priority.name().to_ascii_lowercase(),
+        "standards": standards.collect::<Vec<_>>(),
+        "remediation": check.cure,
+    })
+}
+
+fn of_container(container: &Container, of: Result<&[Assessment], &str>) -> Value {
+    let one = |it: &Assessment| {
+        let mut value = check(it.check);
+        let evidence: BTreeMap<_, _> = it.evidence.iter().map(|(name, it)| (*name, it)).collect();
+        set(&mut value, &["status"], json!(it.status.name()));
+        set(&mut value, &["text"], json!(it.text));
+        set(&mut value, &["evidence"], json!(evidence));
+        value
+    };
+    json!({
+        "container": {
+            "id": container.id,
+            "name": container.name.known(),
+            "image": container.image.known(),
+            "runtime": container.runtime.known(),
+        },
+        "checks": of.ok().map(|of| of.iter().map(one).collect::<Vec<_>>()),
+        "because": of.err(),
+    })
+}

@@ -1,0 +1,40 @@
+//! How often it is looked at how containers are set up, and what of that is told of.
+
+use std::time::Duration;
+
+use monitor_rules::Priority;
+
+use super::{RawConfig, Wrong, within, wrong};
+use crate::limits;
+
+/// What is done about how containers are set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PostureOptions {
+    /// What matters less is not told of.
+    pub least: Priority,
+    /// Time between two looks at a container of which nothing else says that it changed.
+    pub every: Duration,
+}
+
+/// What nobody is told anything with.
+const OFF: &str = "off";
+
+/// What `posture` may be.
+pub(super) fn words() -> Vec<String> {
+    let named = Priority::ALL.iter().map(|priority| priority.name().to_ascii_lowercase());
+    std::iter::once(OFF.to_owned()).chain(named).collect()
+}
+
+/// What is looked at, if anything is.
+pub(super) fn posture(raw: &RawConfig) -> Result<Option<PostureOptions>, Wrong> {
+    let seconds = raw.posture_seconds.unwrap_or(limits::POSTURE_SECONDS);
+    let every = within("posture_seconds", seconds, limits::POSTURE_SECONDS_RANGE)?;
+    let word = raw.posture.as_deref().unwrap_or("warning");
+    if word == OFF {
+        return Ok(None);
+    }
+    match Priority::from_name(word) {
+        Some(least) => Ok(Some(PostureOptions { least, every: Duration::from_secs(every) })),
+        None => wrong("posture", format!("`{word}` is none of {}", words().join(", "))),
+    }
+}

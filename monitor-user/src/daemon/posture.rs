@@ -1,0 +1,236 @@
+//! How containers are set up: which of them is looked at when, and what is told of it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{CountedOutlet, Daemon, now_ns};
+use crate::{
+    container::Container,
+    document::Document,
+    fact::Fact,
+    line::Outlet as _,
+    live::Live,
+    posture::{Assessed, Assessor, Question, Seen},
+    state::Ledger,
+};
+
+/// How soon a container is looked at again of which no program had started.
+const SOON_NS: u64 = 200_000_000;
+
+/// How soon it is looked at again after it was first: what it does at its start is over by then.
+const AFTER_START_NS: u64 = 5_000_000_000;
+
+/// Which containers are looked at, and what is known of them.
+#[derive(Debug)]
+pub(super) struct Posture {
+    ledger: Ledger,
+    every_ns: u64,
+    /// By the path of the cgroup that names it.
+    tracked: HashMap<Box<str>, Tracked>,
+    looks: u64,
+}
+
+/// What is known of a container.
+#[derive(Debug)]
+struct Tracked {
+    /// What of it decides what it was declared to be, when it was last asked about.
+    declared: (Fact<Box<str>>, Fact<Box<str>>),
+    /// When it is looked at next, on the boot clock.
+    due_ns: u64,
+    /// A look is on its way.
+    is_asked: bool,
+    /// It was looked at before.
+    is_known: bool,
+}
+
+impl Posture {
+    pub(super) fn new(ledger: Ledger, every: Duration) -> Self {
+        let every_ns = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX);
+        Self { ledger, every_ns, tracked: HashMap::new(), looks: 0 }
+    }
+
+    /// Has those looked at that are due.
+    fn ask(&mut self, running: &[Arc<Container>], boottime_ns: u64, assessor: &mut Assessor) {
+        for container in running {
+            let declared = (container.bundle.clone(), container.declared_ports.clone());
+            let path = &container.cgroup_path;
+            let tracked = self.tracked.entry(path.clone()).or_insert_with(|| Tracked {
+                declared: declared.clone(),
+                due_ns: boottime_ns,
+                is_asked: false,
+                is_known: false,
+            });
+            if tracked.declared != declared {
+                tracked.due_ns = boottime_ns;
+            }
+            if tracked.is_asked || boottime_ns < tracked.due_ns {
+                continue;
+            }
+            let is_inner = |other: &&Arc<Container>| is_below(&other.cgroup_path, path);
+            let inner = running.iter().filter(is_inner).map(|it| it.cgroup_path.to_string());
+            let question = Question { container: Arc::clone(container), inner: inner.collect() };
+            if assessor.ask(question) {
+                (tracked.declared, tracked.is_asked) = (declared, true);
+            }
+        }
+    }
+
+    /// Takes in what was seen; documents about it.
+    fn take(&mut self, assessed: Assessed, boottime_ns: u64, now_ns: i64) -> Vec<Document> {
+        let Assessed { container, seen } = assessed;
+        self.looks += 1;
+        // It may have gone while it was looked at.
+        let Some(tracked) = self.tracked.get_mut(&container.cgroup_path) else { return Vec::new() };
+        tracked.is_asked = false;
+        let wait_ns = match (&seen, tracked.is_known) {
+            (Seen::TooEarly, _) => SOON_NS,
+            (Seen::Assessed(_), false) => AFTER_START_NS.min(self.every_ns),
+            _ => self.every_ns,
+        };
+        tracked.due_ns = boottime_ns.saturating_add(wait_ns);
+        let Seen::Assessed(assessments) = seen else { return Vec::new() };
+        tracked.is_known = true;
+        let told = self.ledger.take(&container, assessments, now_ns);
+        told.into_iter().map(|finding| Document::State(Arc::new(finding))).collect()
+    }
+
+    /// Forgets those that do not run any more; documents about what was open.
+    fn forget(&mut self, running: &[Arc<Container>], now_ns: i64) -> Vec<Document> {
+        let paths: HashSet<&str> = running.iter().map(|it| &*it.cgroup_path).collect();
+        let gone: Vec<Box<str>> =
+            self.tracked.keys().filter(|path| !paths.contains(&***path)).cloned().collect();
+        let mut told = Vec::new();
+        for path in gone {
+            self.tracked.remove(&path);
+            told.extend(self.ledger.close_all(&path, "the container has ended", now_ns));
+        }
+        told.into_iter().map(|finding| Document::State(Arc::new(finding))).collect()
+    }
+
+    /// The container of a cgroup is looked at as soon as can be: it did what can change how it is
+    /// set up.
+    fn changed(&mut self, path: &str, boottime_ns: u64) {
+        if let Some(tracked) = self.tracked.get_mut(path) {
+            tracked.due_ns = tracked.due_ns.min(boottime_ns.saturating_add(SOON_NS));
+        }
+    }
+}
+
+fn is_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
+}
+
+impl<O: CountedOutlet> Daemon<O> {
+    /// Has it looked at how containers are set up.
+    pub fn assess_with(&mut self, ledger: Ledger, every: Duration) {
+        self.line.note_changes(true);
+        self.posture = Some(Posture::new(ledger, every));
+    }
+
+    /// Looks at how containers are set up, those that are due, and tells what changed.
+    pub(super) fn watch_posture(&mut self, boottime_ns: u64, live: &mut Live) {
+        let (Some(posture), Some(assessor)) = (&mut self.posture, live.posture()) else { return };
+        for path in self.line.take_changes() {
+            posture.changed(&path, boottime_ns);
+        }
+        let running = self.line.enricher().running();
+        posture.ask(&running, boottime_ns, assessor);
+        let now_ns = now_ns();
+        let mut told = posture.forget(&running, now_ns);
+        while let Some(assessed) = assessor.answer() {
+            told.extend(posture.take(assessed, boottime_ns, now_ns));
+        }
+        for document in told {
+            self.line.outlet().offer(document);
+        }
+    }
+
+    /// What is known of how containers are set up, in numbers, by their names in heartbeats.
+    pub(super) fn posture_numbers(&self, refused: u64) -> [(&'static str, u64); 5] {
+        let stats = self.posture.as_ref().map(|it| it.ledger.stats()).unwrap_or_default();
+        let (containers, looks) =
+            self.posture.as_ref().map_or((0, 0), |it| (it.tracked.len() as u64, it.looks));
+        [
+            ("posture_containers", containers),
+            ("posture_looks", looks),
+            ("posture_refused", refused),
+            ("state_findings", stats.open as u64),
+            ("state_findings_refused", stats.refused),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use monitor_rules::Priority;
+
+    use super::*;
+    use crate::{
+        fact::Reason,
+        posture::checks,
+        state::{Assessment, Status},
+    };
+
+    fn container(path: &str) -> Arc<Container> {
+        let unknown = Container::unknown(path, Reason::Pending);
+        Arc::new(Container { id: path.trim_start_matches('/').into(), ..unknown })
+    }
+
+    fn posture() -> Posture {
+        Posture::new(Ledger::new(Priority::Debug), Duration::from_secs(60))
+    }
+
+    fn seen(container: &Arc<Container>, status: Status) -> Assessed {
+        let check = checks::ALL[0];
+        let assessment = Assessment { check, status, text: "x".into(), evidence: Vec::new() };
+        let seen = Seen::Assessed(vec![assessment]);
+        Assessed { container: Arc::clone(container), seen }
+    }
+
+    fn tracked(posture: &mut Posture, container: &Arc<Container>) {
+        let declared = (container.bundle.clone(), container.declared_ports.clone());
+        let tracked = Tracked { declared, due_ns: 0, is_asked: true, is_known: false };
+        posture.tracked.insert(container.cgroup_path.clone(), tracked);
+    }
+
+    fn activities(told: &[Document]) -> Vec<&'static str> {
+        let activity = |document: &Document| match document {
+            Document::State(finding) => finding.activity.name(),
+            _ => "",
+        };
+        told.iter().map(activity).collect()
+    }
+
+    #[test]
+    fn findings_close_when_their_container_ends() {
+        let (mut posture, one) = (posture(), container("/one"));
+        tracked(&mut posture, &one);
+        let told = posture.take(seen(&one, Status::Fail), 1, 1);
+        assert_eq!(activities(&told), ["create"]);
+        assert_eq!(posture.forget(&[Arc::clone(&one)], 2).len(), 0);
+        assert_eq!(activities(&posture.forget(&[], 3)), ["close"]);
+        // What was still on its way about it opens nothing.
+        assert_eq!(posture.take(seen(&one, Status::Fail), 4, 4).len(), 0);
+        assert_eq!(posture.ledger.stats().open, 0);
+    }
+
+    #[test]
+    fn it_is_looked_at_soon_at_first_and_then_now_and_again() {
+        let (mut posture, one) = (posture(), container("/one"));
+        tracked(&mut posture, &one);
+        let mut due = |assessed: Assessed| {
+            posture.take(assessed, 100, 1);
+            posture.tracked["/one"].due_ns - 100
+        };
+        let early = Assessed { container: Arc::clone(&one), seen: Seen::TooEarly };
+        assert_eq!(due(early), SOON_NS);
+        assert_eq!(due(seen(&one, Status::Pass)), AFTER_START_NS);
+        assert_eq!(due(seen(&one, Status::Pass)), 60_000_000_000);
+        posture.changed("/one", 100);
+        posture.changed("/other", 100);
+        assert_eq!(posture.tracked["/one"].due_ns, 100 + SOON_NS);
+    }
+}

@@ -1,0 +1,604 @@
+//! What the checks say of a container that was looked at. It touches nothing, and what cannot be
+//! seen is never counted as passed.
+
+use super::{
+    checks,
+    compare::{Comparison, Evidence, Outcome, Part},
+    listeners::Listener,
+    mounts::Mounted,
+    observed::Observed,
+    process::{NAMESPACES, Process},
+};
+use crate::{
+    document::printable::terminal,
+    event::base_name,
+    state::{Assessment, Check, Status},
+    words::{self, CAPABILITIES},
+};
+
+/// What a check finds: what is wrong, with what shows it, or why that cannot be seen. None: it is
+/// as it should be.
+type Found = Result<Option<(String, Vec<(&'static str, String)>)>, String>;
+
+/// Asks every check; `comparison` says what is more than was declared, or why nothing was compared.
+#[must_use]
+pub fn assess(observed: &Observed, comparison: Result<&Comparison, &str>) -> Vec<Assessment> {
+    let own = [
+        (&checks::PRIVILEGED, privileged(observed)),
+        (&checks::RUNTIME_SOCKET, mounted(observed, is_runtime_socket)),
+        (&checks::SENSITIVE_MOUNT, mounted(observed, is_sensitive)),
+        (&checks::CAPABILITIES, capabilities(observed, DANGEROUS)),
+        (&checks::HOST_PID, shares(observed, "pid")),
+        (&checks::HOST_DEVICES, devices(observed)),
+        (&checks::HOST_NETWORK, shares(observed, "net")),
+        (&checks::HOST_IPC, shares(observed, "ipc")),
+        (&checks::HOST_UTS, shares(observed, "uts")),
+        (&checks::HOST_CGROUP, shares(observed, "cgroup")),
+        (&checks::HOST_USERS, shares(observed, "user")),
+        (&checks::ROOT_USER, root_user(observed)),
+        (&checks::NET_RAW, capabilities(observed, &["CAP_NET_RAW"])),
+        (&checks::NO_NEW_PRIVS, each(observed, |it| it.no_new_privs, "its programs can")),
+        (&checks::PROPAGATION, mounted(observed, |it| it.is_shared && it.on_host.is_some())),
+        (&checks::WRITABLE_ROOT, writable_root(observed)),
+        (&checks::SECCOMP, each(observed, |it| it.seccomp, "no filter")),
+        (&checks::CONFINED, confined(observed)),
+        (&checks::MEMORY, limited(&observed.limits.memory, "memory")),
+        (&checks::CPU, limited(&observed.limits.cpu, "processors")),
+        (&checks::PIDS, limited(&observed.limits.pids, "processes")),
+        (&checks::SSHD, sshd(observed)),
+        (&checks::PRIVILEGED_PORT, listening(observed, |it| it.port < 1024)),
+        (&checks::PUBLIC_LISTENER, public(observed)),
+        (&checks::ACCOUNT_TOKEN, mounted(observed, |it| it.at == TOKEN)),
+        (&checks::SECRETS_IN_ENV, secrets(observed)),
+    ];
+    let own = own.into_iter().map(|(check, found)| assessment(check, found));
+    own.chain(declared(comparison)).collect()
+}
+
+fn assessment(check: &'static Check, found: Found) -> Assessment {
+    let (status, text, evidence) = match found {
+        Ok(None) => (Status::Pass, String::new(), Vec::new()),
+        Ok(Some((text, evidence))) => (Status::Fail, text, evidence),
+        Err(why) => (Status::Unknown, why, Vec::new()),
+    };
+    Assessment { check, status, text, evidence }
+}
+
+/// Where pods have the token of their service account.
+const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Capabilities with which a program can come to the host, beyond those that runtimes give.
+const DANGEROUS: &[&str] = &[
+    "CAP_BPF",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_MAC_ADMIN",
+    "CAP_MAC_OVERRIDE",
+    "CAP_NET_ADMIN",
+    "CAP_PERFMON",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_TIME",
+    "CAP_SYSLOG",
+];
+
+fn every_capability() -> u64 {
+    (1_u64 << CAPABILITIES.len()) - 1
+}
+
+fn first(observed: &Observed) -> Result<&Process, String> {
+    observed.processes.first().ok_or_else(|| "it has just ended".to_owned())
+}
+
+/// Names and values of who shows it.
+fn who(process: &Process) -> Vec<(&'static str, String)> {
+    let program = terminal(&process.program).into_owned();
+    vec![("pid", process.pid.to_string()), ("executable", program)]
+}
+
+/// Whether a process shares a namespace with the host; None where that cannot be seen.
+fn is_of_host(observed: &Observed, process: &Process, kind: &str) -> Option<bool> {
+    let place = NAMESPACES.iter().position(|known| *known == kind)?;
+    let host = observed.host.get(place).copied().flatten()?;
+    Some(process.namespace(kind)? == host)
+}
+
+/// Who counts as root of the host: whose user namespace is another one is root there only.
+fn is_in_host_users(observed: &Observed, process: &Process) -> bool {
+    is_of_host(observed, process, "user").unwrap_or(true)
+}
+
+fn privileged(observed: &Observed) -> Found {
+    let first = first(observed)?;
+    // Where the host itself lacks some, nobody can have them.
+    let all = every_capability() & observed.of_host;
+    let has_all = first.capabilities & all == all && is_in_host_users(observed, first);
+    let devices = observed.all_devices;
+    if !has_all || first.seccomp == Some(true) || devices == Some(false) {
+        return Ok(None);
+    }
+    let seen = if devices == Some(true) { ", all devices" } else { "" };
+    Ok(Some((format!("all capabilities, no seccomp filter{seen}"), who(first))))
+}
+
+fn capabilities(observed: &Observed, wanted: &[&str]) -> Found {
+    let bit = |name: &&str| CAPABILITIES.iter().position(|known| known == name);
+    let wanted = wanted.iter().filter_map(bit).fold(0_u64, |set, bit| set | 1 << bit);
+    let held = |process: &&Process| {
+        process.capabilities & wanted != 0 && is_in_host_users(observed, process)
+    };
+    let holders: Vec<&Process> = observed.processes.iter().filter(held).collect();
+    let Some(first) = holders.first() else { return Ok(None) };
+    let set = holders.iter().fold(0, |set, process| set | process.capabilities & wanted);
+    Ok(Some((words::capabilities(set), who(first))))
+}
+
+fn shares(observed: &Observed, kind: &str) -> Found {
+    let first = first(observed)?;
+    match is_of_host(observed, first, kind) {
+        None => Err("the namespaces cannot be looked at".to_owned()),
+        Some(false) => Ok(None),
+        Some(true) => {
+            let word = match kind {
+                "net" => "network",
+                other => other,
+            };
+            Ok(Some((format!("its {word} namespace is the host's"), who(first))))
+        }
+    }
+}
+
+fn root_user(observed: &Observed) -> Found {
+    // The one that it acts as, of real, effective, saved and file system user.
+    let is_root = |it: &&Process| it.uids.get(1) == Some(&0);
+    let found = observed.processes.iter().find(is_root);
+    Ok(found.map(|it| ("user 0 of the host".to_owned(), who(it))))
+}
+
+/// What must be so of every process.
+fn each(observed: &Observed, is_so: fn(&Process) -> Option<bool>, not_so: &str) -> Found {
+    let mut found = None;
+    for process in &observed.processes {
+        match is_so(process) {
+            None => return Err("this kernel does not show it".to_owned()),
+            Some(true) => {}
+            Some(false) => found = found.or(Some(process)),
+        }
+    }
+    Ok(found.map(|process| (not_so.to_owned(), who(process))))
+}
+
+/// File systems of which each container has one of its own at the usual place.
+const OWN_KINDS: [&str; 7] =
+    ["cgroup", "cgroup2", "devpts", "mqueue", "proc", "sysfs", "securityfs"];
+
+fn mounted(observed: &Observed, is_it: impl Fn(&Mounted) -> bool) -> Found {
+    let mounts = observed.mounts.as_ref().map_err(Clone::clone)?;
+    let found: Vec<&Mounted> = mounts.iter().filter(|it| it.at != "/" && is_it(it)).collect();
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let shown = |it: &&Mounted| {
+        let from = it.on_host.as_ref().unwrap_or(&it.source);
+        let mode = if it.is_readonly { "read-only" } else { "writable" };
+        match it.at == *from {
+            true => format!("{from} ({mode})"),
+            false => format!("{from} at {} ({mode})", it.at),
+        }
+    };
+    let list: Vec<String> = found.iter().take(SHOWN).map(shown).collect();
+    let more = found.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let text = terminal(format!("{}{more}", list.join(", ")).as_bytes()).into_owned();
+    Ok(Some((text, Vec::new())))
+}
+
+/// Of a list that a text names, so many.
+const SHOWN: usize = 8;
+
+/// Sockets by which runtimes are told what to do.
+const RUNTIME_SOCKETS: [&str; 7] = [
+    "buildkitd.sock",
+    "containerd.sock",
+    "containerd.sock.ttrpc",
+    "cri-dockerd.sock",
+    "crio.sock",
+    "docker.sock",
+    "podman.sock",
+];
+
+fn is_runtime_socket(mount: &Mounted) -> bool {
+    let named = |path: &str| RUNTIME_SOCKETS.contains(&path.rsplit('/').next().unwrap_or(path));
+    named(&mount.at) || mount.on_host.as_deref().is_some_and(named)
+}
+
+/// Directories of the host, of which each is as much as the host: whole, or what is below them.
+const SENSITIVE: [&str; 13] = [
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib/modules",
+    "/proc",
+    "/root",
+    "/run",
+    "/sys",
+    "/usr",
+    "/var/lib/containerd",
+    "/var/lib/docker",
+    "/var/lib/kubelet",
+    "/var/run",
+];
+
+/// What runtimes themselves mount from there into every container.
+const GIVEN: [&str; 4] =
+    ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/dev/termination-log"];
+
+/// Parts of paths at which runtimes keep what they mount.
+const OF_RUNTIMES: [&str; 8] = [
+    "/containerd/io.containerd.grpc.v1.cri/",
+    "/containers/storage/",
+    "/docker/containers/",
+    "/docker/overlay2/",
+    "/docker/volumes/",
+    "/kubelet/pods/",
+    "/overlay-containers/",
+    "/run/secrets",
+];
+
+/// Where each container has its own cgroups.
+fn is_own_cgroup(mount: &Mounted) -> bool {
+    mount.kind.starts_with("cgroup") && mount.at.starts_with("/sys/fs/cgroup")
+}
+
+fn is_sensitive(mount: &Mounted) -> bool {
+    let Some(host) = mount.on_host.as_deref() else { return false };
+    if GIVEN.contains(&&*mount.at)
+        || OWN_KINDS.contains(&&*mount.kind) && (mount.at == host || is_own_cgroup(mount))
+        || OF_RUNTIMES.iter().any(|part| host.contains(part))
+        || is_runtime_socket(mount)
+        || mount.at.starts_with("/dev/") && mount.kind == "devtmpfs"
+    {
+        return false;
+    }
+    host == "/"
+        || SENSITIVE.iter().any(|path| {
+            // Of what the host keeps in memory only the whole counts: pods have places there.
+            let is_whole_only = ["/run", "/var/run"].contains(path);
+            let rest = host.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || !is_whole_only && rest.starts_with('/'))
+        })
+}
+
+fn devices(observed: &Observed) -> Found {
+    if observed.all_devices == Some(true) {
+        return Ok(Some(("its cgroup may use every device".to_owned(), Vec::new())));
+    }
+    let is_host_dev = |it: &Mounted| it.at == "/dev" && it.kind == "devtmpfs";
+    match mounted(observed, is_host_dev)? {
+        None if observed.all_devices.is_none() => {
+            Err("which devices a cgroup of version 2 may use is not shown".to_owned())
+        }
+        found => Ok(found),
+    }
+}
+
+fn writable_root(observed: &Observed) -> Found {
+    let mounts = observed.mounts.as_ref().map_err(Clone::clone)?;
+    let root = mounts.iter().rev().find(|it| it.at == "/");
+    let root = root.ok_or("its first process has another root")?;
+    Ok((!root.is_readonly).then(|| (format!("{} at /", root.kind), Vec::new())))
+}
+
+fn confined(observed: &Observed) -> Found {
+    if !observed.lsm.apparmor && !observed.lsm.selinux {
+        return Err("neither AppArmor nor SELinux is on here".to_owned());
+    }
+    if !observed.lsm.apparmor {
+        return Err("labels of SELinux are not compared".to_owned());
+    }
+    each(
+        observed,
+        |it| it.apparmor.as_deref().map(|name| !name.is_empty() && name != "unconfined"),
+        "unconfined",
+    )
+}
+
+fn limited(limit: &Result<Option<u64>, String>, what: &str) -> Found {
+    match limit {
+        Err(why) => Err(why.clone()),
+        Ok(Some(_)) => Ok(None),
+        Ok(None) => {
+            Ok(Some((format!("no limit of {what} in its cgroup or one above"), Vec::new())))
+        }
+    }
+}
+
+fn sshd(observed: &Observed) -> Found {
+    let is_sshd = |it: &&Process| base_name(&it.program) == b"sshd";
+    let found = observed.processes.iter().find(is_sshd);
+    Ok(found.map(|it| (terminal(&it.program).into_owned(), who(it))))
+}
+
+fn listening(observed: &Observed, is_it: impl Fn(&Listener) -> bool) -> Found {
+    let listeners = observed.listeners.as_ref().map_err(Clone::clone)?;
+    let mut found: Vec<String> = listeners
+        .iter()
+        .filter(|it| is_it(it))
+        .map(|it| format!("{}/{}", it.port, it.protocol))
+        .collect();
+    found.sort();
+    found.dedup();
+    Ok((!found.is_empty()).then(|| (found.join(" "), Vec::new())))
+}
+
+/// Only in the host's network are all addresses those of the host.
+fn public(observed: &Observed) -> Found {
+    match is_of_host(observed, first(observed)?, "net") {
+        None => Err("the namespaces cannot be looked at".to_owned()),
+        Some(false) => Ok(None),
+        Some(true) => listening(observed, |it| it.address.is_unspecified()),
+    }
+}
+
+fn secrets(observed: &Observed) -> Found {
+    let names = observed.secrets.as_ref().map_err(Clone::clone)?;
+    let shown = || terminal(names.join(" ").as_bytes()).into_owned();
+    Ok((!names.is_empty()).then(|| (shown(), Vec::new())))
+}
+
+/// What is more than was declared: of each part one finding that names all of it.
+fn declared(comparison: Result<&Comparison, &str>) -> Vec<Assessment> {
+    const PARTS: [Part; 13] = [
+        Part::User,
+        Part::Groups,
+        Part::Capabilities,
+        Part::NoNewPrivileges,
+        Part::Seccomp,
+        Part::Apparmor,
+        Part::Namespaces,
+        Part::Root,
+        Part::Mounts,
+        Part::Memory,
+        Part::Cpu,
+        Part::Pids,
+        Part::Ports,
+    ];
+    let of = |part: Part| -> Assessment {
+        let check = checks::of_part(part).unwrap_or(&checks::UNDECLARED_PORT);
+        let found = match comparison {
+            Err(why) => Err(why.to_owned()),
+            Ok(comparison) => differences(comparison, part),
+        };
+        assessment(check, found)
+    };
+    PARTS.map(of).into()
+}
+
+fn differences(comparison: &Comparison, part: Part) -> Found {
+    let outcome = comparison.parts.iter().find(|(of, _)| *of == part).map(|(_, outcome)| outcome);
+    match outcome {
+        None => Err("it was not compared".to_owned()),
+        Some(Outcome::Unknown(why)) => Err(why.clone()),
+        Some(Outcome::Same) => Ok(None),
+        Some(Outcome::Differs) => {
+            let all = || comparison.differences.iter().filter(|it| it.part == part);
+            let shown = all().take(SHOWN).map(|it| match it.declared.as_str() {
+                "not mounted" => it.observed.clone(),
+                declared => format!("{} (declared: {declared})", it.observed),
+            });
+            let text = shown.collect::<Vec<_>>().join("; ");
+            let evidence = all().find_map(|it| it.evidence.as_ref()).map_or_else(Vec::new, of);
+            Ok(Some((terminal(text.as_bytes()).into_owned(), evidence)))
+        }
+    }
+}
+
+fn of(evidence: &Evidence) -> Vec<(&'static str, String)> {
+    let program = terminal(&evidence.program).into_owned();
+    vec![("pid", evidence.pid.to_string()), ("executable", program)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posture::{
+        compare::tests::{mounted as mount, observed, process},
+        resources::Limits,
+    };
+
+    fn failed(observed: &Observed) -> Vec<&'static str> {
+        let all = assess(observed, Err("nothing was declared"));
+        let failed = all.iter().filter(|it| it.status == Status::Fail);
+        let failed = failed.map(|it| it.check.id.strip_prefix("posture.").unwrap());
+        // So it is with nearly all containers.
+        failed.filter(|id| *id != "host_users").collect()
+    }
+
+    fn unknown(observed: &Observed) -> Vec<&'static str> {
+        let all = assess(observed, Err("nothing was declared"));
+        let unknown = all.iter().filter(|it| it.status == Status::Unknown);
+        let unknown = unknown.filter_map(|it| it.check.id.strip_prefix("posture."));
+        unknown.filter(|id| *id != "undeclared_port").collect()
+    }
+
+    /// Nothing is wrong but that its users are those of the host.
+    fn good() -> Observed {
+        let mut process = process(7, 1000);
+        process.capabilities = 0;
+        let mut good = observed(vec![process]);
+        for place in good.mounts.as_mut().unwrap() {
+            place.is_readonly = true;
+        }
+        good
+    }
+
+    #[test]
+    fn what_is_set_up_well_passes() {
+        let mut good = good();
+        assert_eq!(failed(&good), Vec::<&str>::new());
+        let shared = |it: &Observed| shares(it, "user").unwrap().is_some();
+        assert!(shared(&good));
+        good.processes[0].namespaces[5] = Some(16);
+        assert!(!shared(&good));
+        good.host = [None; NAMESPACES.len()];
+        assert_eq!(
+            unknown(&good),
+            [
+                "host_pid",
+                "host_network",
+                "host_ipc",
+                "host_uts",
+                "host_cgroup",
+                "host_users",
+                "public_listener"
+            ]
+        );
+    }
+
+    #[test]
+    fn each_check_can_fail_by_what_it_is_about() {
+        type Change = fn(&mut Observed);
+        fn first(it: &mut Observed) -> &mut Process {
+            &mut it.processes[0]
+        }
+        fn bind(it: &mut Observed, at: &str, from: &str) {
+            let on_host = Some(from.to_owned());
+            it.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, false) });
+        }
+        fn listen(it: &mut Observed, address: &str, port: u16) {
+            let (protocol, address) = ("tcp".into(), address.parse().unwrap());
+            let listener = Listener { protocol, address, port, pid: 7 };
+            it.listeners = Ok(vec![listener]);
+        }
+        let cases: &[(&str, Change)] = &[
+            ("root_user", |it| first(it).uids = vec![1000, 0, 0, 0]),
+            ("capabilities", |it| first(it).capabilities = 1 << 21),
+            ("net_raw", |it| first(it).capabilities = 1 << 13),
+            ("no_new_privs", |it| first(it).no_new_privs = Some(false)),
+            ("seccomp", |it| first(it).seccomp = Some(false)),
+            ("lsm", |it| first(it).apparmor = Some("unconfined".to_owned())),
+            ("host_cgroup", |it| first(it).namespaces[0] = Some(1)),
+            ("host_ipc", |it| first(it).namespaces[1] = Some(2)),
+            ("host_network", |it| first(it).namespaces[3] = Some(4)),
+            ("host_pid", |it| first(it).namespaces[4] = Some(5)),
+            ("host_uts", |it| first(it).namespaces[6] = Some(7)),
+            ("runtime_socket", |it| bind(it, "/x", "/run/docker.sock")),
+            ("sensitive_mount", |it| bind(it, "/x", "/etc/ssh")),
+            ("sensitive_mount", |it| bind(it, "/host", "/")),
+            ("sensitive_mount", |it| bind(it, "/run", "/run")),
+            ("service_account_token", |it| bind(it, TOKEN, "/var/lib/kubelet/pods/x/volumes/y")),
+            ("host_devices", |it| it.all_devices = Some(true)),
+            ("writable_root", |it| it.mounts.as_mut().unwrap()[0].is_readonly = false),
+            ("memory_limit", |it| it.limits.memory = Ok(None)),
+            ("cpu_limit", |it| it.limits.cpu = Ok(None)),
+            ("pids_limit", |it| it.limits.pids = Ok(None)),
+            ("sshd", |it| first(it).program = b"/usr/sbin/sshd".to_vec()),
+            ("privileged_port", |it| listen(it, "10.0.0.1", 80)),
+            ("secrets_in_env", |it| it.secrets = Ok(vec!["DB_PASSWORD".to_owned()])),
+        ];
+        for (id, change) in cases {
+            let mut changed = good();
+            change(&mut changed);
+            assert_eq!(failed(&changed), [*id]);
+        }
+    }
+
+    #[test]
+    fn privileged_is_who_has_all() {
+        let mut all = good();
+        all.processes[0].capabilities = every_capability();
+        all.processes[0].seccomp = Some(false);
+        all.all_devices = None;
+        assert!(failed(&all).contains(&"privileged"));
+        all.all_devices = Some(false);
+        assert!(!failed(&all).contains(&"privileged"));
+        all.all_devices = None;
+        all.processes[0].capabilities &= !(1 << 24);
+        assert!(!failed(&all).contains(&"privileged"));
+        all.of_host &= !(1 << 24);
+        assert!(failed(&all).contains(&"privileged"));
+        // Root of a user namespace has them there only.
+        all.all_devices = None;
+        all.host[5] = Some(1);
+        all.processes[0].namespaces[5] = Some(16);
+        assert!(!failed(&all).contains(&"privileged") && !failed(&all).contains(&"capabilities"));
+    }
+
+    #[test]
+    fn what_every_container_is_given_is_no_finding() {
+        let mut usual = good();
+        for (at, from) in [
+            ("/etc/hosts", "/var/lib/docker/containers/x/hosts"),
+            ("/etc/resolv.conf", "/etc/resolv.conf"),
+            ("/data", "/var/lib/docker/volumes/x/_data"),
+            ("/cache", "/var/lib/kubelet/pods/x/volumes/kubernetes.io~empty-dir/y"),
+            ("/run/x", "/run/containerd/io.containerd.grpc.v1.cri/sandboxes/y/shm"),
+            ("/srv", "/srv/data"),
+        ] {
+            let on_host = Some(from.to_owned());
+            usual.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, true) });
+        }
+        assert_eq!(failed(&usual), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn what_cannot_be_seen_does_not_pass() {
+        let mut blind = good();
+        let why = || "not shown".to_owned();
+        blind.mounts = Err(why());
+        blind.listeners = Err(why());
+        blind.secrets = Err(why());
+        blind.all_devices = None;
+        blind.processes[0].seccomp = None;
+        blind.lsm = Default::default();
+        blind.limits = Limits { memory: Err(why()), cpu: Err(why()), pids: Err(why()) };
+        assert_eq!(failed(&blind), Vec::<&str>::new());
+        assert_eq!(
+            unknown(&blind),
+            [
+                "runtime_socket",
+                "sensitive_mount",
+                "host_devices",
+                "mount_propagation",
+                "writable_root",
+                "seccomp",
+                "lsm",
+                "memory_limit",
+                "cpu_limit",
+                "pids_limit",
+                "privileged_port",
+                "service_account_token",
+                "secrets_in_env"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_more_than_was_declared_names_all_of_it() {
+        let difference = |observed: &str| crate::posture::Difference {
+            part: Part::User,
+            declared: "1000".to_owned(),
+            observed: observed.to_owned(),
+            evidence: None,
+        };
+        let comparison = Comparison {
+            differences: vec![difference("0"), difference("7")],
+            parts: vec![
+                (Part::User, Outcome::Differs),
+                (Part::Groups, Outcome::Same),
+                (Part::Memory, Outcome::Unknown("why".to_owned())),
+            ],
+        };
+        let all = assess(&good(), Ok(&comparison));
+        let of = |id: &str| all.iter().find(|it| it.check.id == id).unwrap();
+        assert_eq!(of("declared.user").text, "0 (declared: 1000); 7 (declared: 1000)");
+        assert_eq!(of("declared.groups").status, Status::Pass);
+        assert_eq!(
+            (of("declared.memory_limit").status, &*of("declared.memory_limit").text),
+            (Status::Unknown, "why")
+        );
+    }
+}

@@ -1,0 +1,239 @@
+//! Looks at containers, off the line: questions come in, answers go out, both queues are bounded.
+//!
+//! What fails is looked at once more a moment later, and only what stays counts: a runtime that
+//! enters a container has more rights than it for a moment.
+
+use std::{
+    collections::VecDeque,
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    Declared, assess, compare, declared,
+    observed::{Asked, Look, Scope},
+    process::Process,
+};
+use crate::{
+    container::Container,
+    event::base_name,
+    fact::Fact,
+    limits::POSTURE_QUESTIONS,
+    reach::Reach,
+    state::{Assessment, Status},
+};
+
+/// How long what fails must stay so: a runtime that enters a container takes less.
+pub const AGAIN: Duration = Duration::from_millis(200);
+
+/// How long to wait for a question where nothing is due.
+const REST: Duration = Duration::from_secs(3600);
+
+/// A question: how is this container set up?
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The container.
+    pub container: Arc<Container>,
+    /// The cgroups of the containers inside of it.
+    pub inner: Vec<String>,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub struct Assessed {
+    /// The container, as it was known when it was asked about.
+    pub container: Arc<Container>,
+    /// What was seen of it.
+    pub seen: Seen,
+}
+
+/// What one look shows.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// What came of each check.
+    Assessed(Vec<Assessment>),
+    /// Its first program has not started yet.
+    TooEarly,
+    /// It has ended, or cannot be looked at, or is the monitor's own.
+    Nothing,
+}
+
+/// What looks, and reads what was declared.
+pub struct Eyes {
+    /// Who looks.
+    pub look: Box<dyn Look>,
+    /// Who reads bundles.
+    pub reach: Box<dyn Reach>,
+}
+
+impl Eyes {
+    fn see(&mut self, question: &Question) -> Seen {
+        let Question { container, inner } = question;
+        let declared = self.declared(container);
+        let asked = Asked {
+            cgroup: container.cgroup_path.to_string(),
+            others: inner.clone(),
+            declared: declared.clone().unwrap_or_default(),
+            scope: Scope::Cgroup,
+        };
+        let mut observed = match self.look.look(&asked) {
+            Ok(Some(observed)) => observed,
+            Ok(None) | Err(_) => return Seen::Nothing,
+        };
+        let own = std::process::id();
+        if observed.processes.iter().any(|process| process.pid == own) {
+            return Seen::Nothing;
+        }
+        observed.processes.retain(|process| !is_of_runtime(process));
+        if observed.processes.is_empty() {
+            return Seen::TooEarly;
+        }
+        let comparison = declared.map(|it| compare(&it, &container.declared_ports, &observed));
+        Seen::Assessed(assess(&observed, comparison.as_ref().map_err(|why| &**why)))
+    }
+
+    fn declared(&self, container: &Container) -> Result<Declared, String> {
+        match &container.bundle {
+            Fact::Known(bundle, _) => declared::read(&*self.reach, Path::new(&**bundle)),
+            Fact::Unknown(reason) => {
+                Err(format!("what it was declared to be is not known: {}", reason.name()))
+            }
+        }
+    }
+}
+
+/// Whether nothing is found.
+fn is_good(seen: &[Assessment]) -> bool {
+    seen.iter().all(|it| it.status != Status::Fail)
+}
+
+/// Programs of runtimes: until one has run the container's first program, what it may is not what
+/// the container may.
+fn is_of_runtime(process: &Process) -> bool {
+    let program = &*process.program;
+    program.starts_with(b"/memfd:runc") || RUNTIMES.contains(&base_name(program))
+}
+
+/// Names of theirs.
+const RUNTIMES: [&[u8]; 4] = [b"runc", b"crun", b"youki", b"conmon"];
+
+/// What both looks say: a check fails only if it does each time, and what changed meanwhile is not
+/// known.
+fn both(first: Vec<Assessment>, second: Vec<Assessment>) -> Vec<Assessment> {
+    let one = |(first, second): (Assessment, Assessment)| match (first.status, second.status) {
+        (Status::Pass, Status::Fail) => Assessment {
+            status: Status::Unknown,
+            text: "it changed while it was looked at".to_owned(),
+            evidence: Vec::new(),
+            ..second
+        },
+        // It is as the second look saw it.
+        _ => second,
+    };
+    first.into_iter().zip(second).map(one).collect()
+}
+
+/// What came of a second look.
+fn second(first: Vec<Assessment>, again: Seen) -> Seen {
+    match again {
+        Seen::Assessed(second) => Seen::Assessed(both(first, second)),
+        other => other,
+    }
+}
+
+/// Looks at a container twice, if the first look finds anything.
+#[must_use]
+pub fn look_twice(eyes: &mut Eyes, question: &Question) -> Seen {
+    match eyes.see(question) {
+        Seen::Assessed(first) if !is_good(&first) => {
+            std::thread::sleep(AGAIN);
+            second(first, eyes.see(question))
+        }
+        seen => seen,
+    }
+}
+
+/// The task, as the daemon sees it. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Assessor {
+    questions: SyncSender<Question>,
+    answers: Receiver<Assessed>,
+    refused: u64,
+}
+
+impl Assessor {
+    /// Starts it. `wake` is called after each answer.
+    ///
+    /// # Errors
+    ///
+    /// The host has no room for another thread.
+    pub fn start(eyes: Eyes, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+        let (questions, asked) = sync_channel(POSTURE_QUESTIONS);
+        let (answer, answers) = sync_channel(POSTURE_QUESTIONS);
+        let tell = move |assessed| {
+            let is_taken = answer.send(assessed).is_ok();
+            wake();
+            is_taken
+        };
+        let run = move || work(eyes, &asked, tell);
+        std::thread::Builder::new().name("posture".into()).spawn(run)?;
+        Ok(Self { questions, answers, refused: 0 })
+    }
+
+    /// Asks; false where there is no room.
+    pub fn ask(&mut self, question: Question) -> bool {
+        match self.questions.try_send(question) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.refused += 1;
+                false
+            }
+        }
+    }
+
+    /// The next answer, if there is one.
+    pub fn answer(&self) -> Option<Assessed> {
+        self.answers.try_recv().ok()
+    }
+
+    /// Questions that found no room.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}
+
+/// Answers until nobody asks any more, or nobody listens.
+fn work(mut eyes: Eyes, asked: &Receiver<Question>, tell: impl Fn(Assessed) -> bool) {
+    // Those that are looked at once more, in the order in which they are due.
+    let mut again: VecDeque<(Instant, Question, Vec<Assessment>)> = VecDeque::new();
+    loop {
+        let now = Instant::now();
+        let wait = again.front().map_or(REST, |(due, ..)| due.saturating_duration_since(now));
+        let told = if wait.is_zero() {
+            again.pop_front().map(|(_, question, first)| {
+                let seen = second(first, eyes.see(&question));
+                Assessed { container: question.container, seen }
+            })
+        } else {
+            match asked.recv_timeout(wait) {
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(question) => match eyes.see(&question) {
+                    Seen::Assessed(first) if !is_good(&first) => {
+                        again.push_back((Instant::now() + AGAIN, question, first));
+                        None
+                    }
+                    seen => Some(Assessed { container: question.container, seen }),
+                },
+            }
+        };
+        if told.is_some_and(|told| !tell(told)) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! How containers are set up: what the daemon tells of it by itself, and `runmon posture`.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::Case;
+use crate::daemon::{Daemon, Options, is_alert, is_heartbeat};
+use crate::engines::{Docker, Engine as _, Runc};
+use crate::image::TRIGGER;
+use crate::lab::Stage;
+use crate::wait;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("posture::a_privileged_container_is_told_of_within_a_second", privileged),
+    Case::new("posture::a_root_that_is_mounted_again_is_told_of_and_closed", remounted),
+    Case::new("posture::a_limit_that_is_raised_is_told_of", raised),
+    Case::new("posture::an_ordinary_container_is_quiet", ordinary),
+    Case::with(&["dockerd"], "posture::what_docker_was_told_to_give_away", in_docker),
+];
+
+/// What a container does meanwhile.
+const NAP: [&str; 3] = [TRIGGER, "nap", "600000"];
+
+/// Findings about a container, each as its check and what happens to it.
+fn findings(daemon: &Daemon, id: &str) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let all = daemon.documents();
+    let of_it = all.iter().filter(|it| {
+        it["runmon"]["document"] == "state"
+            && (it["container"]["id"] == id || it["container"]["name"] == id)
+    });
+    let told = of_it.map(|it| {
+        let state = &it["runmon"]["state"];
+        (text(&state["check"]), text(&state["activity"]))
+    });
+    told.collect()
+}
+
+fn waits_for(daemon: &Daemon, id: &str, check: &str, activity: &str) {
+    wait::until(&format!("{activity} {check}"), || {
+        let found = findings(daemon, id);
+        found.iter().any(|it| it.0 == check && it.1 == activity).then_some(())
+    });
+}
+
+fn seconds(document: &Value) -> f64 {
+    let time = document["@timestamp"].as_str().expect("a time");
+    let clock = time.split_once('T').expect("a time").1.trim_end_matches('Z');
+    clock.split(':').fold(0.0, |sum, part| sum * 60.0 + part.parse::<f64>().expect("a number"))
+}
+
+fn privileged(stage: &Stage<'_>) {
+    let daemon = stage.daemon(Options::default());
+    // What else this host does is no fault of the monitor's: the best of three counts.
+    let after = [1, 2, 3].map(|number| {
+        let name = stage.name(&format!("all-{number}"));
+        let container = stage.containerd().run_with(&name, &["--privileged"], &NAP);
+        let id = container.id().to_owned();
+        let first = daemon.expect("its first program", |it| {
+            is_alert(it) && it["container"]["id"] == id && it["process"]["executable"] == TRIGGER
+        });
+        let told = daemon.expect_document("a finding", |it| {
+            it["runmon"]["state"]["check"] == "posture.privileged" && it["container"]["id"] == id
+        });
+        assert_eq!(told["runmon"]["state"]["activity"], "create", "{told:#}");
+        assert_eq!(told["runmon"]["state"]["evidence"]["executable"], TRIGGER, "{told:#}");
+        assert_eq!(told["event"]["kind"], "alert", "{told:#}");
+        drop(container);
+        waits_for(&daemon, &id, "posture.privileged", "close");
+        seconds(&told) - seconds(&first)
+    });
+    let best = after.into_iter().fold(f64::MAX, f64::min);
+    assert!(best < 1.0, "told of after {after:?} s");
+    daemon.stop();
+}
+
+/// The daemon would look at it again in an hour.
+fn remounted(stage: &Stage<'_>) {
+    let runc = Runc::start(&stage.engine_dir("r"));
+    let keys = "posture_seconds: 3600".to_owned();
+    let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
+    let (name, host) = (stage.name("readonly"), stage.dir("host"));
+    let all = json!(["CAP_SYS_ADMIN", "CAP_KILL"]);
+    runc.run_as(&name, &host, &NAP, |config| {
+        config["process"]["capabilities"] =
+            json!({ "bounding": all, "effective": all, "permitted": all });
+    });
+    waits_for(&daemon, &name, "posture.capabilities", "create");
+    let mount = |mode: &str| {
+        let options = format!("remount,bind,{mode}");
+        runc.exec(&name, false, &["/bin/busybox", "mount", "-o", &options, "/"]);
+    };
+    mount("rw");
+    waits_for(&daemon, &name, "declared.readonly_root", "create");
+    mount("ro");
+    waits_for(&daemon, &name, "declared.readonly_root", "close");
+    let of_root = |it: &&(String, String)| it.0 == "declared.readonly_root";
+    assert_eq!(findings(&daemon, &name).iter().filter(of_root).count(), 2);
+    daemon.stop();
+}
+
+/// Nothing that the monitor sees tells of it: it is found by looking again.
+fn raised(stage: &Stage<'_>) {
+    let runc = Runc::start(&stage.engine_dir("r"));
+    let keys = "posture: debug\nposture_seconds: 1".to_owned();
+    let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
+    let (name, host) = (stage.name("raised"), stage.dir("host"));
+    runc.run_as(&name, &host, &NAP, |config| {
+        config["linux"]["resources"]["pids"] = json!({ "limit": 50 });
+    });
+    waits_for(&daemon, &name, "posture.memory_limit", "create");
+    let cgroups = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"];
+    let file = cgroups.map(|root| Path::new(root).join(&name).join("pids.max"));
+    let file = file.iter().find(|file| file.exists()).expect("its limit");
+    fs::write(file, "60").expect("raise a limit");
+    waits_for(&daemon, &name, "declared.pids_limit", "create");
+    fs::write(file, "max").expect("raise it again");
+    waits_for(&daemon, &name, "declared.pids_limit", "update");
+    waits_for(&daemon, &name, "posture.pids_limit", "create");
+    fs::write(file, "50").expect("put it right");
+    waits_for(&daemon, &name, "declared.pids_limit", "close");
+    waits_for(&daemon, &name, "posture.pids_limit", "close");
+    daemon.stop();
+}
+
+fn ordinary(stage: &Stage<'_>) {
+    let options = Options {
+        rules: None,
+        keys: "posture_seconds: 1\nheartbeat_seconds: 1".into(),
+        ..Options::default()
+    };
+    let daemon = stage.daemon(options);
+    let container = stage.containerd().run(&stage.name("plain"), &NAP);
+    let looks = |least: u64| {
+        wait::until("looks", || {
+            let all = daemon.documents();
+            let beat = all.iter().rev().find(|it| is_heartbeat(it))?;
+            let looks = beat["runmon"]["tables"]["posture_looks"].as_u64();
+            looks.filter(|looks| *looks >= least)
+        })
+    };
+    let before = looks(1);
+    looks(before + 3);
+    assert_eq!(findings(&daemon, container.id()), []);
+    daemon.stop();
+}
+
+fn in_docker(stage: &Stage<'_>) {
+    let docker = Docker::start(&stage.engine_dir("d"));
+    let daemon = stage.daemon(Options { rules: None, ..Options::default() });
+    let name = stage.name("open");
+    let socket = docker.socket().display().to_string();
+    let mount = format!("{socket}:/var/run/docker.sock");
+    docker.run_with(
+        &name,
+        &[
+            "--pid=host",
+            "--cap-add=SYS_ADMIN",
+            "-v",
+            &mount,
+            "-v",
+            "/etc:/host/etc",
+            "-e",
+            "DB_PASSWORD=x",
+        ],
+        &NAP,
+    );
+    for check in ["runtime_socket", "sensitive_mount", "capabilities", "host_pid"] {
+        waits_for(&daemon, &name, &format!("posture.{check}"), "create");
+    }
+    daemon.stop();
+    let config = stage.configuration(&Options::default());
+    let config = config.to_str().expect("a plain path");
+    let ran = stage.runmon(["posture", &name, "--json", "--config", config]);
+    ran.assert(1, &[]);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let of = |check: &str| {
+        let all = report["checks"].as_array().expect("checks");
+        all.iter().find(|it| it["check"] == check).expect(check).clone()
+    };
+    for (check, status, text) in [
+        ("posture.privileged", "pass", ""),
+        ("posture.host_pid", "fail", "its pid namespace is the host's"),
+        ("posture.host_network", "pass", ""),
+        ("posture.capabilities", "fail", "CAP_SYS_ADMIN"),
+        ("posture.secrets_in_env", "fail", "DB_PASSWORD"),
+        ("posture.root_user", "fail", "user 0 of the host"),
+        ("posture.memory_limit", "fail", "no limit of memory in its cgroup or one above"),
+        ("declared.user", "pass", ""),
+        ("declared.mounts", "pass", ""),
+    ] {
+        let found = of(check);
+        assert_eq!((&found["status"], &found["text"]), (&json!(status), &json!(text)), "{found:#}");
+    }
+    let mounts = of("posture.sensitive_mount");
+    let text = mounts["text"].as_str().expect("a text");
+    assert!(text.contains("/etc at /host/etc (writable)"), "{mounts:#}");
+    let text = stage.runmon(["posture", &name, "--config", config, "--priority", "warning"]);
+    text.assert(1, &[]);
+    assert!(text.stdout.contains("It can command the container runtime: "), "{text:#?}");
+    let none = stage.runmon(["posture", "no-such-container", "--config", config]);
+    none.assert(2, &["no container runs whose name is", "hint: these run:"]);
+}
