@@ -133,6 +133,10 @@ pub struct Config {
     pub image_policy: Option<PathBuf>,
     /// What is done about how containers are set up; None: nothing.
     pub posture: Option<PostureOptions>,
+    /// Time between two looks at a container of which nothing else says that it changed.
+    pub posture_every: Duration,
+    /// Whether it is noted which files of images are used.
+    pub in_use: bool,
     /// Where state is kept.
     pub state_dir: PathBuf,
     /// Bytes of the store.
@@ -412,7 +416,7 @@ impl Config {
 
     fn validate(raw: RawConfig, path: &Path) -> Result<Self, Wrong> {
         let (flight, keep) = (values::flight(&raw)?, keep::keep(&raw)?);
-        let (flood, posture) = (values::flood(&raw)?, posture::posture(&raw)?);
+        let (flood, (posture, posture_every)) = (values::flood(&raw)?, posture::posture(&raw)?);
         let host = node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname);
         let env = |name: &str| std::env::var(name).ok();
         let kubernetes = kubernetes::kubernetes(raw.kubernetes, &host, env)?;
@@ -424,6 +428,8 @@ impl Config {
             learn_by_workload: by_workload(raw.learn_profiles_by.as_deref())?,
             image_policy: raw.image_policy,
             posture,
+            posture_every,
+            in_use: raw.in_use.unwrap_or(false),
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             store_bytes: within(
                 "store_bytes",

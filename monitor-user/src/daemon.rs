@@ -37,6 +37,7 @@ use crate::{
         filter::{Asks, KernelFilter},
     },
     subscriber::Subscribed,
+    usage::Paper,
 };
 
 mod clock_watch;
@@ -50,6 +51,7 @@ mod reload;
 mod self_watch;
 mod store_watch;
 mod subscribers;
+mod usage;
 
 use health::Health;
 pub use learning::Learning;
@@ -69,8 +71,8 @@ pub struct Kept {
     pub env_keys: EnvKeys,
     /// Whether the kernel leaves out what no rule is about, where no sink wants all.
     pub filters: bool,
-    /// What is wanted to learn from.
-    pub wanted: Option<Arc<Wanted>>,
+    /// What is wanted besides: to learn from, or to know what is used.
+    pub wanted: Vec<Arc<Wanted>>,
     /// Kinds of event that tell when something must be looked at again.
     pub changes: KindSet,
 }
@@ -106,6 +108,8 @@ pub struct Daemon<O: Outlet> {
     profiles: Option<Reloader<Profiles>>,
     /// How containers are set up, if that is looked at.
     posture: Option<Posture>,
+    /// Where what is used is written, if that is noted.
+    usage: Option<Paper>,
 }
 
 impl<O: CountedOutlet> Daemon<O> {
@@ -139,6 +143,7 @@ impl<O: CountedOutlet> Daemon<O> {
             learning: None,
             profiles: None,
             posture: None,
+            usage: None,
         }
     }
 
@@ -252,6 +257,7 @@ impl<O: CountedOutlet> Daemon<O> {
         self.tell_floods(boottime_ns(), live);
         self.tell_remarks();
         self.finish_learning(live);
+        self.finish_usage(live);
         self.heartbeat(live, true);
     }
 
@@ -313,6 +319,7 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat.tables.extend(self.learned_numbers());
         let refused = live.posture().map_or(0, |assessor| assessor.refused());
         heartbeat.tables.extend(self.posture_numbers(refused));
+        heartbeat.tables.extend(self.usage_numbers());
         heartbeat.profiles = self.line.differences().states().cloned().collect();
         let now_ns = self.line.enricher().timestamp_ns(boottime_ns());
         heartbeat.rule_states = rule_states(self.line.judge(), now_ns);
@@ -471,6 +478,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
             self.check_maps(live);
             self.check_hooks(live);
             self.keep_learned(live);
+            self.keep_usage(live);
             self.heartbeat(live, false);
         }
         self.end_ns.is_none_or(|end| now_ns < end)

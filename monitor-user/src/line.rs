@@ -23,7 +23,7 @@ use crate::{
     rules::{self, Rules},
 };
 
-pub mod changes;
+pub mod beside;
 mod context;
 mod late;
 mod parked;
@@ -31,7 +31,7 @@ mod reads;
 mod stats;
 mod updates;
 
-use changes::Changes;
+use beside::Beside;
 use parked::{News, Parked};
 pub use stats::{EventCounts, LineStats};
 
@@ -95,8 +95,8 @@ pub struct Line<O> {
     learner: Option<Learner>,
     /// What profiles do not expect of what they do.
     differences: Differences,
-    /// Containers that did what can change how they are set up, if they are noted.
-    changes: Changes,
+    /// What is noted of events beside that.
+    beside: Beside,
     own_pids: Vec<u32>,
     own_until_ns: u64,
     stats: LineStats,
@@ -119,7 +119,7 @@ impl<O: Outlet> Line<O> {
             recorder: None,
             learner: None,
             differences: Differences::default(),
-            changes: Changes::default(),
+            beside: Beside::default(),
             own_pids,
             own_until_ns: u64::MAX,
             stats: LineStats::default(),
@@ -228,7 +228,7 @@ impl<O: Outlet> Line<O> {
             self.stats.own += 1;
             return;
         }
-        self.changes.note(&event);
+        self.beside.note(&event);
         self.expire(event.boottime_ns);
         match self.judge.judge(&event) {
             Verdict::Quiet if self.is_wanted_whole(&event) || self.outlet.awaits(&event) => {

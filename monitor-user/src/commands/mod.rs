@@ -115,20 +115,27 @@ fn store_path(config: &Config, instance: &str) -> std::path::PathBuf {
     })
 }
 
+/// Where an instance keeps something below `state_dir`.
+fn kept_in(config: &Config, what: &str, instance: &str) -> std::path::PathBuf {
+    config.state_dir.join(match instance {
+        DEFAULT_NAME => what.to_owned(),
+        other => format!("{what}-{other}"),
+    })
+}
+
 /// Where an instance keeps copies of programs behind alerts.
 fn executables_path(config: &Config, instance: &str) -> std::path::PathBuf {
-    config.state_dir.join(match instance {
-        DEFAULT_NAME => "executables".to_owned(),
-        other => format!("executables-{other}"),
-    })
+    kept_in(config, "executables", instance)
 }
 
 /// Where an instance keeps what it learns of images.
 fn profiles_path(config: &Config, instance: &str) -> std::path::PathBuf {
-    config.state_dir.join(match instance {
-        DEFAULT_NAME => "profiles".to_owned(),
-        other => format!("profiles-{other}"),
-    })
+    kept_in(config, "profiles", instance)
+}
+
+/// Where an instance keeps what images use.
+fn usage_path(config: &Config, instance: &str) -> std::path::PathBuf {
+    kept_in(config, "usage", instance)
 }
 
 /// Says what an error on the way to the daemon means.

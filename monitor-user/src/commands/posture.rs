@@ -44,7 +44,7 @@ pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
         [] => running.iter().collect(),
         names => names.iter().map(|name| find(&running, name)).collect::<anyhow::Result<_>>()?,
     };
-    let mut eyes = Eyes { look: Box::new(observed::Direct), reach: Box::new(Direct) };
+    let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct));
     let (mut text, mut fails) = (String::new(), 0);
     for it in &chosen {
         let inner = it.others.iter().filter(|other| other.starts_with(&*it.container.cgroup_path));

@@ -2,6 +2,7 @@
 //! step needs still comes before it.
 
 mod policy;
+mod posture;
 mod profiles;
 mod reread;
 mod sinks;
@@ -44,8 +45,8 @@ use crate::{
     reload::Reloader,
     rules::{Rules, needed_kinds_of},
     sink::{Ended, Fanout, exchange::Exchange},
-    state::Ledger,
     subscriber::Subscribed,
+    usage,
 };
 use reread::{ConfigFile, ReadSinks};
 use sinks::Opener;
@@ -101,9 +102,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     daemon.reload_with(kept, Reloader::start("rules", Box::new(rule_files), look, bell.clone())?);
     daemon.profiles_with(profiles::again(&config, look, bell.clone())?);
     policy::judge(&config, &mut daemon, bell.clone())?;
-    if let Some(posture) = config.posture {
-        daemon.assess_with(Ledger::new(posture.least), posture.every);
-    }
+    posture::look(&config, &mut daemon, name)?;
     daemon.change_sinks_with(sinks_again(&config, opener, config_file, bell)?);
     let inside = control.as_ref().map(Control::inside);
     if let Some(control) = control {
@@ -136,13 +135,15 @@ fn watched(
     learning: Option<&Learning>,
     name: &str,
 ) -> (LiveOptions, Kept) {
-    let wanted = learning.map(|learning| Arc::clone(&learning.wanted));
-    let kinds = record_kinds(wanted_kinds(config, rules, wanted.as_deref()));
+    let learned = learning.map(|learning| Arc::clone(&learning.wanted));
+    let used = config.in_use.then(usage::wanted::wanted).flatten().map(Arc::new);
+    let wanted: Vec<Arc<Wanted>> = learned.into_iter().chain(used).collect();
+    let kinds = record_kinds(wanted_kinds(config, rules, &wanted));
     let configured = EnvKeys::new(&config.env_keys);
     let env_keys = configured.and(crate::rules::env_keys(rules));
     let mut options = live_options(config, &args.live, kinds, env_keys);
     options.side.flood = config.flood;
-    options.assesses = config.posture.is_some();
+    options.assesses = config.posture.is_some() || config.in_use;
     options.keep = config.keep.map(|keep| keep_options(config, keep, name));
     let (always, filters) = (always_of(config), config.kernel_filter);
     let asks: Vec<_> = wanted.iter().map(|wanted| wanted.asks()).collect();
@@ -214,15 +215,15 @@ fn end_of_sinks(sinks: &[Ended]) -> ExitCode {
 
 /// The kinds of event to see: those that a rule can match or something is learned from, or all
 /// where a sink wants them.
-fn wanted_kinds(config: &Config, rules: &Rules, learned: Option<&Wanted>) -> KindSet {
-    let learned = learned.map_or(KindSet::EMPTY, |wanted| wanted.kinds);
+fn wanted_kinds(config: &Config, rules: &Rules, wanted: &[Arc<Wanted>]) -> KindSet {
+    let learned = wanted.iter().fold(KindSet::EMPTY, |kinds, it| kinds.union(it.kinds));
     let needed = always_of(config).union(crate::rules::needed_kinds(rules));
     needed.union(learned).union(changes(config))
 }
 
 /// The kinds of event that tell when a container must be looked at again.
 fn changes(config: &Config) -> KindSet {
-    if config.posture.is_some() { crate::line::changes::kinds() } else { KindSet::EMPTY }
+    if config.posture.is_some() { crate::line::beside::kinds() } else { KindSet::EMPTY }
 }
 
 /// The kinds of event to see whatever the rules: all, where the flight recorder is to have them.

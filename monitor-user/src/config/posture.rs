@@ -12,8 +12,6 @@ use crate::limits;
 pub struct PostureOptions {
     /// What matters less is not told of.
     pub least: Priority,
-    /// Time between two looks at a container of which nothing else says that it changed.
-    pub every: Duration,
 }
 
 /// What nobody is told anything with.
@@ -25,16 +23,16 @@ pub(super) fn words() -> Vec<String> {
     std::iter::once(OFF.to_owned()).chain(named).collect()
 }
 
-/// What is looked at, if anything is.
-pub(super) fn posture(raw: &RawConfig) -> Result<Option<PostureOptions>, Wrong> {
+/// What is told of, if anything is, and the time between two looks.
+pub(super) fn posture(raw: &RawConfig) -> Result<(Option<PostureOptions>, Duration), Wrong> {
     let seconds = raw.posture_seconds.unwrap_or(limits::POSTURE_SECONDS);
     let every = within("posture_seconds", seconds, limits::POSTURE_SECONDS_RANGE)?;
     let word = raw.posture.as_deref().unwrap_or("warning");
     if word == OFF {
-        return Ok(None);
+        return Ok((None, Duration::from_secs(every)));
     }
     match Priority::from_name(word) {
-        Some(least) => Ok(Some(PostureOptions { least, every: Duration::from_secs(every) })),
+        Some(least) => Ok((Some(PostureOptions { least }), Duration::from_secs(every))),
         None => wrong("posture", format!("`{word}` is none of {}", words().join(", "))),
     }
 }

@@ -29,6 +29,8 @@ keys! {
         pub posture: Option<String> = "warning",
         /// Seconds between two looks at how a container is set up.
         pub posture_seconds: Option<u64> = "60",
+        /// Whether it is noted which files of each image are used, in `usage` below `state_dir`.
+        pub in_use: Option<bool> = "false",
         /// Where state is kept that outlives the daemon.
         pub state_dir: Option<PathBuf> = "/var/lib/runmon",
         /// Bytes that what sinks have not got yet, and got lately, may take there.

@@ -26,7 +26,7 @@ const AFTER_START_NS: u64 = 5_000_000_000;
 /// Which containers are looked at, and what is known of them.
 #[derive(Debug)]
 pub(super) struct Posture {
-    ledger: Ledger,
+    ledger: Option<Ledger>,
     every_ns: u64,
     /// By the path of the cgroup that names it.
     tracked: HashMap<Box<str>, Tracked>,
@@ -47,7 +47,7 @@ struct Tracked {
 }
 
 impl Posture {
-    pub(super) fn new(ledger: Ledger, every: Duration) -> Self {
+    pub(super) fn new(ledger: Option<Ledger>, every: Duration) -> Self {
         let every_ns = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX);
         Self { ledger, every_ns, tracked: HashMap::new(), looks: 0 }
     }
@@ -80,7 +80,7 @@ impl Posture {
 
     /// Takes in what was seen; documents about it.
     fn take(&mut self, assessed: Assessed, boottime_ns: u64, now_ns: i64) -> Vec<Document> {
-        let Assessed { container, seen } = assessed;
+        let Assessed { container, seen, .. } = assessed;
         self.looks += 1;
         // It may have gone while it was looked at.
         let Some(tracked) = self.tracked.get_mut(&container.cgroup_path) else { return Vec::new() };
@@ -93,7 +93,8 @@ impl Posture {
         tracked.due_ns = boottime_ns.saturating_add(wait_ns);
         let Seen::Assessed(assessments) = seen else { return Vec::new() };
         tracked.is_known = true;
-        let told = self.ledger.take(&container, assessments, now_ns);
+        let Some(ledger) = &mut self.ledger else { return Vec::new() };
+        let told = ledger.take(&container, assessments, now_ns);
         told.into_iter().map(|finding| Document::State(Arc::new(finding))).collect()
     }
 
@@ -105,7 +106,10 @@ impl Posture {
         let mut told = Vec::new();
         for path in gone {
             self.tracked.remove(&path);
-            told.extend(self.ledger.close_all(&path, "the container has ended", now_ns));
+            let ledger = self.ledger.iter_mut();
+            told.extend(
+                ledger.flat_map(|it| it.close_all(&path, "the container has ended", now_ns)),
+            );
         }
         told.into_iter().map(|finding| Document::State(Arc::new(finding))).collect()
     }
@@ -125,7 +129,9 @@ fn is_below(path: &str, above: &str) -> bool {
 
 impl<O: CountedOutlet> Daemon<O> {
     /// Has it looked at how containers are set up.
-    pub fn assess_with(&mut self, ledger: Ledger, every: Duration) {
+    ///
+    /// Without a ledger nothing is told of that: then it is only looked at what they use.
+    pub fn assess_with(&mut self, ledger: Option<Ledger>, every: Duration) {
         self.line.note_changes(true);
         self.posture = Some(Posture::new(ledger, every));
     }
@@ -141,6 +147,9 @@ impl<O: CountedOutlet> Daemon<O> {
         let now_ns = now_ns();
         let mut told = posture.forget(&running, now_ns);
         while let Some(assessed) = assessor.answer() {
+            if let Some(book) = self.line.usage() {
+                book.note_mapped(&assessed.container, &assessed.mapped, now_ns);
+            }
             told.extend(posture.take(assessed, boottime_ns, now_ns));
         }
         for document in told {
@@ -150,7 +159,12 @@ impl<O: CountedOutlet> Daemon<O> {
 
     /// What is known of how containers are set up, in numbers, by their names in heartbeats.
     pub(super) fn posture_numbers(&self, refused: u64) -> [(&'static str, u64); 5] {
-        let stats = self.posture.as_ref().map(|it| it.ledger.stats()).unwrap_or_default();
+        let stats = self
+            .posture
+            .as_ref()
+            .and_then(|it| it.ledger.as_ref())
+            .map(Ledger::stats)
+            .unwrap_or_default();
         let (containers, looks) =
             self.posture.as_ref().map_or((0, 0), |it| (it.tracked.len() as u64, it.looks));
         [
@@ -180,14 +194,14 @@ mod tests {
     }
 
     fn posture() -> Posture {
-        Posture::new(Ledger::new(Priority::Debug), Duration::from_secs(60))
+        Posture::new(Some(Ledger::new(Priority::Debug)), Duration::from_secs(60))
     }
 
     fn seen(container: &Arc<Container>, status: Status) -> Assessed {
         let check = checks::ALL[0];
         let assessment = Assessment { check, status, text: "x".into(), evidence: Vec::new() };
         let seen = Seen::Assessed(vec![assessment]);
-        Assessed { container: Arc::clone(container), seen }
+        Assessed { container: Arc::clone(container), seen, mapped: Vec::new() }
     }
 
     fn tracked(posture: &mut Posture, container: &Arc<Container>) {
@@ -214,7 +228,7 @@ mod tests {
         assert_eq!(activities(&posture.forget(&[], 3)), ["close"]);
         // What was still on its way about it opens nothing.
         assert_eq!(posture.take(seen(&one, Status::Fail), 4, 4).len(), 0);
-        assert_eq!(posture.ledger.stats().open, 0);
+        assert_eq!(posture.ledger.unwrap().stats().open, 0);
     }
 
     #[test]
@@ -225,7 +239,8 @@ mod tests {
             posture.take(assessed, 100, 1);
             posture.tracked["/one"].due_ns - 100
         };
-        let early = Assessed { container: Arc::clone(&one), seen: Seen::TooEarly };
+        let container = Arc::clone(&one);
+        let early = Assessed { container, seen: Seen::TooEarly, mapped: Vec::new() };
         assert_eq!(due(early), SOON_NS);
         assert_eq!(due(seen(&one, Status::Pass)), AFTER_START_NS);
         assert_eq!(due(seen(&one, Status::Pass)), 60_000_000_000);

@@ -151,7 +151,7 @@ impl<O: CountedOutlet> Daemon<O> {
         let learns = wanted.iter().map(|wanted| wanted.asks());
         let asks: Vec<Asks<'_>> = subscribed.asks().chain(learns).collect();
         let filter = kernel_filter(rules, &asks, filters && kinds.is_empty());
-        let learned = wanted.as_ref().map_or(KindSet::EMPTY, |wanted| wanted.kinds);
+        let learned = wanted.iter().fold(KindSet::EMPTY, |kinds, it| kinds.union(it.kinds));
         let kinds = kinds.union(subscribed.kinds()).union(learned).union(changes);
         let kinds = record_kinds(crate::rules::needed_kinds(rules).union(kinds));
         let kernel = live.kernel();

@@ -86,7 +86,7 @@ impl Privileges {
             Self::Here => Box::new(observed::Direct),
             Self::Apart(keeper) => Box::new(keeper.files()?),
         };
-        Ok(Eyes { look, reach })
+        Ok(Eyes::new(look, reach))
     }
 
     /// What reads executed files, those over their bound not, for one thread.

@@ -5,6 +5,7 @@ use super::{
     checks,
     compare::{Comparison, Evidence, Outcome, Part},
     listeners::Listener,
+    maps::Mapping,
     mounts::Mounted,
     observed::Observed,
     process::{NAMESPACES, Process},
@@ -48,6 +49,7 @@ pub fn assess(observed: &Observed, comparison: Result<&Comparison, &str>) -> Vec
         (&checks::SSHD, sshd(observed)),
         (&checks::PRIVILEGED_PORT, listening(observed, |it| it.port < 1024)),
         (&checks::PUBLIC_LISTENER, public(observed)),
+        (&checks::OLD_CODE, old_code(observed)),
         (&checks::ACCOUNT_TOKEN, mounted(observed, |it| it.at == TOKEN)),
         (&checks::SECRETS_IN_ENV, secrets(observed)),
     ];
@@ -343,6 +345,24 @@ fn public(observed: &Observed) -> Found {
     }
 }
 
+/// Where packages have code. What a program removes elsewhere is its own affair.
+const OF_PACKAGES: [&[u8]; 6] = [b"/usr/", b"/lib", b"/bin/", b"/sbin/", b"/opt/", b"/nix/store/"];
+
+fn old_code(observed: &Observed) -> Found {
+    let is_old = |it: &&Mapping| {
+        it.is_code && it.is_deleted && OF_PACKAGES.iter().any(|place| it.path.starts_with(place))
+    };
+    let old: Vec<&Mapping> = observed.mapped.iter().filter(is_old).collect();
+    let Some(first) = old.first() else {
+        let why = "it has more mapped files than are looked at";
+        return if observed.is_mapped_cut { Err(why.to_owned()) } else { Ok(None) };
+    };
+    let names: Vec<_> = old.iter().take(SHOWN).map(|it| terminal(&it.path)).collect();
+    let more = old.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Ok(Some((format!("{}{more}", names.join(" ")), vec![("pid", first.pid.to_string())])))
+}
+
 fn secrets(observed: &Observed) -> Found {
     let names = observed.secrets.as_ref().map_err(Clone::clone)?;
     let shown = || terminal(names.join(" ").as_bytes()).into_owned();
@@ -497,6 +517,10 @@ mod tests {
             ("pids_limit", |it| it.limits.pids = Ok(None)),
             ("sshd", |it| first(it).program = b"/usr/sbin/sshd".to_vec()),
             ("privileged_port", |it| listen(it, "10.0.0.1", 80)),
+            ("old_code", |it| {
+                let path = b"/usr/lib/libssl.so.3".to_vec();
+                it.mapped = vec![Mapping { path, pid: 7, is_code: true, is_deleted: true }];
+            }),
             ("secrets_in_env", |it| it.secrets = Ok(vec!["DB_PASSWORD".to_owned()])),
         ];
         for (id, change) in cases {

@@ -106,6 +106,9 @@ checks! {
         "It listens at all addresses of the host",
         [(DOCKER, "5.14"), (NIST, "4.4.2")],
         "let it listen at the address that it is for";
+    OLD_CODE = "posture.old_code", Notice, "It runs code whose file was replaced",
+        [(NIST, "4.1.1")],
+        "start it anew: what was patched on the disk is not what runs";
     ACCOUNT_TOKEN = "posture.service_account_token", Informational,
         "It has a token of the cluster's API",
         [(KUBERNETES, "5.1.6"), (NIST, "4.3.1")],

@@ -11,6 +11,7 @@ pub mod checks;
 pub mod compare;
 pub mod declared;
 mod listeners;
+pub mod maps;
 mod members;
 mod mounts;
 pub mod observed;

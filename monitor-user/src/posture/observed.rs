@@ -16,6 +16,7 @@ use std::{
 use super::{
     declared::Declared,
     listeners::{self, Listener},
+    maps::{self, Mapping},
     members,
     mounts::{self, Mounted},
     process::{self, Process, of_host},
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     fact::Reason,
-    limits::{ENVIRON_BYTES, FOLLOWERS, PROCESSES_OF_ONE},
+    limits::{ENVIRON_BYTES, FOLLOWERS, MAPPED_FILES, PROCESSES_OF_ONE},
 };
 
 /// A range of ids: the first inside, the first on the host, and how many.
@@ -55,6 +56,10 @@ pub struct Observed {
     /// Names of its first process's environment that say that they hold a secret, or why they are
     /// not known. What they hold is not looked at.
     pub secrets: Result<Vec<String>, String>,
+    /// Files that its processes have mapped as code, and archives of Java.
+    pub mapped: Vec<Mapping>,
+    /// There are more of them than are kept.
+    pub is_mapped_cut: bool,
     /// Whether it may use every device, where the kernel shows that.
     pub all_devices: Option<bool>,
     /// The capabilities that a program of this host can come to have.
@@ -162,6 +167,7 @@ pub fn look(
     processes.extend(outside.map(|it| Process { is_from_outside: true, ..it }));
     let ids = |file: &str| ranges(&process::text(first.pid, file).unwrap_or_default());
     let mounts = mounted(first.pid);
+    let mapped = maps::of(&processes);
     Some(Observed {
         is_cut,
         host,
@@ -173,6 +179,8 @@ pub fn look(
         listeners: listeners::of(&processes),
         joined: joined(declared),
         secrets: secrets(first.pid),
+        is_mapped_cut: mapped.len() >= MAPPED_FILES,
+        mapped,
         all_devices: members::has_all_devices(cgroup),
         of_host: Process::look(1).map_or(u64::MAX, |first| first.bounding),
         lsm: Lsm::of_host(),

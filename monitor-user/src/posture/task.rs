@@ -15,6 +15,7 @@ use std::{
 
 use super::{
     Declared, assess, compare, declared,
+    maps::Mapping,
     observed::{Asked, Look, Scope},
     process::Process,
 };
@@ -25,6 +26,7 @@ use crate::{
     limits::POSTURE_QUESTIONS,
     reach::Reach,
     state::{Assessment, Status},
+    usage::How,
 };
 
 /// How long what fails must stay so: a runtime that enters a container takes less.
@@ -49,6 +51,8 @@ pub struct Assessed {
     pub container: Arc<Container>,
     /// What was seen of it.
     pub seen: Seen,
+    /// Files that it has mapped, and how it uses them.
+    pub mapped: Vec<(Vec<u8>, How)>,
 }
 
 /// What one look shows.
@@ -64,15 +68,22 @@ pub enum Seen {
 
 /// What looks, and reads what was declared.
 pub struct Eyes {
-    /// Who looks.
-    pub look: Box<dyn Look>,
-    /// Who reads bundles.
-    pub reach: Box<dyn Reach>,
+    look: Box<dyn Look>,
+    reach: Box<dyn Reach>,
+    /// What the last look found mapped.
+    mapped: Vec<(Vec<u8>, How)>,
 }
 
 impl Eyes {
+    /// By who looks, and who reads bundles.
+    #[must_use]
+    pub fn new(look: Box<dyn Look>, reach: Box<dyn Reach>) -> Self {
+        Self { look, reach, mapped: Vec::new() }
+    }
+
     fn see(&mut self, question: &Question) -> Seen {
         let Question { container, inner } = question;
+        self.mapped.clear();
         let declared = self.declared(container);
         let asked = Asked {
             cgroup: container.cgroup_path.to_string(),
@@ -88,12 +99,18 @@ impl Eyes {
         if observed.processes.iter().any(|process| process.pid == own) {
             return Seen::Nothing;
         }
+        let how = |it: &Mapping| if it.is_code { How::Mapped } else { How::Opened };
+        self.mapped = observed.mapped.iter().map(|it| (it.path.clone(), how(it))).collect();
         observed.processes.retain(|process| !is_of_runtime(process));
         if observed.processes.is_empty() {
             return Seen::TooEarly;
         }
         let comparison = declared.map(|it| compare(&it, &container.declared_ports, &observed));
         Seen::Assessed(assess(&observed, comparison.as_ref().map_err(|why| &**why)))
+    }
+
+    fn take_mapped(&mut self) -> Vec<(Vec<u8>, How)> {
+        std::mem::take(&mut self.mapped)
     }
 
     fn declared(&self, container: &Container) -> Result<Declared, String> {
@@ -217,7 +234,7 @@ fn work(mut eyes: Eyes, asked: &Receiver<Question>, tell: impl Fn(Assessed) -> b
         let told = if wait.is_zero() {
             again.pop_front().map(|(_, question, first)| {
                 let seen = second(first, eyes.see(&question));
-                Assessed { container: question.container, seen }
+                Assessed { container: question.container, seen, mapped: eyes.take_mapped() }
             })
         } else {
             match asked.recv_timeout(wait) {
@@ -228,7 +245,10 @@ fn work(mut eyes: Eyes, asked: &Receiver<Question>, tell: impl Fn(Assessed) -> b
                         again.push_back((Instant::now() + AGAIN, question, first));
                         None
                     }
-                    seen => Some(Assessed { container: question.container, seen }),
+                    seen => {
+                        let (container, mapped) = (question.container, eyes.take_mapped());
+                        Some(Assessed { container, seen, mapped })
+                    }
                 },
             }
         };

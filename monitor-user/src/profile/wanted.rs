@@ -38,7 +38,13 @@ impl Wanted {
     /// It, if the text is a condition, as a test says.
     #[must_use]
     pub fn new() -> Option<Self> {
-        let condition = Condition::compile(&SCHEMA, "profiles", TEXT).ok()?;
+        Self::of("profiles", TEXT)
+    }
+
+    /// What a condition asks for, if the text is one.
+    #[must_use]
+    pub fn of(name: &str, text: &str) -> Option<Self> {
+        let condition = Condition::compile(&SCHEMA, name, text).ok()?;
         let kinds = needed_kinds_of(&condition);
         Some(Self { condition, kinds })
     }

@@ -378,4 +378,26 @@ pub(super) const METRICS: &[Metric] = &[
         |now, out| out.named(&now.heartbeat.tables, "state_findings_refused"),
     )
     .at(&[("tables.state_findings_refused", "")]),
+    Metric::gauge(
+        "runmon_usage_containers",
+        "Containers of which it is noted which files they use, if `in_use` says so.",
+        |now, out| out.named(&now.heartbeat.tables, "usage_containers"),
+    )
+    .at(&[("tables.usage_containers", "")]),
+    Metric::gauge(
+        "runmon_usage_images",
+        "Images without containers of which it is known which files were used.",
+        |now, out| out.named(&now.heartbeat.tables, "usage_images"),
+    )
+    .at(&[("tables.usage_images", "")]),
+    Metric::gauge("runmon_usage_files", "Files that are known to be used.", |now, out| {
+        out.named(&now.heartbeat.tables, "usage_files")
+    })
+    .at(&[("tables.usage_files", "")]),
+    Metric::counter(
+        "runmon_usage_refused",
+        "Uses of files that found no room: then no file of that image counts as unused.",
+        |now, out| out.named(&now.heartbeat.tables, "usage_refused"),
+    )
+    .at(&[("tables.usage_refused", "")]),
 ];

@@ -51,6 +51,8 @@ pub(in crate::posture) fn observed(processes: Vec<Process>) -> Observed {
         listeners: Ok(Vec::new()),
         joined: Vec::new(),
         secrets: Ok(Vec::new()),
+        mapped: Vec::new(),
+        is_mapped_cut: false,
         all_devices: Some(false),
         of_host: u64::MAX,
         lsm: Lsm { apparmor: true, selinux: false },

@@ -1,4 +1,5 @@
-//! Containers that did what can change how they are set up.
+//! What is noted of events beside what rules make of them: which containers did what can change how
+//! they are set up, and which files are used.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +9,7 @@ use super::{Line, Outlet};
 use crate::{
     event::{Action, Event, Outcome},
     limits::CHANGED_CONTAINERS,
+    usage::Book,
 };
 
 /// The kinds of event after which a container is looked at again.
@@ -21,24 +23,35 @@ pub fn kinds() -> KindSet {
     KindSet::of(&numbers.collect::<Vec<_>>())
 }
 
-/// Containers, by the paths of their cgroups, until somebody takes them.
+/// What is noted.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
-    is_on: bool,
-    paths: BTreeSet<Box<str>>,
+pub(super) struct Beside {
+    notes_changes: bool,
+    /// Containers, by the paths of their cgroups, until somebody takes them.
+    changed: BTreeSet<Box<str>>,
+    /// Which files are used, if that is noted.
+    book: Option<Book>,
 }
 
-impl Changes {
+impl Beside {
+    /// Notes what is to be noted of an event.
+    pub(super) fn note(&mut self, event: &Event) {
+        self.note_change(event);
+        if let Some(book) = &mut self.book {
+            book.note(event);
+        }
+    }
+
     /// Notes the container of an event, if that changes it. Without room it is looked at in its
     /// turn.
-    pub(super) fn note(&mut self, event: &Event) {
+    fn note_change(&mut self, event: &Event) {
         let kind = usize::from(event.action.kind());
-        let is_one = self.is_on
+        let is_one = self.notes_changes
             && !event.container.is_host()
             && !matches!(event.outcome, Outcome::Failure(_))
             && Action::KINDS.get(kind).is_some_and(|kind| KINDS.contains(kind));
-        if is_one && self.paths.len() < CHANGED_CONTAINERS {
-            self.paths.insert(event.container.cgroup_path.clone());
+        if is_one && self.changed.len() < CHANGED_CONTAINERS {
+            self.changed.insert(event.container.cgroup_path.clone());
         }
     }
 }
@@ -46,12 +59,24 @@ impl Changes {
 impl<O: Outlet> Line<O> {
     /// Whether containers are noted that do what can change how they are set up.
     pub fn note_changes(&mut self, is_on: bool) {
-        self.changes.is_on = is_on;
+        self.beside.notes_changes = is_on;
     }
 
     /// Those that were noted since, by the paths of their cgroups.
     pub fn take_changes(&mut self) -> BTreeSet<Box<str>> {
-        std::mem::take(&mut self.changes.paths)
+        std::mem::take(&mut self.beside.changed)
+    }
+}
+
+impl<O: Outlet> Line<O> {
+    /// Has it noted which files are used, in this book.
+    pub fn note_usage(&mut self, book: Book) {
+        self.beside.book = Some(book);
+    }
+
+    /// Which files are used, if that is noted.
+    pub fn usage(&mut self) -> Option<&mut Book> {
+        self.beside.book.as_mut()
     }
 }
 

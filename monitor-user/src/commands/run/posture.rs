@@ -1,0 +1,32 @@
+//! What is known of containers beside what they do: how they are set up, and what they use.
+
+use anyhow::Context as _;
+
+use super::{Config, Daemon, owner};
+use crate::{
+    commands::usage_path,
+    daemon::CountedOutlet,
+    state::Ledger,
+    usage::{Book, Paper},
+};
+
+/// Has containers looked at, as it is configured.
+pub(super) fn look<O: CountedOutlet>(
+    config: &Config,
+    daemon: &mut Daemon<O>,
+    instance: &str,
+) -> anyhow::Result<()> {
+    if config.in_use {
+        let path = usage_path(config, instance);
+        let opened = Paper::open(&path, owner(config));
+        let (paper, before) =
+            opened.with_context(|| format!("what is used cannot be kept in {}", path.display()))?;
+        daemon.note_usage_with(Book::with(before), paper);
+    }
+    // Who is only to know what is used is told nothing.
+    let ledger = config.posture.map(|posture| Ledger::new(posture.least));
+    if ledger.is_some() || config.in_use {
+        daemon.assess_with(ledger, config.posture_every);
+    }
+    Ok(())
+}

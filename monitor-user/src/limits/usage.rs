@@ -1,0 +1,23 @@
+//! Limits of what is known to be used of images.
+
+/// Containers of which it is known; further ones are counted.
+pub const USAGE_PLACES: usize = 2_048;
+
+/// Images whose containers are gone; the one that was used longest ago makes room.
+pub const USAGE_IMAGES: usize = 256;
+
+/// Files of one container or image; further ones are counted.
+pub const USAGE_FILES: usize = 4_096;
+
+/// Files of all of them.
+pub const USAGE_TOTAL: usize = 131_072;
+
+/// Bytes of a path; a longer one is counted.
+pub const USAGE_PATH_BYTES: usize = 1_024;
+
+/// Bytes of the file that it is written to, when it is read.
+pub const USAGE_BYTES: u64 = 256 << 20;
+
+/// Files that a look at the processes of one container takes of what is mapped; if there are more,
+/// that is said.
+pub const MAPPED_FILES: usize = 4_096;

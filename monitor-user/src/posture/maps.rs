@@ -1,0 +1,121 @@
+//! What the processes of a container have mapped as code, as `/proc/PID/maps` has it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::process::{self, Process};
+use crate::{
+    input,
+    limits::{MAPPED_FILES, PROC_FILE_BYTES},
+};
+
+/// A file that is mapped.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Mapping {
+    /// Its path in the container.
+    pub path: Vec<u8>,
+    /// A process that has it.
+    pub pid: u32,
+    /// It is mapped as code; else it is an archive of Java.
+    pub is_code: bool,
+    /// The file was removed or replaced since.
+    pub is_deleted: bool,
+}
+
+/// What the kernel writes behind the path of a file that has no name any more.
+const DELETED: &[u8] = b" (deleted)";
+
+/// What these processes have mapped, each file once, as many as are kept.
+pub(super) fn of(processes: &[Process]) -> Vec<Mapping> {
+    let mut found: BTreeMap<(Vec<u8>, bool), (u32, bool)> = BTreeMap::new();
+    for one in processes {
+        let Ok(text) = input::read(&process::path(one.pid, "maps"), PROC_FILE_BYTES) else {
+            continue;
+        };
+        for line in text.split(|byte| *byte == b'\n') {
+            let Some((path, is_code, is_deleted)) = mapped(line) else { continue };
+            let key = (path, is_deleted);
+            if found.len() < MAPPED_FILES || found.contains_key(&key) {
+                let known = found.entry(key).or_insert((one.pid, is_code));
+                known.1 |= is_code;
+            }
+        }
+    }
+    let all = found.into_iter();
+    all.map(|((path, is_deleted), (pid, is_code))| Mapping { path, pid, is_code, is_deleted })
+        .collect()
+}
+
+/// The file of a line, if it is code, or an archive of Java.
+fn mapped(line: &[u8]) -> Option<(Vec<u8>, bool, bool)> {
+    let mut rest = line;
+    let mut words = [&b""[..]; 5];
+    for word in &mut words {
+        let end = rest.iter().position(|byte| *byte == b' ')?;
+        (*word, rest) = (rest.get(..end)?, rest.get(end..)?.trim_ascii_start());
+    }
+    let [_, rights, ..] = words;
+    let (path, is_deleted) = match rest.strip_suffix(DELETED) {
+        Some(path) => (path, true),
+        None => (rest, false),
+    };
+    let is_code = rights.get(2) == Some(&b'x');
+    let is_wanted = path.starts_with(b"/") && (is_code || path.ends_with(b".jar"));
+    is_wanted.then(|| (unescaped(path), is_code, is_deleted))
+}
+
+/// A line's end in a path is written as a number.
+fn unescaped(path: &[u8]) -> Vec<u8> {
+    const LINE_END: &[u8] = b"\\012";
+    let mut whole = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = memchr::memmem::find(rest, LINE_END) {
+        whole.extend_from_slice(rest.get(..at).unwrap_or_default());
+        whole.push(b'\n');
+        rest = rest.get(at + LINE_END.len()..).unwrap_or_default();
+    }
+    whole.extend_from_slice(rest);
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_told_from_data() {
+        for (line, expected) in [
+            (
+                "7f00-7f01 r-xp 00001000 fe:00 1234                       /usr/lib/libc.so.6",
+                Some(("/usr/lib/libc.so.6", true, false)),
+            ),
+            (
+                "7f00-7f01 r-xp 00000000 00:2a 99 /usr/lib/libssl.so.3 (deleted)",
+                Some(("/usr/lib/libssl.so.3", true, true)),
+            ),
+            ("7f00-7f01 r--s 00000000 00:2a 99 /app/a b.jar", Some(("/app/a b.jar", false, false))),
+            ("7f00-7f01 r-xp 00000000 00:2a 99 /a\\012b", Some(("/a\nb", true, false))),
+            ("7f00-7f01 r--p 00000000 fe:00 1234 /usr/lib/libc.so.6", None),
+            ("7f00-7f01 r-xp 00000000 00:00 0 [vdso]", None),
+            ("7f00-7f01 rwxp 00000000 00:00 0 ", None),
+            ("7f00-7f01 r-xp 00000000 00:01 5 memfd:x (deleted)", None),
+            ("", None),
+        ] {
+            let found = mapped(line.as_bytes());
+            let expected = expected.map(|(path, code, deleted): (&str, bool, bool)| {
+                (path.as_bytes().to_vec(), code, deleted)
+            });
+            assert_eq!(found, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn this_process_runs_code_of_its_own() {
+        let own = Process { pid: std::process::id(), ..Process::default() };
+        let found = of(std::slice::from_ref(&own));
+        let exe = std::env::current_exe().unwrap().into_os_string().into_encoded_bytes();
+        let it = found.iter().find(|it| it.path == exe).unwrap();
+        assert!(it.is_code && !it.is_deleted && it.pid == own.pid);
+    }
+}

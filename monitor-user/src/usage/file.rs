@@ -1,0 +1,113 @@
+//! What is used, as a file: JSON, in order, so that other programs of ours can read it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Coverage, How, ImageUse, Used};
+use crate::document::printable::lossless;
+
+/// The version of the form.
+const VERSION: u32 = 1;
+
+/// Writes it.
+#[must_use]
+pub fn write(images: &[ImageUse], now_ns: i64) -> String {
+    let used = |(path, used): (&Vec<u8>, &Used)| {
+        json!([lossless(path), used.how.name(), used.first_ns, used.last_ns, used.by_root])
+    };
+    let image = |it: &ImageUse| {
+        let Coverage { containers, from_start, observed_seconds, lost, no_room } = it.coverage;
+        json!({
+            "image": it.image,
+            "key": it.key,
+            "coverage": {
+                "containers": containers,
+                "from_start": from_start,
+                "observed_seconds": observed_seconds,
+                "lost": lost,
+                "no_room": no_room,
+            },
+            "files": it.files.iter().map(used).collect::<Vec<_>>(),
+        })
+    };
+    let images: Vec<Value> = images.iter().map(image).collect();
+    json!({ "version": VERSION, "written_ns": now_ns, "images": images }).to_string()
+}
+
+#[derive(Deserialize)]
+struct Form {
+    version: u32,
+    written_ns: i64,
+    images: Vec<FormImage>,
+}
+
+#[derive(Deserialize)]
+struct FormImage {
+    image: String,
+    key: String,
+    coverage: FormCoverage,
+    files: Vec<(String, String, i64, i64, bool)>,
+}
+
+#[derive(Deserialize)]
+struct FormCoverage {
+    containers: u64,
+    from_start: u64,
+    observed_seconds: u64,
+    lost: u64,
+    no_room: u64,
+}
+
+/// Reads it: the images, and when it was written.
+///
+/// # Errors
+///
+/// It is none, or one of another version.
+pub fn read(text: &str) -> Result<(Vec<ImageUse>, i64), String> {
+    let form: Form = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if form.version != VERSION {
+        return Err(format!("it has version {}, and not {VERSION}", form.version));
+    }
+    let used = |(path, how, first_ns, last_ns, by_root): (String, String, i64, i64, bool)| {
+        let how = How::from_name(&how)?;
+        Some((path.into_bytes(), Used { how, first_ns, last_ns, by_root }))
+    };
+    let image = |it: FormImage| {
+        let FormCoverage { containers, from_start, observed_seconds, lost, no_room } = it.coverage;
+        ImageUse {
+            image: it.image,
+            key: it.key,
+            coverage: Coverage { containers, from_start, observed_seconds, lost, no_room },
+            files: it.files.into_iter().filter_map(used).collect::<BTreeMap<_, _>>(),
+        }
+    };
+    Ok((form.images.into_iter().map(image).collect(), form.written_ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let used = Used { how: How::Mapped, first_ns: 1, last_ns: 2, by_root: true };
+        let image = ImageUse {
+            image: "shop:1".to_owned(),
+            key: "sha256:1".to_owned(),
+            coverage: Coverage {
+                containers: 3,
+                from_start: 2,
+                observed_seconds: 9,
+                lost: 1,
+                no_room: 4,
+            },
+            files: [(b"/lib/x.so".to_vec(), used)].into(),
+        };
+        let text = write(std::slice::from_ref(&image), 77);
+        assert_eq!(read(&text), Ok((vec![image], 77)));
+        assert!(read("{}").is_err());
+        assert!(read(&text.replace("\"version\":1", "\"version\":2")).is_err());
+    }
+}

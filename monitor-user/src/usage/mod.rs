@@ -1,0 +1,200 @@
+//! Which files of an image are really used: programs that were run, files that were mapped to be
+//! executed, modules that an interpreter loaded. Joined with the packages that files belong to it
+//! says whether what is vulnerable is in use.
+//!
+//! [`Book`] takes that from events and from looks at processes, by container; [`ImageUse`] is what
+//! comes of all containers of an image, with a [`Coverage`] that says how much was seen at all:
+//! what was not seen in use is only said to be unused where that allows it.
+
+mod book;
+mod file;
+mod paper;
+pub mod wanted;
+
+use std::collections::BTreeMap;
+
+pub use book::{Book, BookStats};
+pub use file::{read, write};
+pub use paper::{FILE, Paper};
+
+/// How a file was used, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum How {
+    /// An interpreter opened it.
+    Opened,
+    /// It was mapped to be executed.
+    Mapped,
+    /// It was run as a program, or as a script.
+    Executed,
+}
+
+impl How {
+    /// All of them, by their names.
+    pub const ALL: [Self; 3] = [Self::Opened, Self::Mapped, Self::Executed];
+
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Mapped => "mapped",
+            Self::Executed => "executed",
+        }
+    }
+
+    /// The one of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|how| how.name() == name)
+    }
+}
+
+/// The use of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// The most that was made of it.
+    pub how: How,
+    /// When that was seen first, nanoseconds since 1970; of what was only found mapped when it was
+    /// found.
+    pub first_ns: i64,
+    /// And last.
+    pub last_ns: i64,
+    /// Root of the host did it at least once.
+    pub by_root: bool,
+}
+
+impl Used {
+    /// The use of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            how: self.how.max(other.how),
+            first_ns: self.first_ns.min(other.first_ns),
+            last_ns: self.last_ns.max(other.last_ns),
+            by_root: self.by_root || other.by_root,
+        }
+    }
+}
+
+/// How much was seen of the containers of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Containers that were watched.
+    pub containers: u64,
+    /// Of these, those whose first program was seen to start.
+    pub from_start: u64,
+    /// Seconds for which the one was watched that was watched longest.
+    pub observed_seconds: u64,
+    /// Records of them that were lost.
+    pub lost: u64,
+    /// Files that found no room.
+    pub no_room: u64,
+}
+
+/// How long a container must have been watched for what was not seen to count as not used, seconds.
+pub const OBSERVED_SECONDS: u64 = 3_600;
+
+impl Coverage {
+    /// Why what was not seen may be in use all the same; nothing: then it is not.
+    #[must_use]
+    pub fn lacks(&self) -> Option<String> {
+        let late = self.containers.saturating_sub(self.from_start);
+        if self.containers == 0 {
+            Some("no container of it was watched".to_owned())
+        } else if late > 0 {
+            Some(format!(
+                "{late} of {} containers were not watched from their start",
+                self.containers
+            ))
+        } else if self.lost > 0 {
+            Some(format!("{} records were lost", self.lost))
+        } else if self.no_room > 0 {
+            Some(format!("{} files found no room", self.no_room))
+        } else if self.observed_seconds < OBSERVED_SECONDS {
+            let seconds = self.observed_seconds;
+            Some(format!("watched for {seconds} s, which is less than {OBSERVED_SECONDS}"))
+        } else {
+            None
+        }
+    }
+
+    /// That of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            containers: self.containers.saturating_add(other.containers),
+            from_start: self.from_start.saturating_add(other.from_start),
+            observed_seconds: self.observed_seconds.max(other.observed_seconds),
+            lost: self.lost.saturating_add(other.lost),
+            no_room: self.no_room.saturating_add(other.no_room),
+        }
+    }
+}
+
+/// What is used of an image, or of the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageUse {
+    /// Name of the image, as far as it is known; `host` for the host.
+    pub image: String,
+    /// Its digest; of one without, the id of a container of it.
+    pub key: String,
+    /// How much was seen.
+    pub coverage: Coverage,
+    /// Files by their paths in the container.
+    pub files: BTreeMap<Vec<u8>, Used>,
+}
+
+impl ImageUse {
+    /// Takes in what is known of other containers of it. Over the bound files are counted.
+    pub fn join(&mut self, other: Self, files_max: usize) {
+        self.coverage = self.coverage.and(other.coverage);
+        if self.image.is_empty() {
+            self.image = other.image;
+        }
+        for (path, used) in other.files {
+            if let Some(own) = self.files.get_mut(&path) {
+                *own = own.and(used);
+            } else if self.files.len() < files_max {
+                self.files.insert(path, used);
+            } else {
+                self.coverage.no_room = self.coverage.no_room.saturating_add(1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_seen_is_unused_only_if_all_was_seen() {
+        let whole = Coverage {
+            containers: 2,
+            from_start: 2,
+            observed_seconds: OBSERVED_SECONDS,
+            lost: 0,
+            no_room: 0,
+        };
+        assert_eq!(whole.lacks(), None);
+        for less in [
+            Coverage::default(),
+            Coverage { from_start: 1, ..whole },
+            Coverage { lost: 1, ..whole },
+            Coverage { no_room: 1, ..whole },
+            Coverage { observed_seconds: OBSERVED_SECONDS - 1, ..whole },
+        ] {
+            assert!(less.lacks().is_some(), "{less:?}");
+        }
+        assert_eq!(whole.and(whole).containers, 4);
+        assert!(whole.and(Coverage { containers: 1, ..Coverage::default() }).lacks().is_some());
+    }
+
+    #[test]
+    fn the_most_that_was_made_of_a_file_counts() {
+        let one = Used { how: How::Mapped, first_ns: 5, last_ns: 9, by_root: false };
+        let other = Used { how: How::Executed, first_ns: 3, last_ns: 7, by_root: true };
+        let both = Used { how: How::Executed, first_ns: 3, last_ns: 9, by_root: true };
+        assert_eq!((one.and(other), other.and(one)), (both, both));
+    }
+}
