@@ -1,0 +1,12 @@
+//! Vulnerability data without a network: reads what others publish, makes one file of it, and says
+//! which of it is about a package.
+//!
+//! ```text
+//! OSV, Debian's tracker, Alpine's secdb, KEV, EPSS, OpenVEX → build → pack → match → findings
+//! ```
+//! Nothing here opens a file, asks for the time or needs a privilege. What cannot be compared is
+//! unknown, never unaffected.
+#![forbid(unsafe_code)]
+
+pub mod limits;
+pub mod version;
