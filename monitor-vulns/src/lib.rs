@@ -8,5 +8,20 @@
 //! unknown, never unaffected.
 #![forbid(unsafe_code)]
 
+pub mod archive;
+pub mod build;
+pub mod ecosystem;
+pub mod epss;
+pub mod kev;
 pub mod limits;
+pub mod matcher;
+pub mod model;
+pub mod openvex;
+pub mod osv;
+pub mod pack;
+pub mod purl;
+pub mod range;
+pub mod secdb;
+pub mod severity;
+pub mod tracker;
 pub mod version;
