@@ -61,6 +61,7 @@ pub mod stream;
 pub mod subscriber;
 #[cfg(any(feature = "top", feature = "web"))]
 pub mod top;
+pub mod vulns;
 pub mod way;
 #[cfg(feature = "web")]
 pub mod web;

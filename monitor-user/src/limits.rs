@@ -6,6 +6,7 @@ mod packages;
 mod policy;
 mod posture;
 mod profile;
+mod vulns;
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -15,6 +16,7 @@ pub use packages::*;
 pub use policy::*;
 pub use posture::*;
 pub use profile::*;
+pub use vulns::*;
 
 /// Ancestors that an event carries. Deeper trees are real only in fork chains, which would
 /// otherwise hold memory without end.
