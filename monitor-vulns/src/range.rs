@@ -63,8 +63,9 @@ impl Range {
             .into_iter()
             .map(|event| (point(scheme, event.version()).flatten(), event))
             .collect();
-        // Of equal versions what ends comes first: one that is fixed and introduced again has it.
-        let rank = |event: &Event| matches!(event, Event::Introduced(_));
+        // Of equal versions the last one that has it comes behind where it begins: it may be the
+        // only one. Else they stay in the order in which they are listed.
+        let rank = |event: &Event| matches!(event, Event::LastAffected(_));
         // Without an order of all versions theirs stays as it was.
         let is_ordered = read.iter().all(|(at, event)| at.is_some() || event.version() == "0");
         if is_ordered {
@@ -156,6 +157,27 @@ mod tests {
         assert_eq!(say(&range, "1.2.0"), Said::Affected(None));
         assert_eq!(say(&range, "1.2.1"), Said::NotAffected);
         assert_eq!(say(&range, "0.9.0"), Said::NotAffected);
+    }
+
+    #[test]
+    fn one_version_may_be_all() {
+        let at = |text: &str| text.to_owned();
+        for events in [
+            [Event::Introduced(at("1.0.0")), Event::LastAffected(at("1.0.0"))],
+            [Event::LastAffected(at("1.0.0")), Event::Introduced(at("1.0.0"))],
+        ] {
+            let range = range(&events);
+            assert_eq!(say(&range, "1.0.0"), Said::Affected(None));
+            assert_eq!(say(&range, "1.0.1"), Said::NotAffected);
+        }
+        // Introduced again where it was fixed.
+        let range = range(&[
+            Event::Introduced(at("0")),
+            Event::Fixed(at("1.0.0")),
+            Event::Introduced(at("1.0.0")),
+            Event::Fixed(at("2.0.0")),
+        ]);
+        assert_eq!(say(&range, "1.0.0"), Said::Affected(Some(at("2.0.0"))));
     }
 
     #[test]
