@@ -61,15 +61,16 @@ def affects(family, affected, text):
         return True
     for one in affected.get("ranges", []):
         key = lambda event: (next(iter(event.values())) != "0", Key(family, event))
+        # Only `<` is asked for: of Alpine's versions univers has a `>=` that says otherwise.
         vulnerable = False
         for event in sorted(one["events"], key=key):
             ((kind, at),) = event.items()
             at = None if at == "0" else read(family, at)
-            if kind == "introduced" and (at is None or version >= at):
+            if kind == "introduced" and (at is None or not version < at):
                 vulnerable = True
-            elif kind == "fixed" and version >= at:
+            elif kind == "fixed" and not version < at:
                 vulnerable = False
-            elif kind == "last_affected" and version > at:
+            elif kind == "last_affected" and at < version:
                 vulnerable = False
         if vulnerable:
             return True
