@@ -149,8 +149,10 @@ impl Report {
             if let Some(why) = answer.unknown.filter(|_| number == 0) {
                 self.unknown.push((coordinate.clone(), why));
             }
-            let installed: Vec<(String, String)> =
+            let mut installed: Vec<(String, String)> =
                 packages.iter().map(|it| (it.name.clone(), it.version.clone())).collect();
+            installed.sort();
+            installed.dedup();
             for found in answer.matches {
                 self.put(coordinate, &installed, found);
             }
@@ -174,3 +176,6 @@ impl Report {
         self.findings.push(Finding { coordinate, installed, found, made_on });
     }
 }
+
+#[cfg(test)]
+mod tests;
