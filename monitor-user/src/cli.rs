@@ -9,6 +9,7 @@ mod policy;
 mod posture;
 mod profile;
 mod rules;
+mod vulns;
 
 use std::path::PathBuf;
 
@@ -37,6 +38,7 @@ pub use rules::{
     RulesBenchArgs, RulesDisableArgs, RulesExplainArgs, RulesFilterArgs, RulesListArgs,
     RulesSwitchArgs, RulesTestArgs,
 };
+pub use vulns::{DataBuildArgs, DataCommand, DataPackArgs, VulnsArgs, VulnsFormat, VulnsLevel};
 
 /// Watches what the containers and programs of this host really do, and raises alerts.
 #[derive(Debug, Parser)]
@@ -166,6 +168,12 @@ pub enum Command {
     /// The daemon looks by itself, at each start of a container and afterwards: see `posture` in
     /// its configuration.
     Posture(PostureArgs),
+    /// Make and check packs of vulnerability data, without a network; needs no root
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Say which known vulnerabilities are in packages; needs no root
+    #[command(long_about = vulns::ABOUT)]
+    Vulns(VulnsArgs),
     /// Check, test and list rules; needs no root
     #[command(subcommand)]
     Rules(RulesCommand),

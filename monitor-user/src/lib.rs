@@ -62,6 +62,7 @@ pub mod subscriber;
 #[cfg(any(feature = "top", feature = "web"))]
 pub mod top;
 pub mod usage;
+pub mod vulns;
 pub mod way;
 #[cfg(feature = "web")]
 pub mod web;

@@ -7,6 +7,7 @@ mod policy;
 mod posture;
 mod profile;
 mod usage;
+mod vulns;
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -17,6 +18,7 @@ pub use policy::*;
 pub use posture::*;
 pub use profile::*;
 pub use usage::*;
+pub use vulns::*;
 
 /// Ancestors that an event carries. Deeper trees are real only in fork chains, which would
 /// otherwise hold memory without end.

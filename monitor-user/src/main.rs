@@ -37,6 +37,8 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Policy(command) => commands::policy::run(command),
         Command::Profile(command) => commands::profile::run(command),
+        Command::Data(command) => commands::data::run(command),
+        Command::Vulns(args) => commands::vulns::run(args),
         Command::Rules(command) => commands::rules::run(command),
         Command::Completions(args) => commands::reference::completions(args),
         Command::Man(args) => commands::reference::man(args),

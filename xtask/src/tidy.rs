@@ -31,7 +31,7 @@ const BANS: &[Ban] = &[
     },
     Ban {
         rule: "only bpf/ imports aya",
-        within: &["monitor-user/src/", "monitor-rules/src/"],
+        within: &["monitor-user/src/", "monitor-rules/src/", "monitor-vulns/src/"],
         except: &["monitor-user/src/bpf/"],
         words: &["use aya", "aya::", "aya_obj::"],
     },
@@ -51,7 +51,8 @@ const BANS: &[Ban] = &[
         words: &["monitor_common"],
     },
     Ban {
-        rule: "the stages and the rule engine do no input or output: no tokio, files, sockets, aya",
+        rule: "the stages, the rule engine and the vulnerability data do no input or output: no \
+               tokio, files, sockets, aya",
         within: &[
             "monitor-user/src/alert.rs",
             "monitor-user/src/decode/",
@@ -63,6 +64,7 @@ const BANS: &[Ban] = &[
             "monitor-user/src/raw_event.rs",
             "monitor-user/src/rules/",
             "monitor-rules/src/",
+            "monitor-vulns/src/",
         ],
         except: &[],
         words: &["tokio::", "std::fs", "std::net::Tcp", "std::net::Udp", "ToSocketAddrs", "aya::"],
@@ -86,13 +88,13 @@ const BANS: &[Ban] = &[
     },
     Ban {
         rule: "state has one owner, queues have a bound: no locks, broadcast or unbounded queues",
-        within: &["monitor-user/src/", "monitor-rules/src/"],
+        within: &["monitor-user/src/", "monitor-rules/src/", "monitor-vulns/src/"],
         except: &[],
         words: &["Mutex", "RwLock", "broadcast::", "unbounded_channel", "mpsc::channel("],
     },
     Ban {
         rule: "standard output and error belong to the commands; everything else logs or returns",
-        within: &["monitor-user/src/", "monitor-rules/src/"],
+        within: &["monitor-user/src/", "monitor-rules/src/", "monitor-vulns/src/"],
         except: &["monitor-user/src/commands/"],
         words: &["print!(", "println!("],
     },

@@ -9,6 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Look at what happens", &["tail", "top", "alerts", "record", "replay"]),
     ("Watch and alert", &["run", "status", "web", "verify-stream"]),
     ("Say what is expected", &["rules", "profile", "policy", "diff", "posture"]),
+    ("Know what is vulnerable", &["vulns", "data"]),
     ("Set up", &["doctor", "config"]),
     ("Help", &["completions", "man", "help"]),
 ];
@@ -100,6 +101,23 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "runmon policy check --policy policy.yaml nginx:1.27 quay.io/shop/web:3",
             "sudo runmon policy check --policy policy.yaml --running",
+        ],
+    ),
+    ("data", &["runmon data build --osv all.zip -o vulns.pack", "runmon data show vulns.pack"]),
+    (
+        "data build",
+        &[
+            "runmon data build --osv Debian/all.zip PyPI/all.zip -o vulns.pack",
+            "runmon data build --osv osv/ --debian-tracker deb.json --kev kev.json -o vulns.pack",
+        ],
+    ),
+    ("data show", &["runmon data show vulns.pack"]),
+    ("data verify", &["runmon data verify vulns.pack"]),
+    (
+        "vulns",
+        &[
+            "runmon vulns --pack vulns.pack --sbom image.cdx.json",
+            "runmon vulns --pack vulns.pack --sbom image.cdx.json --only-fixed --severity high",
         ],
     ),
     (

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod config;
+pub mod data;
 pub mod diff;
 pub mod doctor;
 mod filter;
@@ -20,6 +21,7 @@ pub mod tail;
 #[cfg(feature = "top")]
 pub mod top;
 pub mod verify_stream;
+pub mod vulns;
 #[cfg(feature = "web")]
 pub mod web;
 

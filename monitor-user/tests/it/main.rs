@@ -18,3 +18,4 @@ mod replay;
 mod rules;
 mod shells;
 mod smaller;
+mod vulns;
