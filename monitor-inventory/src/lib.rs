@@ -19,6 +19,7 @@ pub mod files;
 pub mod go;
 mod inventory;
 pub mod java;
+pub mod lifecycle;
 pub mod limits;
 pub mod node;
 pub mod os_release;
