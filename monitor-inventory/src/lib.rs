@@ -27,6 +27,7 @@ mod package;
 pub mod python;
 pub mod root;
 pub mod rpm;
+pub mod sbom;
 mod text;
 mod walk;
 pub mod wanted;
