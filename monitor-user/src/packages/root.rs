@@ -97,15 +97,15 @@ fn viewer(question: &PackageQuestion) -> Result<(u32, Folder), Reason> {
 }
 
 /// The layers of an overlay, as the host has them.
-struct Layers {
+pub(super) struct Layers {
     /// Those that nobody writes to, the upper ones first.
-    lower: Vec<PathBuf>,
+    pub(super) lower: Vec<PathBuf>,
     /// The one that the container writes to.
-    upper: Option<PathBuf>,
+    pub(super) upper: Option<PathBuf>,
 }
 
 /// The layers of a process's root; None where it is no overlay whose layers can be found.
-fn layers(pid: u32) -> Result<Option<Layers>, Reason> {
+pub(super) fn layers(pid: u32) -> Result<Option<Layers>, Reason> {
     let mut text = Vec::new();
     let mounts = File::open(format!("/proc/{pid}/mountinfo")).map_err(|_gone| Reason::Gone)?;
     mounts.take(MOUNTS_BYTES).read_to_end(&mut text).map_err(|_gone| Reason::Gone)?;
@@ -167,7 +167,7 @@ impl Layers {
 }
 
 /// A directory as the host has it, wherever this process is.
-fn of_host(path: &Path) -> Result<Folder, Reason> {
+pub(super) fn of_host(path: &Path) -> Result<Folder, Reason> {
     let within = |root: &str| Folder::open(Path::new(root))?.within(path);
     // Whose own view is the host's may not be shown that of the first process.
     let found = within("/proc/1/root").or_else(|_| within("/")).map_err(reason_of)?;
@@ -268,12 +268,12 @@ fn has_unread(folder: &Folder) -> bool {
 }
 
 /// Whether a part of a database that is read is in this layer.
-fn has_database(folder: &Folder) -> bool {
+pub(super) fn has_database(folder: &Folder) -> bool {
     let has = |path: &&str| folder.has(Path::new(path));
     DIRECTORIES.iter().map(|(path, _)| path).chain(&FILES).chain([&STATUS]).any(has)
 }
 
-fn reason_of(error: Errno) -> Reason {
+pub(super) fn reason_of(error: Errno) -> Reason {
     match error {
         Errno::ACCESS | Errno::PERM => Reason::NotPermitted,
         _ => Reason::Gone,
