@@ -4,6 +4,7 @@ mod alerts;
 mod config;
 mod diff;
 mod help;
+mod inventory;
 mod look;
 mod policy;
 mod posture;
@@ -26,6 +27,7 @@ pub use alerts::{
 pub use config::{ConfigCommand, ConfigFileArgs, ConfigShowArgs};
 pub use diff::DiffArgs;
 pub use help::{command, visible};
+pub use inventory::{Form, InventoryArgs, Support};
 pub use look::{TailArgs, TopArgs};
 pub use policy::{PolicyCheckArgs, PolicyCommand};
 pub use posture::PostureArgs;
@@ -166,6 +168,9 @@ pub enum Command {
     /// The daemon looks by itself, at each start of a container and afterwards: see `posture` in
     /// its configuration.
     Posture(PostureArgs),
+    /// List what is installed, and until when it is supported
+    #[command(long_about = inventory::ABOUT)]
+    Inventory(InventoryArgs),
     /// Check, test and list rules; needs no root
     #[command(subcommand)]
     Rules(RulesCommand),

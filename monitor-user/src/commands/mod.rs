@@ -5,6 +5,7 @@ pub mod config;
 pub mod diff;
 pub mod doctor;
 mod filter;
+pub mod inventory;
 mod own;
 pub mod policy;
 pub mod posture;
