@@ -4,6 +4,7 @@ mod alerts;
 mod config;
 mod diff;
 mod help;
+mod inventory;
 mod look;
 mod policy;
 mod posture;
@@ -27,6 +28,7 @@ pub use alerts::{
 pub use config::{ConfigCommand, ConfigFileArgs, ConfigShowArgs};
 pub use diff::DiffArgs;
 pub use help::{command, visible};
+pub use inventory::{Form, InventoryArgs, Support};
 pub use look::{TailArgs, TopArgs};
 pub use policy::{PolicyCheckArgs, PolicyCommand};
 pub use posture::PostureArgs;
@@ -142,31 +144,10 @@ pub enum Command {
     #[command(subcommand)]
     Profile(ProfileCommand),
     /// Say what a container is beyond what was declared
-    ///
-    /// Compares what Docker, podman, containerd, CRI-O or runc were told (user, groups,
-    /// capabilities, no_new_privs, seccomp, AppArmor, namespaces, read-only root, mounts, limits,
-    /// ports) with what the kernel tells of the processes in the container's cgroup, and of those
-    /// from outside that are in its mount or pid namespace. Needs root, and no daemon.
-    ///
-    /// Each line is something that is more than was declared, with a process that shows it; what is
-    /// less is no difference, nor is what every runtime adds by itself. The last line says what was
-    /// compared, and what could not be: that is never counted as the same. It is a look at one
-    /// moment: the daemon's rules with the tag `declared` alert on what lasts for less.
-    ///
-    /// What an engine changes of a running container, as by `docker update`, is not in the files
-    /// that it was started by, and is told as a difference. At the loopback address a container
-    /// listens for itself, which is none.
+    #[command(long_about = diff::ABOUT)]
     Diff(DiffArgs),
     /// Say how containers are set up, and what of that is amiss
-    ///
-    /// Privileges, capabilities, namespaces, mounts, limits, ports, users: each is what the kernel
-    /// tells of the running processes, and not what somebody declared; what is more than was
-    /// declared is said, too. Standards have numbers for most of it: --list shows them. What cannot
-    /// be seen is never counted as good: --all shows it. The exit code is 1 if anything is to be
-    /// looked at. Needs root.
-    ///
-    /// The daemon looks by itself, at each start of a container and afterwards: see `posture` in
-    /// its configuration.
+    #[command(long_about = posture::ABOUT)]
     Posture(PostureArgs),
     /// Make and check packs of vulnerability data, without a network; needs no root
     #[command(subcommand)]
@@ -174,6 +155,9 @@ pub enum Command {
     /// Say which known vulnerabilities are in packages; needs no root
     #[command(long_about = vulns::ABOUT)]
     Vulns(VulnsArgs),
+    /// List what is installed, and until when it is supported
+    #[command(long_about = inventory::ABOUT)]
+    Inventory(InventoryArgs),
     /// Check, test and list rules; needs no root
     #[command(subcommand)]
     Rules(RulesCommand),

@@ -33,6 +33,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Web(args) => commands::web::run(args),
         Command::Diff(args) => commands::diff::run(args),
         Command::Posture(args) => commands::posture::run(args),
+        Command::Inventory(args) => commands::inventory::run(args),
         Command::Config(command) => commands::config::run(command),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Policy(command) => commands::policy::run(command),

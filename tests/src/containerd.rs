@@ -115,6 +115,13 @@ impl Containerd {
         self.import_tar(&tar);
     }
 
+    /// Imports an image of ours with files of that content.
+    pub fn import_with(&self, image: &str, files: &[(&str, &[u8])]) {
+        let tar = self.dir.join("files.tar");
+        image::write_with(&tar, &trigger_path(), image, files);
+        self.import_tar(&tar);
+    }
+
     /// The same, with options for `ctr run`.
     pub fn run_with(&self, name: &str, options: &[&str], command: &[&str]) -> Container<'_> {
         self.run_image(image::NAME, name, options, command)

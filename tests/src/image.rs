@@ -48,6 +48,24 @@ pub fn write_packaged(path: &Path, trigger: &Path, name: &str) -> String {
     image_tar::write(path, name, layer, config).expect("write the image")
 }
 
+/// The same with files of that content.
+pub fn write_with(path: &Path, trigger: &Path, name: &str, files: &[(&str, &[u8])]) {
+    let config = json!({ "Env": ["PATH=/bin"], "Cmd": ["/bin/sleep", "1000000"] });
+    let mut layer = layer(trigger);
+    let mut made = vec!["bin".to_owned(), "etc".to_owned(), "var".to_owned()];
+    for (file, content) in files {
+        for (at, _) in file.match_indices('/') {
+            let directory = file[..at].to_owned();
+            if !made.contains(&directory) {
+                layer.directory(&directory, 0o755).expect("add a directory");
+                made.push(directory);
+            }
+        }
+        layer.file(file, 0o644, content).expect("add a file");
+    }
+    image_tar::write(path, name, layer, config).expect("write the image");
+}
+
 /// Writes the root file system alone.
 pub fn write_root(path: &Path, trigger: &Path) {
     let tar = layer(trigger).into_tar().expect("make the root file system");

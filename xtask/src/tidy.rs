@@ -93,8 +93,26 @@ const BANS: &[Ban] = &[
         words: &["Mutex", "RwLock", "broadcast::", "unbounded_channel", "mpsc::channel("],
     },
     Ban {
+        rule: "an inventory is of what it is handed: no clock, no network, no processes",
+        within: &["monitor-inventory/src/"],
+        except: &[],
+        words: &[
+            "Instant::now",
+            "SystemTime",
+            "Timestamp::now",
+            "std::net",
+            "Command::new",
+            "Mutex",
+        ],
+    },
+    Ban {
         rule: "standard output and error belong to the commands; everything else logs or returns",
-        within: &["monitor-user/src/", "monitor-rules/src/", "monitor-vulns/src/"],
+        within: &[
+            "monitor-inventory/src/",
+            "monitor-user/src/",
+            "monitor-rules/src/",
+            "monitor-vulns/src/",
+        ],
         except: &["monitor-user/src/commands/"],
         words: &["print!(", "println!("],
     },

@@ -9,7 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Look at what happens", &["tail", "top", "alerts", "record", "replay"]),
     ("Watch and alert", &["run", "status", "web", "verify-stream"]),
     ("Say what is expected", &["rules", "profile", "policy", "diff", "posture"]),
-    ("Know what is vulnerable", &["vulns", "data"]),
+    ("Know what is there", &["inventory", "vulns", "data"]),
     ("Set up", &["doctor", "config"]),
     ("Help", &["completions", "man", "help"]),
 ];
@@ -95,6 +95,15 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("posture", &["sudo runmon posture", "sudo runmon posture web --all", "runmon posture --list"]),
     ("diff", &["sudo runmon diff web", "sudo runmon diff 3f1c2b9a --json"]),
+    (
+        "inventory",
+        &[
+            "sudo runmon inventory",
+            "sudo runmon inventory web --packages",
+            "sudo runmon inventory host --output json",
+            "sudo runmon inventory web --sbom web.cdx.json",
+        ],
+    ),
     ("policy", &["runmon policy check --policy policy.yaml nginx:1.27"]),
     (
         "policy check",

@@ -4,6 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+/// What `posture` says of itself, at length.
+pub(super) const ABOUT: &str = "\
+Say how containers are set up, and what of that is amiss
+
+Privileges, capabilities, namespaces, mounts, limits, ports, users: each is what the kernel \
+tells of the running processes, and not what somebody declared; what is more than was declared \
+is said, too. Standards have numbers for most of it: --list shows them. What cannot be seen is \
+never counted as good: --all shows it. The exit code is 1 if anything is to be looked at. \
+Needs root.
+
+The daemon looks by itself, at each start of a container and afterwards: see `posture` in its \
+configuration.";
+
 /// `posture`.
 #[derive(Debug, Args)]
 pub struct PostureArgs {

@@ -13,7 +13,7 @@ pub mod import;
 mod list;
 mod mutants;
 mod navigator;
-mod progress;
+pub(super) mod progress;
 mod recorded;
 mod report;
 mod switch;

@@ -320,7 +320,7 @@ fn announce(live: &Live, rules: usize, begun: Instant) {
 }
 
 /// Says what to do where privileges cannot be given up.
-fn explain_confine(error: ConfineError) -> anyhow::Error {
+pub(super) fn explain_confine(error: ConfineError) -> anyhow::Error {
     let hint = "give it CAP_SETUID and CAP_SETGID, also in a user namespace the user itself, or \
                 keep all privileges in one process: run_as: root";
     anyhow::anyhow!("{:#}\nhint: {hint}", anyhow::Error::from(error))

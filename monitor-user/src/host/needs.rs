@@ -116,6 +116,9 @@ pub struct More {
     pub writes_for_others: bool,
     /// Kprobes may take `CAP_SYS_ADMIN`: [`super::restricts_probes`].
     pub probes: bool,
+    /// Layers of images are read: what says that nothing below a directory of one is seen only that
+    /// capability can read.
+    pub layers: bool,
 }
 
 /// Of these capabilities those that the keeper goes on using. One that allows more stays only in
@@ -127,8 +130,8 @@ pub fn kept_capabilities(held: u64, more: More) -> u64 {
         let other = capability.or.filter(|_| held & bit(capability.number) == 0);
         bit(other.unwrap_or(capability.number))
     });
-    let More { writes_for_others, probes } = more;
-    let more = [(writes_for_others, DAC_OVERRIDE), (probes, SYS_ADMIN)];
+    let More { writes_for_others, probes, layers } = more;
+    let more = [(writes_for_others, DAC_OVERRIDE), (probes || layers, SYS_ADMIN)];
     let more = more.iter().filter(|(takes, _)| *takes).map(|(_, number)| bit(*number));
     held & used.chain(more).fold(0, |all, capability| all | capability)
 }

@@ -31,6 +31,8 @@ pub struct Allowed {
     pub sinks_before: OfSinks,
     /// The file that says so.
     pub config: PathBuf,
+    /// Whether roots of processes are opened for inventories of them.
+    pub inventory: bool,
 }
 
 /// What sinks may have opened.
@@ -86,7 +88,14 @@ impl Allowed {
             sinks: OfSinks::of(config),
             sinks_before: OfSinks::default(),
             config: config.path.clone(),
+            inventory: false,
         }
+    }
+
+    /// The same for who makes inventories.
+    #[must_use]
+    pub fn for_inventories(config: &Config) -> Self {
+        Self { inventory: true, ..Self::of(config) }
     }
 
     /// The same, with the sinks of another configuration beside those that are there.
@@ -206,6 +215,7 @@ mod tests {
             },
             sinks_before: OfSinks::default(),
             config: "/etc/runmon/config.yaml".into(),
+            inventory: false,
         }
     }
 

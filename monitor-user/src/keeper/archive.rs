@@ -18,7 +18,7 @@ use nix::sys::stat::{SFlag, fstat};
 use super::{
     Allowed,
     answers::{done, number_of, of_io, out_of_place},
-    forms,
+    forms, roots,
     wire::{Answer, Asked, Request},
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
     input,
     limits::{KEEP_RANGE, RUNTIME_FILE_BYTES},
     metadata::containerd::{Ask, Question},
+    packages::Opened,
     posture::observed::{self, Asked as LookAsked, Look as _},
     reach::{Direct, Reach as _, Stat, read_each},
 };
@@ -39,6 +40,8 @@ pub(super) struct Archive {
     /// Whether the content of programs is handed out.
     pub(super) copies: bool,
     pub(super) containerd: Box<dyn Ask>,
+    /// The root that is read for an inventory.
+    pub(super) root: Option<Opened>,
 }
 
 impl Archive {
@@ -90,7 +93,11 @@ impl Archive {
             }
             Request::Look(asked) => look_at(allowed, *asked),
             Request::Databases(asked, known) => forms::databases(&(*asked).into(), &known),
-            _ => of_io(&not_allowed()),
+            Request::Root(pid) if allowed.inventory => roots::open(&mut self.root, pid),
+            request => match &self.root {
+                Some(root) => roots::answer(root, request),
+                None => of_io(&not_allowed()),
+            },
         };
         (answer, None)
     }
@@ -174,7 +181,7 @@ fn look(allowed: &Allowed, path: &Path) -> io::Result<Stat> {
     }
 }
 
-fn not_allowed() -> io::Error {
+pub(super) fn not_allowed() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, "the keeper was not told to allow that")
 }
 
@@ -228,7 +235,7 @@ mod tests {
         let allowed = Arc::new(Allowed { sockets, ..Allowed::default() });
         let read: Read = Box::new(|_, _| Fact::Unknown(Reason::Gone));
         let containerd = Box::new(Anybody);
-        let mut archive = Archive { allowed, read, copies: false, containerd };
+        let mut archive = Archive { allowed, read, copies: false, containerd, root: None };
         let asked = |socket: &str| {
             let [namespace, name] = ["default", "x"].map(str::to_owned);
             Box::new(Asked { socket: socket.into(), namespace, name, within_ms: 9 })
@@ -276,7 +283,7 @@ mod tests {
                 Fact::Known("ab".into(), crate::event::FactSource::File)
             });
             let (allowed, containerd) = (Arc::default(), Box::new(Anybody));
-            let mut archive = Archive { allowed, read, copies, containerd };
+            let mut archive = Archive { allowed, read, copies, containerd, root: None };
             let file = OwnedFd::from(File::create(&path).unwrap());
             for came in [vec![], vec![file]] {
                 let (answer, _) = archive.answer(Request::Copy(question()), came);

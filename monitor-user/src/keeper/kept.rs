@@ -92,7 +92,7 @@ impl Kept {
         self.asking.end(until)
     }
 
-    fn ask(&self, request: &Request) -> io::Result<(Answer, Vec<OwnedFd>)> {
+    pub(super) fn ask(&self, request: &Request) -> io::Result<(Answer, Vec<OwnedFd>)> {
         let asked = self.asking.ask(request, &[], request.within());
         if asked.is_err() {
             self.is_unanswered.set(true);
@@ -231,7 +231,7 @@ fn is_ready(pipe: &PipeReader, until: Instant) -> io::Result<bool> {
     }
 }
 
-fn reason_of(name: &str) -> Reason {
+pub(super) fn reason_of(name: &str) -> Reason {
     Reason::from_name(name).unwrap_or(Reason::NoAnswer)
 }
 

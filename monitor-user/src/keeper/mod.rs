@@ -21,6 +21,7 @@ mod filter;
 mod forms;
 mod kept;
 mod privileges;
+mod roots;
 mod serve;
 mod shed;
 mod wire;

@@ -7,7 +7,7 @@ use crate::{
     config::Config,
     hasher::{self, Bounds, Read},
     metadata::{Sources, containerd},
-    packages::{self, Find},
+    packages::{self, Find, Roots},
     posture::{
         Eyes,
         observed::{self, Look},
@@ -30,11 +30,24 @@ impl Privileges {
     ///
     /// The keeper cannot be started.
     pub fn of(config: &Config) -> io::Result<Self> {
+        Self::allowing(config, Allowed::of(config))
+    }
+
+    /// The same for who makes inventories.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn for_inventories(config: &Config) -> io::Result<Self> {
+        Self::allowing(config, Allowed::for_inventories(config))
+    }
+
+    fn allowing(config: &Config, allowed: Allowed) -> io::Result<Self> {
         if config.run_as.is_none() {
             return Ok(Self::Here);
         }
         let level = tracing::level_filters::LevelFilter::current().to_string();
-        Ok(Self::Apart(Box::new(Keeper::spawn(&level, Allowed::of(config), config.bounds())?)))
+        Ok(Self::Apart(Box::new(Keeper::spawn(&level, allowed, config.bounds())?)))
     }
 
     /// Files that only the privileged may open, for one thread.
@@ -87,6 +100,18 @@ impl Privileges {
             Self::Apart(keeper) => Box::new(keeper.files()?),
         };
         Ok(Eyes::new(look, reach))
+    }
+
+    /// Who opens roots for inventories, for one thread.
+    ///
+    /// # Errors
+    ///
+    /// The keeper is gone.
+    pub fn roots(&mut self) -> io::Result<Box<dyn Roots>> {
+        Ok(match self {
+            Self::Here => Box::new(packages::Here::default()),
+            Self::Apart(keeper) => Box::new(keeper.files()?),
+        })
     }
 
     /// What reads executed files, those over their bound not, for one thread.

@@ -23,6 +23,7 @@ use rustix::{
     },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_bytes::ByteBuf;
 
 use super::Allowed;
 use crate::{
@@ -88,6 +89,14 @@ pub(super) enum Request {
     Databases(Box<PackageAsked>, Vec<u64>),
     /// How a container is set up.
     Look(Box<LookAsked>),
+    /// Opens the root of a process, or the host's own, for what is asked below.
+    Root(Option<u32>),
+    /// Directories in that root.
+    RootList(Vec<ByteBuf>),
+    /// Of each file in that root so many bytes at an offset.
+    RootRead(Vec<ByteBuf>, u64, u64),
+    /// What is at a path in that root.
+    RootStat(ByteBuf),
 }
 
 /// What the keeper is started with.
@@ -192,6 +201,9 @@ pub(super) struct Planned {
 /// what they do not see.
 pub(super) type Chosen = (u8, Vec<(u32, Option<bool>)>, Vec<String>);
 
+/// A name in a directory: with kind, bytes and permissions of what is there.
+pub(super) type Entry = (ByteBuf, u8, u64, u32);
+
 /// What the keeper answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
@@ -227,6 +239,15 @@ pub(super) enum Answer {
     Databases(Result<Box<Databases>, String>),
     /// A container; None if it has ended.
     Looked(Option<Box<Observed>>),
+    /// How a root is read, what tells its layers, and whether a database was changed; or the name
+    /// of a reason as above.
+    Root(Result<(u8, Option<u64>, bool), String>),
+    /// Directories, each with whether there are more names; or the number of a root's error.
+    Listings(Vec<Result<(Vec<Entry>, bool), u8>>),
+    /// Bytes of files, or as above.
+    Pieces(Vec<Result<ByteBuf, u8>>),
+    /// Kind, bytes and permissions, or as above.
+    RootStat(Result<(u8, u64, u32), u8>),
     /// It cannot be done: the number of the error, and what it says.
     Refused(i32, String),
 }

@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use super::{DatabaseFile, apk, dpkg};
+use monitor_inventory::{apk, dpkg as lists};
+
+use super::{DatabaseFile, dpkg};
 use crate::{event::Reason, limits::PACKAGE_PATHS};
 
 /// Directories that are links below `/usr` where that is merged; databases name them either way.
@@ -28,7 +30,7 @@ impl Index {
         for DatabaseFile { name, bytes } in files {
             if name == root_name_of_apk() {
                 let mut last = None;
-                apk::each(bytes, &mut |path, package| {
+                apk::each_file(bytes, |path, package| {
                     let number = match last {
                         Some(number)
                             if index.packages.last().is_some_and(|it| **it == *package) =>
@@ -42,10 +44,10 @@ impl Index {
                 });
             } else if let Some(package) = dpkg::package_of(name) {
                 let number = index.number(package);
-                let mut each = |path: &[u8]| index.insert(path, number);
+                let each = |path: &[u8]| index.insert(path, number);
                 match name.ends_with(".list") {
-                    true => dpkg::each_of_list(bytes, &mut each),
-                    false => dpkg::each_of_digests(bytes, &mut each),
+                    true => lists::each_of_list(bytes, each),
+                    false => lists::each_of_digests(bytes, each),
                 }
             }
             if index.paths.len() > PACKAGE_PATHS {

@@ -1,13 +1,14 @@
 //! To which package of its root file system an executed file belongs: `root` finds the databases of
-//! package managers, in the layers that an image brought where there are such, `dpkg` and `apk`
-//! read them, and `index` knows the paths of one root.
+//! package managers, in the layers that an image brought where there are such, `monitor-inventory`
+//! reads them, and `index` knows the paths of one root. `opened` hands a whole root out, for an
+//! inventory of it.
 //!
 //! Root in a container can write what it likes into the database that it sees. So the layers below
 //! the one that it writes to are read, and it is told whether it has changed the database since.
 
-mod apk;
 mod dpkg;
 mod index;
+mod opened;
 mod root;
 mod task;
 #[cfg(test)]
@@ -21,6 +22,8 @@ use crate::{
     limits::PACKAGE_INDEXES,
 };
 pub use index::Index;
+pub use opened::{Here, Reading, RootTold, Roots};
+pub(crate) use opened::{Opened, open};
 pub use root::{DatabaseFile, Direct};
 pub use task::PackageTask;
 

@@ -4,27 +4,20 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
+    fs::File,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io::Read as _,
-    os::{
-        fd::{AsRawFd as _, OwnedFd},
-        unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
-    },
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use nix::{
-    errno::Errno,
-    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
-    sys::stat::{Mode, fstat},
-};
+use monitor_inventory::root::{Folder, Root as _, RootError};
+use rustix::io::Errno;
 
 use super::{Databases, Find, PackageQuestion, index::root_name_of_apk};
 use crate::{
     event::Reason,
-    input,
     limits::{MOUNTS_BYTES, PACKAGE_BYTES, PACKAGE_FILES, PACKAGE_LAYERS},
 };
 
@@ -54,9 +47,6 @@ const STATUS: &str = "var/lib/dpkg/status";
 
 /// What types of file systems begin with that a program of anybody's serves.
 const FUSE: &str = "fuse";
-
-/// `RESOLVE_CACHED` of `openat2`.
-const RESOLVE_CACHED: u64 = 0x20;
 
 /// A file of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +80,7 @@ fn viewer(question: &PackageQuestion) -> Result<(u32, Folder), Reason> {
     for pid in &question.viewers {
         let root = match Folder::open(Path::new(&format!("/proc/{pid}/root"))) {
             Ok(root) => root,
-            Err(Errno::EACCES | Errno::EPERM) => {
+            Err(Errno::ACCESS | Errno::PERM) => {
                 why = Reason::NotPermitted;
                 continue;
             }
@@ -98,7 +88,7 @@ fn viewer(question: &PackageQuestion) -> Result<(u32, Folder), Reason> {
         };
         let path = Path::new(std::ffi::OsStr::from_bytes(&question.path));
         let file = root.remembered(path);
-        let is_it = file.and_then(fstat).is_ok_and(|stat| stat.st_ino == question.key.inode);
+        let is_it = file.is_ok_and(|stat| stat.st_ino == question.key.inode);
         if is_it {
             return Ok((*pid, root));
         }
@@ -107,15 +97,15 @@ fn viewer(question: &PackageQuestion) -> Result<(u32, Folder), Reason> {
 }
 
 /// The layers of an overlay, as the host has them.
-struct Layers {
+pub(super) struct Layers {
     /// Those that nobody writes to, the upper ones first.
-    lower: Vec<PathBuf>,
+    pub(super) lower: Vec<PathBuf>,
     /// The one that the container writes to.
-    upper: Option<PathBuf>,
+    pub(super) upper: Option<PathBuf>,
 }
 
 /// The layers of a process's root; None where it is no overlay whose layers can be found.
-fn layers(pid: u32) -> Result<Option<Layers>, Reason> {
+pub(super) fn layers(pid: u32) -> Result<Option<Layers>, Reason> {
     let mut text = Vec::new();
     let mounts = File::open(format!("/proc/{pid}/mountinfo")).map_err(|_gone| Reason::Gone)?;
     mounts.take(MOUNTS_BYTES).read_to_end(&mut text).map_err(|_gone| Reason::Gone)?;
@@ -165,10 +155,10 @@ impl Layers {
         self.lower.hash(&mut state);
         let fingerprint = state.finish();
         let upper = self.upper.as_ref().map(|path| of_host(path)).transpose()?;
-        let is_changed = upper.is_some_and(|upper| upper.has_database());
+        let is_changed = upper.is_some_and(|upper| has_database(&upper));
         let mut found = Databases { fingerprint, is_changed, ..Databases::default() };
         let lower = self.lower.iter().map(|path| of_host(path)).collect::<Result<Vec<_>, _>>()?;
-        found.has_unread = lower.iter().any(Folder::has_unread);
+        found.has_unread = lower.iter().any(has_unread);
         if !known.contains(&fingerprint) {
             found.files = Some(read(&lower)?);
         }
@@ -177,12 +167,11 @@ impl Layers {
 }
 
 /// A directory as the host has it, wherever this process is.
-fn of_host(path: &Path) -> Result<Folder, Reason> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-    let within = |root: &str| Folder::open(Path::new(root))?.at(path, flags, ResolveFlag::empty());
+pub(super) fn of_host(path: &Path) -> Result<Folder, Reason> {
+    let within = |root: &str| Folder::open(Path::new(root))?.within(path);
     // Whose own view is the host's may not be shown that of the first process.
     let found = within("/proc/1/root").or_else(|_| within("/")).map_err(reason_of)?;
-    Ok(Folder { directory: found, crosses: ResolveFlag::RESOLVE_NO_XDEV })
+    Ok(found.without_mounts())
 }
 
 /// The databases of a root without layers, as who writes there has them.
@@ -191,15 +180,15 @@ fn merged(root: &Folder, since_ns: Option<i64>, known: &[u64]) -> Result<Databas
     let mut newest_ns = i64::MIN;
     let places = DIRECTORIES.iter().map(|(path, _)| *path).chain(FILES).chain([STATUS]);
     for path in places {
-        let stat = root.at(Path::new(path), OFlag::O_PATH, ResolveFlag::empty()).and_then(fstat);
-        let Ok(stat) = stat else { continue };
-        let changed_ns = stat.st_ctime.saturating_mul(1_000_000_000) + stat.st_ctime_nsec;
+        let Ok(stat) = root.look(Path::new(path)) else { continue };
+        let nanoseconds = i64::try_from(stat.st_ctime_nsec).unwrap_or_default();
+        let changed_ns = stat.st_ctime.saturating_mul(1_000_000_000).saturating_add(nanoseconds);
         (path, stat.st_dev, stat.st_ino, changed_ns).hash(&mut state);
         newest_ns = newest_ns.max(changed_ns);
     }
     let fingerprint = state.finish();
     let is_changed = since_ns.is_some_and(|since_ns| newest_ns > since_ns);
-    let has_unread = root.has_unread();
+    let has_unread = has_unread(root);
     let files = match known.contains(&fingerprint) {
         true => None,
         false => Some(read(std::slice::from_ref(root))?),
@@ -223,12 +212,12 @@ fn read(layers: &[Folder]) -> Result<Vec<DatabaseFile>, Reason> {
     for (directory, ends) in DIRECTORIES {
         let mut seen = HashSet::new();
         for layer in layers {
-            for name in layer.names(directory)? {
+            for name in names(layer, directory)? {
                 // What was taken away has an entry, too, which is no file.
                 let is_list = ends.iter().any(|end| name.ends_with(end));
                 if is_list && seen.insert(name.clone()) {
                     let path = Path::new(directory).join(&name);
-                    if let Some(content) = layer.read(&path)? {
+                    if let Some(content) = content(layer, &path)? {
                         put(&name, content)?;
                     }
                 }
@@ -236,7 +225,7 @@ fn read(layers: &[Folder]) -> Result<Vec<DatabaseFile>, Reason> {
         }
     }
     for path in FILES {
-        let found = layers.iter().find_map(|layer| layer.read(Path::new(path)).transpose());
+        let found = layers.iter().find_map(|layer| content(layer, Path::new(path)).transpose());
         if let Some(content) = found.transpose()? {
             put(root_name_of_apk(), content)?;
         }
@@ -251,96 +240,42 @@ pub(super) fn read_for_tests(layers: &[&Path]) -> Result<Vec<DatabaseFile>, Reas
     read(&layers)
 }
 
-/// A directory that nothing leads out of.
-struct Folder {
-    directory: OwnedFd,
-    /// Whether what is mounted below it is left out: it can be a file system that a program of
-    /// anybody's serves.
-    crosses: ResolveFlag,
-}
-
-impl Folder {
-    fn open(path: &Path) -> nix::Result<Self> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let directory = open(path, flags, Mode::empty())?;
-        Ok(Self { directory, crosses: ResolveFlag::empty() })
-    }
-
-    /// The same, without what is mounted below it.
-    fn without_mounts(self) -> Self {
-        Self { crosses: ResolveFlag::RESOLVE_NO_XDEV, ..self }
-    }
-
-    /// What is at a path without links, as far as the kernel has the way in memory, so that no
-    /// server is asked: that to what was just executed is. Linux before 5.12 cannot be told so.
-    fn remembered(&self, path: &Path) -> nix::Result<OwnedFd> {
-        let plain = ResolveFlag::RESOLVE_NO_SYMLINKS;
-        let cached = plain | ResolveFlag::from_bits_retain(RESOLVE_CACHED);
-        match self.at(path, OFlag::O_PATH, cached) {
-            Err(Errno::EINVAL) => self.at(path, OFlag::O_PATH, plain),
-            // It may also be that the way changed just now: look again.
-            Err(Errno::EAGAIN) => self.at(path, OFlag::O_PATH, cached),
-            done => done,
-        }
-    }
-
-    fn at(&self, path: &Path, flags: OFlag, more: ResolveFlag) -> nix::Result<OwnedFd> {
-        let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-        let inside = inside | self.crosses | more;
-        let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(inside);
-        openat2(&self.directory, path, how)
-    }
-
-    /// What is in a regular file; None where there is none.
-    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, Reason> {
-        let is_regular = |fd: OwnedFd| File::from(fd).metadata().is_ok_and(|it| it.is_file());
-        // Looked at first: opening a device can be an act of its own.
-        let looked = self.at(path, OFlag::O_PATH, ResolveFlag::empty());
-        if !looked.is_ok_and(is_regular) {
-            return Ok(None);
-        }
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let opened = self.at(path, flags, ResolveFlag::empty()).map_err(reason_of)?;
-        let file = File::from(opened);
-        let metadata = file.metadata().map_err(|_gone| Reason::Gone)?;
-        if !metadata.is_file() || metadata.size() > PACKAGE_BYTES {
-            return Err(Reason::TooLarge);
-        }
-        let content = input::read_opened(file, PACKAGE_BYTES + 1);
-        content.map(Some).map_err(|_broken| Reason::Gone)
-    }
-
-    /// The names in a directory; none where there is none.
-    fn names(&self, path: &str) -> Result<Vec<String>, Reason> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-        let Ok(folder) = self.at(Path::new(path), flags, ResolveFlag::empty()) else {
-            return Ok(Vec::new());
-        };
-        let entries = fs::read_dir(format!("/proc/self/fd/{}", folder.as_raw_fd()));
-        let entries = entries.map_err(|_gone| Reason::Gone)?;
-        let names = entries.flatten().take(PACKAGE_FILES * 16);
-        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-        Ok(names.collect())
-    }
-
-    fn has(&self, path: &str) -> bool {
-        self.at(Path::new(path), OFlag::O_PATH, ResolveFlag::empty()).is_ok()
-    }
-
-    fn has_unread(&self) -> bool {
-        UNREAD.iter().any(|path| self.has(path))
-    }
-
-    /// Whether a part of a database that is read is in this layer.
-    fn has_database(&self) -> bool {
-        let in_directories = || DIRECTORIES.iter().any(|(path, _)| self.has(path));
-        self.has(STATUS) || FILES.iter().any(|path| self.has(path)) || in_directories()
+/// What is in a regular file of a database; None where there is none.
+fn content(folder: &Folder, path: &Path) -> Result<Option<Vec<u8>>, Reason> {
+    match folder.read(path, PACKAGE_BYTES) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(RootError::NotFound | RootError::OtherKind) => Ok(None),
+        Err(RootError::TooLarge) => Err(Reason::TooLarge),
+        Err(RootError::NotPermitted) => Err(Reason::NotPermitted),
+        Err(_broken) => Err(Reason::Gone),
     }
 }
 
-fn reason_of(error: Errno) -> Reason {
+/// The names in a directory; none where there is none.
+fn names(folder: &Folder, path: &str) -> Result<Vec<String>, Reason> {
+    match folder.list(Path::new(path)) {
+        Ok(listing) => {
+            let names = listing.entries.into_iter();
+            Ok(names.filter_map(|entry| entry.name.into_string().ok()).collect())
+        }
+        Err(RootError::Broken) => Err(Reason::Gone),
+        Err(_none) => Ok(Vec::new()),
+    }
+}
+
+fn has_unread(folder: &Folder) -> bool {
+    UNREAD.iter().any(|path| folder.has(Path::new(path)))
+}
+
+/// Whether a part of a database that is read is in this layer.
+pub(super) fn has_database(folder: &Folder) -> bool {
+    let has = |path: &&str| folder.has(Path::new(path));
+    DIRECTORIES.iter().map(|(path, _)| path).chain(&FILES).chain([&STATUS]).any(has)
+}
+
+pub(super) fn reason_of(error: Errno) -> Reason {
     match error {
-        Errno::EACCES | Errno::EPERM => Reason::NotPermitted,
+        Errno::ACCESS | Errno::PERM => Reason::NotPermitted,
         _ => Reason::Gone,
     }
 }

@@ -104,6 +104,14 @@ pub fn is_running(cgroup: &str, others: &[String]) -> bool {
     !members::in_cgroup(cgroup, others).pids.is_empty()
 }
 
+/// The processes of a container, the one with the lowest number first.
+#[must_use]
+pub fn pids(cgroup: &str, others: &[String]) -> Vec<u32> {
+    let mut pids: Vec<u32> = members::in_cgroup(cgroup, others).pids.into_iter().collect();
+    pids.sort_unstable();
+    pids
+}
+
 /// A question: what is this container?
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Asked {

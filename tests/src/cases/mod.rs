@@ -26,6 +26,7 @@ mod harness;
 mod hashes;
 mod history;
 mod http;
+mod inventory;
 mod kafka;
 mod kept;
 mod kubernetes;
@@ -178,6 +179,7 @@ pub const CASES: &[&[Case]] = &[
     sinks::CASES,
     forward::CASES,
     http::CASES,
+    inventory::CASES,
     store::CASES,
     syslog::CASES,
     tail::CASES,

@@ -11,7 +11,7 @@ use super::report::count;
 const QUICK: Duration = Duration::from_millis(500);
 
 /// How far the work is: shown on a terminal, once it takes long.
-pub(super) struct Progress {
+pub(in crate::commands) struct Progress {
     thing: &'static str,
     done: usize,
     all: usize,
@@ -22,13 +22,13 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Work on so many of a thing.
-    pub(super) fn new(all: usize, thing: &'static str) -> Self {
+    pub(in crate::commands) fn new(all: usize, thing: &'static str) -> Self {
         let is_terminal = io::stderr().is_terminal();
         Self { thing, done: 0, all, begun: Instant::now(), shown: false, is_terminal }
     }
 
     /// So many more are done.
-    pub(super) fn add(&mut self, number: usize) {
+    pub(in crate::commands) fn add(&mut self, number: usize) {
         self.done += number;
         if self.is_terminal && self.begun.elapsed() >= QUICK {
             self.shown = true;
@@ -38,7 +38,7 @@ impl Progress {
     }
 
     /// Takes away what was shown.
-    pub(super) fn finish(self) {
+    pub(in crate::commands) fn finish(self) {
         if self.shown {
             drop(write!(io::stderr().lock(), "\r\x1b[K"));
         }

@@ -1,0 +1,233 @@
+//! `runmon inventory`: what is installed on the host and in running containers, and until when that
+//! is supported.
+//!
+//! Files of roots are opened by the keeper, which parses none of them. This process, which does,
+//! gives its privileges up before it reads the first one.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use monitor_inventory::{
+    Inventory, Options,
+    lifecycle::{DateMap, Table, Tier},
+};
+
+use super::{
+    load_config, new_file,
+    rules::progress::Progress,
+    running::{check_host, find, usage},
+    show,
+};
+use crate::{
+    cli::{Form, InventoryArgs, Support},
+    config::Config,
+    event::Reason,
+    input,
+    keeper::{Privileges, confine::confine},
+    limits::RUNTIME_FILE_BYTES,
+    metadata::running::{Running, running},
+    packages::{RootTold, Roots},
+    posture::observed,
+};
+
+mod lifecycle;
+mod report;
+mod runtimes;
+
+use lifecycle::Support as Supported;
+
+/// How long reading one root may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Processes of a container whose root is tried.
+const PROCESSES: usize = 8;
+
+/// What packages are in.
+enum Subject<'r> {
+    /// The host.
+    Host,
+    /// A container.
+    Container(&'r Running),
+}
+
+/// What was found in a root.
+struct Looked<'r> {
+    subject: Subject<'r>,
+    found: Result<(RootTold, Rc<Inventory>), Reason>,
+}
+
+/// Looks at the host and all containers, or at one of them.
+///
+/// # Errors
+///
+/// There is no such container, or a file cannot be used.
+pub fn run(args: &InventoryArgs) -> anyhow::Result<ExitCode> {
+    check_host("an inventory")?;
+    let config = load_config(args.config.as_deref())?;
+    let supported = support(args)?;
+    // Opened while this process may still do so.
+    let mut sbom = args.sbom.as_deref().map(new_file).transpose()?;
+    let skip = other_file_systems();
+    let mut privileges = Privileges::for_inventories(&config).context("cannot start the keeper")?;
+    let sources = privileges.sources().context("cannot ask the keeper")?;
+    let mut roots = privileges.roots().context("cannot ask the keeper")?;
+    give_up(&config)?;
+    let mut all = match args.of.as_deref() {
+        Some("host") => Vec::new(),
+        _ => running(sources, config.runtime_roots.clone()),
+    };
+    all.retain(|it| observed::is_running(&it.container.cgroup_path, &it.others));
+    let subjects = subjects(args, &all)?;
+    let looked = look(&mut *roots, subjects, &skip);
+    if let Some(file) = &mut sbom {
+        let bill = report::bill(&looked, args.of.as_deref());
+        write_bill(file, &bill, args.sbom.as_deref().unwrap_or(Path::new("")))?;
+    }
+    let shown = match args.output {
+        Form::Json => format!("{}\n", report::json(&looked, &supported, args.packages)),
+        Form::Text if args.packages => report::packages(&looked),
+        Form::Text => report::text(&looked, &supported),
+    };
+    show(&shown)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Becomes the user that parses what others wrote.
+fn give_up(config: &Config) -> anyhow::Result<()> {
+    match config.run_as {
+        Some(uid) => confine(uid).map_err(super::run::explain_confine),
+        None => Ok(()),
+    }
+}
+
+/// What tells until when something is supported.
+fn support(args: &InventoryArgs) -> anyhow::Result<Supported> {
+    let text = |path: &Path| {
+        input::read_text(path, RUNTIME_FILE_BYTES).map_err(|error| {
+            usage(&format!("cannot read {}: {error}", path.display()), input::cure(&error))
+        })
+    };
+    let table = match &args.lifecycle {
+        Some(path) => Table::parse(&text(path)?).map_err(|error| {
+            let cure = "monitor-inventory/data/lifecycle.csv of the sources is one";
+            usage(&format!("{} is no table: {error}", path.display()), cure)
+        })?,
+        None => lifecycle::with_that_of_host(Table::embedded()),
+    };
+    let dates = match &args.end_of_life {
+        Some(path) => DateMap::parse(&text(path)?).map_err(|error| {
+            let cure = "each line is the digest of an image and its last day";
+            usage(&format!("{}: {error}", path.display()), cure)
+        })?,
+        None => DateMap::default(),
+    };
+    let tier = match args.support {
+        Support::Standard => Tier::Standard,
+        Support::Lts => Tier::Lts,
+        Support::Extended => Tier::Extended,
+    };
+    Ok(Supported::new(table, dates, tier))
+}
+
+/// What is to be looked at.
+fn subjects<'r>(args: &InventoryArgs, all: &'r [Running]) -> anyhow::Result<Vec<Subject<'r>>> {
+    Ok(match args.of.as_deref() {
+        Some("host") => vec![Subject::Host],
+        Some(asked) => vec![Subject::Container(find(all, asked)?)],
+        None => std::iter::once(Subject::Host).chain(all.iter().map(Subject::Container)).collect(),
+    })
+}
+
+/// Looks at each; of several that have the same layers only one is read.
+fn look<'r>(
+    roots: &mut dyn Roots,
+    subjects: Vec<Subject<'r>>,
+    skip: &[PathBuf],
+) -> Vec<Looked<'r>> {
+    let mut known: HashMap<u64, Rc<Inventory>> = HashMap::new();
+    let mut progress = Progress::new(subjects.len(), "root");
+    let mut looked = Vec::new();
+    for subject in subjects {
+        let opened = match &subject {
+            Subject::Host => roots.open(None),
+            Subject::Container(it) => open(roots, it),
+        };
+        let found = opened.map(|told| {
+            let before = told.fingerprint.and_then(|fingerprint| known.get(&fingerprint).cloned());
+            let inventory = before.unwrap_or_else(|| {
+                let skip = if matches!(subject, Subject::Host) { skip } else { &[] };
+                Rc::new(read(roots, skip))
+            });
+            if let Some(fingerprint) = told.fingerprint {
+                known.insert(fingerprint, Rc::clone(&inventory));
+            }
+            (told, inventory)
+        });
+        looked.push(Looked { subject, found });
+        progress.add(1);
+    }
+    progress.finish();
+    looked
+}
+
+fn read(roots: &dyn Roots, skip: &[PathBuf]) -> Inventory {
+    let until = Instant::now() + PATIENCE;
+    let is_late = || Instant::now() > until;
+    let options = Options { is_late: &is_late, skip: skip.to_vec(), ..Options::whole() };
+    monitor_inventory::of(roots.root(), &options)
+}
+
+/// Opens the root of a container: that of its first process whose root can be opened.
+fn open(roots: &mut dyn Roots, it: &Running) -> Result<RootTold, Reason> {
+    if it.container.is_blind() {
+        return Err(Reason::NotRead);
+    }
+    let inside = || observed::pids(&it.container.cgroup_path, &it.others);
+    let mut why = Reason::Gone;
+    for pid in inside().into_iter().take(PROCESSES) {
+        match roots.open(Some(pid)) {
+            // Its number could be another one's by now.
+            Ok(told) if inside().contains(&pid) => return Ok(told),
+            Ok(_) => {}
+            Err(reason) => why = reason,
+        }
+    }
+    Err(why)
+}
+
+/// Where other file systems are mounted: those of containers, of the kernel, and of servers, which
+/// may not answer.
+fn other_file_systems() -> Vec<PathBuf> {
+    const LOCAL: [&str; 9] =
+        ["bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "xfs", "zfs"];
+    // Roots of containers that lie on the host's own file systems.
+    const ROOTS: [&str; 6] = [
+        "/var/lib/containerd",
+        "/var/lib/containers",
+        "/var/lib/docker",
+        "/var/lib/kubelet",
+        "/var/lib/lxc",
+        "/var/lib/machines",
+    ];
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let place = |line: &str| {
+        let (mount, of_fs) = line.split_once(" - ")?;
+        let path = mount.split(' ').nth(4)?;
+        let is_local = LOCAL.contains(&of_fs.split(' ').next()?);
+        (!is_local && path != "/").then(|| PathBuf::from(path))
+    };
+    ROOTS.iter().map(PathBuf::from).chain(mounts.lines().filter_map(place)).collect()
+}
+
+fn write_bill(file: &mut File, bill: &str, path: &Path) -> anyhow::Result<()> {
+    let written = file.write_all(bill.as_bytes()).and_then(|()| file.sync_all());
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
