@@ -152,7 +152,7 @@ pub enum Command {
     /// Make and check packs of vulnerability data, without a network; needs no root
     #[command(subcommand)]
     Data(DataCommand),
-    /// Say which known vulnerabilities are in packages; needs no root
+    /// Say which known vulnerabilities are installed, and in use
     #[command(long_about = vulns::ABOUT)]
     Vulns(VulnsArgs),
     /// List what is installed, and until when it is supported

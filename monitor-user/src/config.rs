@@ -137,6 +137,8 @@ pub struct Config {
     pub posture_every: Duration,
     /// Whether it is noted which files of images are used.
     pub in_use: bool,
+    /// A pack of vulnerability data; None: there is none.
+    pub vulnerability_pack: Option<PathBuf>,
     /// Where state is kept.
     pub state_dir: PathBuf,
     /// Bytes of the store.
@@ -430,6 +432,7 @@ impl Config {
             posture,
             posture_every,
             in_use: raw.in_use.unwrap_or(false),
+            vulnerability_pack: raw.vulnerability_pack,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             store_bytes: within(
                 "store_bytes",

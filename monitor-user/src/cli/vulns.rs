@@ -67,10 +67,14 @@ pub struct DataPackArgs {
 
 /// What `vulns` says of itself, at length.
 pub(super) const ABOUT: &str = "\
-Say which known vulnerabilities are in packages; needs no root
+Say which known vulnerabilities are installed, and in use
 
-The packages are those of a list of components; the data are a pack of `runmon data build`, and
-nothing is fetched. First comes what is known to be exploited, then what is worst. A package that
+The packages are those of the host and of running containers, by the layers of their images, or of
+one of them, or with --sbom of a list of components; the data are a pack of `runmon data build`, and
+nothing is fetched. What is in use comes first: a program of the package was executed, code of it
+mapped, or a module of it opened, as the daemon saw it (`in_use: true`) and as it is at this moment.
+Not observed is only said where the daemon saw all of every container of the image from its start,
+lost nothing and watched for an hour; else it is unknown. Then comes what is known to be exploited, then what is worst. A package that
 the data know nothing of, or whose version cannot be compared, is told as such. Both files come from
 outside: run it as a user that can read them and no more.";
 
@@ -78,12 +82,22 @@ outside: run it as a user that can read them and no more.";
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct VulnsArgs {
-    /// The data, as `runmon data build` makes them
+    /// A container, by its name or the beginning of its id, or `host`; without it all
+    #[arg(value_name = "CONTAINER|host", conflicts_with = "sbom")]
+    pub of: Option<String>,
+    /// The data, as `runmon data build` makes them; without it `vulnerability_pack` of the
+    /// configuration
     #[arg(long, value_name = "PACK")]
-    pub pack: PathBuf,
-    /// A list of components: CycloneDX in JSON
+    pub pack: Option<PathBuf>,
+    /// A list of components instead: CycloneDX in JSON
     #[arg(long, value_name = "FILE")]
-    pub sbom: PathBuf,
+    pub sbom: Option<PathBuf>,
+    /// Only what is in use
+    #[arg(long, conflicts_with = "sbom")]
+    pub in_use: bool,
+    /// Configuration file, for the data, for what is used and the places of container runtimes
+    #[arg(short, long, value_name = "FILE", conflicts_with = "sbom")]
+    pub config: Option<PathBuf>,
     /// In which form
     #[arg(long, value_enum, default_value_t = VulnsFormat::Text)]
     pub format: VulnsFormat,

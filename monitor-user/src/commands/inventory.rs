@@ -36,13 +36,14 @@ use crate::{
     metadata::running::{Running, running},
     packages::{RootTold, Roots},
     posture::observed,
+    usage::FileIndex,
 };
 
 mod lifecycle;
 mod report;
 mod runtimes;
 
-use lifecycle::Support as Supported;
+pub(super) use lifecycle::Support as Supported;
 
 /// How long reading one root may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -51,7 +52,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const PROCESSES: usize = 8;
 
 /// What packages are in.
-enum Subject<'r> {
+pub(super) enum Subject<'r> {
     /// The host.
     Host,
     /// A container.
@@ -59,9 +60,11 @@ enum Subject<'r> {
 }
 
 /// What was found in a root.
-struct Looked<'r> {
+pub(super) struct Looked<'r> {
     subject: Subject<'r>,
     found: Result<(RootTold, Rc<Inventory>), Reason>,
+    /// Whose its files are, where that is asked for and can be read.
+    files: Option<Rc<FileIndex>>,
 }
 
 /// Looks at the host and all containers, or at one of them.
@@ -85,8 +88,8 @@ pub fn run(args: &InventoryArgs) -> anyhow::Result<ExitCode> {
         _ => running(sources, config.runtime_roots.clone()),
     };
     all.retain(|it| observed::is_running(&it.container.cgroup_path, &it.others));
-    let subjects = subjects(args, &all)?;
-    let looked = look(&mut *roots, subjects, &skip);
+    let subjects = subjects(args.of.as_deref(), &all)?;
+    let looked = look(&mut *roots, subjects, &skip, false);
     if let Some(file) = &mut sbom {
         let bill = report::bill(&looked, args.of.as_deref());
         write_bill(file, &bill, args.sbom.as_deref().unwrap_or(Path::new("")))?;
@@ -101,7 +104,7 @@ pub fn run(args: &InventoryArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Becomes the user that parses what others wrote.
-fn give_up(config: &Config) -> anyhow::Result<()> {
+pub(super) fn give_up(config: &Config) -> anyhow::Result<()> {
     match config.run_as {
         Some(uid) => confine(uid).map_err(super::run::explain_confine),
         None => Ok(()),
@@ -138,8 +141,11 @@ fn support(args: &InventoryArgs) -> anyhow::Result<Supported> {
 }
 
 /// What is to be looked at.
-fn subjects<'r>(args: &InventoryArgs, all: &'r [Running]) -> anyhow::Result<Vec<Subject<'r>>> {
-    Ok(match args.of.as_deref() {
+pub(super) fn subjects<'r>(
+    of: Option<&str>,
+    all: &'r [Running],
+) -> anyhow::Result<Vec<Subject<'r>>> {
+    Ok(match of {
         Some("host") => vec![Subject::Host],
         Some(asked) => vec![Subject::Container(find(all, asked)?)],
         None => std::iter::once(Subject::Host).chain(all.iter().map(Subject::Container)).collect(),
@@ -147,12 +153,13 @@ fn subjects<'r>(args: &InventoryArgs, all: &'r [Running]) -> anyhow::Result<Vec<
 }
 
 /// Looks at each; of several that have the same layers only one is read.
-fn look<'r>(
+pub(super) fn look<'r>(
     roots: &mut dyn Roots,
     subjects: Vec<Subject<'r>>,
     skip: &[PathBuf],
+    with_files: bool,
 ) -> Vec<Looked<'r>> {
-    let mut known: HashMap<u64, Rc<Inventory>> = HashMap::new();
+    let mut known: HashMap<u64, (Rc<Inventory>, Option<Rc<FileIndex>>)> = HashMap::new();
     let mut progress = Progress::new(subjects.len(), "root");
     let mut looked = Vec::new();
     for subject in subjects {
@@ -162,16 +169,22 @@ fn look<'r>(
         };
         let found = opened.map(|told| {
             let before = told.fingerprint.and_then(|fingerprint| known.get(&fingerprint).cloned());
-            let inventory = before.unwrap_or_else(|| {
+            let (inventory, files) = before.unwrap_or_else(|| {
                 let skip = if matches!(subject, Subject::Host) { skip } else { &[] };
-                Rc::new(read(roots, skip))
+                let inventory = Rc::new(read(roots, skip));
+                let files = with_files.then(|| FileIndex::of(roots.root(), &inventory.packages));
+                (inventory, files.and_then(Result::ok).map(Rc::new))
             });
             if let Some(fingerprint) = told.fingerprint {
-                known.insert(fingerprint, Rc::clone(&inventory));
+                known.insert(fingerprint, (Rc::clone(&inventory), files.clone()));
             }
-            (told, inventory)
+            (told, inventory, files)
         });
-        looked.push(Looked { subject, found });
+        let (found, files) = match found {
+            Ok((told, inventory, files)) => (Ok((told, inventory)), files),
+            Err(reason) => (Err(reason), None),
+        };
+        looked.push(Looked { subject, found, files });
         progress.add(1);
     }
     progress.finish();
@@ -205,7 +218,7 @@ fn open(roots: &mut dyn Roots, it: &Running) -> Result<RootTold, Reason> {
 
 /// Where other file systems are mounted: those of containers, of the kernel, and of servers, which
 /// may not answer.
-fn other_file_systems() -> Vec<PathBuf> {
+pub(super) fn other_file_systems() -> Vec<PathBuf> {
     const LOCAL: [&str; 9] =
         ["bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "xfs", "zfs"];
     // Roots of containers that lie on the host's own file systems.

@@ -1,6 +1,13 @@
 //! `runmon vulns`: which known vulnerabilities are in packages.
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+pub(super) mod installed;
+mod report;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use monitor_vulns::{
     matcher::{Match, State},
@@ -12,40 +19,88 @@ use serde_json::{Value, json};
 use super::{
     Usage,
     data::{explain, hex, moment, open, shown},
+    load_config,
     rules::table,
+    running::{check_host, usage},
     say, show,
 };
 use crate::{
     cli::{VulnsArgs, VulnsFormat},
+    config::Config,
     limits::SBOM_BYTES,
     logging::count,
     vulns::{Finding, Report, Unplaced, sbom},
 };
+use installed::{InUse, look_at};
 
-/// Asks the pack about the packages of a list.
+/// Asks the pack about the packages of a list, or of what is installed here.
 ///
 /// # Errors
 ///
-/// The pack or the list cannot be used.
+/// The pack or the list cannot be used, or there is no such container.
 pub fn run(args: &VulnsArgs) -> anyhow::Result<ExitCode> {
-    let pack = open(&args.pack)?;
-    let list = read(&args.sbom)?;
+    match &args.sbom {
+        Some(list) => of_list(args, list),
+        None => of_host(args),
+    }
+}
+
+fn of_host(args: &VulnsArgs) -> anyhow::Result<ExitCode> {
+    check_host("looking for what is installed")?;
+    let config = load_config(args.config.as_deref())?;
+    let path = pack_path(args, Some(&config))?;
+    let pack = open(&path)?;
     let now = jiff::Timestamp::now().as_second();
-    let report = Report::of(&pack, &list.packages, &list.products, now)
-        .map_err(|error| explain(&args.pack, &error))?;
-    if report.pack.age_days > args.max_age {
+    let scene = look_at(&config, args.of.as_deref(), &path, &pack, now)?;
+    warn_of_age(scene.report.age_days, args.max_age);
+    let is_told = |finding: &Finding, in_use: &InUse| {
+        is_wanted(args, finding) && (!args.in_use || matches!(in_use, InUse::Seen(_)))
+    };
+    show(&match args.format {
+        VulnsFormat::Text => report::text(&scene, &is_told),
+        VulnsFormat::Json => report::json(&scene, &is_told, args.max_age),
+    })?;
+    let all = scene.roots.iter().flat_map(|root| &root.findings);
+    let is_any = all.into_iter().any(|(it, in_use)| is_told(it, in_use) && it.counts());
+    Ok(if is_any { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The pack that is named, or configured.
+pub(super) fn pack_path(args: &VulnsArgs, config: Option<&Config>) -> anyhow::Result<PathBuf> {
+    let configured = || config.and_then(|config| config.vulnerability_pack.clone());
+    args.pack.clone().or_else(configured).ok_or_else(|| {
+        let cure = "`runmon data build` makes one: name it with --pack, or as \
+                    `vulnerability_pack` in the configuration";
+        usage("no data about vulnerabilities are named", cure)
+    })
+}
+
+pub(super) fn warn_of_age(days: i64, max_age: i64) {
+    if days > max_age {
         say(&format!(
             "the data are {} old: what was found since is not in them; build the pack again",
-            count(usize::try_from(report.pack.age_days).unwrap_or_default(), "day")
+            count(usize::try_from(days).unwrap_or_default(), "day")
         ));
     }
+}
+
+/// Whether a finding is asked for.
+fn is_wanted(args: &VulnsArgs, finding: &Finding) -> bool {
     let level = args.severity.map_or(Level::Unknown, |wanted| wanted.level());
-    let is_told = |finding: &&Finding| {
-        (args.all || finding.counts())
-            && (!args.only_fixed || finding.found.fixed.is_some())
-            && finding.is_at_least(level)
-    };
-    let told: Vec<&Finding> = report.findings.iter().filter(is_told).collect();
+    (args.all || finding.counts())
+        && (!args.only_fixed || finding.found.fixed.is_some())
+        && finding.is_at_least(level)
+}
+
+fn of_list(args: &VulnsArgs, list: &Path) -> anyhow::Result<ExitCode> {
+    let path = pack_path(args, None)?;
+    let pack = open(&path)?;
+    let list = read(list)?;
+    let now = jiff::Timestamp::now().as_second();
+    let report = Report::of(&pack, &list.packages, &list.products, now)
+        .map_err(|error| explain(&path, &error))?;
+    warn_of_age(report.pack.age_days, args.max_age);
+    let told: Vec<&Finding> = report.findings.iter().filter(|it| is_wanted(args, it)).collect();
     let unplaced = by_reason(&list.unplaced);
     show(&match args.format {
         VulnsFormat::Text => as_text(&report, &told, &unplaced),
@@ -116,7 +171,7 @@ fn vulnerabilities(number: usize) -> String {
     format!("{number} {}", if number == 1 { "vulnerability" } else { "vulnerabilities" })
 }
 
-fn row(finding: &Finding) -> [String; 7] {
+pub(super) fn row(finding: &Finding) -> [String; 7] {
     let found = &finding.found;
     let score = found.severity.tenths.map_or(String::new(), |tenths| format!(" {}", score(tenths)));
     let exploited = match (&found.exploited, &found.likelihood) {
@@ -176,7 +231,7 @@ fn as_json(report: &Report, told: &[&Finding], unplaced: &ByReason<'_>, max_age:
     })
 }
 
-fn finding_json(finding: &Finding) -> Value {
+pub(super) fn finding_json(finding: &Finding) -> Value {
     let found = &finding.found;
     let installed =
         finding.installed.iter().map(|(name, version)| json!({ "name": name, "version": version }));

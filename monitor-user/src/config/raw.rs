@@ -31,6 +31,8 @@ keys! {
         pub posture_seconds: Option<u64> = "60",
         /// Whether it is noted which files of each image are used, in `usage` below `state_dir`.
         pub in_use: Option<bool> = "false",
+        /// A pack of vulnerability data, as `runmon data build` makes it.
+        pub vulnerability_pack: Option<PathBuf>,
         /// Where state is kept that outlives the daemon.
         pub state_dir: Option<PathBuf> = "/var/lib/runmon",
         /// Bytes that what sinks have not got yet, and got lately, may take there.

@@ -88,18 +88,26 @@ impl Privileges {
         })
     }
 
-    /// What looks at containers, for one thread.
+    /// Who looks at containers, for one thread.
+    ///
+    /// # Errors
+    ///
+    /// The keeper is gone.
+    pub fn look(&mut self) -> io::Result<Box<dyn Look>> {
+        Ok(match self {
+            Self::Here => Box::new(observed::Direct),
+            Self::Apart(keeper) => Box::new(keeper.files()?),
+        })
+    }
+
+    /// What looks at containers, and reads what they were declared to be, for one thread.
     ///
     /// # Errors
     ///
     /// The keeper is gone.
     pub fn eyes(&mut self) -> io::Result<Eyes> {
         let reach = self.files()?;
-        let look: Box<dyn Look> = match self {
-            Self::Here => Box::new(observed::Direct),
-            Self::Apart(keeper) => Box::new(keeper.files()?),
-        };
-        Ok(Eyes::new(look, reach))
+        Ok(Eyes::new(self.look()?, reach))
     }
 
     /// Who opens roots for inventories, for one thread.

@@ -21,3 +21,6 @@ pub const USAGE_BYTES: u64 = 256 << 20;
 /// Files that a look at the processes of one container takes of what is mapped; if there are more,
 /// that is said.
 pub const MAPPED_FILES: usize = 4_096;
+
+/// Paths of one root whose packages are known; if there are more, none of its files counts as unused.
+pub const JOINED_PATHS: usize = 1 << 20;

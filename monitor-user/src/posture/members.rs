@@ -69,6 +69,14 @@ fn processes(directory: &Path) -> Vec<u32> {
     text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid != 0).collect()
 }
 
+/// All processes that have the mounts of the host.
+#[must_use]
+pub(super) fn of_host() -> Members {
+    let mounts = namespace(1, "mnt").or_else(|| namespace(2, "mnt"));
+    let pids = mounts.map(|id| in_namespaces(&[("mnt", id)])).unwrap_or_default();
+    Members { is_cut: pids.len() > PROCESSES_OF_ONE, pids }
+}
+
 /// The processes in one of these namespaces, each of a kind and by its number.
 #[must_use]
 pub(super) fn in_namespaces(wanted: &[(&str, u64)]) -> BTreeSet<u32> {

@@ -96,6 +96,8 @@ pub enum Scope {
     Cgroup,
     /// Those from outside that are in its namespaces, too: every process of the host is looked at.
     Whole,
+    /// Not a container, but all that has the mounts of the host.
+    Host,
 }
 
 /// Whether a process is in a cgroup or below it, and in no other container there.
@@ -155,14 +157,17 @@ pub fn look(
     declared: &Declared,
     scope: Scope,
 ) -> Option<Observed> {
-    let members::Members { pids: inside, is_cut } = members::in_cgroup(cgroup, others);
+    let members::Members { pids: inside, is_cut } = match scope {
+        Scope::Host => members::of_host(),
+        Scope::Cgroup | Scope::Whole => members::in_cgroup(cgroup, others),
+    };
     let host = of_host();
     let mut processes: Vec<Process> =
         inside.iter().take(PROCESSES_OF_ONE).filter_map(|pid| Process::look(*pid)).collect();
     processes.sort_by_key(|process| (process.started, process.pid));
     let first = processes.first()?.clone();
     let outside = match scope {
-        Scope::Cgroup => Vec::new(),
+        Scope::Cgroup | Scope::Host => Vec::new(),
         Scope::Whole => {
             let of = |other: &String| members::in_cgroup(other, &[]).pids;
             let elsewhere = others.iter().flat_map(of).collect();

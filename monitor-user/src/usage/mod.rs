@@ -8,6 +8,7 @@
 
 mod book;
 mod file;
+mod join;
 mod paper;
 pub mod wanted;
 
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 pub use book::{Book, BookStats};
 pub use file::{read, write};
+pub use join::FileIndex;
 pub use paper::{FILE, Paper};
 
 /// How a file was used, the least first.

@@ -19,31 +19,31 @@ const TABLES: [(&str, &str); 2] = [
 const TABLE_BYTES: u64 = 1 << 20;
 
 /// What tells until when something is supported.
-pub(super) struct Support {
-    pub(super) table: Table,
+pub(in crate::commands) struct Support {
+    pub(in crate::commands) table: Table,
     dates: DateMap,
-    pub(super) tier: Tier,
-    pub(super) today: Date,
+    pub(in crate::commands) tier: Tier,
+    pub(in crate::commands) today: Date,
 }
 
 impl Support {
-    pub(super) fn new(table: Table, dates: DateMap, tier: Tier) -> Self {
+    pub(in crate::commands) fn new(table: Table, dates: DateMap, tier: Tier) -> Self {
         Self { table, dates, tier, today: Date::of(Timestamp::now()) }
     }
 
     /// What is said of an operating system; where none is named, that nobody knows.
-    pub(super) fn os(&self, os: Option<&OsRelease>) -> Verdict {
+    pub(in crate::commands) fn os(&self, os: Option<&OsRelease>) -> Verdict {
         let nobody = OsRelease::default();
         self.table.os(os.unwrap_or(&nobody), self.today, self.tier)
     }
 
     /// The same of a version of a product.
-    pub(super) fn product(&self, product: &str, version: &str) -> Verdict {
+    pub(in crate::commands) fn product(&self, product: &str, version: &str) -> Verdict {
         self.table.product(product, version, self.today, self.tier)
     }
 
     /// What publishers say of a container's image, and whether that day is over.
-    pub(super) fn image(&self, container: &Container) -> Option<(&Annotated, State)> {
+    pub(in crate::commands) fn image(&self, container: &Container) -> Option<(&Annotated, State)> {
         let of = [&container.image_digest, &container.image_id];
         let digests = of.into_iter().filter_map(|it| it.known().map(|it| &**it));
         // A reference with a digest ends with it.
@@ -59,7 +59,7 @@ impl Support {
 }
 
 /// The table with what a newer one of this host says.
-pub(super) fn with_that_of_host(mut table: Table) -> Table {
+pub(in crate::commands) fn with_that_of_host(mut table: Table) -> Table {
     for (product, path) in TABLES {
         let path = Path::new(path);
         let changed = fs::metadata(path).and_then(|it| it.modified()).ok();
@@ -72,7 +72,7 @@ pub(super) fn with_that_of_host(mut table: Table) -> Table {
 }
 
 /// A verdict in a few words.
-pub(super) fn words(verdict: &Verdict) -> String {
+pub(in crate::commands) fn words(verdict: &Verdict) -> String {
     let name = verdict.state.name();
     match (verdict.until, verdict.state) {
         (Some(until), State::Eol) => format!("{name} since {until}"),

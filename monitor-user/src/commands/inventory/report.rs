@@ -18,8 +18,10 @@ use crate::{
     container::{Container, short},
     document::printable::terminal,
     fact::Fact,
+    metadata::running::Running,
     node,
-    packages::Reading,
+    packages::{Reading, RootTold},
+    usage::FileIndex,
 };
 
 /// Problems of one root that are told to people; JSON tells all.
@@ -34,21 +36,40 @@ fn known(fact: &Fact<Box<str>>) -> Option<&str> {
 }
 
 impl Looked<'_> {
-    fn container(&self) -> Option<&Container> {
+    pub(in crate::commands) fn container(&self) -> Option<&Container> {
         match &self.subject {
             Subject::Host => None,
             Subject::Container(it) => Some(&it.container),
         }
     }
 
-    fn name(&self) -> &str {
+    pub(in crate::commands) fn name(&self) -> &str {
         match self.container() {
             None => "host",
             Some(it) => known(&it.name).unwrap_or_else(|| short(&it.id)),
         }
     }
 
-    fn inventory(&self) -> Option<&Inventory> {
+    pub(in crate::commands) fn running(&self) -> Option<&Running> {
+        match &self.subject {
+            Subject::Host => None,
+            Subject::Container(it) => Some(it),
+        }
+    }
+
+    pub(in crate::commands) fn told(&self) -> Option<RootTold> {
+        self.found.as_ref().ok().map(|(told, _)| *told)
+    }
+
+    pub(in crate::commands) fn not_read(&self) -> Option<&'static str> {
+        self.found.as_ref().err().map(|reason| reason.name())
+    }
+
+    pub(in crate::commands) fn files(&self) -> Option<&FileIndex> {
+        self.files.as_deref()
+    }
+
+    pub(in crate::commands) fn inventory(&self) -> Option<&Inventory> {
         self.found.as_ref().ok().map(|(_, inventory)| &**inventory)
     }
 }

@@ -1,0 +1,108 @@
+//! Files that are used, joined with the packages that they belong to.
+
+use std::collections::{BTreeMap, HashMap};
+
+use monitor_inventory::{
+    Package,
+    files::{Place, unmerged},
+    root::{Root, RootError},
+};
+
+use super::Used;
+use crate::limits::JOINED_PATHS;
+
+/// Whose the files of one root are. Of each path only a number is kept, made with a key that nobody
+/// who writes databases knows.
+#[derive(Debug, Default)]
+pub struct FileIndex {
+    keys: ahash::RandomState,
+    files: HashMap<u64, u32, ahash::RandomState>,
+    below: HashMap<u64, u32, ahash::RandomState>,
+    /// Not all paths found room.
+    pub is_cut: bool,
+}
+
+impl FileIndex {
+    /// Reads whose files are whose.
+    ///
+    /// # Errors
+    ///
+    /// A database cannot be read any more.
+    pub fn of(root: &dyn Root, packages: &[Package]) -> Result<Self, RootError> {
+        let mut index = Self::default();
+        monitor_inventory::of_files(root, packages, &mut |at, place| {
+            index.insert(at, place);
+        })?;
+        Ok(index)
+    }
+
+    fn insert(&mut self, at: usize, place: Place<'_>) {
+        if self.files.len() + self.below.len() >= JOINED_PATHS {
+            self.is_cut = true;
+            return;
+        }
+        let Ok(at) = u32::try_from(at) else { return };
+        match place {
+            Place::File(path) => {
+                let key = self.key(path);
+                // Directories are in several packages' lists, programs in one.
+                self.files.entry(key).or_insert(at);
+            }
+            Place::Below(path) if !path.is_empty() => {
+                let key = self.key(path);
+                self.below.entry(key).or_insert(at);
+            }
+            Place::Below(_) => {}
+        }
+    }
+
+    fn key(&self, path: &[u8]) -> u64 {
+        self.keys.hash_one(unmerged(path))
+    }
+
+    /// The packages that a file belongs to: that of the operating system, and that of a language.
+    fn owners(&self, path: &[u8]) -> impl Iterator<Item = usize> {
+        let own = self.files.get(&self.key(path)).copied();
+        let ends = path.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0);
+        let above = ends.filter_map(|(at, _)| self.below.get(&self.key(path.get(..at)?)).copied());
+        own.into_iter().chain(above.collect::<Vec<_>>()).filter_map(|at| usize::try_from(at).ok())
+    }
+
+    /// What is made of each of so many packages, by the files that are used.
+    #[must_use]
+    pub fn uses(&self, files: &BTreeMap<Vec<u8>, Used>, packages: usize) -> Vec<Option<Used>> {
+        let mut uses: Vec<Option<Used>> = vec![None; packages];
+        for (path, used) in files {
+            for at in self.owners(path) {
+                if let Some(known) = uses.get_mut(at) {
+                    *known = Some(known.map_or(*used, |known| known.and(*used)));
+                }
+            }
+        }
+        uses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::usage::How;
+
+    #[test]
+    fn a_file_is_of_its_package_wherever_usr_is_merged() {
+        let mut index = FileIndex::default();
+        index.insert(0, Place::File(b"/lib/x86_64-linux-gnu/libssl.so.3"));
+        index.insert(1, Place::File(b"/usr/bin/python3.11"));
+        index.insert(2, Place::Below(b"/usr/lib/python3/dist-packages/yaml"));
+        let used = |how| Used { how, first_ns: 1, last_ns: 1, by_root: false };
+        let files = [
+            ("/usr/lib/x86_64-linux-gnu/libssl.so.3", How::Mapped),
+            ("/usr/lib/python3/dist-packages/yaml/__init__.py", How::Opened),
+            ("/usr/lib/python3/dist-packages/yamllint/__init__.py", How::Opened),
+            ("/usr/lib/x86_64-linux-gnu/libssl.so.3.1", How::Mapped),
+        ];
+        let files = files.map(|(path, how)| (path.as_bytes().to_vec(), used(how))).into();
+        let uses: Vec<_> = index.uses(&files, 4).iter().map(|it| it.map(|it| it.how)).collect();
+        assert_eq!(uses, [Some(How::Mapped), None, Some(How::Opened), None]);
+    }
+}
