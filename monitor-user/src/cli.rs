@@ -9,6 +9,7 @@ mod look;
 mod policy;
 mod posture;
 mod profile;
+mod report;
 mod rules;
 mod vulns;
 
@@ -36,6 +37,7 @@ pub use profile::{
     ProfileApproveArgs, ProfileCommand, ProfileDiffArgs, ProfileExportArgs, ProfileLearnArgs,
     ProfileListArgs, ProfileMergeArgs, ProfileShowArgs,
 };
+pub use report::{ReportArgs, ReportForm};
 pub use rules::{
     RulesBenchArgs, RulesDisableArgs, RulesExplainArgs, RulesFilterArgs, RulesListArgs,
     RulesSwitchArgs, RulesTestArgs,
@@ -152,6 +154,9 @@ pub enum Command {
     /// Make and check packs of vulnerability data, without a network; needs no root
     #[command(subcommand)]
     Data(DataCommand),
+    /// Write one page about this host: what to update first, and why
+    #[command(long_about = report::ABOUT)]
+    Report(ReportArgs),
     /// Say which known vulnerabilities are installed, and in use
     #[command(long_about = vulns::ABOUT)]
     Vulns(VulnsArgs),

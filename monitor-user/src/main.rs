@@ -32,6 +32,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "web")]
         Command::Web(args) => commands::web::run(args),
         Command::Diff(args) => commands::diff::run(args),
+        Command::Report(args) => commands::report::run(args),
         Command::Posture(args) => commands::posture::run(args),
         Command::Inventory(args) => commands::inventory::run(args),
         Command::Config(command) => commands::config::run(command),

@@ -9,7 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Look at what happens", &["tail", "top", "alerts", "record", "replay"]),
     ("Watch and alert", &["run", "status", "web", "verify-stream"]),
     ("Say what is expected", &["rules", "profile", "policy", "diff", "posture"]),
-    ("Know what is there", &["inventory", "vulns", "data"]),
+    ("Know what is there", &["report", "inventory", "vulns", "data"]),
     ("Set up", &["doctor", "config"]),
     ("Help", &["completions", "man", "help"]),
 ];
@@ -94,6 +94,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("posture", &["sudo runmon posture", "sudo runmon posture web --all", "runmon posture --list"]),
+    (
+        "report",
+        &[
+            "sudo runmon report --pack vulns.pack",
+            "sudo runmon report --pack vulns.pack -o html > report.html",
+        ],
+    ),
     ("diff", &["sudo runmon diff web", "sudo runmon diff 3f1c2b9a --json"]),
     (
         "inventory",

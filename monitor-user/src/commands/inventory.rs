@@ -43,7 +43,7 @@ mod lifecycle;
 mod report;
 mod runtimes;
 
-pub(super) use lifecycle::Support as Supported;
+pub(super) use lifecycle::{Support as Supported, with_that_of_host, words};
 
 /// How long reading one root may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -123,7 +123,7 @@ fn support(args: &InventoryArgs) -> anyhow::Result<Supported> {
             let cure = "monitor-inventory/data/lifecycle.csv of the sources is one";
             usage(&format!("{} is no table: {error}", path.display()), cure)
         })?,
-        None => lifecycle::with_that_of_host(Table::embedded()),
+        None => with_that_of_host(Table::embedded()),
     };
     let dates = match &args.end_of_life {
         Some(path) => DateMap::parse(&text(path)?).map_err(|error| {

@@ -14,6 +14,7 @@ pub mod profile;
 pub mod record;
 pub mod reference;
 pub mod replay;
+pub mod report;
 pub mod rules;
 pub mod run;
 mod running;

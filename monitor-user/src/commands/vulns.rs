@@ -32,6 +32,7 @@ use crate::{
     vulns::{Finding, Report, Unplaced, sbom},
 };
 use installed::{InUse, look_at};
+pub(super) use report::names;
 
 /// Asks the pack about the packages of a list, or of what is installed here.
 ///

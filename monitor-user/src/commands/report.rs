@@ -1,0 +1,334 @@
+//! `runmon report`: one page about this host. What to update first, what is not supported any more,
+//! what is not set up as it should be, and what is not known.
+
+mod html;
+mod page;
+
+use std::{path::Path, process::ExitCode};
+
+use jiff::Timestamp;
+use monitor_inventory::lifecycle::{State, Table, Verdict};
+use monitor_rules::Priority;
+use serde_json::{Value, json};
+
+use super::{
+    data::{moment, open},
+    inventory::{Supported, with_that_of_host},
+    load_config,
+    running::{all, check_host},
+    show,
+    vulns::{
+        installed::{InUse, Scene, Vulnerable, look_at},
+        names, warn_of_age,
+    },
+};
+use crate::{
+    cli::{ReportArgs, ReportForm},
+    config::Config,
+    limits::DATA_OLD_DAYS,
+    node,
+    posture::{Eyes, Question, Seen, look_twice, observed},
+    reach::Direct,
+    state::{Assessment, Status},
+    vulns::Finding,
+};
+
+/// Something to update, or to start anew from a newer image.
+pub(super) struct Step {
+    /// What: the source package, as the data call it.
+    pub(super) package: String,
+    /// The versions that are installed.
+    pub(super) installed: String,
+    /// The version that mends all of it; None: none does yet.
+    pub(super) fixed: Option<String>,
+    /// Who has it.
+    pub(super) places: Vec<String>,
+    /// Its vulnerabilities, the gravest first.
+    pub(super) vulnerabilities: Vec<String>,
+    /// The most that is made of it.
+    pub(super) in_use: &'static str,
+    rank: u8,
+    /// Some of them are known to be exploited.
+    pub(super) is_exploited: bool,
+    /// Who has it listens for others.
+    pub(super) is_exposed: bool,
+    severity: (u8, u8),
+    /// The worst of them.
+    pub(super) level: &'static str,
+}
+
+/// The system of a root, and until when it is supported.
+pub(super) struct Supports {
+    pub(super) names: String,
+    pub(super) system: String,
+    pub(super) verdict: Verdict,
+}
+
+/// How a container is set up.
+pub(super) struct SetUp {
+    pub(super) name: String,
+    /// What fails, the gravest first; or why it was not looked at.
+    pub(super) failed: Result<Vec<Assessment>, &'static str>,
+}
+
+/// All of it.
+pub(super) struct Report {
+    pub(super) node: String,
+    pub(super) made: Timestamp,
+    /// When the data about vulnerabilities were made, and how old they are; None: there are none.
+    pub(super) data: Option<(i64, i64)>,
+    pub(super) steps: Vec<Step>,
+    pub(super) supports: Vec<Supports>,
+    pub(super) set_up: Vec<SetUp>,
+    /// What is not known, for people.
+    pub(super) unknown: Vec<String>,
+}
+
+/// Looks at everything, and writes the page.
+///
+/// # Errors
+///
+/// Nothing can be looked at, or the data cannot be used.
+pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    check_host("a report")?;
+    let config = load_config(args.config.as_deref())?;
+    let set_up = set_up(&config);
+    let path = args.pack.clone().or_else(|| config.vulnerability_pack.clone());
+    let made = Timestamp::now();
+    let scene = match &path {
+        Some(path) => Some(scene(&config, path, made.as_second())?),
+        None => None,
+    };
+    let report = report(scene.as_ref(), set_up, made);
+    show(&match args.output {
+        ReportForm::Text => page::text(&report),
+        ReportForm::Json => format!("{:#}\n", json(&report)),
+        ReportForm::Html => html::page(&report),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn scene(config: &Config, path: &Path, now_s: i64) -> anyhow::Result<Scene> {
+    let pack = open(path)?;
+    let scene = look_at(config, None, path, &pack, now_s)?;
+    warn_of_age(scene.report.age_days, DATA_OLD_DAYS);
+    Ok(scene)
+}
+
+/// How all containers are set up. This is read as who has the privileges: the next step gives them
+/// up.
+fn set_up(config: &Config) -> Vec<SetUp> {
+    let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct));
+    let one = |it: crate::metadata::running::Running| {
+        let is_inner = |other: &&String| other.starts_with(&*it.container.cgroup_path);
+        let inner = it.others.iter().filter(is_inner).cloned().collect();
+        let question = Question { container: it.container.clone(), inner };
+        let failed = match look_twice(&mut eyes, &question) {
+            Seen::Assessed(mut all) => {
+                all.retain(|it| it.status == Status::Fail && it.check.priority <= Priority::Notice);
+                all.sort_by_key(|it| it.check.priority);
+                Ok(all)
+            }
+            Seen::TooEarly => Err("its first program has not started yet"),
+            Seen::Nothing => Err("it has just ended, or has a kernel of its own"),
+        };
+        let container = &it.container;
+        let name = container.name.known().map_or(container.short_id(), |name| name).to_owned();
+        SetUp { name, failed }
+    };
+    all(config).into_iter().map(one).collect()
+}
+
+fn report(scene: Option<&Scene>, set_up: Vec<SetUp>, made: Timestamp) -> Report {
+    let support = Supported::new(
+        with_that_of_host(Table::embedded()),
+        monitor_inventory::lifecycle::DateMap::default(),
+        monitor_inventory::lifecycle::Tier::Lts,
+    );
+    let roots = || scene.into_iter().flat_map(|scene| &scene.roots);
+    let mut supports: Vec<Supports> = roots()
+        .filter(|root| root.not_read.is_none())
+        .map(|root| Supports {
+            names: names(root),
+            system: root.os.as_ref().map_or("unknown", |os| os.label()).to_owned(),
+            verdict: support.os(root.os.as_ref()),
+        })
+        .collect();
+    supports.sort_by_key(|it| match it.verdict.state {
+        State::Eol => 0,
+        State::LtsOnly => 1,
+        State::Unknown => 2,
+        _ => 3,
+    });
+    Report {
+        node: node::hostname(),
+        made,
+        data: scene.map(|scene| (scene.report.made_on, scene.report.age_days)),
+        steps: steps(roots()),
+        supports,
+        set_up,
+        unknown: unknown(scene),
+    }
+}
+
+/// What to do, in the order in which it matters: what is in use before what is not, then what is
+/// exploited, then what is exposed, then by severity.
+fn steps<'s>(roots: impl Iterator<Item = &'s Vulnerable>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for root in roots {
+        for (finding, in_use) in root.findings.iter().filter(|(it, _)| it.counts()) {
+            let place = names(root);
+            let known = steps.iter_mut().find(|it| {
+                it.package == finding.coordinate.name
+                    && it.installed == finding.coordinate.version
+                    && it.places.contains(&place)
+            });
+            match known {
+                Some(step) => step.join(finding, in_use),
+                None => steps.push(Step::new(finding, in_use, place, !root.ports.is_empty())),
+            }
+        }
+    }
+    let mut merged: Vec<Step> = Vec::new();
+    for step in steps {
+        let same = merged.iter_mut().find(|it| {
+            it.package == step.package && it.installed == step.installed && it.rank == step.rank
+        });
+        match same {
+            Some(known) => {
+                known.places.extend(step.places);
+                known.is_exposed |= step.is_exposed;
+            }
+            None => merged.push(step),
+        }
+    }
+    merged.sort_by_key(|it| {
+        let severity = std::cmp::Reverse(it.severity);
+        (it.rank, !it.is_exploited, !it.is_exposed, severity, it.package.clone())
+    });
+    merged
+}
+
+impl Step {
+    fn new(finding: &Finding, in_use: &InUse, place: String, is_exposed: bool) -> Self {
+        let mut step = Self {
+            package: finding.coordinate.name.clone(),
+            installed: finding.coordinate.version.clone(),
+            fixed: finding.found.fixed.clone(),
+            places: vec![place],
+            vulnerabilities: Vec::new(),
+            in_use: in_use.name(),
+            rank: in_use.rank(),
+            is_exploited: false,
+            is_exposed,
+            severity: (0, 0),
+            level: finding.found.severity.level.name(),
+        };
+        step.join(finding, in_use);
+        step
+    }
+
+    fn join(&mut self, finding: &Finding, in_use: &InUse) {
+        let found = &finding.found;
+        self.vulnerabilities.push(found.id.clone());
+        self.is_exploited |= found.exploited.is_some();
+        if in_use.rank() < self.rank {
+            (self.rank, self.in_use) = (in_use.rank(), in_use.name());
+        }
+        // The findings come by their severity, and the versions of one ecosystem as it writes them:
+        // that of the last of them mends the others, too, if it is the greatest.
+        if let Some(fixed) = &found.fixed {
+            let ecosystem = &finding.coordinate.ecosystem;
+            let is_later = |known: &String| is_later(ecosystem, fixed, known);
+            if self.fixed.as_ref().is_none_or(is_later) {
+                self.fixed = Some(fixed.clone());
+            }
+        }
+        let severity = (found.severity.level as u8, found.severity.tenths.unwrap_or_default());
+        if severity > self.severity {
+            (self.severity, self.level) = (severity, found.severity.level.name());
+        }
+    }
+}
+
+/// Whether a version is a later one than another.
+fn is_later(ecosystem: &str, version: &str, than: &str) -> bool {
+    let Some(scheme) = monitor_vulns::ecosystem::scheme(ecosystem) else { return false };
+    let order = scheme.parse(version).zip(scheme.parse(than));
+    let order = order.and_then(|(version, than)| version.compare(&than));
+    order == Some(std::cmp::Ordering::Greater)
+}
+
+fn unknown(scene: Option<&Scene>) -> Vec<String> {
+    let Some(scene) = scene else {
+        return vec![
+            "no data about vulnerabilities: make a pack with `runmon data build`, and name it with \
+             --pack or `vulnerability_pack`"
+                .to_owned(),
+        ];
+    };
+    let mut unknown = Vec::new();
+    if scene.usage_ns.is_none() {
+        unknown.push(
+            "what was in use before this moment: no daemon with `in_use: true` has written it down"
+                .to_owned(),
+        );
+    }
+    for root in &scene.roots {
+        let name = names(root);
+        if let Some(why) = root.not_read {
+            unknown.push(format!("what is installed in {name}: {why}"));
+            continue;
+        }
+        if let (Some(why), true) = (root.coverage.lacks(), scene.usage_ns.is_some()) {
+            unknown.push(format!("what is not used in {name}: {why}"));
+        }
+        let without = root.unknown + root.unplaced;
+        if without > 0 {
+            unknown.push(format!("{without} packages in {name}: no data are about them"));
+        }
+    }
+    unknown
+}
+
+fn json(report: &Report) -> Value {
+    let step = |it: &Step| {
+        json!({
+            "package": it.package, "installed": it.installed, "fixed": it.fixed,
+            "where": it.places, "vulnerabilities": it.vulnerabilities, "in_use": it.in_use,
+            "exploited": it.is_exploited, "exposed": it.is_exposed, "severity": it.level,
+        })
+    };
+    let supports = |it: &Supports| {
+        json!({
+            "where": it.names, "system": it.system, "state": it.verdict.state.name(),
+            "until": it.verdict.until.map(|day| day.to_string()),
+            "source": &*it.verdict.source,
+        })
+    };
+    let assessment = |it: &Assessment| {
+        json!({
+            "check": it.check.id, "title": it.check.title, "text": it.text,
+            "priority": it.check.priority.name().to_ascii_lowercase(),
+        })
+    };
+    let set_up = |it: &SetUp| {
+        let failed = it.failed.as_ref();
+        json!({
+            "name": it.name,
+            "failed": failed.ok().map(|all| all.iter().map(assessment).collect::<Vec<_>>()),
+            "because": failed.err(),
+        })
+    };
+    json!({
+        "node": report.node,
+        "made": report.made.to_string(),
+        "data": report.data.map(|(made_on, age_days)| {
+            json!({ "made_on": moment(made_on), "age_days": age_days })
+        }),
+        "update_plan": report.steps.iter().map(step).collect::<Vec<_>>(),
+        "lifecycle": report.supports.iter().map(supports).collect::<Vec<_>>(),
+        "set_up": report.set_up.iter().map(set_up).collect::<Vec<_>>(),
+        "not_known": report.unknown,
+    })
+}
