@@ -9,7 +9,7 @@ use std::{
 use crate::{
     apk, dpkg,
     inventory::Pages,
-    limits::DATABASE_BYTES,
+    limits::{DATABASE_BYTES, DESCRIPTION_BYTES},
     package::{Kind, Package},
     root::{Root, RootError},
     rpm,
@@ -48,11 +48,7 @@ pub fn each(
             Kind::Dpkg | Kind::Apk | Kind::Rpm => {}
             Kind::Go | Kind::Cargo | Kind::Java => each(at, Place::File(path.as_bytes())),
             Kind::Node => each(at, Place::Below(above(path).as_bytes())),
-            // The modules are beside the description, and their names are in it only in part.
-            Kind::Python => {
-                each(at, Place::Below(above(path).as_bytes()));
-                each(at, Place::Below(of_python(path, &package.name).as_bytes()));
-            }
+            Kind::Python => of_python(root, path, &package.name, &mut |place| each(at, place)),
         }
     }
     Ok(())
@@ -62,11 +58,43 @@ fn above(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(above, _)| above)
 }
 
-/// The directory of a package's modules, as most have it: its name with `_`.
-fn of_python(path: &str, name: &str) -> String {
+/// Where a package of Python is: its description, and its modules beside that. Which these are a
+/// list says, where there is one; most have the package's name, with `_`.
+fn of_python(root: &dyn Root, path: &str, name: &str, each: &mut dyn FnMut(Place<'_>)) {
     // Of a description that is a file itself one level less is taken away.
-    let own = if path.ends_with(".egg-info") { above(path) } else { above(above(path)) };
-    format!("{own}/{}", name.replace(['-', '.'], "_"))
+    let is_file = path.ends_with(".egg-info");
+    let (own, beside) =
+        if is_file { (path, above(path)) } else { (above(path), above(above(path))) };
+    each(Place::Below(own.as_bytes()));
+    let list = |name: &str| {
+        let bytes = root.read(Path::new(&format!("{own}/{name}")), DESCRIPTION_BYTES).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let listed = (!is_file).then(|| list("RECORD").or_else(|| list("top_level.txt"))).flatten();
+    let Some(listed) = listed else {
+        let name = name.replace(['-', '.'], "_");
+        for name in [&name, &name.to_ascii_lowercase()] {
+            each(Place::Below(format!("{beside}/{name}").as_bytes()));
+        }
+        return;
+    };
+    let mut last = "";
+    for line in listed.lines() {
+        // The path comes first; one with a comma in it is quoted, and no module's.
+        let path = line.split(',').next().unwrap_or_default().trim();
+        let (top, rest) = path.split_once('/').unwrap_or((path, ""));
+        let is_module = !top.is_empty() && !top.starts_with(['.', '"']);
+        let is_description = [".dist-info", ".egg-info"].iter().any(|end| top.ends_with(end));
+        if !is_module || is_description || top == "__pycache__" || top == last {
+            continue;
+        }
+        last = top;
+        let place = format!("{beside}/{top}");
+        match rest.is_empty() && top.contains('.') {
+            true => each(Place::File(place.as_bytes())),
+            false => each(Place::Below(place.as_bytes())),
+        }
+    }
 }
 
 /// A path without the `/usr` that directories were merged into: one that a list has as `/bin/x`

@@ -45,7 +45,10 @@ pub fn is_named(path: &Path) -> bool {
     match name {
         _ if parent == Path::new(dpkg::STATUS_DIRECTORY) => true,
         _ if parent == Path::new(dpkg::INFO) => name.ends_with(".list"),
-        "METADATA" => ends_parent(".dist-info") && is_in_python(),
+        "METADATA" | "RECORD" => ends_parent(".dist-info") && is_in_python(),
+        "top_level.txt" => {
+            (ends_parent(".dist-info") || ends_parent(".egg-info")) && is_in_python()
+        }
         "PKG-INFO" => ends_parent(".egg-info") && is_in_python(),
         "package.json" => is_in(node::PLACE),
         _ if name.ends_with(".egg-info") => is_in_python(),

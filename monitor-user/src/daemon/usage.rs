@@ -1,7 +1,5 @@
 //! What is used of images, written down from time to time.
 
-use std::collections::HashSet;
-
 use super::{CountedOutlet, Daemon, now_ns};
 use crate::{
     live::Live,
@@ -39,13 +37,12 @@ impl<O: CountedOutlet> Daemon<O> {
             return;
         }
         let losses = self.losses(live.kernel().losses().unwrap_or_default());
-        let running: HashSet<String> =
-            self.line.enricher().running().iter().map(|it| it.cgroup_path.to_string()).collect();
+        let live = self.line.enricher().live_paths();
         let Some(book) = self.line.usage() else { return };
         for loss in losses {
             book.set_lost(&loss.container, loss.dropped.iter().map(|(_, count)| count).sum());
         }
-        book.settle(|path| running.contains(path));
+        book.settle(|path| live.contains(path));
     }
 
     /// What is known to be used, in numbers, by their names in heartbeats.

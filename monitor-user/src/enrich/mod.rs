@@ -17,7 +17,7 @@ pub(crate) mod sockets;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     env::EnvKeys,
@@ -273,6 +273,12 @@ impl Enricher {
     #[must_use]
     pub fn running(&self) -> Vec<Arc<Container>> {
         self.containers.running()
+    }
+
+    /// The paths of cgroups that name containers, or may do so, and are there.
+    #[must_use]
+    pub fn live_paths(&self) -> HashSet<Box<str>> {
+        self.containers.live_paths()
     }
 
     /// State of the container registry, for the counters.

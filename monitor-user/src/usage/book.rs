@@ -8,6 +8,7 @@ use crate::{
     container::Container,
     event::{Action, Event, Outcome, Process, base_name},
     limits::{USAGE_FILES, USAGE_IMAGES, USAGE_PATH_BYTES, USAGE_PLACES, USAGE_TOTAL},
+    policy::is_of_runtime,
     way::Way,
 };
 
@@ -98,6 +99,10 @@ impl Book {
             return;
         }
         let process = &event.process;
+        // What a runtime maps before the container's program runs is the host's.
+        if is_of_runtime(process) || process.executable.as_deref() == Some(b"/") {
+            return;
+        }
         let (how, path) = match &event.action {
             Action::Exec { .. } => {
                 let starts = event.way() == Ok(Way::Entrypoint);

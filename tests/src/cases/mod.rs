@@ -52,6 +52,7 @@ mod syslog;
 mod tail;
 mod top;
 mod trouble;
+mod vulns;
 mod web;
 
 use crate::features::Feature;
@@ -185,6 +186,7 @@ pub const CASES: &[&[Case]] = &[
     tail::CASES,
     top::CASES,
     trouble::CASES,
+    vulns::CASES,
     web::CASES,
     clock::CASES,
     nats::CASES,

@@ -204,17 +204,22 @@ fn live(eyes: &mut dyn Look, looked: &Looked<'_>, now_s: i64) -> Option<Live> {
 }
 
 /// What is written of the use of an image, or of the host.
-fn written<'i>(images: &'i [ImageUse], group: &[&Looked<'_>]) -> Option<&'i ImageUse> {
+/// What was written before its digest was known is there under the id of its container.
+fn written(images: &[ImageUse], group: &[&Looked<'_>]) -> Option<ImageUse> {
     let container = group.first()?.container();
     let keys: Vec<&str> = match container {
         None => vec![Container::HOST],
         Some(it) => {
             let facts = [&it.image_digest, &it.image_id];
             let known = facts.into_iter().filter_map(|it| it.known().map(|it| &**it));
-            known.chain([&*it.id]).collect()
+            let ids = group.iter().filter_map(|it| it.container()).map(|it| &*it.id);
+            known.chain(ids).collect()
         }
     };
-    images.iter().find(|it| keys.contains(&&*it.key))
+    let mut all = images.iter().filter(|it| keys.contains(&&*it.key)).cloned();
+    let mut first = all.next()?;
+    all.for_each(|it| first.join(it, usize::MAX));
+    Some(first)
 }
 
 fn vulnerable(
@@ -248,8 +253,8 @@ fn vulnerable(
     root.os.clone_from(&inventory.os);
     root.packages = inventory.packages.len();
     let written = written(images, group);
-    root.coverage = written.map(|it| it.coverage).unwrap_or_default();
-    let mut files = written.map(|it| it.files.clone()).unwrap_or_default();
+    let ImageUse { coverage, mut files, .. } = written.unwrap_or_default();
+    root.coverage = coverage;
     for (path, used) in live.into_iter().flat_map(|it| it.files) {
         files.entry(path).and_modify(|it| *it = it.and(used)).or_insert(used);
     }

@@ -1,6 +1,6 @@
 //! Numbers of the registry, and the containers of which this kernel sees nothing.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{Entry, Registry, RegistryStats, State};
 use crate::event::Container;
@@ -30,6 +30,13 @@ impl Registry {
         let running = self.containers.values().filter(runs).map(|entry| &entry.container);
         let is_seen = |it: &&Arc<Container>| it.is_certain() && !it.is_blind();
         running.filter(is_seen).cloned().collect()
+    }
+
+    /// The paths of cgroups that name containers, or may do so, and are there.
+    #[must_use]
+    pub fn live_paths(&self) -> HashSet<Box<str>> {
+        let live = self.containers.values().filter(|entry| entry.cgroups > 0);
+        live.map(|entry| entry.container.cgroup_path.clone()).collect()
     }
 
     /// Ids and runtimes of containers of which this kernel sees nothing: so many at most.

@@ -1,0 +1,232 @@
+//! What is vulnerable in running containers, and what of that is in use.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::Case;
+use crate::daemon::{Options, is_heartbeat};
+use crate::image::TRIGGER;
+use crate::lab::Stage;
+use crate::wait;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("vulns::what_is_used_is_told_from_what_is_only_there", of_debian),
+    Case::new("vulns::roots_of_other_sorts_are_judged_alike", of_others),
+];
+
+/// What a container does meanwhile.
+const NAP: [&str; 3] = [TRIGGER, "nap", "600000"];
+
+const DEBIAN: &[u8] = b"ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n";
+
+/// A package of dpkg.
+fn dpkg(name: &str, version: &str) -> String {
+    format!(
+        "Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n\n"
+    )
+}
+
+/// A record that a package is vulnerable before a version, if there is one without it.
+fn record(dir: &std::path::Path, ecosystem: &str, package: &str, fixed: Option<&str>) {
+    let id = format!("TEST-{}-{package}", ecosystem.replace([':', '.'], "-"));
+    let mut events = vec![json!({ "introduced": "0" })];
+    events.extend(fixed.map(|fixed| json!({ "fixed": fixed })));
+    let text = json!({
+        "schema_version": "1.7.0", "id": id, "modified": "2026-01-01T00:00:00Z",
+        "affected": [{
+            "package": { "ecosystem": ecosystem, "name": package },
+            "ranges": [{ "type": "ECOSYSTEM", "events": events }],
+        }],
+    });
+    fs::write(dir.join(format!("{id}.json")), text.to_string()).expect("write a record");
+}
+
+/// A pack of records of the lab's own, and a configuration that names it.
+struct Lab<'s> {
+    stage: &'s Stage<'s>,
+    pack: PathBuf,
+}
+
+impl<'s> Lab<'s> {
+    fn new(stage: &'s Stage<'s>, records: &[(&str, &str, Option<&str>)]) -> Self {
+        let dir = stage.dir("records");
+        for (ecosystem, package, fixed) in records {
+            record(&dir, ecosystem, package, *fixed);
+        }
+        let pack = stage.dir("pack").join("test.pack");
+        let [from, to] = [&dir, &pack].map(|path| path.to_str().expect("a plain path"));
+        stage.runmon(["data", "build", "--osv", from, "-o", to]).assert(0, &[]);
+        Self { stage, pack }
+    }
+
+    fn keys(&self) -> String {
+        format!("in_use: true\nheartbeat_seconds: 1\nvulnerability_pack: {:?}", self.pack)
+    }
+
+    /// What is told of a container, by package: whether it is in use, and the version without it.
+    fn of(&self, config: &std::path::Path, name: &str) -> Vec<(String, Value, Value)> {
+        let config = config.to_str().expect("a plain path");
+        let ran = self.stage.runmon(["vulns", name, "--format", "json", "--config", config]);
+        assert!(ran.code == Some(1) || ran.code == Some(0), "{ran:#?}");
+        let value: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:#?}"));
+        let findings = value["roots"][0]["findings"].as_array().expect("findings").clone();
+        let one = |it: &Value| {
+            let name = it["package"]["name"].as_str().expect("a name").to_owned();
+            (name, it["in_use"].clone(), it["fixed"].clone())
+        };
+        let mut all: Vec<_> = findings.iter().map(one).collect();
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        all
+    }
+}
+
+fn states(all: &[(String, Value, Value)]) -> Vec<(&str, &str)> {
+    all.iter().map(|(name, used, _)| (&**name, used["state"].as_str().unwrap_or("?"))).collect()
+}
+
+fn of_debian(stage: &Stage<'_>) {
+    let lab = Lab::new(
+        stage,
+        &[
+            ("Debian:12", "tool", Some("9")),
+            ("Debian:12", "libused", Some("2.0-1")),
+            ("Debian:12", "libspare", None),
+            ("Debian:12", "libmended", Some("1.0-1")),
+            ("Debian:11", "libspare", Some("7")),
+            ("PyPI", "pyyaml", Some("6.1")),
+        ],
+    );
+    let state = stage.dir("state");
+    let state_dir = Some(state.clone());
+    let options = Options { rules: None, keys: lab.keys(), state_dir, ..Options::default() };
+    let daemon = stage.daemon(options);
+    let config = daemon.config();
+    let status =
+        ["tool", "libused", "libspare", "libmended"].map(|name| dpkg(name, "1.0-1")).concat();
+    let image = "localhost/vulns:1";
+    let metadata = b"Metadata-Version: 2.1\nName: PyYAML\nVersion: 6.0\n";
+    let python = "usr/lib/python3/dist-packages";
+    stage.containerd().import_with(
+        image,
+        &[
+            ("etc/os-release", DEBIAN),
+            ("var/lib/dpkg/status", status.as_bytes()),
+            ("var/lib/dpkg/info/tool.list", b"/.\n/bin\n/bin/trigger\n"),
+            ("var/lib/dpkg/info/libused.list", b"/.\n/opt/used/mmap/real/old\n"),
+            ("var/lib/dpkg/info/libspare.list", b"/.\n/opt/spare/lib.so\n"),
+            ("var/lib/dpkg/info/libmended.list", b"/.\n/opt/mended/lib.so\n"),
+            ("opt/used/mmap/real/old", b"x"),
+            ("opt/spare/lib.so", b"x"),
+            (&format!("{python}/PyYAML-6.0.dist-info/METADATA"), metadata),
+            (&format!("{python}/PyYAML-6.0.dist-info/RECORD"), b"yaml/__init__.py,,\n"),
+            (&format!("{python}/PyYAML-6.0.dist-info/top_level.txt"), b"yaml\n"),
+            (&format!("{python}/yaml/__init__.py"), b"\n"),
+        ],
+    );
+    let name = stage.name("vulns");
+    let container = stage.containerd().run_image(image, &name, &[], &NAP);
+    let waits = |what: &str, expected: &[(&str, &str)]| {
+        wait::until(what, || (states(&lab.of(&config, &name)) == expected).then_some(()));
+    };
+    waits(
+        "the program to be in use",
+        &[
+            ("libspare", "unknown"),
+            ("libused", "unknown"),
+            ("pyyaml", "unknown"),
+            ("tool", "executed"),
+        ],
+    );
+    // A library that is mapped late, and a module that is loaded.
+    let script = "ln -s real /opt/used/mmap/link && \
+                  trigger call /opt/used --way native --form absolute mmap";
+    let mapped = container.exec(&["/bin/sh", "-c", script]);
+    assert!(mapped.status.success(), "{mapped:?}");
+    let loaded = container.exec(&["/bin/busybox", "cat", &format!("/{python}/yaml/__init__.py")]);
+    assert!(loaded.status.success(), "{loaded:?}");
+    waits(
+        "all to be in use that was used",
+        &[
+            ("libspare", "unknown"),
+            ("libused", "mapped"),
+            ("pyyaml", "opened"),
+            ("tool", "executed"),
+        ],
+    );
+    let all = lab.of(&config, &name);
+    let because = all[0].1["because"].as_str().expect("a reason").to_owned();
+    assert!(because.starts_with("watched for "), "{because}");
+    let fixed: Vec<&Value> = all.iter().map(|(.., fixed)| fixed).collect();
+    assert_eq!(fixed, [&Value::Null, &json!("2.0-1"), &json!("6.1"), &json!("9")]);
+
+    let files = daemon.documents().iter().rev().find(|it| is_heartbeat(it)).cloned();
+    let files = files.expect("a heartbeat")["runmon"]["tables"]["usage_files"].as_u64();
+    assert!(files.is_some_and(|files| files >= 3), "{files:?}");
+    daemon.stop();
+
+    // Once it was watched for long enough, what was not seen is not used; modules of interpreters
+    // are not all seen. What the daemon wrote is all that is changed here.
+    let written = state.join("usage/usage.json");
+    let text = fs::read_to_string(&written).expect("what is used");
+    let mut value: Value = serde_json::from_str(&text).expect("JSON");
+    let images = value["images"].as_array_mut().expect("images");
+    let own = images.iter_mut().find(|it| it["image"] == image).expect("its image");
+    assert_eq!((&own["coverage"]["from_start"], &own["coverage"]["lost"]), (&json!(1), &json!(0)));
+    own["coverage"]["observed_seconds"] = json!(4000);
+    fs::write(&written, value.to_string()).expect("change it");
+    let all = lab.of(&config, &name);
+    assert_eq!(states(&all)[0], ("libspare", "not_observed"), "{all:#?}");
+    own_report(stage, &config, &name);
+}
+
+/// The page has it in the order in which it matters.
+fn own_report(stage: &Stage<'_>, config: &std::path::Path, name: &str) {
+    let config = config.to_str().expect("a plain path");
+    let ran = stage.runmon(["report", "--config", config, "--output", "json"]);
+    ran.assert(0, &[]);
+    let value: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let plan = value["update_plan"].as_array().expect("a plan").clone();
+    let is_own = |it: &&Value| {
+        it["where"].as_array().into_iter().flatten().any(|at| at.to_string().contains(name))
+    };
+    let own: Vec<&Value> = plan.iter().filter(is_own).map(|it| &it["package"]).collect();
+    let place = |package: &str| own.iter().position(|it| **it == package).expect(package);
+    assert!(place("tool") < place("libused") && place("libused") < place("libspare"), "{own:?}");
+    let html = stage.runmon(["report", "--config", config, "--output", "html"]);
+    html.assert(0, &[]);
+    assert!(html.stdout.starts_with("<!doctype html>") && html.stdout.contains("libused"));
+}
+
+/// Alpine, and what has no shell: no daemon runs.
+fn of_others(stage: &Stage<'_>) {
+    let lab = Lab::new(
+        stage,
+        &[("Alpine:v3.18", "tool-src", Some("1.0-r3")), ("Debian:12", "tool", Some("9"))],
+    );
+    let config = stage.configuration(&Options { keys: lab.keys(), ..Options::default() });
+    let alpine: &[(&str, &[u8])] = &[
+        ("etc/os-release", b"ID=alpine\nVERSION_ID=3.18.4\n"),
+        (
+            "lib/apk/db/installed",
+            b"P:tool\nV:1.0-r2\nA:x86_64\no:tool-src\nF:bin\nR:trigger\n\nP:other\nV:1\no:tool-src\n\n",
+        ),
+    ];
+    let status = dpkg("tool", "1.0-1");
+    let sums = b"d41d8cd98f00b204e9800998ecf8427e  bin/trigger\n";
+    let distroless: &[(&str, &[u8])] = &[
+        ("etc/os-release", DEBIAN),
+        ("var/lib/dpkg/status.d/tool", status.as_bytes()),
+        ("var/lib/dpkg/status.d/tool.md5sums", sums),
+    ];
+    for (sort, files, package) in
+        [("alpine", alpine, "tool-src"), ("distroless", distroless, "tool")]
+    {
+        let (image, name) = (format!("localhost/{sort}:1"), stage.name(sort));
+        stage.containerd().import_with(&image, files);
+        let _container = stage.containerd().run_image(&image, &name, &[], &NAP);
+        let all = lab.of(&config, &name);
+        assert_eq!(states(&all)[0], (package, "executed"), "{sort}: {all:#?}");
+    }
+}
