@@ -1,6 +1,7 @@
 //! Every bound of the user side, with its reason and what happens there.
 
 mod history;
+mod images;
 mod look;
 mod packages;
 mod policy;
@@ -12,6 +13,7 @@ mod vulns;
 use std::{ops::RangeInclusive, time::Duration};
 
 pub use history::*;
+pub use images::*;
 pub use look::*;
 pub use packages::*;
 pub use policy::*;
