@@ -3,7 +3,7 @@
 //! A container of containerd's names an image, and that name can mean another one by now. What it
 //! is really made of is told by the layers that its snapshot stands on.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io::ErrorKind, path::Path};
 
 use containerd_client::{
     services::v1::{
@@ -80,7 +80,12 @@ pub(in crate::metadata::containerd) fn stores(socket: &Path) -> Vec<Store> {
 }
 
 async fn all(socket: &Path) -> Result<Vec<Store>, Reason> {
-    let stream = UnixStream::connect(socket).await.map_err(|_none| Reason::NoAnswer)?;
+    let stream = match UnixStream::connect(socket).await {
+        Ok(stream) => stream,
+        // It does not run: nobody has images of it now, and none of them is judged.
+        Err(error) if is_nobody(error.kind()) => return Ok(Vec::new()),
+        Err(_) => return Err(Reason::NotPermitted),
+    };
     let channel = over(stream).await.map_err(|_refused| Reason::NotPermitted)?;
     let request = Request::new(ListNamespacesRequest { filter: String::new() });
     let answer = NamespacesClient::new(channel.clone()).list(request).await;
@@ -103,6 +108,10 @@ async fn all(socket: &Path) -> Result<Vec<Store>, Reason> {
         stores.push(store);
     }
     Ok(stores)
+}
+
+fn is_nobody(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused)
 }
 
 /// The images of a namespace: names that lead to the same are one.
