@@ -1,6 +1,17 @@
-//! Limits of listing images.
+//! Limits of what containerd is asked about, and of listing images.
 
 use std::time::Duration;
+
+/// Bytes of a container's id, or of the name of a namespace, that containerd is asked about: either
+/// is the name of a directory. A longer one is not asked about (`too_large`).
+pub const RUNTIME_ID_BYTES: usize = 255;
+
+/// Bytes of a name that containerd is asked about or answers with, such as an image's; a longer one
+/// is not asked about (`too_large`), and not kept.
+pub const RUNTIME_NAME_BYTES: usize = 4_096;
+
+/// Bytes of a pod's annotation that are kept: all of a pod have no more in Kubernetes.
+pub const POD_ANNOTATION_BYTES: usize = 256 << 10;
 
 /// Images of one place or namespace; over it the rest is not listed, and nothing is said to be
 /// unused.

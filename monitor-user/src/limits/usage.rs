@@ -22,7 +22,8 @@ pub const USAGE_BYTES: u64 = 256 << 20;
 /// that is said.
 pub const MAPPED_FILES: usize = 4_096;
 
-/// Paths of one root whose packages are known; if there are more, none of its files counts as unused.
+/// Paths of one root whose packages are known; if there are more, none of its files counts as
+/// unused.
 pub const JOINED_PATHS: usize = 1 << 20;
 
 /// For how long the file may not have been written, nanoseconds, until what it says is what was: a

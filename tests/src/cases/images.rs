@@ -48,7 +48,7 @@ impl<'s> Images<'s> {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:#?}"))
     }
 
-    /// Writes what a daemon writes that watched for so many days, and saw that nobody used anything.
+    /// Writes what a daemon writes that watched for so many days, and saw nothing in use.
     fn watched_for(&self, days: u64) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos();
         let since = now - u128::from(days) * 86_400_000_000_000;

@@ -10,7 +10,7 @@ use crate::{
     images::{Decision, Engine, Image, RunState, Store, Use, freed},
 };
 
-/// Bytes of an age or a size that is not known.
+/// What stands for an age or a size that is not known.
 const UNKNOWN: &str = "-";
 
 /// For people: a line for each image, then what is to be known of them, or the plan.
@@ -99,8 +99,8 @@ fn planned(found: &Found<'_>, plan: &[Decision<'_>]) -> String {
 
 /// What to do where a kubelet is.
 const KUBELET: &str = "\
-a kubelet is here: it counts on the images that it fetched, and removes them itself. Have it remove\n\
-what is unused: imageMaximumGCAge in its configuration, as `imageMaximumGCAge: 720h`\n";
+a kubelet is here: it counts on the images that it fetched, and removes them itself. Have it\n\
+remove what is unused: imageMaximumGCAge in its configuration, as `imageMaximumGCAge: 720h`\n";
 
 /// What would be free without the images that could go. Each engine has layers of its own.
 fn freed_by(plan: &[Decision<'_>]) -> u64 {
