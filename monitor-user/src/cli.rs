@@ -165,7 +165,7 @@ pub enum Command {
     /// List what is installed, and until when it is supported
     #[command(long_about = inventory::ABOUT)]
     Inventory(InventoryArgs),
-    /// List images, what uses them, and which could go; removes nothing
+    /// List images, what uses them, and which could go
     #[command(long_about = images::ABOUT)]
     Images(ImagesArgs),
     /// Check, test and list rules; needs no root

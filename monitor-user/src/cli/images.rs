@@ -46,7 +46,7 @@ pub struct ImagesArgs {
 
 /// What `--help` says of it.
 pub(super) const ABOUT: &str = "\
-List images, what uses them, and which could go; removes nothing\n\n\
+List images, what uses them, and which could go; nothing is removed\n\n\
 Images of Docker, podman and CRI-O are read from their files, those of containerd are asked of it, \
 in every namespace. Needs root, no daemon and no network. What uses an image is every container, \
 also one that ended or was never started, under any name: reference, id, digest, or the layers \
