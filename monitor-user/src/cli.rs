@@ -4,6 +4,7 @@ mod alerts;
 mod config;
 mod diff;
 mod help;
+mod images;
 mod inventory;
 mod look;
 mod policy;
@@ -29,6 +30,7 @@ pub use alerts::{
 pub use config::{ConfigCommand, ConfigFileArgs, ConfigShowArgs};
 pub use diff::DiffArgs;
 pub use help::{command, visible};
+pub use images::ImagesArgs;
 pub use inventory::{Form, InventoryArgs, Support};
 pub use look::{TailArgs, TopArgs};
 pub use policy::{PolicyCheckArgs, PolicyCommand};
@@ -163,6 +165,9 @@ pub enum Command {
     /// List what is installed, and until when it is supported
     #[command(long_about = inventory::ABOUT)]
     Inventory(InventoryArgs),
+    /// List images, what uses them, and which could go
+    #[command(long_about = images::ABOUT)]
+    Images(ImagesArgs),
     /// Check, test and list rules; needs no root
     #[command(subcommand)]
     Rules(RulesCommand),

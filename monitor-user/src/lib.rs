@@ -31,6 +31,7 @@ pub mod fact;
 pub mod flood;
 pub mod hasher;
 pub mod host;
+pub mod images;
 pub mod input;
 pub mod instance;
 pub mod judge;

@@ -1,6 +1,7 @@
 //! Every bound of the user side, with its reason and what happens there.
 
 mod history;
+mod images;
 mod look;
 mod packages;
 mod policy;
@@ -12,6 +13,7 @@ mod vulns;
 use std::{ops::RangeInclusive, time::Duration};
 
 pub use history::*;
+pub use images::*;
 pub use look::*;
 pub use packages::*;
 pub use policy::*;
@@ -160,17 +162,6 @@ pub const KEEPER_HASH_BYTES_PER_SECOND: u64 = 1 << 20;
 /// How long the keeper may take to end once the line closed the connection; over it, it is killed,
 /// or ends at once by itself.
 pub const KEEPER_END: Duration = Duration::from_secs(10);
-
-/// Bytes of a container's id, or of the name of a namespace, that containerd is asked about: either
-/// is the name of a directory. A longer one is not asked about (`too_large`).
-pub const RUNTIME_ID_BYTES: usize = 255;
-
-/// Bytes of a name that containerd is asked about or answers with, such as an image's; a longer one
-/// is not asked about (`too_large`), and not kept.
-pub const RUNTIME_NAME_BYTES: usize = 4_096;
-
-/// Bytes of a pod's annotation that are kept: all of a pod have no more in Kubernetes.
-pub const POD_ANNOTATION_BYTES: usize = 256 << 10;
 
 /// Containers of runc's or crun's own whose state is looked at for one whose cgroup has not its
 /// name.

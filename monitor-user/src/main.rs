@@ -35,6 +35,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Report(args) => commands::report::run(args),
         Command::Posture(args) => commands::posture::run(args),
         Command::Inventory(args) => commands::inventory::run(args),
+        Command::Images(args) => commands::images::run(args),
         Command::Config(command) => commands::config::run(command),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Policy(command) => commands::policy::run(command),

@@ -125,6 +125,17 @@ impl Docker {
         done(run.args(options).arg(image::NAME).args(command));
     }
 
+    /// Makes another image of that name; its id.
+    pub fn import(&self, name: &str) -> String {
+        let root = root_file_system(&self.dir);
+        done(self.client().arg("import").arg(root).arg(name)).trim().to_owned()
+    }
+
+    /// Has its client do something.
+    pub fn told(&self, args: &[&str]) {
+        done(self.client().args(args));
+    }
+
     /// Where it is told what to do.
     pub fn socket(&self) -> PathBuf {
         self.dir.join("sock")
@@ -187,6 +198,13 @@ impl Podman {
         let podman = Self { dir: dir.to_owned() };
         done(podman.client().arg("import").arg(root_file_system(dir)).arg(image::NAME));
         podman
+    }
+
+    /// Makes another image of that name; its id.
+    pub fn import(&self, name: &str) -> String {
+        let root = root_file_system(&self.dir);
+        let id = done(self.client().args(["import", "--quiet"]).arg(root).arg(name));
+        id.trim().trim_start_matches("sha256:").to_owned()
     }
 
     /// The digest of the image of the tests.

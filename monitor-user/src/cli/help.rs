@@ -9,7 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Look at what happens", &["tail", "top", "alerts", "record", "replay"]),
     ("Watch and alert", &["run", "status", "web", "verify-stream"]),
     ("Say what is expected", &["rules", "profile", "policy", "diff", "posture"]),
-    ("Know what is there", &["report", "inventory", "vulns", "data"]),
+    ("Know what is there", &["report", "inventory", "images", "vulns", "data"]),
     ("Set up", &["doctor", "config"]),
     ("Help", &["completions", "man", "help"]),
 ];
@@ -109,6 +109,15 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "sudo runmon inventory web --packages",
             "sudo runmon inventory host --output json",
             "sudo runmon inventory web --sbom web.cdx.json",
+        ],
+    ),
+    (
+        "images",
+        &[
+            "sudo runmon images",
+            "sudo runmon images --plan",
+            "sudo runmon images --plan --unused-for 60 --except 'registry.example:5000/base/**'",
+            "sudo runmon images --output json",
         ],
     ),
     ("policy", &["runmon policy check --policy policy.yaml nginx:1.27"]),

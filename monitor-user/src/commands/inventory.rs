@@ -113,11 +113,6 @@ pub(super) fn give_up(config: &Config) -> anyhow::Result<()> {
 
 /// What tells until when something is supported.
 fn support(args: &InventoryArgs) -> anyhow::Result<Supported> {
-    let text = |path: &Path| {
-        input::read_text(path, RUNTIME_FILE_BYTES).map_err(|error| {
-            usage(&format!("cannot read {}: {error}", path.display()), input::cure(&error))
-        })
-    };
     let table = match &args.lifecycle {
         Some(path) => Table::parse(&text(path)?).map_err(|error| {
             let cure = "monitor-inventory/data/lifecycle.csv of the sources is one";
@@ -125,19 +120,28 @@ fn support(args: &InventoryArgs) -> anyhow::Result<Supported> {
         })?,
         None => with_that_of_host(Table::embedded()),
     };
-    let dates = match &args.end_of_life {
-        Some(path) => DateMap::parse(&text(path)?).map_err(|error| {
-            let cure = "each line is the digest of an image and its last day";
-            usage(&format!("{}: {error}", path.display()), cure)
-        })?,
-        None => DateMap::default(),
-    };
+    let dates = last_days(args.end_of_life.as_deref())?;
     let tier = match args.support {
         Support::Standard => Tier::Standard,
         Support::Lts => Tier::Lts,
         Support::Extended => Tier::Extended,
     };
     Ok(Supported::new(table, dates, tier))
+}
+
+fn text(path: &Path) -> anyhow::Result<String> {
+    input::read_text(path, RUNTIME_FILE_BYTES).map_err(|error| {
+        usage(&format!("cannot read {}: {error}", path.display()), input::cure(&error))
+    })
+}
+
+/// Last days of images by digest: those of a file, if there is one.
+pub(super) fn last_days(path: Option<&Path>) -> anyhow::Result<DateMap> {
+    let Some(path) = path else { return Ok(DateMap::default()) };
+    DateMap::parse(&text(path)?).map_err(|error| {
+        let cure = "each line is the digest of an image and its last day";
+        usage(&format!("{}: {error}", path.display()), cure)
+    })
 }
 
 /// What is to be looked at.

@@ -6,6 +6,7 @@ pub mod data;
 pub mod diff;
 pub mod doctor;
 mod filter;
+pub mod images;
 pub mod inventory;
 mod own;
 pub mod policy;

@@ -140,6 +140,6 @@ fn tell(all: &[Judged]) -> anyhow::Result<ExitCode> {
 }
 
 /// Now, nanoseconds since 1970.
-fn now_ns() -> i64 {
+pub(super) fn now_ns() -> i64 {
     i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }

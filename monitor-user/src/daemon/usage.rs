@@ -18,7 +18,7 @@ impl<O: CountedOutlet> Daemon<O> {
         self.settle_usage(live);
         if let (Some(book), Some(paper)) = (self.line.usage(), &mut self.usage) {
             let now_ns = now_ns();
-            paper.put(book.images(now_ns), now_ns);
+            paper.put(book.images(now_ns), book.whole_since_ns(), now_ns);
         }
     }
 
@@ -27,7 +27,7 @@ impl<O: CountedOutlet> Daemon<O> {
         self.settle_usage(live);
         if let (Some(book), Some(paper)) = (self.line.usage(), self.usage.take()) {
             let now_ns = now_ns();
-            paper.finish(book.images(now_ns), now_ns);
+            paper.finish(book.images(now_ns), book.whole_since_ns(), now_ns);
         }
     }
 

@@ -22,5 +22,14 @@ pub const USAGE_BYTES: u64 = 256 << 20;
 /// that is said.
 pub const MAPPED_FILES: usize = 4_096;
 
-/// Paths of one root whose packages are known; if there are more, none of its files counts as unused.
+/// Paths of one root whose packages are known; if there are more, none of its files counts as
+/// unused.
 pub const JOINED_PATHS: usize = 1 << 20;
+
+/// For how long the file may not have been written, nanoseconds, until what it says is what was: a
+/// daemon writes it with each heartbeat.
+pub const USAGE_SILENT_NS: i64 = 3_600_000_000_000;
+
+/// How long nobody may have watched, nanoseconds, for what was seen before and after to be one: the
+/// time of a restart.
+pub const USAGE_GAP_NS: i64 = 120_000_000_000;

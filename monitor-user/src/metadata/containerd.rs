@@ -16,9 +16,12 @@ use super::{
     files::{Words, fill_labels, fill_text, lacks},
     probes, sandbox,
 };
+#[cfg(not(feature = "containerd"))]
+use crate::images::Engine;
 use crate::{
     container::{AnyFact, Container},
     event::{FactSource, Reason},
+    images::Store,
 };
 
 const SOURCE: FactSource = FactSource::Containerd;
@@ -103,6 +106,22 @@ pub fn direct() -> Box<dyn Ask> {
         }
     }
     Box::new(Nobody)
+}
+
+/// The images and containers of all namespaces of the one that listens there.
+#[cfg(feature = "containerd")]
+#[must_use]
+pub fn list(socket: &Path) -> Vec<Store> {
+    client::list::stores(socket)
+}
+
+/// The same where the API was left out: nothing is known of what it has.
+#[cfg(not(feature = "containerd"))]
+#[must_use]
+pub fn list(socket: &Path) -> Vec<Store> {
+    let mut store = Store::new(Engine::Containerd, "", socket.to_owned());
+    store.lacks.push("this program cannot ask containerd".to_owned());
+    vec![store]
 }
 
 /// Asks for what is pending about a container.

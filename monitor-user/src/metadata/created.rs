@@ -23,7 +23,7 @@ struct ImageConfig {
 
 /// The time that an image's configuration says it was made at; None where it says none, or one that
 /// says nothing.
-pub(super) fn time_of(text: &str) -> Option<i64> {
+pub(crate) fn time_of(text: &str) -> Option<i64> {
     files::time(text).filter(|at| *at >= FIRST_NS)
 }
 

@@ -9,6 +9,7 @@ mod created;
 mod docker;
 mod files;
 mod finder;
+pub mod images;
 mod node;
 mod oci;
 mod owner;

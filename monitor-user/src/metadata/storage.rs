@@ -23,10 +23,10 @@ use crate::{
 const SOURCE: FactSource = FactSource::Storage;
 
 /// Storage drivers that containers run on.
-const DRIVERS: [&str; 4] = ["overlay", "vfs", "btrfs", "zfs"];
+pub(super) const DRIVERS: [&str; 4] = ["overlay", "vfs", "btrfs", "zfs"];
 
 /// Where containers are listed.
-const LISTS: [&str; 2] = ["containers.json", "volatile-containers.json"];
+pub(super) const LISTS: [&str; 2] = ["containers.json", "volatile-containers.json"];
 
 /// An entry of `containers.json`.
 #[derive(Debug, Default, Deserialize)]

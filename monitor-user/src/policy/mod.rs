@@ -2,7 +2,7 @@
 //! to that. It is asked once a container starts, however it was started.
 
 pub mod file;
-mod pattern;
+pub(crate) mod pattern;
 pub mod reference;
 mod standing;
 #[cfg(test)]

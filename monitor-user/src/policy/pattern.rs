@@ -3,23 +3,23 @@
 
 /// A pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     text: Box<str>,
 }
 
 impl Pattern {
     /// A pattern as it is written.
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self { text: text.into() }
     }
 
     /// As it is written.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// Whether a name is one of those.
-    pub(super) fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         let parts: Vec<&str> = name.split('/').collect();
         let pattern: Vec<&str> = self.text.split('/').collect();
         // Whether the parts so far can be those of the pattern so far, by number of the former.

@@ -103,7 +103,7 @@ pub fn parse(text: &str) -> Result<Name, String> {
 }
 
 /// Registry and path of a name, or of a pattern for one, with what engines fill in.
-pub(super) fn split_registry(name: &str) -> (String, String) {
+pub(crate) fn split_registry(name: &str) -> (String, String) {
     let is_host = |part: &str| {
         part.contains(['.', ':', '[']) || part == "localhost" || part.to_lowercase() != part
     };

@@ -44,6 +44,8 @@ pub struct Book {
     images: HashMap<String, ImageUse>,
     files: usize,
     refused: u64,
+    /// Since when it knows every image that was used.
+    whole_since_ns: i64,
 }
 
 /// What is used of one container.
@@ -80,6 +82,17 @@ impl Book {
             book.keep(image);
         }
         book
+    }
+
+    /// Says since when everything was watched.
+    pub fn watched_since(&mut self, at_ns: i64) {
+        self.whole_since_ns = self.whole_since_ns.max(at_ns);
+    }
+
+    /// Since when it knows every image that was used.
+    #[must_use]
+    pub fn whole_since_ns(&self) -> i64 {
+        self.whole_since_ns
     }
 
     /// Numbers of it.
@@ -156,6 +169,7 @@ impl Book {
         if !self.places.contains_key(key) {
             if self.places.len() >= USAGE_PLACES {
                 self.refused += 1;
+                self.whole_since_ns = self.whole_since_ns.max(now_ns);
                 return None;
             }
             let place = Place {
@@ -226,6 +240,7 @@ impl Book {
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { return };
             if let Some(gone) = self.images.remove(&oldest) {
                 self.files = self.files.saturating_sub(gone.files.len());
+                self.whole_since_ns = self.whole_since_ns.max(last(&gone).unwrap_or_default());
             }
         }
         let known = self
@@ -370,6 +385,8 @@ mod tests {
             book.settle(|path| path == "/one");
         }
         assert_eq!(book.stats().images, USAGE_IMAGES);
+        // Those that made room were used until then.
+        assert_eq!(book.whole_since_ns(), 4);
         assert_eq!(book.stats().files, USAGE_FILES + USAGE_IMAGES);
     }
 

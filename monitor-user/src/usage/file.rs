@@ -11,9 +11,9 @@ use crate::document::printable::lossless;
 /// The version of the form.
 const VERSION: u32 = 1;
 
-/// Writes it.
+/// Writes it: also since when all that was used is in it.
 #[must_use]
-pub fn write(images: &[ImageUse], now_ns: i64) -> String {
+pub fn write(images: &[ImageUse], whole_since_ns: i64, now_ns: i64) -> String {
     let used = |(path, used): (&Vec<u8>, &Used)| {
         json!([lossless(path), used.how.name(), used.first_ns, used.last_ns, used.by_root])
     };
@@ -33,7 +33,26 @@ pub fn write(images: &[ImageUse], now_ns: i64) -> String {
         })
     };
     let images: Vec<Value> = images.iter().map(image).collect();
-    json!({ "version": VERSION, "written_ns": now_ns, "images": images }).to_string()
+    json!({
+        "version": VERSION,
+        "written_ns": now_ns,
+        "whole_since_ns": whole_since_ns,
+        "images": images,
+    })
+    .to_string()
+}
+
+/// Since when all that was used is in such a file, and when it was written; None where it does not
+/// say so.
+#[must_use]
+pub fn whole_since(text: &str) -> Option<(i64, i64)> {
+    #[derive(Deserialize)]
+    struct Since {
+        whole_since_ns: i64,
+        written_ns: i64,
+    }
+    let since: Since = serde_json::from_str(text).ok()?;
+    Some((since.whole_since_ns, since.written_ns))
 }
 
 #[derive(Deserialize)]
@@ -105,7 +124,8 @@ mod tests {
             },
             files: [(b"/lib/x.so".to_vec(), used)].into(),
         };
-        let text = write(std::slice::from_ref(&image), 77);
+        let text = write(std::slice::from_ref(&image), 66, 77);
+        assert_eq!((whole_since(&text), whole_since("{}")), (Some((66, 77)), None));
         assert_eq!(read(&text), Ok((vec![image], 77)));
         assert!(read("{}").is_err());
         assert!(read(&text.replace("\"version\":1", "\"version\":2")).is_err());

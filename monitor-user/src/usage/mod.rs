@@ -15,9 +15,9 @@ pub mod wanted;
 use std::collections::BTreeMap;
 
 pub use book::{Book, BookStats};
-pub use file::{read, write};
+pub use file::{read, whole_since, write};
 pub use join::FileIndex;
-pub use paper::{FILE, Paper};
+pub use paper::{Before, FILE, Paper};
 
 /// How a file was used, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -26,6 +26,7 @@ mod harness;
 mod hashes;
 mod history;
 mod http;
+mod images;
 mod inventory;
 mod kafka;
 mod kept;
@@ -180,6 +181,7 @@ pub const CASES: &[&[Case]] = &[
     sinks::CASES,
     forward::CASES,
     http::CASES,
+    images::CASES,
     inventory::CASES,
     store::CASES,
     syslog::CASES,

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 
 use super::{Config, Daemon, owner};
 use crate::{
-    commands::usage_path,
+    commands::{policy::now_ns, usage_path},
     daemon::CountedOutlet,
     state::Ledger,
     usage::{Book, Paper},
@@ -21,7 +21,10 @@ pub(super) fn look<O: CountedOutlet>(
         let opened = Paper::open(&path, owner(config));
         let (paper, before) =
             opened.with_context(|| format!("what is used cannot be kept in {}", path.display()))?;
-        daemon.note_usage_with(Book::with(before), paper);
+        let since_ns = before.whole_since_ns(now_ns());
+        let mut book = Book::with(before.images);
+        book.watched_since(since_ns);
+        daemon.note_usage_with(book, paper);
     }
     // Who is only to know what is used is told nothing.
     let ledger = config.posture.map(|posture| Ledger::new(posture.least));

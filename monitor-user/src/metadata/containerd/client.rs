@@ -1,6 +1,7 @@
 //! Asks containerd, over gRPC.
 
 mod image;
+pub(super) mod list;
 
 use std::{
     collections::HashMap,

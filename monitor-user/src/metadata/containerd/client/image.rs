@@ -13,12 +13,13 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{Question, in_namespace, reason};
 use crate::{event::Reason, limits::IMAGE_DOCUMENT_BYTES};
 
-/// What is read of an index, a manifest or a configuration.
+/// What is read of an index or a manifest.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Document {
-    manifests: Vec<Entry>,
-    config: Option<Entry>,
+pub(super) struct Document {
+    pub(super) manifests: Vec<Entry>,
+    pub(super) config: Option<Entry>,
+    pub(super) layers: Vec<Entry>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -29,14 +30,15 @@ struct Config {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Entry {
-    digest: String,
+pub(super) struct Entry {
+    pub(super) digest: String,
+    pub(super) size: u64,
     platform: Platform,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Platform {
+pub(super) struct Platform {
     os: String,
     architecture: String,
 }
@@ -67,7 +69,7 @@ pub(super) async fn created(
 }
 
 /// The one for this machine.
-fn own(manifests: &[Entry]) -> Option<&str> {
+pub(super) fn own(manifests: &[Entry]) -> Option<&str> {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -81,7 +83,7 @@ fn own(manifests: &[Entry]) -> Option<&str> {
 }
 
 /// Reads what has a digest, if it is as small as such documents are.
-async fn read<T: DeserializeOwned>(
+pub(super) async fn read<T: DeserializeOwned>(
     channel: &Channel,
     question: Question<'_>,
     digest: &str,
@@ -108,6 +110,7 @@ mod tests {
     fn of_an_index_the_manifest_for_this_machine_counts() {
         let entry = |digest: &str, os: &str, architecture: &str| Entry {
             digest: digest.to_owned(),
+            size: 0,
             platform: Platform { os: os.to_owned(), architecture: architecture.to_owned() },
         };
         let all = [
