@@ -74,9 +74,10 @@ one of them, or with --sbom of a list of components; the data are a pack of `run
 nothing is fetched. What is in use comes first: a program of the package was executed, code of it
 mapped, or a module of it opened, as the daemon saw it (`in_use: true`) and as it is at this moment.
 Not observed is only said where the daemon saw all of every container of the image from its start,
-lost nothing and watched for an hour; else it is unknown. Then comes what is known to be exploited, then what is worst. A package that
-the data know nothing of, or whose version cannot be compared, is told as such. Both files come from
-outside: run it as a user that can read them and no more.";
+lost nothing and watched for an hour; else it is unknown. Then comes what is known to be exploited,
+then what is worst. A package that the data know nothing of, or whose version cannot be compared, is
+told as such. With --sbom both files come from outside: run it as a user that can read them and no
+more. Without it it needs root, and what parses gives its privileges up first.";
 
 /// `vulns`.
 #[derive(Debug, Args)]

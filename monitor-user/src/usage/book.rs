@@ -221,7 +221,7 @@ impl Book {
     /// Goes over the containers: `is_running` says which of them still are, by the paths of their
     /// cgroups. Those that are not go to their image.
     pub fn settle(&mut self, is_running: impl Fn(&str) -> bool) {
-        let is_gone = |key: &Box<str>| &**key != HOST && !is_running(key);
+        let is_gone = |key: &str| key != HOST && !is_running(key);
         let gone: Vec<Box<str>> = self.places.keys().filter(|key| is_gone(key)).cloned().collect();
         for key in gone {
             let Some(place) = self.places.remove(&key) else { continue };

@@ -1,7 +1,7 @@
 //! What is vulnerable in running containers, and what of that is in use.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn dpkg(name: &str, version: &str) -> String {
 }
 
 /// A record that a package is vulnerable before a version, if there is one without it.
-fn record(dir: &std::path::Path, ecosystem: &str, package: &str, fixed: Option<&str>) {
+fn record(dir: &Path, ecosystem: &str, package: &str, fixed: Option<&str>) {
     let id = format!("TEST-{}-{package}", ecosystem.replace([':', '.'], "-"));
     let mut events = vec![json!({ "introduced": "0" })];
     events.extend(fixed.map(|fixed| json!({ "fixed": fixed })));
@@ -66,7 +66,7 @@ impl<'s> Lab<'s> {
     }
 
     /// What is told of a container, by package: whether it is in use, and the version without it.
-    fn of(&self, config: &std::path::Path, name: &str) -> Vec<(String, Value, Value)> {
+    fn of(&self, config: &Path, name: &str) -> Vec<(String, Value, Value)> {
         let config = config.to_str().expect("a plain path");
         let ran = self.stage.runmon(["vulns", name, "--format", "json", "--config", config]);
         assert!(ran.code == Some(1) || ran.code == Some(0), "{ran:#?}");
@@ -86,6 +86,47 @@ fn states(all: &[(String, Value, Value)]) -> Vec<(&str, &str)> {
     all.iter().map(|(name, used, _)| (&**name, used["state"].as_str().unwrap_or("?"))).collect()
 }
 
+const IMAGE: &str = "localhost/vulns:1";
+const PYTHON: &str = "usr/lib/python3/dist-packages";
+
+/// Packages that are used, packages that are only there, and one that is mended.
+fn import(stage: &Stage<'_>) {
+    let status =
+        ["tool", "libused", "libspare", "libmended"].map(|name| dpkg(name, "1.0-1")).concat();
+    let metadata = b"Metadata-Version: 2.1\nName: PyYAML\nVersion: 6.0\n";
+    stage.containerd().import_with(
+        IMAGE,
+        &[
+            ("etc/os-release", DEBIAN),
+            ("var/lib/dpkg/status", status.as_bytes()),
+            ("var/lib/dpkg/info/tool.list", b"/.\n/bin\n/bin/trigger\n"),
+            ("var/lib/dpkg/info/libused.list", b"/.\n/opt/used/mmap/real/old\n"),
+            ("var/lib/dpkg/info/libspare.list", b"/.\n/opt/spare/lib.so\n"),
+            ("var/lib/dpkg/info/libmended.list", b"/.\n/opt/mended/lib.so\n"),
+            ("opt/used/mmap/real/old", b"x"),
+            ("opt/spare/lib.so", b"x"),
+            (&format!("{PYTHON}/PyYAML-6.0.dist-info/METADATA"), metadata),
+            (&format!("{PYTHON}/PyYAML-6.0.dist-info/RECORD"), b"yaml/__init__.py,,\n"),
+            (&format!("{PYTHON}/PyYAML-6.0.dist-info/top_level.txt"), b"yaml\n"),
+            (&format!("{PYTHON}/yaml/__init__.py"), b"\n"),
+        ],
+    );
+}
+
+/// What the daemon wrote, but for how long it watched.
+fn watched_longer(state: &Path) {
+    // Once it was watched for long enough, what was not seen is not used; modules of interpreters
+    // are not all seen. What the daemon wrote is all that is changed here.
+    let written = state.join("usage/usage.json");
+    let text = fs::read_to_string(&written).expect("what is used");
+    let mut value: Value = serde_json::from_str(&text).expect("JSON");
+    let images = value["images"].as_array_mut().expect("images");
+    let own = images.iter_mut().find(|it| it["image"] == IMAGE).expect("its image");
+    assert_eq!((&own["coverage"]["from_start"], &own["coverage"]["lost"]), (&json!(1), &json!(0)));
+    own["coverage"]["observed_seconds"] = json!(4000);
+    fs::write(&written, value.to_string()).expect("change it");
+}
+
 fn of_debian(stage: &Stage<'_>) {
     let lab = Lab::new(
         stage,
@@ -103,30 +144,9 @@ fn of_debian(stage: &Stage<'_>) {
     let options = Options { rules: None, keys: lab.keys(), state_dir, ..Options::default() };
     let daemon = stage.daemon(options);
     let config = daemon.config();
-    let status =
-        ["tool", "libused", "libspare", "libmended"].map(|name| dpkg(name, "1.0-1")).concat();
-    let image = "localhost/vulns:1";
-    let metadata = b"Metadata-Version: 2.1\nName: PyYAML\nVersion: 6.0\n";
-    let python = "usr/lib/python3/dist-packages";
-    stage.containerd().import_with(
-        image,
-        &[
-            ("etc/os-release", DEBIAN),
-            ("var/lib/dpkg/status", status.as_bytes()),
-            ("var/lib/dpkg/info/tool.list", b"/.\n/bin\n/bin/trigger\n"),
-            ("var/lib/dpkg/info/libused.list", b"/.\n/opt/used/mmap/real/old\n"),
-            ("var/lib/dpkg/info/libspare.list", b"/.\n/opt/spare/lib.so\n"),
-            ("var/lib/dpkg/info/libmended.list", b"/.\n/opt/mended/lib.so\n"),
-            ("opt/used/mmap/real/old", b"x"),
-            ("opt/spare/lib.so", b"x"),
-            (&format!("{python}/PyYAML-6.0.dist-info/METADATA"), metadata),
-            (&format!("{python}/PyYAML-6.0.dist-info/RECORD"), b"yaml/__init__.py,,\n"),
-            (&format!("{python}/PyYAML-6.0.dist-info/top_level.txt"), b"yaml\n"),
-            (&format!("{python}/yaml/__init__.py"), b"\n"),
-        ],
-    );
+    import(stage);
     let name = stage.name("vulns");
-    let container = stage.containerd().run_image(image, &name, &[], &NAP);
+    let container = stage.containerd().run_image(IMAGE, &name, &[], &NAP);
     let waits = |what: &str, expected: &[(&str, &str)]| {
         wait::until(what, || (states(&lab.of(&config, &name)) == expected).then_some(()));
     };
@@ -144,7 +164,7 @@ fn of_debian(stage: &Stage<'_>) {
                   trigger call /opt/used --way native --form absolute mmap";
     let mapped = container.exec(&["/bin/sh", "-c", script]);
     assert!(mapped.status.success(), "{mapped:?}");
-    let loaded = container.exec(&["/bin/busybox", "cat", &format!("/{python}/yaml/__init__.py")]);
+    let loaded = container.exec(&["/bin/busybox", "cat", &format!("/{PYTHON}/yaml/__init__.py")]);
     assert!(loaded.status.success(), "{loaded:?}");
     waits(
         "all to be in use that was used",
@@ -166,23 +186,14 @@ fn of_debian(stage: &Stage<'_>) {
     assert!(files.is_some_and(|files| files >= 3), "{files:?}");
     daemon.stop();
 
-    // Once it was watched for long enough, what was not seen is not used; modules of interpreters
-    // are not all seen. What the daemon wrote is all that is changed here.
-    let written = state.join("usage/usage.json");
-    let text = fs::read_to_string(&written).expect("what is used");
-    let mut value: Value = serde_json::from_str(&text).expect("JSON");
-    let images = value["images"].as_array_mut().expect("images");
-    let own = images.iter_mut().find(|it| it["image"] == image).expect("its image");
-    assert_eq!((&own["coverage"]["from_start"], &own["coverage"]["lost"]), (&json!(1), &json!(0)));
-    own["coverage"]["observed_seconds"] = json!(4000);
-    fs::write(&written, value.to_string()).expect("change it");
+    watched_longer(&state);
     let all = lab.of(&config, &name);
     assert_eq!(states(&all)[0], ("libspare", "not_observed"), "{all:#?}");
     own_report(stage, &config, &name);
 }
 
 /// The page has it in the order in which it matters.
-fn own_report(stage: &Stage<'_>, config: &std::path::Path, name: &str) {
+fn own_report(stage: &Stage<'_>, config: &Path, name: &str) {
     let config = config.to_str().expect("a plain path");
     let ran = stage.runmon(["report", "--config", config, "--output", "json"]);
     ran.assert(0, &[]);
@@ -210,7 +221,8 @@ fn of_others(stage: &Stage<'_>) {
         ("etc/os-release", b"ID=alpine\nVERSION_ID=3.18.4\n"),
         (
             "lib/apk/db/installed",
-            b"P:tool\nV:1.0-r2\nA:x86_64\no:tool-src\nF:bin\nR:trigger\n\nP:other\nV:1\no:tool-src\n\n",
+            b"P:tool\nV:1.0-r2\nA:x86_64\no:tool-src\nF:bin\nR:trigger\n\n\
+              P:other\nV:1\no:tool-src\n\n",
         ),
     ];
     let status = dpkg("tool", "1.0-1");

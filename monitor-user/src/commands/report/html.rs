@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, page::some};
+use monitor_inventory::lifecycle::State;
+
+use super::{Report, Step, Supports, page::some};
 use crate::commands::{data::moment, inventory::words, running::shown};
 
 const STYLE: &str = "\
@@ -32,7 +34,7 @@ fn inert(text: &str) -> String {
 }
 
 /// A table of cells, each with its class; a text where there is no row.
-fn table(head: &[&str], rows: &[Vec<(&str, String)>], none: &str) -> String {
+fn table(head: &[&str], rows: &[Row], none: &str) -> String {
     if rows.is_empty() {
         return format!("<p class=dim>{none}</p>");
     }
@@ -54,52 +56,54 @@ fn table(head: &[&str], rows: &[Vec<(&str, String)>], none: &str) -> String {
     out
 }
 
-/// All of it.
-pub(super) fn page(report: &Report) -> String {
+/// A row: cells with their classes.
+type Row = Vec<(&'static str, String)>;
+
+fn steps(report: &Report) -> Vec<Row> {
     let yes = |it: bool| if it { ("bad", "yes".to_owned()) } else { ("dim", "no".to_owned()) };
-    let steps: Vec<_> = report
-        .steps
-        .iter()
-        .map(|it| {
-            vec![
-                ("", it.in_use.to_owned()),
-                yes(it.is_exploited),
-                yes(it.is_exposed),
-                ("", it.level.to_owned()),
-                ("", it.package.clone()),
-                ("", it.installed.clone()),
-                ("", it.fixed.clone().unwrap_or_else(|| "no fix".to_owned())),
-                ("", some(&it.places)),
-                ("", some(&it.vulnerabilities)),
-            ]
-        })
-        .collect();
-    let supports: Vec<_> = report
-        .supports
-        .iter()
-        .map(|it| {
-            let is_over = it.verdict.state == monitor_inventory::lifecycle::State::Eol;
-            let class = if is_over { "bad" } else { "" };
-            vec![(class, words(&it.verdict)), ("", it.system.clone()), ("", it.names.clone())]
-        })
-        .collect();
-    let mut set_up = Vec::new();
+    let row = |it: &Step| {
+        vec![
+            ("", it.in_use.to_owned()),
+            yes(it.is_exploited),
+            yes(it.is_exposed),
+            ("", it.level.to_owned()),
+            ("", it.package.clone()),
+            ("", it.installed.clone()),
+            ("", it.fixed.clone().unwrap_or_else(|| "no fix".to_owned())),
+            ("", some(&it.places)),
+            ("", some(&it.vulnerabilities)),
+        ]
+    };
+    report.steps.iter().map(row).collect()
+}
+
+fn supports(report: &Report) -> Vec<Row> {
+    let row = |it: &Supports| {
+        let class = if it.verdict.state == State::Eol { "bad" } else { "" };
+        vec![(class, words(&it.verdict)), ("", it.system.clone()), ("", it.names.clone())]
+    };
+    report.supports.iter().map(row).collect()
+}
+
+fn set_up(report: &Report) -> Vec<Row> {
+    let mut rows = Vec::new();
     for it in &report.set_up {
         match &it.failed {
             Err(why) => {
-                set_up.push(vec![
-                    ("", it.name.clone()),
-                    ("dim", "-".into()),
-                    ("dim", (*why).into()),
-                ]);
+                rows.push(vec![("", it.name.clone()), ("dim", "-".into()), ("dim", (*why).into())]);
             }
-            Ok(failed) => set_up.extend(failed.iter().map(|one| {
+            Ok(failed) => rows.extend(failed.iter().map(|one| {
                 let priority = one.check.priority.name().to_ascii_lowercase();
                 let said = format!("{}: {} \u{2014} {}", one.check.title, one.text, one.check.cure);
                 vec![("", it.name.clone()), ("", priority), ("", said)]
             })),
         }
     }
+    rows
+}
+
+/// All of it.
+pub(super) fn page(report: &Report) -> String {
     let unknown: String =
         report.unknown.iter().map(|it| format!("<li>{}</li>", inert(it))).collect();
     let data = report.data.map_or_else(String::new, |(made_on, age_days)| {
@@ -127,13 +131,13 @@ pub(super) fn page(report: &Report) -> String {
                 "Where",
                 "Why"
             ],
-            &steps,
+            &steps(report),
             "nothing that the data know of is vulnerable here",
         ),
-        supports = table(&["Support", "System", "Where"], &supports, "nothing was read"),
+        supports = table(&["Support", "System", "Where"], &supports(report), "nothing was read"),
         set_up = table(
             &["Container", "Priority", "What, and what to do"],
-            &set_up,
+            &set_up(report),
             "nothing, as far as is looked at",
         ),
     )
@@ -144,7 +148,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::commands::report::{SetUp, Step};
+    use crate::commands::report::SetUp;
 
     #[test]
     fn nothing_of_others_is_markup() {

@@ -8,8 +8,11 @@ use std::{
 };
 
 use anyhow::Context as _;
-use monitor_inventory::Kind;
-use monitor_vulns::{matcher::Coordinate, pack::Pack};
+use monitor_inventory::{Coordinates, Inventory, Kind};
+use monitor_vulns::{
+    matcher::Coordinate,
+    pack::{Pack, PackError},
+};
 
 use crate::{
     commands::{
@@ -29,7 +32,7 @@ use crate::{
         observed::{self, Asked, Look, Scope},
     },
     usage::{self, Coverage, How, ImageUse, Used},
-    vulns::{Finding, PackFile, Package, Report},
+    vulns::{Finding, PackFacts, PackFile, Package, Report},
 };
 
 /// Whether something vulnerable is in use.
@@ -97,7 +100,7 @@ pub(in crate::commands) struct Vulnerable {
 /// All that was found.
 pub(in crate::commands) struct Scene {
     /// The data, where there are any.
-    pub(in crate::commands) report: crate::vulns::PackFacts,
+    pub(in crate::commands) report: PackFacts,
     /// By root.
     pub(in crate::commands) roots: Vec<Vulnerable>,
     /// When what is used was written down; None: no daemon does so.
@@ -146,8 +149,7 @@ pub(in crate::commands) fn look_at(
     let subjects = subjects(of, &all)?;
     let looked = look(&mut *roots, subjects, &skip, true);
     let groups = gathered(&looked);
-    let mut scene =
-        Scene { report: crate::vulns::PackFacts::default(), roots: Vec::new(), usage_ns };
+    let mut scene = Scene { report: PackFacts::default(), roots: Vec::new(), usage_ns };
     for group in groups {
         let live: Vec<Live> = group.iter().filter_map(|it| live(&mut *eyes, it, now_s)).collect();
         let root = vulnerable(&group, live, &images, pack, now_s, &mut scene.report)
@@ -222,18 +224,85 @@ fn written(images: &[ImageUse], group: &[&Looked<'_>]) -> Option<ImageUse> {
     Some(first)
 }
 
-fn vulnerable(
-    group: &[&Looked<'_>],
-    live: Vec<Live>,
-    images: &[ImageUse],
-    pack: &Pack<PackFile>,
-    now_s: i64,
-    facts: &mut crate::vulns::PackFacts,
-) -> Result<Vulnerable, monitor_vulns::pack::PackError> {
-    let names = group.iter().map(|it| it.name().to_owned()).collect();
+/// What is known of the packages of a name and version: their use, whether an interpreter loads
+/// them, and whether the system brought all of them.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    used: Option<Used>,
+    is_script: bool,
+    is_brought: bool,
+}
+
+impl Known {
+    const NONE: Self = Self { used: None, is_script: false, is_brought: true };
+
+    fn and(self, other: Self) -> Self {
+        let used = match (self.used, other.used) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            used,
+            is_script: self.is_script || other.is_script,
+            is_brought: self.is_brought && other.is_brought,
+        }
+    }
+
+    /// Whether they are in use; `lacks` says why what was not seen may be.
+    fn in_use(self, lacks: Option<&String>) -> InUse {
+        match (self.used, lacks) {
+            (Some(used), _) => InUse::Seen(used),
+            (None, Some(why)) => InUse::Unknown(why.clone()),
+            (None, None) if self.is_script => {
+                InUse::Unknown("not every module that an interpreter loads is seen".to_owned())
+            }
+            (None, None) => InUse::NotObserved,
+        }
+    }
+}
+
+/// What is asked about the packages of a root, and what is known of them.
+#[derive(Default)]
+struct Questions {
+    asked: Vec<Package>,
+    known: HashMap<(String, String), Known>,
+    /// Packages of which nothing can be asked.
+    unplaced: usize,
+}
+
+impl Questions {
+    fn of(inventory: &Inventory, uses: Option<&[Option<Used>]>) -> Self {
+        let mut questions = Self::default();
+        for (at, package) in inventory.packages.iter().enumerate() {
+            let Some(place) = package.osv(inventory.os.as_ref()) else {
+                questions.unplaced += 1;
+                continue;
+            };
+            let (name, version) = (package.name.to_string(), package.version.to_string());
+            let known = Known {
+                used: uses.and_then(|uses| uses.get(at).copied().flatten()),
+                is_script: matches!(package.kind, Kind::Python | Kind::Node | Kind::Java),
+                is_brought: package.brought_by.is_some(),
+            };
+            let there = questions.known.entry((name.clone(), version.clone()));
+            there.and_modify(|it| *it = it.and(known)).or_insert(known);
+            let Coordinates { ecosystem, name: of, version: at } = place;
+            let coordinates = vec![Coordinate { ecosystem, name: of, version: at }];
+            let purl = Some(package.purl(inventory.os.as_ref()));
+            questions.asked.push(Package { coordinates, name, version, purl });
+        }
+        questions
+    }
+}
+
+/// A root of which nothing is known but who has it.
+fn unknown(group: &[&Looked<'_>], live: &[Live]) -> Vulnerable {
     let of = |it: &&Looked<'_>| it.running().map(|it| it.container.clone());
-    let mut root = Vulnerable {
-        names,
+    let mut ports: Vec<String> = live.iter().flat_map(|it| it.ports.clone()).collect();
+    ports.sort();
+    ports.dedup();
+    Vulnerable {
+        names: group.iter().map(|it| it.name().to_owned()).collect(),
         containers: group.iter().filter_map(of).collect(),
         findings: Vec::new(),
         unknown: 0,
@@ -241,81 +310,48 @@ fn vulnerable(
         packages: 0,
         brought: 0,
         coverage: Coverage::default(),
-        ports: live.iter().flat_map(|it| it.ports.clone()).collect(),
+        ports,
         os: None,
         not_read: group.first().and_then(|it| it.not_read()),
-    };
-    root.ports.sort();
-    root.ports.dedup();
+    }
+}
+
+fn vulnerable(
+    group: &[&Looked<'_>],
+    live: Vec<Live>,
+    images: &[ImageUse],
+    pack: &Pack<PackFile>,
+    now_s: i64,
+    facts: &mut PackFacts,
+) -> Result<Vulnerable, PackError> {
+    let mut root = unknown(group, &live);
     let Some((first, inventory)) = group.first().and_then(|it| Some((it, it.inventory()?))) else {
         return Ok(root);
     };
     root.os.clone_from(&inventory.os);
     root.packages = inventory.packages.len();
-    let written = written(images, group);
-    let ImageUse { coverage, mut files, .. } = written.unwrap_or_default();
+    let ImageUse { coverage, mut files, .. } = written(images, group).unwrap_or_default();
     root.coverage = coverage;
     for (path, used) in live.into_iter().flat_map(|it| it.files) {
         files.entry(path).and_modify(|it| *it = it.and(used)).or_insert(used);
     }
     let uses = first.files().map(|index| index.uses(&files, inventory.packages.len()));
-    let is_cut = first.files().is_none_or(|index| index.is_cut);
-    let mut asked: Vec<Package> = Vec::new();
-    let mut of_package: HashMap<(String, String), (Option<Used>, bool, bool)> = HashMap::new();
-    for (at, package) in inventory.packages.iter().enumerate() {
-        let Some(place) = package.osv(inventory.os.as_ref()) else {
-            root.unplaced += 1;
-            continue;
-        };
-        let used = uses.as_ref().and_then(|uses| uses.get(at).copied().flatten());
-        let (name, version) = (package.name.to_string(), package.version.to_string());
-        let is_script = matches!(package.kind, Kind::Python | Kind::Node | Kind::Java);
-        let is_brought = package.brought_by.is_some();
-        let known = of_package.entry((name.clone(), version.clone()));
-        let known = known.or_insert((None, is_script, true));
-        known.0 = match (known.0, used) {
-            (Some(one), Some(other)) => Some(one.and(other)),
-            (one, other) => one.or(other),
-        };
-        known.1 |= is_script;
-        known.2 &= is_brought;
-        let coordinate =
-            Coordinate { ecosystem: place.ecosystem, name: place.name, version: place.version };
-        let purl = Some(package.purl(inventory.os.as_ref()));
-        asked.push(Package { coordinates: vec![coordinate], name, version, purl });
-    }
-    let report = Report::of(pack, &asked, &[], now_s)?;
+    let questions = Questions::of(inventory, uses.as_deref());
+    let report = Report::of(pack, &questions.asked, &[], now_s)?;
     *facts = report.pack;
-    root.unknown = report.unknown.len();
-    let lacks = if is_cut {
-        Some("whose its files are is not known".to_owned())
-    } else {
-        root.coverage.lacks()
+    (root.unknown, root.unplaced) = (report.unknown.len(), questions.unplaced);
+    let lacks = match first.files() {
+        Some(index) if !index.is_cut => root.coverage.lacks(),
+        _ => Some("whose its files are is not known".to_owned()),
     };
     for finding in report.findings {
-        let known = finding.installed.iter().filter_map(|it| of_package.get(it));
-        let (mut used, mut is_script, mut is_brought) = (None::<Used>, false, true);
-        for (one, script, brought) in known {
-            used = match (used, one) {
-                (Some(used), Some(one)) => Some(used.and(*one)),
-                (used, one) => used.or(*one),
-            };
-            is_script |= script;
-            is_brought &= brought;
-        }
-        if is_brought {
+        let known = finding.installed.iter().filter_map(|it| questions.known.get(it));
+        let known = known.fold(Known::NONE, |sum, known| sum.and(*known));
+        if known.is_brought {
             root.brought += 1;
             continue;
         }
-        let in_use = match (used, &lacks) {
-            (Some(used), _) => InUse::Seen(used),
-            (None, Some(why)) => InUse::Unknown(why.clone()),
-            (None, None) if is_script => {
-                InUse::Unknown("not every module that an interpreter loads is seen".to_owned())
-            }
-            (None, None) => InUse::NotObserved,
-        };
-        root.findings.push((finding, in_use));
+        root.findings.push((finding, known.in_use(lacks.as_ref())));
     }
     // The report has them by how much they matter: of those that are used alike that stays.
     root.findings.sort_by_key(|(finding, in_use)| (!finding.counts(), in_use.rank()));
