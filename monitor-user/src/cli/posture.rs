@@ -20,10 +20,11 @@ configuration.";
 /// `posture`.
 #[derive(Debug, Args)]
 pub struct PostureArgs {
-    /// Names of containers, or ids or beginnings of them; without one all that run
+    /// Names of containers, or ids or beginnings of them, or `host`; without one the host and all
+    /// that run
     #[arg(value_name = "CONTAINER")]
     pub containers: Vec<String>,
-    /// What passes, too, and what cannot be seen here
+    /// What passes, too, what cannot be seen, and what cannot be decided here
     #[arg(long)]
     pub all: bool,
     /// Only what matters at least so much: debug, informational, notice, warning, error …
@@ -35,6 +36,9 @@ pub struct PostureArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    /// The host whose root directory this is, for example of an image that is mounted there
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["containers", "list"])]
+    pub root: Option<PathBuf>,
     /// Configuration file, for the places of container runtimes
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -63,13 +63,14 @@ impl Ledger {
         for assessment in assessments {
             match assessment.status {
                 Status::Fail => told.extend(self.fail(container, assessment, now_ns)),
-                Status::Pass => {
+                // What is not here any more is not wrong any more.
+                Status::Pass | Status::NotApplicable => {
                     let key = (container.cgroup_path.clone(), assessment.check.id);
                     if let Some((check, open)) = self.open.remove(&key) {
                         told.push(self.close(check, open, "it is so no more", now_ns));
                     }
                 }
-                Status::Unknown => {}
+                Status::Unknown | Status::NotDecidable => {}
             }
         }
         told
