@@ -1,11 +1,6 @@
 //! `runmon posture`: how the host and containers are set up.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    process::ExitCode,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use monitor_rules::Priority;
 use serde_json::{Value, json};
@@ -82,9 +77,7 @@ impl Pages<'_> {
             let what = root.unwrap_or(Path::new("/")).display().to_string();
             usage(&format!("{} cannot be looked at: {error}", shown(&what)), "name a directory")
         })?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let facts = host::read(&opened, i64::try_from(now).unwrap_or(i64::MAX));
-        let mut all = host::assess(&facts);
+        let mut all = host::assess(&host::read(&opened, host::now()));
         all.retain(|it| is_asked(it.check));
         self.put(&Container::host(), Ok(&all));
         Ok(())

@@ -198,6 +198,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_here_any_more_is_closed() {
+        let mut ledger = Ledger::new(Priority::Debug);
+        let one = container("one");
+        ledger.take(&one, said(&GRAVE, Status::Fail, "x"), 1);
+        assert_eq!(ledger.take(&one, said(&GRAVE, Status::NotDecidable, ""), 2), []);
+        let closed = ledger.take(&one, said(&GRAVE, Status::NotApplicable, "no such"), 3);
+        assert_eq!(shown(&closed), [("close", "it is so no more", 1)]);
+    }
+
+    #[test]
     fn what_matters_less_is_not_told_of() {
         let mut ledger = Ledger::new(Priority::Notice);
         assert_eq!(ledger.take(&container("one"), said(&SMALL, Status::Fail, "x"), 5), []);

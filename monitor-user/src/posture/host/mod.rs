@@ -23,7 +23,10 @@ mod sudoers;
 mod tests;
 mod updates;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +45,13 @@ pub struct HostFacts {
     processes: root::Looked<processes::Processes>,
     sshd: sshd::Sshd,
     sudoers: root::Looked<sudoers::Sudoers>,
+}
+
+/// The time, seconds since 1970.
+#[must_use]
+pub fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    i64::try_from(now).unwrap_or(i64::MAX)
 }
 
 /// Looks at the host of a root directory; `now` is the time, seconds since 1970.

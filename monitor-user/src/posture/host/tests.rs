@@ -6,10 +6,11 @@ use std::{
     fs::{self, File, Permissions},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, SystemTime},
 };
 
-use super::{Root, assess, checks, manual, read};
+use super::{HostFacts, Root, assess, checks, manual, read};
 use crate::state::{Assessment, Status};
 
 /// When all of it is looked at, seconds since 1970, and how long ago something old was.
@@ -21,7 +22,10 @@ struct Place(PathBuf);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("runmon-host-{name}-{}", std::process::id()));
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir()
+            .join(format!("runmon-host-{name}-{}-{number}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         let place = Self(path);
         place.mode("", 0o755);
@@ -62,11 +66,15 @@ impl Place {
             .file(&format!("proc/{pid}/maps"), 0o444, "")
     }
 
-    fn looked_at(&self) -> Vec<Assessment> {
+    fn facts(&self) -> HostFacts {
         let mut root = Root::at(&self.0).unwrap();
         let own = fs::metadata(&self.0).unwrap();
         root.owner = Some((own.uid(), own.gid()));
-        assess(&read(&root, i64::try_from(NOW).unwrap()))
+        read(&root, i64::try_from(NOW).unwrap())
+    }
+
+    fn looked_at(&self) -> Vec<Assessment> {
+        assess(&self.facts())
     }
 
     /// What came of each check, without those that no node can decide.
@@ -271,6 +279,16 @@ fn what_is_sloppy_fails_each_check() {
         ("host.update_timers", "apt-daily.timer is masked; apt-daily-upgrade.timer is not enabled"),
     ] {
         assert_eq!(text[check], expected);
+    }
+}
+
+/// What looks is in another process than what judges.
+#[test]
+fn what_was_seen_can_be_told() {
+    for place in [hardened(), sloppy(), Place::new("nothing")] {
+        let facts = place.facts();
+        let told = rmp_serde::to_vec_named(&facts).unwrap();
+        assert_eq!(rmp_serde::from_slice::<HostFacts>(&told).unwrap(), facts);
     }
 }
 
