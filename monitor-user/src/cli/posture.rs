@@ -1,4 +1,4 @@
-//! `posture`: how containers are set up.
+//! `posture`: how the host and containers are set up.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 /// What `posture` says of itself, at length.
 pub(super) const ABOUT: &str = "\
-Say how containers are set up, and what of that is amiss
+Say how the host and containers are set up, and what is amiss
 
 Privileges, capabilities, namespaces, mounts, limits, ports, users: each is what the kernel \
 tells of the running processes, and not what somebody declared; what is more than was declared \
@@ -14,8 +14,12 @@ is said, too. Standards have numbers for most of it: --list shows them. What can
 never counted as good: --all shows it. The exit code is 1 if anything is to be looked at. \
 Needs root.
 
-The daemon looks by itself, at each start of a container and afterwards: see `posture` in its \
-configuration.";
+Of the host: who can command container runtimes, what Docker, the kubelet and sshd were told, \
+whose their files are, its kernel, and whether it is kept up to date. What standards ask that no \
+node can decide is shown by --all as such, with the reason.
+
+The daemon looks by itself, at the host, at each start of a container and afterwards: see \
+`posture` in its configuration.";
 
 /// `posture`.
 #[derive(Debug, Args)]

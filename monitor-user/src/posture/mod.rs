@@ -6,7 +6,8 @@
 //! What is less than declared is no difference, and what cannot be seen is never counted as the
 //! same or as good. [`Assessor`] does all that off the line, for each container again and again.
 
-/// A table of checks: what each is called, how much it matters, where standards have it, what to do.
+/// A table of checks: what each is called, how much it matters, where standards have it, and what
+/// to do about it.
 macro_rules! checks {
     ($($name:ident = $id:literal, $priority:ident, $title:literal,
         [$(($of:ident, $number:literal)),*], $cure:literal;)+) => {

@@ -19,7 +19,8 @@ checks! {
     DOCKER_ICC = "host.docker.icc", Informational, "Containers of Docker reach each other",
         [(DOCKER, "2.2"), (NIST, "4.4.2")],
         "icc: false in daemon.json, with a network for those that belong together";
-    DOCKER_LOG_LEVEL = "host.docker.log_level", Informational, "Docker logs less or more than usual",
+    DOCKER_LOG_LEVEL = "host.docker.log_level", Informational,
+        "Docker logs less or more than usual",
         [(DOCKER, "2.3")],
         "log-level: info";
     DOCKER_IPTABLES = "host.docker.iptables", Informational, "Docker sets no rules of the network",
@@ -67,10 +68,12 @@ checks! {
         "Docker has features that are not finished",
         [(DOCKER, "2.18")],
         "experimental: false";
-    KUBELET_ANONYMOUS = "host.kubelet.anonymous", Error, "The kubelet answers who says not who it is",
+    KUBELET_ANONYMOUS = "host.kubelet.anonymous", Error,
+        "The kubelet answers who does not say who they are",
         [(KUBERNETES, "4.2.1"), (NIST, "4.3.1")],
         "authentication.anonymous.enabled: false";
-    KUBELET_AUTHORIZATION = "host.kubelet.authorization", Error, "The kubelet lets everybody do all",
+    KUBELET_AUTHORIZATION = "host.kubelet.authorization", Error,
+        "The kubelet lets everybody do all",
         [(KUBERNETES, "4.2.2"), (NIST, "4.3.2")],
         "authorization.mode: Webhook";
     KUBELET_CLIENT_CA = "host.kubelet.client_ca", Warning,

@@ -22,7 +22,8 @@ checks! {
         [(DOCKER, "4.11")], "ask those who build images";
     SIGNED = "host.manual.docker_4_12", Informational, "What goes into images is signed",
         [(DOCKER, "4.12")], "ask those who build images";
-    RESTARTS = "host.manual.docker_5_15", Informational, "Containers are restarted five times at most",
+    RESTARTS = "host.manual.docker_5_15", Informational,
+        "Containers are restarted five times at most",
         [(DOCKER, "5.15")], "ask Docker: `docker inspect` shows RestartPolicy";
     HEALTH = "host.manual.docker_5_27", Informational, "The health of containers is asked",
         [(DOCKER, "5.27")], "ask Docker: `docker inspect` shows Health";
@@ -32,18 +33,22 @@ checks! {
         "The control plane is started as it should be",
         [(KUBERNETES, "1.2"), (KUBERNETES, "1.3"), (KUBERNETES, "1.4")],
         "run kube-bench on the nodes of the control plane";
-    RBAC = "host.manual.kubernetes_5_1", Informational, "Roles of the cluster give no more than needed",
+    RBAC = "host.manual.kubernetes_5_1", Informational,
+        "Roles of the cluster give no more than needed",
         [(KUBERNETES, "5.1")], "ask the cluster: kubectl get clusterrolebindings, rolebindings";
     ADMISSION = "host.manual.kubernetes_5_2_1", Informational, "Pods are admitted by a policy",
         [(KUBERNETES, "5.2.1")], "ask the cluster: labels of its namespaces, its webhooks";
     NETWORK_POLICIES = "host.manual.kubernetes_5_3_2", Informational,
         "Each namespace has a NetworkPolicy",
         [(KUBERNETES, "5.3.2")], "ask the cluster: kubectl get networkpolicies -A";
-    EXTERNAL_SECRETS = "host.manual.kubernetes_5_4_2", Informational, "Secrets are stored elsewhere",
+    EXTERNAL_SECRETS = "host.manual.kubernetes_5_4_2", Informational,
+        "Secrets are stored elsewhere",
         [(KUBERNETES, "5.4.2")], "ask those who run the cluster";
-    PROVENANCE = "host.manual.kubernetes_5_5_1", Informational, "Images are admitted by where they are of",
+    PROVENANCE = "host.manual.kubernetes_5_5_1", Informational,
+        "Images are admitted by where they are of",
         [(KUBERNETES, "5.5.1")], "ask the cluster: its admission plugins and webhooks";
-    NAMESPACES = "host.manual.kubernetes_5_6_1", Informational, "Namespaces divide who administers what",
+    NAMESPACES = "host.manual.kubernetes_5_6_1", Informational,
+        "Namespaces divide who administers what",
         [(KUBERNETES, "5.6.1")], "ask those who run the cluster";
     DEFAULT_NAMESPACE = "host.manual.kubernetes_5_6_4", Informational,
         "Nothing runs in the default namespace",

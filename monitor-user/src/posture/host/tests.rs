@@ -138,8 +138,11 @@ fn hardened() -> Place {
     place.file("usr/bin/dockerd", 0o755, "").file(
         "etc/audit/rules.d/docker.rules",
         0o640,
-        "-w /usr/bin/dockerd -k d\n-w /etc/docker/ -k d\n-a always,exit -F path=/etc/default/docker\n\
-         -w /etc/containerd/config.toml\n-w /usr/lib/systemd/system/docker.service\n\
+        "-w /usr/bin/dockerd -k d\n\
+         -w /etc/docker/ -k d\n\
+         -a always,exit -F path=/etc/default/docker\n\
+         -w /etc/containerd/config.toml\n\
+         -w /usr/lib/systemd/system/docker.service\n\
          -w /usr/lib/systemd/system/docker.socket\n",
     );
     place
