@@ -150,7 +150,7 @@ pub enum Command {
     /// Say what a container is beyond what was declared
     #[command(long_about = diff::ABOUT)]
     Diff(DiffArgs),
-    /// Say how containers are set up, and what of that is amiss
+    /// Say how the host and containers are set up, and what is amiss
     #[command(long_about = posture::ABOUT)]
     Posture(PostureArgs),
     /// Make and check packs of vulnerability data, without a network; needs no root

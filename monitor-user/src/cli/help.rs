@@ -93,7 +93,16 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "runmon profile export web.yaml --as networkpolicy > policy.yaml",
         ],
     ),
-    ("posture", &["sudo runmon posture", "sudo runmon posture web --all", "runmon posture --list"]),
+    (
+        "posture",
+        &[
+            "sudo runmon posture",
+            "sudo runmon posture host --all",
+            "sudo runmon posture web --all",
+            "sudo runmon posture --root /mnt/image",
+            "runmon posture --list",
+        ],
+    ),
     (
         "report",
         &[

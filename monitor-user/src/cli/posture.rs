@@ -1,4 +1,4 @@
-//! `posture`: how containers are set up.
+//! `posture`: how the host and containers are set up.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 /// What `posture` says of itself, at length.
 pub(super) const ABOUT: &str = "\
-Say how containers are set up, and what of that is amiss
+Say how the host and containers are set up, and what is amiss
 
 Privileges, capabilities, namespaces, mounts, limits, ports, users: each is what the kernel \
 tells of the running processes, and not what somebody declared; what is more than was declared \
@@ -14,16 +14,21 @@ is said, too. Standards have numbers for most of it: --list shows them. What can
 never counted as good: --all shows it. The exit code is 1 if anything is to be looked at. \
 Needs root.
 
-The daemon looks by itself, at each start of a container and afterwards: see `posture` in its \
-configuration.";
+Of the host: who can command container runtimes, what Docker, the kubelet and sshd were told, \
+whose their files are, its kernel, and whether it is kept up to date. What standards ask that no \
+node can decide is shown by --all as such, with the reason.
+
+The daemon looks by itself, at the host, at each start of a container and afterwards: see \
+`posture` in its configuration.";
 
 /// `posture`.
 #[derive(Debug, Args)]
 pub struct PostureArgs {
-    /// Names of containers, or ids or beginnings of them; without one all that run
+    /// Names of containers, or ids or beginnings of them, or `host`; without one the host and all
+    /// that run
     #[arg(value_name = "CONTAINER")]
     pub containers: Vec<String>,
-    /// What passes, too, and what cannot be seen here
+    /// What passes, too, what cannot be seen, and what cannot be decided here
     #[arg(long)]
     pub all: bool,
     /// Only what matters at least so much: debug, informational, notice, warning, error …
@@ -35,6 +40,9 @@ pub struct PostureArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    /// The host whose root directory this is, for example of an image that is mounted there
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["containers", "list"])]
+    pub root: Option<PathBuf>,
     /// Configuration file, for the places of container runtimes
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,

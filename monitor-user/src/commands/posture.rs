@@ -1,6 +1,6 @@
-//! `runmon posture`: how containers are set up.
+//! `runmon posture`: how the host and containers are set up.
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use monitor_rules::Priority;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Usage, load_config,
     rules::table,
-    running::{all, check_host, find, shown},
+    running::{all, check_host, find, shown, usage},
     show,
 };
 use crate::{
@@ -16,7 +16,11 @@ use crate::{
     container::{Container, short},
     document::members::set,
     metadata::running::Running,
-    posture::{Eyes, Question, Seen, checks, look_twice, observed},
+    posture::{
+        Eyes, Question, Seen, checks,
+        host::{self, Root},
+        look_twice, observed,
+    },
     reach::Direct,
     state::{Assessment, Check, Status},
 };
@@ -33,39 +37,86 @@ pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
     })?;
     let is_asked = |check: &Check| check.priority <= least;
     if args.list {
-        let checks: Vec<&Check> = checks::ALL.iter().copied().filter(|it| is_asked(it)).collect();
+        let checks = checks::ALL.iter().chain(host::checks::ALL).chain(host::manual::ALL);
+        let checks: Vec<&Check> = checks.copied().filter(|it| is_asked(it)).collect();
         show(&if args.json { lines(checks.into_iter().map(check)) } else { list(&checks) })?;
         return Ok(ExitCode::SUCCESS);
     }
-    check_host("looking at how containers are set up")?;
-    let config = load_config(args.config.as_deref())?;
-    let running = all(&config);
-    let chosen: Vec<&Running> = match &args.containers[..] {
-        [] => running.iter().collect(),
-        names => names.iter().map(|name| find(&running, name)).collect::<anyhow::Result<_>>()?,
-    };
-    let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct));
-    let (mut text, mut fails) = (String::new(), 0);
-    for it in &chosen {
-        let inner = it.others.iter().filter(|other| other.starts_with(&*it.container.cgroup_path));
-        let question =
-            Question { container: it.container.clone(), inner: inner.cloned().collect() };
-        let seen = look_twice(&mut eyes, &question);
-        let of = assessments(seen, &is_asked);
-        fails += of.as_ref().map_or(0, |of| count(of, Status::Fail));
-        text.push_str(&if args.json {
-            lines([of_container(&it.container, of.as_deref().map_err(|why| *why))].into_iter())
+    let mut pages = Pages { args, text: String::new(), fails: 0 };
+    let asks_host = |name: &String| name == Container::HOST;
+    if let Some(root) = &args.root {
+        pages.host(Some(root), &is_asked)?;
+    } else {
+        check_host("looking at how the host and containers are set up")?;
+        if args.containers.is_empty() || args.containers.iter().any(asks_host) {
+            pages.host(None, &is_asked)?;
+        }
+        if args.containers.is_empty() || !args.containers.iter().all(asks_host) {
+            pages.containers(&is_asked)?;
+        }
+    }
+    show(&pages.text)?;
+    Ok(if pages.fails == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is shown, as it comes to be.
+struct Pages<'a> {
+    args: &'a PostureArgs,
+    text: String,
+    fails: usize,
+}
+
+impl Pages<'_> {
+    /// Looks at the host, this one or that of a root directory.
+    fn host(
+        &mut self,
+        root: Option<&Path>,
+        is_asked: &impl Fn(&Check) -> bool,
+    ) -> anyhow::Result<()> {
+        let opened = root.map_or_else(Root::of_host, Root::at).map_err(|error| {
+            let what = root.unwrap_or(Path::new("/")).display().to_string();
+            usage(&format!("{} cannot be looked at: {error}", shown(&what)), "name a directory")
+        })?;
+        let mut all = host::assess(&host::read(&opened, host::now()));
+        all.retain(|it| is_asked(it.check));
+        self.put(&Container::host(), Ok(&all));
+        Ok(())
+    }
+
+    /// Looks at containers: those that are named, or all.
+    fn containers(&mut self, is_asked: &impl Fn(&Check) -> bool) -> anyhow::Result<()> {
+        let config = load_config(self.args.config.as_deref())?;
+        let running = all(&config);
+        let names = self.args.containers.iter().filter(|name| *name != Container::HOST);
+        let chosen: Vec<&Running> = match &self.args.containers[..] {
+            [] => running.iter().collect(),
+            _ => names.map(|name| find(&running, name)).collect::<anyhow::Result<_>>()?,
+        };
+        let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct));
+        for it in &chosen {
+            let is_inner = |other: &&String| other.starts_with(&*it.container.cgroup_path);
+            let inner = it.others.iter().filter(is_inner).cloned().collect();
+            let question = Question { container: it.container.clone(), inner };
+            let of = assessments(look_twice(&mut eyes, &question), is_asked);
+            self.put(&it.container, of.as_deref().map_err(|why| *why));
+        }
+        if chosen.is_empty() && !self.args.json {
+            self.text.push_str(
+                "no container runs here, as far as its runtime's files are where they are looked \
+                 for\n",
+            );
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, container: &Container, of: Result<&[Assessment], &str>) {
+        self.fails += of.map_or(0, |of| count(of, Status::Fail));
+        self.text.push_str(&if self.args.json {
+            lines([of_container(container, of)].into_iter())
         } else {
-            page(&it.container, of.as_deref().map_err(|why| *why), args.all)
+            page(container, of, self.args.all)
         });
     }
-    if chosen.is_empty() && !args.json {
-        text.push_str(
-            "no container runs here, as far as its runtime's files are where they are looked for\n",
-        );
-    }
-    show(&text)?;
-    Ok(if fails == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What came of the checks that are asked for, or why nothing did.
@@ -88,7 +139,10 @@ fn count(all: &[Assessment], status: Status) -> usize {
 fn page(container: &Container, of: Result<&[Assessment], &str>, shows_all: bool) -> String {
     let name = container.name.known().map_or("-", |name| &**name);
     let image = container.image.known().map_or("image not known", |image| &**image);
-    let head = shown(&format!("{name} ({}), {image}", short(&container.id)));
+    let head = match container.is_host() {
+        true => "host".to_owned(),
+        false => shown(&format!("{name} ({}), {image}", short(&container.id))),
+    };
     let all = match of {
         Ok(all) => all,
         Err(why) => return format!("{head}: {why}\n\n"),
@@ -107,6 +161,10 @@ fn page(container: &Container, of: Result<&[Assessment], &str>, shows_all: bool)
             ),
             Status::Unknown => ("unknown".to_owned(), it.text.clone()),
             Status::Pass => ("pass".to_owned(), String::new()),
+            Status::NotApplicable => ("not applicable".to_owned(), it.text.clone()),
+            Status::NotDecidable => {
+                ("not decidable here".to_owned(), format!("{}: {}", it.check.title, it.text))
+            }
         };
         [format!("  {first}"), it.check.id.to_owned(), said]
     };

@@ -25,9 +25,9 @@ keys! {
         pub learn_profiles_by: Option<String> = "image",
         /// The policy of which images may run: a container outside of it is alerted on.
         pub image_policy: Option<PathBuf>,
-        /// From which priority on findings about how containers are set up are told of, or `off`.
+        /// The least priority of findings about how host and containers are set up, or `off`.
         pub posture: Option<String> = "warning",
-        /// Seconds between two looks at how a container is set up.
+        /// Seconds between two looks at how a container, or the host, is set up.
         pub posture_seconds: Option<u64> = "60",
         /// Whether it is noted which files of each image are used, in `usage` below `state_dir`.
         pub in_use: Option<bool> = "false",

@@ -1,4 +1,4 @@
-//! How containers are set up: which of them is looked at when, and what is told of it.
+//! How the host and containers are set up: which is looked at when, and what is told of it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,6 +27,8 @@ const AFTER_START_NS: u64 = 5_000_000_000;
 #[derive(Debug)]
 pub(super) struct Posture {
     ledger: Option<Ledger>,
+    /// The host, which is looked at as a container is, if it is told of.
+    host: Option<Arc<Container>>,
     every_ns: u64,
     /// By the path of the cgroup that names it.
     tracked: HashMap<Box<str>, Tracked>,
@@ -49,7 +51,14 @@ struct Tracked {
 impl Posture {
     pub(super) fn new(ledger: Option<Ledger>, every: Duration) -> Self {
         let every_ns = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX);
-        Self { ledger, every_ns, tracked: HashMap::new(), looks: 0 }
+        let host = ledger.as_ref().map(|_| Arc::new(Container::host()));
+        Self { ledger, host, every_ns, tracked: HashMap::new(), looks: 0 }
+    }
+
+    /// Containers that are looked at.
+    fn containers(&self) -> u64 {
+        let has_host = self.tracked.contains_key("");
+        self.tracked.len() as u64 - u64::from(has_host)
     }
 
     /// Has those looked at that are due.
@@ -69,7 +78,9 @@ impl Posture {
             if tracked.is_asked || boottime_ns < tracked.due_ns {
                 continue;
             }
-            let is_inner = |other: &&Arc<Container>| is_below(&other.cgroup_path, path);
+            let is_inner = |other: &&Arc<Container>| {
+                !container.is_host() && is_below(&other.cgroup_path, path)
+            };
             let inner = running.iter().filter(is_inner).map(|it| it.cgroup_path.to_string());
             let question = Question { container: Arc::clone(container), inner: inner.collect() };
             if assessor.ask(question) {
@@ -81,7 +92,7 @@ impl Posture {
     /// Takes in what was seen; documents about it.
     fn take(&mut self, assessed: Assessed, boottime_ns: u64, now_ns: i64) -> Vec<Document> {
         let Assessed { container, seen, .. } = assessed;
-        self.looks += 1;
+        self.looks += u64::from(!container.is_host());
         // It may have gone while it was looked at.
         let Some(tracked) = self.tracked.get_mut(&container.cgroup_path) else { return Vec::new() };
         tracked.is_asked = false;
@@ -142,12 +153,13 @@ impl<O: CountedOutlet> Daemon<O> {
         for path in self.line.take_changes() {
             posture.changed(&path, boottime_ns);
         }
-        let running = self.line.enricher().running();
+        let mut running = self.line.enricher().running();
+        running.extend(posture.host.clone());
         posture.ask(&running, boottime_ns, assessor);
         let now_ns = now_ns();
         let mut told = posture.forget(&running, now_ns);
         while let Some(assessed) = assessor.answer() {
-            if let Some(book) = self.line.usage() {
+            if let Some(book) = self.line.usage().filter(|_| !assessed.container.is_host()) {
                 book.note_mapped(&assessed.container, &assessed.mapped, now_ns);
             }
             told.extend(posture.take(assessed, boottime_ns, now_ns));
@@ -166,7 +178,7 @@ impl<O: CountedOutlet> Daemon<O> {
             .map(Ledger::stats)
             .unwrap_or_default();
         let (containers, looks) =
-            self.posture.as_ref().map_or((0, 0), |it| (it.tracked.len() as u64, it.looks));
+            self.posture.as_ref().map_or((0, 0), |it| (it.containers(), it.looks));
         [
             ("posture_containers", containers),
             ("posture_looks", looks),
@@ -216,6 +228,18 @@ mod tests {
             _ => "",
         };
         told.iter().map(activity).collect()
+    }
+
+    #[test]
+    fn the_host_is_told_of_as_containers_are_and_counts_as_none() {
+        let mut posture = posture();
+        let host = posture.host.clone().unwrap();
+        tracked(&mut posture, &host);
+        assert_eq!(activities(&posture.take(seen(&host, Status::Fail), 1, 1)), ["create"]);
+        assert_eq!((posture.containers(), posture.looks), (0, 0));
+        assert_eq!(posture.forget(&[Arc::clone(&host)], 2).len(), 0);
+        assert_eq!(activities(&posture.take(seen(&host, Status::Pass), 3, 3)), ["close"]);
+        assert!(Posture::new(None, Duration::from_secs(60)).host.is_none());
     }
 
     #[test]

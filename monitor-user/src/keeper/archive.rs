@@ -92,6 +92,10 @@ impl Archive {
                 Answer::Digest(self.containerd(&asked, |ask, it| ask.created(it)))
             }
             Request::Look(asked) => look_at(allowed, *asked),
+            Request::LookAtHost => observed::Direct.look_at_host().map_or_else(
+                |_refused| of_io(&io::ErrorKind::PermissionDenied.into()),
+                |facts| Answer::Host(Box::new(facts)),
+            ),
             Request::Databases(asked, known) => forms::databases(&(*asked).into(), &known),
             Request::Root(pid) if allowed.inventory => roots::open(&mut self.root, pid),
             request => match &self.root {

@@ -28,6 +28,7 @@ use crate::{
     packages::{Databases, Find, PackageQuestion},
     posture::{
         Observed,
+        host::HostFacts,
         observed::{Asked, Look},
     },
     reach::{Reach, Stat},
@@ -213,6 +214,14 @@ impl Look for Kept {
     fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason> {
         match self.ask(&Request::Look(Box::new(asked.clone()))) {
             Ok((Answer::Looked(found), _)) => Ok(found.map(|found| *found)),
+            Ok((Answer::Refused(..), _)) => Err(Reason::NotPermitted),
+            _ => Err(Reason::NoAnswer),
+        }
+    }
+
+    fn look_at_host(&mut self) -> Result<HostFacts, Reason> {
+        match self.ask(&Request::LookAtHost) {
+            Ok((Answer::Host(facts), _)) => Ok(*facts),
             Ok((Answer::Refused(..), _)) => Err(Reason::NotPermitted),
             _ => Err(Reason::NoAnswer),
         }

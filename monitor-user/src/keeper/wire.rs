@@ -28,7 +28,7 @@ use serde_bytes::ByteBuf;
 use super::Allowed;
 use crate::{
     limits::{KEEPER_ANSWER, KEEPER_HASH_BYTES_PER_SECOND, KEEPER_LOADS},
-    posture::{Observed, observed::Asked as LookAsked},
+    posture::{Observed, host::HostFacts, observed::Asked as LookAsked},
 };
 
 /// Bytes of a message at most: the records of all tasks of a large host.
@@ -97,6 +97,8 @@ pub(super) enum Request {
     RootRead(Vec<ByteBuf>, u64, u64),
     /// What is at a path in that root.
     RootStat(ByteBuf),
+    /// How the host is set up.
+    LookAtHost,
 }
 
 /// What the keeper is started with.
@@ -248,6 +250,8 @@ pub(super) enum Answer {
     Pieces(Vec<Result<ByteBuf, u8>>),
     /// Kind, bytes and permissions, or as above.
     RootStat(Result<(u8, u64, u32), u8>),
+    /// The host.
+    Host(Box<HostFacts>),
     /// It cannot be done: the number of the error, and what it says.
     Refused(i32, String),
 }

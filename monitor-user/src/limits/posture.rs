@@ -37,3 +37,27 @@ pub const POSTURE_SECONDS_RANGE: std::ops::RangeInclusive<u64> = 1..=86_400;
 /// Containers that are noted between two looks since they did what can change how they are set up;
 /// further ones are looked at in their turn.
 pub const CHANGED_CONTAINERS: usize = 1_024;
+
+/// Bytes of a file of the host's settings that are read; of a larger one it is said that it is not
+/// known.
+pub const HOST_FILE_BYTES: u64 = 1 << 20;
+
+/// Names of a directory of the host that are read, its processes among them; of a larger one it is
+/// said that it is not known.
+pub const HOST_NAMES: usize = 65_536;
+
+/// Lines that are kept of each sort of settings of the host; further ones are left out.
+pub const HOST_LINES: usize = 1_024;
+
+/// Files of settings that may include each other; what is in further ones is not known.
+pub const HOST_INCLUDES: usize = 64;
+
+/// Files that were replaced while the host runs their code, that are told of; one is enough.
+pub const HOST_OLD_CODE: usize = 256;
+
+/// Days after which a host should have been started anew: its kernel is as old.
+pub const HOST_UPTIME_DAYS: i64 = 90;
+
+/// Days after which packages of a host should have changed, or a timer that looks for updates
+/// should have run.
+pub const HOST_QUIET_DAYS: i64 = 30;

@@ -5,7 +5,7 @@ use super::{
     checks,
     compare::{Comparison, Evidence, Outcome, Part},
     listeners::Listener,
-    maps::Mapping,
+    maps::{self, Mapping},
     mounts::Mounted,
     observed::Observed,
     process::{NAMESPACES, Process},
@@ -345,13 +345,8 @@ fn public(observed: &Observed) -> Found {
     }
 }
 
-/// Where packages have code. What a program removes elsewhere is its own affair.
-const OF_PACKAGES: [&[u8]; 6] = [b"/usr/", b"/lib", b"/bin/", b"/sbin/", b"/opt/", b"/nix/store/"];
-
 fn old_code(observed: &Observed) -> Found {
-    let is_old = |it: &&Mapping| {
-        it.is_code && it.is_deleted && OF_PACKAGES.iter().any(|place| it.path.starts_with(place))
-    };
+    let is_old = |it: &&Mapping| it.is_code && it.is_deleted && maps::is_of_package(&it.path);
     let old: Vec<&Mapping> = observed.mapped.iter().filter(is_old).collect();
     let Some(first) = old.first() else {
         let why = "it has more mapped files than are looked at";

@@ -2,32 +2,12 @@
 //! standards have it. Numbers are of the CIS Docker Benchmark 1.6, the CIS Kubernetes Benchmark
 //! 1.12 and NIST SP 800-190.
 
-use monitor_rules::Priority;
-
 use super::compare::Part;
 use crate::state::Check;
 
-const DOCKER: &str = "CIS Docker";
-const KUBERNETES: &str = "CIS Kubernetes";
-const NIST: &str = "NIST 800-190";
-
-macro_rules! checks {
-    ($($name:ident = $id:literal, $priority:ident, $title:literal,
-        [$(($of:ident, $number:literal)),*], $cure:literal;)+) => {
-        $(
-            pub(super) static $name: Check = Check {
-                id: $id,
-                title: $title,
-                priority: Priority::$priority,
-                standards: &[$(($of, $number)),*],
-                cure: $cure,
-            };
-        )+
-
-        /// All of them, in the order in which they are shown.
-        pub const ALL: &[&Check] = &[$(&$name),+];
-    };
-}
+pub(super) const DOCKER: &str = "CIS Docker";
+pub(super) const KUBERNETES: &str = "CIS Kubernetes";
+pub(super) const NIST: &str = "NIST 800-190";
 
 checks! {
     PRIVILEGED = "posture.privileged", Warning, "Nothing keeps it from the host",

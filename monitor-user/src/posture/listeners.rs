@@ -106,7 +106,7 @@ fn holders(processes: &[Process]) -> Result<HashMap<u64, u32>, String> {
 }
 
 /// The address, port and number of the socket of a line, if it is in that state.
-fn socket(line: &str, state: &str) -> Option<(IpAddr, u16, u64)> {
+pub(super) fn socket(line: &str, state: &str) -> Option<(IpAddr, u16, u64)> {
     let mut words = line.split_whitespace().skip(1);
     let (local, _remote, found) = (words.next()?, words.next()?, words.next()?);
     let inode = words.nth(5)?.parse().ok()?;

@@ -26,6 +26,14 @@ pub struct Mapping {
 /// What the kernel writes behind the path of a file that has no name any more.
 const DELETED: &[u8] = b" (deleted)";
 
+/// Where packages have code. What a program removes elsewhere is its own affair.
+const OF_PACKAGES: [&[u8]; 6] = [b"/usr/", b"/lib", b"/bin/", b"/sbin/", b"/opt/", b"/nix/store/"];
+
+/// Whether a file is where packages put theirs: what was removed elsewhere is often made to be so.
+pub(super) fn is_of_package(path: &[u8]) -> bool {
+    OF_PACKAGES.iter().any(|place| path.starts_with(place))
+}
+
 /// What these processes have mapped, each file once, as many as are kept.
 pub(super) fn of(processes: &[Process]) -> Vec<Mapping> {
     let mut found: BTreeMap<(Vec<u8>, bool), (u32, bool)> = BTreeMap::new();
@@ -48,7 +56,7 @@ pub(super) fn of(processes: &[Process]) -> Vec<Mapping> {
 }
 
 /// The file of a line, if it is code, or an archive of Java.
-fn mapped(line: &[u8]) -> Option<(Vec<u8>, bool, bool)> {
+pub(super) fn mapped(line: &[u8]) -> Option<(Vec<u8>, bool, bool)> {
     let mut rest = line;
     let mut words = [&b""[..]; 5];
     for word in &mut words {

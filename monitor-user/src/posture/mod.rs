@@ -6,10 +6,31 @@
 //! What is less than declared is no difference, and what cannot be seen is never counted as the
 //! same or as good. [`Assessor`] does all that off the line, for each container again and again.
 
+/// A table of checks: what each is called, how much it matters, where standards have it, and what
+/// to do about it.
+macro_rules! checks {
+    ($($name:ident = $id:literal, $priority:ident, $title:literal,
+        [$(($of:ident, $number:literal)),*], $cure:literal;)+) => {
+        $(
+            pub(super) static $name: $crate::state::Check = $crate::state::Check {
+                id: $id,
+                title: $title,
+                priority: monitor_rules::Priority::$priority,
+                standards: &[$(($of, $number)),*],
+                cure: $cure,
+            };
+        )+
+
+        /// All of them, in the order in which they are shown.
+        pub const ALL: &[&$crate::state::Check] = &[$(&$name),+];
+    };
+}
+
 mod assess;
 pub mod checks;
 pub mod compare;
 pub mod declared;
+pub mod host;
 mod listeners;
 pub mod maps;
 mod members;

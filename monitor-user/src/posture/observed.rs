@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use super::host::{self, HostFacts, Root};
 use super::{
     declared::Declared,
     listeners::{self, Listener},
@@ -24,6 +25,7 @@ use super::{
 };
 use crate::{
     fact::Reason,
+    host::in_initial_pid_namespace,
     limits::{ENVIRON_BYTES, FOLLOWERS, MAPPED_FILES, PROCESSES_OF_ONE},
 };
 
@@ -135,6 +137,13 @@ pub trait Look: Send {
     ///
     /// It cannot be looked at from here.
     fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason>;
+
+    /// Looks at the host.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be looked at from here.
+    fn look_at_host(&mut self) -> Result<HostFacts, Reason>;
 }
 
 /// Looks in this process.
@@ -145,6 +154,15 @@ impl Look for Direct {
     fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason> {
         let Asked { cgroup, others, declared, scope } = asked;
         Ok(look(cgroup, others, declared, *scope))
+    }
+
+    fn look_at_host(&mut self) -> Result<HostFacts, Reason> {
+        // What would be looked at is a container.
+        if !in_initial_pid_namespace() {
+            return Err(Reason::NotPermitted);
+        }
+        let root = Root::of_host().map_err(|_refused| Reason::NotPermitted)?;
+        Ok(host::read(&root, host::now()))
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    Declared, assess, compare, declared,
+    Declared, assess, compare, declared, host,
     maps::Mapping,
     observed::{Asked, Look, Scope},
     process::Process,
@@ -35,7 +35,7 @@ pub const AGAIN: Duration = Duration::from_millis(200);
 /// How long to wait for a question where nothing is due.
 const REST: Duration = Duration::from_secs(3600);
 
-/// A question: how is this container set up?
+/// A question: how is this container, or the host, set up?
 #[derive(Clone, Debug)]
 pub struct Question {
     /// The container.
@@ -84,6 +84,10 @@ impl Eyes {
     fn see(&mut self, question: &Question) -> Seen {
         let Question { container, inner } = question;
         self.mapped.clear();
+        if container.is_host() {
+            let seen = self.look.look_at_host().map(|facts| Seen::Assessed(host::assess(&facts)));
+            return seen.unwrap_or(Seen::Nothing);
+        }
         let declared = self.declared(container);
         let asked = Asked {
             cgroup: container.cgroup_path.to_string(),
@@ -241,7 +245,8 @@ fn work(mut eyes: Eyes, asked: &Receiver<Question>, tell: impl Fn(Assessed) -> b
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
                 Ok(question) => match eyes.see(&question) {
-                    Seen::Assessed(first) if !is_good(&first) => {
+                    // Nobody enters the host for a moment: one look at it is enough.
+                    Seen::Assessed(first) if !is_good(&first) && !question.container.is_host() => {
                         again.push_back((Instant::now() + AGAIN, question, first));
                         None
                     }

@@ -63,13 +63,14 @@ impl Ledger {
         for assessment in assessments {
             match assessment.status {
                 Status::Fail => told.extend(self.fail(container, assessment, now_ns)),
-                Status::Pass => {
+                // What is not here any more is not wrong any more.
+                Status::Pass | Status::NotApplicable => {
                     let key = (container.cgroup_path.clone(), assessment.check.id);
                     if let Some((check, open)) = self.open.remove(&key) {
                         told.push(self.close(check, open, "it is so no more", now_ns));
                     }
                 }
-                Status::Unknown => {}
+                Status::Unknown | Status::NotDecidable => {}
             }
         }
         told
@@ -194,6 +195,16 @@ mod tests {
         assert!(ids.windows(2).all(|pair| pair[0] == pair[1]));
         assert_eq!([first[0].sequence, second[0].sequence, third[0].sequence], [1, 2, 3]);
         assert_eq!([first[0].status(), third[0].status()], [Status::Fail, Status::Pass]);
+    }
+
+    #[test]
+    fn what_is_not_here_any_more_is_closed() {
+        let mut ledger = Ledger::new(Priority::Debug);
+        let one = container("one");
+        ledger.take(&one, said(&GRAVE, Status::Fail, "x"), 1);
+        assert_eq!(ledger.take(&one, said(&GRAVE, Status::NotDecidable, ""), 2), []);
+        let closed = ledger.take(&one, said(&GRAVE, Status::NotApplicable, "no such"), 3);
+        assert_eq!(shown(&closed), [("close", "it is so no more", 1)]);
     }
 
     #[test]

@@ -39,6 +39,10 @@ pub enum Status {
     Fail,
     /// It cannot be seen.
     Unknown,
+    /// What it asks about is not here.
+    NotApplicable,
+    /// It cannot be decided where the monitor runs.
+    NotDecidable,
 }
 
 impl Status {
@@ -49,6 +53,8 @@ impl Status {
             Self::Pass => "pass",
             Self::Fail => "fail",
             Self::Unknown => "unknown",
+            Self::NotApplicable => "not_applicable",
+            Self::NotDecidable => "not_decidable",
         }
     }
 }

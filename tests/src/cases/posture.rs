@@ -1,6 +1,8 @@
-//! How containers are set up: what the daemon tells of it by itself, and `runmon posture`.
+//! How containers and the host are set up: what the daemon tells of it by itself, and `runmon
+//! posture`.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -18,6 +20,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("posture::a_limit_that_is_raised_is_told_of", raised),
     Case::new("posture::an_ordinary_container_is_quiet", ordinary),
     Case::with(&["dockerd"], "posture::what_docker_was_told_to_give_away", in_docker),
+    Case::with(&["dockerd"], "posture::the_host_is_looked_at", host),
 ];
 
 /// What a container does meanwhile.
@@ -202,4 +205,57 @@ fn in_docker(stage: &Stage<'_>) {
     assert!(text.stdout.contains("It can command the container runtime: "), "{text:#?}");
     let none = stage.runmon(["posture", "no-such-container", "--config", config]);
     none.assert(2, &["no container runs whose name is", "hint: these run:"]);
+}
+
+/// A Docker of its own shows what this host has, and a root of its own what another one has.
+fn host(stage: &Stage<'_>) {
+    let docker = Docker::start(&stage.engine_dir("d"));
+    let keys = "posture: debug\nposture_seconds: 1".to_owned();
+    let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
+    waits_for(&daemon, "host", "host.docker.iptables", "create");
+    let socket = docker.socket();
+    let give = |user| chown(&socket, Some(user), None).expect("give the socket away");
+    give(12_345);
+    let told = daemon.expect_document("a finding", |it| {
+        it["runmon"]["state"]["check"] == "host.runtime_sockets"
+    });
+    assert_eq!(told["container"]["id"], "host", "{told:#}");
+    let text = told["message"].as_str().expect("a message");
+    let expected = format!("{}: its owner is not root", socket.display());
+    assert!(text.contains(&expected), "{told:#}");
+    give(0);
+    waits_for(&daemon, "host", "host.runtime_sockets", "close");
+    daemon.stop();
+    let ran = stage.runmon(["posture", "host", "--json"]);
+    ran.assert(1, &[]);
+    let of = |ran: &str, check: &str| {
+        let report: Value = serde_json::from_str(ran).expect("JSON");
+        assert_eq!(report["container"]["id"], "host");
+        let all = report["checks"].as_array().expect("checks");
+        all.iter().find(|it| it["check"] == check).expect(check).clone()
+    };
+    let iptables = of(&ran.stdout, "host.docker.iptables");
+    assert_eq!(iptables["text"], "iptables is off", "{iptables:#}");
+    assert!(iptables["evidence"]["pid"].is_string(), "{iptables:#}");
+    assert_eq!(of(&ran.stdout, "host.manual.docker_4_5")["status"], "not_decidable");
+    let root = stage.dir("root");
+    let file = root.join("etc/docker/daemon.json");
+    fs::create_dir_all(file.parent().expect("a directory")).expect("make it");
+    fs::write(&file, r#"{"icc": false, "hosts": ["tcp://0.0.0.0:2375"]}"#).expect("write it");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("open it");
+    let place = root.to_str().expect("a plain path");
+    let ran = stage.runmon(["posture", "--root", place, "--json"]);
+    ran.assert(1, &[]);
+    for (check, status) in [
+        ("host.docker.tcp", "fail"),
+        ("host.docker.icc", "pass"),
+        ("host.docker.live_restore", "unknown"),
+        ("host.files.daemon_json", "fail"),
+        ("host.kubelet.anonymous", "not_applicable"),
+    ] {
+        let found = of(&ran.stdout, check);
+        assert_eq!(found["status"], status, "{found:#}");
+    }
+    let none = stage.runmon(["posture", "--root", "/no/such/root"]);
+    none.assert(2, &["/no/such/root cannot be looked at", "hint: name a directory"]);
 }

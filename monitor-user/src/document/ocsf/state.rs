@@ -66,7 +66,7 @@ fn info(finding: &StateFinding) -> Value {
 fn compliance(finding: &StateFinding) -> Value {
     let (status_id, status) = match finding.status() {
         Status::Pass => (1, "Pass"),
-        Status::Unknown => (2, "Warning"),
+        Status::Unknown | Status::NotApplicable | Status::NotDecidable => (2, "Warning"),
         Status::Fail => (3, "Fail"),
     };
     let mut standards: Vec<&str> =

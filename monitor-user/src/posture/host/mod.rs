@@ -1,0 +1,95 @@
+//! How the host is set up: who can command its runtimes, what their daemons were told, how old it
+//! is and whether it is kept up to date.
+//!
+//! [`read`] looks, at a root directory, and makes plain facts; [`assess`] touches nothing. Of files
+//! only that is kept which is asked for. Of what is not here nothing can be wrong: such checks do
+//! not apply, and what only the cluster, or people, can tell is not decidable here ([`manual`]).
+
+mod access;
+pub mod checks;
+mod containerd;
+mod docker;
+mod files;
+mod found;
+mod kubelet;
+pub mod manual;
+mod node;
+mod processes;
+mod root;
+mod settings;
+mod sshd;
+mod sudoers;
+#[cfg(test)]
+mod tests;
+mod updates;
+
+use std::{
+    collections::BTreeSet,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::state::Assessment;
+pub use root::Root;
+
+/// What was seen of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct HostFacts {
+    access: access::Access,
+    containerd: Option<containerd::Containerd>,
+    dockers: Vec<docker::Docker>,
+    files: files::Files,
+    kubelet: Option<kubelet::Kubelet>,
+    node: node::Node,
+    processes: root::Looked<processes::Processes>,
+    sshd: sshd::Sshd,
+    sudoers: root::Looked<sudoers::Sudoers>,
+}
+
+/// The time, seconds since 1970.
+#[must_use]
+pub fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    i64::try_from(now).unwrap_or(i64::MAX)
+}
+
+/// Looks at the host of a root directory; `now` is the time, seconds since 1970.
+#[must_use]
+pub fn read(root: &Root, now: i64) -> HostFacts {
+    let processes = processes::read(root);
+    let dockers = docker::read(root, &processes);
+    let kubelet = kubelet::read(root, &processes);
+    let hosts = dockers.iter().flat_map(docker::Docker::hosts);
+    let sockets: BTreeSet<String> =
+        hosts.filter_map(|it| it.strip_prefix("unix://").map(str::to_owned)).collect();
+    HostFacts {
+        access: access::read(root, &sockets),
+        containerd: containerd::read(root, &processes),
+        files: files::read(root, &dockers, kubelet.as_ref(), &processes),
+        node: node::read(root, now),
+        sshd: sshd::read(root, &processes),
+        sudoers: sudoers::read(root),
+        dockers,
+        kubelet,
+        processes,
+    }
+}
+
+/// Asks every check.
+#[must_use]
+pub fn assess(host: &HostFacts) -> Vec<Assessment> {
+    [
+        access::judge(&host.access),
+        docker::judge(&host.dockers),
+        containerd::judge(host.containerd.as_ref()),
+        kubelet::judge(host.kubelet.as_ref()),
+        files::judge(&host.files),
+        sshd::judge(&host.sshd),
+        sudoers::judge(&host.sudoers),
+        node::judge(&host.node),
+        processes::judge(&host.processes),
+        manual::all(),
+    ]
+    .concat()
+}

@@ -1,0 +1,158 @@
+//! The processes of the host: those daemons whose settings are asked for, and who runs code whose
+//! file was replaced. Those of containers are left out.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    net::IpAddr,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    checks,
+    found::{Found, some},
+    root::{Looked, Root},
+    settings::Arguments,
+};
+use crate::{
+    document::printable::terminal,
+    enrich::cgroup_path,
+    limits::{DESCRIPTORS_OF_ONE, HOST_NAMES, HOST_OLD_CODE, PROC_FILE_BYTES},
+    posture::{listeners, maps},
+    state::Assessment,
+};
+
+/// Programs whose settings are asked for.
+const DAEMONS: [&str; 8] =
+    ["dockerd", "containerd", "kubelet", "sshd", "k3s", "k0s", "kubelite", "rke2"];
+
+/// A daemon that runs as root.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct Daemon {
+    /// Its process.
+    pub pid: u32,
+    /// The name of its program.
+    pub program: String,
+    /// What it was started with.
+    pub arguments: Arguments,
+    /// Where it waits for others, on TCP.
+    pub listens: Vec<(IpAddr, u16)>,
+}
+
+/// What the processes of the host show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct Processes {
+    /// Daemons.
+    pub daemons: Vec<Daemon>,
+    /// Code whose file was replaced: its path, the process, and its program.
+    pub old_code: Vec<(Vec<u8>, u32, String)>,
+    /// Some could not be looked at, and why.
+    pub unread: Option<String>,
+}
+
+impl Processes {
+    /// Those of a program.
+    pub(super) fn of<'a>(&'a self, program: &'a str) -> impl Iterator<Item = &'a Daemon> {
+        self.daemons.iter().filter(move |it| it.program == program)
+    }
+}
+
+/// Looks; None where the root is not that of a running host.
+pub(super) fn read(root: &Root) -> Looked<Processes> {
+    let Some(names) = root.names("proc")? else { return Ok(None) };
+    let pids: Vec<u32> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    if pids.is_empty() {
+        return Ok(None);
+    }
+    let of_first = root.link("proc/1/ns/pid");
+    let mut found = Processes::default();
+    for pid in pids {
+        let Some(exe) = root.link(&format!("proc/{pid}/exe")) else { continue };
+        if !is_of_host(root, pid, of_first.as_deref()) {
+            continue;
+        }
+        let program = exe.trim_end_matches(" (deleted)").rsplit('/').next().unwrap_or_default();
+        if DAEMONS.contains(&program) {
+            found.daemons.extend(daemon(root, pid, program));
+        }
+        match root.bytes(&format!("proc/{pid}/maps"), PROC_FILE_BYTES) {
+            Ok(maps) => note_old(&mut found, &maps.unwrap_or_default(), pid, program),
+            Err(why) => found.unread = Some(why),
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Whether a process is in no container, as far as its cgroup and its pid namespace tell.
+fn is_of_host(root: &Root, pid: u32, of_first: Option<&str>) -> bool {
+    let own = root.link(&format!("proc/{pid}/ns/pid"));
+    let is_inside = of_first.is_some() && own.is_some() && own.as_deref() != of_first;
+    let cgroups = root.text(&format!("proc/{pid}/cgroup")).ok().flatten().unwrap_or_default();
+    let mut paths = cgroups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    !is_inside && !paths.any(cgroup_path::is_certain)
+}
+
+/// What it was told. Who is not root could call any program of its own so, and name files that only
+/// root may read.
+fn daemon(root: &Root, pid: u32, program: &str) -> Option<Daemon> {
+    let owner = root.stat(&format!("proc/{pid}")).ok()??.uid;
+    let line = root.bytes(&format!("proc/{pid}/cmdline"), PROC_FILE_BYTES).ok()??;
+    (owner == 0).then(|| Daemon {
+        pid,
+        program: program.to_owned(),
+        arguments: Arguments::parse(&line),
+        listens: listens(root, pid),
+    })
+}
+
+fn listens(root: &Root, pid: u32) -> Vec<(IpAddr, u16)> {
+    let names = root.names(&format!("proc/{pid}/fd")).ok().flatten().unwrap_or_default();
+    let target = |name: &String| root.link(&format!("proc/{pid}/fd/{name}"));
+    let inode = |link: String| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
+    let names = names.iter().take(DESCRIPTORS_OF_ONE);
+    let held: HashSet<u64> = names.filter_map(target).filter_map(inode).collect();
+    let mut found = BTreeSet::new();
+    for file in ["tcp", "tcp6"] {
+        let table = root.bytes(&format!("proc/{pid}/net/{file}"), PROC_FILE_BYTES);
+        let table = table.ok().flatten().unwrap_or_default();
+        let table = String::from_utf8_lossy(&table);
+        let sockets = table.lines().skip(1).filter_map(|line| listeners::socket(line, "0A"));
+        let own = sockets.filter(|(_, _, inode)| held.contains(inode));
+        found.extend(own.map(|(address, port, _)| (address, port)).take(HOST_NAMES));
+    }
+    found.into_iter().collect()
+}
+
+fn note_old(found: &mut Processes, text: &[u8], pid: u32, program: &str) {
+    for line in text.split(|byte| *byte == b'\n') {
+        let Some((path, true, true)) = maps::mapped(line) else { continue };
+        let is_known = found.old_code.iter().any(|(known, ..)| *known == path);
+        if maps::is_of_package(&path) && !is_known {
+            if found.old_code.len() >= HOST_OLD_CODE {
+                return;
+            }
+            found.old_code.push((path, pid, program.to_owned()));
+        }
+    }
+}
+
+/// Whether programs run whose files were replaced since.
+pub(super) fn judge(processes: &Looked<Processes>) -> Vec<Assessment> {
+    let found = match processes {
+        Err(why) => Found::Unknown(why.clone()),
+        Ok(None) => Found::not_applicable("nothing runs from this root"),
+        Ok(Some(it)) => match (it.old_code.first(), &it.unread) {
+            (None, Some(why)) => Found::Unknown(why.clone()),
+            (None, None) => Found::Good,
+            (Some((_, pid, program)), _) => {
+                let said = |(path, _, program): &(Vec<u8>, u32, String)| {
+                    format!("{} in {}", terminal(path), terminal(program.as_bytes()))
+                };
+                let all: Vec<String> = it.old_code.iter().map(said).collect();
+                let evidence = vec![("pid", pid.to_string()), ("executable", program.clone())];
+                Found::Bad(some(&all), evidence)
+            }
+        },
+    };
+    vec![found.of(&checks::OLD_CODE)]
+}
