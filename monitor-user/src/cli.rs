@@ -153,7 +153,7 @@ pub enum Command {
     /// Say how the host and containers are set up, and what is amiss
     #[command(long_about = posture::ABOUT)]
     Posture(PostureArgs),
-    /// Make and check packs of vulnerability data, without a network; needs no root
+    /// Make and check packs of vulnerability data; needs no root
     #[command(subcommand)]
     Data(DataCommand),
     /// Write one page about this host: what to update first, and why
