@@ -1,0 +1,204 @@
+//! Each check against containers that are made up.
+
+use super::*;
+use crate::posture::{
+    compare::tests::{mounted as mount, observed, process},
+    resources::Limits,
+};
+
+fn failed(observed: &Observed) -> Vec<&'static str> {
+    let all = assess(observed, Err("nothing was declared"));
+    let failed = all.iter().filter(|it| it.status == Status::Fail);
+    let failed = failed.map(|it| it.check.id.strip_prefix("posture.").unwrap());
+    // So it is with nearly all containers.
+    failed.filter(|id| *id != "host_users").collect()
+}
+
+fn unknown(observed: &Observed) -> Vec<&'static str> {
+    let all = assess(observed, Err("nothing was declared"));
+    let unknown = all.iter().filter(|it| it.status == Status::Unknown);
+    let unknown = unknown.filter_map(|it| it.check.id.strip_prefix("posture."));
+    unknown.filter(|id| *id != "undeclared_port").collect()
+}
+
+/// Nothing is wrong but that its users are those of the host.
+fn good() -> Observed {
+    let mut process = process(7, 1000);
+    process.capabilities = 0;
+    let mut good = observed(vec![process]);
+    for place in good.mounts.as_mut().unwrap() {
+        place.is_readonly = true;
+    }
+    good
+}
+
+#[test]
+fn what_is_set_up_well_passes() {
+    let mut good = good();
+    assert_eq!(failed(&good), Vec::<&str>::new());
+    let shared = |it: &Observed| shares(it, "user").unwrap().is_some();
+    assert!(shared(&good));
+    good.processes[0].namespaces[5] = Some(16);
+    assert!(!shared(&good));
+    good.host = [None; NAMESPACES.len()];
+    assert_eq!(
+        unknown(&good),
+        [
+            "host_pid",
+            "host_network",
+            "host_ipc",
+            "host_uts",
+            "host_cgroup",
+            "host_users",
+            "public_listener"
+        ]
+    );
+}
+
+#[test]
+fn each_check_can_fail_by_what_it_is_about() {
+    type Change = fn(&mut Observed);
+    fn first(it: &mut Observed) -> &mut Process {
+        &mut it.processes[0]
+    }
+    fn bind(it: &mut Observed, at: &str, from: &str) {
+        let on_host = Some(from.to_owned());
+        it.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, false) });
+    }
+    fn listen(it: &mut Observed, address: &str, port: u16) {
+        let (protocol, address) = ("tcp".into(), address.parse().unwrap());
+        let listener = Listener { protocol, address, port, pid: 7 };
+        it.listeners = Ok(vec![listener]);
+    }
+    let cases: &[(&str, Change)] = &[
+        ("root_user", |it| first(it).uids = vec![1000, 0, 0, 0]),
+        ("capabilities", |it| first(it).capabilities = 1 << 21),
+        ("net_raw", |it| first(it).capabilities = 1 << 13),
+        ("no_new_privs", |it| first(it).no_new_privs = Some(false)),
+        ("seccomp", |it| first(it).seccomp = Some(false)),
+        ("lsm", |it| first(it).apparmor = Some("unconfined".to_owned())),
+        ("host_cgroup", |it| first(it).namespaces[0] = Some(1)),
+        ("host_ipc", |it| first(it).namespaces[1] = Some(2)),
+        ("host_network", |it| first(it).namespaces[3] = Some(4)),
+        ("host_pid", |it| first(it).namespaces[4] = Some(5)),
+        ("host_uts", |it| first(it).namespaces[6] = Some(7)),
+        ("runtime_socket", |it| bind(it, "/x", "/run/docker.sock")),
+        ("sensitive_mount", |it| bind(it, "/x", "/etc/ssh")),
+        ("sensitive_mount", |it| bind(it, "/host", "/")),
+        ("sensitive_mount", |it| bind(it, "/run", "/run")),
+        ("service_account_token", |it| bind(it, TOKEN, "/var/lib/kubelet/pods/x/volumes/y")),
+        ("host_devices", |it| it.all_devices = Some(true)),
+        ("writable_root", |it| it.mounts.as_mut().unwrap()[0].is_readonly = false),
+        ("memory_limit", |it| it.limits.memory = Ok(None)),
+        ("cpu_limit", |it| it.limits.cpu = Ok(None)),
+        ("pids_limit", |it| it.limits.pids = Ok(None)),
+        ("sshd", |it| first(it).program = b"/usr/sbin/sshd".to_vec()),
+        ("privileged_port", |it| listen(it, "10.0.0.1", 80)),
+        ("old_code", |it| {
+            let path = b"/usr/lib/libssl.so.3".to_vec();
+            it.mapped = vec![Mapping { path, pid: 7, is_code: true, is_deleted: true }];
+        }),
+        ("secrets_in_env", |it| it.secrets = Ok(vec!["DB_PASSWORD".to_owned()])),
+    ];
+    for (id, change) in cases {
+        let mut changed = good();
+        change(&mut changed);
+        assert_eq!(failed(&changed), [*id]);
+    }
+}
+
+#[test]
+fn privileged_is_who_has_all() {
+    let mut all = good();
+    all.processes[0].capabilities = every_capability();
+    all.processes[0].seccomp = Some(false);
+    all.all_devices = None;
+    assert!(failed(&all).contains(&"privileged"));
+    all.all_devices = Some(false);
+    assert!(!failed(&all).contains(&"privileged"));
+    all.all_devices = None;
+    all.processes[0].capabilities &= !(1 << 24);
+    assert!(!failed(&all).contains(&"privileged"));
+    all.of_host &= !(1 << 24);
+    assert!(failed(&all).contains(&"privileged"));
+    // Root of a user namespace has them there only.
+    all.all_devices = None;
+    all.host[5] = Some(1);
+    all.processes[0].namespaces[5] = Some(16);
+    assert!(!failed(&all).contains(&"privileged") && !failed(&all).contains(&"capabilities"));
+}
+
+#[test]
+fn what_every_container_is_given_is_no_finding() {
+    let mut usual = good();
+    for (at, from) in [
+        ("/etc/hosts", "/var/lib/docker/containers/x/hosts"),
+        ("/etc/resolv.conf", "/etc/resolv.conf"),
+        ("/data", "/var/lib/docker/volumes/x/_data"),
+        ("/cache", "/var/lib/kubelet/pods/x/volumes/kubernetes.io~empty-dir/y"),
+        ("/run/x", "/run/containerd/io.containerd.grpc.v1.cri/sandboxes/y/shm"),
+        ("/srv", "/srv/data"),
+    ] {
+        let on_host = Some(from.to_owned());
+        usual.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, true) });
+    }
+    assert_eq!(failed(&usual), Vec::<&str>::new());
+}
+
+#[test]
+fn what_cannot_be_seen_does_not_pass() {
+    let mut blind = good();
+    let why = || "not shown".to_owned();
+    blind.mounts = Err(why());
+    blind.listeners = Err(why());
+    blind.secrets = Err(why());
+    blind.all_devices = None;
+    blind.processes[0].seccomp = None;
+    blind.lsm = Default::default();
+    blind.limits = Limits { memory: Err(why()), cpu: Err(why()), pids: Err(why()) };
+    assert_eq!(failed(&blind), Vec::<&str>::new());
+    assert_eq!(
+        unknown(&blind),
+        [
+            "runtime_socket",
+            "sensitive_mount",
+            "host_devices",
+            "mount_propagation",
+            "writable_root",
+            "seccomp",
+            "lsm",
+            "memory_limit",
+            "cpu_limit",
+            "pids_limit",
+            "privileged_port",
+            "service_account_token",
+            "secrets_in_env"
+        ]
+    );
+}
+
+#[test]
+fn what_is_more_than_was_declared_names_all_of_it() {
+    let difference = |observed: &str| crate::posture::Difference {
+        part: Part::User,
+        declared: "1000".to_owned(),
+        observed: observed.to_owned(),
+        evidence: None,
+    };
+    let comparison = Comparison {
+        differences: vec![difference("0"), difference("7")],
+        parts: vec![
+            (Part::User, Outcome::Differs),
+            (Part::Groups, Outcome::Same),
+            (Part::Memory, Outcome::Unknown("why".to_owned())),
+        ],
+    };
+    let all = assess(&good(), Ok(&comparison));
+    let of = |id: &str| all.iter().find(|it| it.check.id == id).unwrap();
+    assert_eq!(of("declared.user").text, "0 (declared: 1000); 7 (declared: 1000)");
+    assert_eq!(of("declared.groups").status, Status::Pass);
+    assert_eq!(
+        (of("declared.memory_limit").status, &*of("declared.memory_limit").text),
+        (Status::Unknown, "why")
+    );
+}
