@@ -94,9 +94,7 @@ impl Pages<'_> {
         };
         let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct));
         for it in &chosen {
-            let is_inner = |other: &&String| other.starts_with(&*it.container.cgroup_path);
-            let inner = it.others.iter().filter(is_inner).cloned().collect();
-            let question = Question { container: it.container.clone(), inner };
+            let question = Question { container: it.container.clone(), inner: it.inner() };
             let of = assessments(look_twice(&mut eyes, &question), is_asked);
             self.put(&it.container, of.as_deref().map_err(|why| *why));
         }

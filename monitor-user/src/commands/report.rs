@@ -120,9 +120,7 @@ fn scene(config: &Config, path: &Path, now_s: i64) -> anyhow::Result<Scene> {
 fn set_up(config: &Config) -> Vec<SetUp> {
     let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct));
     let one = |it: crate::metadata::running::Running| {
-        let is_inner = |other: &&String| other.starts_with(&*it.container.cgroup_path);
-        let inner = it.others.iter().filter(is_inner).cloned().collect();
-        let question = Question { container: it.container.clone(), inner };
+        let question = Question { container: it.container.clone(), inner: it.inner() };
         let failed = match look_twice(&mut eyes, &question) {
             Seen::Assessed(mut all) => {
                 all.retain(|it| it.status == Status::Fail && it.check.priority <= Priority::Notice);

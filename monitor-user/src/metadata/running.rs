@@ -22,6 +22,15 @@ pub struct Running {
     pub others: Vec<String>,
 }
 
+impl Running {
+    /// The cgroups of the containers inside of it.
+    #[must_use]
+    pub fn inner(&self) -> Vec<String> {
+        let own = &self.container.cgroup_path;
+        self.others.iter().filter(|other| is_in(other, own)).cloned().collect()
+    }
+}
+
 /// All that have a cgroup.
 #[must_use]
 pub fn running(sources: Sources, roots: Vec<RuntimeRoot>) -> Vec<Running> {

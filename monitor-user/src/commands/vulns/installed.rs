@@ -26,7 +26,7 @@ use crate::{
     instance::DEFAULT_NAME,
     keeper::Privileges,
     limits::USAGE_BYTES,
-    metadata::running::{Running, running},
+    metadata::running::running,
     posture::{
         Declared, Observed,
         observed::{self, Asked, Look, Scope},
@@ -176,12 +176,7 @@ fn gathered<'l, 'r>(looked: &'l [Looked<'r>]) -> Vec<Vec<&'l Looked<'r>>> {
 fn live(eyes: &mut dyn Look, looked: &Looked<'_>, now_s: i64) -> Option<Live> {
     let (cgroup, others, scope) = match looked.running() {
         None => (String::new(), Vec::new(), Scope::Host),
-        Some(Running { container, others }) => {
-            let cgroup = container.cgroup_path.to_string();
-            let is_inner = |other: &&String| other.starts_with(&cgroup);
-            let inner = others.iter().filter(is_inner).cloned().collect();
-            (cgroup, inner, Scope::Cgroup)
-        }
+        Some(it) => (it.container.cgroup_path.to_string(), it.inner(), Scope::Cgroup),
     };
     let asked = Asked { cgroup, others, declared: Declared::default(), scope };
     let observed: Observed = eyes.look(&asked).ok()??;
