@@ -81,6 +81,8 @@ pub struct LiveOptions {
     pub keep: Option<ExecutablesOptions>,
     /// Whether it is looked at how containers are set up.
     pub assesses: bool,
+    /// Whether it is looked at how their listeners are spoken to, too.
+    pub listens: bool,
     /// Which API of a cluster is asked; None: none is.
     pub kubernetes: Option<KubernetesOptions>,
 }
@@ -202,7 +204,11 @@ impl Live {
         let packages = PackageTask::start(librarian, move || ringer.ring()).map_err(no_room)?;
         let mut posture = None;
         if options.assesses {
-            let (eyes, ringer) = (privileges.eyes().map_err(no_room)?, bell.clone());
+            let eyes = match options.listens {
+                true => privileges.listening_eyes(),
+                false => privileges.eyes(),
+            };
+            let (eyes, ringer) = (eyes.map_err(no_room)?, bell.clone());
             posture = Some(Assessor::start(eyes, move || ringer.ring()).map_err(no_room)?);
         }
         let (mut copier, mut kept) = (None, Arc::default());

@@ -1,6 +1,6 @@
 //! `runmon posture`: how the host and containers are set up.
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use monitor_rules::Priority;
 use serde_json::{Value, json};
@@ -15,11 +15,13 @@ use crate::{
     cli::PostureArgs,
     container::{Container, short},
     document::members::set,
+    limits::{TAPS, TRAFFIC_SECONDS},
     metadata::running::Running,
     posture::{
         Eyes, Question, Seen, checks,
         host::{self, Root},
         look_twice, observed,
+        traffic::{self, Tap, Traffic},
     },
     reach::Direct,
     state::{Assessment, Check, Status},
@@ -43,16 +45,29 @@ pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut pages = Pages { args, text: String::new(), fails: 0 };
+    let listens = args.traffic.map(seconds).transpose()?;
     let asks_host = |name: &String| name == Container::HOST;
     if let Some(root) = &args.root {
-        pages.host(Some(root), &is_asked)?;
+        pages.root(root, &is_asked)?;
     } else {
         check_host("looking at how the host and containers are set up")?;
-        if args.containers.is_empty() || args.containers.iter().any(asks_host) {
-            pages.host(None, &is_asked)?;
+        let config = load_config(args.config.as_deref())?;
+        let has_host = args.containers.is_empty() || args.containers.iter().any(asks_host);
+        let has_others = args.containers.is_empty() || !args.containers.iter().all(asks_host);
+        let running = if has_others { all(&config) } else { Vec::new() };
+        let mut questions = Vec::new();
+        if has_host {
+            let container = Arc::new(Container::host());
+            questions.push(Question { container, inner: Vec::new() });
         }
-        if args.containers.is_empty() || !args.containers.iter().all(asks_host) {
-            pages.containers(&is_asked)?;
+        questions.extend(chosen(args, &running)?);
+        let has_none = has_others && questions.len() == usize::from(has_host);
+        pages.look(&questions, listens, &is_asked)?;
+        if has_none && !args.json {
+            pages.text.push_str(
+                "no container runs here, as far as its runtime's files are where they are looked \
+                 for\n",
+            );
         }
     }
     show(&pages.text)?;
@@ -67,14 +82,10 @@ struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// Looks at the host, this one or that of a root directory.
-    fn host(
-        &mut self,
-        root: Option<&Path>,
-        is_asked: &impl Fn(&Check) -> bool,
-    ) -> anyhow::Result<()> {
-        let opened = root.map_or_else(Root::of_host, Root::at).map_err(|error| {
-            let what = root.unwrap_or(Path::new("/")).display().to_string();
+    /// Looks at the host of a root directory.
+    fn root(&mut self, root: &Path, is_asked: &impl Fn(&Check) -> bool) -> anyhow::Result<()> {
+        let opened = Root::at(root).map_err(|error| {
+            let what = root.display().to_string();
             usage(&format!("{} cannot be looked at: {error}", shown(&what)), "name a directory")
         })?;
         let mut all = host::assess(&host::read(&opened, host::now()));
@@ -83,26 +94,23 @@ impl Pages<'_> {
         Ok(())
     }
 
-    /// Looks at containers: those that are named, or all.
-    fn containers(&mut self, is_asked: &impl Fn(&Check) -> bool) -> anyhow::Result<()> {
-        let config = load_config(self.args.config.as_deref())?;
-        let running = all(&config);
-        let names = self.args.containers.iter().filter(|name| *name != Container::HOST);
-        let chosen: Vec<&Running> = match &self.args.containers[..] {
-            [] => running.iter().collect(),
-            _ => names.map(|name| find(&running, name)).collect::<anyhow::Result<_>>()?,
-        };
+    /// Looks at the host and containers that are asked about, and listens to them before.
+    fn look(
+        &mut self,
+        questions: &[Question],
+        listens: Option<Duration>,
+        is_asked: &impl Fn(&Check) -> bool,
+    ) -> anyhow::Result<()> {
         let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct));
-        for it in &chosen {
-            let question = Question { container: it.container.clone(), inner: it.inner() };
-            let of = assessments(look_twice(&mut eyes, &question), is_asked);
-            self.put(&it.container, of.as_deref().map_err(|why| *why));
+        if let Some(each) = listens {
+            let tap = || -> Box<dyn Tap> { Box::new(traffic::Direct::default()) };
+            let taps = questions.iter().take(TAPS).map(|_| tap()).collect();
+            eyes = eyes.listening(Traffic::start(taps, each)?);
+            eyes.listen(questions, each);
         }
-        if chosen.is_empty() && !self.args.json {
-            self.text.push_str(
-                "no container runs here, as far as its runtime's files are where they are looked \
-                 for\n",
-            );
+        for question in questions {
+            let of = assessments(look_twice(&mut eyes, question), is_asked);
+            self.put(&question.container, of.as_deref().map_err(|why| *why));
         }
         Ok(())
     }
@@ -115,6 +123,26 @@ impl Pages<'_> {
             page(container, of, self.args.all)
         });
     }
+}
+
+/// How long is listened.
+fn seconds(seconds: u64) -> anyhow::Result<Duration> {
+    if TRAFFIC_SECONDS.contains(&seconds) {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let (from, to) = (TRAFFIC_SECONDS.start(), TRAFFIC_SECONDS.end());
+    Err(Usage(format!("--traffic is {from} to {to} seconds")).into())
+}
+
+/// The containers that are named, or all.
+fn chosen(args: &PostureArgs, running: &[Running]) -> anyhow::Result<Vec<Question>> {
+    let names = args.containers.iter().filter(|name| *name != Container::HOST);
+    let chosen: Vec<&Running> = match &args.containers[..] {
+        [] => running.iter().collect(),
+        _ => names.map(|name| find(running, name)).collect::<anyhow::Result<_>>()?,
+    };
+    let question = |it: &Running| Question { container: it.container.clone(), inner: it.inner() };
+    Ok(chosen.into_iter().map(question).collect())
 }
 
 /// What came of the checks that are asked for, or why nothing did.
@@ -158,7 +186,7 @@ fn page(container: &Container, of: Result<&[Assessment], &str>, shows_all: bool)
                 format!("{}: {}", it.check.title, it.text),
             ),
             Status::Unknown => ("unknown".to_owned(), it.text.clone()),
-            Status::Pass => ("pass".to_owned(), String::new()),
+            Status::Pass => ("pass".to_owned(), it.text.clone()),
             Status::NotApplicable => ("not applicable".to_owned(), it.text.clone()),
             Status::NotDecidable => {
                 ("not decidable here".to_owned(), format!("{}: {}", it.check.title, it.text))

@@ -12,6 +12,8 @@ use crate::limits;
 pub struct PostureOptions {
     /// What matters less is not told of.
     pub least: Priority,
+    /// Whether it is looked at how listeners are spoken to.
+    pub listens: bool,
 }
 
 /// What nobody is told anything with.
@@ -32,7 +34,10 @@ pub(super) fn posture(raw: &RawConfig) -> Result<(Option<PostureOptions>, Durati
         return Ok((None, Duration::from_secs(every)));
     }
     match Priority::from_name(word) {
-        Some(least) => Ok((Some(PostureOptions { least }), Duration::from_secs(every))),
+        Some(least) => {
+            let listens = raw.listener_traffic.unwrap_or(false);
+            Ok((Some(PostureOptions { least, listens }), Duration::from_secs(every)))
+        }
         None => wrong("posture", format!("`{word}` is none of {}", words().join(", "))),
     }
 }

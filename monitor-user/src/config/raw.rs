@@ -29,6 +29,8 @@ keys! {
         pub posture: Option<String> = "warning",
         /// Seconds between two looks at how a container, or the host, is set up.
         pub posture_seconds: Option<u64> = "60",
+        /// Whether listeners' first bytes of connections are looked at, to know who speaks TLS.
+        pub listener_traffic: Option<bool> = "false",
         /// Whether it is noted which files of each image are used, in `usage` below `state_dir`.
         pub in_use: Option<bool> = "false",
         /// A pack of vulnerability data, as `runmon data build` makes it.

@@ -33,6 +33,8 @@ pub struct Allowed {
     pub config: PathBuf,
     /// Whether roots of processes are opened for inventories of them.
     pub inventory: bool,
+    /// Whether packets from and to listeners are seen.
+    pub traffic: bool,
 }
 
 /// What sinks may have opened.
@@ -89,6 +91,7 @@ impl Allowed {
             sinks_before: OfSinks::default(),
             config: config.path.clone(),
             inventory: false,
+            traffic: config.posture.as_ref().is_some_and(|it| it.listens),
         }
     }
 
@@ -216,6 +219,7 @@ mod tests {
             sinks_before: OfSinks::default(),
             config: "/etc/runmon/config.yaml".into(),
             inventory: false,
+            traffic: false,
         }
     }
 

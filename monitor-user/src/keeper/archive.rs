@@ -29,8 +29,11 @@ use crate::{
     limits::{KEEP_RANGE, RUNTIME_FILE_BYTES},
     metadata::containerd::{Ask, Question},
     packages::Opened,
-    posture::observed::{self, Asked as LookAsked, Look as _},
-    reach::{Direct, Reach as _, Stat, read_each},
+    posture::{
+        observed::{self, Asked as LookAsked, Look as _},
+        traffic::{Direct, Tap as _, tap::Network},
+    },
+    reach::{self, Reach as _, Stat, read_each},
 };
 
 /// What a connection for files asks about.
@@ -42,6 +45,8 @@ pub(super) struct Archive {
     pub(super) containerd: Box<dyn Ask>,
     /// The root that is read for an inventory.
     pub(super) root: Option<Opened>,
+    /// What is listened to.
+    pub(super) tap: Direct,
 }
 
 impl Archive {
@@ -67,13 +72,13 @@ impl Archive {
             }
             Request::Stat(path) => look(allowed, &path).map_or_else(|error| of_io(&error), stat),
             Request::Listener(path) if allowed.asks(&path) => {
-                Direct.listener(&path).map_or_else(|error| of_io(&error), Answer::Pid)
+                reach::Direct.listener(&path).map_or_else(|error| of_io(&error), Answer::Pid)
             }
-            Request::Append(path) if allowed.appends(&path) => match Direct.append(&path) {
+            Request::Append(path) if allowed.appends(&path) => match reach::Direct.append(&path) {
                 Ok(file) => return (Answer::Opened, Some(file.into())),
                 Err(error) => of_io(&error),
             },
-            Request::Rotate(path, keep) if allowed.appends(&path) => Direct
+            Request::Rotate(path, keep) if allowed.appends(&path) => reach::Direct
                 .rotate(&path, keep.min(*KEEP_RANGE.end()))
                 .map_or_else(|error| of_io(&error), |()| done()),
             Request::Hash(question) => hash((self.read)(&(*question).into(), None)),
@@ -98,6 +103,18 @@ impl Archive {
             ),
             Request::Databases(asked, known) => forms::databases(&(*asked).into(), &known),
             Request::Root(pid) if allowed.inventory => roots::open(&mut self.root, pid),
+            Request::Tap(id, pid, ports) if allowed.traffic => {
+                let begun = self.tap.begin(Network { id, pid }, &ports);
+                Answer::Tapped(begun.map(|texts| texts.map(Into::into)))
+            }
+            Request::Packets => self.tap.packets().map_or_else(
+                |error| of_io(&error),
+                |all| Answer::Packets(all.into_iter().map(Into::into).collect()),
+            ),
+            Request::Untap => {
+                self.tap.close();
+                done()
+            }
             request => match &self.root {
                 Some(root) => roots::answer(root, request),
                 None => of_io(&not_allowed()),
@@ -159,7 +176,7 @@ fn read(allowed: &Allowed, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     // The reader asks for one byte more, to see that there is more.
     let limit = limit.min(RUNTIME_FILE_BYTES + 1);
     if allowed.is_named(path) {
-        return Direct.read(path, limit);
+        return reach::Direct.read(path, limit);
     }
     match allowed.reads(path) {
         Some(place) => place.read(limit),
@@ -172,7 +189,7 @@ fn read(allowed: &Allowed, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 fn names(allowed: &Allowed, path: &Path) -> io::Result<Vec<OsString>> {
     match allowed.looks(path) {
         Some(place) => place.names(),
-        None if Allowed::is_of_user(path) => Direct.names(path),
+        None if Allowed::is_of_user(path) => reach::Direct.names(path),
         None => Err(not_allowed()),
     }
 }
@@ -180,7 +197,7 @@ fn names(allowed: &Allowed, path: &Path) -> io::Result<Vec<OsString>> {
 fn look(allowed: &Allowed, path: &Path) -> io::Result<Stat> {
     match allowed.looks(path) {
         Some(place) => place.stat(),
-        None if allowed.stats(path) => Direct.stat(path),
+        None if allowed.stats(path) => reach::Direct.stat(path),
         None => Err(not_allowed()),
     }
 }
@@ -201,7 +218,7 @@ fn of_user(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// A bundle can be anywhere. What is read of other files of that name are credentials.
 fn bundle(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     const MARK: &[u8] = b"\"ociVersion\"";
-    let bytes = Direct.read(path, limit)?;
+    let bytes = reach::Direct.read(path, limit)?;
     let is_one = memchr::memmem::find(&bytes, MARK).is_some();
     if is_one { Ok(bytes) } else { Err(io::ErrorKind::PermissionDenied.into()) }
 }
@@ -239,7 +256,14 @@ mod tests {
         let allowed = Arc::new(Allowed { sockets, ..Allowed::default() });
         let read: Read = Box::new(|_, _| Fact::Unknown(Reason::Gone));
         let containerd = Box::new(Anybody);
-        let mut archive = Archive { allowed, read, copies: false, containerd, root: None };
+        let mut archive = Archive {
+            allowed,
+            read,
+            copies: false,
+            containerd,
+            root: None,
+            tap: Direct::default(),
+        };
         let asked = |socket: &str| {
             let [namespace, name] = ["default", "x"].map(str::to_owned);
             Box::new(Asked { socket: socket.into(), namespace, name, within_ms: 9 })
@@ -287,7 +311,8 @@ mod tests {
                 Fact::Known("ab".into(), crate::event::FactSource::File)
             });
             let (allowed, containerd) = (Arc::default(), Box::new(Anybody));
-            let mut archive = Archive { allowed, read, copies, containerd, root: None };
+            let mut archive =
+                Archive { allowed, read, copies, containerd, root: None, tap: Direct::default() };
             let file = OwnedFd::from(File::create(&path).unwrap());
             for came in [vec![], vec![file]] {
                 let (answer, _) = archive.answer(Request::Copy(question()), came);

@@ -6,11 +6,13 @@ use super::{Allowed, Keeper};
 use crate::{
     config::Config,
     hasher::{self, Bounds, Read},
+    limits::TAP_LOOK,
     metadata::{Sources, containerd},
     packages::{self, Find, Roots},
     posture::{
         Eyes,
         observed::{self, Look},
+        traffic::{self, Tap, Traffic},
     },
     reach::{Direct, Reach},
 };
@@ -108,6 +110,19 @@ impl Privileges {
     pub fn eyes(&mut self) -> io::Result<Eyes> {
         let reach = self.files()?;
         Ok(Eyes::new(self.look()?, reach))
+    }
+
+    /// The same, which listens to how listeners are spoken to, too.
+    ///
+    /// # Errors
+    ///
+    /// As above, or the host has no room for another thread.
+    pub fn listening_eyes(&mut self) -> io::Result<Eyes> {
+        let tap: Box<dyn Tap> = match self {
+            Self::Here => Box::new(traffic::Direct::default()),
+            Self::Apart(keeper) => Box::new(keeper.files()?),
+        };
+        Ok(self.eyes()?.listening(Traffic::start(vec![tap], TAP_LOOK)?))
     }
 
     /// Who opens roots for inventories, for one thread.

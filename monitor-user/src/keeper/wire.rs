@@ -99,6 +99,12 @@ pub(super) enum Request {
     RootStat(ByteBuf),
     /// How the host is set up.
     LookAtHost,
+    /// Opens a tap in a network, by its number and a process in it, for some ports: one at a time.
+    Tap(u64, u32, Vec<u16>),
+    /// The packets that came there.
+    Packets,
+    /// Closes it.
+    Untap,
 }
 
 /// What the keeper is started with.
@@ -252,6 +258,9 @@ pub(super) enum Answer {
     RootStat(Result<(u8, u64, u32), u8>),
     /// The host.
     Host(Box<HostFacts>),
+    /// What the kernel tells of a network's own addresses, or why there is no tap there.
+    Tapped(Result<[ByteBuf; 2], String>),
+    Packets(Vec<ByteBuf>),
     /// It cannot be done: the number of the error, and what it says.
     Refused(i32, String),
 }

@@ -9,6 +9,7 @@ use super::{
     mounts::Mounted,
     observed::Observed,
     process::{NAMESPACES, Process},
+    traffic,
 };
 use crate::{
     document::printable::terminal,
@@ -54,7 +55,9 @@ pub fn assess(observed: &Observed, comparison: Result<&Comparison, &str>) -> Vec
         (&checks::SECRETS_IN_ENV, secrets(observed)),
     ];
     let own = own.into_iter().map(|(check, found)| assessment(check, found));
-    own.chain(declared(comparison)).collect()
+    let listeners = observed.listeners.as_deref().map_err(String::as_str);
+    let spoken = traffic::judge(listeners, &checks::PLAINTEXT_LISTENER);
+    own.chain([spoken]).chain(declared(comparison)).collect()
 }
 
 fn assessment(check: &'static Check, found: Found) -> Assessment {

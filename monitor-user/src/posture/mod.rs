@@ -40,6 +40,7 @@ pub mod ports;
 mod process;
 mod resources;
 mod task;
+pub mod traffic;
 
 pub use assess::assess;
 pub use compare::{Comparison, Difference, Outcome, Part, compare};

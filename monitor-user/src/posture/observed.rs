@@ -162,7 +162,7 @@ impl Look for Direct {
             return Err(Reason::NotPermitted);
         }
         let root = Root::of_host().map_err(|_refused| Reason::NotPermitted)?;
-        Ok(host::read(&root, host::now()))
+        Ok(host::read_running(&root))
     }
 }
 

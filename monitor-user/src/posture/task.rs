@@ -18,12 +18,13 @@ use super::{
     maps::Mapping,
     observed::{Asked, Look, Scope},
     process::Process,
+    traffic::Traffic,
 };
 use crate::{
     container::Container,
     event::base_name,
     fact::Fact,
-    limits::POSTURE_QUESTIONS,
+    limits::{POSTURE_QUESTIONS, TAP_EVERY, TAPS},
     reach::Reach,
     state::{Assessment, Status},
     usage::How,
@@ -70,6 +71,8 @@ pub enum Seen {
 pub struct Eyes {
     look: Box<dyn Look>,
     reach: Box<dyn Reach>,
+    /// Who knows how listeners are spoken to, if anybody listens.
+    traffic: Option<Traffic>,
     /// What the last look found mapped.
     mapped: Vec<(Vec<u8>, How)>,
 }
@@ -78,15 +81,35 @@ impl Eyes {
     /// By who looks, and who reads bundles.
     #[must_use]
     pub fn new(look: Box<dyn Look>, reach: Box<dyn Reach>) -> Self {
-        Self { look, reach, mapped: Vec::new() }
+        Self { look, reach, traffic: None, mapped: Vec::new() }
+    }
+
+    /// The same, with who knows how listeners are spoken to.
+    #[must_use]
+    pub fn listening(self, traffic: Traffic) -> Self {
+        Self { traffic: Some(traffic), ..self }
+    }
+
+    /// Has listened to what these looks found, and waits for it, so long at most for each.
+    pub fn listen(&mut self, questions: &[Question], each: Duration) {
+        for question in questions {
+            self.see(question);
+        }
+        if let Some(traffic) = &mut self.traffic {
+            let rounds = u32::try_from(traffic.asked().div_ceil(TAPS)).unwrap_or(u32::MAX);
+            traffic.wait(each.saturating_mul(rounds).saturating_add(TAP_EVERY * 10));
+        }
     }
 
     fn see(&mut self, question: &Question) -> Seen {
         let Question { container, inner } = question;
         self.mapped.clear();
         if container.is_host() {
-            let seen = self.look.look_at_host().map(|facts| Seen::Assessed(host::assess(&facts)));
-            return seen.unwrap_or(Seen::Nothing);
+            let Ok(mut facts) = self.look.look_at_host() else { return Seen::Nothing };
+            if let (Some(traffic), Some(listeners)) = (&mut self.traffic, facts.listeners()) {
+                traffic.hear(listeners);
+            }
+            return Seen::Assessed(host::assess(&facts));
         }
         let declared = self.declared(container);
         let asked = Asked {
@@ -102,6 +125,9 @@ impl Eyes {
         let own = std::process::id();
         if observed.processes.iter().any(|process| process.pid == own) {
             return Seen::Nothing;
+        }
+        if let (Some(traffic), Ok(listeners)) = (&mut self.traffic, &mut observed.listeners) {
+            traffic.hear(listeners);
         }
         let how = |it: &Mapping| if it.is_code { How::Mapped } else { How::Opened };
         self.mapped = observed.mapped.iter().map(|it| (it.path.clone(), how(it))).collect();

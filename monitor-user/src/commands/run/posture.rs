@@ -27,7 +27,7 @@ pub(super) fn look<O: CountedOutlet>(
         daemon.note_usage_with(book, paper);
     }
     // Who is only to know what is used is told nothing.
-    let ledger = config.posture.map(|posture| Ledger::new(posture.least));
+    let ledger = config.posture.as_ref().map(|posture| Ledger::new(posture.least));
     if ledger.is_some() || config.in_use {
         daemon.assess_with(ledger, config.posture_every);
     }

@@ -66,9 +66,7 @@ fn each_check_can_fail_by_what_it_is_about() {
         it.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, false) });
     }
     fn listen(it: &mut Observed, address: &str, port: u16) {
-        let (protocol, address) = ("tcp".into(), address.parse().unwrap());
-        let listener = Listener { protocol, address, port, pid: 7 };
-        it.listeners = Ok(vec![listener]);
+        it.listeners = Ok(vec![Listener::at("tcp", address, port)]);
     }
     let cases: &[(&str, Change)] = &[
         ("root_user", |it| first(it).uids = vec![1000, 0, 0, 0]),
@@ -94,6 +92,11 @@ fn each_check_can_fail_by_what_it_is_about() {
         ("pids_limit", |it| it.limits.pids = Ok(None)),
         ("sshd", |it| first(it).program = b"/usr/sbin/sshd".to_vec()),
         ("privileged_port", |it| listen(it, "10.0.0.1", 80)),
+        ("plaintext_listener", |it| {
+            listen(it, "10.0.0.1", 8080);
+            let listener = &mut it.listeners.as_mut().unwrap()[0];
+            listener.heard.class = Some(traffic::Class::Plaintext);
+        }),
         ("old_code", |it| {
             let path = b"/usr/lib/libssl.so.3".to_vec();
             it.mapped = vec![Mapping { path, pid: 7, is_code: true, is_deleted: true }];
@@ -172,7 +175,8 @@ fn what_cannot_be_seen_does_not_pass() {
             "pids_limit",
             "privileged_port",
             "service_account_token",
-            "secrets_in_env"
+            "secrets_in_env",
+            "plaintext_listener"
         ]
     );
 }

@@ -210,6 +210,9 @@ checks! {
         [(DOCKER, "1.1.3"), (DOCKER, "1.1.5"), (DOCKER, "1.1.6"), (DOCKER, "1.1.18"),
             (NIST, "4.5.5")],
         "watch them: `-w PATH -k docker` in /etc/audit/rules.d";
+    PLAINTEXT_LISTENER = "host.plaintext_listener", Informational,
+        "Programs of the host are talked to without TLS", [(NIST, "4.3.3")],
+        "let them speak TLS, or listen at loopback only";
     OLD_CODE = "host.old_code", Notice, "Programs of the host run code whose file was replaced",
         [(NIST, "4.5.3")],
         "start them anew: what was patched on the disk is not what runs";

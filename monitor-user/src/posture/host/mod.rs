@@ -30,6 +30,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::{
+    listeners::{self, Listener},
+    traffic,
+};
 use crate::state::Assessment;
 pub use root::Root;
 
@@ -41,6 +45,7 @@ pub struct HostFacts {
     dockers: Vec<docker::Docker>,
     files: files::Files,
     kubelet: Option<kubelet::Kubelet>,
+    listeners: root::Looked<Vec<Listener>>,
     node: node::Node,
     processes: root::Looked<processes::Processes>,
     sshd: sshd::Sshd,
@@ -67,12 +72,27 @@ pub fn read(root: &Root, now: i64) -> HostFacts {
         access: access::read(root, &sockets),
         containerd: containerd::read(root, &processes),
         files: files::read(root, &dockers, kubelet.as_ref(), &processes),
+        // At the root of another host nobody listens.
+        listeners: Ok(None),
         node: node::read(root, now),
         sshd: sshd::read(root, &processes),
         sudoers: sudoers::read(root),
         dockers,
         kubelet,
         processes,
+    }
+}
+
+/// Looks at the one that runs here.
+#[must_use]
+pub fn read_running(root: &Root) -> HostFacts {
+    HostFacts { listeners: listeners::of_host().map(Some), ..read(root, now()) }
+}
+
+impl HostFacts {
+    /// Where it is waited for others.
+    pub(super) fn listeners(&mut self) -> Option<&mut Vec<Listener>> {
+        self.listeners.as_mut().ok()?.as_mut()
     }
 }
 
@@ -89,7 +109,18 @@ pub fn assess(host: &HostFacts) -> Vec<Assessment> {
         sudoers::judge(&host.sudoers),
         node::judge(&host.node),
         processes::judge(&host.processes),
+        vec![spoken(&host.listeners)],
         manual::all(),
     ]
     .concat()
+}
+
+/// How those that listen are spoken to.
+fn spoken(listeners: &root::Looked<Vec<Listener>>) -> Assessment {
+    let check = &checks::PLAINTEXT_LISTENER;
+    match listeners {
+        Err(why) => traffic::judge(Err(why), check),
+        Ok(Some(all)) => traffic::judge(Ok(all), check),
+        Ok(None) => found::Found::not_applicable("nothing runs from this root").of(check),
+    }
 }
