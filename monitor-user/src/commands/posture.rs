@@ -101,7 +101,7 @@ impl Pages<'_> {
         listens: Option<Duration>,
         is_asked: &impl Fn(&Check) -> bool,
     ) -> anyhow::Result<()> {
-        let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct));
+        let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct)).thorough();
         if let Some(each) = listens {
             let tap = || -> Box<dyn Tap> { Box::new(traffic::Direct::default()) };
             let taps = questions.iter().take(TAPS).map(|_| tap()).collect();

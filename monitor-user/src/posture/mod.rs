@@ -39,6 +39,7 @@ pub mod observed;
 pub mod ports;
 mod process;
 mod resources;
+pub mod set_ids;
 mod task;
 pub mod traffic;
 

@@ -13,6 +13,8 @@ use std::{
     time::Duration,
 };
 
+use monitor_inventory::set_ids::SetIds;
+
 use super::host::{self, HostFacts, Root};
 use super::{
     declared::Declared,
@@ -68,6 +70,9 @@ pub struct Observed {
     pub of_host: u64,
     /// Which security modules this host has on.
     pub lsm: Lsm,
+    /// Programs that run as another user, or why they are not known; None: nobody looked for them.
+    #[serde(skip)]
+    pub set_ids: Option<Result<SetIds, String>>,
 }
 
 /// Security modules that confine programs by profiles or labels.
@@ -215,6 +220,7 @@ pub fn look(
         all_devices: members::has_all_devices(cgroup),
         of_host: Process::look(1).map_or(u64::MAX, |first| first.bounding),
         lsm: Lsm::of_host(),
+        set_ids: None,
         processes,
     })
 }

@@ -18,6 +18,7 @@ use super::{
     maps::Mapping,
     observed::{Asked, Look, Scope},
     process::Process,
+    set_ids::Finder,
     traffic::Traffic,
 };
 use crate::{
@@ -73,6 +74,8 @@ pub struct Eyes {
     reach: Box<dyn Reach>,
     /// Who knows how listeners are spoken to, if anybody listens.
     traffic: Option<Traffic>,
+    /// Who looks for programs that run as another user, if anybody does.
+    set_ids: Option<Finder>,
     /// What the last look found mapped.
     mapped: Vec<(Vec<u8>, How)>,
 }
@@ -81,13 +84,19 @@ impl Eyes {
     /// By who looks, and who reads bundles.
     #[must_use]
     pub fn new(look: Box<dyn Look>, reach: Box<dyn Reach>) -> Self {
-        Self { look, reach, traffic: None, mapped: Vec::new() }
+        Self { look, reach, traffic: None, set_ids: None, mapped: Vec::new() }
     }
 
     /// The same, with who knows how listeners are spoken to.
     #[must_use]
     pub fn listening(self, traffic: Traffic) -> Self {
         Self { traffic: Some(traffic), ..self }
+    }
+
+    /// The same, looking for programs that run as another user: that takes all of a root.
+    #[must_use]
+    pub fn thorough(self) -> Self {
+        Self { set_ids: Some(Finder::default()), ..self }
     }
 
     /// Has listened to what these looks found, and waits for it, so long at most for each.
@@ -134,6 +143,9 @@ impl Eyes {
         observed.processes.retain(|process| !is_of_runtime(process));
         if observed.processes.is_empty() {
             return Seen::TooEarly;
+        }
+        if let (Some(finder), Some(first)) = (&mut self.set_ids, observed.processes.first()) {
+            observed.set_ids = Some(finder.of(first));
         }
         let comparison = declared.map(|it| compare(&it, &container.declared_ports, &observed));
         Seen::Assessed(assess(&observed, comparison.as_ref().map_err(|why| &**why)))

@@ -233,6 +233,8 @@ fn in_docker(stage: &Stage<'_>) {
         ],
         &NAP,
     );
+    let made = "cp /bin/busybox /root/become; chmod 4755 /root/become";
+    docker.start_in(&name, &["/bin/busybox", "sh", "-c", made]);
     for check in ["runtime_socket", "sensitive_mount", "capabilities", "host_pid"] {
         waits_for(&daemon, &name, &format!("posture.{check}"), "create");
     }
@@ -252,6 +254,7 @@ fn in_docker(stage: &Stage<'_>) {
         ("posture.host_network", "pass", ""),
         ("posture.capabilities", "fail", "CAP_SYS_ADMIN"),
         ("posture.secrets_in_env", "fail", "DB_PASSWORD"),
+        ("posture.setuid_files", "fail", "/root/become"),
         ("posture.root_user", "fail", "user 0 of the host"),
         ("posture.memory_limit", "fail", "no limit of memory in its cgroup or one above"),
         ("declared.user", "pass", ""),

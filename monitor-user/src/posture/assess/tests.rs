@@ -1,5 +1,7 @@
 //! Each check against containers that are made up.
 
+use monitor_inventory::set_ids::SetIds;
+
 use super::*;
 use crate::posture::{
     compare::tests::{mounted as mount, observed, process},
@@ -26,6 +28,7 @@ fn good() -> Observed {
     let mut process = process(7, 1000);
     process.capabilities = 0;
     let mut good = observed(vec![process]);
+    good.set_ids = Some(Ok(SetIds::default()));
     for place in good.mounts.as_mut().unwrap() {
         place.is_readonly = true;
     }
@@ -97,6 +100,11 @@ fn each_check_can_fail_by_what_it_is_about() {
             let listener = &mut it.listeners.as_mut().unwrap()[0];
             listener.heard.class = Some(traffic::Class::Plaintext);
         }),
+        ("setuid_files", |it| {
+            first(it).no_new_privs = None;
+            let files = vec![("/bin/su".into(), 0o4755)];
+            it.set_ids = Some(Ok(SetIds { files, is_cut: false }));
+        }),
         ("old_code", |it| {
             let path = b"/usr/lib/libssl.so.3".to_vec();
             it.mapped = vec![Mapping { path, pid: 7, is_code: true, is_deleted: true }];
@@ -156,6 +164,7 @@ fn what_cannot_be_seen_does_not_pass() {
     blind.listeners = Err(why());
     blind.secrets = Err(why());
     blind.all_devices = None;
+    blind.set_ids = None;
     blind.processes[0].seccomp = None;
     blind.lsm = Default::default();
     blind.limits = Limits { memory: Err(why()), cpu: Err(why()), pids: Err(why()) };
@@ -176,7 +185,8 @@ fn what_cannot_be_seen_does_not_pass() {
             "privileged_port",
             "service_account_token",
             "secrets_in_env",
-            "plaintext_listener"
+            "plaintext_listener",
+            "setuid_files"
         ]
     );
 }

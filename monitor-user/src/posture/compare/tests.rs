@@ -56,6 +56,7 @@ pub(in crate::posture) fn observed(processes: Vec<Process>) -> Observed {
         all_devices: Some(false),
         of_host: u64::MAX,
         lsm: Lsm { apparmor: true, selinux: false },
+        set_ids: None,
     }
 }
 

@@ -278,6 +278,18 @@ mod tests {
         assert_eq!(judge(b"", &server, false), tls(TLS_1_3, Mutual::Encrypted));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_judged_or_not(
+            head in proptest::sample::select(vec![vec![], vec![HANDSHAKE, 3, 3], vec![22, 3, 3, 0, 80, 2, 0, 0, 60, 3, 3]]),
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
+        ) {
+            let server = [head, bytes.clone()].concat();
+            let early = judge(&bytes, &server, false);
+            proptest::prop_assert!(early.is_none() || early == judge(&bytes, &server, true));
+        }
+    }
+
     #[test]
     fn what_comes_before_tls_is_looked_past() {
         let server = record(HANDSHAKE, &hello(0x0303, Some(TLS_1_3)));
