@@ -18,6 +18,7 @@ mod processes;
 mod root;
 mod settings;
 mod sshd;
+mod storage;
 mod sudoers;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ pub struct HostFacts {
     node: node::Node,
     processes: root::Looked<processes::Processes>,
     sshd: sshd::Sshd,
+    storage: storage::Storage,
     sudoers: root::Looked<sudoers::Sudoers>,
 }
 
@@ -76,6 +78,7 @@ pub fn read(root: &Root, now: i64) -> HostFacts {
         listeners: Ok(None),
         node: node::read(root, now),
         sshd: sshd::read(root, &processes),
+        storage: storage::read(root, &dockers),
         sudoers: sudoers::read(root),
         dockers,
         kubelet,
@@ -101,13 +104,14 @@ impl HostFacts {
 pub fn assess(host: &HostFacts) -> Vec<Assessment> {
     [
         access::judge(&host.access),
-        docker::judge(&host.dockers),
+        docker::judge(&host.dockers, rootless(&host.processes)),
         containerd::judge(host.containerd.as_ref()),
         kubelet::judge(host.kubelet.as_ref()),
         files::judge(&host.files),
         sshd::judge(&host.sshd),
         sudoers::judge(&host.sudoers),
         node::judge(&host.node),
+        storage::judge(&host.storage),
         processes::judge(&host.processes),
         vec![spoken(&host.listeners)],
         manual::all(),
@@ -123,4 +127,8 @@ fn spoken(listeners: &root::Looked<Vec<Listener>>) -> Assessment {
         Ok(Some(all)) => traffic::judge(Ok(all), check),
         Ok(None) => found::Found::not_applicable("nothing runs from this root").of(check),
     }
+}
+
+fn rootless(processes: &root::Looked<processes::Processes>) -> Option<u32> {
+    processes.as_ref().ok()?.as_ref()?.rootless
 }
