@@ -32,6 +32,8 @@ pub struct LedgerStats {
 pub struct Ledger {
     /// What matters less is not told of.
     least: Priority,
+    /// The name of this node: each has a host of its own.
+    node: Box<str>,
     /// By cgroup of the container, and check.
     open: BTreeMap<(Box<str>, &'static str), (&'static Check, Open)>,
     sequence: u64,
@@ -42,7 +44,13 @@ impl Ledger {
     /// One that tells of what matters at least so much.
     #[must_use]
     pub fn new(least: Priority) -> Self {
-        Self { least, open: BTreeMap::new(), sequence: 0, refused: 0 }
+        Self { least, node: "".into(), open: BTreeMap::new(), sequence: 0, refused: 0 }
+    }
+
+    /// The same, on the node of that name.
+    #[must_use]
+    pub fn on(self, node: &str) -> Self {
+        Self { node: node.into(), ..self }
     }
 
     /// Numbers of it.
@@ -148,7 +156,11 @@ impl Ledger {
 
     fn told(&mut self, finding: StateFinding) -> StateFinding {
         self.sequence += 1;
-        let uid = uid(finding.check.id, &finding.container.id);
+        let id = &finding.container.id;
+        let uid = match finding.container.is_host() {
+            true => uid(finding.check.id, &format!("{id}\0{}", self.node)),
+            false => uid(finding.check.id, id),
+        };
         StateFinding { sequence: self.sequence, uid, ..finding }
     }
 }
@@ -195,6 +207,18 @@ mod tests {
         assert!(ids.windows(2).all(|pair| pair[0] == pair[1]));
         assert_eq!([first[0].sequence, second[0].sequence, third[0].sequence], [1, 2, 3]);
         assert_eq!([first[0].status(), third[0].status()], [Status::Fail, Status::Pass]);
+    }
+
+    #[test]
+    fn each_node_has_a_host_of_its_own_and_containers_are_the_same_anywhere() {
+        let uid = |node: &str, of: Arc<Container>| {
+            let mut ledger = Ledger::new(Priority::Debug).on(node);
+            ledger.take(&of, said(&GRAVE, Status::Fail, "x"), 1).remove(0).uid
+        };
+        let host = || Arc::new(Container::host());
+        assert_eq!(uid("n1", host()), uid("n1", host()));
+        assert_ne!(uid("n1", host()), uid("n2", host()));
+        assert_eq!(uid("n1", container("one")), uid("n2", container("one")));
     }
 
     #[test]
