@@ -34,7 +34,7 @@ use crate::{
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
     packages::{Librarian, PackageQuestion, PackageTask},
-    posture::Assessor,
+    posture::{Assessor, accepted::Exception},
     source::seed,
 };
 
@@ -83,6 +83,8 @@ pub struct LiveOptions {
     pub assesses: bool,
     /// Whether it is looked at how their listeners are spoken to, too.
     pub listens: bool,
+    /// What of how they are set up is accepted.
+    pub accepted: Vec<Exception>,
     /// Which API of a cluster is asked; None: none is.
     pub kubernetes: Option<KubernetesOptions>,
 }
@@ -208,7 +210,8 @@ impl Live {
                 true => privileges.listening_eyes(),
                 false => privileges.eyes(),
             };
-            let (eyes, ringer) = (eyes.map_err(no_room)?, bell.clone());
+            let eyes = eyes.map_err(no_room)?.accepting(&options.accepted);
+            let ringer = bell.clone();
             posture = Some(Assessor::start(eyes, move || ringer.ring()).map_err(no_room)?);
         }
         let (mut copier, mut kept) = (None, Arc::default());

@@ -201,6 +201,7 @@ fn live_options(
         keep: None,
         assesses: false,
         listens: false,
+        accepted: config.posture_looks.exceptions.clone(),
         kubernetes: config.kubernetes.clone(),
     }
 }

@@ -1,6 +1,9 @@
 //! `runmon posture`: how the host and containers are set up.
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, fmt::Write as _, path::Path, process::ExitCode, sync::Arc,
+    time::Duration,
+};
 
 use monitor_rules::Priority;
 use serde_json::{Value, json};
@@ -18,7 +21,9 @@ use crate::{
     limits::{TAPS, TRAFFIC_SECONDS},
     metadata::running::Running,
     posture::{
-        Eyes, Question, Seen, checks,
+        Eyes, Question, Seen,
+        accepted::Exception,
+        checks,
         host::{self, Root},
         look_twice, observed,
         traffic::{self, Tap, Traffic},
@@ -62,7 +67,7 @@ pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
         }
         questions.extend(chosen(args, &running)?);
         let has_none = has_others && questions.len() == usize::from(has_host);
-        pages.look(&questions, listens, &is_asked)?;
+        pages.look(&questions, listens, &config.posture_looks.exceptions, &is_asked)?;
         if has_none && !args.json {
             pages.text.push_str(
                 "no container runs here, as far as its runtime's files are where they are looked \
@@ -99,9 +104,11 @@ impl Pages<'_> {
         &mut self,
         questions: &[Question],
         listens: Option<Duration>,
+        exceptions: &[Exception],
         is_asked: &impl Fn(&Check) -> bool,
     ) -> anyhow::Result<()> {
-        let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct)).thorough();
+        let eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct)).thorough();
+        let mut eyes = eyes.accepting(exceptions);
         if let Some(each) = listens {
             let tap = || -> Box<dyn Tap> { Box::new(traffic::Direct::default()) };
             let taps = questions.iter().take(TAPS).map(|_| tap()).collect();
@@ -173,11 +180,16 @@ fn page(container: &Container, of: Result<&[Assessment], &str>, shows_all: bool)
         Ok(all) => all,
         Err(why) => return format!("{head}: {why}\n\n"),
     };
-    let [fail, unknown, pass] =
-        [Status::Fail, Status::Unknown, Status::Pass].map(|status| count(all, status));
-    let mut text = format!("{head}: {fail} to look at, {pass} good, {unknown} cannot be seen\n");
-    let mut rows: Vec<&Assessment> =
-        all.iter().filter(|it| shows_all || it.status == Status::Fail).collect();
+    let [fail, accepted, unknown, pass] =
+        [Status::Fail, Status::Accepted, Status::Unknown, Status::Pass]
+            .map(|status| count(all, status));
+    let mut text = format!("{head}: {fail} to look at, {pass} good, {unknown} cannot be seen");
+    if accepted > 0 {
+        let _written = write!(text, ", {accepted} accepted");
+    }
+    text.push('\n');
+    let is_told = |it: &&Assessment| matches!(it.status, Status::Fail | Status::Accepted);
+    let mut rows: Vec<&Assessment> = all.iter().filter(|it| shows_all || is_told(it)).collect();
     rows.sort_by_key(|it| (it.status != Status::Fail, it.check.priority, it.status));
     let row = |it: &&Assessment| {
         let (first, said) = match it.status {
@@ -185,6 +197,11 @@ fn page(container: &Container, of: Result<&[Assessment], &str>, shows_all: bool)
                 it.check.priority.name().to_ascii_lowercase(),
                 format!("{}: {}", it.check.title, it.text),
             ),
+            Status::Accepted => {
+                let why = it.evidence.iter().find(|(name, _)| *name == "accepted");
+                let why = why.map_or("", |(_, why)| why);
+                ("accepted".to_owned(), format!("{}: {} ({})", it.check.title, it.text, shown(why)))
+            }
             Status::Unknown => ("unknown".to_owned(), it.text.clone()),
             Status::Pass => ("pass".to_owned(), it.text.clone()),
             Status::NotApplicable => ("not applicable".to_owned(), it.text.clone()),

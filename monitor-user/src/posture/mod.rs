@@ -26,6 +26,7 @@ macro_rules! checks {
     };
 }
 
+pub mod accepted;
 mod assess;
 pub mod checks;
 pub mod compare;

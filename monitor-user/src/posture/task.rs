@@ -14,7 +14,9 @@ use std::{
 };
 
 use super::{
-    Declared, assess, compare, declared, host,
+    Declared,
+    accepted::{self, Exception},
+    assess, compare, declared, host,
     maps::Mapping,
     observed::{Asked, Look, Scope},
     process::Process,
@@ -76,6 +78,8 @@ pub struct Eyes {
     traffic: Option<Traffic>,
     /// Who looks for programs that run as another user, if anybody does.
     set_ids: Option<Finder>,
+    /// What is accepted.
+    exceptions: Vec<Exception>,
     /// What the last look found mapped.
     mapped: Vec<(Vec<u8>, How)>,
 }
@@ -84,13 +88,26 @@ impl Eyes {
     /// By who looks, and who reads bundles.
     #[must_use]
     pub fn new(look: Box<dyn Look>, reach: Box<dyn Reach>) -> Self {
-        Self { look, reach, traffic: None, set_ids: None, mapped: Vec::new() }
+        Self {
+            look,
+            reach,
+            traffic: None,
+            set_ids: None,
+            exceptions: Vec::new(),
+            mapped: Vec::new(),
+        }
     }
 
     /// The same, with who knows how listeners are spoken to.
     #[must_use]
     pub fn listening(self, traffic: Traffic) -> Self {
         Self { traffic: Some(traffic), ..self }
+    }
+
+    /// The same, knowing what is accepted.
+    #[must_use]
+    pub fn accepting(self, exceptions: &[Exception]) -> Self {
+        Self { exceptions: exceptions.to_vec(), ..self }
     }
 
     /// The same, looking for programs that run as another user: that takes all of a root.
@@ -111,6 +128,14 @@ impl Eyes {
     }
 
     fn see(&mut self, question: &Question) -> Seen {
+        let mut seen = self.all_of(question);
+        if let Seen::Assessed(all) = &mut seen {
+            accepted::mark(all, &self.exceptions, &question.container, host::now());
+        }
+        seen
+    }
+
+    fn all_of(&mut self, question: &Question) -> Seen {
         let Question { container, inner } = question;
         self.mapped.clear();
         if container.is_host() {

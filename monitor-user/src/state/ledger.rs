@@ -71,11 +71,16 @@ impl Ledger {
         for assessment in assessments {
             match assessment.status {
                 Status::Fail => told.extend(self.fail(container, assessment, now_ns)),
-                // What is not here any more is not wrong any more.
-                Status::Pass | Status::NotApplicable => {
+                // What is not here any more is not wrong any more, and what was accepted is told
+                // to nobody.
+                Status::Pass | Status::NotApplicable | Status::Accepted => {
+                    let why = match assessment.status {
+                        Status::Accepted => "it was accepted",
+                        _ => "it is so no more",
+                    };
                     let key = (container.cgroup_path.clone(), assessment.check.id);
                     if let Some((check, open)) = self.open.remove(&key) {
-                        told.push(self.close(check, open, "it is so no more", now_ns));
+                        told.push(self.close(check, open, why, now_ns));
                     }
                 }
                 Status::Unknown | Status::NotDecidable => {}
@@ -219,6 +224,15 @@ mod tests {
         assert_eq!(uid("n1", host()), uid("n1", host()));
         assert_ne!(uid("n1", host()), uid("n2", host()));
         assert_eq!(uid("n1", container("one")), uid("n2", container("one")));
+    }
+
+    #[test]
+    fn what_is_accepted_is_told_of_no_more() {
+        let (mut ledger, one) = (Ledger::new(Priority::Debug), container("one"));
+        assert_eq!(ledger.take(&one, said(&GRAVE, Status::Accepted, "x"), 1), []);
+        ledger.take(&one, said(&GRAVE, Status::Fail, "x"), 2);
+        let closed = ledger.take(&one, said(&GRAVE, Status::Accepted, "x"), 3);
+        assert_eq!(shown(&closed), [("close", "it was accepted", 2)]);
     }
 
     #[test]

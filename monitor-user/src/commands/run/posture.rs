@@ -31,7 +31,7 @@ pub(super) fn look<O: CountedOutlet>(
     let node = node::said_name(config.node.as_deref()).unwrap_or_else(node::hostname);
     let ledger = config.posture.as_ref().map(|posture| Ledger::new(posture.least).on(&node));
     if ledger.is_some() || config.in_use {
-        daemon.assess_with(ledger, config.posture_every);
+        daemon.assess_with(ledger, config.posture_looks.every);
     }
     Ok(())
 }
