@@ -206,12 +206,8 @@ impl Live {
         let packages = PackageTask::start(librarian, move || ringer.ring()).map_err(no_room)?;
         let mut posture = None;
         if options.assesses {
-            let eyes = match options.listens {
-                true => privileges.listening_eyes(),
-                false => privileges.eyes(),
-            };
+            let (eyes, ringer) = (privileges.eyes(options.listens), bell.clone());
             let eyes = eyes.map_err(no_room)?.accepting(&options.accepted);
-            let ringer = bell.clone();
             posture = Some(Assessor::start(eyes, move || ringer.ring()).map_err(no_room)?);
         }
         let (mut copier, mut kept) = (None, Arc::default());

@@ -102,27 +102,23 @@ impl Privileges {
         })
     }
 
-    /// What looks at containers, and reads what they were declared to be, for one thread.
+    /// What looks at containers, and reads what they were declared to be, for one thread; if
+    /// wanted it listens to how their listeners are spoken to, too.
     ///
     /// # Errors
     ///
-    /// The keeper is gone.
-    pub fn eyes(&mut self) -> io::Result<Eyes> {
+    /// The keeper is gone, or the host has no room for another thread.
+    pub fn eyes(&mut self, listens: bool) -> io::Result<Eyes> {
         let reach = self.files()?;
-        Ok(Eyes::new(self.look()?, reach))
-    }
-
-    /// The same, which listens to how listeners are spoken to, too.
-    ///
-    /// # Errors
-    ///
-    /// As above, or the host has no room for another thread.
-    pub fn listening_eyes(&mut self) -> io::Result<Eyes> {
+        let eyes = Eyes::new(self.look()?, reach);
+        if !listens {
+            return Ok(eyes);
+        }
         let tap: Box<dyn Tap> = match self {
             Self::Here => Box::new(traffic::Direct::default()),
             Self::Apart(keeper) => Box::new(keeper.files()?),
         };
-        Ok(self.eyes()?.listening(Traffic::start(vec![tap], TAP_LOOK)?))
+        Ok(eyes.listening(Traffic::start(vec![tap], TAP_LOOK)?))
     }
 
     /// Who opens roots for inventories, for one thread.

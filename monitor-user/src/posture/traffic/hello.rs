@@ -281,7 +281,11 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_bytes_are_judged_or_not(
-            head in proptest::sample::select(vec![vec![], vec![HANDSHAKE, 3, 3], vec![22, 3, 3, 0, 80, 2, 0, 0, 60, 3, 3]]),
+            head in proptest::sample::select(vec![
+                vec![],
+                vec![HANDSHAKE, 3, 3],
+                vec![HANDSHAKE, 3, 3, 0, 80, SERVER_HELLO, 0, 0, 60, 3, 3],
+            ]),
             bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
         ) {
             let server = [head, bytes.clone()].concat();

@@ -178,9 +178,10 @@ mod tests {
 
     #[test]
     fn own_addresses_are_told_from_those_of_networks() {
-        let four = b"Local:\n  +-- 0.0.0.0/0 2 0 2\n     |-- 10.88.0.0\n        /16 link UNICAST\n     \
-                     |-- 10.88.0.7\n        /32 host LOCAL\n     |-- 10.88.255.255\n        /32 link \
-                     BROADCAST\n     |-- 127.0.0.1\n        /32 host LOCAL\n";
+        let four =
+            b"Local:\n +-- 0.0.0.0/0 2 0 2\n |-- 10.88.0.0\n  /16 link UNICAST\n |-- 10.88.0.7\n  \
+                     /32 host LOCAL\n |-- 10.88.255.255\n  /32 link BROADCAST\n |-- 127.0.0.1\n  \
+                     /32 host LOCAL\n";
         let six = b"20010db8000000000000000000000001 02 40 00 80     eth0\nx\n";
         let expected: [IpAddr; 3] =
             ["10.88.0.7", "127.0.0.1", "2001:db8::1"].map(|it| it.parse().unwrap());
