@@ -269,6 +269,13 @@ fn in_docker(stage: &Stage<'_>) {
     let text = stage.runmon(["posture", &name, "--config", config, "--priority", "warning"]);
     text.assert(1, &[]);
     assert!(text.stdout.contains("It can command the container runtime: "), "{text:#?}");
+    let keys = "posture_exceptions: [{check: posture.host_pid, reason: known}]".to_owned();
+    let accepting = stage.configuration(&Options { keys, ..Options::default() });
+    let accepting = accepting.to_str().expect("a plain path");
+    let ran = stage.runmon(["posture", &name, "--config", accepting]);
+    ran.assert(1, &[]);
+    let line = ran.stdout.lines().find(|line| line.contains("posture.host_pid")).expect("a line");
+    assert!(line.trim_start().starts_with("accepted ") && line.contains("(known)"), "{ran:#?}");
     let none = stage.runmon(["posture", "no-such-container", "--config", config]);
     none.assert(2, &["no container runs whose name is", "hint: these run:"]);
 }
