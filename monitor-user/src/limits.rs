@@ -7,6 +7,7 @@ mod packages;
 mod policy;
 mod posture;
 mod profile;
+mod upkeep;
 mod usage;
 mod vulns;
 
@@ -19,6 +20,7 @@ pub use packages::*;
 pub use policy::*;
 pub use posture::*;
 pub use profile::*;
+pub use upkeep::*;
 pub use usage::*;
 pub use vulns::*;
 

@@ -2,6 +2,7 @@
 
 use std::{
     os::fd::{AsFd as _, BorrowedFd},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -36,6 +37,8 @@ use crate::{
     packages::{Librarian, PackageQuestion, PackageTask},
     posture::Assessor,
     source::seed,
+    support::Support,
+    upkeep::{self, Inspector},
 };
 
 /// Records that are taken before anything else is looked at.
@@ -81,6 +84,9 @@ pub struct LiveOptions {
     pub keep: Option<ExecutablesOptions>,
     /// Whether it is looked at how containers are set up.
     pub assesses: bool,
+    /// Whether it is looked at what is installed, with these data about vulnerabilities, and what
+    /// says until when something is supported.
+    pub upkeep: Option<(Option<PathBuf>, Support)>,
     /// Which API of a cluster is asked; None: none is.
     pub kubernetes: Option<KubernetesOptions>,
 }
@@ -158,6 +164,7 @@ pub struct Live {
     copier: Option<Hasher>,
     packages: PackageTask,
     posture: Option<Assessor>,
+    upkeep: Option<Inspector>,
     kept: Arc<ExecutablesState>,
     controller: Option<&'static str>,
     bell: Bell,
@@ -205,6 +212,7 @@ impl Live {
             let (eyes, ringer) = (privileges.eyes().map_err(no_room)?, bell.clone());
             posture = Some(Assessor::start(eyes, move || ringer.ring()).map_err(no_room)?);
         }
+        let upkeep = inspector(options, &mut privileges, bell.clone()).map_err(no_room)?;
         let (mut copier, mut kept) = (None, Arc::default());
         if let Some(keep) = options.keep.clone() {
             let mut executables = Executables::open(keep);
@@ -235,6 +243,7 @@ impl Live {
             copier,
             packages,
             posture,
+            upkeep,
             kept,
             controller,
             bell,
@@ -411,6 +420,11 @@ impl Live {
         self.posture.as_mut()
     }
 
+    /// Who looks at what is installed, where that is asked for.
+    pub fn upkeep(&self) -> Option<&Inspector> {
+        self.upkeep.as_ref()
+    }
+
     /// Files that found no room among those that are to be read.
     #[must_use]
     pub fn hashes_refused(&self) -> u64 {
@@ -429,6 +443,18 @@ impl Live {
     pub fn wants_reload(&self) -> bool {
         self.bell.wants_reload()
     }
+}
+
+/// Starts what looks at what is installed, if that is asked for.
+fn inspector(
+    options: &LiveOptions,
+    privileges: &mut Privileges,
+    bell: Bell,
+) -> std::io::Result<Option<Inspector>> {
+    let Some((data, support)) = &options.upkeep else { return Ok(None) };
+    let (roots, look) = (privileges.roots()?, privileges.look()?);
+    let eyes = upkeep::Eyes::new(roots, look, data.as_deref(), support.clone());
+    Inspector::start(eyes, move || bell.ring()).map(Some)
 }
 
 fn drain(ring: &mut Ring, consumer: &mut impl Consumer) -> u32 {

@@ -200,6 +200,7 @@ fn live_options(
         bounds: config.bounds(),
         keep: None,
         assesses: false,
+        upkeep: None,
         kubernetes: config.kubernetes.clone(),
     }
 }

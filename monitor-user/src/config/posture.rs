@@ -23,16 +23,21 @@ pub(super) fn words() -> Vec<String> {
     std::iter::once(OFF.to_owned()).chain(named).collect()
 }
 
+/// What a key says is told of, if anything is.
+pub(super) fn least(key: &'static str, word: &str) -> Result<Option<Priority>, Wrong> {
+    if word == OFF {
+        return Ok(None);
+    }
+    match Priority::from_name(word) {
+        Some(least) => Ok(Some(least)),
+        None => wrong(key, format!("`{word}` is none of {}", words().join(", "))),
+    }
+}
+
 /// What is told of, if anything is, and the time between two looks.
 pub(super) fn posture(raw: &RawConfig) -> Result<(Option<PostureOptions>, Duration), Wrong> {
     let seconds = raw.posture_seconds.unwrap_or(limits::POSTURE_SECONDS);
     let every = within("posture_seconds", seconds, limits::POSTURE_SECONDS_RANGE)?;
-    let word = raw.posture.as_deref().unwrap_or("warning");
-    if word == OFF {
-        return Ok((None, Duration::from_secs(every)));
-    }
-    match Priority::from_name(word) {
-        Some(least) => Ok((Some(PostureOptions { least }), Duration::from_secs(every))),
-        None => wrong("posture", format!("`{word}` is none of {}", words().join(", "))),
-    }
+    let least = least("posture", raw.posture.as_deref().unwrap_or("warning"))?;
+    Ok((least.map(|least| PostureOptions { least }), Duration::from_secs(every)))
 }

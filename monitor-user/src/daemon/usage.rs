@@ -1,5 +1,7 @@
 //! What is used of images, written down from time to time.
 
+use std::sync::Arc;
+
 use super::{CountedOutlet, Daemon, now_ns};
 use crate::{
     live::Live,
@@ -18,7 +20,9 @@ impl<O: CountedOutlet> Daemon<O> {
         self.settle_usage(live);
         if let (Some(book), Some(paper)) = (self.line.usage(), &mut self.usage) {
             let now_ns = now_ns();
-            paper.put(book.images(now_ns), book.whole_since_ns(), now_ns);
+            let used = Arc::new(book.images(now_ns));
+            paper.put(Arc::clone(&used), book.whole_since_ns(), now_ns);
+            self.note_used(&used);
         }
     }
 
@@ -27,7 +31,7 @@ impl<O: CountedOutlet> Daemon<O> {
         self.settle_usage(live);
         if let (Some(book), Some(paper)) = (self.line.usage(), self.usage.take()) {
             let now_ns = now_ns();
-            paper.finish(book.images(now_ns), book.whole_since_ns(), now_ns);
+            paper.finish(Arc::new(book.images(now_ns)), book.whole_since_ns(), now_ns);
         }
     }
 

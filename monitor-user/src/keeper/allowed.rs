@@ -88,7 +88,7 @@ impl Allowed {
             sinks: OfSinks::of(config),
             sinks_before: OfSinks::default(),
             config: config.path.clone(),
-            inventory: false,
+            inventory: config.upkeep.is_some(),
         }
     }
 

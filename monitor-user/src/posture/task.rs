@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    Declared, assess, compare, declared, host,
+    Declared, assess, compare, declared, host, in_use,
     maps::Mapping,
     observed::{Asked, Look, Scope},
     process::Process,
@@ -53,6 +53,8 @@ pub struct Assessed {
     pub seen: Seen,
     /// Files that it has mapped, and how it uses them.
     pub mapped: Vec<(Vec<u8>, How)>,
+    /// Where it listens for others, as `443/tcp`.
+    pub ports: Vec<String>,
 }
 
 /// What one look shows.
@@ -72,18 +74,21 @@ pub struct Eyes {
     reach: Box<dyn Reach>,
     /// What the last look found mapped.
     mapped: Vec<(Vec<u8>, How)>,
+    /// And where somebody listens.
+    ports: Vec<String>,
 }
 
 impl Eyes {
     /// By who looks, and who reads bundles.
     #[must_use]
     pub fn new(look: Box<dyn Look>, reach: Box<dyn Reach>) -> Self {
-        Self { look, reach, mapped: Vec::new() }
+        Self { look, reach, mapped: Vec::new(), ports: Vec::new() }
     }
 
     fn see(&mut self, question: &Question) -> Seen {
         let Question { container, inner } = question;
         self.mapped.clear();
+        self.ports.clear();
         if container.is_host() {
             let seen = self.look.look_at_host().map(|facts| Seen::Assessed(host::assess(&facts)));
             return seen.unwrap_or(Seen::Nothing);
@@ -105,6 +110,7 @@ impl Eyes {
         }
         let how = |it: &Mapping| if it.is_code { How::Mapped } else { How::Opened };
         self.mapped = observed.mapped.iter().map(|it| (it.path.clone(), how(it))).collect();
+        self.ports = in_use::ports(&observed);
         observed.processes.retain(|process| !is_of_runtime(process));
         if observed.processes.is_empty() {
             return Seen::TooEarly;
@@ -113,8 +119,10 @@ impl Eyes {
         Seen::Assessed(assess(&observed, comparison.as_ref().map_err(|why| &**why)))
     }
 
-    fn take_mapped(&mut self) -> Vec<(Vec<u8>, How)> {
-        std::mem::take(&mut self.mapped)
+    /// The answer to a question, of what the last look found.
+    fn answer(&mut self, question: Question, seen: Seen) -> Assessed {
+        let (mapped, ports) = (std::mem::take(&mut self.mapped), std::mem::take(&mut self.ports));
+        Assessed { container: question.container, seen, mapped, ports }
     }
 
     fn declared(&self, container: &Container) -> Result<Declared, String> {
@@ -238,7 +246,7 @@ fn work(mut eyes: Eyes, asked: &Receiver<Question>, tell: impl Fn(Assessed) -> b
         let told = if wait.is_zero() {
             again.pop_front().map(|(_, question, first)| {
                 let seen = second(first, eyes.see(&question));
-                Assessed { container: question.container, seen, mapped: eyes.take_mapped() }
+                eyes.answer(question, seen)
             })
         } else {
             match asked.recv_timeout(wait) {
@@ -250,10 +258,7 @@ fn work(mut eyes: Eyes, asked: &Receiver<Question>, tell: impl Fn(Assessed) -> b
                         again.push_back((Instant::now() + AGAIN, question, first));
                         None
                     }
-                    seen => {
-                        let (container, mapped) = (question.container, eyes.take_mapped());
-                        Some(Assessed { container, seen, mapped })
-                    }
+                    seen => Some(eyes.answer(question, seen)),
                 },
             }
         };

@@ -36,8 +36,20 @@ impl FileIndex {
         Ok(index)
     }
 
+    /// Paths whose package is known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.len() + self.below.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn insert(&mut self, at: usize, place: Place<'_>) {
-        if self.files.len() + self.below.len() >= JOINED_PATHS {
+        if self.len() >= JOINED_PATHS {
             self.is_cut = true;
             return;
         }

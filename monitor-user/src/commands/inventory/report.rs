@@ -8,11 +8,7 @@ use monitor_inventory::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    Looked, Subject,
-    lifecycle::{Support, words},
-    runtimes::{self, Runtime},
-};
+use super::{Looked, Subject};
 use crate::{
     commands::rules::table,
     container::{Container, short},
@@ -21,6 +17,11 @@ use crate::{
     metadata::running::Running,
     node,
     packages::{Reading, RootTold},
+    support::{
+        Support,
+        runtimes::{self, Runtime},
+        words,
+    },
     usage::FileIndex,
 };
 
