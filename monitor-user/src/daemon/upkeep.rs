@@ -14,7 +14,6 @@ use crate::{
     live::Live,
     state::{Ledger, StateFinding, Subject},
     upkeep::{Answer, Looked, Numbers, Place, Round, key_of},
-    usage::ImageUse,
 };
 
 /// How long a container that is new is waited for others that start with it, and for the facts
@@ -58,8 +57,6 @@ pub(super) struct Upkeep {
     new_ns: Option<u64>,
     /// Images of which something may be open, and when somebody had them last.
     places: HashMap<String, u64>,
-    /// What was used when that was written down last.
-    used: Arc<Vec<ImageUse>>,
     numbers: Numbers,
     /// What was told to be wrong with the data.
     trouble: Option<String>,
@@ -75,7 +72,6 @@ impl Upkeep {
             looked: HashMap::new(),
             new_ns: None,
             places: HashMap::new(),
-            used: Arc::default(),
             numbers: Numbers::default(),
             trouble: None,
         }
@@ -149,13 +145,6 @@ impl<O: CountedOutlet> Daemon<O> {
         self.upkeep = Some(Upkeep::new(ledger, every));
     }
 
-    /// What is used, as it was written down just now.
-    pub(super) fn note_used(&mut self, used: &Arc<Vec<ImageUse>>) {
-        if let Some(upkeep) = &mut self.upkeep {
-            upkeep.used = Arc::clone(used);
-        }
-    }
-
     /// Has all that runs looked at when that is due, and tells what changed.
     pub(super) fn watch_upkeep(&mut self, boottime_ns: u64, live: &mut Live) {
         let (Some(upkeep), Some(inspector)) = (&mut self.upkeep, live.upkeep()) else { return };
@@ -171,7 +160,7 @@ impl<O: CountedOutlet> Daemon<O> {
             let round = Round {
                 host: Arc::new(Container::host()),
                 containers: running.iter().map(looked).collect(),
-                used: Arc::clone(&upkeep.used),
+                used: self.line.usage().map(|book| book.images(now_ns)).unwrap_or_default(),
                 now_ns,
             };
             if inspector.ask(round) {

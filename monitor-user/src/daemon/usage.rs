@@ -1,7 +1,5 @@
 //! What is used of images, written down from time to time.
 
-use std::sync::Arc;
-
 use super::{CountedOutlet, Daemon, now_ns};
 use crate::{
     live::Live,
@@ -20,9 +18,7 @@ impl<O: CountedOutlet> Daemon<O> {
         self.settle_usage(live);
         if let (Some(book), Some(paper)) = (self.line.usage(), &mut self.usage) {
             let now_ns = now_ns();
-            let used = Arc::new(book.images(now_ns));
-            paper.put(Arc::clone(&used), book.whole_since_ns(), now_ns);
-            self.note_used(&used);
+            paper.put(book.images(now_ns), book.whole_since_ns(), now_ns);
         }
     }
 
@@ -31,7 +27,7 @@ impl<O: CountedOutlet> Daemon<O> {
         self.settle_usage(live);
         if let (Some(book), Some(paper)) = (self.line.usage(), self.usage.take()) {
             let now_ns = now_ns();
-            paper.finish(Arc::new(book.images(now_ns)), book.whole_since_ns(), now_ns);
+            paper.finish(book.images(now_ns), book.whole_since_ns(), now_ns);
         }
     }
 

@@ -7,7 +7,6 @@ use std::{
 };
 
 use monitor_inventory::lifecycle::{State as Support, Verdict};
-use monitor_rules::Priority;
 use monitor_vulns::{
     matcher::{Coordinate, State},
     model::show_day,
@@ -228,15 +227,15 @@ pub(super) fn upgrade(judged: &Judged, told: &[Observation]) -> (Upgrade, Option
 
 /// What is to be told of the support of a system.
 pub(super) fn system(verdict: &Verdict, around: &Around) -> Option<Observation> {
-    let priority = match verdict.state {
-        Support::Eol => Priority::Warning,
-        Support::LtsOnly => Priority::Notice,
+    let check = match verdict.state {
+        Support::Eol => &checks::SYSTEM,
+        Support::LtsOnly => &checks::SYSTEM_LTS,
         Support::Supported | Support::Unknown | Support::Rolling => return None,
     };
     let text = format!("{}: {}", verdict.about, words(verdict));
     let mut evidence = around.evidence.clone();
     evidence.push(("source", verdict.source.to_string()));
-    Some(Observation { priority, ..Observation::of(&checks::SYSTEM, text, evidence) })
+    Some(Observation::of(check, text, evidence))
 }
 
 /// What is to be told of programs that run containers.
@@ -254,3 +253,6 @@ pub(super) fn runtimes(runtimes: &[Runtime]) -> Vec<Observation> {
     };
     runtimes.iter().filter_map(one).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,15 @@ pub static SYSTEM: Check = Check {
     cure: "go to a release that is supported",
 };
 
+/// The same where a lesser support goes on.
+pub static SYSTEM_LTS: Check = Check {
+    id: "upkeep.system_lts",
+    title: "The operating system gets security updates for some of its packages only",
+    priority: Priority::Notice,
+    standards: &[("NIST 800-190", "4.1.1"), ("NIST 800-190", "4.5.3")],
+    cure: "go to a release that is supported in full",
+};
+
 /// The image, by what its publisher says.
 pub static IMAGE: Check = Check {
     id: "upkeep.image_support",
@@ -54,4 +63,4 @@ pub static RUNTIME: Check = Check {
 };
 
 /// All of them.
-pub static ALL: [&Check; 5] = [&PACKAGE, &HOST_UPDATES, &SYSTEM, &IMAGE, &RUNTIME];
+pub static ALL: [&Check; 6] = [&PACKAGE, &HOST_UPDATES, &SYSTEM, &SYSTEM_LTS, &IMAGE, &RUNTIME];

@@ -58,7 +58,7 @@ pub struct Round {
     /// The containers.
     pub containers: Vec<Looked>,
     /// What is used of images.
-    pub used: Arc<Vec<ImageUse>>,
+    pub used: Vec<ImageUse>,
     /// Now, nanoseconds since 1970.
     pub now_ns: i64,
 }
@@ -306,7 +306,7 @@ pub fn key_of(container: &Container) -> &str {
     known.filter_map(|fact| fact.known()).next().unwrap_or(&container.id)
 }
 
-/// Those that have one image, together; the host comes first, and has nobody.
+/// Those that have one image, together; the host comes last, since it takes longest, and has nobody.
 fn places(round: &Round) -> Vec<(String, Vec<&Looked>)> {
     let mut of: BTreeMap<&str, Vec<&Looked>> = BTreeMap::new();
     for it in &round.containers {
@@ -314,7 +314,7 @@ fn places(round: &Round) -> Vec<(String, Vec<&Looked>)> {
     }
     let host = (Container::HOST.to_owned(), Vec::new());
     let containers = of.into_iter().map(|(key, group)| (key.to_owned(), group));
-    std::iter::once(host).chain(containers).collect()
+    containers.chain([host]).collect()
 }
 
 /// Who has an image.

@@ -3,10 +3,7 @@
 use std::{
     io::{self, Read as _, Write as _},
     path::Path,
-    sync::{
-        Arc,
-        mpsc::{SyncSender, TrySendError, sync_channel},
-    },
+    sync::mpsc::{SyncSender, TrySendError, sync_channel},
     thread::JoinHandle,
 };
 
@@ -25,7 +22,7 @@ pub const FILE: &str = "usage.json";
 const DRAFT: &str = "draft";
 
 /// What is written at once: what is used, since when that is all, and when it was known.
-type Page = (Arc<Vec<ImageUse>>, i64, i64);
+type Page = (Vec<ImageUse>, i64, i64);
 
 /// What was written before.
 #[derive(Debug, Default)]
@@ -81,7 +78,7 @@ impl Paper {
     }
 
     /// Has it written; never waits.
-    pub fn put(&mut self, images: Arc<Vec<ImageUse>>, whole_since_ns: i64, now_ns: i64) {
+    pub fn put(&mut self, images: Vec<ImageUse>, whole_since_ns: i64, now_ns: i64) {
         let page = (images, whole_since_ns, now_ns);
         if let Err(TrySendError::Full(_)) = self.pages.try_send(page) {
             self.late += 1;
@@ -89,7 +86,7 @@ impl Paper {
     }
 
     /// Has the last one written, and waits for that.
-    pub fn finish(self, images: Arc<Vec<ImageUse>>, whole_since_ns: i64, now_ns: i64) {
+    pub fn finish(self, images: Vec<ImageUse>, whole_since_ns: i64, now_ns: i64) {
         let Self { pages, task, .. } = self;
         drop(pages.send((images, whole_since_ns, now_ns)));
         drop(pages);

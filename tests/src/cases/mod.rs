@@ -53,6 +53,7 @@ mod syslog;
 mod tail;
 mod top;
 mod trouble;
+mod upkeep;
 mod vulns;
 mod web;
 
@@ -188,6 +189,7 @@ pub const CASES: &[&[Case]] = &[
     tail::CASES,
     top::CASES,
     trouble::CASES,
+    upkeep::CASES,
     vulns::CASES,
     web::CASES,
     clock::CASES,

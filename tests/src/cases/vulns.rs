@@ -17,19 +17,19 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// What a container does meanwhile.
-const NAP: [&str; 3] = [TRIGGER, "nap", "600000"];
+pub(super) const NAP: [&str; 3] = [TRIGGER, "nap", "600000"];
 
 const DEBIAN: &[u8] = b"ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n";
 
 /// A package of dpkg.
-fn dpkg(name: &str, version: &str) -> String {
+pub(super) fn dpkg(name: &str, version: &str) -> String {
     format!(
         "Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n\n"
     )
 }
 
 /// A record that a package is vulnerable before a version, if there is one without it.
-fn record(dir: &Path, ecosystem: &str, package: &str, fixed: Option<&str>) {
+pub(super) fn record(dir: &Path, ecosystem: &str, package: &str, fixed: Option<&str>) {
     let id = format!("TEST-{}-{package}", ecosystem.replace([':', '.'], "-"));
     let mut events = vec![json!({ "introduced": "0" })];
     events.extend(fixed.map(|fixed| json!({ "fixed": fixed })));
