@@ -122,7 +122,8 @@ pub(super) fn watched_longer(state: &Path, image: &str) {
     let mut value: Value = serde_json::from_str(&text).expect("JSON");
     let images = value["images"].as_array_mut().expect("images");
     let own = images.iter_mut().find(|it| it["image"] == image).expect("its image");
-    assert_eq!((&own["coverage"]["from_start"], &own["coverage"]["lost"]), (&json!(1), &json!(0)), "{own:#}");
+    let covered = ["from_start", "lost"].map(|it| &own["coverage"][it]);
+    assert_eq!(covered, [&json!(1), &json!(0)], "{own:#}");
     own["coverage"]["observed_seconds"] = json!(4000);
     fs::write(&written, value.to_string()).expect("change it");
 }
