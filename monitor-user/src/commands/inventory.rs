@@ -58,6 +58,8 @@ pub(super) struct Looked<'r> {
     found: Result<(RootTold, Rc<Inventory>), Reason>,
     /// Whose its files are, where that is asked for and can be read.
     files: Option<Rc<FileIndex>>,
+    /// It has the layers of one before, and was not read again.
+    is_shared: bool,
 }
 
 /// Looks at the host and all containers, or at one of them.
@@ -166,6 +168,7 @@ pub(super) fn look<'r>(
         };
         let found = opened.map(|told| {
             let before = told.fingerprint.and_then(|fingerprint| known.get(&fingerprint).cloned());
+            let is_shared = before.is_some();
             let (inventory, files) = before.unwrap_or_else(|| {
                 let skip = if matches!(subject, Subject::Host) { skip } else { &[] };
                 let inventory = Rc::new(read(roots, skip));
@@ -175,13 +178,13 @@ pub(super) fn look<'r>(
             if let Some(fingerprint) = told.fingerprint {
                 known.insert(fingerprint, (Rc::clone(&inventory), files.clone()));
             }
-            (told, inventory, files)
+            (told, inventory, files, is_shared)
         });
-        let (found, files) = match found {
-            Ok((told, inventory, files)) => (Ok((told, inventory)), files),
-            Err(reason) => (Err(reason), None),
+        let (found, files, is_shared) = match found {
+            Ok((told, inventory, files, is_shared)) => (Ok((told, inventory)), files, is_shared),
+            Err(reason) => (Err(reason), None, false),
         };
-        looked.push(Looked { subject, found, files });
+        looked.push(Looked { subject, found, files, is_shared });
         progress.add(1);
     }
     progress.finish();

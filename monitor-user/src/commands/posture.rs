@@ -2,26 +2,29 @@
 
 use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
+use anyhow::Context as _;
 use monitor_rules::Priority;
 use serde_json::{Value, json};
 
 use super::{
-    Usage, load_config,
+    Usage,
+    inventory::give_up,
+    load_config,
     rules::table,
-    running::{all, check_host, find, shown, usage},
+    running::{all_by, check_host, find, shown, usage},
     show,
 };
 use crate::{
     cli::PostureArgs,
     container::{Container, short},
     document::members::set,
+    keeper::Privileges,
     metadata::running::Running,
     posture::{
-        Eyes, Question, Seen, checks,
+        Question, Seen, checks,
         host::{self, Root},
-        look_twice, observed,
+        look_twice,
     },
-    reach::Direct,
     state::{Assessment, Check, Status},
 };
 
@@ -86,13 +89,17 @@ impl Pages<'_> {
     /// Looks at containers: those that are named, or all.
     fn containers(&mut self, is_asked: &impl Fn(&Check) -> bool) -> anyhow::Result<()> {
         let config = load_config(self.args.config.as_deref())?;
-        let running = all(&config);
+        // What runtimes and containers wrote is parsed without privileges.
+        let mut privileges = Privileges::of(&config).context("cannot start the keeper")?;
+        let sources = privileges.sources().context("cannot ask the keeper")?;
+        let mut eyes = privileges.eyes().context("cannot ask the keeper")?;
+        give_up(&config)?;
+        let running = all_by(sources, &config);
         let names = self.args.containers.iter().filter(|name| *name != Container::HOST);
         let chosen: Vec<&Running> = match &self.args.containers[..] {
             [] => running.iter().collect(),
             _ => names.map(|name| find(&running, name)).collect::<anyhow::Result<_>>()?,
         };
-        let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct));
         for it in &chosen {
             let question = Question { container: it.container.clone(), inner: it.inner() };
             let of = assessments(look_twice(&mut eyes, &question), is_asked);

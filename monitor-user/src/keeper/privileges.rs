@@ -42,6 +42,15 @@ impl Privileges {
         Self::allowing(config, Allowed::for_inventories(config))
     }
 
+    /// The same for who lists images.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn for_images(config: &Config) -> io::Result<Self> {
+        Self::allowing(config, Allowed::for_images(config))
+    }
+
     fn allowing(config: &Config, allowed: Allowed) -> io::Result<Self> {
         if config.run_as.is_none() {
             return Ok(Self::Here);

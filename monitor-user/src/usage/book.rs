@@ -9,7 +9,6 @@ use crate::{
     event::{Action, Event, Outcome, Process, base_name},
     limits::{USAGE_FILES, USAGE_IMAGES, USAGE_PATH_BYTES, USAGE_PLACES, USAGE_TOTAL},
     policy::is_of_runtime,
-    way::Way,
 };
 
 /// What the host's files are kept under.
@@ -118,7 +117,7 @@ impl Book {
         }
         let (how, path) = match &event.action {
             Action::Exec { .. } => {
-                let starts = event.way() == Ok(Way::Entrypoint);
+                let starts = event.way_in.is_with_first();
                 if let Some(script) = process.script.as_deref() {
                     self.put(event, How::Executed, script, starts);
                 }
@@ -132,7 +131,8 @@ impl Book {
             }
             _ => return,
         };
-        let starts = how == How::Executed && event.way() == Ok(Way::Entrypoint);
+        // That its cgroup is a container's may come to be known later.
+        let starts = how == How::Executed && event.way_in.is_with_first();
         self.put(event, how, path, starts);
     }
 
@@ -315,7 +315,10 @@ fn reads_all(process: &Process) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::{Fact, FactSource, Reason};
+    use crate::{
+        fact::{Fact, FactSource, Reason},
+        way::{Way, WayIn},
+    };
 
     fn container(path: &str, digest: Option<&str>) -> Arc<Container> {
         let unknown = Container::unknown(path, Reason::Pending);
@@ -353,6 +356,29 @@ mod tests {
         assert_eq!(image.files.len(), 2);
         assert_eq!(book.stats().files, 3);
         assert_eq!((book.stats().places, book.stats().images), (1, 1));
+    }
+
+    /// What a cgroup is that only may be a container's is looked up while its first program starts.
+    #[test]
+    fn a_start_counts_that_comes_before_its_container_is_certain() {
+        let value = monitor_rules::TestValue::Str("execve".to_owned());
+        let kind = monitor_rules::TestField { name: "evt.type".into(), value, line: 1, column: 1 };
+        let test = monitor_rules::TestEvent { fields: vec![kind], after_ns: 0, line: 1 };
+        let mut event = crate::rules::testing::build(&test).unwrap();
+        event.process = Arc::new(Process {
+            executable: Some(b"/bin/a".as_slice().into()),
+            ..(*event.process).clone()
+        });
+        event.container = container("/one", None);
+        event.way_in = WayIn::of(Way::Entrypoint);
+        assert_eq!(event.way(), Err(Reason::Pending));
+        let mut book = Book::default();
+        book.note(&event);
+        assert_eq!(book.images(1)[0].coverage.from_start, 1);
+        event.container = container("/two", None);
+        event.way_in = WayIn::of(Way::Exec);
+        book.note(&event);
+        assert_eq!(book.images(1)[1].coverage.from_start, 0);
     }
 
     #[test]

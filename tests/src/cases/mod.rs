@@ -11,6 +11,7 @@ mod clock;
 mod command_line;
 mod containers;
 mod control;
+mod dated;
 mod deployment;
 mod diff;
 mod dns;
@@ -191,6 +192,7 @@ pub const CASES: &[&[Case]] = &[
     trouble::CASES,
     upkeep::CASES,
     vulns::CASES,
+    dated::CASES,
     web::CASES,
     clock::CASES,
     nats::CASES,
