@@ -2,7 +2,6 @@
 
 use std::{
     os::fd::{AsFd as _, BorrowedFd},
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -37,8 +36,7 @@ use crate::{
     packages::{Librarian, PackageQuestion, PackageTask},
     posture::Assessor,
     source::seed,
-    support::Support,
-    upkeep::{self, Inspector},
+    upkeep::{self, Inspector, UpkeepBy},
 };
 
 /// Records that are taken before anything else is looked at.
@@ -84,9 +82,8 @@ pub struct LiveOptions {
     pub keep: Option<ExecutablesOptions>,
     /// Whether it is looked at how containers are set up.
     pub assesses: bool,
-    /// Whether it is looked at what is installed, with these data about vulnerabilities, and what
-    /// says until when something is supported.
-    pub upkeep: Option<(Option<PathBuf>, Support)>,
+    /// By what it is judged whether what runs is kept up; None: it is not looked at.
+    pub upkeep: Option<UpkeepBy>,
     /// Which API of a cluster is asked; None: none is.
     pub kubernetes: Option<KubernetesOptions>,
 }
@@ -451,9 +448,9 @@ fn inspector(
     privileges: &mut Privileges,
     bell: Bell,
 ) -> std::io::Result<Option<Inspector>> {
-    let Some((data, support)) = &options.upkeep else { return Ok(None) };
-    let (roots, look) = (privileges.roots()?, privileges.look()?);
-    let eyes = upkeep::Eyes::new(roots, look, data.as_deref(), support.clone());
+    let Some(by) = &options.upkeep else { return Ok(None) };
+    let (roots, look, sources) = (privileges.roots()?, privileges.look()?, privileges.sources()?);
+    let eyes = upkeep::Eyes::new(roots, look, (sources, options.runtime_roots.clone()), by);
     Inspector::start(eyes, move || bell.ring()).map(Some)
 }
 

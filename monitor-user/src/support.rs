@@ -26,7 +26,8 @@ const TABLE_BYTES: u64 = 1 << 20;
 pub struct Support {
     /// What makers and distributions say.
     pub table: Table,
-    dates: DateMap,
+    /// Last days of images, as publishers have them.
+    pub dates: DateMap,
     /// Which support counts.
     pub tier: Tier,
     /// The day that it is asked about.

@@ -72,10 +72,10 @@ pub fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
     let has_kubelet = KUBELET.iter().any(|path| Path::new(path).exists());
     // What engines wrote of images, and who made these, is parsed without privileges.
     let mut privileges = Privileges::for_images(&config).context("cannot start the keeper")?;
-    let sources = privileges.sources().context("cannot ask the keeper")?;
+    let mut sources = privileges.sources().context("cannot ask the keeper")?;
     let reach = privileges.files().context("cannot ask the keeper")?;
-    let told = told(&config.runtime_roots);
     give_up(&config)?;
+    let told = told(&mut *sources.containerd, &config.runtime_roots);
     let witness = witness(&book, written, judge.now_ns);
     let running = all_by(sources, &config);
     let stores = stores(&*reach, &config.runtime_roots, told, &running);

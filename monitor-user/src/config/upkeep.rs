@@ -16,6 +16,8 @@ pub struct UpkeepOptions {
     pub every: Duration,
     /// A file of the last days of images.
     pub end_of_life: Option<PathBuf>,
+    /// Days after which an image that nobody used is stale.
+    pub stale_days: u32,
 }
 
 /// What the file says of it; None: nothing is done.
@@ -24,6 +26,8 @@ pub(super) fn upkeep(raw: &RawConfig) -> Result<Option<UpkeepOptions>, Wrong> {
     let every = within("upkeep_seconds", seconds, limits::UPKEEP_SECONDS_RANGE)?;
     let every = Duration::from_secs(every);
     let least = least("upkeep", raw.upkeep.as_deref().unwrap_or("off"))?;
+    let stale_days = raw.stale_image_days.unwrap_or(limits::STALE_IMAGE_DAYS);
+    let stale_days = within("stale_image_days", stale_days, limits::STALE_IMAGE_DAYS_RANGE)?;
     let end_of_life = raw.image_end_of_life.clone();
-    Ok(least.map(|least| UpkeepOptions { least, every, end_of_life }))
+    Ok(least.map(|least| UpkeepOptions { least, every, end_of_life, stale_days }))
 }

@@ -14,6 +14,7 @@ use crate::{
     live::Live,
     state::{Ledger, StateFinding, Subject},
     upkeep::{Answer, Looked, Numbers, Place, Round, key_of},
+    usage::Book,
 };
 
 /// How long a container that is new is waited for others that start with it, and for the facts
@@ -95,6 +96,12 @@ impl Upkeep {
         is_told || since_ns >= PATIENCE_NS || boottime_ns >= self.due_ns
     }
 
+    /// Whether the container of a cgroup was started since the last round. What ran before the
+    /// first one was not started now.
+    fn is_new(&self, path: &str) -> bool {
+        !self.places.is_empty() && !self.looked.contains_key(path)
+    }
+
     /// Notes that these are looked at.
     fn begin(&mut self, running: &[Arc<Container>], boottime_ns: u64) {
         (self.is_asked, self.new_ns) = (true, None);
@@ -156,11 +163,18 @@ impl<O: CountedOutlet> Daemon<O> {
                 container: Arc::clone(it),
                 inner: inner(it, &running),
                 ports: posture.map(|posture| posture.ports(it)).unwrap_or_default(),
+                is_new: upkeep.is_new(&it.cgroup_path),
             };
+            let containers: Vec<Looked> = running.iter().map(looked).collect();
+            let is_new = |path: &str| upkeep.is_new(path);
+            let book = self.line.usage();
+            let before = book.as_deref().filter(|_| containers.iter().any(|it| it.is_new));
             let round = Round {
                 host: Arc::new(Container::host()),
-                containers: running.iter().map(looked).collect(),
-                used: self.line.usage().map(|book| book.images(now_ns)).unwrap_or_default(),
+                before: before.map(|book| book.last_uses(now_ns, is_new)).unwrap_or_default(),
+                whole_since_ns: book.as_deref().map(Book::whole_since_ns),
+                used: book.map(|book| book.images(now_ns)).unwrap_or_default(),
+                containers,
                 now_ns,
             };
             if inspector.ask(round) {

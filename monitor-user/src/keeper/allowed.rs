@@ -91,7 +91,7 @@ impl Allowed {
             sinks_before: OfSinks::default(),
             config: config.path.clone(),
             inventory: config.upkeep.is_some(),
-            images: false,
+            images: config.upkeep.is_some(),
         }
     }
 

@@ -91,6 +91,9 @@ impl Archive {
             Request::Created(asked) => {
                 Answer::Digest(self.containerd(&asked, |ask, it| ask.created(it)))
             }
+            Request::Images(socket) if allowed.images && allowed.asks(&socket) => {
+                Answer::Images(self.containerd.stores(&socket))
+            }
             Request::Look(asked) => look_at(allowed, *asked),
             Request::LookAtHost => observed::Direct.look_at_host().map_or_else(
                 |_refused| of_io(&io::ErrorKind::PermissionDenied.into()),
@@ -215,7 +218,10 @@ mod tests {
     use std::time::Duration;
 
     use super::{super::wire, *};
-    use crate::metadata::containerd::Record;
+    use crate::{
+        images::{Engine, Store},
+        metadata::containerd::Record,
+    };
 
     /// Answers whoever asks.
     struct Anybody;
@@ -231,6 +237,9 @@ mod tests {
         fn created(&mut self, _: Question<'_>) -> Result<String, Reason> {
             Ok("2026-01-02T03:04:05Z".to_owned())
         }
+        fn stores(&mut self, socket: &Path) -> Vec<Store> {
+            vec![Store::new(Engine::Containerd, "default", socket.to_owned())]
+        }
     }
 
     #[test]
@@ -240,12 +249,22 @@ mod tests {
         let read: Read = Box::new(|_, _| Fact::Unknown(Reason::Gone));
         let containerd = Box::new(Anybody);
         let mut archive = Archive { allowed, read, copies: false, containerd, root: None };
+        let images = |archive: &mut Archive, socket: &str| match archive
+            .answer(Request::Images(socket.into()), Vec::new())
+            .0
+        {
+            Answer::Images(stores) => stores.len(),
+            _ => 0,
+        };
+        let good = "/run/containerd/containerd.sock";
+        assert_eq!(images(&mut archive, good), 0, "nobody said that images are listed");
+        archive.allowed = Arc::new(Allowed { images: true, ..(*archive.allowed).clone() });
+        assert_eq!([good, "/run/docker.sock"].map(|it| images(&mut archive, it)), [1, 0]);
         let asked = |socket: &str| {
             let [namespace, name] = ["default", "x"].map(str::to_owned);
             Box::new(Asked { socket: socket.into(), namespace, name, within_ms: 9 })
         };
         let mut answer = |request| archive.answer(request, Vec::new()).0;
-        let good = "/run/containerd/containerd.sock";
         let container = answer(Request::Container(asked(good)));
         assert!(matches!(container, Answer::Container(Ok(it)) if it.image == "shop"));
         let digest = answer(Request::Digest(asked(good)));

@@ -27,3 +27,8 @@ pub const TOLD_CONTAINERS: usize = 8;
 pub const UPKEEP_SECONDS: u64 = 60;
 /// What it may say.
 pub const UPKEEP_SECONDS_RANGE: std::ops::RangeInclusive<u64> = 1..=86_400;
+
+/// Days after which an image that nobody used is stale, if the configuration does not say.
+pub const STALE_IMAGE_DAYS: u32 = 30;
+/// What it may say.
+pub const STALE_IMAGE_DAYS_RANGE: std::ops::RangeInclusive<u32> = 0..=3_650;

@@ -19,12 +19,12 @@ use crate::{
     reach::Reach,
 };
 
-/// What containerd says at these places. Who asks needs the privileges for it.
+/// What containerd says at these places.
 #[must_use]
-pub fn told(roots: &[RuntimeRoot]) -> Vec<Store> {
+pub fn told(ask: &mut dyn containerd::Ask, roots: &[RuntimeRoot]) -> Vec<Store> {
     let of_containerd = roots.iter().filter(|root| root.kind == RuntimeKind::Containerd);
     let sockets = of_containerd.filter_map(|root| root.socket.as_deref());
-    sockets.filter(|it| it.exists()).flat_map(containerd::list).collect()
+    sockets.flat_map(|socket| ask.stores(socket)).collect()
 }
 
 /// Everything that is kept in these places, beside what containerd told.

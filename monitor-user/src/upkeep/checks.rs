@@ -53,6 +53,25 @@ pub static IMAGE: Check = Check {
     cure: "run the image that its publisher has in its place",
 };
 
+/// An image whose name means another one by now.
+pub static SUPERSEDED: Check = Check {
+    id: "upkeep.superseded_image",
+    title: "A container runs an image that its name does not mean any more",
+    priority: Priority::Notice,
+    standards: &[("NIST 800-190", "4.1.1")],
+    cure: "start the container anew from the newer image",
+};
+
+/// An image that lay about, and was started.
+pub static STALE: Check = Check {
+    id: "upkeep.stale_image",
+    title: "An image that nobody had used for long was started",
+    priority: Priority::Warning,
+    standards: &[("NIST 800-190", "4.2.2")],
+    cure: "find out who started it; pull the image anew, and remove those that nobody uses \
+           (`runmon images --plan`)",
+};
+
 /// Programs of the host that run containers.
 pub static RUNTIME: Check = Check {
     id: "upkeep.runtime_support",

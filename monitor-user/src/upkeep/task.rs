@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    path::Path,
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
@@ -12,18 +12,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use monitor_inventory::lifecycle::{Annotated, Date, State};
+use monitor_inventory::lifecycle::{Date, State};
 use monitor_vulns::pack::{Pack, PackError};
 
 use super::{
     assess::{self, Around, Upgrade},
     checks,
+    images::Images,
     pack::Data,
     shelf::{RootKey, Shelf, Sums},
 };
 use crate::{
     container::Container,
+    event::Reason,
     limits::{TOLD_CONTAINERS, UPKEEP_ANSWERS, UPKEEP_PLACES},
+    metadata::{RuntimeRoot, Sources},
     packages::Roots,
     posture::{
         Declared,
@@ -48,6 +51,8 @@ pub struct Looked {
     pub inner: Vec<String>,
     /// Where it listens for others, as `443/tcp`.
     pub ports: Vec<String>,
+    /// It was started since the round before.
+    pub is_new: bool,
 }
 
 /// All that runs, to be looked at.
@@ -59,6 +64,10 @@ pub struct Round {
     pub containers: Vec<Looked>,
     /// What is used of images.
     pub used: Vec<ImageUse>,
+    /// When images were used before what is new was started: of each the last use.
+    pub before: Vec<ImageUse>,
+    /// Since when every use is known; None: uses are not noted.
+    pub whole_since_ns: Option<i64>,
     /// Now, nanoseconds since 1970.
     pub now_ns: i64,
 }
@@ -107,12 +116,24 @@ pub struct Numbers {
 /// Files that are used, and where somebody listens.
 type InUse = (BTreeMap<Vec<u8>, Used>, Vec<String>);
 
+/// By what it is judged.
+#[derive(Clone, Debug)]
+pub struct UpkeepBy {
+    /// A pack of vulnerability data.
+    pub data: Option<PathBuf>,
+    /// Until when something is supported.
+    pub support: Support,
+    /// Days after which an image that nobody used is stale.
+    pub stale_days: u32,
+}
+
 /// What looks.
 pub struct Eyes {
     roots: Box<dyn Roots>,
     look: Box<dyn Look>,
     data: Option<Data>,
     support: Support,
+    images: Images,
     shelf: Shelf,
     /// By place what it was judged by, and how many vulnerabilities that gave.
     judged: HashMap<String, (u64, u64)>,
@@ -124,20 +145,21 @@ pub struct Eyes {
 }
 
 impl Eyes {
-    /// By who opens roots, who looks at processes, the data about vulnerabilities, and what says
-    /// until when something is supported.
+    /// By who opens roots, who looks at processes, who knows of images and where, and by what it
+    /// is judged.
     #[must_use]
     pub fn new(
         roots: Box<dyn Roots>,
         look: Box<dyn Look>,
-        data: Option<&Path>,
-        support: Support,
+        (sources, places): (Sources, Vec<RuntimeRoot>),
+        by: &UpkeepBy,
     ) -> Self {
         Self {
             roots,
             look,
-            data: data.map(Data::new),
-            support,
+            data: by.data.as_deref().map(Data::new),
+            support: by.support.clone(),
+            images: Images::new(sources, places, by.stale_days),
             shelf: Shelf::default(),
             judged: HashMap::new(),
             host_seen: None,
@@ -156,7 +178,10 @@ impl Eyes {
         self.shelf.keep(is_running);
         self.unread = 0;
         let places = places(round);
-        self.judged.retain(|key, _| places.iter().any(|(known, _)| known == key));
+        let is_there = |key: &str| places.iter().any(|(known, _)| known == key);
+        self.judged.retain(|key, _| is_there(key));
+        self.images.keep(is_there);
+        self.images.list(round);
         self.refused += places.len().saturating_sub(UPKEEP_PLACES) as u64;
         for (key, group) in places.into_iter().take(UPKEEP_PLACES) {
             let place = self.place(key, &group, round);
@@ -171,12 +196,13 @@ impl Eyes {
 
     /// Looks at those that have one image.
     fn place(&mut self, key: String, group: &[&Looked], round: &Round) -> Place {
-        let host = Looked { container: Arc::clone(&round.host), inner: vec![], ports: vec![] };
+        let container = Arc::clone(&round.host);
+        let host = Looked { container, inner: vec![], ports: vec![], is_new: false };
         let first = group.first().copied().unwrap_or(&host);
         let container = Arc::clone(&first.container);
         let mut place =
             Place { key, container, observations: None, undecided: vec![&checks::PACKAGE] };
-        let mut found = Err(crate::event::Reason::Gone);
+        let mut found = Err(Reason::Gone);
         for it in group.iter().copied().chain(group.is_empty().then_some(&host)) {
             found = self.shelf.of(&mut *self.roots, &it.container, &it.inner);
             if found.is_ok() {
@@ -188,7 +214,9 @@ impl Eyes {
             return place;
         };
         let (used, ports) = self.used(&place, group, round);
-        let mark = self.mark(&root, installed.read, &used, &ports);
+        let of_image = self.images.of(&place.key, group, round, &self.support);
+        let texts: Vec<&str> = of_image.iter().map(|it| &*it.text).collect();
+        let mark = self.mark(&root, installed.read, &used, (&ports, texts));
         if self.judged.get(&place.key).is_some_and(|(known, _)| *known == mark) {
             return place;
         }
@@ -222,25 +250,17 @@ impl Eyes {
             None => {}
         }
         observations.extend(assess::system(&verdict, &around));
-        observations.extend(self.image(&place.container, &around));
+        let with = |it: Observation| Observation {
+            evidence: it.evidence.into_iter().chain(around.evidence.clone()).collect(),
+            ..it
+        };
+        observations.extend(of_image.into_iter().map(with));
         if place.container.is_host() {
             observations.extend(assess::runtimes(&runtimes::of(inventory, &self.support)));
         }
         self.judged.insert(place.key.clone(), (mark, number));
         place.observations = Some(observations);
         place
-    }
-
-    /// What is to be told of an image by what its publisher says of it.
-    fn image(&self, container: &Container, around: &Around) -> Option<Observation> {
-        let (said, state) = self.support.image(container)?;
-        match (said, state) {
-            (Annotated::Date(date), State::Eol) => {
-                let text = format!("its publisher says that its support ended on {date}");
-                Some(Observation::of(&checks::IMAGE, text, around.evidence.clone()))
-            }
-            _ => None,
-        }
     }
 
     /// What is used of a place, and where it listens.
@@ -270,10 +290,16 @@ impl Eyes {
     }
 
     /// What all that is told of a place hangs on.
-    fn mark(&mut self, root: &RootKey, read: Instant, used: &ImageUse, ports: &[String]) -> u64 {
+    fn mark(
+        &mut self,
+        root: &RootKey,
+        read: Instant,
+        used: &ImageUse,
+        told: impl std::hash::Hash,
+    ) -> u64 {
         let mut state = DefaultHasher::new();
         let sum = self.data.as_mut().and_then(Data::now).map(Pack::sum);
-        (root, read, sum, ports, self.support.today).hash(&mut state);
+        (root, read, sum, told, self.support.today).hash(&mut state);
         used.coverage.lacks().is_some().hash(&mut state);
         for (path, used) in &used.files {
             (path, used.how.name(), used.by_root).hash(&mut state);

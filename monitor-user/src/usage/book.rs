@@ -252,6 +252,20 @@ impl Book {
         self.files += known.files.len() - before;
     }
 
+    /// When each image was used last, but for what these containers did, which are named by the
+    /// paths of their cgroups: of each image the file that was used last.
+    #[must_use]
+    pub fn last_uses(&self, now_ns: i64, but_for: impl Fn(&str) -> bool) -> Vec<ImageUse> {
+        let last = |it: ImageUse| {
+            let used = it.files.into_iter().max_by_key(|(_, used)| used.last_ns);
+            ImageUse { files: used.into_iter().collect(), ..it }
+        };
+        let others = self.places.iter().filter(|(path, _)| ***path != *HOST && !but_for(path));
+        let gone = self.images.values().cloned();
+        let others = others.map(|(_, place)| place.image(now_ns));
+        gone.chain(others).map(last).collect()
+    }
+
     /// What is used of each image and of the host, in the order of their keys.
     #[must_use]
     pub fn images(&self, now_ns: i64) -> Vec<ImageUse> {
@@ -379,6 +393,26 @@ mod tests {
         event.way_in = WayIn::of(Way::Exec);
         book.note(&event);
         assert_eq!(book.images(1)[1].coverage.from_start, 0);
+    }
+
+    #[test]
+    fn the_last_use_of_an_image_is_told_without_that_of_who_starts_now() {
+        let mut book = Book::default();
+        let of = |path: &str, digest: &str| container(path, Some(digest));
+        uses(&mut book, &of("/gone", "sha256:1"), "/bin/a", How::Mapped, 5);
+        uses(&mut book, &of("/gone", "sha256:1"), "/bin/b", How::Mapped, 7);
+        book.settle(|_| false);
+        uses(&mut book, &of("/new", "sha256:1"), "/bin/a", How::Mapped, 90);
+        uses(&mut book, &of("/old", "sha256:2"), "/bin/a", How::Mapped, 8);
+        let mut last: Vec<_> = book
+            .last_uses(100, |path| path == "/new")
+            .into_iter()
+            .map(|it| (it.key, it.files.into_values().map(|used| used.last_ns).collect()))
+            .collect();
+        last.sort();
+        let expected: [(String, Vec<i64>); 2] =
+            [("sha256:1".into(), vec![7]), ("sha256:2".into(), vec![8])];
+        assert_eq!(last, expected);
     }
 
     #[test]

@@ -28,14 +28,8 @@ const OSV: [(&str, &str); 6] = [
     ("GO-2024-2611", include_str!("../../dated/records/GO-2024-2611.json")),
     ("GO-2022-0493", include_str!("../../dated/records/GO-2022-0493.json")),
     ("GHSA-v845-jxx5-vc9f", include_str!("../../dated/records/GHSA-v845-jxx5-vc9f.json")),
-    (
-        "GO-2023-2102",
-        include_str!("../../../monitor-vulns/testdata/osv/GO-2023-2102.json"),
-    ),
-    (
-        "PYSEC-2021-66",
-        include_str!("../../../monitor-vulns/testdata/osv/PYSEC-2021-66.json"),
-    ),
+    ("GO-2023-2102", include_str!("../../../monitor-vulns/testdata/osv/GO-2023-2102.json")),
+    ("PYSEC-2021-66", include_str!("../../../monitor-vulns/testdata/osv/PYSEC-2021-66.json")),
     (
         "GHSA-g3rq-g295-4j3m",
         include_str!("../../../monitor-vulns/testdata/osv/GHSA-g3rq-g295-4j3m.json"),

@@ -14,6 +14,7 @@ use crate::wait;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("upkeep::what_is_vulnerable_is_told_until_it_is_gone", vulnerable),
+    Case::new("upkeep::images_that_lay_about_or_were_replaced_are_told", images),
     Case::new("upkeep::data_that_cannot_be_used_are_told_of", broken_data),
 ];
 
@@ -109,6 +110,38 @@ fn vulnerable(stage: &Stage<'_>) {
     drop((one, other));
     let told = daemon.expect_document("what nobody has any more", closed("tool"));
     assert_eq!(told["event"]["reason"], "no container of it runs any more", "{told:#}");
+    daemon.stop();
+}
+
+/// An image that nobody used since it came, and one whose name means another one later.
+fn images(stage: &Stage<'_>) {
+    const NAME: &str = "localhost/upkeep-name:1";
+    let keys = "in_use: true\nheartbeat_seconds: 1\nupkeep: debug\nupkeep_seconds: 1\n\
+                stale_image_days: 0"
+        .to_owned();
+    let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
+    wait::until("the host to be read", || (number(&daemon, "upkeep_roots") > 0).then_some(()));
+    let import = |version: &[u8]| {
+        stage.containerd().import_with(NAME, &[("etc/version", version)]);
+    };
+    import(b"1");
+    let run = |name: &str| stage.containerd().run_image(NAME, &stage.name(name), &[], &NAP);
+    let of = |id: &str, check: &'static str| {
+        let id = id.to_owned();
+        move |it: &Value| it["container"]["id"] == *id && state(it)["check"] == check
+    };
+    let old = run("old");
+    let told = daemon.expect_document("a stale image", of(old.id(), "upkeep.stale_image"));
+    assert_eq!(told["rule"]["priority"], "Warning", "{told:#}");
+    let text = told["message"].as_str().expect("a message");
+    assert!(text.contains(NAME) && text.contains("nobody used it"), "{text}");
+
+    import(b"2");
+    let _new = run("new");
+    let check = of(old.id(), "upkeep.superseded_image");
+    let told = daemon.expect_document("a name that means another image", check);
+    let evidence = &state(&told)["evidence"];
+    assert!(evidence["runs"] != evidence["now"] && evidence["now"].is_string(), "{told:#}");
     daemon.stop();
 }
 

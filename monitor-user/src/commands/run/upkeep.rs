@@ -10,14 +10,16 @@ use crate::{
     live::LiveOptions,
     state::Ledger,
     support::{Support, with_that_of_host},
+    upkeep::UpkeepBy,
 };
 
 /// What the task that looks is started with.
 pub(super) fn of(config: &Config, options: &mut LiveOptions) -> anyhow::Result<()> {
-    let Some(UpkeepOptions { end_of_life, .. }) = &config.upkeep else { return Ok(()) };
+    let Some(UpkeepOptions { end_of_life, stale_days, .. }) = &config.upkeep else { return Ok(()) };
     let dates = last_days(end_of_life.as_deref())?;
     let support = Support::new(with_that_of_host(Table::embedded()), dates, Tier::Lts);
-    options.upkeep = Some((config.vulnerability_pack.clone(), support));
+    let data = config.vulnerability_pack.clone();
+    options.upkeep = Some(UpkeepBy { data, support, stale_days: *stale_days });
     Ok(())
 }
 
