@@ -23,6 +23,8 @@ const AT_ONCE: usize = 64;
 pub enum Place<'p> {
     /// A file. dpkg's lists have directories, too.
     File(&'p [u8]),
+    /// A program or an archive, which has other packages in it as well.
+    Within(&'p [u8]),
     /// All that is below a directory.
     Below(&'p [u8]),
 }
@@ -46,7 +48,7 @@ pub fn each(
         let path = package.path.split("!/").next().unwrap_or_default();
         match package.kind {
             Kind::Dpkg | Kind::Apk | Kind::Rpm => {}
-            Kind::Go | Kind::Cargo | Kind::Java => each(at, Place::File(path.as_bytes())),
+            Kind::Go | Kind::Cargo | Kind::Java => each(at, Place::Within(path.as_bytes())),
             Kind::Node => each(at, Place::Below(above(path).as_bytes())),
             Kind::Python => of_python(root, path, &package.name, &mut |place| each(at, place)),
         }

@@ -2,7 +2,7 @@
 //! is followed, and each directory is looked at once.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     ffi::OsStr,
     path::{Path, PathBuf},
 };
@@ -62,6 +62,8 @@ struct Found {
 
 /// Walks through a root.
 pub(crate) fn walk(root: &dyn Root, skip: &[PathBuf], collected: &mut Collected) {
+    let skipped = SKIPPED.iter().map(OsStr::new).chain(skip.iter().map(|it| it.as_os_str()));
+    let skipped: HashSet<&OsStr> = skipped.collect();
     let mut waiting = Waiting::from([(PathBuf::from("/"), 0)]);
     while !waiting.is_empty() {
         let batch: Vec<_> = waiting.drain(..waiting.len().min(AT_ONCE)).collect();
@@ -85,14 +87,15 @@ pub(crate) fn walk(root: &dyn Root, skip: &[PathBuf], collected: &mut Collected)
             if listing.is_cut {
                 collected.problem(path, ProblemKind::Cut);
             }
+            let place = Place::of(path);
             let mut entries = listing.entries;
             entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
             for entry in entries {
-                let at = path.join(&entry.name);
                 if entry.stat.kind == FileKind::Directory {
-                    enter(at, depth + 1, skip, &mut waiting, collected);
+                    let at = path.join(&entry.name);
+                    enter(at, depth + 1, &skipped, &mut waiting, collected);
                 } else {
-                    found.take(path, at, &entry);
+                    found.take(place, path, &entry);
                 }
             }
         }
@@ -103,11 +106,11 @@ pub(crate) fn walk(root: &dyn Root, skip: &[PathBuf], collected: &mut Collected)
 fn enter(
     at: PathBuf,
     depth: usize,
-    skip: &[PathBuf],
+    skipped: &HashSet<&OsStr>,
     waiting: &mut Waiting,
     collected: &mut Collected,
 ) {
-    if SKIPPED.iter().any(|skipped| at == Path::new(skipped)) || skip.contains(&at) {
+    if skipped.contains(at.as_os_str()) {
         return;
     }
     if depth > DEPTH || waiting.len() >= WAITING_DIRECTORIES {
@@ -118,20 +121,22 @@ fn enter(
 }
 
 impl Found {
-    fn take(&mut self, directory: &Path, at: PathBuf, entry: &Entry) {
+    fn take(&mut self, place: Place, directory: &Path, entry: &Entry) {
         let name = entry.name.to_str().unwrap_or_default();
+        // Most files are nothing of this: their paths are not put together.
+        let at = || directory.join(&entry.name);
         // A description that is no file is told: somebody put it there.
-        if is_description(directory, name) {
-            self.descriptions.push(at);
+        if place.describes(name) {
+            self.descriptions.push(at());
             return;
         }
         if entry.stat.kind != FileKind::File {
             return;
         }
         if java::is_archive(name) {
-            self.archives.push((at, entry.stat.size));
+            self.archives.push((at(), entry.stat.size));
         } else if entry.stat.mode & EXECUTABLE != 0 && entry.stat.size >= PROGRAM_BYTES_MIN {
-            self.programs.push(at);
+            self.programs.push(at());
         }
     }
 
@@ -158,21 +163,36 @@ impl Found {
     }
 }
 
-/// Whether a file in a directory describes a package.
-fn is_description(directory: &Path, name: &str) -> bool {
-    let names = |path: &Path| path.file_name().map(OsStr::to_string_lossy).map(String::from);
-    let own = names(directory).unwrap_or_default();
-    let above = directory.parent();
-    let above_name = above.and_then(names).unwrap_or_default();
-    let is_place = |name: &str| python::PLACES.contains(&name);
-    match name {
-        "METADATA" => own.ends_with(".dist-info") && is_place(&above_name),
-        "PKG-INFO" => own.ends_with(".egg-info") && is_place(&above_name),
-        "package.json" => {
-            let scope = || above.and_then(Path::parent).and_then(names).unwrap_or_default();
-            above_name == node::PLACE || above_name.starts_with('@') && scope() == node::PLACE
+/// Which descriptions of packages can be in a directory.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    is_wheel: bool,
+    is_egg: bool,
+    has_eggs: bool,
+    is_module: bool,
+}
+
+impl Place {
+    fn of(directory: &Path) -> Self {
+        let mut names = directory.iter().rev().map(|name| name.to_str().unwrap_or_default());
+        let [own, above, scope] = [(); 3].map(|()| names.next().unwrap_or_default());
+        let is_python = |name: &str| python::PLACES.contains(&name);
+        Self {
+            is_wheel: own.ends_with(".dist-info") && is_python(above),
+            is_egg: own.ends_with(".egg-info") && is_python(above),
+            has_eggs: is_python(own),
+            is_module: above == node::PLACE || above.starts_with('@') && scope == node::PLACE,
         }
-        name => name.ends_with(".egg-info") && is_place(&own),
+    }
+
+    /// Whether a file of this name in it describes a package.
+    fn describes(self, name: &str) -> bool {
+        match name {
+            "METADATA" => self.is_wheel,
+            "PKG-INFO" => self.is_egg,
+            "package.json" => self.is_module,
+            name => self.has_eggs && name.ends_with(".egg-info"),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub fn is_fixed(path: &Path) -> bool {
         .chain(apk::PATHS)
         .chain(rpm::PATHS)
         .chain(rpm::PATHS_OF_LOG);
-    fixed.any(|known| path == Path::new(known))
+    fixed.any(|known| path.as_os_str() == known)
 }
 
 /// Whether a file is read for its name: a database, a list of files, a description, an archive.

@@ -20,6 +20,7 @@ mod sinks;
 #[cfg(test)]
 mod tests;
 mod text;
+mod upkeep;
 mod values;
 mod web;
 
@@ -69,6 +70,7 @@ use secret::Secret;
 pub use show::as_yaml;
 use text::WrongVariable;
 pub use text::{VARIABLES, read_strictly};
+pub use upkeep::UpkeepOptions;
 use values::{by_workload, hash, hooks, labels, listen, name, ring_bytes, run_as};
 pub use web::WebListen;
 
@@ -139,6 +141,8 @@ pub struct Config {
     pub in_use: bool,
     /// A pack of vulnerability data; None: there is none.
     pub vulnerability_pack: Option<PathBuf>,
+    /// What is done about software that is not kept up; None: nothing.
+    pub upkeep: Option<UpkeepOptions>,
     /// Where state is kept.
     pub state_dir: PathBuf,
     /// Bytes of the store.
@@ -417,7 +421,9 @@ impl Config {
     }
 
     fn validate(raw: RawConfig, path: &Path) -> Result<Self, Wrong> {
-        let (flight, keep) = (values::flight(&raw)?, keep::keep(&raw)?);
+        let (flight, keep, upkeep) =
+            (values::flight(&raw)?, keep::keep(&raw)?, upkeep::upkeep(&raw)?);
+        let (heartbeat, rollup) = values::times(&raw)?;
         let (flood, (posture, posture_looks)) = (values::flood(&raw)?, posture::posture(&raw)?);
         let host = node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname);
         let env = |name: &str| std::env::var(name).ok();
@@ -433,6 +439,7 @@ impl Config {
             posture_looks,
             in_use: raw.in_use.unwrap_or(false),
             vulnerability_pack: raw.vulnerability_pack,
+            upkeep,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             store_bytes: within(
                 "store_bytes",
@@ -449,16 +456,8 @@ impl Config {
                 raw.process_table_bytes.unwrap_or(limits::PROCESS_TABLE_BYTES),
                 limits::PROCESS_TABLE_RANGE,
             )?,
-            heartbeat: Duration::from_secs(within(
-                "heartbeat_seconds",
-                raw.heartbeat_seconds.unwrap_or(limits::HEARTBEAT_SECONDS),
-                limits::HEARTBEAT_RANGE,
-            )?),
-            rollup: Duration::from_secs(within(
-                "rollup_seconds",
-                raw.rollup_seconds.unwrap_or(limits::ROLLUP_SECONDS),
-                limits::ROLLUP_RANGE,
-            )?),
+            heartbeat,
+            rollup,
             hooks: hooks(raw.hooks.as_deref().unwrap_or("auto"))?,
             kernel_filter: raw.kernel_filter.unwrap_or(true),
             run_as: run_as(raw.run_as.as_deref().unwrap_or("64988"))?,

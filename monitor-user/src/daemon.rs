@@ -51,6 +51,7 @@ mod reload;
 mod self_watch;
 mod store_watch;
 mod subscribers;
+pub mod upkeep;
 mod usage;
 
 use health::Health;
@@ -61,6 +62,7 @@ pub use outlet::CountedOutlet;
 use posture::Posture;
 pub use reload::SinkSource;
 use store_watch::StoreTold;
+use upkeep::Upkeep;
 
 /// What stays the same when the rules are changed.
 #[derive(Clone, Debug)]
@@ -108,6 +110,10 @@ pub struct Daemon<O: Outlet> {
     profiles: Option<Reloader<Profiles>>,
     /// How containers are set up, if that is looked at.
     posture: Option<Posture>,
+    /// Whether what runs is kept up, if that is looked at.
+    upkeep: Option<Upkeep>,
+    /// Findings about how something is.
+    states: u64,
     /// Where what is used is written, if that is noted.
     usage: Option<Paper>,
 }
@@ -143,6 +149,8 @@ impl<O: CountedOutlet> Daemon<O> {
             learning: None,
             profiles: None,
             posture: None,
+            upkeep: None,
+            states: 0,
             usage: None,
         }
     }
@@ -319,6 +327,7 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat.tables.extend(self.learned_numbers());
         let refused = live.posture().map_or(0, |assessor| assessor.refused());
         heartbeat.tables.extend(self.posture_numbers(refused));
+        heartbeat.tables.extend(self.upkeep_numbers());
         heartbeat.tables.extend(self.usage_numbers());
         heartbeat.profiles = self.line.differences().states().cloned().collect();
         let now_ns = self.line.enricher().timestamp_ns(boottime_ns());
@@ -468,6 +477,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
             self.watch_clock();
             self.watch_tasks();
             self.tell_floods(now_ns, live);
+            self.watch_upkeep(now_ns, live);
         }
         self.begun_ns.get_or_insert(now_ns);
         if self.next_ns == 0 {

@@ -60,8 +60,10 @@ pub mod state;
 pub mod store;
 pub mod stream;
 pub mod subscriber;
+pub mod support;
 #[cfg(any(feature = "top", feature = "web"))]
 pub mod top;
+pub mod upkeep;
 pub mod usage;
 pub mod vulns;
 pub mod way;

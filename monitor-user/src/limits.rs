@@ -8,6 +8,7 @@ mod policy;
 mod posture;
 mod profile;
 mod traffic;
+mod upkeep;
 mod usage;
 mod vulns;
 
@@ -21,6 +22,7 @@ pub use policy::*;
 pub use posture::*;
 pub use profile::*;
 pub use traffic::*;
+pub use upkeep::*;
 pub use usage::*;
 pub use vulns::*;
 

@@ -36,6 +36,7 @@ use crate::{
     packages::{Librarian, PackageQuestion, PackageTask},
     posture::{Assessor, accepted::Exception},
     source::seed,
+    upkeep::{self, Inspector, UpkeepBy},
 };
 
 /// Records that are taken before anything else is looked at.
@@ -85,6 +86,8 @@ pub struct LiveOptions {
     pub listens: bool,
     /// What of how they are set up is accepted.
     pub accepted: Vec<Exception>,
+    /// By what it is judged whether what runs is kept up; None: it is not looked at.
+    pub upkeep: Option<UpkeepBy>,
     /// Which API of a cluster is asked; None: none is.
     pub kubernetes: Option<KubernetesOptions>,
 }
@@ -162,6 +165,7 @@ pub struct Live {
     copier: Option<Hasher>,
     packages: PackageTask,
     posture: Option<Assessor>,
+    upkeep: Option<Inspector>,
     kept: Arc<ExecutablesState>,
     controller: Option<&'static str>,
     bell: Bell,
@@ -210,6 +214,7 @@ impl Live {
             let eyes = eyes.map_err(no_room)?.accepting(&options.accepted);
             posture = Some(Assessor::start(eyes, move || ringer.ring()).map_err(no_room)?);
         }
+        let upkeep = inspector(options, &mut privileges, bell.clone()).map_err(no_room)?;
         let (mut copier, mut kept) = (None, Arc::default());
         if let Some(keep) = options.keep.clone() {
             let mut executables = Executables::open(keep);
@@ -240,6 +245,7 @@ impl Live {
             copier,
             packages,
             posture,
+            upkeep,
             kept,
             controller,
             bell,
@@ -416,6 +422,11 @@ impl Live {
         self.posture.as_mut()
     }
 
+    /// Who looks at what is installed, where that is asked for.
+    pub fn upkeep(&self) -> Option<&Inspector> {
+        self.upkeep.as_ref()
+    }
+
     /// Files that found no room among those that are to be read.
     #[must_use]
     pub fn hashes_refused(&self) -> u64 {
@@ -434,6 +445,18 @@ impl Live {
     pub fn wants_reload(&self) -> bool {
         self.bell.wants_reload()
     }
+}
+
+/// Starts what looks at what is installed, if that is asked for.
+fn inspector(
+    options: &LiveOptions,
+    privileges: &mut Privileges,
+    bell: Bell,
+) -> std::io::Result<Option<Inspector>> {
+    let Some(by) = &options.upkeep else { return Ok(None) };
+    let (roots, look, sources) = (privileges.roots()?, privileges.look()?, privileges.sources()?);
+    let eyes = upkeep::Eyes::new(roots, look, (sources, options.runtime_roots.clone()), by);
+    Inspector::start(eyes, move || bell.ring()).map(Some)
 }
 
 fn drain(ring: &mut Ring, consumer: &mut impl Consumer) -> u32 {

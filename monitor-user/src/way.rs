@@ -130,6 +130,13 @@ impl WayIn {
         way.ok_or(Reason::NotSeen)
     }
 
+    /// Whether it came with the first program of its container, if that is one: what its cgroup is
+    /// may still be looked up.
+    #[must_use]
+    pub fn is_with_first(self) -> bool {
+        self.in_container == Some(Way::Entrypoint)
+    }
+
     /// Of a child of a process.
     #[must_use]
     pub fn inherited(self) -> Self {

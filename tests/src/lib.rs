@@ -15,6 +15,7 @@ pub mod cluster;
 pub mod containerd;
 pub mod cri;
 pub mod daemon;
+pub mod dated;
 pub mod engines;
 mod etc;
 pub mod features;

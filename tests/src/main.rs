@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use e2e::cases::evasion::table;
 use e2e::cases::{CASES, Case};
+use e2e::dated;
 use e2e::engines;
 use e2e::features::{self, Feature};
 use e2e::lab::{Hooks, Lab, Stage, is_guest};
@@ -68,7 +69,7 @@ fn trial(
         .filter(|name| !engines::is_installed(name))
         .filter(|name| !syslog::is_unpacked(name) && !rotel::is_unpacked(name))
         .filter(|name| !nats::is_unpacked(name) && !kafka::is_there(name))
-        .filter(|name| !prometheus::is_unpacked(name));
+        .filter(|name| !prometheus::is_unpacked(name) && !dated::is_unpacked(name));
     let lacking: Vec<String> = features
         .chain(programs.map(|name| (*name).to_owned()))
         .map(|what| format!("no {what}"))

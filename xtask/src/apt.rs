@@ -145,6 +145,20 @@ impl PrivateApt {
         fs::rename(&unpacked, into).with_context(|| format!("make {}", into.display()))
     }
 
+    /// Fetches packages and unpacks each into a directory of its name, with what dpkg is told of
+    /// it in `DEBIAN`.
+    pub(crate) fn unpack_each(&self, packages: &[&str], into: &Path, log: &Log) -> Result<()> {
+        let debs = self.download(packages, log)?;
+        for entry in fs::read_dir(&debs)? {
+            let deb = entry?.path();
+            let name = deb.file_name().and_then(|name| name.to_str()?.split('_').next());
+            let place = into.join(name.context("a package without a name")?);
+            let mut unpack = Command::new("dpkg-deb");
+            log.run(unpack.arg("--raw-extract").arg(&deb).arg(place), "is the disk full?")?;
+        }
+        clear(&debs)
+    }
+
     /// Fetches packages into `into`, which is there only once all of them are.
     pub(crate) fn fetch(&self, packages: &[&str], into: &Path, log: &Log) -> Result<()> {
         let debs = self.download(packages, log)?;

@@ -22,7 +22,7 @@ use crate::process::{copied, run as start};
 use crate::progress::human;
 use crate::vm::Machine;
 use crate::workspace::{Workspace, as_root, find_program};
-use crate::{build, dist, prometheus, queues, setup};
+use crate::{build, dated, dist, prometheus, queues, setup};
 
 /// A guest holds its files twice while it boots, and containers beside them.
 const MEMORY_MB: u32 = 2048;
@@ -105,6 +105,7 @@ pub(crate) fn local(
     env.arg(format!("PACKAGES={}", setup::server_packages(workspace).display()));
     env.arg(format!("SYSLOG={}", setup::syslog_receivers(workspace).display()));
     env.arg(format!("WORKLOADS={}", setup::workloads(workspace).display()));
+    env.arg(format!("DATED={}", dated::dir(workspace).display()));
     env.arg(format!("QUEUES={}", queues::dir(workspace).display()));
     env.arg(format!("PROMETHEUS={}", prometheus::dir(workspace).display()));
     env.arg(format!("ROTEL={}", setup::rotel(workspace).display()));

@@ -11,6 +11,7 @@ mod bench;
 mod build;
 mod check;
 mod cli;
+mod dated;
 mod dist;
 mod e2e;
 mod evasions;

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result};
 use crate::apt::{self, PrivateApt};
 use crate::arch::{self, Arch};
 use crate::cli::SetupArgs;
+use crate::dated;
 use crate::kernels::{self, KERNELS, Kernel};
 use crate::process::Log;
 use crate::progress;
@@ -234,6 +235,7 @@ fn test_steps(workspace: &Workspace) -> Vec<Step<'_>> {
         .chain(KERNELS.iter().map(|kernel| kernel_step(workspace, kernel)))
         .chain([server, syslog, services, rotel_step(workspace)])
         .chain([queues::nats(workspace), queues::kafka(workspace), prometheus::step(workspace)])
+        .chain(dated::steps(workspace))
         .collect()
 }
 

@@ -78,6 +78,7 @@ const BANS: &[Ban] = &[
             "monitor-user/src/config/raw.rs",
             "monitor-user/src/keeper/allowed.rs",
             "monitor-user/src/keeper/wire.rs",
+            "monitor-user/src/images/mod.rs",
             "monitor-user/src/posture/",
             "monitor-user/src/source/recording/facts.rs",
             "monitor-user/src/source/recording/preamble.rs",

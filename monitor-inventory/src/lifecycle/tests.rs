@@ -44,6 +44,10 @@ fn each_system_is_found_by_what_it_says() {
         ("ID=ubuntu\nVERSION_ID=\"20.04\"", State::Eol),
         ("ID=ubuntu\nVERSION_ID=\"24.04\"", State::Supported),
         ("ID=\"rocky\"\nVERSION_ID=\"9.3\"", State::Supported),
+        ("ID=\"rocky\"\nVERSION_ID=\"10.1\"", State::Supported),
+        ("ID=\"rhel\"\nVERSION_ID=\"10.0\"", State::Supported),
+        ("ID=\"sles\"\nVERSION_ID=\"15.6\"", State::Eol),
+        ("ID=\"sles\"\nVERSION_ID=\"15.7\"", State::Supported),
         ("ID=\"centos\"\nVERSION_ID=\"8\"\nPRETTY_NAME=\"CentOS Stream 8\"", State::Eol),
         ("ID=\"centos\"\nVERSION_ID=\"9\"\nPRETTY_NAME=\"CentOS Stream 9\"", State::Supported),
         ("ID=\"amzn\"\nVERSION_ID=\"2\"", State::Eol),
@@ -67,6 +71,10 @@ fn products_are_found_by_the_release_with_the_most_numbers() {
         table.product(product, version, day("2026-11-29"), Tier::Lts)
     };
     assert_eq!(verdict("kubernetes", "v1.30.2").state, State::Eol);
+    assert_eq!(verdict("go", "1.24.9").state, State::Eol);
+    assert_eq!(verdict("go", "1.25.1").until, Some(day("2026-08-31")));
+    assert_eq!(verdict("go", "1.27.3").state, State::Supported);
+    assert_eq!(verdict("runc", "1.4.0").state, State::Unknown);
     assert_eq!(&*verdict("kubernetes", "v1.35.0-rc.1").about, "kubernetes 1.35");
     assert_eq!(verdict("docker", "20.10.24+dfsg1").state, State::Eol);
     assert_eq!(verdict("go", "go1.99").state, State::Unknown);

@@ -13,7 +13,7 @@ use std::{
         unix::ffi::OsStrExt as _,
     },
     path::{Component, Path, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 use rustix::{
@@ -38,13 +38,13 @@ pub struct Layers {
     /// The upper ones first.
     layers: Vec<Folder>,
     /// Of which layers a directory is made.
-    known: RefCell<HashMap<PathBuf, Rc<[usize]>>>,
+    known: RefCell<HashMap<PathBuf, Arc<[usize]>>>,
 }
 
 /// What a name in a directory is.
 enum Found {
     /// A directory of these layers.
-    Directory(Rc<[usize]>),
+    Directory(Arc<[usize]>),
     /// A link, and where it leads.
     Link(OsString),
     /// Anything else, in one layer.
@@ -72,7 +72,7 @@ impl Layers {
     /// What a name in a directory of some layers is. The path has no links.
     fn look(&self, parents: &[usize], path: &Path) -> Result<Found, RootError> {
         if let Some(of) = self.known.borrow().get(path) {
-            return Ok(Found::Directory(Rc::clone(of)));
+            return Ok(Found::Directory(Arc::clone(of)));
         }
         let mut of = Vec::new();
         for layer in parents {
@@ -103,19 +103,19 @@ impl Layers {
         if of.is_empty() {
             return Err(RootError::NotFound);
         }
-        let of: Rc<[usize]> = of.into();
+        let of: Arc<[usize]> = of.into();
         let mut known = self.known.borrow_mut();
         if known.len() >= KNOWN_DIRECTORIES {
             known.clear();
         }
-        known.insert(path.to_owned(), Rc::clone(&of));
+        known.insert(path.to_owned(), Arc::clone(&of));
         Ok(Found::Directory(of))
     }
 
     /// What is at a path, and its way without links.
     fn resolve(&self, path: &Path) -> Result<(PathBuf, Found), RootError> {
-        let top: Rc<[usize]> = (0..self.layers.len()).collect();
-        let mut way: Vec<Rc<[usize]>> = vec![top];
+        let top: Arc<[usize]> = (0..self.layers.len()).collect();
+        let mut way: Vec<Arc<[usize]>> = vec![top];
         let mut done = PathBuf::new();
         let mut rest: Vec<OsString> = components(path);
         let mut links = 0;

@@ -1,29 +1,29 @@
 //! `runmon images`: the images on this node, what uses them, and which could go.
 
-use std::{path::Path, process::ExitCode};
+use std::{fs::File, io, path::Path, process::ExitCode};
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use monitor_inventory::lifecycle::Date;
 
 use super::{
-    inventory::last_days,
+    inventory::{give_up, last_days},
     load_config,
     policy::now_ns,
-    running::{all, check_host},
+    running::{all_by, check_host},
     show, usage_path,
 };
 use crate::{
     cli::{Form, ImagesArgs},
-    config::Config,
     images::{
         Decision, Image, Judge, LastUse, Store, Superseded, Terms, Use, Users, Verdict, Witness,
         plan, superseded,
     },
     input,
     instance::DEFAULT_NAME,
+    keeper::Privileges,
     limits::USAGE_BYTES,
-    metadata::images::stores,
-    reach::Direct,
+    metadata::images::{stores, told},
     usage,
 };
 
@@ -66,12 +66,21 @@ pub fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
         dates: last_days(args.end_of_life.as_deref())?,
         old_days: args.old_after,
     };
-    let witness = witness(&config, args.instance.as_deref(), judge.now_ns);
-    let running = all(&config);
-    let stores = stores(&Direct, &config.runtime_roots, &running);
+    let book = usage_path(&config, args.instance.as_deref().unwrap_or(DEFAULT_NAME));
+    let book = book.join(usage::FILE);
+    let written = File::open(&book);
+    let has_kubelet = KUBELET.iter().any(|path| Path::new(path).exists());
+    // What engines wrote of images, and who made these, is parsed without privileges.
+    let mut privileges = Privileges::for_images(&config).context("cannot start the keeper")?;
+    let mut sources = privileges.sources().context("cannot ask the keeper")?;
+    let reach = privileges.files().context("cannot ask the keeper")?;
+    give_up(&config)?;
+    let told = told(&mut *sources.containerd, &config.runtime_roots);
+    let witness = witness(&book, written, judge.now_ns);
+    let running = all_by(sources, &config);
+    let stores = stores(&*reach, &config.runtime_roots, told, &running);
     let users = Users::of(&stores);
     let superseded = superseded(&stores);
-    let has_kubelet = KUBELET.iter().any(|path| Path::new(path).exists());
     let images = stores.iter().flat_map(|store| store.images.iter().map(move |it| (store, it)));
     let told = images.map(|(store, image)| {
         let (users, last) = (users.of_image(image), witness.last_use(image));
@@ -101,11 +110,11 @@ pub fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// What a daemon that notes what is used wrote down.
-fn witness(config: &Config, instance: Option<&str>, now_ns: i64) -> Witness {
-    let path = usage_path(config, instance.unwrap_or(DEFAULT_NAME)).join(usage::FILE);
-    let text = match input::read_text(&path, USAGE_BYTES) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+fn witness(path: &Path, written: io::Result<File>, now_ns: i64) -> Witness {
+    let read = written.and_then(|file| input::read_opened(file, USAGE_BYTES));
+    let text = match read {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Witness::none("no daemon notes what is used (`in_use: true`)");
         }
         Err(error) => return Witness::none(&format!("{}: {error}", path.display())),

@@ -11,12 +11,11 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     rc::Rc,
-    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use monitor_inventory::{
-    Inventory, Options,
+    Inventory,
     lifecycle::{DateMap, Table, Tier},
 };
 
@@ -34,22 +33,16 @@ use crate::{
     keeper::{Privileges, confine::confine},
     limits::RUNTIME_FILE_BYTES,
     metadata::running::{Running, running},
-    packages::{RootTold, Roots},
+    packages::{
+        RootTold, Roots,
+        inventory::{open, other_file_systems, read},
+    },
     posture::observed,
+    support::{Support as Supports, with_that_of_host},
     usage::FileIndex,
 };
 
-mod lifecycle;
 mod report;
-mod runtimes;
-
-pub(super) use lifecycle::{Support as Supported, with_that_of_host, words};
-
-/// How long reading one root may take.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Processes of a container whose root is tried.
-const PROCESSES: usize = 8;
 
 /// What packages are in.
 pub(super) enum Subject<'r> {
@@ -65,6 +58,8 @@ pub(super) struct Looked<'r> {
     found: Result<(RootTold, Rc<Inventory>), Reason>,
     /// Whose its files are, where that is asked for and can be read.
     files: Option<Rc<FileIndex>>,
+    /// It has the layers of one before, and was not read again.
+    is_shared: bool,
 }
 
 /// Looks at the host and all containers, or at one of them.
@@ -112,7 +107,7 @@ pub(super) fn give_up(config: &Config) -> anyhow::Result<()> {
 }
 
 /// What tells until when something is supported.
-fn support(args: &InventoryArgs) -> anyhow::Result<Supported> {
+fn support(args: &InventoryArgs) -> anyhow::Result<Supports> {
     let table = match &args.lifecycle {
         Some(path) => Table::parse(&text(path)?).map_err(|error| {
             let cure = "monitor-inventory/data/lifecycle.csv of the sources is one";
@@ -126,7 +121,7 @@ fn support(args: &InventoryArgs) -> anyhow::Result<Supported> {
         Support::Lts => Tier::Lts,
         Support::Extended => Tier::Extended,
     };
-    Ok(Supported::new(table, dates, tier))
+    Ok(Supports::new(table, dates, tier))
 }
 
 fn text(path: &Path) -> anyhow::Result<String> {
@@ -169,10 +164,11 @@ pub(super) fn look<'r>(
     for subject in subjects {
         let opened = match &subject {
             Subject::Host => roots.open(None),
-            Subject::Container(it) => open(roots, it),
+            Subject::Container(it) => open(roots, &it.container, &it.inner()),
         };
         let found = opened.map(|told| {
             let before = told.fingerprint.and_then(|fingerprint| known.get(&fingerprint).cloned());
+            let is_shared = before.is_some();
             let (inventory, files) = before.unwrap_or_else(|| {
                 let skip = if matches!(subject, Subject::Host) { skip } else { &[] };
                 let inventory = Rc::new(read(roots, skip));
@@ -182,66 +178,17 @@ pub(super) fn look<'r>(
             if let Some(fingerprint) = told.fingerprint {
                 known.insert(fingerprint, (Rc::clone(&inventory), files.clone()));
             }
-            (told, inventory, files)
+            (told, inventory, files, is_shared)
         });
-        let (found, files) = match found {
-            Ok((told, inventory, files)) => (Ok((told, inventory)), files),
-            Err(reason) => (Err(reason), None),
+        let (found, files, is_shared) = match found {
+            Ok((told, inventory, files, is_shared)) => (Ok((told, inventory)), files, is_shared),
+            Err(reason) => (Err(reason), None, false),
         };
-        looked.push(Looked { subject, found, files });
+        looked.push(Looked { subject, found, files, is_shared });
         progress.add(1);
     }
     progress.finish();
     looked
-}
-
-fn read(roots: &dyn Roots, skip: &[PathBuf]) -> Inventory {
-    let until = Instant::now() + PATIENCE;
-    let is_late = || Instant::now() > until;
-    let options = Options { is_late: &is_late, skip: skip.to_vec(), ..Options::whole() };
-    monitor_inventory::of(roots.root(), &options)
-}
-
-/// Opens the root of a container: that of its first process whose root can be opened.
-fn open(roots: &mut dyn Roots, it: &Running) -> Result<RootTold, Reason> {
-    if it.container.is_blind() {
-        return Err(Reason::NotRead);
-    }
-    let inside = || observed::pids(&it.container.cgroup_path, &it.others);
-    let mut why = Reason::Gone;
-    for pid in inside().into_iter().take(PROCESSES) {
-        match roots.open(Some(pid)) {
-            // Its number could be another one's by now.
-            Ok(told) if inside().contains(&pid) => return Ok(told),
-            Ok(_) => {}
-            Err(reason) => why = reason,
-        }
-    }
-    Err(why)
-}
-
-/// Where other file systems are mounted: those of containers, of the kernel, and of servers, which
-/// may not answer.
-pub(super) fn other_file_systems() -> Vec<PathBuf> {
-    const LOCAL: [&str; 9] =
-        ["bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "xfs", "zfs"];
-    // Roots of containers that lie on the host's own file systems.
-    const ROOTS: [&str; 6] = [
-        "/var/lib/containerd",
-        "/var/lib/containers",
-        "/var/lib/docker",
-        "/var/lib/kubelet",
-        "/var/lib/lxc",
-        "/var/lib/machines",
-    ];
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let place = |line: &str| {
-        let (mount, of_fs) = line.split_once(" - ")?;
-        let path = mount.split(' ').nth(4)?;
-        let is_local = LOCAL.contains(&of_fs.split(' ').next()?);
-        (!is_local && path != "/").then(|| PathBuf::from(path))
-    };
-    ROOTS.iter().map(PathBuf::from).chain(mounts.lines().filter_map(place)).collect()
 }
 
 fn write_bill(file: &mut File, bill: &str, path: &Path) -> anyhow::Result<()> {

@@ -202,6 +202,7 @@ fn live_options(
         assesses: false,
         listens: false,
         accepted: config.posture_looks.exceptions.clone(),
+        upkeep: None,
         kubernetes: config.kubernetes.clone(),
     }
 }

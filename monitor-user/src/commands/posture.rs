@@ -5,30 +5,32 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use monitor_rules::Priority;
 use serde_json::{Value, json};
 
 use super::{
-    Usage, load_config,
+    Usage,
+    inventory::give_up,
+    load_config,
     rules::table,
-    running::{all, check_host, find, shown, usage},
+    running::{all_by, check_host, find, shown, usage},
     show,
 };
 use crate::{
     cli::PostureArgs,
+    config::Config,
     container::{Container, short},
     document::members::set,
+    keeper::Privileges,
     limits::{TAPS, TRAFFIC_SECONDS},
     metadata::running::Running,
     posture::{
-        Eyes, Question, Seen,
-        accepted::Exception,
-        checks,
+        Eyes, Question, Seen, checks,
         host::{self, Root},
-        look_twice, observed,
-        traffic::{self, Tap, Traffic},
+        look_twice,
+        traffic::Traffic,
     },
-    reach::Direct,
     state::{Assessment, Check, Status},
 };
 
@@ -59,7 +61,13 @@ pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
         let config = load_config(args.config.as_deref())?;
         let has_host = args.containers.is_empty() || args.containers.iter().any(asks_host);
         let has_others = args.containers.is_empty() || !args.containers.iter().all(asks_host);
-        let running = if has_others { all(&config) } else { Vec::new() };
+        // What runtimes and containers wrote is parsed without privileges.
+        let privileges = Privileges::for_posture(&config, listens.is_some());
+        let mut privileges = privileges.context("cannot start the keeper")?;
+        let sources = privileges.sources().context("cannot ask the keeper")?;
+        let mut eyes = eyes(&mut privileges, &config, listens).context("cannot ask the keeper")?;
+        give_up(&config)?;
+        let running = if has_others { all_by(sources, &config) } else { Vec::new() };
         let mut questions = Vec::new();
         if has_host {
             let container = Arc::new(Container::host());
@@ -67,7 +75,10 @@ pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
         }
         questions.extend(chosen(args, &running)?);
         let has_none = has_others && questions.len() == usize::from(has_host);
-        pages.look(&questions, listens, &config.posture_looks.exceptions, &is_asked)?;
+        if let Some(each) = listens {
+            eyes.listen(&questions, each);
+        }
+        pages.look(&mut eyes, &questions, &is_asked);
         if has_none && !args.json {
             pages.text.push_str(
                 "no container runs here, as far as its runtime's files are where they are looked \
@@ -99,27 +110,17 @@ impl Pages<'_> {
         Ok(())
     }
 
-    /// Looks at the host and containers that are asked about, and listens to them before.
+    /// Looks at the host and containers that are asked about.
     fn look(
         &mut self,
+        eyes: &mut Eyes,
         questions: &[Question],
-        listens: Option<Duration>,
-        exceptions: &[Exception],
         is_asked: &impl Fn(&Check) -> bool,
-    ) -> anyhow::Result<()> {
-        let eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct)).thorough();
-        let mut eyes = eyes.accepting(exceptions);
-        if let Some(each) = listens {
-            let tap = || -> Box<dyn Tap> { Box::new(traffic::Direct::default()) };
-            let taps = questions.iter().take(TAPS).map(|_| tap()).collect();
-            eyes = eyes.listening(Traffic::start(taps, each)?);
-            eyes.listen(questions, each);
-        }
+    ) {
         for question in questions {
-            let of = assessments(look_twice(&mut eyes, question), is_asked);
+            let of = assessments(look_twice(eyes, question), is_asked);
             self.put(&question.container, of.as_deref().map_err(|why| *why));
         }
-        Ok(())
     }
 
     fn put(&mut self, container: &Container, of: Result<&[Assessment], &str>) {
@@ -130,6 +131,19 @@ impl Pages<'_> {
             page(container, of, self.args.all)
         });
     }
+}
+
+/// Who looks, at all of roots, too, and listens where that is asked for.
+fn eyes(
+    privileges: &mut Privileges,
+    config: &Config,
+    listens: Option<Duration>,
+) -> std::io::Result<Eyes> {
+    let eyes = privileges.eyes(false)?.thorough().accepting(&config.posture_looks.exceptions);
+    Ok(match listens {
+        Some(each) => eyes.listening(Traffic::start(privileges.taps(TAPS)?, each)?),
+        None => eyes,
+    })
 }
 
 /// How long is listened.

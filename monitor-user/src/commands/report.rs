@@ -13,12 +13,11 @@ use serde_json::{Value, json};
 
 use super::{
     data::{moment, open},
-    inventory::{Supported, with_that_of_host},
     load_config,
     running::{all, check_host},
     show,
     vulns::{
-        installed::{InUse, Scene, Vulnerable, look_at},
+        installed::{Scene, Vulnerable, look_at},
         names, warn_of_age,
     },
 };
@@ -30,7 +29,8 @@ use crate::{
     posture::{Eyes, Question, Seen, look_twice, observed},
     reach::Direct,
     state::{Assessment, Status},
-    vulns::Finding,
+    support::{Support, with_that_of_host},
+    vulns::{Finding, InUse, is_later},
 };
 
 /// Something to update, or to start anew from a newer image.
@@ -139,7 +139,7 @@ fn set_up(config: &Config) -> Vec<SetUp> {
 }
 
 fn report(scene: Option<&Scene>, set_up: Vec<SetUp>, made: Timestamp) -> Report {
-    let support = Supported::new(
+    let support = Support::new(
         with_that_of_host(Table::embedded()),
         monitor_inventory::lifecycle::DateMap::default(),
         monitor_inventory::lifecycle::Tier::Lts,
@@ -248,14 +248,6 @@ impl Step {
             (self.severity, self.level) = (severity, found.severity.level.name());
         }
     }
-}
-
-/// Whether a version is a later one than another.
-fn is_later(ecosystem: &str, version: &str, than: &str) -> bool {
-    let Some(scheme) = monitor_vulns::ecosystem::scheme(ecosystem) else { return false };
-    let order = scheme.parse(version).zip(scheme.parse(than));
-    let order = order.and_then(|(version, than)| version.compare(&than));
-    order == Some(std::cmp::Ordering::Greater)
 }
 
 fn unknown(scene: Option<&Scene>) -> Vec<String> {

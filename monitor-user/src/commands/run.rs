@@ -6,6 +6,7 @@ mod posture;
 mod profiles;
 mod reread;
 mod sinks;
+mod upkeep;
 mod web;
 
 use std::{
@@ -81,7 +82,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let endpoint = open_endpoint(&config, args, bell.clone());
     let page = open_page(&config, name);
     let (approved, learning) = (profiles::approved(&config)?, profiles::learning(&config, name)?);
-    let (options, kept) = watched(&config, args, &rules, learning.as_ref(), name);
+    let (mut options, kept) = watched(&config, args, &rules, learning.as_ref(), name);
+    upkeep::of(&config, &mut options)?;
     let env_keys = options.side.env_keys.clone();
     let mut live = Live::start(&options, instance, bell.clone(), privileges).map_err(explain)?;
     let mut enricher = Enricher::new(config.process_table_bytes, clock_offset_ns(), env_keys);
@@ -103,6 +105,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     daemon.profiles_with(profiles::again(&config, look, bell.clone())?);
     policy::judge(&config, &mut daemon, bell.clone())?;
     posture::look(&config, &mut daemon, name)?;
+    upkeep::look(&config, &mut daemon);
     daemon.change_sinks_with(sinks_again(&config, opener, config_file, bell)?);
     let inside = control.as_ref().map(Control::inside);
     if let Some(control) = control {
@@ -143,7 +146,7 @@ fn watched(
     let env_keys = configured.and(crate::rules::env_keys(rules));
     let mut options = live_options(config, &args.live, kinds, env_keys);
     options.side.flood = config.flood;
-    options.assesses = config.posture.is_some() || config.in_use;
+    options.assesses = posture::is_looked(config);
     options.listens = config.posture.as_ref().is_some_and(|it| it.listens);
     options.keep = config.keep.map(|keep| keep_options(config, keep, name));
     let (always, filters) = (always_of(config), config.kernel_filter);

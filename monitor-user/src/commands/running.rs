@@ -34,7 +34,11 @@ pub(super) fn usage(what: &str, cure: &str) -> anyhow::Error {
 
 /// All that have processes.
 pub(super) fn all(config: &Config) -> Vec<Running> {
-    let sources = Sources { reach: Box::new(Direct), containerd: containerd::direct() };
+    all_by(Sources { reach: Box::new(Direct), containerd: containerd::direct() }, config)
+}
+
+/// The same, as these sources tell of them.
+pub(super) fn all_by(sources: Sources, config: &Config) -> Vec<Running> {
     let mut all = running(sources, config.runtime_roots.clone());
     all.retain(|it| observed::is_running(&it.container.cgroup_path, &it.others));
     all

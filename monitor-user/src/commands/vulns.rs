@@ -29,9 +29,9 @@ use crate::{
     config::Config,
     limits::SBOM_BYTES,
     logging::count,
-    vulns::{Finding, Report, Unplaced, sbom},
+    vulns::{Finding, InUse, Report, Unplaced, sbom},
 };
-use installed::{InUse, look_at};
+use installed::look_at;
 pub(super) use report::names;
 
 /// Asks the pack about the packages of a list, or of what is installed here.

@@ -39,6 +39,17 @@ pub(super) fn words() -> Vec<String> {
     std::iter::once(OFF.to_owned()).chain(named).collect()
 }
 
+/// What a key says is told of, if anything is.
+pub(super) fn least(key: &'static str, word: &str) -> Result<Option<Priority>, Wrong> {
+    if word == OFF {
+        return Ok(None);
+    }
+    match Priority::from_name(word) {
+        Some(least) => Ok(Some(least)),
+        None => wrong(key, format!("`{word}` is none of {}", words().join(", "))),
+    }
+}
+
 /// What is told of, if anything is, how often it is looked, and what is accepted.
 pub(super) fn posture(raw: &RawConfig) -> Result<(Option<PostureOptions>, PostureLooks), Wrong> {
     let seconds = raw.posture_seconds.unwrap_or(limits::POSTURE_SECONDS);
@@ -50,17 +61,9 @@ pub(super) fn posture(raw: &RawConfig) -> Result<(Option<PostureOptions>, Postur
     let all = raw.posture_exceptions.iter().enumerate();
     let exceptions = all.map(|(index, raw)| exception(index, raw)).collect::<Result<_, _>>()?;
     let looks = PostureLooks { every: Duration::from_secs(every), exceptions };
-    let word = raw.posture.as_deref().unwrap_or("warning");
-    if word == OFF {
-        return Ok((None, looks));
-    }
-    match Priority::from_name(word) {
-        Some(least) => {
-            let listens = raw.listener_traffic.unwrap_or(false);
-            Ok((Some(PostureOptions { least, listens }), looks))
-        }
-        None => wrong("posture", format!("`{word}` is none of {}", words().join(", "))),
-    }
+    let least = least("posture", raw.posture.as_deref().unwrap_or("warning"))?;
+    let listens = raw.listener_traffic.unwrap_or(false);
+    Ok((least.map(|least| PostureOptions { least, listens }), looks))
 }
 
 /// What is accepted: of some checks or some images, and with a reason.

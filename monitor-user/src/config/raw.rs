@@ -37,6 +37,14 @@ keys! {
         pub in_use: Option<bool> = "false",
         /// A pack of vulnerability data, as `runmon data build` makes it.
         pub vulnerability_pack: Option<PathBuf>,
+        /// The least priority of findings about software that is not kept up, or `off`.
+        pub upkeep: Option<String> = "\"off\"",
+        /// Seconds between two looks at that; what starts is looked at soon.
+        pub upkeep_seconds: Option<u64> = "60",
+        /// Days after which an image that nobody used counts as stale when it is started.
+        pub stale_image_days: Option<u32> = "30",
+        /// The last days of images by digest, a file: what publishers say and no image has in it.
+        pub image_end_of_life: Option<PathBuf>,
         /// Where state is kept that outlives the daemon.
         pub state_dir: Option<PathBuf> = "/var/lib/runmon",
         /// Bytes that what sinks have not got yet, and got lately, may take there.

@@ -63,7 +63,7 @@ fn words(table: &str, key: &str) -> Option<Vec<String>> {
         ("", "hash") => words(&HASHES),
         ("", "learn_profiles_by") => words(&LEARNED_BY),
         ("", "flight_recorder") => words(&FLIGHTS),
-        ("", "posture") => Some(posture::words()),
+        ("", "posture" | "upkeep") => Some(posture::words()),
         ("", "kept_executables") => words(&keep::KEEPS),
         ("RawRuntimeRoot", "kind") => words(&RuntimeKind::ALL.map(RuntimeKind::name)),
         ("RawSink", "kind") => words(&sinks::KINDS),

@@ -1,6 +1,6 @@
 //! Values of the configuration that are more than a number: each is what it says, or why it is not.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use nix::unistd::User;
 
@@ -114,6 +114,15 @@ pub(super) fn flood(raw: &RawConfig) -> Result<FloodLimit, Wrong> {
         rate: within("flood_rate", rate, limits::FLOOD_RATE_RANGE)?,
         burst: within("flood_burst", burst, limits::FLOOD_BURST_RANGE)?,
     })
+}
+
+/// How often heartbeats are sent, and for how long repeats are gathered.
+pub(super) fn times(raw: &RawConfig) -> Result<(Duration, Duration), Wrong> {
+    let heartbeat = raw.heartbeat_seconds.unwrap_or(limits::HEARTBEAT_SECONDS);
+    let heartbeat = within("heartbeat_seconds", heartbeat, limits::HEARTBEAT_RANGE)?;
+    let rollup = raw.rollup_seconds.unwrap_or(limits::ROLLUP_SECONDS);
+    let rollup = within("rollup_seconds", rollup, limits::ROLLUP_RANGE)?;
+    Ok((Duration::from_secs(heartbeat), Duration::from_secs(rollup)))
 }
 
 /// Whether each workload has a profile of its own, and not each image.

@@ -14,7 +14,7 @@ use crate::{
     line::Outlet as _,
     live::Live,
     posture::{Assessed, Assessor, Question, Seen},
-    state::Ledger,
+    state::{Ledger, StateFinding},
 };
 
 /// How soon a container is looked at again of which no program had started.
@@ -46,6 +46,8 @@ struct Tracked {
     is_asked: bool,
     /// It was looked at before.
     is_known: bool,
+    /// Where it listened for others when it was looked at last.
+    ports: Vec<String>,
 }
 
 impl Posture {
@@ -71,6 +73,7 @@ impl Posture {
                 due_ns: boottime_ns,
                 is_asked: false,
                 is_known: false,
+                ports: Vec::new(),
             });
             if tracked.declared != declared {
                 tracked.due_ns = boottime_ns;
@@ -78,11 +81,8 @@ impl Posture {
             if tracked.is_asked || boottime_ns < tracked.due_ns {
                 continue;
             }
-            let is_inner = |other: &&Arc<Container>| {
-                !container.is_host() && is_below(&other.cgroup_path, path)
-            };
-            let inner = running.iter().filter(is_inner).map(|it| it.cgroup_path.to_string());
-            let question = Question { container: Arc::clone(container), inner: inner.collect() };
+            let inner = inner(container, running);
+            let question = Question { container: Arc::clone(container), inner };
             if assessor.ask(question) {
                 (tracked.declared, tracked.is_asked) = (declared, true);
             }
@@ -90,12 +90,12 @@ impl Posture {
     }
 
     /// Takes in what was seen; documents about it.
-    fn take(&mut self, assessed: Assessed, boottime_ns: u64, now_ns: i64) -> Vec<Document> {
-        let Assessed { container, seen, .. } = assessed;
+    fn take(&mut self, assessed: Assessed, boottime_ns: u64, now_ns: i64) -> Vec<StateFinding> {
+        let Assessed { container, seen, ports, .. } = assessed;
         self.looks += u64::from(!container.is_host());
         // It may have gone while it was looked at.
         let Some(tracked) = self.tracked.get_mut(&container.cgroup_path) else { return Vec::new() };
-        tracked.is_asked = false;
+        (tracked.is_asked, tracked.ports) = (false, ports);
         let wait_ns = match (&seen, tracked.is_known) {
             (Seen::TooEarly, _) => SOON_NS,
             (Seen::Assessed(_), false) => AFTER_START_NS.min(self.every_ns),
@@ -105,12 +105,11 @@ impl Posture {
         let Seen::Assessed(assessments) = seen else { return Vec::new() };
         tracked.is_known = true;
         let Some(ledger) = &mut self.ledger else { return Vec::new() };
-        let told = ledger.take(&container, assessments, now_ns);
-        told.into_iter().map(|finding| Document::State(Arc::new(finding))).collect()
+        ledger.take(&container, assessments, now_ns)
     }
 
     /// Forgets those that do not run any more; documents about what was open.
-    fn forget(&mut self, running: &[Arc<Container>], now_ns: i64) -> Vec<Document> {
+    fn forget(&mut self, running: &[Arc<Container>], now_ns: i64) -> Vec<StateFinding> {
         let paths: HashSet<&str> = running.iter().map(|it| &*it.cgroup_path).collect();
         let gone: Vec<Box<str>> =
             self.tracked.keys().filter(|path| !paths.contains(&***path)).cloned().collect();
@@ -122,7 +121,12 @@ impl Posture {
                 ledger.flat_map(|it| it.close_all(&path, "the container has ended", now_ns)),
             );
         }
-        told.into_iter().map(|finding| Document::State(Arc::new(finding))).collect()
+        told
+    }
+
+    /// Where a container listened for others when it was looked at last.
+    pub(super) fn ports(&self, container: &Container) -> Vec<String> {
+        self.tracked.get(&container.cgroup_path).map(|it| it.ports.clone()).unwrap_or_default()
     }
 
     /// The container of a cgroup is looked at as soon as can be: it did what can change how it is
@@ -132,6 +136,14 @@ impl Posture {
             tracked.due_ns = tracked.due_ns.min(boottime_ns.saturating_add(SOON_NS));
         }
     }
+}
+
+/// The cgroups of the containers inside of one.
+pub(super) fn inner(container: &Container, running: &[Arc<Container>]) -> Vec<String> {
+    let is_inner = |other: &&Arc<Container>| {
+        !container.is_host() && is_below(&other.cgroup_path, &container.cgroup_path)
+    };
+    running.iter().filter(is_inner).map(|it| it.cgroup_path.to_string()).collect()
 }
 
 fn is_below(path: &str, above: &str) -> bool {
@@ -164,8 +176,15 @@ impl<O: CountedOutlet> Daemon<O> {
             }
             told.extend(posture.take(assessed, boottime_ns, now_ns));
         }
-        for document in told {
-            self.line.outlet().offer(document);
+        self.tell_states(told);
+    }
+
+    /// Tells of findings about how something is.
+    pub(super) fn tell_states(&mut self, told: Vec<StateFinding>) {
+        for finding in told {
+            self.states += 1;
+            let finding = StateFinding { sequence: self.states, ..finding };
+            self.line.outlet().offer(Document::State(Arc::new(finding)));
         }
     }
 
@@ -213,21 +232,19 @@ mod tests {
         let check = checks::ALL[0];
         let assessment = Assessment { check, status, text: "x".into(), evidence: Vec::new() };
         let seen = Seen::Assessed(vec![assessment]);
-        Assessed { container: Arc::clone(container), seen, mapped: Vec::new() }
+        let (container, mapped) = (Arc::clone(container), Vec::new());
+        Assessed { container, seen, mapped, ports: vec!["80/tcp".to_owned()] }
     }
 
     fn tracked(posture: &mut Posture, container: &Arc<Container>) {
         let declared = (container.bundle.clone(), container.declared_ports.clone());
-        let tracked = Tracked { declared, due_ns: 0, is_asked: true, is_known: false };
+        let (due_ns, ports) = (0, Vec::new());
+        let tracked = Tracked { declared, due_ns, is_asked: true, is_known: false, ports };
         posture.tracked.insert(container.cgroup_path.clone(), tracked);
     }
 
-    fn activities(told: &[Document]) -> Vec<&'static str> {
-        let activity = |document: &Document| match document {
-            Document::State(finding) => finding.activity.name(),
-            _ => "",
-        };
-        told.iter().map(activity).collect()
+    fn activities(told: &[StateFinding]) -> Vec<&'static str> {
+        told.iter().map(|finding| finding.activity.name()).collect()
     }
 
     #[test]
@@ -264,7 +281,8 @@ mod tests {
             posture.tracked["/one"].due_ns - 100
         };
         let container = Arc::clone(&one);
-        let early = Assessed { container, seen: Seen::TooEarly, mapped: Vec::new() };
+        let (mapped, ports) = (Vec::new(), Vec::new());
+        let early = Assessed { container, seen: Seen::TooEarly, mapped, ports };
         assert_eq!(due(early), SOON_NS);
         assert_eq!(due(seen(&one, Status::Pass)), AFTER_START_NS);
         assert_eq!(due(seen(&one, Status::Pass)), 60_000_000_000);

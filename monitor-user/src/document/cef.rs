@@ -185,7 +185,7 @@ fn of_finding(finding: &Finding, document: &Document, sender: &Sender) -> Line {
 }
 
 fn of_state(finding: &StateFinding, document: &Document, sender: &Sender) -> Line {
-    let mut line = Line::new(finding.check.id, finding.check.title, finding.priority());
+    let mut line = Line::new(finding.check.id, finding.check.title, finding.priority);
     line.start("state", finding.timestamp_ns, document, sender);
     line.text("msg", &finding.text);
     line.text("act", finding.activity.name());

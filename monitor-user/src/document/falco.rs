@@ -189,7 +189,7 @@ fn of_finding(finding: &Finding, sender: &Sender) -> Value {
 }
 
 fn of_state(finding: &StateFinding, sender: &Sender) -> Value {
-    let (time, priority) = (rfc3339(finding.timestamp_ns), priority_name(finding.priority()));
+    let (time, priority) = (rfc3339(finding.timestamp_ns), priority_name(finding.priority));
     let check = finding.check;
     let mut fields: Map<String, Value> = place(&finding.container)
         .map(|(name, value)| (name.to_owned(), value))

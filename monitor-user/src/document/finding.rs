@@ -52,3 +52,5 @@ pub const STORE_FULL: &str = "The store is full";
 pub const STORE_BROKEN: &str = "The store was damaged";
 /// The name of the finding that the task of a sink or of the store ended by itself.
 pub const TASK_GONE: &str = "A task of the monitor ended";
+/// The name of the finding that what is known of vulnerabilities cannot be used, or is old.
+pub const VULNERABILITY_DATA: &str = "Data about vulnerabilities are old or cannot be used";

@@ -13,6 +13,7 @@ mod process;
 mod state;
 #[cfg(test)]
 mod tests;
+mod vulnerability;
 
 use serde_json::{Value, json};
 

@@ -3,12 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::text::rfc3339;
-use crate::state::StateFinding;
+use super::{members::set, text::rfc3339};
+use crate::state::{StateFinding, Vulnerability, Vulnerable};
 
 /// All of it.
 pub(super) fn of(finding: &StateFinding) -> Value {
-    json!({
+    let mut value = json!({
         "uid": finding.uid,
         "activity": finding.activity.name(),
         "check": finding.check.id,
@@ -17,6 +17,39 @@ pub(super) fn of(finding: &StateFinding) -> Value {
         "standards": standards(finding),
         "remediation": finding.check.cure,
         "evidence": evidence(finding),
+    });
+    if let Some(vulnerable) = &finding.vulnerable {
+        set(&mut value, &["vulnerable"], package(vulnerable));
+    }
+    value
+}
+
+/// A package with known vulnerabilities.
+fn package(it: &Vulnerable) -> Value {
+    let one = |it: &Vulnerability| {
+        json!({
+            "id": it.id,
+            "severity": it.severity,
+            "score": it.tenths.map(|tenths| f64::from(tenths) / 10.0),
+            "fixed": it.fixed,
+            "exploited_since": it.exploited,
+            "epss": it.likelihood.map(|millionths| f64::from(millionths) / 1e6),
+        })
+    };
+    let installed = it.installed.iter();
+    json!({
+        "package": it.package,
+        "version": it.version,
+        "ecosystem": it.ecosystem,
+        "installed": installed
+            .map(|(name, version)| json!({ "name": name, "version": version }))
+            .collect::<Vec<_>>(),
+        "fixed": it.fixed,
+        "in_use": it.in_use,
+        "exposed": it.exposed,
+        "vulnerabilities": it.vulnerabilities.iter().map(one).collect::<Vec<_>>(),
+        "more_vulnerabilities": it.more,
+        "data_made_on": rfc3339(it.data_made_on.saturating_mul(1_000_000_000)),
     })
 }
 

@@ -220,7 +220,7 @@ impl<'a> About<'a> {
                 rule: None,
             },
             Document::State(finding) => Self {
-                priority: finding.priority(),
+                priority: finding.priority,
                 timestamp_ns: finding.timestamp_ns,
                 message_id: finding.check.id,
                 kind: "state",

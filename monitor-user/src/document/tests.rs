@@ -32,7 +32,7 @@ use crate::{
     },
     rules,
     source::recording::{Preamble, Writer},
-    state::{Activity, Check},
+    state::{Activity, Check, Vulnerability, Vulnerable},
 };
 
 /// Says what every event says about itself, so that hostile bytes reach the texts of rules.
@@ -238,9 +238,56 @@ pub(super) static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
         text: "0123456789ab does one thing so often".to_owned(),
         container: Some("0123456789ab".to_owned()),
     })));
-    documents.extend(states(&documents).map(|finding| Document::State(Arc::new(finding))));
+    let findings: Vec<StateFinding> = states(&documents).collect();
+    let of_packages = vulnerable(&findings);
+    let all = findings.into_iter().chain(of_packages);
+    documents.extend(all.map(|finding| Document::State(Arc::new(finding))));
     documents
 });
+
+/// The same of a package with known vulnerabilities, in the same container.
+fn vulnerable(findings: &[StateFinding]) -> Vec<StateFinding> {
+    let vulnerability = |id: &str, tenths| Vulnerability {
+        id: id.to_owned(),
+        severity: "high",
+        tenths,
+        vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H".to_owned(),
+        fixed: Some("3.0.11-1~deb12u2".to_owned()),
+        exploited: tenths.map(|_| "2024-05-30".to_owned()),
+        likelihood: tenths.map(|_| 31_000),
+    };
+    let package = Vulnerable {
+        package: "openssl".to_owned(),
+        version: "3.0.9-1".to_owned(),
+        ecosystem: "Debian:12".to_owned(),
+        installed: vec![("libssl3".to_owned(), "3.0.9-1".to_owned())],
+        fixed: Some("3.0.11-1~deb12u2".to_owned()),
+        in_use: "mapped",
+        exposed: vec!["443/tcp".to_owned()],
+        vulnerabilities: vec![
+            vulnerability("CVE-2023-5363", Some(75)),
+            vulnerability("GHSA-x", None),
+        ],
+        more: 1,
+        data_made_on: 1_700_000_000,
+    };
+    // Once the one that has no number of a CVE is mended, all are told by such a number.
+    let one =
+        Vulnerable { vulnerabilities: package.vulnerabilities[..1].to_vec(), ..package.clone() };
+    let of = |finding: &StateFinding| StateFinding {
+        sequence: finding.sequence + 3,
+        uid: "ffeeddccbbaa99887766554433221100".to_owned(),
+        check: &crate::upkeep::checks::PACKAGE,
+        priority: monitor_rules::Priority::Error,
+        text: "openssl 3.0.9-1: CVE-2023-5363 (high) and 2 more; in use (mapped)".to_owned(),
+        vulnerable: Some(Arc::new(match finding.activity {
+            Activity::Create => package.clone(),
+            Activity::Update | Activity::Close => one.clone(),
+        })),
+        ..finding.clone()
+    };
+    findings.iter().map(of).collect()
+}
 
 /// A finding from its begin to its end.
 fn states(documents: &[Document]) -> impl Iterator<Item = StateFinding> + use<> {
@@ -271,6 +318,8 @@ fn states(documents: &[Document]) -> impl Iterator<Item = StateFinding> + use<> 
         activity,
         uid: "00112233445566778899aabbccddeeff".to_owned(),
         check: &CHECK,
+        priority: CHECK.priority,
+        vulnerable: None,
         text: text.to_owned(),
         evidence: match activity {
             Activity::Close => Vec::new(),

@@ -152,7 +152,7 @@ fn of_state(finding: &StateFinding, paint: Paint) -> String {
     format!(
         "{} {} {} {}: {}",
         paint.with(DIM, &clock(finding.timestamp_ns)),
-        priority(finding.priority(), paint),
+        priority(finding.priority, paint),
         paint.with(CYAN, &place(&finding.container)),
         paint.with(BOLD, &named),
         terminal(finding.text.as_bytes()),

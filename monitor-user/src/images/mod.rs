@@ -15,11 +15,16 @@ use std::{
     path::PathBuf,
 };
 
-use crate::policy::reference::{self, Name};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    container::Container,
+    policy::reference::{self, Name},
+};
 pub use except::Except;
 pub use last_use::{LastUse, Witness, stale_at_start};
 pub use plan::{Decision, Terms, plan};
-pub use verdict::{Judge, Superseded, Verdict, VerdictKind, superseded};
+pub use verdict::{Judge, Superseded, Verdict, VerdictKind, end_of_life, superseded};
 
 /// Nanoseconds of a day.
 pub const DAY_NS: i64 = 86_400_000_000_000;
@@ -28,7 +33,7 @@ pub const DAY_NS: i64 = 86_400_000_000_000;
 const SHORT_ID: usize = 6;
 
 /// Who keeps images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Engine {
     /// Docker, in files of its own.
     Docker,
@@ -54,7 +59,7 @@ impl Engine {
 }
 
 /// What one engine keeps in one place, or one namespace of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Store {
     /// Who.
     pub engine: Engine,
@@ -88,7 +93,7 @@ impl Store {
 }
 
 /// An image.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Its names, with their tags.
     pub names: Vec<String>,
@@ -111,7 +116,7 @@ pub struct Image {
 }
 
 /// A layer of an image; several can share one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
     /// What it is called.
     pub id: String,
@@ -155,7 +160,7 @@ impl Image {
 }
 
 /// Whether a container runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RunState {
     /// It has processes.
     Running,
@@ -164,7 +169,7 @@ pub enum RunState {
 }
 
 /// A container, as far as it says what it was made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Use {
     /// Its id.
     pub id: String,
@@ -294,6 +299,16 @@ impl<'s> Users<'s> {
         found.retain(|it| seen.insert(std::ptr::from_ref::<Use>(it)));
         found
     }
+}
+
+/// The image that a container is of, by its digest or its id.
+#[must_use]
+pub fn find<'s>(stores: &'s [Store], container: &Container) -> Option<&'s Image> {
+    let known = [&container.image_digest, &container.image_id].into_iter();
+    let named: Vec<Handle> = known.filter_map(|it| it.known()).flat_map(|it| handles(it)).collect();
+    let is_hash = |handle: &Handle| matches!(handle, Handle::Hash(_)) && named.contains(handle);
+    let images = || stores.iter().flat_map(|store| &store.images);
+    images().find(|image| image.handles().any(|handle| is_hash(&handle)))
 }
 
 /// What would be free without these images: layers that another one has too stay.

@@ -79,7 +79,7 @@ impl Judge {
         for it in superseded.iter().filter(|it| it.is_of(image)) {
             say(VerdictKind::RunningSuperseded, it.to_string());
         }
-        match self.end_of_life(image) {
+        match end_of_life(image, &self.dates) {
             Some(Annotated::Date(day)) if day < self.today => {
                 say(VerdictKind::EndOfLife, format!("its support ended on {day}"));
             }
@@ -108,20 +108,20 @@ impl Judge {
         }
         all
     }
+}
 
-    /// What its publisher says of its last day: in a label, or else in the map.
-    #[must_use]
-    pub fn end_of_life(&self, image: &Image) -> Option<Annotated> {
-        let label = image.labels.get(END_OF_LIFE).map(|text| annotated(text));
-        let id = format!("sha256:{}", image.id.trim_start_matches("sha256:"));
-        let digests = image.digests.iter().chain([&id]).map(String::as_str);
-        // An unreadable label does not hide what the map says.
-        label
-            .clone()
-            .filter(|it| matches!(it, Annotated::Date(_)))
-            .or_else(|| self.dates.of(digests).cloned())
-            .or(label)
-    }
+/// What the publisher of an image says of its last day: in a label, or else in a map.
+#[must_use]
+pub fn end_of_life(image: &Image, dates: &DateMap) -> Option<Annotated> {
+    let label = image.labels.get(END_OF_LIFE).map(|text| annotated(text));
+    let id = format!("sha256:{}", image.id.trim_start_matches("sha256:"));
+    let digests = image.digests.iter().chain([&id]).map(String::as_str);
+    // An unreadable label does not hide what the map says.
+    label
+        .clone()
+        .filter(|it| matches!(it, Annotated::Date(_)))
+        .or_else(|| dates.of(digests).cloned())
+        .or(label)
 }
 
 /// A container whose image's name means another image by now.

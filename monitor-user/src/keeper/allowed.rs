@@ -35,6 +35,10 @@ pub struct Allowed {
     pub inventory: bool,
     /// Whether packets from and to listeners are seen.
     pub traffic: bool,
+    /// Whether all of the roots of containers is looked through for setuid programs.
+    pub thorough: bool,
+    /// Whether what engines keep of images is read.
+    pub images: bool,
 }
 
 /// What sinks may have opened.
@@ -90,8 +94,10 @@ impl Allowed {
             sinks: OfSinks::of(config),
             sinks_before: OfSinks::default(),
             config: config.path.clone(),
-            inventory: false,
+            inventory: config.upkeep.is_some(),
+            images: config.upkeep.is_some(),
             traffic: config.posture.as_ref().is_some_and(|it| it.listens),
+            thorough: false,
         }
     }
 
@@ -99,6 +105,18 @@ impl Allowed {
     #[must_use]
     pub fn for_inventories(config: &Config) -> Self {
         Self { inventory: true, ..Self::of(config) }
+    }
+
+    /// The same for who lists images.
+    #[must_use]
+    pub fn for_images(config: &Config) -> Self {
+        Self { images: true, ..Self::of(config) }
+    }
+
+    /// The same for who shows how things are set up.
+    #[must_use]
+    pub fn for_posture(config: &Config, traffic: bool) -> Self {
+        Self { thorough: true, traffic, ..Self::of(config) }
     }
 
     /// The same, with the sinks of another configuration beside those that are there.
@@ -114,7 +132,9 @@ impl Allowed {
     /// Where a file is that may be read.
     pub(super) fn reads<'p>(&'p self, path: &'p Path) -> Option<Beneath<'p>> {
         let is_runtimes = |name: &std::ffi::OsStr| OF_RUNTIMES.iter().any(|known| name == *known);
-        let is_one = path.file_name().is_some_and(is_runtimes) || is_image_config(path);
+        let is_one = path.file_name().is_some_and(is_runtimes)
+            || is_image_config(path)
+            || self.images && is_of_images(path);
         self.looks(path).filter(|_| is_one)
     }
 
@@ -196,6 +216,18 @@ fn is_image_config(path: &Path) -> bool {
     is_digest && path.parent().is_some_and(|above| above.ends_with("imagedb/content/sha256"))
 }
 
+/// What else is kept of images: their layers, how large these are, and configurations, whose names
+/// are made of their digests.
+fn is_of_images(path: &Path) -> bool {
+    let mut names = path.iter().rev().map(|name| name.to_string_lossy());
+    let [name, _, above, beyond] = [(); 4].map(|()| names.next().unwrap_or_default());
+    match &*name {
+        "layers.json" => true,
+        "size" => above == "sha256" && beyond == "layerdb",
+        name => name.starts_with('=') && above.ends_with("-images"),
+    }
+}
+
 /// Files that stand for namespaces.
 fn is_namespace(path: &Path) -> bool {
     let names: Vec<_> = path.iter().skip(1).map(|name| name.to_string_lossy()).collect();
@@ -220,6 +252,29 @@ mod tests {
             config: "/etc/runmon/config.yaml".into(),
             inventory: false,
             traffic: false,
+            thorough: false,
+            images: false,
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_images_is_read_for_who_lists_them() {
+        let for_images = Allowed { images: true, ..allowed() };
+        for path in [
+            "/run/containerd/overlay-layers/layers.json",
+            "/run/containerd/image/overlay2/layerdb/sha256/0a/size",
+            "/run/containerd/overlay-images/0a/=c2hhMjU2OmFh",
+        ] {
+            let path = Path::new(path);
+            assert!(for_images.reads(path).is_some() && allowed().reads(path).is_none());
+        }
+        for path in [
+            "/run/containerd/overlay-images/0a/manifest",
+            "/run/containerd/x/size",
+            "/run/containerd/x/=c2hhMjU2OmFh",
+            "/run/containerd/overlay/0a/diff/layers.json",
+        ] {
+            assert!(for_images.reads(Path::new(path)).is_none(), "{path}");
         }
     }
 

@@ -30,7 +30,7 @@ use crate::{
     metadata::containerd::{Ask, Question},
     packages::Opened,
     posture::{
-        observed::{self, Asked as LookAsked, Look as _},
+        observed::{self, Asked as LookAsked, Look as _, Thorough},
         traffic::{Direct, Tap as _, tap::Network},
     },
     reach::{self, Reach as _, Stat, read_each},
@@ -47,6 +47,8 @@ pub(super) struct Archive {
     pub(super) root: Option<Opened>,
     /// What is listened to.
     pub(super) tap: Direct,
+    /// Who looks at containers.
+    pub(super) look: Thorough,
 }
 
 impl Archive {
@@ -96,7 +98,10 @@ impl Archive {
             Request::Created(asked) => {
                 Answer::Digest(self.containerd(&asked, |ask, it| ask.created(it)))
             }
-            Request::Look(asked) => look_at(allowed, *asked),
+            Request::Images(socket) if allowed.images && allowed.asks(&socket) => {
+                Answer::Images(self.containerd.stores(&socket))
+            }
+            Request::Look(asked) => look_at(allowed, &mut self.look, *asked),
             Request::LookAtHost => observed::Direct.look_at_host().map_or_else(
                 |_refused| of_io(&io::ErrorKind::PermissionDenied.into()),
                 |facts| Answer::Host(Box::new(facts)),
@@ -144,7 +149,8 @@ impl Archive {
 }
 
 /// Looks at a container. Of namespaces that it was to join only those are looked at that may be.
-fn look_at(allowed: &Allowed, mut asked: LookAsked) -> Answer {
+fn look_at(allowed: &Allowed, look: &mut Thorough, mut asked: LookAsked) -> Answer {
+    asked.is_thorough &= allowed.thorough;
     let mut cgroups = asked.others.iter().chain([&asked.cgroup]);
     if cgroups.any(|path| Path::new(path).components().any(|it| it == Component::ParentDir)) {
         return of_io(&not_allowed());
@@ -153,7 +159,7 @@ fn look_at(allowed: &Allowed, mut asked: LookAsked) -> Answer {
         .declared
         .namespaces
         .retain(|(_, path)| path.as_ref().is_none_or(|path| allowed.stats(Path::new(path))));
-    match observed::Direct.look(&asked) {
+    match look.look(&asked) {
         Ok(found) => Answer::Looked(found.map(Box::new)),
         Err(_) => of_io(&io::ErrorKind::PermissionDenied.into()),
     }
@@ -232,7 +238,10 @@ mod tests {
     use std::time::Duration;
 
     use super::{super::wire, *};
-    use crate::metadata::containerd::Record;
+    use crate::{
+        images::{Engine, Store},
+        metadata::containerd::Record,
+    };
 
     /// Answers whoever asks.
     struct Anybody;
@@ -248,6 +257,9 @@ mod tests {
         fn created(&mut self, _: Question<'_>) -> Result<String, Reason> {
             Ok("2026-01-02T03:04:05Z".to_owned())
         }
+        fn stores(&mut self, socket: &Path) -> Vec<Store> {
+            vec![Store::new(Engine::Containerd, "default", socket.to_owned())]
+        }
     }
 
     #[test]
@@ -256,20 +268,25 @@ mod tests {
         let allowed = Arc::new(Allowed { sockets, ..Allowed::default() });
         let read: Read = Box::new(|_, _| Fact::Unknown(Reason::Gone));
         let containerd = Box::new(Anybody);
-        let mut archive = Archive {
-            allowed,
-            read,
-            copies: false,
-            containerd,
-            root: None,
-            tap: Direct::default(),
+        let (root, tap) = (None, Direct::default());
+        let look = Thorough::default();
+        let mut archive = Archive { allowed, read, copies: false, containerd, root, tap, look };
+        let images = |archive: &mut Archive, socket: &str| match archive
+            .answer(Request::Images(socket.into()), Vec::new())
+            .0
+        {
+            Answer::Images(stores) => stores.len(),
+            _ => 0,
         };
+        let good = "/run/containerd/containerd.sock";
+        assert_eq!(images(&mut archive, good), 0, "nobody said that images are listed");
+        archive.allowed = Arc::new(Allowed { images: true, ..(*archive.allowed).clone() });
+        assert_eq!([good, "/run/docker.sock"].map(|it| images(&mut archive, it)), [1, 0]);
         let asked = |socket: &str| {
             let [namespace, name] = ["default", "x"].map(str::to_owned);
             Box::new(Asked { socket: socket.into(), namespace, name, within_ms: 9 })
         };
         let mut answer = |request| archive.answer(request, Vec::new()).0;
-        let good = "/run/containerd/containerd.sock";
         let container = answer(Request::Container(asked(good)));
         assert!(matches!(container, Answer::Container(Ok(it)) if it.image == "shop"));
         let digest = answer(Request::Digest(asked(good)));
@@ -311,8 +328,8 @@ mod tests {
                 Fact::Known("ab".into(), crate::event::FactSource::File)
             });
             let (allowed, containerd) = (Arc::default(), Box::new(Anybody));
-            let mut archive =
-                Archive { allowed, read, copies, containerd, root: None, tap: Direct::default() };
+            let (root, tap, look) = (None, Direct::default(), Thorough::default());
+            let mut archive = Archive { allowed, read, copies, containerd, root, tap, look };
             let file = OwnedFd::from(File::create(&path).unwrap());
             for came in [vec![], vec![file]] {
                 let (answer, _) = archive.answer(Request::Copy(question()), came);

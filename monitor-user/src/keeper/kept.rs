@@ -26,6 +26,7 @@ use crate::{
     enrich::hashes::HashQuestion,
     event::{Fact, FactSource, Reason},
     hasher::Copy,
+    images::{Engine, Store},
     metadata::containerd::{Ask, Question, Record},
     packages::{Databases, Find, PackageQuestion},
     posture::{
@@ -192,6 +193,17 @@ impl Ask for Kept {
 
     fn created(&mut self, question: Question<'_>) -> Result<String, Reason> {
         self.of_image(&Request::Created(Box::new(question.into())))
+    }
+
+    fn stores(&mut self, socket: &Path) -> Vec<Store> {
+        match self.ask(&Request::Images(socket.to_owned())) {
+            Ok((Answer::Images(stores), _)) => stores,
+            _ => {
+                let mut store = Store::new(Engine::Containerd, "", socket.to_owned());
+                store.lacks.push("the keeper does not tell what it has".to_owned());
+                vec![store]
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     packages::{self, Find, Roots},
     posture::{
         Eyes,
-        observed::{self, Look},
+        observed::{Look, Thorough},
         traffic::{self, Tap, Traffic},
     },
     reach::{Direct, Reach},
@@ -42,6 +42,24 @@ impl Privileges {
     /// As above.
     pub fn for_inventories(config: &Config) -> io::Result<Self> {
         Self::allowing(config, Allowed::for_inventories(config))
+    }
+
+    /// The same for who lists images.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn for_images(config: &Config) -> io::Result<Self> {
+        Self::allowing(config, Allowed::for_images(config))
+    }
+
+    /// The same for who shows how things are set up, and, if wanted, how listeners are spoken to.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn for_posture(config: &Config, listens: bool) -> io::Result<Self> {
+        Self::allowing(config, Allowed::for_posture(config, listens))
     }
 
     fn allowing(config: &Config, allowed: Allowed) -> io::Result<Self> {
@@ -97,7 +115,7 @@ impl Privileges {
     /// The keeper is gone.
     pub fn look(&mut self) -> io::Result<Box<dyn Look>> {
         Ok(match self {
-            Self::Here => Box::new(observed::Direct),
+            Self::Here => Box::<Thorough>::default(),
             Self::Apart(keeper) => Box::new(keeper.files()?),
         })
     }
@@ -114,11 +132,22 @@ impl Privileges {
         if !listens {
             return Ok(eyes);
         }
-        let tap: Box<dyn Tap> = match self {
-            Self::Here => Box::new(traffic::Direct::default()),
-            Self::Apart(keeper) => Box::new(keeper.files()?),
+        Ok(eyes.listening(Traffic::start(self.taps(1)?, TAP_LOOK)?))
+    }
+
+    /// Those who see what passes, each for itself.
+    ///
+    /// # Errors
+    ///
+    /// The keeper is gone, or has no room.
+    pub fn taps(&mut self, count: usize) -> io::Result<Vec<Box<dyn Tap>>> {
+        let one = |_| -> io::Result<Box<dyn Tap>> {
+            Ok(match self {
+                Self::Here => Box::new(traffic::Direct::default()),
+                Self::Apart(keeper) => Box::new(keeper.files()?),
+            })
         };
-        Ok(eyes.listening(Traffic::start(vec![tap], TAP_LOOK)?))
+        (0..count).map(one).collect()
     }
 
     /// Who opens roots for inventories, for one thread.

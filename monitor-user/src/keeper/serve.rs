@@ -44,7 +44,7 @@ use crate::{
     instance::Instance,
     limits::KEEPER_END,
     metadata::{cgroups, containerd},
-    posture::traffic,
+    posture::{observed::Thorough, traffic},
     reach::Direct,
 };
 
@@ -208,6 +208,7 @@ impl Desk {
                 containerd,
                 root: None,
                 tap: traffic::Direct::default(),
+                look: Thorough::default(),
             };
             // A connection that breaks is at its end.
             while let Ok(Some((request, came))) = pipe.receive::<Request>() {

@@ -27,7 +27,8 @@ use serde_bytes::ByteBuf;
 
 use super::Allowed;
 use crate::{
-    limits::{KEEPER_ANSWER, KEEPER_HASH_BYTES_PER_SECOND, KEEPER_LOADS},
+    images::Store,
+    limits::{KEEPER_ANSWER, KEEPER_HASH_BYTES_PER_SECOND, KEEPER_LOADS, LIST_WITHIN},
     posture::{Observed, host::HostFacts, observed::Asked as LookAsked},
 };
 
@@ -84,6 +85,8 @@ pub(super) enum Request {
     Digest(Box<Asked>),
     /// When containerd says that an image was made.
     Created(Box<Asked>),
+    /// The images and containers that the containerd at a socket has.
+    Images(PathBuf),
     /// The databases of packages in the root of a process, but for the files of those that are
     /// known by these fingerprints.
     Databases(Box<PackageAsked>, Vec<u64>),
@@ -243,6 +246,8 @@ pub(super) enum Answer {
     Container(Result<Box<Record>, String>),
     /// What is told of an image, or the name of a reason as above.
     Digest(Result<String, String>),
+    /// Images and containers, by namespace.
+    Images(Vec<Store>),
     /// Databases, or the name of a reason as above.
     Databases(Result<Box<Databases>, String>),
     /// A container; None if it has ended.
@@ -274,6 +279,9 @@ impl Request {
                 let (.., bytes) = question.key;
                 KEEPER_ANSWER + Duration::from_secs(bytes / KEEPER_HASH_BYTES_PER_SECOND)
             }
+            Self::Images(_) => KEEPER_ANSWER + LIST_WITHIN,
+            // A root can be large, and is looked through twice where a container wrote to it.
+            Self::Look(asked) if asked.is_thorough => KEEPER_LOADS,
             _ => KEEPER_ANSWER,
         }
     }

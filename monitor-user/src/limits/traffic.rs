@@ -36,7 +36,7 @@ pub const TAP_SERVER_BYTES: usize = 16 << 10;
 pub const TAP_WISHES: usize = 256;
 
 /// Taps that `runmon posture` has open at once; the daemon has one.
-pub const TAPS: usize = 64;
+pub const TAPS: usize = 32;
 
 /// Listeners of which it is known how they are spoken to; who was not looked at for longest goes.
 pub const HEARD_LISTENERS: usize = 4_096;

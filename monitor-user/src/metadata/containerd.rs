@@ -80,6 +80,9 @@ pub trait Ask: Send {
     ///
     /// As above.
     fn created(&mut self, question: Question<'_>) -> Result<String, Reason>;
+
+    /// The images and containers of all namespaces of the one that listens there.
+    fn stores(&mut self, socket: &Path) -> Vec<Store>;
 }
 
 /// Who asks from this process.
@@ -103,6 +106,9 @@ pub fn direct() -> Box<dyn Ask> {
         }
         fn created(&mut self, _: Question<'_>) -> Result<String, Reason> {
             Err(Reason::NotInBundle)
+        }
+        fn stores(&mut self, socket: &Path) -> Vec<Store> {
+            list(socket)
         }
     }
     Box::new(Nobody)
@@ -312,6 +318,10 @@ mod tests {
         fn created(&mut self, question: Question<'_>) -> Result<String, Reason> {
             self.asked.push(format!("created {}", question.name));
             Ok("2026-01-02T03:04:05Z".to_owned())
+        }
+
+        fn stores(&mut self, _: &Path) -> Vec<Store> {
+            Vec::new()
         }
     }
 

@@ -19,21 +19,31 @@ use crate::{
     reach::Reach,
 };
 
-/// Everything that is kept in these places.
+/// What containerd says at these places.
 #[must_use]
-pub fn stores(reach: &dyn Reach, roots: &[RuntimeRoot], all: &[Running]) -> Vec<Store> {
+pub fn told(ask: &mut dyn containerd::Ask, roots: &[RuntimeRoot]) -> Vec<Store> {
+    let of_containerd = roots.iter().filter(|root| root.kind == RuntimeKind::Containerd);
+    let sockets = of_containerd.filter_map(|root| root.socket.as_deref());
+    sockets.flat_map(|socket| ask.stores(socket)).collect()
+}
+
+/// Everything that is kept in these places, beside what containerd told.
+#[must_use]
+pub fn stores(
+    reach: &dyn Reach,
+    roots: &[RuntimeRoot],
+    told: Vec<Store>,
+    all: &[Running],
+) -> Vec<Store> {
     let mut stores = Vec::new();
     for root in roots {
         match root.kind {
             RuntimeKind::Docker => stores.extend(docker::store(reach, &root.state)),
             RuntimeKind::Podman => stores.extend(storage::store(reach, &root.state)),
-            RuntimeKind::Containerd => {
-                let socket = root.socket.iter().filter(|it| it.exists());
-                stores.extend(socket.flat_map(|socket| containerd::list(socket)));
-            }
-            RuntimeKind::Runc | RuntimeKind::Buildkit => {}
+            RuntimeKind::Containerd | RuntimeKind::Runc | RuntimeKind::Buildkit => {}
         }
     }
+    stores.extend(told);
     note_running(&mut stores, all);
     stores
 }

@@ -1,13 +1,14 @@
 //! To which package of its root file system an executed file belongs: `root` finds the databases of
 //! package managers, in the layers that an image brought where there are such, `monitor-inventory`
-//! reads them, and `index` knows the paths of one root. `opened` hands a whole root out, for an
-//! inventory of it.
+//! reads them, and `index` knows the paths of one root. `opened` hands a whole root out, of
+//! which `inventory` makes one.
 //!
 //! Root in a container can write what it likes into the database that it sees. So the layers below
 //! the one that it writes to are read, and it is told whether it has changed the database since.
 
 mod dpkg;
 mod index;
+pub mod inventory;
 mod opened;
 mod root;
 mod task;

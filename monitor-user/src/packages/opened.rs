@@ -42,7 +42,7 @@ pub struct RootTold {
 }
 
 /// Who opens roots, one at a time.
-pub trait Roots {
+pub trait Roots: Send {
     /// Opens the root of a process, or the host's own.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ pub trait Roots {
 /// descriptions of packages by their names, and programs. Secrets are neither.
 pub(crate) struct Opened {
     pub(crate) told: RootTold,
-    root: Box<dyn Root>,
+    root: Box<dyn Root + Send>,
     /// The same without links, where somebody can have made one to another's file.
     plain: Option<Folder>,
 }

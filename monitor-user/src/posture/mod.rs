@@ -32,6 +32,7 @@ pub mod checks;
 pub mod compare;
 pub mod declared;
 pub mod host;
+pub mod in_use;
 mod listeners;
 pub mod maps;
 mod members;

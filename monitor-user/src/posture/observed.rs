@@ -13,8 +13,6 @@ use std::{
     time::Duration,
 };
 
-use monitor_inventory::set_ids::SetIds;
-
 use super::host::{self, HostFacts, Root};
 use super::{
     declared::Declared,
@@ -24,6 +22,7 @@ use super::{
     mounts::{self, Mounted},
     process::{self, Process, of_host},
     resources::Limits,
+    set_ids::{Finder, SetIdFiles},
 };
 use crate::{
     fact::Reason,
@@ -71,8 +70,7 @@ pub struct Observed {
     /// Which security modules this host has on.
     pub lsm: Lsm,
     /// Programs that run as another user, or why they are not known; None: nobody looked for them.
-    #[serde(skip)]
-    pub set_ids: Option<Result<SetIds, String>>,
+    pub set_ids: Option<Result<SetIdFiles, String>>,
 }
 
 /// Security modules that confine programs by profiles or labels.
@@ -132,6 +130,8 @@ pub struct Asked {
     pub declared: Declared,
     /// How much of it is looked at.
     pub scope: Scope,
+    /// Whether all of its root is looked through, too: that takes a while.
+    pub is_thorough: bool,
 }
 
 /// Who looks.
@@ -157,7 +157,7 @@ pub struct Direct;
 
 impl Look for Direct {
     fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason> {
-        let Asked { cgroup, others, declared, scope } = asked;
+        let Asked { cgroup, others, declared, scope, .. } = asked;
         Ok(look(cgroup, others, declared, *scope))
     }
 
@@ -168,6 +168,28 @@ impl Look for Direct {
         }
         let root = Root::of_host().map_err(|_refused| Reason::NotPermitted)?;
         Ok(host::read_running(&root))
+    }
+}
+
+/// The same, and all of a root where that is asked for.
+#[derive(Debug, Default)]
+pub struct Thorough {
+    finder: Finder,
+}
+
+impl Look for Thorough {
+    fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason> {
+        let mut found = Direct.look(asked)?;
+        if let Some(observed) = found.as_mut().filter(|_| asked.is_thorough)
+            && let Some(first) = observed.processes.first()
+        {
+            observed.set_ids = Some(self.finder.of(first));
+        }
+        Ok(found)
+    }
+
+    fn look_at_host(&mut self) -> Result<HostFacts, Reason> {
+        Direct.look_at_host()
     }
 }
 

@@ -2,6 +2,8 @@
 //! looked through once for each image, what the container itself wrote each time, and told is what
 //! is there in its root by now.
 
+use serde::{Deserialize, Serialize};
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -23,23 +25,32 @@ use crate::{
 /// How long one root may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What is told of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct SetIdFiles {
+    /// Paths in the root of the container.
+    pub paths: Vec<Vec<u8>>,
+    /// Not all could be looked at, or there are more than are kept.
+    pub is_cut: bool,
+}
+
 /// Who looks for them, and remembers what images have.
 #[derive(Debug, Default)]
 pub struct Finder {
     /// By what tells the layers of an image.
     images: HashMap<u64, SetIds>,
     /// By process and its start, of roots that were looked at just now.
-    roots: HashMap<(u32, u64), Result<SetIds, String>>,
+    roots: HashMap<(u32, u64), Result<SetIdFiles, String>>,
 }
 
 impl Finder {
     /// Those of the root of a process.
-    pub(super) fn of(&mut self, process: &Process) -> Result<SetIds, String> {
+    pub(super) fn of(&mut self, process: &Process) -> Result<SetIdFiles, String> {
         let key = (process.pid, process.started);
         if let Some(known) = self.roots.get(&key) {
             return known.clone();
         }
-        let found = self.look(process.pid).map_err(|reason| reason.name().to_owned());
+        let found = self.look(process.pid).map(told).map_err(|reason| reason.name().to_owned());
         if self.roots.len() >= SET_ID_ROOTS {
             self.roots.clear();
         }
@@ -60,6 +71,11 @@ impl Finder {
         let own = packages::upper(pid)?.map(|upper| walk(&upper)).unwrap_or_default();
         Ok(by_now(&seen, [known, own]))
     }
+}
+
+fn told(found: SetIds) -> SetIdFiles {
+    let bytes = |(path, _): (PathBuf, u32)| path.into_os_string().into_encoded_bytes();
+    SetIdFiles { paths: found.files.into_iter().map(bytes).collect(), is_cut: found.is_cut }
 }
 
 /// What of that is there still.
@@ -92,15 +108,15 @@ pub(super) fn judge(observed: &Observed) -> super::assess::Said {
         Some(Err(why)) => return Err(format!("its root cannot be looked through: {why}")),
         Some(Ok(found)) => found,
     };
-    if found.files.is_empty() {
+    if found.paths.is_empty() {
         return match found.is_cut {
             true => Err("not all of its root could be looked through".to_owned()),
             false => Ok((false, String::new())),
         };
     }
-    let shown = found.files.iter().take(SHOWN).map(|(path, _)| path.display().to_string());
+    let shown = found.paths.iter().take(SHOWN).map(|it| String::from_utf8_lossy(it).into_owned());
     let shown = shown.collect::<Vec<_>>().join(" ");
-    let more = match (found.files.len().saturating_sub(SHOWN), found.is_cut) {
+    let more = match (found.paths.len().saturating_sub(SHOWN), found.is_cut) {
         (0, false) => String::new(),
         (more, false) => format!(" and {more} more"),
         (more, true) => format!(" and at least {more} more"),
@@ -118,9 +134,9 @@ mod tests {
     use crate::posture::compare::tests::{observed, process};
 
     fn with(files: &[&str], is_cut: bool) -> Observed {
-        let files = files.iter().map(|it| (PathBuf::from(it), 0o4755)).collect();
+        let paths = files.iter().map(|it| it.as_bytes().to_vec()).collect();
         let mut found = observed(vec![process(7, 1000)]);
-        found.set_ids = Some(Ok(SetIds { files, is_cut }));
+        found.set_ids = Some(Ok(SetIdFiles { paths, is_cut }));
         found
     }
 

@@ -16,11 +16,10 @@ use std::{
 use super::{
     Declared,
     accepted::{self, Exception},
-    assess, compare, declared, host,
+    assess, compare, declared, host, in_use,
     maps::Mapping,
     observed::{Asked, Look, Scope},
     process::Process,
-    set_ids::Finder,
     traffic::Traffic,
 };
 use crate::{
@@ -57,6 +56,8 @@ pub struct Assessed {
     pub seen: Seen,
     /// Files that it has mapped, and how it uses them.
     pub mapped: Vec<(Vec<u8>, How)>,
+    /// Where it listens for others, as `443/tcp`.
+    pub ports: Vec<String>,
 }
 
 /// What one look shows.
@@ -76,12 +77,14 @@ pub struct Eyes {
     reach: Box<dyn Reach>,
     /// Who knows how listeners are spoken to, if anybody listens.
     traffic: Option<Traffic>,
-    /// Who looks for programs that run as another user, if anybody does.
-    set_ids: Option<Finder>,
+    /// Whether all of a root is looked through.
+    is_thorough: bool,
     /// What is accepted.
     exceptions: Vec<Exception>,
     /// What the last look found mapped.
     mapped: Vec<(Vec<u8>, How)>,
+    /// And where somebody listens.
+    ports: Vec<String>,
 }
 
 impl Eyes {
@@ -92,9 +95,10 @@ impl Eyes {
             look,
             reach,
             traffic: None,
-            set_ids: None,
+            is_thorough: false,
             exceptions: Vec::new(),
             mapped: Vec::new(),
+            ports: Vec::new(),
         }
     }
 
@@ -113,7 +117,7 @@ impl Eyes {
     /// The same, looking for programs that run as another user: that takes all of a root.
     #[must_use]
     pub fn thorough(self) -> Self {
-        Self { set_ids: Some(Finder::default()), ..self }
+        Self { is_thorough: true, ..self }
     }
 
     /// Has listened to what these looks found, and waits for it, so long at most for each.
@@ -138,6 +142,7 @@ impl Eyes {
     fn all_of(&mut self, question: &Question) -> Seen {
         let Question { container, inner } = question;
         self.mapped.clear();
+        self.ports.clear();
         if container.is_host() {
             let Ok(mut facts) = self.look.look_at_host() else { return Seen::Nothing };
             if let (Some(traffic), Some(listeners)) = (&mut self.traffic, facts.listeners()) {
@@ -151,6 +156,7 @@ impl Eyes {
             others: inner.clone(),
             declared: declared.clone().unwrap_or_default(),
             scope: Scope::Cgroup,
+            is_thorough: self.is_thorough,
         };
         let mut observed = match self.look.look(&asked) {
             Ok(Some(observed)) => observed,
@@ -165,19 +171,19 @@ impl Eyes {
         }
         let how = |it: &Mapping| if it.is_code { How::Mapped } else { How::Opened };
         self.mapped = observed.mapped.iter().map(|it| (it.path.clone(), how(it))).collect();
+        self.ports = in_use::ports(&observed);
         observed.processes.retain(|process| !is_of_runtime(process));
         if observed.processes.is_empty() {
             return Seen::TooEarly;
-        }
-        if let (Some(finder), Some(first)) = (&mut self.set_ids, observed.processes.first()) {
-            observed.set_ids = Some(finder.of(first));
         }
         let comparison = declared.map(|it| compare(&it, &container.declared_ports, &observed));
         Seen::Assessed(assess(&observed, comparison.as_ref().map_err(|why| &**why)))
     }
 
-    fn take_mapped(&mut self) -> Vec<(Vec<u8>, How)> {
-        std::mem::take(&mut self.mapped)
+    /// The answer to a question, of what the last look found.
+    fn answer(&mut self, question: Question, seen: Seen) -> Assessed {
+        let (mapped, ports) = (std::mem::take(&mut self.mapped), std::mem::take(&mut self.ports));
+        Assessed { container: question.container, seen, mapped, ports }
     }
 
     fn declared(&self, container: &Container) -> Result<Declared, String> {
@@ -301,7 +307,7 @@ fn work(mut eyes: Eyes, asked: &Receiver<Question>, tell: impl Fn(Assessed) -> b
         let told = if wait.is_zero() {
             again.pop_front().map(|(_, question, first)| {
                 let seen = second(first, eyes.see(&question));
-                Assessed { container: question.container, seen, mapped: eyes.take_mapped() }
+                eyes.answer(question, seen)
             })
         } else {
             match asked.recv_timeout(wait) {
@@ -313,10 +319,7 @@ fn work(mut eyes: Eyes, asked: &Receiver<Question>, tell: impl Fn(Assessed) -> b
                         again.push_back((Instant::now() + AGAIN, question, first));
                         None
                     }
-                    seen => {
-                        let (container, mapped) = (question.container, eyes.take_mapped());
-                        Some(Assessed { container, seen, mapped })
-                    }
+                    seen => Some(eyes.answer(question, seen)),
                 },
             }
         };

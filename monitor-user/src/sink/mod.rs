@@ -466,7 +466,7 @@ impl SinkOptions {
             Document::Event(event) => self.events && self.holds(event),
             Document::Heartbeat(_) => self.heartbeats,
             Document::Finding(finding) => finding.priority <= self.minimum,
-            Document::State(finding) => finding.priority() <= self.minimum,
+            Document::State(finding) => finding.priority <= self.minimum,
             Document::Alert(alert) | Document::Update(alert) => self.wants_alert(alert),
             Document::RollUp(rollup) => self.wants_alert(&rollup.alert),
         }

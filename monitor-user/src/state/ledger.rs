@@ -1,21 +1,80 @@
 //! Which findings are open, and what a look changes of that.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
 use monitor_rules::Priority;
 
-use super::{Activity, Assessment, Check, StateFinding, Status, uid};
+use super::{Activity, Assessment, Check, Observation, StateFinding, Status, Vulnerable, uid};
 use crate::{container::Container, limits::STATE_FINDINGS};
+
+/// What a look is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'s> {
+    /// What all of its findings are closed by.
+    pub place: &'s str,
+    /// What tells it from all others, in later runs, too.
+    pub id: &'s str,
+    /// The container; of an image, one of its containers.
+    pub container: &'s Arc<Container>,
+}
+
+impl<'s> Subject<'s> {
+    /// A container.
+    #[must_use]
+    pub fn of(container: &'s Arc<Container>) -> Self {
+        Self { place: &container.cgroup_path, id: &container.id, container }
+    }
+}
+
+/// Where a finding is: the place, the check, and which part it is about.
+type Key = (Box<str>, &'static str, Box<str>);
 
 /// What is known of an open finding.
 #[derive(Debug)]
 struct Open {
+    check: &'static Check,
+    uid: String,
+    priority: Priority,
     text: String,
     first_ns: i64,
+    vulnerable: Option<Arc<Vulnerable>>,
     container: Arc<Container>,
+}
+
+impl Open {
+    /// Whether this is what was told of it.
+    fn is_told(&self, observation: &Observation) -> bool {
+        let is_same = match (&self.vulnerable, &observation.vulnerable) {
+            (Some(known), Some(seen)) => known.is_same(seen),
+            (known, seen) => known.is_none() && seen.is_none(),
+        };
+        is_same && self.text == observation.text && self.priority == observation.priority
+    }
+
+    fn told(
+        &self,
+        activity: Activity,
+        text: String,
+        evidence: Vec<(&'static str, String)>,
+        now_ns: i64,
+    ) -> StateFinding {
+        StateFinding {
+            sequence: 0,
+            timestamp_ns: now_ns,
+            first_ns: self.first_ns,
+            activity,
+            uid: self.uid.clone(),
+            check: self.check,
+            priority: self.priority,
+            text,
+            evidence,
+            vulnerable: self.vulnerable.clone(),
+            container: Arc::clone(&self.container),
+        }
+    }
 }
 
 /// Numbers of a ledger.
@@ -27,6 +86,12 @@ pub struct LedgerStats {
     pub refused: u64,
 }
 
+/// Why a finding is closed that is not seen any more.
+const NO_MORE: &str = "it is so no more";
+
+/// Why one is closed of which it was said that it is as it is to be.
+const ACCEPTED: &str = "it was accepted";
+
 /// Remembers which findings are open.
 #[derive(Debug)]
 pub struct Ledger {
@@ -34,9 +99,7 @@ pub struct Ledger {
     least: Priority,
     /// The name of this node: each has a host of its own.
     node: Box<str>,
-    /// By cgroup of the container, and check.
-    open: BTreeMap<(Box<str>, &'static str), (&'static Check, Open)>,
-    sequence: u64,
+    open: BTreeMap<Key, Open>,
     refused: u64,
 }
 
@@ -44,7 +107,7 @@ impl Ledger {
     /// One that tells of what matters at least so much.
     #[must_use]
     pub fn new(least: Priority) -> Self {
-        Self { least, node: "".into(), open: BTreeMap::new(), sequence: 0, refused: 0 }
+        Self { least, node: "".into(), open: BTreeMap::new(), refused: 0 }
     }
 
     /// The same, on the node of that name.
@@ -67,21 +130,20 @@ impl Ledger {
         assessments: Vec<Assessment>,
         now_ns: i64,
     ) -> Vec<StateFinding> {
+        let subject = Subject::of(container);
         let mut told = Vec::new();
         for assessment in assessments {
-            match assessment.status {
-                Status::Fail => told.extend(self.fail(container, assessment, now_ns)),
+            let Assessment { check, status, text, evidence } = assessment;
+            match status {
+                Status::Fail => {
+                    told.extend(self.see(subject, Observation::of(check, text, evidence), now_ns));
+                }
                 // What is not here any more is not wrong any more, and what was accepted is told
                 // to nobody.
                 Status::Pass | Status::NotApplicable | Status::Accepted => {
-                    let why = match assessment.status {
-                        Status::Accepted => "it was accepted",
-                        _ => "it is so no more",
-                    };
-                    let key = (container.cgroup_path.clone(), assessment.check.id);
-                    if let Some((check, open)) = self.open.remove(&key) {
-                        told.push(self.close(check, open, why, now_ns));
-                    }
+                    let why = if status == Status::Accepted { ACCEPTED } else { NO_MORE };
+                    let key = (subject.place.into(), check.id, "".into());
+                    told.extend(self.close(&key, why, now_ns));
                 }
                 Status::Unknown | Status::NotDecidable => {}
             }
@@ -89,84 +151,92 @@ impl Ledger {
         told
     }
 
-    /// Closes all that is open about the container of a cgroup, for this reason.
-    pub fn close_all(&mut self, cgroup: &str, why: &str, now_ns: i64) -> Vec<StateFinding> {
-        let of = |key: &(Box<str>, &'static str)| *key.0 == *cgroup;
-        let from = (Box::from(cgroup), "");
-        let keys: Vec<_> = self
-            .open
-            .range(from..)
-            .map(|(key, _)| key)
-            .take_while(|key| of(key))
-            .cloned()
-            .collect();
-        let open: Vec<_> = keys.iter().filter_map(|key| self.open.remove(key)).collect();
-        open.into_iter().map(|(check, open)| self.close(check, open, why, now_ns)).collect()
+    /// Takes in all that is so of a subject, and says what changed: what is open and not among it
+    /// is so no more, but for the checks that could not be decided.
+    pub fn replace(
+        &mut self,
+        subject: Subject<'_>,
+        observations: Vec<Observation>,
+        undecided: &[&'static Check],
+        now_ns: i64,
+    ) -> Vec<StateFinding> {
+        let seen: BTreeSet<(&str, &str)> =
+            observations.iter().map(|it| (it.check.id, &*it.part)).collect();
+        let is_undecided = |id: &str| undecided.iter().any(|check| check.id == id);
+        let is_over = |(_, check, part): &&Key| !seen.contains(&(check, part));
+        let at_place = self.at(subject.place);
+        let over: Vec<Key> =
+            at_place.filter(is_over).filter(|key| !is_undecided(key.1)).cloned().collect();
+        let mut told: Vec<StateFinding> =
+            over.iter().filter_map(|key| self.close(key, NO_MORE, now_ns)).collect();
+        for observation in observations {
+            told.extend(self.see(subject, observation, now_ns));
+        }
+        told
     }
 
-    fn fail(
+    /// Closes all that is open at a place, for this reason.
+    pub fn close_all(&mut self, place: &str, why: &str, now_ns: i64) -> Vec<StateFinding> {
+        let keys: Vec<Key> = self.at(place).cloned().collect();
+        keys.iter().filter_map(|key| self.close(key, why, now_ns)).collect()
+    }
+
+    fn at(&self, place: &str) -> impl Iterator<Item = &Key> {
+        let from: Key = (place.into(), "", "".into());
+        let is_there = move |key: &&Key| key.0 == from.0;
+        self.open.range((place.into(), "", "".into())..).map(|(key, _)| key).take_while(is_there)
+    }
+
+    fn see(
         &mut self,
-        container: &Arc<Container>,
-        assessment: Assessment,
+        subject: Subject<'_>,
+        seen: Observation,
         now_ns: i64,
     ) -> Option<StateFinding> {
-        let Assessment { check, text, evidence, .. } = assessment;
+        let key: Key = (subject.place.into(), seen.check.id, seen.part.as_str().into());
         // Priorities sort from the gravest.
-        if check.priority > self.least {
-            return None;
+        if seen.priority > self.least {
+            return self.close(&key, &format!("it matters less now: {}", seen.text), now_ns);
         }
         let room = self.open.len() < STATE_FINDINGS;
-        let (activity, first_ns) = match self.open.entry((container.cgroup_path.clone(), check.id))
-        {
-            Entry::Occupied(mut entry) => {
-                let (_, open) = entry.get_mut();
+        // The host has the same name everywhere.
+        let is_host = subject.container.is_host();
+        let id = if is_host { format!("{}\0{}", subject.id, self.node) } else { subject.id.into() };
+        let (activity, open) = match self.open.entry(key) {
+            Entry::Occupied(entry) => {
+                let open = entry.into_mut();
                 // Facts about the container that came since are told with what is told next.
-                open.container = Arc::clone(container);
-                if open.text == text {
+                open.container = Arc::clone(subject.container);
+                if open.is_told(&seen) {
                     return None;
                 }
-                open.text.clone_from(&text);
-                (Activity::Update, open.first_ns)
+                open.text.clone_from(&seen.text);
+                (open.priority, open.vulnerable) = (seen.priority, seen.vulnerable.clone());
+                (Activity::Update, open)
             }
             Entry::Vacant(entry) if room => {
-                let container = Arc::clone(container);
-                let open = Open { text: text.clone(), first_ns: now_ns, container };
-                entry.insert((check, open));
-                (Activity::Create, now_ns)
+                let open = entry.insert(Open {
+                    check: seen.check,
+                    uid: uid(seen.check.id, &id, &seen.part),
+                    priority: seen.priority,
+                    text: seen.text.clone(),
+                    first_ns: now_ns,
+                    vulnerable: seen.vulnerable.clone(),
+                    container: Arc::clone(subject.container),
+                });
+                (Activity::Create, open)
             }
             Entry::Vacant(_) => {
                 self.refused += 1;
                 return None;
             }
         };
-        let container = Arc::clone(container);
-        Some(self.told(StateFinding {
-            activity,
-            text,
-            evidence,
-            first_ns,
-            ..StateFinding::begun(check, container, now_ns)
-        }))
+        Some(open.told(activity, seen.text, seen.evidence, now_ns))
     }
 
-    fn close(&mut self, check: &'static Check, open: Open, why: &str, now_ns: i64) -> StateFinding {
-        let Open { first_ns, container, .. } = open;
-        self.told(StateFinding {
-            activity: Activity::Close,
-            text: why.to_owned(),
-            first_ns,
-            ..StateFinding::begun(check, container, now_ns)
-        })
-    }
-
-    fn told(&mut self, finding: StateFinding) -> StateFinding {
-        self.sequence += 1;
-        let id = &finding.container.id;
-        let uid = match finding.container.is_host() {
-            true => uid(finding.check.id, &format!("{id}\0{}", self.node)),
-            false => uid(finding.check.id, id),
-        };
-        StateFinding { sequence: self.sequence, uid, ..finding }
+    fn close(&mut self, key: &Key, why: &str, now_ns: i64) -> Option<StateFinding> {
+        let open = self.open.remove(key)?;
+        Some(open.told(Activity::Close, why.to_owned(), Vec::new(), now_ns))
     }
 }
 
@@ -210,7 +280,6 @@ mod tests {
         assert_eq!(ledger.take(&one, said(&GRAVE, Status::Pass, ""), 10), []);
         let ids: Vec<_> = [&first, &second, &third].map(|it| it[0].uid.clone()).into();
         assert!(ids.windows(2).all(|pair| pair[0] == pair[1]));
-        assert_eq!([first[0].sequence, second[0].sequence, third[0].sequence], [1, 2, 3]);
         assert_eq!([first[0].status(), third[0].status()], [Status::Fail, Status::Pass]);
     }
 
@@ -264,6 +333,60 @@ mod tests {
         assert_eq!(shown(&closed), [("close", "it ended", 1); 2]);
         assert!(closed.iter().all(|it| *it.container.id == *"one"));
         assert_eq!(ledger.stats().open, 4);
+    }
+
+    fn seen(part: &str, priority: Priority, text: &str) -> Observation {
+        let observation = Observation::of(&GRAVE, text.to_owned(), Vec::new());
+        Observation { part: part.to_owned(), priority, ..observation }
+    }
+
+    #[test]
+    fn what_is_not_among_all_that_is_so_is_so_no_more() {
+        let mut ledger = Ledger::new(Priority::Warning);
+        let one = container("one");
+        let subject = Subject { place: "sha256:1", id: "sha256:1", container: &one };
+        let all = vec![
+            seen("a", Priority::Warning, "x"),
+            seen("b", Priority::Error, "y"),
+            seen("c", Priority::Notice, "z"),
+        ];
+        let told = ledger.replace(subject, all.clone(), &[], 1);
+        assert_eq!(shown(&told), [("create", "x", 1), ("create", "y", 1)]);
+        assert_ne!(told[0].uid, told[1].uid);
+        assert_eq!(ledger.replace(subject, all, &[], 2), []);
+        let less = vec![seen("b", Priority::Critical, "y"), seen("c", Priority::Error, "z")];
+        let told = ledger.replace(subject, less, &[], 3);
+        let expected = [("close", NO_MORE, 1), ("update", "y", 1), ("create", "z", 3)];
+        assert_eq!(shown(&told), expected);
+        assert_eq!(told[1].priority, Priority::Critical);
+        // What could not be decided stays as it was.
+        assert_eq!(ledger.replace(subject, Vec::new(), &[&GRAVE], 4), []);
+        let faded = vec![seen("b", Priority::Notice, "y"), seen("c", Priority::Error, "z")];
+        let told = ledger.replace(subject, faded, &[], 5);
+        assert_eq!(shown(&told), [("close", "it matters less now: y", 1)]);
+        let closed = ledger.close_all("sha256:1", "gone", 6);
+        assert_eq!(shown(&closed), [("close", "gone", 3)]);
+        assert_eq!(ledger.stats().open, 0);
+    }
+
+    #[test]
+    fn other_vulnerabilities_of_a_package_are_news_and_newer_data_are_none() {
+        let mut ledger = Ledger::new(Priority::Debug);
+        let one = container("one");
+        let with = |id: &str, data_made_on| {
+            let one = super::super::Vulnerability { id: id.to_owned(), ..Default::default() };
+            let vulnerabilities = vec![one];
+            let vulnerable = Vulnerable { vulnerabilities, data_made_on, ..Vulnerable::default() };
+            let vulnerable = Some(Arc::new(vulnerable));
+            vec![Observation { vulnerable, ..seen("a", Priority::Error, "x") }]
+        };
+        let mut told = |observations, at| {
+            let told = ledger.replace(Subject::of(&one), observations, &[], at);
+            told.iter().map(|it| it.activity.name()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(with("CVE-1", 1), 1), ["create"]);
+        assert!(told(with("CVE-1", 2), 2).is_empty());
+        assert_eq!(told(with("CVE-2", 2), 3), ["update"]);
     }
 
     #[test]

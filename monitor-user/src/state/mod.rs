@@ -2,10 +2,12 @@
 //! than was declared. A finding is open from when it is seen first until it is so no more, and has
 //! one id all the while.
 //!
-//! [`Check`] is a question and why it matters, [`Assessment`] what one look answered, [`Ledger`]
-//! remembers which findings are open and says what changed, [`StateFinding`] is what people get.
+//! [`Check`] is a question and why it matters, [`Assessment`] what one look answered, and
+//! [`Observation`] something that is so. [`Ledger`] remembers which findings are open about a
+//! [`Subject`] and says what changed, [`StateFinding`] is what people get.
 
 mod ledger;
+mod vulnerable;
 
 use std::sync::Arc;
 
@@ -13,7 +15,8 @@ use monitor_rules::Priority;
 use sha2::{Digest as _, Sha256};
 
 use crate::container::Container;
-pub use ledger::{Ledger, LedgerStats};
+pub use ledger::{Ledger, LedgerStats, Subject};
+pub use vulnerable::{Vulnerability, Vulnerable};
 
 /// A question about a state.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,6 +78,32 @@ pub struct Assessment {
     pub evidence: Vec<(&'static str, String)>,
 }
 
+/// Something that is so, and is to be told of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// What was asked.
+    pub check: &'static Check,
+    /// Which of several things it is about, as a package; empty where there is only one.
+    pub part: String,
+    /// How much that matters here.
+    pub priority: Priority,
+    /// What exactly is so, for people.
+    pub text: String,
+    /// What shows it: names and values.
+    pub evidence: Vec<(&'static str, String)>,
+    /// The package, where it is about one with known vulnerabilities.
+    pub vulnerable: Option<Arc<Vulnerable>>,
+}
+
+impl Observation {
+    /// What a check is about that has no parts, at the priority that it always has.
+    #[must_use]
+    pub fn of(check: &'static Check, text: String, evidence: Vec<(&'static str, String)>) -> Self {
+        let (part, priority) = (String::new(), check.priority);
+        Self { check, part, priority, text, evidence, vulnerable: None }
+    }
+}
+
 /// What happens to a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
@@ -101,7 +130,7 @@ impl Activity {
 /// A finding about a state, as it is told of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateFinding {
-    /// Number of the document in this run, from 1.
+    /// Number of the document in this run, from 1; 0 while nobody has given it one.
     pub sequence: u64,
     /// When, nanoseconds since 1970.
     pub timestamp_ns: i64,
@@ -113,36 +142,19 @@ pub struct StateFinding {
     pub uid: String,
     /// What was asked.
     pub check: &'static Check,
+    /// How much it matters.
+    pub priority: Priority,
     /// What exactly is so; of one that is closed why.
     pub text: String,
     /// What shows it.
     pub evidence: Vec<(&'static str, String)>,
-    /// The container that it is about.
+    /// The package, where it is about one with known vulnerabilities.
+    pub vulnerable: Option<Arc<Vulnerable>>,
+    /// The container that it is about; of an image, one of its containers.
     pub container: Arc<Container>,
 }
 
 impl StateFinding {
-    /// One that begins now, and says nothing yet.
-    fn begun(check: &'static Check, container: Arc<Container>, now_ns: i64) -> Self {
-        Self {
-            sequence: 0,
-            timestamp_ns: now_ns,
-            first_ns: now_ns,
-            activity: Activity::Create,
-            uid: String::new(),
-            check,
-            text: String::new(),
-            evidence: Vec::new(),
-            container,
-        }
-    }
-
-    /// How much it matters.
-    #[must_use]
-    pub const fn priority(&self) -> Priority {
-        self.check.priority
-    }
-
     /// The standing of what it is about, as compliance is told.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -156,8 +168,9 @@ impl StateFinding {
 /// Bytes of a digest that are an id.
 const UID_BYTES: usize = 16;
 
-/// The id of what a check finds of a subject.
-fn uid(check: &str, subject: &str) -> String {
-    let digest = Sha256::digest(format!("{check}\0{subject}"));
+/// The id of what a check finds of a part of a subject.
+fn uid(check: &str, subject: &str, part: &str) -> String {
+    let end = if part.is_empty() { String::new() } else { format!("\0{part}") };
+    let digest = Sha256::digest(format!("{check}\0{subject}{end}"));
     digest.iter().take(UID_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }

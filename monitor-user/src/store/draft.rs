@@ -48,6 +48,6 @@ pub(crate) fn about(document: &Document) -> (Kind, Priority, i64) {
             (Kind::Heartbeat, Priority::Informational, heartbeat.timestamp_ns)
         }
         Document::Finding(finding) => (Kind::Finding, finding.priority, finding.timestamp_ns),
-        Document::State(finding) => (Kind::State, finding.priority(), finding.timestamp_ns),
+        Document::State(finding) => (Kind::State, finding.priority, finding.timestamp_ns),
     }
 }

@@ -9,7 +9,6 @@ use crate::{
     event::{Action, Event, Outcome, Process, base_name},
     limits::{USAGE_FILES, USAGE_IMAGES, USAGE_PATH_BYTES, USAGE_PLACES, USAGE_TOTAL},
     policy::is_of_runtime,
-    way::Way,
 };
 
 /// What the host's files are kept under.
@@ -118,7 +117,7 @@ impl Book {
         }
         let (how, path) = match &event.action {
             Action::Exec { .. } => {
-                let starts = event.way() == Ok(Way::Entrypoint);
+                let starts = event.way_in.is_with_first();
                 if let Some(script) = process.script.as_deref() {
                     self.put(event, How::Executed, script, starts);
                 }
@@ -132,7 +131,8 @@ impl Book {
             }
             _ => return,
         };
-        let starts = how == How::Executed && event.way() == Ok(Way::Entrypoint);
+        // That its cgroup is a container's may come to be known later.
+        let starts = how == How::Executed && event.way_in.is_with_first();
         self.put(event, how, path, starts);
     }
 
@@ -252,6 +252,20 @@ impl Book {
         self.files += known.files.len() - before;
     }
 
+    /// When each image was used last, but for what these containers did, which are named by the
+    /// paths of their cgroups: of each image the file that was used last.
+    #[must_use]
+    pub fn last_uses(&self, now_ns: i64, but_for: impl Fn(&str) -> bool) -> Vec<ImageUse> {
+        let last = |it: ImageUse| {
+            let used = it.files.into_iter().max_by_key(|(_, used)| used.last_ns);
+            ImageUse { files: used.into_iter().collect(), ..it }
+        };
+        let others = self.places.iter().filter(|(path, _)| ***path != *HOST && !but_for(path));
+        let gone = self.images.values().cloned();
+        let others = others.map(|(_, place)| place.image(now_ns));
+        gone.chain(others).map(last).collect()
+    }
+
     /// What is used of each image and of the host, in the order of their keys.
     #[must_use]
     pub fn images(&self, now_ns: i64) -> Vec<ImageUse> {
@@ -315,7 +329,10 @@ fn reads_all(process: &Process) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::{Fact, FactSource, Reason};
+    use crate::{
+        fact::{Fact, FactSource, Reason},
+        way::{Way, WayIn},
+    };
 
     fn container(path: &str, digest: Option<&str>) -> Arc<Container> {
         let unknown = Container::unknown(path, Reason::Pending);
@@ -353,6 +370,49 @@ mod tests {
         assert_eq!(image.files.len(), 2);
         assert_eq!(book.stats().files, 3);
         assert_eq!((book.stats().places, book.stats().images), (1, 1));
+    }
+
+    /// What a cgroup is that only may be a container's is looked up while its first program starts.
+    #[test]
+    fn a_start_counts_that_comes_before_its_container_is_certain() {
+        let value = monitor_rules::TestValue::Str("execve".to_owned());
+        let kind = monitor_rules::TestField { name: "evt.type".into(), value, line: 1, column: 1 };
+        let test = monitor_rules::TestEvent { fields: vec![kind], after_ns: 0, line: 1 };
+        let mut event = crate::rules::testing::build(&test).unwrap();
+        event.process = Arc::new(Process {
+            executable: Some(b"/bin/a".as_slice().into()),
+            ..(*event.process).clone()
+        });
+        event.container = container("/one", None);
+        event.way_in = WayIn::of(Way::Entrypoint);
+        assert_eq!(event.way(), Err(Reason::Pending));
+        let mut book = Book::default();
+        book.note(&event);
+        assert_eq!(book.images(1)[0].coverage.from_start, 1);
+        event.container = container("/two", None);
+        event.way_in = WayIn::of(Way::Exec);
+        book.note(&event);
+        assert_eq!(book.images(1)[1].coverage.from_start, 0);
+    }
+
+    #[test]
+    fn the_last_use_of_an_image_is_told_without_that_of_who_starts_now() {
+        let mut book = Book::default();
+        let of = |path: &str, digest: &str| container(path, Some(digest));
+        uses(&mut book, &of("/gone", "sha256:1"), "/bin/a", How::Mapped, 5);
+        uses(&mut book, &of("/gone", "sha256:1"), "/bin/b", How::Mapped, 7);
+        book.settle(|_| false);
+        uses(&mut book, &of("/new", "sha256:1"), "/bin/a", How::Mapped, 90);
+        uses(&mut book, &of("/old", "sha256:2"), "/bin/a", How::Mapped, 8);
+        let mut last: Vec<_> = book
+            .last_uses(100, |path| path == "/new")
+            .into_iter()
+            .map(|it| (it.key, it.files.into_values().map(|used| used.last_ns).collect()))
+            .collect();
+        last.sort();
+        let expected: [(String, Vec<i64>); 2] =
+            [("sha256:1".into(), vec![7]), ("sha256:2".into(), vec![8])];
+        assert_eq!(last, expected);
     }
 
     #[test]

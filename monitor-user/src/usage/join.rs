@@ -18,6 +18,10 @@ pub struct FileIndex {
     keys: ahash::RandomState,
     files: HashMap<u64, u32, ahash::RandomState>,
     below: HashMap<u64, u32, ahash::RandomState>,
+    /// Packages that are in a program or an archive, with as many others as were put into it.
+    within: HashMap<u64, Vec<u32>, ahash::RandomState>,
+    /// How many these are.
+    parts: usize,
     /// Not all paths found room.
     pub is_cut: bool,
 }
@@ -36,8 +40,20 @@ impl FileIndex {
         Ok(index)
     }
 
+    /// Paths whose package is known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.len() + self.below.len() + self.parts
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn insert(&mut self, at: usize, place: Place<'_>) {
-        if self.files.len() + self.below.len() >= JOINED_PATHS {
+        if self.len() >= JOINED_PATHS {
             self.is_cut = true;
             return;
         }
@@ -47,6 +63,11 @@ impl FileIndex {
                 let key = self.key(path);
                 // Directories are in several packages' lists, programs in one.
                 self.files.entry(key).or_insert(at);
+            }
+            Place::Within(path) => {
+                let key = self.key(path);
+                self.within.entry(key).or_default().push(at);
+                self.parts += 1;
             }
             Place::Below(path) if !path.is_empty() => {
                 let key = self.key(path);
@@ -60,12 +81,15 @@ impl FileIndex {
         self.keys.hash_one(unmerged(path))
     }
 
-    /// The packages that a file belongs to: that of the operating system, and that of a language.
+    /// The packages that a file belongs to: that of the operating system, and those of languages.
     fn owners(&self, path: &[u8]) -> impl Iterator<Item = usize> {
-        let own = self.files.get(&self.key(path)).copied();
+        let key = self.key(path);
+        let own = self.files.get(&key).copied();
+        let within = self.within.get(&key).into_iter().flatten().copied();
         let ends = path.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0);
         let above = ends.filter_map(|(at, _)| self.below.get(&self.key(path.get(..at)?)).copied());
-        own.into_iter().chain(above.collect::<Vec<_>>()).filter_map(|at| usize::try_from(at).ok())
+        let all = own.into_iter().chain(within).chain(above.collect::<Vec<_>>());
+        all.filter_map(|at| usize::try_from(at).ok())
     }
 
     /// What is made of each of so many packages, by the files that are used.
@@ -104,5 +128,18 @@ mod tests {
         let files = files.map(|(path, how)| (path.as_bytes().to_vec(), used(how))).into();
         let uses: Vec<_> = index.uses(&files, 4).iter().map(|it| it.map(|it| it.how)).collect();
         assert_eq!(uses, [Some(How::Mapped), None, Some(How::Opened), None]);
+    }
+
+    #[test]
+    fn who_runs_a_program_runs_all_that_it_was_built_of() {
+        let mut index = FileIndex::default();
+        index.insert(0, Place::File(b"/usr/bin/containerd"));
+        for module in 1..4 {
+            index.insert(module, Place::Within(b"/usr/bin/containerd"));
+        }
+        index.insert(4, Place::Within(b"/usr/bin/runc"));
+        let used = Used { how: How::Executed, first_ns: 1, last_ns: 1, by_root: false };
+        let uses = index.uses(&[(b"/usr/bin/containerd".to_vec(), used)].into(), 5);
+        assert_eq!(uses, [Some(used), Some(used), Some(used), Some(used), None]);
     }
 }

@@ -165,6 +165,15 @@ impl ImageUse {
     }
 }
 
+/// What is written of an image, or a container, under any of these keys.
+#[must_use]
+pub fn of(images: &[ImageUse], keys: &[&str]) -> Option<ImageUse> {
+    let mut all = images.iter().filter(|it| keys.contains(&&*it.key)).cloned();
+    let mut first = all.next()?;
+    all.for_each(|it| first.join(it, usize::MAX));
+    Some(first)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

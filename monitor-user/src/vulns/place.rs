@@ -179,6 +179,15 @@ fn rpm(purl: &Purl, os: Option<&Os>) -> Result<Vec<Coordinate>, Unplaced> {
     Ok(names.map(|name| at(&ecosystem, name, &version)).collect())
 }
 
+/// Whether a version is a later one than another, as the ecosystem orders them.
+#[must_use]
+pub fn is_later(ecosystem: &str, version: &str, than: &str) -> bool {
+    let Some(scheme) = monitor_vulns::ecosystem::scheme(ecosystem) else { return false };
+    let order = scheme.parse(version).zip(scheme.parse(than));
+    let order = order.and_then(|(version, than)| version.compare(&than));
+    order == Some(std::cmp::Ordering::Greater)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

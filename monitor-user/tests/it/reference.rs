@@ -158,6 +158,7 @@ fn every_counter_is_described() {
         .extend(posture.into_iter().chain(["state_findings_refused"]).map(|it| (it, 0)));
     let usage = ["usage_containers", "usage_images", "usage_files", "usage_refused"];
     heartbeat.tables.extend(usage.map(|name| (name, 0)));
+    heartbeat.tables.extend(daemon::upkeep::NUMBERS.map(|name| (name, 0)));
     heartbeat.profiles = vec![runmon::profile::differences::Difference::default()];
     heartbeat.store = Some(StoreCounters::default());
     heartbeat.web = Some(WebCounters::default());

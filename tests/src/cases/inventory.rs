@@ -1,6 +1,8 @@
 //! What is installed, as `runmon inventory` tells it: of images by their layers, of roots without
 //! layers, of roots that were made to harm, and of this host.
 
+mod many;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("inventory::what_an_upper_layer_took_away_is_not_there", of_layers),
     Case::new("inventory::a_root_that_was_made_to_harm", hostile),
     Case::new("inventory::the_host_has_an_inventory", of_host),
+    Case::with(&["strace"], "inventory::an_image_is_read_once", many::of_few_images),
 ];
 
 /// What a container does meanwhile.

@@ -11,6 +11,7 @@ mod clock;
 mod command_line;
 mod containers;
 mod control;
+mod dated;
 mod deployment;
 mod diff;
 mod dns;
@@ -53,6 +54,7 @@ mod syslog;
 mod tail;
 mod top;
 mod trouble;
+mod upkeep;
 mod vulns;
 mod web;
 
@@ -188,7 +190,9 @@ pub const CASES: &[&[Case]] = &[
     tail::CASES,
     top::CASES,
     trouble::CASES,
+    upkeep::CASES,
     vulns::CASES,
+    dated::CASES,
     web::CASES,
     clock::CASES,
     nats::CASES,

@@ -17,19 +17,19 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// What a container does meanwhile.
-const NAP: [&str; 3] = [TRIGGER, "nap", "600000"];
+pub(super) const NAP: [&str; 3] = [TRIGGER, "nap", "600000"];
 
 const DEBIAN: &[u8] = b"ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n";
 
 /// A package of dpkg.
-fn dpkg(name: &str, version: &str) -> String {
+pub(super) fn dpkg(name: &str, version: &str) -> String {
     format!(
         "Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n\n"
     )
 }
 
 /// A record that a package is vulnerable before a version, if there is one without it.
-fn record(dir: &Path, ecosystem: &str, package: &str, fixed: Option<&str>) {
+pub(super) fn record(dir: &Path, ecosystem: &str, package: &str, fixed: Option<&str>) {
     let id = format!("TEST-{}-{package}", ecosystem.replace([':', '.'], "-"));
     let mut events = vec![json!({ "introduced": "0" })];
     events.extend(fixed.map(|fixed| json!({ "fixed": fixed })));
@@ -114,15 +114,16 @@ fn import(stage: &Stage<'_>) {
 }
 
 /// What the daemon wrote, but for how long it watched.
-fn watched_longer(state: &Path) {
+pub(super) fn watched_longer(state: &Path, image: &str) {
     // Once it was watched for long enough, what was not seen is not used; modules of interpreters
     // are not all seen. What the daemon wrote is all that is changed here.
     let written = state.join("usage/usage.json");
     let text = fs::read_to_string(&written).expect("what is used");
     let mut value: Value = serde_json::from_str(&text).expect("JSON");
     let images = value["images"].as_array_mut().expect("images");
-    let own = images.iter_mut().find(|it| it["image"] == IMAGE).expect("its image");
-    assert_eq!((&own["coverage"]["from_start"], &own["coverage"]["lost"]), (&json!(1), &json!(0)));
+    let own = images.iter_mut().find(|it| it["image"] == image).expect("its image");
+    let covered = ["from_start", "lost"].map(|it| &own["coverage"][it]);
+    assert_eq!(covered, [&json!(1), &json!(0)], "{own:#}");
     own["coverage"]["observed_seconds"] = json!(4000);
     fs::write(&written, value.to_string()).expect("change it");
 }
@@ -186,7 +187,7 @@ fn of_debian(stage: &Stage<'_>) {
     assert!(files.is_some_and(|files| files >= 3), "{files:?}");
     daemon.stop();
 
-    watched_longer(&state);
+    watched_longer(&state, IMAGE);
     let all = lab.of(&config, &name);
     assert_eq!(states(&all)[0], ("libspare", "not_observed"), "{all:#?}");
     own_report(stage, &config, &name);

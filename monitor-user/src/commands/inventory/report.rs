@@ -8,11 +8,7 @@ use monitor_inventory::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    Looked, Subject,
-    lifecycle::{Support, words},
-    runtimes::{self, Runtime},
-};
+use super::{Looked, Subject};
 use crate::{
     commands::rules::table,
     container::{Container, short},
@@ -21,6 +17,11 @@ use crate::{
     metadata::running::Running,
     node,
     packages::{Reading, RootTold},
+    support::{
+        Support,
+        runtimes::{self, Runtime},
+        words,
+    },
     usage::FileIndex,
 };
 
@@ -213,6 +214,7 @@ pub(super) fn json(looked: &[Looked<'_>], support: &Support, with_packages: bool
             "as_of": support.table.as_of().to_string(),
             "support": support.tier.name(),
         },
+        "roots_read": looked.iter().filter(|it| it.found.is_ok() && !it.is_shared).count(),
         "roots": looked.iter().map(|it| root(it, support, with_packages)).collect::<Vec<_>>(),
         "runtimes": programs.iter().map(runtime).collect::<Vec<_>>(),
     })
@@ -259,6 +261,7 @@ fn root(looked: &Looked<'_>, support: &Support, with_packages: bool) -> Value {
             Reading::AsSeen => "as_seen",
         }),
         "not_read": looked.found.as_ref().err().map(|reason| reason.name()),
+        "is_shared": looked.is_shared,
         "database_changed": told.map(|it| it.is_changed),
         "os": os.map(|os| json!({
             "id": &*os.id, "version": os.version.as_deref(), "name": os.label(),

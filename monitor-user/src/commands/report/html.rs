@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 use monitor_inventory::lifecycle::State;
 
 use super::{Report, Step, Supports, page::some};
-use crate::commands::{data::moment, inventory::words, running::shown};
+use crate::{
+    commands::{data::moment, running::shown},
+    support::words,
+};
 
 const STYLE: &str = "\
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;\

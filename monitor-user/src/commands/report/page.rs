@@ -2,8 +2,9 @@
 
 use super::{Report, SetUp, Step, Supports};
 use crate::{
-    commands::{data::moment, inventory::words, rules::table, running::shown},
+    commands::{data::moment, rules::table, running::shown},
     logging::count,
+    support::words,
 };
 
 /// Vulnerabilities and places of a step that are named; JSON names all.

@@ -11,6 +11,12 @@ use crate::{
     usage::{Book, Paper},
 };
 
+/// Whether containers are looked at: to tell of how they are set up, or because what they use, or
+/// where they listen, is asked for.
+pub(super) fn is_looked(config: &Config) -> bool {
+    config.posture.is_some() || config.in_use || config.upkeep.is_some()
+}
+
 /// Has containers looked at, as it is configured.
 pub(super) fn look<O: CountedOutlet>(
     config: &Config,
@@ -30,7 +36,7 @@ pub(super) fn look<O: CountedOutlet>(
     // Who is only to know what is used is told nothing.
     let node = node::said_name(config.node.as_deref()).unwrap_or_else(node::hostname);
     let ledger = config.posture.as_ref().map(|posture| Ledger::new(posture.least).on(&node));
-    if ledger.is_some() || config.in_use {
+    if is_looked(config) {
         daemon.assess_with(ledger, config.posture_looks.every);
     }
     Ok(())

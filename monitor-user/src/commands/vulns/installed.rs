@@ -1,23 +1,15 @@
 //! What is vulnerable of what is installed on this host and in running containers, and whether it
 //! is in use there.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fs::File,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs::File, path::Path};
 
 use anyhow::Context as _;
-use monitor_inventory::{Coordinates, Inventory, Kind};
-use monitor_vulns::{
-    matcher::Coordinate,
-    pack::{Pack, PackError},
-};
+use monitor_vulns::pack::{Pack, PackError};
 
 use crate::{
     commands::{
         data::explain,
-        inventory::{Looked, give_up, look, other_file_systems, subjects},
+        inventory::{Looked, give_up, look, subjects},
         say, usage_path,
     },
     config::Config,
@@ -27,48 +19,15 @@ use crate::{
     keeper::Privileges,
     limits::USAGE_BYTES,
     metadata::running::running,
+    packages::inventory::other_file_systems,
     posture::{
-        Declared, Observed,
+        Declared,
+        in_use::in_use,
         observed::{self, Asked, Look, Scope},
     },
-    usage::{self, Coverage, How, ImageUse, Used},
-    vulns::{Finding, PackFacts, PackFile, Package, Report},
+    usage::{self, Coverage, ImageUse, Used},
+    vulns::{Finding, InUse, PackFacts, PackFile, judge},
 };
-
-/// Whether something vulnerable is in use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::commands) enum InUse {
-    /// It is: the most that was seen.
-    Seen(Used),
-    /// All was seen, and not this.
-    NotObserved,
-    /// It may be or not, for this reason.
-    Unknown(String),
-}
-
-impl InUse {
-    /// As it is shown.
-    pub(in crate::commands) fn name(&self) -> &'static str {
-        match self {
-            Self::Seen(used) => used.how.name(),
-            Self::NotObserved => "not observed",
-            Self::Unknown(_) => "unknown",
-        }
-    }
-
-    /// What is used most comes first.
-    pub(in crate::commands) fn rank(&self) -> u8 {
-        match self {
-            Self::Seen(used) => match used.how {
-                How::Executed => 0,
-                How::Mapped => 1,
-                How::Opened => 2,
-            },
-            Self::Unknown(_) => 3,
-            Self::NotObserved => 4,
-        }
-    }
-}
 
 /// What is vulnerable in one root.
 pub(in crate::commands) struct Vulnerable {
@@ -178,25 +137,10 @@ fn live(eyes: &mut dyn Look, looked: &Looked<'_>, now_s: i64) -> Option<Live> {
         None => (String::new(), Vec::new(), Scope::Host),
         Some(it) => (it.container.cgroup_path.to_string(), it.inner(), Scope::Cgroup),
     };
-    let asked = Asked { cgroup, others, declared: Declared::default(), scope };
-    let observed: Observed = eyes.look(&asked).ok()??;
-    let now_ns = now_s.saturating_mul(1_000_000_000);
-    let used = |how| Used { how, first_ns: now_ns, last_ns: now_ns, by_root: false };
-    let mut files = BTreeMap::new();
-    for it in observed.mapped {
-        let how = if it.is_code { How::Mapped } else { How::Opened };
-        files.insert(it.path, used(how));
-    }
-    // A program that runs was executed.
-    for process in observed.processes.into_iter().filter(|it| it.program.starts_with(b"/")) {
-        let one = used(How::Executed);
-        files.entry(process.program).and_modify(|it| *it = it.and(one)).or_insert(one);
-    }
-    let ports = observed.listeners.unwrap_or_default();
-    let mut ports: Vec<String> =
-        ports.iter().map(|it| format!("{}/{}", it.port, it.protocol)).collect();
-    ports.sort();
-    ports.dedup();
+    let declared = Declared::default();
+    let asked = Asked { cgroup, others, declared, scope, is_thorough: false };
+    let observed = eyes.look(&asked).ok()??;
+    let (files, ports) = in_use(observed, now_s.saturating_mul(1_000_000_000));
     Some(Live { files, ports })
 }
 
@@ -213,81 +157,7 @@ fn written(images: &[ImageUse], group: &[&Looked<'_>]) -> Option<ImageUse> {
             known.chain(ids).collect()
         }
     };
-    let mut all = images.iter().filter(|it| keys.contains(&&*it.key)).cloned();
-    let mut first = all.next()?;
-    all.for_each(|it| first.join(it, usize::MAX));
-    Some(first)
-}
-
-/// What is known of the packages of a name and version: their use, whether an interpreter loads
-/// them, and whether the system brought all of them.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    used: Option<Used>,
-    is_script: bool,
-    is_brought: bool,
-}
-
-impl Known {
-    const NONE: Self = Self { used: None, is_script: false, is_brought: true };
-
-    fn and(self, other: Self) -> Self {
-        let used = match (self.used, other.used) {
-            (Some(one), Some(other)) => Some(one.and(other)),
-            (one, other) => one.or(other),
-        };
-        Self {
-            used,
-            is_script: self.is_script || other.is_script,
-            is_brought: self.is_brought && other.is_brought,
-        }
-    }
-
-    /// Whether they are in use; `lacks` says why what was not seen may be.
-    fn in_use(self, lacks: Option<&String>) -> InUse {
-        match (self.used, lacks) {
-            (Some(used), _) => InUse::Seen(used),
-            (None, Some(why)) => InUse::Unknown(why.clone()),
-            (None, None) if self.is_script => {
-                InUse::Unknown("not every module that an interpreter loads is seen".to_owned())
-            }
-            (None, None) => InUse::NotObserved,
-        }
-    }
-}
-
-/// What is asked about the packages of a root, and what is known of them.
-#[derive(Default)]
-struct Questions {
-    asked: Vec<Package>,
-    known: HashMap<(String, String), Known>,
-    /// Packages of which nothing can be asked.
-    unplaced: usize,
-}
-
-impl Questions {
-    fn of(inventory: &Inventory, uses: Option<&[Option<Used>]>) -> Self {
-        let mut questions = Self::default();
-        for (at, package) in inventory.packages.iter().enumerate() {
-            let Some(place) = package.osv(inventory.os.as_ref()) else {
-                questions.unplaced += 1;
-                continue;
-            };
-            let (name, version) = (package.name.to_string(), package.version.to_string());
-            let known = Known {
-                used: uses.and_then(|uses| uses.get(at).copied().flatten()),
-                is_script: matches!(package.kind, Kind::Python | Kind::Node | Kind::Java),
-                is_brought: package.brought_by.is_some(),
-            };
-            let there = questions.known.entry((name.clone(), version.clone()));
-            there.and_modify(|it| *it = it.and(known)).or_insert(known);
-            let Coordinates { ecosystem, name: of, version: at } = place;
-            let coordinates = vec![Coordinate { ecosystem, name: of, version: at }];
-            let purl = Some(package.purl(inventory.os.as_ref()));
-            questions.asked.push(Package { coordinates, name, version, purl });
-        }
-        questions
-    }
+    usage::of(images, &keys)
 }
 
 /// A root of which nothing is known but who has it.
@@ -325,30 +195,14 @@ fn vulnerable(
     };
     root.os.clone_from(&inventory.os);
     root.packages = inventory.packages.len();
-    let ImageUse { coverage, mut files, .. } = written(images, group).unwrap_or_default();
-    root.coverage = coverage;
-    for (path, used) in live.into_iter().flat_map(|it| it.files) {
-        files.entry(path).and_modify(|it| *it = it.and(used)).or_insert(used);
+    let mut used = written(images, group).unwrap_or_default();
+    for (path, seen) in live.into_iter().flat_map(|it| it.files) {
+        used.files.entry(path).and_modify(|it| *it = it.and(seen)).or_insert(seen);
     }
-    let uses = first.files().map(|index| index.uses(&files, inventory.packages.len()));
-    let questions = Questions::of(inventory, uses.as_deref());
-    let report = Report::of(pack, &questions.asked, &[], now_s)?;
-    *facts = report.pack;
-    (root.unknown, root.unplaced) = (report.unknown.len(), questions.unplaced);
-    let lacks = match first.files() {
-        Some(index) if !index.is_cut => root.coverage.lacks(),
-        _ => Some("whose its files are is not known".to_owned()),
-    };
-    for finding in report.findings {
-        let known = finding.installed.iter().filter_map(|it| questions.known.get(it));
-        let known = known.fold(Known::NONE, |sum, known| sum.and(*known));
-        if known.is_brought {
-            root.brought += 1;
-            continue;
-        }
-        root.findings.push((finding, known.in_use(lacks.as_ref())));
-    }
-    // The report has them by how much they matter: of those that are used alike that stays.
-    root.findings.sort_by_key(|(finding, in_use)| (!finding.counts(), in_use.rank()));
+    let judged = judge(inventory, first.files(), &used, pack, now_s)?;
+    *facts = judged.data;
+    (root.unknown, root.unplaced) = (judged.unknown, judged.unplaced);
+    (root.brought, root.findings) = (judged.brought, judged.findings);
+    root.coverage = used.coverage;
     Ok(root)
 }

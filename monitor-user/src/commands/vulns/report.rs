@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     finding_json,
-    installed::{InUse, Scene, Vulnerable},
+    installed::{Scene, Vulnerable},
     row,
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     document::{members::set, printable::lossless, text::rfc3339},
     logging::count,
     usage::Coverage,
-    vulns::Finding,
+    vulns::{Finding, InUse},
 };
 
 /// Names of containers of one image that are told to people.

@@ -61,6 +61,7 @@ impl Field<'_> {
             "keyword" | "wildcard" | "match_only_text" => text.is_some(),
             "ip" => text.is_some_and(|text| text.parse::<IpAddr>().is_ok()),
             "date" => text.is_some_and(|text| text.len() == 30 && text.ends_with('Z')),
+            "float" => value.is_number(),
             "boolean" => value.is_boolean(),
             "long" => value.is_i64() || value.is_u64(),
             _ => false,

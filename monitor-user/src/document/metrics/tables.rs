@@ -400,4 +400,72 @@ pub(super) const METRICS: &[Metric] = &[
         |now, out| out.named(&now.heartbeat.tables, "usage_refused"),
     )
     .at(&[("tables.usage_refused", "")]),
+    Metric::gauge(
+        "runmon_upkeep_roots",
+        "Roots of images, containers and the host whose packages are known, if `upkeep` says so.",
+        |now, out| out.named(&now.heartbeat.tables, "upkeep_roots"),
+    )
+    .at(&[("tables.upkeep_roots", "")]),
+    Metric::gauge("runmon_upkeep_packages", "Packages in them.", |now, out| {
+        out.named(&now.heartbeat.tables, "upkeep_packages")
+    })
+    .at(&[("tables.upkeep_packages", "")]),
+    Metric::counter("runmon_upkeep_reads", "Roots that were read for that.", |now, out| {
+        out.named(&now.heartbeat.tables, "upkeep_reads")
+    })
+    .at(&[("tables.upkeep_reads", "")]),
+    Metric::counter(
+        "runmon_upkeep_refused",
+        "Roots that found no room, each at each look: what is in them is not judged.",
+        |now, out| out.named(&now.heartbeat.tables, "upkeep_refused"),
+    )
+    .at(&[("tables.upkeep_refused", "")]),
+    Metric::gauge(
+        "runmon_upkeep_unread",
+        "Images whose root could not be read at the last look.",
+        |now, out| out.named(&now.heartbeat.tables, "upkeep_unread"),
+    )
+    .at(&[("tables.upkeep_unread", "")]),
+    Metric::gauge(
+        "runmon_upkeep_vulnerabilities",
+        "Known vulnerabilities of packages that run here, each once for each image and package.",
+        |now, out| out.named(&now.heartbeat.tables, "upkeep_vulnerabilities"),
+    )
+    .at(&[("tables.upkeep_vulnerabilities", "")]),
+    Metric::gauge(
+        "runmon_upkeep_findings",
+        "Findings about software that is not kept up that are open.",
+        |now, out| out.named(&now.heartbeat.tables, "upkeep_findings"),
+    )
+    .at(&[("tables.upkeep_findings", "")]),
+    Metric::counter(
+        "runmon_upkeep_findings_refused",
+        "Findings about software that is not kept up that found no room, each at each look.",
+        |now, out| out.named(&now.heartbeat.tables, "upkeep_findings_refused"),
+    )
+    .at(&[("tables.upkeep_findings_refused", "")]),
+    Metric::gauge(
+        "runmon_upgrade_packages",
+        "Packages of the host that have an update which mends something.",
+        |now, out| out.named(&now.heartbeat.tables, "upgrade_packages"),
+    )
+    .at(&[("tables.upgrade_packages", "")]),
+    Metric::gauge(
+        "runmon_upgrade_packages_in_use",
+        "Those of them that are in use.",
+        |now, out| out.named(&now.heartbeat.tables, "upgrade_packages_in_use"),
+    )
+    .at(&[("tables.upgrade_packages_in_use", "")]),
+    Metric::gauge(
+        "runmon_upgrade_vulnerabilities",
+        "Known vulnerabilities of the host that upgrading it would mend.",
+        |now, out| out.named(&now.heartbeat.tables, "upgrade_vulnerabilities"),
+    )
+    .at(&[("tables.upgrade_vulnerabilities", "")]),
+    Metric::gauge(
+        "runmon_upgrade_exploited",
+        "Those of them that are known to be exploited.",
+        |now, out| out.named(&now.heartbeat.tables, "upgrade_exploited"),
+    )
+    .at(&[("tables.upgrade_exploited", "")]),
 ];

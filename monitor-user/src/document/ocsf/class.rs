@@ -39,6 +39,8 @@ pub(super) static KERNEL: Class = Class { uid: 1003, name: "Kernel Activity", ca
 pub(super) static MEMORY: Class = Class { uid: 1004, name: "Memory Activity", category: SYSTEM };
 pub(super) static MODULE: Class = Class { uid: 1005, name: "Module Activity", category: SYSTEM };
 pub(super) static PROCESS: Class = Class { uid: 1007, name: "Process Activity", category: SYSTEM };
+pub(super) static VULNERABILITY: Class =
+    Class { uid: 2002, name: "Vulnerability Finding", category: "Findings" };
 pub(super) static COMPLIANCE: Class =
     Class { uid: 2003, name: "Compliance Finding", category: "Findings" };
 pub(super) static DETECTION: Class =

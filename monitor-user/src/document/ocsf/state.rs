@@ -1,8 +1,15 @@
-//! Findings about how something is, as compliance findings.
+//! Findings about how something is: as vulnerability findings, where they are about a package with
+//! known vulnerabilities, else as compliance findings.
 
 use serde_json::{Value, json};
 
-use super::{OWN_PROFILES, Start, class::COMPLIANCE, container, finding::severity, milliseconds};
+use super::{
+    OWN_PROFILES, Start,
+    class::{COMPLIANCE, VULNERABILITY},
+    container,
+    finding::severity,
+    milliseconds, vulnerability,
+};
 use crate::{
     document::{Document, Sender, id, members::set, state},
     state::{Activity, StateFinding, Status},
@@ -14,15 +21,16 @@ const OURS: &str = "runmon";
 /// A finding: the same `finding_info.uid` from its first document to its last.
 pub(super) fn of(finding: &StateFinding, sender: &Sender) -> Value {
     let check = finding.check;
+    let class = if finding.vulnerable.is_some() { &VULNERABILITY } else { &COMPLIANCE };
     let (activity, (status_id, status)) = match finding.activity {
-        Activity::Create => (COMPLIANCE.activity(1, "Create"), (1, "New")),
-        Activity::Update => (COMPLIANCE.activity(2, "Update"), (2, "In Progress")),
-        Activity::Close => (COMPLIANCE.activity(3, "Close"), (4, "Resolved")),
+        Activity::Create => (class.activity(1, "Create"), (1, "New")),
+        Activity::Update => (class.activity(2, "Update"), (2, "In Progress")),
+        Activity::Close => (class.activity(3, "Close"), (4, "Resolved")),
     };
     let id = id(&Document::State(finding.clone().into()), sender);
     let start = Start {
         activity,
-        severity: severity(check.priority),
+        severity: severity(finding.priority),
         timestamp_ns: finding.timestamp_ns,
         id: &id,
         code: check.id,
@@ -33,16 +41,24 @@ pub(super) fn of(finding: &StateFinding, sender: &Sender) -> Value {
     set(&mut document, &["status_id"], json!(status_id));
     set(&mut document, &["status"], json!(status));
     set(&mut document, &["finding_info"], info(finding));
-    set(&mut document, &["compliance"], compliance(finding));
-    set(&mut document, &["remediation"], json!({ "desc": check.cure }));
     set(&mut document, &["resources"], json!(container::resources(&finding.container, sender)));
-    if !finding.evidence.is_empty() {
-        set(&mut document, &["evidences"], json!([{ "data": state::evidence(finding) }]));
+    match &finding.vulnerable {
+        Some(vulnerable) => {
+            let all = vulnerability::all(vulnerable, check.cure);
+            set(&mut document, &["vulnerabilities"], json!(all));
+        }
+        None => {
+            set(&mut document, &["compliance"], compliance(finding));
+            set(&mut document, &["remediation"], json!({ "desc": check.cure }));
+            if !finding.evidence.is_empty() {
+                set(&mut document, &["evidences"], json!([{ "data": state::evidence(finding) }]));
+            }
+        }
     }
     let mut unmapped = json!({
         "document": "state",
         "sequence": finding.sequence,
-        "priority": check.priority.name(),
+        "priority": finding.priority.name(),
         "state": state::of(finding),
     });
     container::unmapped(&mut unmapped, &finding.container, "event");

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     event::Reason,
+    images::Store,
     limits::{
         CONTAINER_LIST_BYTES, IMAGES_CREATED, POD_ANNOTATION_BYTES, RUNTIME_ID_BYTES,
         RUNTIME_NAME_BYTES,
@@ -92,6 +93,10 @@ impl Ask for Client {
         }
         self.created.insert(target, text.clone());
         Ok(text)
+    }
+
+    fn stores(&mut self, socket: &Path) -> Vec<Store> {
+        list::stores(socket)
     }
 }
 

@@ -1,11 +1,10 @@
 //! Each check against containers that are made up.
 
-use monitor_inventory::set_ids::SetIds;
-
 use super::*;
 use crate::posture::{
     compare::tests::{mounted as mount, observed, process},
     resources::Limits,
+    set_ids::SetIdFiles,
 };
 
 fn failed(observed: &Observed) -> Vec<&'static str> {
@@ -28,7 +27,7 @@ fn good() -> Observed {
     let mut process = process(7, 1000);
     process.capabilities = 0;
     let mut good = observed(vec![process]);
-    good.set_ids = Some(Ok(SetIds::default()));
+    good.set_ids = Some(Ok(SetIdFiles::default()));
     for place in good.mounts.as_mut().unwrap() {
         place.is_readonly = true;
     }
@@ -102,8 +101,8 @@ fn each_check_can_fail_by_what_it_is_about() {
         }),
         ("setuid_files", |it| {
             first(it).no_new_privs = None;
-            let files = vec![("/bin/su".into(), 0o4755)];
-            it.set_ids = Some(Ok(SetIds { files, is_cut: false }));
+            let paths = vec![b"/bin/su".to_vec()];
+            it.set_ids = Some(Ok(SetIdFiles { paths, is_cut: false }));
         }),
         ("old_code", |it| {
             let path = b"/usr/lib/libssl.so.3".to_vec();

@@ -218,6 +218,7 @@ impl Check<'_> {
     fn value(&mut self, value: &Value, kind: &str, at: &str) {
         let is_right = match kind {
             "json_t" | "object" => !value.is_null(),
+            "float_t" => value.is_number(),
             "boolean_t" => value.is_boolean(),
             "integer_t" => value.as_i64().is_some_and(|it| it.abs() < 1 << 53),
             "long_t" => value.is_i64() || value.is_u64(),

@@ -1,4 +1,7 @@
-//! Until when what was found is supported.
+//! Until when what is installed is supported: the systems in roots, the programs that run
+//! containers, and images, by what their publishers say of them.
+
+pub mod runtimes;
 
 use std::{fs, path::Path};
 
@@ -19,31 +22,41 @@ const TABLES: [(&str, &str); 2] = [
 const TABLE_BYTES: u64 = 1 << 20;
 
 /// What tells until when something is supported.
-pub(in crate::commands) struct Support {
-    pub(in crate::commands) table: Table,
-    dates: DateMap,
-    pub(in crate::commands) tier: Tier,
-    pub(in crate::commands) today: Date,
+#[derive(Clone, Debug)]
+pub struct Support {
+    /// What makers and distributions say.
+    pub table: Table,
+    /// Last days of images, as publishers have them.
+    pub dates: DateMap,
+    /// Which support counts.
+    pub tier: Tier,
+    /// The day that it is asked about.
+    pub today: Date,
 }
 
 impl Support {
-    pub(in crate::commands) fn new(table: Table, dates: DateMap, tier: Tier) -> Self {
+    /// By this table, these last days of images, and the support that was bought; as of today.
+    #[must_use]
+    pub fn new(table: Table, dates: DateMap, tier: Tier) -> Self {
         Self { table, dates, tier, today: Date::of(Timestamp::now()) }
     }
 
     /// What is said of an operating system; where none is named, that nobody knows.
-    pub(in crate::commands) fn os(&self, os: Option<&OsRelease>) -> Verdict {
+    #[must_use]
+    pub fn os(&self, os: Option<&OsRelease>) -> Verdict {
         let nobody = OsRelease::default();
         self.table.os(os.unwrap_or(&nobody), self.today, self.tier)
     }
 
     /// The same of a version of a product.
-    pub(in crate::commands) fn product(&self, product: &str, version: &str) -> Verdict {
+    #[must_use]
+    pub fn product(&self, product: &str, version: &str) -> Verdict {
         self.table.product(product, version, self.today, self.tier)
     }
 
     /// What publishers say of a container's image, and whether that day is over.
-    pub(in crate::commands) fn image(&self, container: &Container) -> Option<(&Annotated, State)> {
+    #[must_use]
+    pub fn image(&self, container: &Container) -> Option<(&Annotated, State)> {
         let of = [&container.image_digest, &container.image_id];
         let digests = of.into_iter().filter_map(|it| it.known().map(|it| &**it));
         // A reference with a digest ends with it.
@@ -59,7 +72,8 @@ impl Support {
 }
 
 /// The table with what a newer one of this host says.
-pub(in crate::commands) fn with_that_of_host(mut table: Table) -> Table {
+#[must_use]
+pub fn with_that_of_host(mut table: Table) -> Table {
     for (product, path) in TABLES {
         let path = Path::new(path);
         let changed = fs::metadata(path).and_then(|it| it.modified()).ok();
@@ -72,7 +86,8 @@ pub(in crate::commands) fn with_that_of_host(mut table: Table) -> Table {
 }
 
 /// A verdict in a few words.
-pub(in crate::commands) fn words(verdict: &Verdict) -> String {
+#[must_use]
+pub fn words(verdict: &Verdict) -> String {
     let name = verdict.state.name();
     match (verdict.until, verdict.state) {
         (Some(until), State::Eol) => format!("{name} since {until}"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use monitor_inventory::{Inventory, Kind, Package, go::STANDARD_LIBRARY, lifecycle::Verdict};
 
-use super::lifecycle::Support;
+use super::Support;
 
 /// Names of programs, the module that each is of, and the product whose support counts.
 const PROGRAMS: [(&str, &str, &str); 13] = [
@@ -29,21 +29,25 @@ const PLUGINS: [&str; 3] = ["/opt/cni/bin/", "/usr/lib/cni/", "/usr/libexec/cni/
 const PLUGIN_MODULE: &str = "github.com/containernetworking/plugins";
 
 /// A program, or a package, that runs containers.
-pub(super) struct Runtime {
-    pub(super) name: String,
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    /// What it is called.
+    pub name: String,
     /// Its version, as it says itself or else its package; empty where neither does.
-    pub(super) version: String,
+    pub version: String,
     /// The Go that built it.
-    pub(super) go: Option<String>,
-    pub(super) path: String,
+    pub go: Option<String>,
+    /// Where it is; empty where only its package is known.
+    pub path: String,
     /// The package of the operating system that it is of, with its version.
-    pub(super) package: Option<String>,
+    pub package: Option<String>,
     /// What its makers say; a distribution can support it for longer.
-    pub(super) upstream: Verdict,
+    pub upstream: Verdict,
 }
 
 /// Those that are there, in the order of their paths.
-pub(super) fn of(inventory: &Inventory, support: &Support) -> Vec<Runtime> {
+#[must_use]
+pub fn of(inventory: &Inventory, support: &Support) -> Vec<Runtime> {
     let mut programs: BTreeMap<&str, Vec<&Package>> = BTreeMap::new();
     for package in inventory.packages.iter().filter(|it| it.kind == Kind::Go) {
         programs.entry(&package.path).or_default().push(package);

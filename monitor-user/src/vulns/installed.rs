@@ -1,0 +1,172 @@
+//! What a pack says of what is installed in a root, and whether that is in use there.
+
+use std::collections::HashMap;
+
+use monitor_inventory::{Coordinates, Inventory, Kind};
+use monitor_vulns::{
+    matcher::Coordinate,
+    pack::{Pack, PackError, ReadAt},
+};
+
+use super::{Finding, PackFacts, Package, Report};
+use crate::usage::{FileIndex, How, ImageUse, Used};
+
+/// Whether something vulnerable is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InUse {
+    /// It is: the most that was seen.
+    Seen(Used),
+    /// All was seen, and not this.
+    NotObserved,
+    /// It may be or not, for this reason.
+    Unknown(String),
+}
+
+impl InUse {
+    /// As it is shown.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Seen(used) => used.how.name(),
+            Self::NotObserved => "not observed",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
+    /// What is used most comes first.
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Seen(used) => match used.how {
+                How::Executed => 0,
+                How::Mapped => 1,
+                How::Opened => 2,
+            },
+            Self::Unknown(_) => 3,
+            Self::NotObserved => 4,
+        }
+    }
+}
+
+/// What is known of the packages of a name and version: their use, whether an interpreter loads
+/// them, and whether the system brought all of them.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    used: Option<Used>,
+    is_script: bool,
+    is_brought: bool,
+}
+
+impl Known {
+    const NONE: Self = Self { used: None, is_script: false, is_brought: true };
+
+    fn and(self, other: Self) -> Self {
+        let used = match (self.used, other.used) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            used,
+            is_script: self.is_script || other.is_script,
+            is_brought: self.is_brought && other.is_brought,
+        }
+    }
+
+    /// Whether they are in use; `lacks` says why what was not seen may be.
+    fn in_use(self, lacks: Option<&String>) -> InUse {
+        match (self.used, lacks) {
+            (Some(used), _) => InUse::Seen(used),
+            (None, Some(why)) => InUse::Unknown(why.clone()),
+            (None, None) if self.is_script => {
+                InUse::Unknown("not every module that an interpreter loads is seen".to_owned())
+            }
+            (None, None) => InUse::NotObserved,
+        }
+    }
+}
+
+/// What is asked about the packages of a root, and what is known of them.
+#[derive(Default)]
+struct Questions {
+    asked: Vec<Package>,
+    known: HashMap<(String, String), Known>,
+    /// Packages of which nothing can be asked.
+    unplaced: usize,
+}
+
+impl Questions {
+    fn of(inventory: &Inventory, uses: Option<&[Option<Used>]>) -> Self {
+        let mut questions = Self::default();
+        for (at, package) in inventory.packages.iter().enumerate() {
+            let Some(place) = package.osv(inventory.os.as_ref()) else {
+                questions.unplaced += 1;
+                continue;
+            };
+            let (name, version) = (package.name.to_string(), package.version.to_string());
+            let known = Known {
+                used: uses.and_then(|uses| uses.get(at).copied().flatten()),
+                is_script: matches!(package.kind, Kind::Python | Kind::Node | Kind::Java),
+                is_brought: package.brought_by.is_some(),
+            };
+            let there = questions.known.entry((name.clone(), version.clone()));
+            there.and_modify(|it| *it = it.and(known)).or_insert(known);
+            let Coordinates { ecosystem, name: of, version: at } = place;
+            let coordinates = vec![Coordinate { ecosystem, name: of, version: at }];
+            let purl = Some(package.purl(inventory.os.as_ref()));
+            questions.asked.push(Package { coordinates, name, version, purl });
+        }
+        questions
+    }
+}
+
+/// What is vulnerable in a root.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// The data that it is by.
+    pub data: PackFacts,
+    /// What the data say, each with whether it is in use: what is used and exploited first.
+    pub findings: Vec<(Finding, InUse)>,
+    /// What was asked about and cannot be told.
+    pub unknown: usize,
+    /// Packages of which nothing can be asked.
+    pub unplaced: usize,
+    /// Findings of packages of languages that one of the system brought, which mends them under
+    /// versions of its own.
+    pub brought: usize,
+}
+
+/// Asks a pack about what is installed in a root, of which these files are used. `index` says whose
+/// its files are.
+///
+/// # Errors
+///
+/// If the pack cannot be read, or is damaged.
+pub fn judge<R: ReadAt>(
+    inventory: &Inventory,
+    index: Option<&FileIndex>,
+    used: &ImageUse,
+    pack: &Pack<R>,
+    now_s: i64,
+) -> Result<Judged, PackError> {
+    let uses = index.map(|index| index.uses(&used.files, inventory.packages.len()));
+    let questions = Questions::of(inventory, uses.as_deref());
+    let report = Report::of(pack, &questions.asked, &[], now_s)?;
+    let lacks = match index {
+        Some(index) if !index.is_cut => used.coverage.lacks(),
+        _ => Some("whose its files are is not known".to_owned()),
+    };
+    let (unknown, unplaced) = (report.unknown.len(), questions.unplaced);
+    let mut judged = Judged { data: report.pack, unknown, unplaced, ..Judged::default() };
+    for finding in report.findings {
+        let known = finding.installed.iter().filter_map(|it| questions.known.get(it));
+        let known = known.fold(Known::NONE, |sum, known| sum.and(*known));
+        if known.is_brought {
+            judged.brought += 1;
+            continue;
+        }
+        judged.findings.push((finding, known.in_use(lacks.as_ref())));
+    }
+    // The report has them by how much they matter: of those that are used alike that stays.
+    judged.findings.sort_by_key(|(finding, in_use)| (!finding.counts(), in_use.rank()));
+    Ok(judged)
+}
