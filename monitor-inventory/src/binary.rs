@@ -9,10 +9,11 @@ use std::{
 use object::{
     Endianness, FileKind, ReadCache, ReadRef,
     elf::{FileHeader32, FileHeader64},
-    read::elf::{FileHeader, SectionHeader},
+    read::elf::{FileHeader, ProgramHeader, SectionHeader},
 };
 
 use crate::{
+    go,
     limits::PROGRAM_BYTES,
     root::{Root, RootError},
 };
@@ -131,9 +132,15 @@ fn of<'d, H: FileHeader<Endian = Endianness>, R: ReadRef<'d>>(
     let header = H::parse(data).ok()?;
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, data).ok()?;
+    let segments = header.program_headers(endian, data).unwrap_or_default();
+    let memory = |address: u64, length: u64| {
+        let within = |it: &H::ProgramHeader| it.data_range(endian, data, address, length).ok()?;
+        segments.iter().find_map(within)
+    };
     let one = |name: &&[u8]| {
         let (_, section) = sections.section_by_name(endian, name)?;
-        section.data(endian, data).ok().map(<[u8]>::to_vec)
+        let bytes = section.data(endian, data).ok()?;
+        Some(if *name == go::SECTION { go::inlined(bytes, &memory) } else { bytes.to_vec() })
     };
     Some(names.iter().map(one).collect())
 }

@@ -1,5 +1,6 @@
-//! What a Go program says of the modules that it was built of: the section `.go.buildinfo`, as Go
-//! 1.18 and later write it. The standard library is a package like others.
+//! What a Go program says of the modules that it was built of: the section `.go.buildinfo`. Go 1.18
+//! and later write the texts there, older ones where they are in the program's memory. The standard
+//! library is a package like others.
 
 use crate::{
     limits::BUILD_INFO_BYTES,
@@ -13,17 +14,68 @@ pub(crate) const SECTION: &[u8] = b".go.buildinfo";
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 /// Bytes before the texts.
 const HEADER_BYTES: usize = 32;
-/// Where flags are, and the one for texts that follow the header.
+/// Where it says how large addresses are, in bytes.
+const POINTER_SIZE: usize = 14;
+/// Where flags are: those for the order of bytes in them, and for texts that follow the header.
 const FLAGS: usize = 15;
+const BIG_ENDIAN: u8 = 1;
 const INLINE: u8 = 2;
+/// Where addresses are, where no texts follow.
+const ADDRESSES: usize = 16;
 /// What marks the begin and the end of the second text.
 const MARK_BYTES: usize = 16;
 
 /// Name of the standard library's package.
 pub const STANDARD_LIBRARY: &str = "stdlib";
 
+/// The section of a program as Go 1.18 and later would have written it. `memory` gives bytes of the
+/// program by their address and number. What is not of that form stays as it is.
+pub(crate) fn inlined<'m>(
+    section: &[u8],
+    memory: &dyn Fn(u64, u64) -> Option<&'m [u8]>,
+) -> Vec<u8> {
+    pointed(section, memory).unwrap_or_else(|| section.to_vec())
+}
+
+/// The same of a section that has addresses of both texts, each of an address and a length.
+fn pointed<'m>(section: &[u8], memory: &dyn Fn(u64, u64) -> Option<&'m [u8]>) -> Option<Vec<u8>> {
+    let begin = memchr::memmem::find(section, MAGIC)?;
+    let info = section.get(begin..)?;
+    let (size, flags) = (usize::from(*info.get(POINTER_SIZE)?), *info.get(FLAGS)?);
+    if flags & INLINE != 0 || !matches!(size, 4 | 8) {
+        return None;
+    }
+    let number = |bytes: &[u8]| {
+        let digit = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+        match flags & BIG_ENDIAN != 0 {
+            true => bytes.iter().fold(0, digit),
+            false => bytes.iter().rev().fold(0, digit),
+        }
+    };
+    let text = |at: usize| {
+        let header = memory(number(info.get(at..at + size)?), 2 * size as u64)?;
+        let (address, length) = header.split_at_checked(size)?;
+        let length = number(length);
+        if length > BUILD_INFO_BYTES { None } else { memory(number(address), length) }
+    };
+    let mut inline = info.get(..ADDRESSES)?.to_vec();
+    *inline.get_mut(FLAGS)? |= INLINE;
+    inline.resize(HEADER_BYTES, 0);
+    // Without modules there is no second text.
+    for text in [text(ADDRESSES)?, text(ADDRESSES + size).unwrap_or_default()] {
+        let mut length = text.len();
+        while length > 0x7f {
+            inline.push(length.to_le_bytes().first()? | 0x80);
+            length >>= 7;
+        }
+        inline.push(*length.to_le_bytes().first()?);
+        inline.extend_from_slice(text);
+    }
+    Some(inline)
+}
+
 /// The packages that a program was built of: its main module first. False where the section is
-/// there and cannot be read: it is older than Go 1.18, or torn.
+/// there and cannot be read: it is torn.
 pub fn parse(section: &[u8], path: &str, mut each: impl FnMut(Package)) -> bool {
     let Some((version, modules)) = texts(section) else { return false };
     if let Some(version) = text::clean(version) {
@@ -170,6 +222,55 @@ mod tests {
         assert!(!all(b"").1);
         let mut old = whole;
         *old.get_mut(FLAGS).unwrap() = 0;
-        assert_eq!(all(&old), (Vec::new(), false), "pointers, as before Go 1.18");
+        assert_eq!(all(&old), (Vec::new(), false), "addresses, as before Go 1.18");
+    }
+
+    /// A program's memory from 0x1000 on, and the section that leads into it.
+    fn old(size: u8, is_big: bool, version: &str, modules: &str) -> (Vec<u8>, Vec<u8>) {
+        let width = usize::from(size);
+        let number = |number: usize| {
+            let bytes = number.to_le_bytes();
+            let mut bytes = bytes[..width].to_vec();
+            if is_big {
+                bytes.reverse();
+            }
+            bytes
+        };
+        let modules = format!("{0}{modules}{0}", "\u{1}".repeat(MARK_BYTES));
+        let texts = 0x1000 + 4 * width;
+        let mut memory = Vec::new();
+        for (at, length) in [(texts, version.len()), (texts + version.len(), modules.len())] {
+            memory.extend([number(at), number(length)].concat());
+        }
+        memory.extend([version.as_bytes(), modules.as_bytes()].concat());
+        let mut section = MAGIC.to_vec();
+        section.extend([size, u8::from(is_big)]);
+        section.extend([number(0x1000), number(0x1000 + 2 * width)].concat());
+        section.resize(HEADER_BYTES, 0);
+        (section, memory)
+    }
+
+    #[test]
+    fn texts_of_older_programs_are_found_in_their_memory() {
+        let many: String =
+            (0..40).map(|it| format!("dep\texample.org/{it}\tv1.0.{it}\n")).collect();
+        for (size, is_big) in [(8, false), (8, true), (4, false), (4, true)] {
+            let (section, memory) = old(size, is_big, "go1.13.4", &many);
+            let at = |address: u64, length: u64| {
+                let begin = usize::try_from(address.checked_sub(0x1000)?).ok()?;
+                memory.get(begin..begin.checked_add(usize::try_from(length).ok()?)?)
+            };
+            let (found, done) = all(&inlined(&section, &at));
+            assert!(done, "{size} {is_big}");
+            assert_eq!(
+                (found.len(), &*found[0], &*found[40]),
+                (41, "stdlib@1.13.4", "example.org/39@v1.0.39")
+            );
+            // What leads nowhere stays as it was, and is told as not read.
+            assert_eq!(inlined(&section, &|_, _| None), section);
+            for end in 0..section.len() {
+                inlined(&section[..end], &at);
+            }
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! What engines keep of the images that run: whether their names mean newer ones by now, and whether
-//! one that is started lay about for long.
+//! What engines keep of the images that run: whether their names mean newer ones by now, and
+//! whether one that is started lay about for long.
 
 use std::{
     collections::HashMap,
@@ -33,23 +33,36 @@ pub(super) struct Images {
     roots: Vec<RuntimeRoot>,
     unused_days: u32,
     at: Option<Instant>,
+    /// Something was started since they were listed.
+    is_behind: bool,
     stores: Vec<Store>,
     superseded: Vec<Superseded>,
+    /// When images were used before they were started, by image, until they are listed.
+    started: HashMap<String, Witness>,
     /// What is told of images that were started after they lay about, by image.
     stale: HashMap<String, Observation>,
 }
 
 impl Images {
     pub(super) fn new(sources: Sources, roots: Vec<RuntimeRoot>, unused_days: u32) -> Self {
-        let (stores, superseded, stale) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { sources, roots, unused_days, at: None, stores, superseded, stale }
+        Self {
+            sources,
+            roots,
+            unused_days,
+            at: None,
+            is_behind: false,
+            stores: Vec::new(),
+            superseded: Vec::new(),
+            started: HashMap::new(),
+            stale: HashMap::new(),
+        }
     }
 
     /// Lists them, if something was started since, or long ago.
     pub(super) fn list(&mut self, round: &Round) {
-        let is_new = round.containers.iter().any(|it| it.is_new);
-        let age = self.at.map(|at| at.elapsed());
-        if age.is_some_and(|age| age < AT_LEAST || !is_new && age < LISTED) {
+        self.is_behind |= round.containers.iter().any(|it| it.is_new);
+        let rest = if self.is_behind { AT_LEAST } else { LISTED };
+        if self.at.is_some_and(|at| at.elapsed() < rest) {
             return;
         }
         let one = |it: &Looked| Running { container: it.container.clone(), others: Vec::new() };
@@ -57,12 +70,13 @@ impl Images {
         let listed = told(&mut *self.sources.containerd, &self.roots);
         self.stores = stores(&*self.sources.reach, &self.roots, listed, &running);
         self.superseded = superseded(&self.stores);
-        self.at = Some(Instant::now());
+        (self.at, self.is_behind) = (Some(Instant::now()), false);
     }
 
     /// Forgets what is told of images that nobody has any more.
     pub(super) fn keep(&mut self, is_there: impl Fn(&str) -> bool) {
         self.stale.retain(|key, _| is_there(key));
+        self.started.retain(|key, _| is_there(key));
     }
 
     /// What is to be told of the image of these containers.
@@ -77,10 +91,15 @@ impl Images {
         let image = find(&self.stores, &first.container);
         let mut told: Vec<Observation> =
             last_day(image, &first.container, support).into_iter().collect();
+        let now_ns = round.now_ns;
         // Only one that nobody had is one that lay about.
-        if let (Some(image), true) = (image, group.iter().all(|it| it.is_new)) {
-            let now_ns = round.now_ns;
+        if group.iter().all(|it| it.is_new) {
             let witness = Witness::of(&round.before, round.whole_since_ns, now_ns, now_ns);
+            self.started.insert(key.to_owned(), witness);
+        }
+        if let (Some(image), false) = (image, self.is_behind)
+            && let Some(witness) = self.started.remove(key)
+        {
             let last = witness.last_use(image);
             if let Some(why) = stale_at_start(None, &last, self.unused_days, now_ns) {
                 let text = format!("{} was started: {why}", image.title());

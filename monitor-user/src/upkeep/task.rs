@@ -332,7 +332,7 @@ pub fn key_of(container: &Container) -> &str {
     known.filter_map(|fact| fact.known()).next().unwrap_or(&container.id)
 }
 
-/// Those that have one image, together; the host comes last, since it takes longest, and has nobody.
+/// Those that have one image, together; the host, which takes longest, comes last, and has nobody.
 fn places(round: &Round) -> Vec<(String, Vec<&Looked>)> {
     let mut of: BTreeMap<&str, Vec<&Looked>> = BTreeMap::new();
     for it in &round.containers {

@@ -45,11 +45,11 @@ fn is_about(document: &Value, package: &str, ids: &BTreeSet<String>) -> bool {
     state(document)["vulnerable"]["package"] == package && ids.contains(id)
 }
 
-/// A number of the last heartbeat.
+/// A number of the last heartbeat; before the first one there is nothing.
 fn number(daemon: &Daemon, name: &str) -> u64 {
     let all = daemon.documents();
-    let last = all.iter().rev().find(|it| is_heartbeat(it)).expect("a heartbeat");
-    last["runmon"]["tables"][name].as_u64().expect("a number")
+    let last = all.iter().rev().find(|it| is_heartbeat(it));
+    last.map_or(0, |last| last["runmon"]["tables"][name].as_u64().expect("a number"))
 }
 
 fn vulnerable(stage: &Stage<'_>) {

@@ -113,7 +113,7 @@ pub(super) fn of_few_images(stage: &Stage<'_>) {
     assert!(roots.iter().all(|it| it["counts"]["dpkg"] == PACKAGES), "{told:#}");
     let shared = roots.iter().filter(|it| it["is_shared"] == true).count();
     assert_eq!(shared, containers.len() - images.len());
-    println!(
+    eprintln!(
         "{} containers of {} images: the inventory's peak {of_few} → {of_many} KiB, \
          the daemon {before} → {after} KiB",
         containers.len(),
