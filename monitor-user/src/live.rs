@@ -208,12 +208,7 @@ impl Live {
         let (librarian, ringer) =
             (Librarian::new(privileges.databases().map_err(no_room)?), bell.clone());
         let packages = PackageTask::start(librarian, move || ringer.ring()).map_err(no_room)?;
-        let mut posture = None;
-        if options.assesses {
-            let (eyes, ringer) = (privileges.eyes(options.listens), bell.clone());
-            let eyes = eyes.map_err(no_room)?.accepting(&options.accepted);
-            posture = Some(Assessor::start(eyes, move || ringer.ring()).map_err(no_room)?);
-        }
+        let posture = assessor(options, &mut privileges, bell.clone()).map_err(no_room)?;
         let upkeep = inspector(options, &mut privileges, bell.clone()).map_err(no_room)?;
         let (mut copier, mut kept) = (None, Arc::default());
         if let Some(keep) = options.keep.clone() {
@@ -445,6 +440,17 @@ impl Live {
     pub fn wants_reload(&self) -> bool {
         self.bell.wants_reload()
     }
+}
+
+/// Who looks at how containers are set up, if anybody does.
+fn assessor(
+    options: &LiveOptions,
+    privileges: &mut Privileges,
+    bell: Bell,
+) -> std::io::Result<Option<Assessor>> {
+    let eyes = options.assesses.then(|| privileges.eyes(options.listens)).transpose()?;
+    let eyes = eyes.map(|it| it.accepting(&options.accepted));
+    eyes.map(|it| Assessor::start(it, move || bell.ring())).transpose()
 }
 
 /// Starts what looks at what is installed, if that is asked for.

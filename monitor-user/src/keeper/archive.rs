@@ -112,10 +112,7 @@ impl Archive {
                 let begun = self.tap.begin(Network { id, pid }, &ports);
                 Answer::Tapped(begun.map(|texts| texts.map(Into::into)))
             }
-            Request::Packets => self.tap.packets().map_or_else(
-                |error| of_io(&error),
-                |all| Answer::Packets(all.into_iter().map(Into::into).collect()),
-            ),
+            Request::Packets => packets(&self.tap),
             Request::Untap => {
                 self.tap.close();
                 done()
@@ -163,6 +160,11 @@ fn look_at(allowed: &Allowed, look: &mut Thorough, mut asked: LookAsked) -> Answ
         Ok(found) => Answer::Looked(found.map(Box::new)),
         Err(_) => of_io(&io::ErrorKind::PermissionDenied.into()),
     }
+}
+
+fn packets(tap: &Direct) -> Answer {
+    let answer = |all: Vec<Vec<u8>>| Answer::Packets(all.into_iter().map(Into::into).collect());
+    tap.packets().map_or_else(|error| of_io(&error), answer)
 }
 
 fn hash(hash: Fact<Arc<str>>) -> Answer {
