@@ -28,6 +28,7 @@ pub mod python;
 pub mod root;
 pub mod rpm;
 pub mod sbom;
+pub mod set_ids;
 mod text;
 mod walk;
 pub mod wanted;

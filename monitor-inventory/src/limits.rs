@@ -44,3 +44,5 @@ pub const PAGES: usize = 1 << 20;
 pub const HEADER_BYTES: usize = 64 << 20;
 /// Directories of a root of layers that are known for a while.
 pub const KNOWN_DIRECTORIES: usize = 8_192;
+/// Programs of one root that are kept that run as their owner or with their group.
+pub const SET_ID_FILES: usize = 4_096;

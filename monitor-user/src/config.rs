@@ -62,8 +62,8 @@ use crate::{
 pub use keep::KeepOptions;
 pub use keys::Key;
 pub use kubernetes::Asked;
-pub use posture::PostureOptions;
-pub use raw::{RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink, RawWeb};
+pub use posture::{PostureLooks, PostureOptions};
+pub use raw::*;
 pub use schema::schema;
 #[cfg(any(feature = "kafka", feature = "nats"))]
 use secret::Secret;
@@ -135,8 +135,8 @@ pub struct Config {
     pub image_policy: Option<PathBuf>,
     /// What is done about how containers are set up; None: nothing.
     pub posture: Option<PostureOptions>,
-    /// Time between two looks at a container of which nothing else says that it changed.
-    pub posture_every: Duration,
+    /// How often that is looked at, and what of it is accepted.
+    pub posture_looks: PostureLooks,
     /// Whether it is noted which files of images are used.
     pub in_use: bool,
     /// A pack of vulnerability data; None: there is none.
@@ -424,7 +424,7 @@ impl Config {
         let (flight, keep, upkeep) =
             (values::flight(&raw)?, keep::keep(&raw)?, upkeep::upkeep(&raw)?);
         let (heartbeat, rollup) = values::times(&raw)?;
-        let (flood, (posture, posture_every)) = (values::flood(&raw)?, posture::posture(&raw)?);
+        let (flood, (posture, posture_looks)) = (values::flood(&raw)?, posture::posture(&raw)?);
         let host = node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname);
         let env = |name: &str| std::env::var(name).ok();
         let kubernetes = kubernetes::kubernetes(raw.kubernetes, &host, env)?;
@@ -436,7 +436,7 @@ impl Config {
             learn_by_workload: by_workload(raw.learn_profiles_by.as_deref())?,
             image_policy: raw.image_policy,
             posture,
-            posture_every,
+            posture_looks,
             in_use: raw.in_use.unwrap_or(false),
             vulnerability_pack: raw.vulnerability_pack,
             upkeep,

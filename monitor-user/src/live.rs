@@ -34,7 +34,7 @@ use crate::{
     line::Input,
     metadata::{Answer, Metadata, RuntimeRoot, cgroups},
     packages::{Librarian, PackageQuestion, PackageTask},
-    posture::Assessor,
+    posture::{Assessor, accepted::Exception},
     source::seed,
     upkeep::{self, Inspector, UpkeepBy},
 };
@@ -82,6 +82,10 @@ pub struct LiveOptions {
     pub keep: Option<ExecutablesOptions>,
     /// Whether it is looked at how containers are set up.
     pub assesses: bool,
+    /// Whether it is looked at how their listeners are spoken to, too.
+    pub listens: bool,
+    /// What of how they are set up is accepted.
+    pub accepted: Vec<Exception>,
     /// By what it is judged whether what runs is kept up; None: it is not looked at.
     pub upkeep: Option<UpkeepBy>,
     /// Which API of a cluster is asked; None: none is.
@@ -204,11 +208,7 @@ impl Live {
         let (librarian, ringer) =
             (Librarian::new(privileges.databases().map_err(no_room)?), bell.clone());
         let packages = PackageTask::start(librarian, move || ringer.ring()).map_err(no_room)?;
-        let mut posture = None;
-        if options.assesses {
-            let (eyes, ringer) = (privileges.eyes().map_err(no_room)?, bell.clone());
-            posture = Some(Assessor::start(eyes, move || ringer.ring()).map_err(no_room)?);
-        }
+        let posture = assessor(options, &mut privileges, bell.clone()).map_err(no_room)?;
         let upkeep = inspector(options, &mut privileges, bell.clone()).map_err(no_room)?;
         let (mut copier, mut kept) = (None, Arc::default());
         if let Some(keep) = options.keep.clone() {
@@ -440,6 +440,17 @@ impl Live {
     pub fn wants_reload(&self) -> bool {
         self.bell.wants_reload()
     }
+}
+
+/// Who looks at how containers are set up, if anybody does.
+fn assessor(
+    options: &LiveOptions,
+    privileges: &mut Privileges,
+    bell: Bell,
+) -> std::io::Result<Option<Assessor>> {
+    let eyes = options.assesses.then(|| privileges.eyes(options.listens)).transpose()?;
+    let eyes = eyes.map(|it| it.accepting(&options.accepted));
+    eyes.map(|it| Assessor::start(it, move || bell.ring())).transpose()
 }
 
 /// Starts what looks at what is installed, if that is asked for.

@@ -18,6 +18,12 @@ Of the host: who can command container runtimes, what Docker, the kubelet and ss
 whose their files are, its kernel, and whether it is kept up to date. What standards ask that no \
 node can decide is shown by --all as such, with the reason.
 
+With --traffic it is said, too, how those are spoken to who listen to others than their own \
+network's loopback: the first bytes of the connections that begin meanwhile are looked at and \
+forgotten. Since TLS 1.3 nobody sees there whether a client was asked for a certificate.
+
+Programs of containers that run as another user (setuid) are looked for here only.
+
 The daemon looks by itself, at the host, at each start of a container and afterwards: see \
 `posture` in its configuration.";
 
@@ -37,6 +43,9 @@ pub struct PostureArgs {
     /// Every check, what standards call it and what to do about it; looks at nothing
     #[arg(long, conflicts_with_all = ["containers", "all"])]
     pub list: bool,
+    /// Seconds to listen to how listeners are spoken to: plaintext or TLS; nothing is sent
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["list", "root"])]
+    pub traffic: Option<u64>,
     /// As JSON
     #[arg(long)]
     pub json: bool,

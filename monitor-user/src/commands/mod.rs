@@ -200,6 +200,8 @@ fn live_options(
         bounds: config.bounds(),
         keep: None,
         assesses: false,
+        listens: false,
+        accepted: config.posture_looks.exceptions.clone(),
         upkeep: None,
         kubernetes: config.kubernetes.clone(),
     }

@@ -1,6 +1,9 @@
 //! `runmon posture`: how the host and containers are set up.
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+use std::{
+    collections::BTreeMap, fmt::Write as _, path::Path, process::ExitCode, sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use monitor_rules::Priority;
@@ -16,14 +19,17 @@ use super::{
 };
 use crate::{
     cli::PostureArgs,
+    config::Config,
     container::{Container, short},
     document::members::set,
     keeper::Privileges,
+    limits::{TAPS, TRAFFIC_SECONDS},
     metadata::running::Running,
     posture::{
-        Question, Seen, checks,
+        Eyes, Question, Seen, checks,
         host::{self, Root},
         look_twice,
+        traffic::Traffic,
     },
     state::{Assessment, Check, Status},
 };
@@ -46,16 +52,38 @@ pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut pages = Pages { args, text: String::new(), fails: 0 };
+    let listens = args.traffic.map(seconds).transpose()?;
     let asks_host = |name: &String| name == Container::HOST;
     if let Some(root) = &args.root {
-        pages.host(Some(root), &is_asked)?;
+        pages.root(root, &is_asked)?;
     } else {
         check_host("looking at how the host and containers are set up")?;
-        if args.containers.is_empty() || args.containers.iter().any(asks_host) {
-            pages.host(None, &is_asked)?;
+        let config = load_config(args.config.as_deref())?;
+        let has_host = args.containers.is_empty() || args.containers.iter().any(asks_host);
+        let has_others = args.containers.is_empty() || !args.containers.iter().all(asks_host);
+        // What runtimes and containers wrote is parsed without privileges.
+        let privileges = Privileges::for_posture(&config, listens.is_some());
+        let mut privileges = privileges.context("cannot start the keeper")?;
+        let sources = privileges.sources().context("cannot ask the keeper")?;
+        let mut eyes = eyes(&mut privileges, &config, listens).context("cannot ask the keeper")?;
+        give_up(&config)?;
+        let running = if has_others { all_by(sources, &config) } else { Vec::new() };
+        let mut questions = Vec::new();
+        if has_host {
+            let container = Arc::new(Container::host());
+            questions.push(Question { container, inner: Vec::new() });
         }
-        if args.containers.is_empty() || !args.containers.iter().all(asks_host) {
-            pages.containers(&is_asked)?;
+        questions.extend(chosen(args, &running)?);
+        let has_none = has_others && questions.len() == usize::from(has_host);
+        if let Some(each) = listens {
+            eyes.listen(&questions, each);
+        }
+        pages.look(&mut eyes, &questions, &is_asked);
+        if has_none && !args.json {
+            pages.text.push_str(
+                "no container runs here, as far as its runtime's files are where they are looked \
+                 for\n",
+            );
         }
     }
     show(&pages.text)?;
@@ -70,14 +98,10 @@ struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// Looks at the host, this one or that of a root directory.
-    fn host(
-        &mut self,
-        root: Option<&Path>,
-        is_asked: &impl Fn(&Check) -> bool,
-    ) -> anyhow::Result<()> {
-        let opened = root.map_or_else(Root::of_host, Root::at).map_err(|error| {
-            let what = root.unwrap_or(Path::new("/")).display().to_string();
+    /// Looks at the host of a root directory.
+    fn root(&mut self, root: &Path, is_asked: &impl Fn(&Check) -> bool) -> anyhow::Result<()> {
+        let opened = Root::at(root).map_err(|error| {
+            let what = root.display().to_string();
             usage(&format!("{} cannot be looked at: {error}", shown(&what)), "name a directory")
         })?;
         let mut all = host::assess(&host::read(&opened, host::now()));
@@ -86,32 +110,17 @@ impl Pages<'_> {
         Ok(())
     }
 
-    /// Looks at containers: those that are named, or all.
-    fn containers(&mut self, is_asked: &impl Fn(&Check) -> bool) -> anyhow::Result<()> {
-        let config = load_config(self.args.config.as_deref())?;
-        // What runtimes and containers wrote is parsed without privileges.
-        let mut privileges = Privileges::of(&config).context("cannot start the keeper")?;
-        let sources = privileges.sources().context("cannot ask the keeper")?;
-        let mut eyes = privileges.eyes().context("cannot ask the keeper")?;
-        give_up(&config)?;
-        let running = all_by(sources, &config);
-        let names = self.args.containers.iter().filter(|name| *name != Container::HOST);
-        let chosen: Vec<&Running> = match &self.args.containers[..] {
-            [] => running.iter().collect(),
-            _ => names.map(|name| find(&running, name)).collect::<anyhow::Result<_>>()?,
-        };
-        for it in &chosen {
-            let question = Question { container: it.container.clone(), inner: it.inner() };
-            let of = assessments(look_twice(&mut eyes, &question), is_asked);
-            self.put(&it.container, of.as_deref().map_err(|why| *why));
+    /// Looks at the host and containers that are asked about.
+    fn look(
+        &mut self,
+        eyes: &mut Eyes,
+        questions: &[Question],
+        is_asked: &impl Fn(&Check) -> bool,
+    ) {
+        for question in questions {
+            let of = assessments(look_twice(eyes, question), is_asked);
+            self.put(&question.container, of.as_deref().map_err(|why| *why));
         }
-        if chosen.is_empty() && !self.args.json {
-            self.text.push_str(
-                "no container runs here, as far as its runtime's files are where they are looked \
-                 for\n",
-            );
-        }
-        Ok(())
     }
 
     fn put(&mut self, container: &Container, of: Result<&[Assessment], &str>) {
@@ -122,6 +131,39 @@ impl Pages<'_> {
             page(container, of, self.args.all)
         });
     }
+}
+
+/// Who looks, at all of roots, too, and listens where that is asked for.
+fn eyes(
+    privileges: &mut Privileges,
+    config: &Config,
+    listens: Option<Duration>,
+) -> std::io::Result<Eyes> {
+    let eyes = privileges.eyes(false)?.thorough().accepting(&config.posture_looks.exceptions);
+    Ok(match listens {
+        Some(each) => eyes.listening(Traffic::start(privileges.taps(TAPS)?, each)?),
+        None => eyes,
+    })
+}
+
+/// How long is listened.
+fn seconds(seconds: u64) -> anyhow::Result<Duration> {
+    if TRAFFIC_SECONDS.contains(&seconds) {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let (from, to) = (TRAFFIC_SECONDS.start(), TRAFFIC_SECONDS.end());
+    Err(Usage(format!("--traffic is {from} to {to} seconds")).into())
+}
+
+/// The containers that are named, or all.
+fn chosen(args: &PostureArgs, running: &[Running]) -> anyhow::Result<Vec<Question>> {
+    let names = args.containers.iter().filter(|name| *name != Container::HOST);
+    let chosen: Vec<&Running> = match &args.containers[..] {
+        [] => running.iter().collect(),
+        _ => names.map(|name| find(running, name)).collect::<anyhow::Result<_>>()?,
+    };
+    let question = |it: &Running| Question { container: it.container.clone(), inner: it.inner() };
+    Ok(chosen.into_iter().map(question).collect())
 }
 
 /// What came of the checks that are asked for, or why nothing did.
@@ -152,11 +194,16 @@ fn page(container: &Container, of: Result<&[Assessment], &str>, shows_all: bool)
         Ok(all) => all,
         Err(why) => return format!("{head}: {why}\n\n"),
     };
-    let [fail, unknown, pass] =
-        [Status::Fail, Status::Unknown, Status::Pass].map(|status| count(all, status));
-    let mut text = format!("{head}: {fail} to look at, {pass} good, {unknown} cannot be seen\n");
-    let mut rows: Vec<&Assessment> =
-        all.iter().filter(|it| shows_all || it.status == Status::Fail).collect();
+    let [fail, accepted, unknown, pass] =
+        [Status::Fail, Status::Accepted, Status::Unknown, Status::Pass]
+            .map(|status| count(all, status));
+    let mut text = format!("{head}: {fail} to look at, {pass} good, {unknown} cannot be seen");
+    if accepted > 0 {
+        let _written = write!(text, ", {accepted} accepted");
+    }
+    text.push('\n');
+    let is_told = |it: &&Assessment| matches!(it.status, Status::Fail | Status::Accepted);
+    let mut rows: Vec<&Assessment> = all.iter().filter(|it| shows_all || is_told(it)).collect();
     rows.sort_by_key(|it| (it.status != Status::Fail, it.check.priority, it.status));
     let row = |it: &&Assessment| {
         let (first, said) = match it.status {
@@ -164,8 +211,13 @@ fn page(container: &Container, of: Result<&[Assessment], &str>, shows_all: bool)
                 it.check.priority.name().to_ascii_lowercase(),
                 format!("{}: {}", it.check.title, it.text),
             ),
+            Status::Accepted => {
+                let why = it.evidence.iter().find(|(name, _)| *name == "accepted");
+                let why = why.map_or("", |(_, why)| why);
+                ("accepted".to_owned(), format!("{}: {} ({})", it.check.title, it.text, shown(why)))
+            }
             Status::Unknown => ("unknown".to_owned(), it.text.clone()),
-            Status::Pass => ("pass".to_owned(), String::new()),
+            Status::Pass => ("pass".to_owned(), it.text.clone()),
             Status::NotApplicable => ("not applicable".to_owned(), it.text.clone()),
             Status::NotDecidable => {
                 ("not decidable here".to_owned(), format!("{}: {}", it.check.title, it.text))

@@ -118,7 +118,8 @@ fn scene(config: &Config, path: &Path, now_s: i64) -> anyhow::Result<Scene> {
 /// How all containers are set up. This is read as who has the privileges: the next step gives them
 /// up.
 fn set_up(config: &Config) -> Vec<SetUp> {
-    let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct));
+    let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct))
+        .accepting(&config.posture_looks.exceptions);
     let one = |it: crate::metadata::running::Running| {
         let question = Question { container: it.container.clone(), inner: it.inner() };
         let failed = match look_twice(&mut eyes, &question) {

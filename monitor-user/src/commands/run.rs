@@ -147,6 +147,7 @@ fn watched(
     let mut options = live_options(config, &args.live, kinds, env_keys);
     options.side.flood = config.flood;
     options.assesses = posture::is_looked(config);
+    options.listens = config.posture.as_ref().is_some_and(|it| it.listens);
     options.keep = config.keep.map(|keep| keep_options(config, keep, name));
     let (always, filters) = (always_of(config), config.kernel_filter);
     let asks: Vec<_> = wanted.iter().map(|wanted| wanted.asks()).collect();

@@ -2,16 +2,32 @@
 
 use std::time::Duration;
 
+use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
 use monitor_rules::Priority;
 
-use super::{RawConfig, Wrong, within, wrong};
-use crate::limits;
+use super::{RawConfig, RawPostureException, Wrong, within, wrong};
+use crate::{
+    images::Except,
+    limits,
+    posture::{accepted::Exception, checks, host},
+};
 
 /// What is done about how containers are set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostureOptions {
     /// What matters less is not told of.
     pub least: Priority,
+    /// Whether it is looked at how listeners are spoken to.
+    pub listens: bool,
+}
+
+/// How often it is looked at how containers are set up, and what of that is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostureLooks {
+    /// Time between two looks at a container of which nothing else says that it changed.
+    pub every: Duration,
+    /// What is accepted.
+    pub exceptions: Vec<Exception>,
 }
 
 /// What nobody is told anything with.
@@ -34,10 +50,54 @@ pub(super) fn least(key: &'static str, word: &str) -> Result<Option<Priority>, W
     }
 }
 
-/// What is told of, if anything is, and the time between two looks.
-pub(super) fn posture(raw: &RawConfig) -> Result<(Option<PostureOptions>, Duration), Wrong> {
+/// What is told of, if anything is, how often it is looked, and what is accepted.
+pub(super) fn posture(raw: &RawConfig) -> Result<(Option<PostureOptions>, PostureLooks), Wrong> {
     let seconds = raw.posture_seconds.unwrap_or(limits::POSTURE_SECONDS);
     let every = within("posture_seconds", seconds, limits::POSTURE_SECONDS_RANGE)?;
+    if raw.posture_exceptions.len() > limits::POSTURE_EXCEPTIONS {
+        let what = format!("there are more than {}", limits::POSTURE_EXCEPTIONS);
+        return wrong("posture_exceptions", what);
+    }
+    let all = raw.posture_exceptions.iter().enumerate();
+    let exceptions = all.map(|(index, raw)| exception(index, raw)).collect::<Result<_, _>>()?;
+    let looks = PostureLooks { every: Duration::from_secs(every), exceptions };
     let least = least("posture", raw.posture.as_deref().unwrap_or("warning"))?;
-    Ok((least.map(|least| PostureOptions { least }), Duration::from_secs(every)))
+    let listens = raw.listener_traffic.unwrap_or(false);
+    Ok((least.map(|least| PostureOptions { least, listens }), looks))
+}
+
+/// What is accepted: of some checks or some images, and with a reason.
+fn exception(index: usize, raw: &RawPostureException) -> Result<Exception, Wrong> {
+    let key = |name: &str| format!("posture_exceptions[{index}]{name}");
+    if raw.check.is_none() && raw.image.is_none() {
+        return wrong(key(""), "it accepts everything: say which `check` or `image`".to_owned());
+    }
+    if raw.reason.trim().is_empty() {
+        return wrong(key(".reason"), "say why it is accepted".to_owned());
+    }
+    let image = match raw.image.as_deref().map(Except::parse).transpose() {
+        Ok(image) => image,
+        Err(what) => return wrong(key(".image"), what),
+    };
+    let until = match raw.until.as_deref().map(end).transpose() {
+        Ok(until) => until,
+        Err(_none) => {
+            let what = "it is the last day that it holds, as `2027-01-31`".to_owned();
+            return wrong(key(".until"), what);
+        }
+    };
+    let check = raw.check.as_deref().map(Box::from);
+    let reason = raw.reason.trim().into();
+    let exception = Exception { check, image, reason, until };
+    let mut known = checks::ALL.iter().chain(host::checks::ALL);
+    match known.any(|check| exception.is_about(check)) {
+        true => Ok(exception),
+        false => wrong(key(".check"), "`runmon posture --list` has no such check".to_owned()),
+    }
+}
+
+/// The last second of a day, since 1970.
+fn end(day: &str) -> Result<i64, jiff::Error> {
+    let next = day.parse::<Date>()?.checked_add(1.day())?.to_zoned(TimeZone::UTC)?;
+    Ok(next.timestamp().as_second() - 1)
 }

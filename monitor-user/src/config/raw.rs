@@ -29,6 +29,10 @@ keys! {
         pub posture: Option<String> = "warning",
         /// Seconds between two looks at how a container, or the host, is set up.
         pub posture_seconds: Option<u64> = "60",
+        /// Whether listeners' first bytes of connections are looked at, to know who speaks TLS.
+        pub listener_traffic: Option<bool> = "false",
+        /// Findings about how host and containers are set up that are accepted, and why.
+        pub posture_exceptions: Vec<RawPostureException> = "[]",
         /// Whether it is noted which files of each image are used, in `usage` below `state_dir`.
         pub in_use: Option<bool> = "false",
         /// A pack of vulnerability data, as `runmon data build` makes it.
@@ -135,6 +139,22 @@ keys! {
         pub state: PathBuf,
         /// `containerd`: its socket; without this key `containerd.sock` in or beside `state`.
         pub socket: Option<PathBuf>,
+    }
+}
+
+keys! {
+    /// Findings that are accepted.
+    #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    pub struct RawPostureException {
+        /// A check, as `runmon posture --list` has it; a final `*` stands for anything.
+        pub check: Option<String>,
+        /// Images that it is accepted of, as `nginx:1.*` or `registry:5000/team/**`.
+        pub image: Option<String>,
+        /// Why it is accepted.
+        pub reason: String,
+        /// The last day that it is accepted, as `2027-01-31`; without this key for good.
+        pub until: Option<String>,
     }
 }
 

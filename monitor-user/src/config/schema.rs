@@ -6,8 +6,8 @@ use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
 use super::{
-    FLIGHTS, FORMATS, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink,
-    RawWeb, keep, posture, sinks,
+    FLIGHTS, FORMATS, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawPostureException,
+    RawRuntimeRoot, RawSink, RawWeb, keep, posture, sinks,
     values::{HASHES, LEARNED_BY},
 };
 use crate::metadata::RuntimeKind;
@@ -21,6 +21,7 @@ pub fn schema() -> Value {
         ("RawKubernetes", RawKubernetes::KEYS),
         ("RawMetrics", RawMetrics::KEYS),
         ("RawWeb", RawWeb::KEYS),
+        ("RawPostureException", RawPostureException::KEYS),
         ("RawRuntimeRoot", RawRuntimeRoot::KEYS),
         ("RawSink", RawSink::KEYS),
     ] {

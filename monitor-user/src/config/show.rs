@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::{Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink, RawWeb};
+use super::{
+    Key, RawConfig, RawKubernetes, RawMetrics, RawPostureException, RawRuntimeRoot, RawSink, RawWeb,
+};
 
 /// Stands for what nobody is to read.
 const HIDDEN: &str = "(hidden)";
@@ -23,6 +25,7 @@ impl RawConfig {
         ] {
             shown.get_mut(table).into_iter().for_each(|table| fill(table, keys));
         }
+        each(shown.get_mut("posture_exceptions"), |it| fill(it, RawPostureException::KEYS));
         each(shown.get_mut("runtime_roots"), |root| fill(root, RawRuntimeRoot::KEYS));
         each(shown.get_mut("sinks"), |sink| {
             let kind = sink.get("kind").and_then(Value::as_str).unwrap_or_default();
@@ -121,6 +124,7 @@ fn table(text: &mut String, name: &str, members: &Map<String, Value>, begin: [&s
         "kubernetes" => RawKubernetes::KEYS,
         "metrics" => RawMetrics::KEYS,
         "web" => RawWeb::KEYS,
+        "posture_exceptions" => RawPostureException::KEYS,
         "runtime_roots" => RawRuntimeRoot::KEYS,
         "sinks" => RawSink::KEYS,
         _ => &[],

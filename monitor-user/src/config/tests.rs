@@ -293,6 +293,7 @@ fn the_example_is_true() {
         .chain(RawWeb::KEYS)
         .chain(RawSink::KEYS)
         .chain(RawKubernetes::KEYS)
+        .chain(RawPostureException::KEYS)
     {
         assert!(example.contains(&format!("{}:", key.name)), "{}", key.name);
     }
@@ -432,4 +433,22 @@ fn receivers_of_syslog_are_described_whole() {
     assert_eq!((target("").options.facility, target("facility: 0").options.facility), (13, 0));
     assert_eq!(target("").place.to_string(), "unix:/dev/log");
     bad(&sinks(&syslog("facility: 24")), "c.yaml: sinks[0].facility: 24 is not between 0 and 23");
+}
+
+#[test]
+fn what_is_accepted_says_of_what_and_why() {
+    let of = |text: &str| good(&format!("posture_exceptions:\n- {text}")).posture_looks.exceptions;
+    let all = of("{check: posture.root_user, image: \"nginx:1.*\", reason: r, until: 1970-01-02}");
+    assert_eq!((all[0].until, &*all[0].reason), (Some(2 * 86_400 - 1), "r"));
+    assert_eq!(of("{check: 'posture.*', reason: r}")[0].until, None);
+    for (text, expected) in [
+        ("{reason: r}", ": it accepts everything: say which `check` or `image`"),
+        ("{check: posture.seccomp, reason: ' '}", ".reason: say why it is accepted"),
+        ("{check: posture.x, reason: r}", ".check: `runmon posture --list` has no such check"),
+        ("{image: 'a b', reason: r}", ".image: it is no pattern of image references"),
+        ("{image: a, reason: r, until: soon}", ".until: it is the last day that it holds"),
+    ] {
+        let error = parse(&format!("posture_exceptions:\n- {text}")).unwrap_err();
+        assert!(error.contains(&format!("posture_exceptions[0]{expected}")), "{error}");
+    }
 }

@@ -28,6 +28,7 @@ pub(super) struct Capability {
 
 pub(super) const SYS_ADMIN: u32 = 21;
 pub(super) const NET_ADMIN: u32 = 12;
+const NET_RAW: u32 = 13;
 pub(super) const SYSLOG: u32 = 34;
 pub(super) const SYS_RESOURCE: u32 = 24;
 const DAC_OVERRIDE: u32 = 1;
@@ -119,6 +120,9 @@ pub struct More {
     /// Layers of images are read: what says that nothing below a directory of one is seen only that
     /// capability can read.
     pub layers: bool,
+    /// Packets from and to listeners are seen, in networks of containers: `CAP_NET_RAW` and, to go
+    /// there, `CAP_SYS_ADMIN`.
+    pub traffic: bool,
 }
 
 /// Of these capabilities those that the keeper goes on using. One that allows more stays only in
@@ -130,8 +134,12 @@ pub fn kept_capabilities(held: u64, more: More) -> u64 {
         let other = capability.or.filter(|_| held & bit(capability.number) == 0);
         bit(other.unwrap_or(capability.number))
     });
-    let More { writes_for_others, probes, layers } = more;
-    let more = [(writes_for_others, DAC_OVERRIDE), (probes || layers, SYS_ADMIN)];
+    let More { writes_for_others, probes, layers, traffic } = more;
+    let more = [
+        (writes_for_others, DAC_OVERRIDE),
+        (probes || layers || traffic, SYS_ADMIN),
+        (traffic, NET_RAW),
+    ];
     let more = more.iter().filter(|(takes, _)| *takes).map(|(_, number)| bit(*number));
     held & used.chain(more).fold(0, |all, capability| all | capability)
 }

@@ -33,6 +33,10 @@ pub struct Allowed {
     pub config: PathBuf,
     /// Whether roots of processes are opened for inventories of them.
     pub inventory: bool,
+    /// Whether packets from and to listeners are seen.
+    pub traffic: bool,
+    /// Whether all of the roots of containers is looked through for setuid programs.
+    pub thorough: bool,
     /// Whether what engines keep of images is read.
     pub images: bool,
 }
@@ -92,6 +96,8 @@ impl Allowed {
             config: config.path.clone(),
             inventory: config.upkeep.is_some(),
             images: config.upkeep.is_some(),
+            traffic: config.posture.as_ref().is_some_and(|it| it.listens),
+            thorough: false,
         }
     }
 
@@ -105,6 +111,12 @@ impl Allowed {
     #[must_use]
     pub fn for_images(config: &Config) -> Self {
         Self { images: true, ..Self::of(config) }
+    }
+
+    /// The same for who shows how things are set up.
+    #[must_use]
+    pub fn for_posture(config: &Config, traffic: bool) -> Self {
+        Self { thorough: true, traffic, ..Self::of(config) }
     }
 
     /// The same, with the sinks of another configuration beside those that are there.
@@ -239,6 +251,8 @@ mod tests {
             sinks_before: OfSinks::default(),
             config: "/etc/runmon/config.yaml".into(),
             inventory: false,
+            traffic: false,
+            thorough: false,
             images: false,
         }
     }

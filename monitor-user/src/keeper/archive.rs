@@ -29,8 +29,11 @@ use crate::{
     limits::{KEEP_RANGE, RUNTIME_FILE_BYTES},
     metadata::containerd::{Ask, Question},
     packages::Opened,
-    posture::observed::{self, Asked as LookAsked, Look as _},
-    reach::{Direct, Reach as _, Stat, read_each},
+    posture::{
+        observed::{self, Asked as LookAsked, Look as _, Thorough},
+        traffic::{Direct, Tap as _, tap::Network},
+    },
+    reach::{self, Reach as _, Stat, read_each},
 };
 
 /// What a connection for files asks about.
@@ -42,6 +45,10 @@ pub(super) struct Archive {
     pub(super) containerd: Box<dyn Ask>,
     /// The root that is read for an inventory.
     pub(super) root: Option<Opened>,
+    /// What is listened to.
+    pub(super) tap: Direct,
+    /// Who looks at containers.
+    pub(super) look: Thorough,
 }
 
 impl Archive {
@@ -67,13 +74,13 @@ impl Archive {
             }
             Request::Stat(path) => look(allowed, &path).map_or_else(|error| of_io(&error), stat),
             Request::Listener(path) if allowed.asks(&path) => {
-                Direct.listener(&path).map_or_else(|error| of_io(&error), Answer::Pid)
+                reach::Direct.listener(&path).map_or_else(|error| of_io(&error), Answer::Pid)
             }
-            Request::Append(path) if allowed.appends(&path) => match Direct.append(&path) {
+            Request::Append(path) if allowed.appends(&path) => match reach::Direct.append(&path) {
                 Ok(file) => return (Answer::Opened, Some(file.into())),
                 Err(error) => of_io(&error),
             },
-            Request::Rotate(path, keep) if allowed.appends(&path) => Direct
+            Request::Rotate(path, keep) if allowed.appends(&path) => reach::Direct
                 .rotate(&path, keep.min(*KEEP_RANGE.end()))
                 .map_or_else(|error| of_io(&error), |()| done()),
             Request::Hash(question) => hash((self.read)(&(*question).into(), None)),
@@ -94,13 +101,22 @@ impl Archive {
             Request::Images(socket) if allowed.images && allowed.asks(&socket) => {
                 Answer::Images(self.containerd.stores(&socket))
             }
-            Request::Look(asked) => look_at(allowed, *asked),
+            Request::Look(asked) => look_at(allowed, &mut self.look, *asked),
             Request::LookAtHost => observed::Direct.look_at_host().map_or_else(
                 |_refused| of_io(&io::ErrorKind::PermissionDenied.into()),
                 |facts| Answer::Host(Box::new(facts)),
             ),
             Request::Databases(asked, known) => forms::databases(&(*asked).into(), &known),
             Request::Root(pid) if allowed.inventory => roots::open(&mut self.root, pid),
+            Request::Tap(id, pid, ports) if allowed.traffic => {
+                let begun = self.tap.begin(Network { id, pid }, &ports);
+                Answer::Tapped(begun.map(|texts| texts.map(Into::into)))
+            }
+            Request::Packets => packets(&self.tap),
+            Request::Untap => {
+                self.tap.close();
+                done()
+            }
             request => match &self.root {
                 Some(root) => roots::answer(root, request),
                 None => of_io(&not_allowed()),
@@ -130,7 +146,8 @@ impl Archive {
 }
 
 /// Looks at a container. Of namespaces that it was to join only those are looked at that may be.
-fn look_at(allowed: &Allowed, mut asked: LookAsked) -> Answer {
+fn look_at(allowed: &Allowed, look: &mut Thorough, mut asked: LookAsked) -> Answer {
+    asked.is_thorough &= allowed.thorough;
     let mut cgroups = asked.others.iter().chain([&asked.cgroup]);
     if cgroups.any(|path| Path::new(path).components().any(|it| it == Component::ParentDir)) {
         return of_io(&not_allowed());
@@ -139,10 +156,15 @@ fn look_at(allowed: &Allowed, mut asked: LookAsked) -> Answer {
         .declared
         .namespaces
         .retain(|(_, path)| path.as_ref().is_none_or(|path| allowed.stats(Path::new(path))));
-    match observed::Direct.look(&asked) {
+    match look.look(&asked) {
         Ok(found) => Answer::Looked(found.map(Box::new)),
         Err(_) => of_io(&io::ErrorKind::PermissionDenied.into()),
     }
+}
+
+fn packets(tap: &Direct) -> Answer {
+    let answer = |all: Vec<Vec<u8>>| Answer::Packets(all.into_iter().map(Into::into).collect());
+    tap.packets().map_or_else(|error| of_io(&error), answer)
 }
 
 fn hash(hash: Fact<Arc<str>>) -> Answer {
@@ -162,7 +184,7 @@ fn read(allowed: &Allowed, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     // The reader asks for one byte more, to see that there is more.
     let limit = limit.min(RUNTIME_FILE_BYTES + 1);
     if allowed.is_named(path) {
-        return Direct.read(path, limit);
+        return reach::Direct.read(path, limit);
     }
     match allowed.reads(path) {
         Some(place) => place.read(limit),
@@ -175,7 +197,7 @@ fn read(allowed: &Allowed, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 fn names(allowed: &Allowed, path: &Path) -> io::Result<Vec<OsString>> {
     match allowed.looks(path) {
         Some(place) => place.names(),
-        None if Allowed::is_of_user(path) => Direct.names(path),
+        None if Allowed::is_of_user(path) => reach::Direct.names(path),
         None => Err(not_allowed()),
     }
 }
@@ -183,7 +205,7 @@ fn names(allowed: &Allowed, path: &Path) -> io::Result<Vec<OsString>> {
 fn look(allowed: &Allowed, path: &Path) -> io::Result<Stat> {
     match allowed.looks(path) {
         Some(place) => place.stat(),
-        None if allowed.stats(path) => Direct.stat(path),
+        None if allowed.stats(path) => reach::Direct.stat(path),
         None => Err(not_allowed()),
     }
 }
@@ -204,7 +226,7 @@ fn of_user(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// A bundle can be anywhere. What is read of other files of that name are credentials.
 fn bundle(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     const MARK: &[u8] = b"\"ociVersion\"";
-    let bytes = Direct.read(path, limit)?;
+    let bytes = reach::Direct.read(path, limit)?;
     let is_one = memchr::memmem::find(&bytes, MARK).is_some();
     if is_one { Ok(bytes) } else { Err(io::ErrorKind::PermissionDenied.into()) }
 }
@@ -248,7 +270,9 @@ mod tests {
         let allowed = Arc::new(Allowed { sockets, ..Allowed::default() });
         let read: Read = Box::new(|_, _| Fact::Unknown(Reason::Gone));
         let containerd = Box::new(Anybody);
-        let mut archive = Archive { allowed, read, copies: false, containerd, root: None };
+        let (root, tap) = (None, Direct::default());
+        let look = Thorough::default();
+        let mut archive = Archive { allowed, read, copies: false, containerd, root, tap, look };
         let images = |archive: &mut Archive, socket: &str| match archive
             .answer(Request::Images(socket.into()), Vec::new())
             .0
@@ -306,7 +330,8 @@ mod tests {
                 Fact::Known("ab".into(), crate::event::FactSource::File)
             });
             let (allowed, containerd) = (Arc::default(), Box::new(Anybody));
-            let mut archive = Archive { allowed, read, copies, containerd, root: None };
+            let (root, tap, look) = (None, Direct::default(), Thorough::default());
+            let mut archive = Archive { allowed, read, copies, containerd, root, tap, look };
             let file = OwnedFd::from(File::create(&path).unwrap());
             for came in [vec![], vec![file]] {
                 let (answer, _) = archive.answer(Request::Copy(question()), came);

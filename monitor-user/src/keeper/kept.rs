@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs::File,
     io::{self, PipeReader, Read as _},
+    net::IpAddr,
     os::{
         fd::{AsFd as _, OwnedFd},
         unix::net::UnixStream,
@@ -15,6 +16,7 @@ use std::{
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde_bytes::ByteBuf;
 
 use super::{
     asking::Asking,
@@ -31,6 +33,10 @@ use crate::{
         Observed,
         host::HostFacts,
         observed::{Asked, Look},
+        traffic::{
+            Tap,
+            tap::{self, Network},
+        },
     },
     reach::{Reach, Stat},
 };
@@ -236,6 +242,31 @@ impl Look for Kept {
             Ok((Answer::Host(facts), _)) => Ok(*facts),
             Ok((Answer::Refused(..), _)) => Err(Reason::NotPermitted),
             _ => Err(Reason::NoAnswer),
+        }
+    }
+}
+
+impl Tap for Kept {
+    fn open(&mut self, network: Network, ports: &[u16]) -> Result<Vec<IpAddr>, String> {
+        match self.ask(&Request::Tap(network.id, network.pid, ports.to_vec())) {
+            Ok((Answer::Tapped(Ok([four, six])), _)) => Ok(tap::addresses(&four, &six)),
+            Ok((Answer::Tapped(Err(why)), _)) => Err(why),
+            Ok((answer, _)) => Err(error_of(answer).to_string()),
+            Err(error) => Err(format!("the keeper does not answer: {error}")),
+        }
+    }
+
+    fn take(&mut self) -> Result<Vec<Vec<u8>>, String> {
+        match self.ask(&Request::Packets) {
+            Ok((Answer::Packets(all), _)) => Ok(all.into_iter().map(ByteBuf::into_vec).collect()),
+            Ok((answer, _)) => Err(error_of(answer).to_string()),
+            Err(error) => Err(format!("the keeper does not answer: {error}")),
+        }
+    }
+
+    fn close(&mut self) {
+        if let Err(error) = self.ask(&Request::Untap) {
+            tracing::debug!(%error, "a tap was not closed");
         }
     }
 }

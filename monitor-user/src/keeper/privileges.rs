@@ -6,11 +6,13 @@ use super::{Allowed, Keeper};
 use crate::{
     config::Config,
     hasher::{self, Bounds, Read},
+    limits::TAP_LOOK,
     metadata::{Sources, containerd},
     packages::{self, Find, Roots},
     posture::{
         Eyes,
-        observed::{self, Look},
+        observed::{Look, Thorough},
+        traffic::{self, Tap, Traffic},
     },
     reach::{Direct, Reach},
 };
@@ -49,6 +51,15 @@ impl Privileges {
     /// As above.
     pub fn for_images(config: &Config) -> io::Result<Self> {
         Self::allowing(config, Allowed::for_images(config))
+    }
+
+    /// The same for who shows how things are set up, and, if wanted, how listeners are spoken to.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn for_posture(config: &Config, listens: bool) -> io::Result<Self> {
+        Self::allowing(config, Allowed::for_posture(config, listens))
     }
 
     fn allowing(config: &Config, allowed: Allowed) -> io::Result<Self> {
@@ -104,19 +115,39 @@ impl Privileges {
     /// The keeper is gone.
     pub fn look(&mut self) -> io::Result<Box<dyn Look>> {
         Ok(match self {
-            Self::Here => Box::new(observed::Direct),
+            Self::Here => Box::<Thorough>::default(),
             Self::Apart(keeper) => Box::new(keeper.files()?),
         })
     }
 
-    /// What looks at containers, and reads what they were declared to be, for one thread.
+    /// What looks at containers, and reads what they were declared to be, for one thread; if
+    /// wanted it listens to how their listeners are spoken to, too.
     ///
     /// # Errors
     ///
-    /// The keeper is gone.
-    pub fn eyes(&mut self) -> io::Result<Eyes> {
+    /// The keeper is gone, or the host has no room for another thread.
+    pub fn eyes(&mut self, listens: bool) -> io::Result<Eyes> {
         let reach = self.files()?;
-        Ok(Eyes::new(self.look()?, reach))
+        let eyes = Eyes::new(self.look()?, reach);
+        if !listens {
+            return Ok(eyes);
+        }
+        Ok(eyes.listening(Traffic::start(self.taps(1)?, TAP_LOOK)?))
+    }
+
+    /// Those who see what passes, each for itself.
+    ///
+    /// # Errors
+    ///
+    /// The keeper is gone, or has no room.
+    pub fn taps(&mut self, count: usize) -> io::Result<Vec<Box<dyn Tap>>> {
+        let one = |_| -> io::Result<Box<dyn Tap>> {
+            Ok(match self {
+                Self::Here => Box::new(traffic::Direct::default()),
+                Self::Apart(keeper) => Box::new(keeper.files()?),
+            })
+        };
+        (0..count).map(one).collect()
     }
 
     /// Who opens roots for inventories, for one thread.

@@ -44,6 +44,7 @@ use crate::{
     instance::Instance,
     limits::KEEPER_END,
     metadata::{cgroups, containerd},
+    posture::{observed::Thorough, traffic},
     reach::Direct,
 };
 
@@ -78,7 +79,7 @@ pub fn serve() -> anyhow::Result<ExitCode> {
     let (allowed, line_pid) = (Arc::new(*allowed), getppid());
     // Only this thread attaches.
     let (writes_for_others, layers) = (allowed.writes_for_others(), allowed.inventory);
-    let more = More { writes_for_others, probes: false, layers };
+    let more = More { writes_for_others, probes: false, layers, traffic: allowed.traffic };
     start_thread("watch", more, move || end_with(&seen_by_watch))?;
     let bounds = Bounds { hash, copy };
     let mut desk = Desk { allowed, more, bounds, connections: Arc::default(), side: None };
@@ -200,7 +201,15 @@ impl Desk {
             let _open = open;
             let (read, containerd) = (hasher::reader(bounds), containerd::direct());
             let copies = bounds.copy > 0;
-            let mut archive = Archive { allowed, read, copies, containerd, root: None };
+            let mut archive = Archive {
+                allowed,
+                read,
+                copies,
+                containerd,
+                root: None,
+                tap: traffic::Direct::default(),
+                look: Thorough::default(),
+            };
             // A connection that breaks is at its end.
             while let Ok(Some((request, came))) = pipe.receive::<Request>() {
                 let (answer, opened) = archive.answer(request, came);

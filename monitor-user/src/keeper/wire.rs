@@ -102,6 +102,12 @@ pub(super) enum Request {
     RootStat(ByteBuf),
     /// How the host is set up.
     LookAtHost,
+    /// Opens a tap in a network, by its number and a process in it, for some ports: one at a time.
+    Tap(u64, u32, Vec<u16>),
+    /// The packets that came there.
+    Packets,
+    /// Closes it.
+    Untap,
 }
 
 /// What the keeper is started with.
@@ -257,6 +263,9 @@ pub(super) enum Answer {
     RootStat(Result<(u8, u64, u32), u8>),
     /// The host.
     Host(Box<HostFacts>),
+    /// What the kernel tells of a network's own addresses, or why there is no tap there.
+    Tapped(Result<[ByteBuf; 2], String>),
+    Packets(Vec<ByteBuf>),
     /// It cannot be done: the number of the error, and what it says.
     Refused(i32, String),
 }
@@ -271,6 +280,8 @@ impl Request {
                 KEEPER_ANSWER + Duration::from_secs(bytes / KEEPER_HASH_BYTES_PER_SECOND)
             }
             Self::Images(_) => KEEPER_ANSWER + LIST_WITHIN,
+            // A root can be large, and is looked through twice where a container wrote to it.
+            Self::Look(asked) if asked.is_thorough => KEEPER_LOADS,
             _ => KEEPER_ANSWER,
         }
     }

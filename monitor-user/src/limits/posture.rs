@@ -25,6 +25,13 @@ pub const POSTURE_QUESTIONS: usize = 1_024;
 /// Bytes of a process's environment of which names are read.
 pub const ENVIRON_BYTES: u64 = 1 << 20;
 
+/// Findings of the configuration that are accepted; one that has more is refused.
+pub const POSTURE_EXCEPTIONS: usize = 1_024;
+
+/// Images, and roots, of which `runmon posture` remembers which programs run as another user; then
+/// it looks anew.
+pub const SET_ID_ROOTS: usize = 1_024;
+
 /// Threads that follow declared paths in containers at once; while as many hang in file systems
 /// that do not answer, where others lead is not known.
 pub const FOLLOWERS: usize = 8;

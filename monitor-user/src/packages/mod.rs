@@ -25,6 +25,7 @@ use crate::{
 pub use index::Index;
 pub use opened::{Here, Reading, RootTold, Roots};
 pub(crate) use opened::{Opened, open};
+pub(crate) use root::upper;
 pub use root::{DatabaseFile, Direct};
 pub use task::PackageTask;
 

@@ -117,6 +117,12 @@ pub(super) fn layers(pid: u32) -> Result<Option<Layers>, Reason> {
     Ok((kind == "overlay").then(|| layers_of(options)).flatten())
 }
 
+/// What the container of a process itself wrote, where that is in a layer of its own.
+pub(crate) fn upper(pid: u32) -> Result<Option<Folder>, Reason> {
+    let upper = layers(pid)?.and_then(|it| it.upper);
+    upper.map(|path| of_host(&path)).transpose()
+}
+
 /// The type and options of what is mounted at the root: of several the last.
 pub(super) fn root_mount(text: &str) -> Option<(&str, &str)> {
     text.lines().rev().find_map(|line| {

@@ -9,6 +9,7 @@ use super::{
     mounts::Mounted,
     observed::Observed,
     process::{NAMESPACES, Process},
+    set_ids, traffic,
 };
 use crate::{
     document::printable::terminal,
@@ -54,7 +55,23 @@ pub fn assess(observed: &Observed, comparison: Result<&Comparison, &str>) -> Vec
         (&checks::SECRETS_IN_ENV, secrets(observed)),
     ];
     let own = own.into_iter().map(|(check, found)| assessment(check, found));
-    own.chain(declared(comparison)).collect()
+    let listeners = observed.listeners.as_deref().map_err(String::as_str);
+    let spoken = traffic::judge(listeners, &checks::PLAINTEXT_LISTENER);
+    let set_ids = said(&checks::SETUID_FILES, set_ids::judge(observed));
+    own.chain([spoken, set_ids]).chain(declared(comparison)).collect()
+}
+
+/// Whether something is wrong and what there is, also where nothing is; or why it cannot be seen.
+pub(super) type Said = Result<(bool, String), String>;
+
+fn said(check: &'static Check, said: Said) -> Assessment {
+    let (status, text) = match said {
+        Ok((true, text)) => (Status::Fail, text),
+        Ok((false, text)) => (Status::Pass, text),
+        Err(why) => (Status::Unknown, why),
+    };
+    let text = terminal(text.as_bytes()).into_owned();
+    Assessment { check, status, text, evidence: Vec::new() }
 }
 
 fn assessment(check: &'static Check, found: Found) -> Assessment {

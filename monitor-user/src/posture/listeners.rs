@@ -9,8 +9,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::process::{self, Process};
-use crate::limits::DESCRIPTORS_OF_ONE;
+use super::{
+    members,
+    process::{self, Process},
+    traffic::Heard,
+};
+use crate::{enrich::cgroup_path, limits::DESCRIPTORS_OF_ONE};
 
 /// A socket that waits for others.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -23,6 +27,13 @@ pub struct Listener {
     pub port: u16,
     /// A process that holds it.
     pub pid: u32,
+    /// The network namespace that it is in.
+    pub network: u64,
+    /// When that process started, clock ticks since boot.
+    pub started: u64,
+    /// What is known of how it is spoken to: whoever looks does not know.
+    #[serde(skip)]
+    pub heard: Heard,
 }
 
 /// The files, and the state in which a socket there waits for others.
@@ -36,25 +47,56 @@ const FILES: [(&str, &str, &str); 4] = [
 /// The ports that the kernel gives to who asks for any, as with datagrams every client does.
 const ANY_PORT: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 
+/// Who may hold a socket: its id, its network, and when it started.
+type Holder = (u32, u64, u64);
+
 /// The sockets of these processes; an error says why not all of them are known.
 pub(super) fn of(processes: &[Process]) -> Result<Vec<Listener>, String> {
+    let holder = |it: &Process| Some((it.pid, it.namespace("net")?, it.started));
+    held_by(&processes.iter().filter_map(holder).collect::<Vec<_>>())
+}
+
+/// Those of the processes that have the mounts of the host, and are in no container.
+pub(super) fn of_host() -> Result<Vec<Listener>, String> {
+    let members::Members { pids, is_cut } = members::of_host();
+    if is_cut {
+        return Err("there are more processes than are looked at".to_owned());
+    }
+    let is_inside = |pid: u32| {
+        let cgroups = process::text(pid, "cgroup").unwrap_or_default();
+        let mut paths = cgroups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+        paths.any(cgroup_path::is_certain)
+    };
+    let holder = |pid: u32| Some((pid, process::namespace(pid, "net")?, process::since(pid)?));
+    let pids = pids.into_iter().filter(|pid| !is_inside(*pid));
+    held_by(&pids.filter_map(holder).collect::<Vec<_>>())
+}
+
+fn held_by(processes: &[Holder]) -> Result<Vec<Listener>, String> {
     let holders = holders(processes)?;
     let mut seen = Vec::new();
     let mut found: Vec<Listener> = Vec::new();
-    for one in processes {
+    for (pid, namespace, _) in processes.iter().copied() {
         // One table for each network namespace.
-        let Some(namespace) = one.namespace("net") else { continue };
         if seen.contains(&namespace) {
             continue;
         }
         let mut is_read = true;
         for (file, protocol, state) in FILES {
-            match process::text(one.pid, file) {
+            match process::text(pid, file) {
                 Some(text) if text.ends_with('\n') => {
                     let sockets = text.lines().skip(1).filter_map(|line| socket(line, state));
                     let held = sockets.filter_map(|(address, port, inode)| {
-                        let pid = *holders.get(&inode)?;
-                        Some(Listener { protocol: protocol.into(), address, port, pid })
+                        let (pid, started) = *holders.get(&inode)?;
+                        Some(Listener {
+                            protocol: protocol.into(),
+                            address,
+                            port,
+                            pid,
+                            network: namespace,
+                            started,
+                            heard: Heard::default(),
+                        })
                     });
                     found.extend(held);
                 }
@@ -69,12 +111,27 @@ pub(super) fn of(processes: &[Process]) -> Result<Vec<Listener>, String> {
     }
     found.retain(Listener::is_for_others);
     found.dedup_by(|one, other| {
-        (&one.protocol, one.port, one.address) == (&other.protocol, other.port, other.address)
+        let key = |it: &Listener| (it.protocol.clone(), it.port, it.address, it.network);
+        key(one) == key(other)
     });
     Ok(found)
 }
 
 impl Listener {
+    /// One of a test.
+    #[cfg(test)]
+    pub(super) fn at(protocol: &str, address: &str, port: u16) -> Self {
+        Self {
+            protocol: protocol.into(),
+            address: address.parse().unwrap(),
+            port,
+            pid: std::process::id(),
+            network: 1,
+            started: 1,
+            heard: Heard::default(),
+        }
+    }
+
     /// Whether anybody outside can reach it, and came to know of it.
     fn is_for_others(&self) -> bool {
         !self.address.is_loopback()
@@ -83,12 +140,12 @@ impl Listener {
     }
 }
 
-/// Who holds which socket.
-fn holders(processes: &[Process]) -> Result<HashMap<u64, u32>, String> {
+/// Who holds which socket, and since when that process runs.
+fn holders(processes: &[Holder]) -> Result<HashMap<u64, (u32, u64)>, String> {
     let mut holders = HashMap::new();
     let mut looked_at = 0;
-    for one in processes {
-        let Ok(descriptors) = fs::read_dir(process::path(one.pid, "fd")) else { continue };
+    for (pid, _, started) in processes.iter().copied() {
+        let Ok(descriptors) = fs::read_dir(process::path(pid, "fd")) else { continue };
         for descriptor in descriptors.flatten() {
             looked_at += 1;
             if looked_at > DESCRIPTORS_OF_ONE {
@@ -98,7 +155,7 @@ fn holders(processes: &[Process]) -> Result<HashMap<u64, u32>, String> {
             let inode = target.to_str().and_then(|it| it.strip_prefix("socket:["));
             let inode = inode.and_then(|it| it.strip_suffix(']')?.parse().ok());
             if let Some(inode) = inode {
-                holders.entry(inode).or_insert(one.pid);
+                holders.entry(inode).or_insert((pid, started));
             }
         }
     }

@@ -26,6 +26,7 @@ macro_rules! checks {
     };
 }
 
+pub mod accepted;
 mod assess;
 pub mod checks;
 pub mod compare;
@@ -40,7 +41,9 @@ pub mod observed;
 pub mod ports;
 mod process;
 mod resources;
+pub mod set_ids;
 mod task;
+pub mod traffic;
 
 pub use assess::assess;
 pub use compare::{Comparison, Difference, Outcome, Part, compare};

@@ -22,6 +22,7 @@ use super::{
     mounts::{self, Mounted},
     process::{self, Process, of_host},
     resources::Limits,
+    set_ids::{Finder, SetIdFiles},
 };
 use crate::{
     fact::Reason,
@@ -68,6 +69,8 @@ pub struct Observed {
     pub of_host: u64,
     /// Which security modules this host has on.
     pub lsm: Lsm,
+    /// Programs that run as another user, or why they are not known; None: nobody looked for them.
+    pub set_ids: Option<Result<SetIdFiles, String>>,
 }
 
 /// Security modules that confine programs by profiles or labels.
@@ -127,6 +130,8 @@ pub struct Asked {
     pub declared: Declared,
     /// How much of it is looked at.
     pub scope: Scope,
+    /// Whether all of its root is looked through, too: that takes a while.
+    pub is_thorough: bool,
 }
 
 /// Who looks.
@@ -152,7 +157,7 @@ pub struct Direct;
 
 impl Look for Direct {
     fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason> {
-        let Asked { cgroup, others, declared, scope } = asked;
+        let Asked { cgroup, others, declared, scope, .. } = asked;
         Ok(look(cgroup, others, declared, *scope))
     }
 
@@ -162,7 +167,29 @@ impl Look for Direct {
             return Err(Reason::NotPermitted);
         }
         let root = Root::of_host().map_err(|_refused| Reason::NotPermitted)?;
-        Ok(host::read(&root, host::now()))
+        Ok(host::read_running(&root))
+    }
+}
+
+/// The same, and all of a root where that is asked for.
+#[derive(Debug, Default)]
+pub struct Thorough {
+    finder: Finder,
+}
+
+impl Look for Thorough {
+    fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason> {
+        let mut found = Direct.look(asked)?;
+        if let Some(observed) = found.as_mut().filter(|_| asked.is_thorough)
+            && let Some(first) = observed.processes.first()
+        {
+            observed.set_ids = Some(self.finder.of(first));
+        }
+        Ok(found)
+    }
+
+    fn look_at_host(&mut self) -> Result<HostFacts, Reason> {
+        Direct.look_at_host()
     }
 }
 
@@ -215,6 +242,7 @@ pub fn look(
         all_devices: members::has_all_devices(cgroup),
         of_host: Process::look(1).map_or(u64::MAX, |first| first.bounding),
         lsm: Lsm::of_host(),
+        set_ids: None,
         processes,
     })
 }

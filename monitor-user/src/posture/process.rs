@@ -115,6 +115,11 @@ impl Process {
     }
 }
 
+/// When a process started, clock ticks since boot.
+pub(super) fn since(pid: u32) -> Option<u64> {
+    started(&text(pid, "stat")?)
+}
+
 /// When a process started, from `/proc/PID/stat`: its name can hold anything.
 fn started(stat: &str) -> Option<u64> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()

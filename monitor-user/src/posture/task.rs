@@ -14,16 +14,19 @@ use std::{
 };
 
 use super::{
-    Declared, assess, compare, declared, host, in_use,
+    Declared,
+    accepted::{self, Exception},
+    assess, compare, declared, host, in_use,
     maps::Mapping,
     observed::{Asked, Look, Scope},
     process::Process,
+    traffic::Traffic,
 };
 use crate::{
     container::Container,
     event::base_name,
     fact::Fact,
-    limits::POSTURE_QUESTIONS,
+    limits::{POSTURE_QUESTIONS, TAP_EVERY, TAPS},
     reach::Reach,
     state::{Assessment, Status},
     usage::How,
@@ -72,6 +75,12 @@ pub enum Seen {
 pub struct Eyes {
     look: Box<dyn Look>,
     reach: Box<dyn Reach>,
+    /// Who knows how listeners are spoken to, if anybody listens.
+    traffic: Option<Traffic>,
+    /// Whether all of a root is looked through.
+    is_thorough: bool,
+    /// What is accepted.
+    exceptions: Vec<Exception>,
     /// What the last look found mapped.
     mapped: Vec<(Vec<u8>, How)>,
     /// And where somebody listens.
@@ -82,16 +91,64 @@ impl Eyes {
     /// By who looks, and who reads bundles.
     #[must_use]
     pub fn new(look: Box<dyn Look>, reach: Box<dyn Reach>) -> Self {
-        Self { look, reach, mapped: Vec::new(), ports: Vec::new() }
+        Self {
+            look,
+            reach,
+            traffic: None,
+            is_thorough: false,
+            exceptions: Vec::new(),
+            mapped: Vec::new(),
+            ports: Vec::new(),
+        }
+    }
+
+    /// The same, with who knows how listeners are spoken to.
+    #[must_use]
+    pub fn listening(self, traffic: Traffic) -> Self {
+        Self { traffic: Some(traffic), ..self }
+    }
+
+    /// The same, knowing what is accepted.
+    #[must_use]
+    pub fn accepting(self, exceptions: &[Exception]) -> Self {
+        Self { exceptions: exceptions.to_vec(), ..self }
+    }
+
+    /// The same, looking for programs that run as another user: that takes all of a root.
+    #[must_use]
+    pub fn thorough(self) -> Self {
+        Self { is_thorough: true, ..self }
+    }
+
+    /// Has listened to what these looks found, and waits for it, so long at most for each.
+    pub fn listen(&mut self, questions: &[Question], each: Duration) {
+        for question in questions {
+            self.see(question);
+        }
+        if let Some(traffic) = &mut self.traffic {
+            let rounds = u32::try_from(traffic.asked().div_ceil(TAPS)).unwrap_or(u32::MAX);
+            traffic.wait(each.saturating_mul(rounds).saturating_add(TAP_EVERY * 10));
+        }
     }
 
     fn see(&mut self, question: &Question) -> Seen {
+        let mut seen = self.all_of(question);
+        if let Seen::Assessed(all) = &mut seen {
+            accepted::mark(all, &self.exceptions, &question.container, host::now());
+        }
+        seen
+    }
+
+    fn all_of(&mut self, question: &Question) -> Seen {
         let Question { container, inner } = question;
         self.mapped.clear();
         self.ports.clear();
         if container.is_host() {
-            let seen = self.look.look_at_host().map(|facts| Seen::Assessed(host::assess(&facts)));
-            return seen.unwrap_or(Seen::Nothing);
+            let Ok(mut facts) = self.look.look_at_host() else { return Seen::Nothing };
+            if let (Some(traffic), Some(listeners)) = (&mut self.traffic, facts.listeners()) {
+                traffic.hear(listeners);
+            }
+            return Seen::Assessed(host::assess(&facts));
         }
         let declared = self.declared(container);
         let asked = Asked {
@@ -99,6 +156,7 @@ impl Eyes {
             others: inner.clone(),
             declared: declared.clone().unwrap_or_default(),
             scope: Scope::Cgroup,
+            is_thorough: self.is_thorough,
         };
         let mut observed = match self.look.look(&asked) {
             Ok(Some(observed)) => observed,
@@ -107,6 +165,9 @@ impl Eyes {
         let own = std::process::id();
         if observed.processes.iter().any(|process| process.pid == own) {
             return Seen::Nothing;
+        }
+        if let (Some(traffic), Ok(listeners)) = (&mut self.traffic, &mut observed.listeners) {
+            traffic.hear(listeners);
         }
         let how = |it: &Mapping| if it.is_code { How::Mapped } else { How::Opened };
         self.mapped = observed.mapped.iter().map(|it| (it.path.clone(), how(it))).collect();

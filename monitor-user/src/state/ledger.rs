@@ -89,11 +89,16 @@ pub struct LedgerStats {
 /// Why a finding is closed that is not seen any more.
 const NO_MORE: &str = "it is so no more";
 
+/// Why one is closed of which it was said that it is as it is to be.
+const ACCEPTED: &str = "it was accepted";
+
 /// Remembers which findings are open.
 #[derive(Debug)]
 pub struct Ledger {
     /// What matters less is not told of.
     least: Priority,
+    /// The name of this node: each has a host of its own.
+    node: Box<str>,
     open: BTreeMap<Key, Open>,
     refused: u64,
 }
@@ -102,7 +107,13 @@ impl Ledger {
     /// One that tells of what matters at least so much.
     #[must_use]
     pub fn new(least: Priority) -> Self {
-        Self { least, open: BTreeMap::new(), refused: 0 }
+        Self { least, node: "".into(), open: BTreeMap::new(), refused: 0 }
+    }
+
+    /// The same, on the node of that name.
+    #[must_use]
+    pub fn on(self, node: &str) -> Self {
+        Self { node: node.into(), ..self }
     }
 
     /// Numbers of it.
@@ -127,10 +138,12 @@ impl Ledger {
                 Status::Fail => {
                     told.extend(self.see(subject, Observation::of(check, text, evidence), now_ns));
                 }
-                // What is not here any more is not wrong any more.
-                Status::Pass | Status::NotApplicable => {
+                // What is not here any more is not wrong any more, and what was accepted is told
+                // to nobody.
+                Status::Pass | Status::NotApplicable | Status::Accepted => {
+                    let why = if status == Status::Accepted { ACCEPTED } else { NO_MORE };
                     let key = (subject.place.into(), check.id, "".into());
-                    told.extend(self.close(&key, NO_MORE, now_ns));
+                    told.extend(self.close(&key, why, now_ns));
                 }
                 Status::Unknown | Status::NotDecidable => {}
             }
@@ -186,6 +199,9 @@ impl Ledger {
             return self.close(&key, &format!("it matters less now: {}", seen.text), now_ns);
         }
         let room = self.open.len() < STATE_FINDINGS;
+        // The host has the same name everywhere.
+        let is_host = subject.container.is_host();
+        let id = if is_host { format!("{}\0{}", subject.id, self.node) } else { subject.id.into() };
         let (activity, open) = match self.open.entry(key) {
             Entry::Occupied(entry) => {
                 let open = entry.into_mut();
@@ -201,7 +217,7 @@ impl Ledger {
             Entry::Vacant(entry) if room => {
                 let open = entry.insert(Open {
                     check: seen.check,
-                    uid: uid(seen.check.id, subject.id, &seen.part),
+                    uid: uid(seen.check.id, &id, &seen.part),
                     priority: seen.priority,
                     text: seen.text.clone(),
                     first_ns: now_ns,
@@ -265,6 +281,27 @@ mod tests {
         let ids: Vec<_> = [&first, &second, &third].map(|it| it[0].uid.clone()).into();
         assert!(ids.windows(2).all(|pair| pair[0] == pair[1]));
         assert_eq!([first[0].status(), third[0].status()], [Status::Fail, Status::Pass]);
+    }
+
+    #[test]
+    fn each_node_has_a_host_of_its_own_and_containers_are_the_same_anywhere() {
+        let uid = |node: &str, of: Arc<Container>| {
+            let mut ledger = Ledger::new(Priority::Debug).on(node);
+            ledger.take(&of, said(&GRAVE, Status::Fail, "x"), 1).remove(0).uid
+        };
+        let host = || Arc::new(Container::host());
+        assert_eq!(uid("n1", host()), uid("n1", host()));
+        assert_ne!(uid("n1", host()), uid("n2", host()));
+        assert_eq!(uid("n1", container("one")), uid("n2", container("one")));
+    }
+
+    #[test]
+    fn what_is_accepted_is_told_of_no_more() {
+        let (mut ledger, one) = (Ledger::new(Priority::Debug), container("one"));
+        assert_eq!(ledger.take(&one, said(&GRAVE, Status::Accepted, "x"), 1), []);
+        ledger.take(&one, said(&GRAVE, Status::Fail, "x"), 2);
+        let closed = ledger.take(&one, said(&GRAVE, Status::Accepted, "x"), 3);
+        assert_eq!(shown(&closed), [("close", "it was accepted", 2)]);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub enum Status {
     Pass,
     /// It is not.
     Fail,
+    /// It is not, and somebody accepted that.
+    Accepted,
     /// It cannot be seen.
     Unknown,
     /// What it asks about is not here.
@@ -55,6 +57,7 @@ impl Status {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
+            Self::Accepted => "accepted",
             Self::Unknown => "unknown",
             Self::NotApplicable => "not_applicable",
             Self::NotDecidable => "not_decidable",

@@ -360,7 +360,8 @@ fn evidence(group: &[&Looked]) -> Vec<(&'static str, String)> {
 /// What processes of the host have mapped and run, and where it listens.
 fn host_in_use(look: &mut dyn Look, now_ns: i64) -> InUse {
     let declared = Declared::default();
-    let asked = Asked { cgroup: String::new(), others: vec![], declared, scope: Scope::Host };
+    let (cgroup, others, scope) = (String::new(), vec![], Scope::Host);
+    let asked = Asked { cgroup, others, declared, scope, is_thorough: false };
     match look.look(&asked) {
         Ok(Some(observed)) => in_use(observed, now_ns),
         Ok(None) | Err(_) => InUse::default(),

@@ -9,7 +9,10 @@ use runmon::{
         hooks::{Candidate, HOOKS},
     },
     cli,
-    config::{Key, RawConfig, RawKubernetes, RawMetrics, RawRuntimeRoot, RawSink, RawWeb},
+    config::{
+        Key, RawConfig, RawKubernetes, RawMetrics, RawPostureException, RawRuntimeRoot, RawSink,
+        RawWeb,
+    },
     daemon,
     document::{
         Document, Heartbeat, Schema, Sender,
@@ -65,6 +68,7 @@ fn the_configuration() {
     );
     keys("Keys", RawConfig::KEYS, &mut text);
     keys("`kubernetes`", RawKubernetes::KEYS, &mut text);
+    keys("`posture_exceptions`, a list", RawPostureException::KEYS, &mut text);
     keys("`runtime_roots`, a list", RawRuntimeRoot::KEYS, &mut text);
     keys("`metrics`", RawMetrics::KEYS, &mut text);
     keys("`web`", RawWeb::KEYS, &mut text);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::Case;
 use crate::daemon::{Daemon, Options, is_alert, is_heartbeat};
 use crate::engines::{Docker, Engine as _, Runc};
 use crate::image::TRIGGER;
-use crate::lab::Stage;
+use crate::lab::{Ran, Stage};
 use crate::wait;
 
 pub(super) const CASES: &[Case] = &[
@@ -19,6 +20,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("posture::a_root_that_is_mounted_again_is_told_of_and_closed", remounted),
     Case::new("posture::a_limit_that_is_raised_is_told_of", raised),
     Case::new("posture::an_ordinary_container_is_quiet", ordinary),
+    Case::with(&["openssl"], "posture::listeners_are_told_apart_by_what_passes", listeners),
     Case::with(&["dockerd"], "posture::what_docker_was_told_to_give_away", in_docker),
     Case::with(&["dockerd"], "posture::the_host_is_looked_at", host),
 ];
@@ -128,6 +130,67 @@ fn raised(stage: &Stage<'_>) {
     daemon.stop();
 }
 
+const LISTENERS: &str = include_str!("posture/listeners.sh");
+
+/// Servers and clients of OpenSSL's and busybox's in a container: the command and the daemon know
+/// by what passes how each is spoken to, and nothing that listens is left behind.
+fn listeners(stage: &Stage<'_>) {
+    let (runc, host) = (Runc::start(&stage.engine_dir("r")), stage.dir("host"));
+    fs::write(host.join("listeners.sh"), LISTENERS).expect("write a script");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"])
+        .args(["-days", "2", "-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(&host)
+        .output();
+    assert!(made.expect("start openssl").status.success());
+    let name = stage.name("servers");
+    runc.run_as(&name, &host, &["/bin/busybox", "sh", "/host/listeners.sh"], |config| {
+        let mounts = config["mounts"].as_array_mut().expect("there are mounts");
+        mounts.extend(["/usr", "/lib", "/lib64"].map(|place| {
+            json!({ "destination": place, "type": "bind", "source": place,
+                    "options": ["rbind", "ro"] })
+        }));
+        config["process"]["env"] = json!(["PATH=/bin:/usr/bin"]);
+        config["root"]["readonly"] = json!(false);
+    });
+    let configured = stage.configuration(&Options::default());
+    let configured = configured.to_str().expect("a plain path");
+    let check = |ran: &Ran| {
+        let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+        let all = report["checks"].as_array().expect("checks").clone();
+        let found = all.into_iter().find(|it| it["check"] == "posture.plaintext_listener");
+        found.expect("the check")
+    };
+    let asked = ["posture", &name, "--json", "--config", configured];
+    let silent = check(&stage.runmon(asked));
+    assert_eq!(silent["status"], "unknown", "{silent:#}");
+    let heard = check(&stage.runmon(asked.iter().chain(&["--traffic", "6"])));
+    assert_eq!(
+        (&heard["status"], &heard["text"]),
+        (&json!("fail"), &json!("8080/tcp")),
+        "{heard:#}"
+    );
+    let told = heard["evidence"]["listeners"].as_str().expect("a text");
+    for expected in [
+        ":8080 plaintext (",
+        ":8441 TLS 1.2, client certificate asked for (",
+        ":8442 TLS 1.2, no client certificate asked for (",
+        ":8443 TLS 1.3, whether a client certificate is asked for is not seen (",
+        ":8444 no connection to it was seen to begin (0 connections",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert!(!told.contains("8445"), "nobody else can come to it: {told}");
+    let keys = "posture: debug\nposture_seconds: 1\nlistener_traffic: true".to_owned();
+    let daemon = stage.daemon(Options { rules: None, keys, ..Options::default() });
+    waits_for(&daemon, &name, "posture.plaintext_listener", "create");
+    let taps = format!("/proc/{}/net/packet", runc.pid(&name));
+    // But for its first line, each is a packet socket.
+    let taps = || fs::read_to_string(&taps).expect("packet sockets").lines().count() - 1;
+    wait::until("the tap to be closed", || (taps() == 0).then_some(()));
+    daemon.stop();
+}
+
 fn ordinary(stage: &Stage<'_>) {
     let options = Options {
         rules: None,
@@ -170,6 +233,8 @@ fn in_docker(stage: &Stage<'_>) {
         ],
         &NAP,
     );
+    let made = "cp /bin/busybox /root/become; chmod 4755 /root/become";
+    docker.start_in(&name, &["/bin/busybox", "sh", "-c", made]);
     for check in ["runtime_socket", "sensitive_mount", "capabilities", "host_pid"] {
         waits_for(&daemon, &name, &format!("posture.{check}"), "create");
     }
@@ -189,6 +254,7 @@ fn in_docker(stage: &Stage<'_>) {
         ("posture.host_network", "pass", ""),
         ("posture.capabilities", "fail", "CAP_SYS_ADMIN"),
         ("posture.secrets_in_env", "fail", "DB_PASSWORD"),
+        ("posture.setuid_files", "fail", "/root/become"),
         ("posture.root_user", "fail", "user 0 of the host"),
         ("posture.memory_limit", "fail", "no limit of memory in its cgroup or one above"),
         ("declared.user", "pass", ""),
@@ -203,6 +269,13 @@ fn in_docker(stage: &Stage<'_>) {
     let text = stage.runmon(["posture", &name, "--config", config, "--priority", "warning"]);
     text.assert(1, &[]);
     assert!(text.stdout.contains("It can command the container runtime: "), "{text:#?}");
+    let keys = "posture_exceptions: [{check: posture.host_pid, reason: known}]".to_owned();
+    let accepting = stage.configuration(&Options { keys, ..Options::default() });
+    let accepting = accepting.to_str().expect("a plain path");
+    let ran = stage.runmon(["posture", &name, "--config", accepting]);
+    ran.assert(1, &[]);
+    let line = ran.stdout.lines().find(|line| line.contains("posture.host_pid")).expect("a line");
+    assert!(line.trim_start().starts_with("accepted ") && line.contains("(known)"), "{ran:#?}");
     let none = stage.runmon(["posture", "no-such-container", "--config", config]);
     none.assert(2, &["no container runs whose name is", "hint: these run:"]);
 }

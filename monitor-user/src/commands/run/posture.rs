@@ -6,6 +6,7 @@ use super::{Config, Daemon, owner};
 use crate::{
     commands::{policy::now_ns, usage_path},
     daemon::CountedOutlet,
+    node,
     state::Ledger,
     usage::{Book, Paper},
 };
@@ -33,9 +34,10 @@ pub(super) fn look<O: CountedOutlet>(
         daemon.note_usage_with(book, paper);
     }
     // Who is only to know what is used is told nothing.
-    let ledger = config.posture.map(|posture| Ledger::new(posture.least));
+    let node = node::said_name(config.node.as_deref()).unwrap_or_else(node::hostname);
+    let ledger = config.posture.as_ref().map(|posture| Ledger::new(posture.least).on(&node));
     if is_looked(config) {
-        daemon.assess_with(ledger, config.posture_every);
+        daemon.assess_with(ledger, config.posture_looks.every);
     }
     Ok(())
 }

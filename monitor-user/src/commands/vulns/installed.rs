@@ -137,7 +137,8 @@ fn live(eyes: &mut dyn Look, looked: &Looked<'_>, now_s: i64) -> Option<Live> {
         None => (String::new(), Vec::new(), Scope::Host),
         Some(it) => (it.container.cgroup_path.to_string(), it.inner(), Scope::Cgroup),
     };
-    let asked = Asked { cgroup, others, declared: Declared::default(), scope };
+    let declared = Declared::default();
+    let asked = Asked { cgroup, others, declared, scope, is_thorough: false };
     let observed = eyes.look(&asked).ok()??;
     let (files, ports) = in_use(observed, now_s.saturating_mul(1_000_000_000));
     Some(Live { files, ports })

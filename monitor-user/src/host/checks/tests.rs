@@ -257,9 +257,11 @@ fn what_allows_more_stays_only_in_place_of_what_is_not_there() {
     let all: Vec<u32> = (0..=40).collect();
     let (none, used) = (needs::More::default(), vec![2, 12, 19, 24, 34, 38, 39]);
     assert_eq!(kept(&all, none), used);
-    let more = needs::More { writes_for_others: true, probes: true, layers: false };
+    let more = needs::More { writes_for_others: true, probes: true, ..needs::More::default() };
     assert_eq!(kept(&all, more), [1, 2, 12, 19, 21, 24, 34, 38, 39]);
     assert!(kept(&all, needs::More { layers: true, ..none }).contains(&21));
+    let listens = kept(&all, needs::More { traffic: true, ..none });
+    assert!([13, 21].iter().all(|it| listens.contains(it)));
     assert_eq!(kept(&[1, 7, 21], none), [1, 21]);
     assert_eq!(kept(&[2, 7, 38, 39], more), [2, 38, 39]);
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::posture::{
     compare::tests::{mounted as mount, observed, process},
     resources::Limits,
+    set_ids::SetIdFiles,
 };
 
 fn failed(observed: &Observed) -> Vec<&'static str> {
@@ -26,6 +27,7 @@ fn good() -> Observed {
     let mut process = process(7, 1000);
     process.capabilities = 0;
     let mut good = observed(vec![process]);
+    good.set_ids = Some(Ok(SetIdFiles::default()));
     for place in good.mounts.as_mut().unwrap() {
         place.is_readonly = true;
     }
@@ -66,9 +68,7 @@ fn each_check_can_fail_by_what_it_is_about() {
         it.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, false) });
     }
     fn listen(it: &mut Observed, address: &str, port: u16) {
-        let (protocol, address) = ("tcp".into(), address.parse().unwrap());
-        let listener = Listener { protocol, address, port, pid: 7 };
-        it.listeners = Ok(vec![listener]);
+        it.listeners = Ok(vec![Listener::at("tcp", address, port)]);
     }
     let cases: &[(&str, Change)] = &[
         ("root_user", |it| first(it).uids = vec![1000, 0, 0, 0]),
@@ -94,6 +94,16 @@ fn each_check_can_fail_by_what_it_is_about() {
         ("pids_limit", |it| it.limits.pids = Ok(None)),
         ("sshd", |it| first(it).program = b"/usr/sbin/sshd".to_vec()),
         ("privileged_port", |it| listen(it, "10.0.0.1", 80)),
+        ("plaintext_listener", |it| {
+            listen(it, "10.0.0.1", 8080);
+            let listener = &mut it.listeners.as_mut().unwrap()[0];
+            listener.heard.class = Some(traffic::Class::Plaintext);
+        }),
+        ("setuid_files", |it| {
+            first(it).no_new_privs = None;
+            let paths = vec![b"/bin/su".to_vec()];
+            it.set_ids = Some(Ok(SetIdFiles { paths, is_cut: false }));
+        }),
         ("old_code", |it| {
             let path = b"/usr/lib/libssl.so.3".to_vec();
             it.mapped = vec![Mapping { path, pid: 7, is_code: true, is_deleted: true }];
@@ -153,6 +163,7 @@ fn what_cannot_be_seen_does_not_pass() {
     blind.listeners = Err(why());
     blind.secrets = Err(why());
     blind.all_devices = None;
+    blind.set_ids = None;
     blind.processes[0].seccomp = None;
     blind.lsm = Default::default();
     blind.limits = Limits { memory: Err(why()), cpu: Err(why()), pids: Err(why()) };
@@ -172,7 +183,9 @@ fn what_cannot_be_seen_does_not_pass() {
             "pids_limit",
             "privileged_port",
             "service_account_token",
-            "secrets_in_env"
+            "secrets_in_env",
+            "plaintext_listener",
+            "setuid_files"
         ]
     );
 }

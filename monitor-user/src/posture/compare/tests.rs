@@ -56,6 +56,7 @@ pub(in crate::posture) fn observed(processes: Vec<Process>) -> Observed {
         all_devices: Some(false),
         of_host: u64::MAX,
         lsm: Lsm { apparmor: true, selinux: false },
+        set_ids: None,
     }
 }
 
@@ -277,12 +278,8 @@ fn limits_hold_or_are_more() {
 #[test]
 fn ports_are_declared_or_not_or_it_is_not_known() {
     let mut found = observed(vec![process(10, 1000)]);
-    let listener = |protocol: &str, port| Listener {
-        protocol: protocol.into(),
-        address: [0, 0, 0, 0].into(),
-        port,
-        pid: 10,
-    };
+    let listener =
+        |protocol: &str, port| Listener { pid: 10, ..Listener::at(protocol, "0.0.0.0", port) };
     let unknown = Fact::Unknown(Reason::NotInBundle);
     let of = |found: &Observed| compare(&declared(), &unknown, found).parts.pop().unwrap().1;
     assert_eq!(of(&found), Outcome::Same, "there is nothing to declare");

@@ -16,6 +16,21 @@ checks! {
     CONTAINERD_TCP = "host.containerd.tcp", Error, "containerd can be commanded over the network",
         [(NIST, "4.5.1")],
         "leave tcp_address out of its config.toml";
+    CONTAINER_STORAGE = "host.container_storage", Informational,
+        "What containers write can fill a file system of the host",
+        [(DOCKER, "1.1.1"), (NIST, "4.5.1")],
+        "give the storage of containers a file system of its own";
+    DOCKER_ROOT = "host.docker.root", Informational, "Docker's daemon runs as root",
+        [(DOCKER, "2.1"), (NIST, "4.5.1")],
+        "run Docker without root, where what it cannot do then is not needed";
+    DOCKER_CGROUP = "host.docker.cgroup_parent", Informational,
+        "Containers of Docker are in another cgroup than usual",
+        [(DOCKER, "2.10"), (NIST, "4.4.3")],
+        "leave cgroup-parent out, unless that cgroup is there to limit them";
+    DOCKER_BASE_SIZE = "host.docker.base_size", Informational,
+        "Containers of Docker may grow more than usual",
+        [(DOCKER, "2.11")],
+        "leave dm.basesize out of storage-opts";
     DOCKER_ICC = "host.docker.icc", Informational, "Containers of Docker reach each other",
         [(DOCKER, "2.2"), (NIST, "4.4.2")],
         "icc: false in daemon.json, with a network for those that belong together";
@@ -92,6 +107,18 @@ checks! {
         "The kubelet leaves rules of the network to others",
         [(KUBERNETES, "4.2.6")],
         "makeIPTablesUtilChains: true";
+    KUBELET_HOSTNAME = "host.kubelet.hostname_override", Informational,
+        "The kubelet calls its node otherwise than the host is called",
+        [(KUBERNETES, "4.2.7")],
+        "leave --hostname-override out, unless a cloud's names take it";
+    KUBELET_EVENTS = "host.kubelet.event_rate", Informational,
+        "The kubelet leaves out events of its pods",
+        [(KUBERNETES, "4.2.8")],
+        "leave eventRecordQPS out, or set it to 5 or more";
+    PROXY_METRICS = "host.kube_proxy.metrics", Informational,
+        "kube-proxy tells everybody of the services",
+        [(KUBERNETES, "4.3.1"), (NIST, "4.4.2")],
+        "metricsBindAddress: 127.0.0.1:10249";
     KUBELET_TLS = "host.kubelet.certificate", Informational,
         "Nobody can tell the kubelet by its certificate",
         [(KUBERNETES, "4.2.9"), (NIST, "4.3.3")],
@@ -162,6 +189,10 @@ checks! {
         "Others than root can be the kubelet to the cluster",
         [(KUBERNETES, "4.1.5"), (KUBERNETES, "4.1.6"), (NIST, "4.3.5")],
         "chown root:root, chmod 600";
+    FILE_PROXY_KUBECONFIG = "host.files.proxy_kubeconfig", Warning,
+        "Others than root can be kube-proxy to the cluster",
+        [(KUBERNETES, "4.1.3"), (KUBERNETES, "4.1.4"), (NIST, "4.3.5")],
+        "chown root:root, chmod 600";
     FILE_CLIENT_CA = "host.files.kubelet_client_ca", Warning,
         "Others than root can say whom the kubelet trusts",
         [(KUBERNETES, "4.1.7"), (KUBERNETES, "4.1.8"), (NIST, "4.3.5")],
@@ -210,6 +241,9 @@ checks! {
         [(DOCKER, "1.1.3"), (DOCKER, "1.1.5"), (DOCKER, "1.1.6"), (DOCKER, "1.1.18"),
             (NIST, "4.5.5")],
         "watch them: `-w PATH -k docker` in /etc/audit/rules.d";
+    PLAINTEXT_LISTENER = "host.plaintext_listener", Informational,
+        "Programs of the host are talked to without TLS", [(NIST, "4.3.3")],
+        "let them speak TLS, or listen at loopback only";
     OLD_CODE = "host.old_code", Notice, "Programs of the host run code whose file was replaced",
         [(NIST, "4.5.3")],
         "start them anew: what was patched on the disk is not what runs";

@@ -21,9 +21,10 @@ use crate::{
 const FILE: &str = "/etc/docker/daemon.json";
 
 /// What is kept of it.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 25] = [
     "authorization-plugins",
     "cgroup-parent",
+    "data-root",
     "default-ulimits",
     "experimental",
     "hosts",
@@ -36,6 +37,7 @@ const KEYS: [&str; 23] = [
     "no-new-privileges",
     "seccomp-profile",
     "storage-driver",
+    "storage-opts",
     "tls",
     "tlscacert",
     "tlscert",
@@ -98,6 +100,11 @@ impl Docker {
     pub(super) fn value(&self, key: &str, flag: &str) -> Result<Option<String>, String> {
         let told = match SWITCHES.contains(&key) {
             true => self.arguments.switch(flag).map(|it| it.to_string()),
+            // It is said once for each option.
+            false if key == "storage-opts" => {
+                let all = self.arguments.all(&[flag]).collect::<Vec<_>>().join(",");
+                Some(all).filter(|it| !it.is_empty())
+            }
             false => self.arguments.last(&[flag]).map(str::to_owned),
         };
         if told.is_some() {
@@ -148,7 +155,14 @@ const SWITCHES: [&str; 11] = [
 type Wrong = fn(Option<&str>) -> Option<String>;
 
 /// Each check with its setting in the file and on the command line.
-const RULES: [(&Check, &str, &str, Wrong); 14] = [
+const RULES: [(&Check, &str, &str, Wrong); 16] = [
+    (&checks::DOCKER_CGROUP, "cgroup-parent", "--cgroup-parent", |it| {
+        it.filter(|it| !it.is_empty()).map(|it| format!("cgroup-parent is {it}"))
+    }),
+    (&checks::DOCKER_BASE_SIZE, "storage-opts", "--storage-opt", |it| {
+        let mut options = it.unwrap_or_default().split(',');
+        options.find(|it| it.trim().starts_with("dm.basesize")).map(str::to_owned)
+    }),
     (&checks::DOCKER_ICC, "icc", "--icc", |it| unless(it, "false", "icc is on")),
     (&checks::DOCKER_LOG_LEVEL, "log-level", "--log-level", |it| {
         it.filter(|it| !["info", ""].contains(it)).map(|it| format!("log-level is {it}"))
@@ -199,8 +213,8 @@ fn only(value: Option<&str>, bad: &str, wrong: &str) -> Option<String> {
     (value == Some(bad)).then(|| wrong.to_owned())
 }
 
-/// What of that is not as it should be.
-pub(super) fn judge(all: &[Docker]) -> Vec<Assessment> {
+/// What of that is not as it should be; `rootless` is one that a user runs who is not root.
+pub(super) fn judge(all: &[Docker], rootless: Option<u32>) -> Vec<Assessment> {
     let rules = RULES.iter().map(|(check, key, flag, wrong)| {
         worst(all, |it| match it.value(key, flag) {
             Err(why) => Found::Unknown(why),
@@ -211,7 +225,19 @@ pub(super) fn judge(all: &[Docker]) -> Vec<Assessment> {
         })
         .of(check)
     });
-    rules.chain([worst(all, tcp).of(&checks::DOCKER_TCP)]).collect()
+    rules.chain([worst(all, tcp).of(&checks::DOCKER_TCP), root(all, rootless)]).collect()
+}
+
+/// Whether root runs it.
+fn root(all: &[Docker], rootless: Option<u32>) -> Assessment {
+    let found = match rootless {
+        Some(_) if all.iter().all(|it| it.pid.is_none()) => Found::Good,
+        _ => worst(all, |it| match it.pid {
+            Some(_) => Found::Bad("dockerd runs as user 0".to_owned(), it.evidence()),
+            None => Found::Unknown("it does not run".to_owned()),
+        }),
+    };
+    found.of(&checks::DOCKER_ROOT)
 }
 
 /// What is found of several: what is wrong with one is.

@@ -32,7 +32,7 @@ const fn rule(check: &'static Check, paths: &'static [&'static str], too_much: u
     Rule { check, paths, too_much }
 }
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 14] = [
     rule(
         &checks::FILE_DOCKER_SERVICE,
         &["/etc/systemd/system/docker.service", "/usr/lib/systemd/system/docker.service"],
@@ -61,6 +61,17 @@ const RULES: [Rule; 13] = [
         OTHERS_READ,
     ),
     rule(&checks::FILE_KUBECONFIG, &["/etc/kubernetes/kubelet.conf"], OTHERS_READ),
+    rule(
+        &checks::FILE_PROXY_KUBECONFIG,
+        &[
+            "/etc/kubernetes/kube-proxy.conf",
+            "/etc/kubernetes/kube-proxy.kubeconfig",
+            "/etc/kubernetes/proxy.conf",
+            "/var/lib/kube-proxy/kubeconfig",
+            "/var/lib/kube-proxy/kubeconfig.conf",
+        ],
+        OTHERS_READ,
+    ),
     rule(&checks::FILE_CLIENT_CA, &["/etc/kubernetes/pki/ca.crt"], OTHERS_WRITE),
     rule(&checks::FILE_KUBELET_CONFIG, &[kubelet::FILE], OTHERS_READ),
 ];
@@ -111,6 +122,11 @@ fn told(
         }
         it if it == &checks::FILE_KUBECONFIG => {
             let all = running.iter().flat_map(|it| it.of("kubelet"));
+            all.filter_map(|it| it.arguments.last(&["--kubeconfig"]).map(str::to_owned)).collect()
+        }
+        it if it == &checks::FILE_PROXY_KUBECONFIG => {
+            // What is said within a container is a path there.
+            let all = running.iter().flat_map(|it| it.of("kube-proxy")).filter(|it| !it.is_inside);
             all.filter_map(|it| it.arguments.last(&["--kubeconfig"]).map(str::to_owned)).collect()
         }
         it if it == &checks::FILE_CLIENT_CA => {

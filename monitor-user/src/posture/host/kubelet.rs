@@ -115,7 +115,7 @@ impl Kubelet {
 type Wrong = fn(Option<&str>, bool) -> Option<String>;
 
 /// Each check with its setting in the file and on the command line.
-const RULES: [(&Check, &str, &str, Wrong); 13] = [
+const RULES: [(&Check, &str, &str, Wrong); 15] = [
     (
         &checks::KUBELET_ANONYMOUS,
         "authentication.anonymous.enabled",
@@ -154,6 +154,15 @@ const RULES: [(&Check, &str, &str, Wrong); 13] = [
         "--make-iptables-util-chains",
         |it, _| (it == Some("false")).then(|| "makeIPTablesUtilChains is false".to_owned()),
     ),
+    // No file sets it.
+    (&checks::KUBELET_HOSTNAME, "", "--hostname-override", |it, _| {
+        it.map(|it| format!("hostname-override is {it}"))
+    }),
+    (&checks::KUBELET_EVENTS, "eventRecordQPS", "--event-qps", |it, _| {
+        // None: 50 a second; zero: all.
+        let few = it.filter(|it| it.parse::<i64>().is_ok_and(|it| it < 5 && it != 0));
+        few.map(|it| format!("eventRecordQPS is {it}"))
+    }),
     (&checks::KUBELET_TLS, "tlsCertFile", "--tls-cert-file", |it, _| {
         it.is_none_or(str::is_empty).then(|| "its certificate is one that it made".to_owned())
     }),

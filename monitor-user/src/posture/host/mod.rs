@@ -18,6 +18,7 @@ mod processes;
 mod root;
 mod settings;
 mod sshd;
+mod storage;
 mod sudoers;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::{
+    listeners::{self, Listener},
+    traffic,
+};
 use crate::state::Assessment;
 pub use root::Root;
 
@@ -41,9 +46,11 @@ pub struct HostFacts {
     dockers: Vec<docker::Docker>,
     files: files::Files,
     kubelet: Option<kubelet::Kubelet>,
+    listeners: root::Looked<Vec<Listener>>,
     node: node::Node,
     processes: root::Looked<processes::Processes>,
     sshd: sshd::Sshd,
+    storage: storage::Storage,
     sudoers: root::Looked<sudoers::Sudoers>,
 }
 
@@ -67,12 +74,28 @@ pub fn read(root: &Root, now: i64) -> HostFacts {
         access: access::read(root, &sockets),
         containerd: containerd::read(root, &processes),
         files: files::read(root, &dockers, kubelet.as_ref(), &processes),
+        // At the root of another host nobody listens.
+        listeners: Ok(None),
         node: node::read(root, now),
         sshd: sshd::read(root, &processes),
+        storage: storage::read(root, &dockers),
         sudoers: sudoers::read(root),
         dockers,
         kubelet,
         processes,
+    }
+}
+
+/// Looks at the one that runs here.
+#[must_use]
+pub fn read_running(root: &Root) -> HostFacts {
+    HostFacts { listeners: listeners::of_host().map(Some), ..read(root, now()) }
+}
+
+impl HostFacts {
+    /// Where it is waited for others.
+    pub(super) fn listeners(&mut self) -> Option<&mut Vec<Listener>> {
+        self.listeners.as_mut().ok()?.as_mut()
     }
 }
 
@@ -81,15 +104,31 @@ pub fn read(root: &Root, now: i64) -> HostFacts {
 pub fn assess(host: &HostFacts) -> Vec<Assessment> {
     [
         access::judge(&host.access),
-        docker::judge(&host.dockers),
+        docker::judge(&host.dockers, rootless(&host.processes)),
         containerd::judge(host.containerd.as_ref()),
         kubelet::judge(host.kubelet.as_ref()),
         files::judge(&host.files),
         sshd::judge(&host.sshd),
         sudoers::judge(&host.sudoers),
         node::judge(&host.node),
+        storage::judge(&host.storage),
         processes::judge(&host.processes),
+        vec![spoken(&host.listeners)],
         manual::all(),
     ]
     .concat()
+}
+
+/// How those that listen are spoken to.
+fn spoken(listeners: &root::Looked<Vec<Listener>>) -> Assessment {
+    let check = &checks::PLAINTEXT_LISTENER;
+    match listeners {
+        Err(why) => traffic::judge(Err(why), check),
+        Ok(Some(all)) => traffic::judge(Ok(all), check),
+        Ok(None) => found::Found::not_applicable("nothing runs from this root").of(check),
+    }
+}
+
+fn rootless(processes: &root::Looked<processes::Processes>) -> Option<u32> {
+    processes.as_ref().ok()?.as_ref()?.rootless
 }

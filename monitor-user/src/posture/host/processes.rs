@@ -26,6 +26,9 @@ use crate::{
 const DAEMONS: [&str; 8] =
     ["dockerd", "containerd", "kubelet", "sshd", "k3s", "k0s", "kubelite", "rke2"];
 
+/// The one that is mostly in a container, with the network of the host.
+const PROXY: &str = "kube-proxy";
+
 /// A daemon that runs as root.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Daemon {
@@ -37,6 +40,8 @@ pub(super) struct Daemon {
     pub arguments: Arguments,
     /// Where it waits for others, on TCP.
     pub listens: Vec<(IpAddr, u16)>,
+    /// It is in a container.
+    pub is_inside: bool,
 }
 
 /// What the processes of the host show.
@@ -44,6 +49,8 @@ pub(super) struct Daemon {
 pub(super) struct Processes {
     /// Daemons.
     pub daemons: Vec<Daemon>,
+    /// A Docker that a user runs who is not root.
+    pub rootless: Option<u32>,
     /// Code whose file was replaced: its path, the process, and its program.
     pub old_code: Vec<(Vec<u8>, u32, String)>,
     /// Some could not be looked at, and why.
@@ -64,14 +71,22 @@ pub(super) fn read(root: &Root) -> Looked<Processes> {
     if pids.is_empty() {
         return Ok(None);
     }
-    let of_first = root.link("proc/1/ns/pid");
+    let (of_first, net_of_first) = (root.link("proc/1/ns/pid"), root.link("proc/1/ns/net"));
     let mut found = Processes::default();
     for pid in pids {
         let Some(exe) = root.link(&format!("proc/{pid}/exe")) else { continue };
-        if !is_of_host(root, pid, of_first.as_deref()) {
+        let program = exe.trim_end_matches(" (deleted)").rsplit('/').next().unwrap_or_default();
+        let is_inside = !is_of_host(root, pid, of_first.as_deref());
+        let is_proxy = || root.link(&format!("proc/{pid}/ns/net")) == net_of_first;
+        if program == PROXY && (!is_inside || is_proxy()) {
+            found.daemons.extend(daemon(root, pid, program).map(|it| Daemon { is_inside, ..it }));
+        }
+        if is_inside {
             continue;
         }
-        let program = exe.trim_end_matches(" (deleted)").rsplit('/').next().unwrap_or_default();
+        if program == "dockerd" && owner(root, pid).is_some_and(|owner| owner != 0) {
+            found.rootless = Some(pid);
+        }
         if DAEMONS.contains(&program) {
             found.daemons.extend(daemon(root, pid, program));
         }
@@ -95,14 +110,19 @@ fn is_of_host(root: &Root, pid: u32, of_first: Option<&str>) -> bool {
 /// What it was told. Who is not root could call any program of its own so, and name files that only
 /// root may read.
 fn daemon(root: &Root, pid: u32, program: &str) -> Option<Daemon> {
-    let owner = root.stat(&format!("proc/{pid}")).ok()??.uid;
+    let owner = owner(root, pid)?;
     let line = root.bytes(&format!("proc/{pid}/cmdline"), PROC_FILE_BYTES).ok()??;
     (owner == 0).then(|| Daemon {
         pid,
         program: program.to_owned(),
         arguments: Arguments::parse(&line),
         listens: listens(root, pid),
+        is_inside: false,
     })
+}
+
+fn owner(root: &Root, pid: u32) -> Option<u32> {
+    Some(root.stat(&format!("proc/{pid}")).ok()??.uid)
 }
 
 fn listens(root: &Root, pid: u32) -> Vec<(IpAddr, u16)> {
@@ -154,5 +174,33 @@ pub(super) fn judge(processes: &Looked<Processes>) -> Vec<Assessment> {
             }
         },
     };
-    vec![found.of(&checks::OLD_CODE)]
+    vec![found.of(&checks::OLD_CODE), metrics(processes).of(&checks::PROXY_METRICS)]
+}
+
+/// Where kube-proxy tells of its numbers, if nothing else is said.
+const METRICS: u16 = 10_249;
+
+/// Whether others than this host's can ask kube-proxy for its numbers, which name all services.
+fn metrics(processes: &Looked<Processes>) -> Found {
+    let found = match processes {
+        Err(why) => return Found::Unknown(why.clone()),
+        Ok(None) => return Found::not_applicable("nothing runs from this root"),
+        Ok(Some(it)) => it,
+    };
+    let Some(proxy) = found.of(PROXY).next() else {
+        return Found::not_applicable("no kube-proxy of its own is here");
+    };
+    let told = proxy.arguments.last(&["--metrics-bind-address"]);
+    let port = told.and_then(|it| it.rsplit_once(':')?.1.parse().ok()).unwrap_or(METRICS);
+    let at: Vec<&IpAddr> =
+        proxy.listens.iter().filter(|it| it.1 == port).map(|(address, _)| address).collect();
+    let open = at.iter().find(|it| !it.is_loopback());
+    match open {
+        Some(address) => {
+            let evidence = vec![("pid", proxy.pid.to_string())];
+            Found::Bad(std::net::SocketAddr::new(**address, port).to_string(), evidence)
+        }
+        None if at.is_empty() => Found::Unknown(format!("it does not listen at port {port}")),
+        None => Found::Good,
+    }
 }
