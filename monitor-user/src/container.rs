@@ -180,6 +180,16 @@ impl Container {
         Self { id: Self::HOST.into(), ..Self::unknown("", Reason::NotApplicable) }
     }
 
+    /// The id of a container as somebody chose it. What stands for the host, or for a container
+    /// that is not known, can be nobody's: rules and findings about containers would pass it over.
+    #[must_use]
+    pub fn chosen_id(id: &str) -> Box<str> {
+        match id {
+            Self::HOST | Self::UNKNOWN => format!("container:{id}").into(),
+            id => id.into(),
+        }
+    }
+
     /// Whether only the number of its cgroup is known, and the path is being looked for.
     #[must_use]
     pub fn is_unseen(&self) -> bool {

@@ -447,7 +447,7 @@ fn first_facts(named: &cgroup_path::Named<'_>) -> Container {
     let known = |text: &str| Fact::Known(text.into(), FactSource::CgroupPath);
     let pending = Container::unknown(named.path, Reason::Pending);
     Container {
-        id: named.id.into(),
+        id: Container::chosen_id(named.id),
         runtime: named.runtime.map_or(Fact::Unknown(Reason::Pending), known),
         pod_uid: named.pod_uid.as_deref().map_or(Fact::Unknown(Reason::Pending), known),
         ..pending

@@ -75,7 +75,7 @@ pub(super) fn unknown(lookup: &Lookup, reason: Reason) -> ContainerFacts {
 }
 
 fn of_lookup(lookup: &Lookup) -> Container {
-    let id = lookup.id.clone();
+    let id = Container::chosen_id(&lookup.id);
     Container { id, ..Container::unknown(&lookup.cgroup_path, Reason::Pending) }
 }
 

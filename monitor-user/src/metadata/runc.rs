@@ -101,7 +101,7 @@ fn look_at(
     if !found.cgroups.iter().any(|path| is_path(path, &lookup.cgroup_path)) {
         return Look::Nothing;
     }
-    container.id = id.into();
+    container.id = Container::chosen_id(id);
     found.fill(reach, container);
     Look::Found
 }

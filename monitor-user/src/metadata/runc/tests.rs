@@ -41,6 +41,19 @@ fn a_container_of_runcs() {
     );
 }
 
+/// Whoever starts it may call it what stands for the host.
+#[test]
+fn one_that_is_called_as_the_host_is() {
+    let folder = place("runc-host", &[]);
+    let directory = folder.path().join("host");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("state.json"), state("/host", Path::new("/nowhere"))).unwrap();
+    let asked = lookup("/host", "host");
+    let mut container = pending(&asked);
+    assert_eq!(look(&Direct, folder.path(), &asked, &mut container), Look::Found);
+    assert_eq!((&*container.id, container.is_host()), ("container:host", false));
+}
+
 /// A cgroup may have any path.
 #[test]
 fn one_whose_cgroup_has_another_name() {
