@@ -418,8 +418,8 @@ impl Live {
     }
 
     /// Who looks at what is installed, where that is asked for.
-    pub fn upkeep(&self) -> Option<&Inspector> {
-        self.upkeep.as_ref()
+    pub fn upkeep(&mut self) -> Option<&mut Inspector> {
+        self.upkeep.as_mut()
     }
 
     /// Files that found no room among those that are to be read.

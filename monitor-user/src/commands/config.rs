@@ -44,6 +44,12 @@ fn check(args: &ConfigFileArgs) -> anyhow::Result<()> {
     for sink in &config.sinks {
         writeln!(text, "sink {}: {}", sink.name, described(sink)).unwrap_or_default();
     }
+    if config.upkeep.is_some() && config.vulnerability_pack.is_none() {
+        text += "upkeep: without `vulnerability_pack` nothing is told of vulnerabilities\n";
+    }
+    if config.upkeep.is_some() && !config.in_use {
+        text += "upkeep: without `in_use` it is not known what of that containers use\n";
+    }
     show(&text)
 }
 

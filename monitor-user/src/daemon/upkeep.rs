@@ -1,7 +1,7 @@
 //! Whether what runs is kept up: when it is looked, and what is told of it.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -11,9 +11,10 @@ use crate::{
     container::Container,
     document::finding,
     fact::{Fact, Reason},
+    limits::UPKEEP_PLACES,
     live::Live,
     state::{Ledger, StateFinding, Subject},
-    upkeep::{Answer, Looked, Numbers, Place, Round, key_of},
+    upkeep::{Answer, Looked, Numbers, Place, Round, checks, key_of},
     usage::Book,
 };
 
@@ -24,9 +25,16 @@ const SETTLE_NS: u64 = 1_000_000_000;
 /// How long it is waited for facts about its image that are late.
 const PATIENCE_NS: u64 = 10_000_000_000;
 
+/// The time between two rounds, at least.
+const REST_NS: u64 = 2_000_000_000;
+
 /// For how many rounds what is open about an image stays so without a container of it: what ends
 /// is often started anew.
 const LINGER: u64 = 5;
+
+/// Why findings are closed about what nobody has any more, and about what turned out to be another.
+const GONE: &str = "no container of it runs any more";
+const NAMED: &str = "its image is known now, and has findings of its own";
 
 /// The names of its numbers in heartbeats.
 pub const NUMBERS: [&str; 12] = [
@@ -49,18 +57,27 @@ pub const NUMBERS: [&str; 12] = [
 pub(super) struct Upkeep {
     ledger: Ledger,
     every_ns: u64,
-    /// When the next round is due, on the boot clock.
+    /// When the next round is due, on the boot clock, and when the host is looked at next.
     due_ns: u64,
+    host_due_ns: u64,
+    /// When the last round began.
+    begun_ns: u64,
     is_asked: bool,
     /// The containers that were looked at, by their cgroups, and by which name of their image.
     looked: HashMap<Box<str>, String>,
-    /// Since when there is one that was not.
+    /// Those that were started since, until they were looked at with what is known of their image.
+    /// They can have ended.
+    fresh: BTreeMap<Box<str>, Arc<Container>>,
+    /// Since when there is one that was not looked at.
     new_ns: Option<u64>,
-    /// Images of which something may be open, and when somebody had them last.
+    /// Images of which something may be open, and for how many rounds nobody has had them.
     places: HashMap<String, u64>,
+    /// Of these what was told is not what is known any more.
+    dropped: BTreeSet<String>,
     numbers: Numbers,
     /// What was told to be wrong with the data.
     trouble: Option<String>,
+    is_gone_told: bool,
 }
 
 impl Upkeep {
@@ -69,24 +86,51 @@ impl Upkeep {
             ledger,
             every_ns: u64::try_from(every.as_nanos()).unwrap_or(u64::MAX),
             due_ns: 0,
+            host_due_ns: 0,
+            begun_ns: 0,
             is_asked: false,
             looked: HashMap::new(),
+            fresh: BTreeMap::new(),
             new_ns: None,
             places: HashMap::new(),
+            dropped: BTreeSet::new(),
             numbers: Numbers::default(),
             trouble: None,
+            is_gone_told: false,
         }
     }
 
+    /// Notes those that were started. What ran before the first round was not started now.
+    fn note(&mut self, running: &[Arc<Container>]) {
+        if self.begun_ns == 0 {
+            return;
+        }
+        for it in running {
+            let path = &it.cgroup_path;
+            let has_room = self.fresh.len() < UPKEEP_PLACES || self.fresh.contains_key(path);
+            let is_fresh = self.fresh.contains_key(path) || !self.looked.contains_key(path);
+            if is_fresh && has_room {
+                self.fresh.insert(path.clone(), Arc::clone(it));
+            }
+        }
+    }
+
+    /// All that is looked at: those that run, and those that have ended since they were started.
+    fn all(&self, running: &[Arc<Container>]) -> Vec<Arc<Container>> {
+        let paths: BTreeSet<&str> = running.iter().map(|it| &*it.cgroup_path).collect();
+        let ended = self.fresh.values().filter(|it| !paths.contains(&*it.cgroup_path));
+        running.iter().chain(ended).cloned().collect()
+    }
+
     /// Whether a round is due: by the clock, or since there is a container that was not looked at.
-    fn is_due(&mut self, running: &[Arc<Container>], boottime_ns: u64) -> bool {
-        if self.is_asked {
+    fn is_due(&mut self, all: &[Arc<Container>], boottime_ns: u64) -> bool {
+        if self.is_asked || boottime_ns < self.begun_ns.saturating_add(REST_NS) {
             return false;
         }
         let is_known = |it: &&Arc<Container>| {
             self.looked.get(&it.cgroup_path).is_some_and(|key| key == key_of(it))
         };
-        let new: Vec<&Arc<Container>> = running.iter().filter(|it| !is_known(it)).collect();
+        let new: Vec<&Arc<Container>> = all.iter().filter(|it| !is_known(it)).collect();
         if new.is_empty() {
             self.new_ns = None;
             return boottime_ns >= self.due_ns;
@@ -96,45 +140,79 @@ impl Upkeep {
         is_told || since_ns >= PATIENCE_NS || boottime_ns >= self.due_ns
     }
 
-    /// Whether the container of a cgroup was started since the last round. What ran before the
-    /// first one was not started now.
-    fn is_new(&self, path: &str) -> bool {
-        !self.places.is_empty() && !self.looked.contains_key(path)
-    }
-
-    /// Notes that these are looked at.
-    fn begin(&mut self, running: &[Arc<Container>], boottime_ns: u64) {
-        (self.is_asked, self.new_ns) = (true, None);
+    /// Notes that these are looked at, and whether the host is.
+    fn begin(&mut self, all: &[Arc<Container>], with_host: bool, boottime_ns: u64) {
+        (self.is_asked, self.new_ns, self.begun_ns) = (true, None, boottime_ns.max(1));
         self.due_ns = boottime_ns.saturating_add(self.every_ns);
+        if with_host {
+            self.host_due_ns = self.due_ns;
+        }
         let one = |it: &Arc<Container>| (it.cgroup_path.clone(), key_of(it).to_owned());
-        self.looked = running.iter().map(one).collect();
+        self.looked = all.iter().map(one).collect();
+        self.fresh.retain(|_, it| is_pending(it));
+        self.dropped.clear();
         for key in self.looked.values().map(String::as_str).chain([Container::HOST]) {
-            self.places.insert(key.to_owned(), boottime_ns);
+            self.places.insert(key.to_owned(), 0);
         }
     }
 
     /// Takes in what is so of an image.
     fn take(&mut self, place: Place, now_ns: i64) -> Vec<StateFinding> {
-        let Place { key, container, observations, undecided } = place;
+        let Place { key, container, observations, undecided, is_cut } = place;
         let subject = Subject { place: &key, id: &key, container: &container };
-        observations
-            .map_or_else(Vec::new, |all| self.ledger.replace(subject, all, &undecided, now_ns))
+        let (Some(all), true) = (observations, self.places.contains_key(&key)) else {
+            return Vec::new();
+        };
+        // Ecosystems of systems have a release: the others are those of languages.
+        let is_of_language =
+            |part: &str| part.split('/').next().is_some_and(|it| !it.contains(':'));
+        let is_undecided = |check: &str, part: &str| {
+            undecided.iter().any(|it| it.id == check)
+                || is_cut && check == checks::PACKAGE.id && is_of_language(part)
+        };
+        let refused = self.ledger.stats().refused;
+        let told = self.ledger.replace(subject, all, &is_undecided, now_ns);
+        if self.ledger.stats().refused > refused {
+            // There may be room for it the next time.
+            self.dropped.insert(key);
+        }
+        told
     }
 
-    /// Closes what is open about images that nobody has had for a while.
-    fn forget(&mut self, boottime_ns: u64, now_ns: i64) -> Vec<StateFinding> {
-        let until = self.every_ns.saturating_mul(LINGER);
-        let is_gone = |had: u64| boottime_ns.saturating_sub(had) > until;
-        let gone: BTreeSet<String> = self
-            .places
-            .iter()
-            .filter(|(_, had)| is_gone(**had))
-            .map(|(key, _)| key.clone())
-            .collect();
+    /// A round is over: closes what is open about images that nobody has had for a while.
+    fn end(&mut self, now_ns: i64) -> Vec<StateFinding> {
+        self.is_asked = false;
+        let held: BTreeSet<&str> = self.looked.values().map(String::as_str).collect();
+        let mut gone = Vec::new();
+        for (key, rounds) in &mut self.places {
+            if *key != *Container::HOST && !held.contains(&**key) {
+                *rounds += 1;
+                if *rounds > LINGER {
+                    gone.push((key.clone(), GONE));
+                }
+            }
+        }
+        self.close(gone, now_ns)
+    }
+
+    /// Closes what is open about containers whose image was not known, and is now.
+    fn rename(&mut self, all: &[Arc<Container>], now_ns: i64) -> Vec<StateFinding> {
+        let mut gone = Vec::new();
+        for it in all {
+            let before = self.looked.get(&it.cgroup_path);
+            if let Some(before) = before.filter(|key| **key == *it.id && *key != key_of(it)) {
+                gone.push((before.clone(), NAMED));
+            }
+        }
+        self.close(gone, now_ns)
+    }
+
+    fn close(&mut self, gone: Vec<(String, &str)>, now_ns: i64) -> Vec<StateFinding> {
         let mut told = Vec::new();
-        for key in gone {
+        for (key, why) in gone {
+            told.extend(self.ledger.close_all(&key, why, now_ns));
             self.places.remove(&key);
-            told.extend(self.ledger.close_all(&key, "no container of it runs any more", now_ns));
+            self.dropped.insert(key);
         }
         told
     }
@@ -157,46 +235,56 @@ impl<O: CountedOutlet> Daemon<O> {
         let (Some(upkeep), Some(inspector)) = (&mut self.upkeep, live.upkeep()) else { return };
         let running = self.line.enricher().running();
         let now_ns = now_ns();
-        if upkeep.is_due(&running, boottime_ns) {
+        upkeep.note(&running);
+        let all = upkeep.all(&running);
+        let (mut told, mut wrong) = (Vec::new(), Vec::new());
+        if upkeep.is_due(&all, boottime_ns) {
+            told.extend(upkeep.rename(&all, now_ns));
+            let with_host = boottime_ns >= upkeep.host_due_ns;
             let posture = self.posture.as_ref();
             let looked = |it: &Arc<Container>| Looked {
                 container: Arc::clone(it),
                 inner: inner(it, &running),
                 ports: posture.map(|posture| posture.ports(it)).unwrap_or_default(),
-                is_new: upkeep.is_new(&it.cgroup_path),
+                is_new: upkeep.fresh.contains_key(&it.cgroup_path),
             };
-            let containers: Vec<Looked> = running.iter().map(looked).collect();
-            let is_new = |path: &str| upkeep.is_new(path);
             let book = self.line.usage();
-            let before = book.as_deref().filter(|_| containers.iter().any(|it| it.is_new));
+            let is_new = |path: &str| upkeep.fresh.contains_key(path);
+            let before = book.as_deref().filter(|_| !upkeep.fresh.is_empty());
             let round = Round {
-                host: Arc::new(Container::host()),
+                host: with_host.then(|| Arc::new(Container::host())),
                 before: before.map(|book| book.last_uses(now_ns, is_new)).unwrap_or_default(),
                 whole_since_ns: book.as_deref().map(Book::whole_since_ns),
                 used: book.map(|book| book.images(now_ns)).unwrap_or_default(),
-                containers,
+                containers: all.iter().map(looked).collect(),
+                dropped: upkeep.dropped.iter().cloned().collect(),
                 now_ns,
             };
             if inspector.ask(round) {
-                upkeep.begin(&running, boottime_ns);
+                upkeep.begin(&all, with_host, boottime_ns);
             }
         }
-        let (mut told, mut trouble) = (upkeep.forget(boottime_ns, now_ns), None);
         while let Some(answer) = inspector.answer() {
             match answer {
                 Answer::Place(place) => told.extend(upkeep.take(place, now_ns)),
-                Answer::Done(numbers, wrong) => {
-                    (upkeep.numbers, upkeep.is_asked) = (numbers, false);
-                    if wrong != upkeep.trouble {
-                        trouble.clone_from(&wrong);
-                        upkeep.trouble = wrong;
+                Answer::Done(numbers, trouble) => {
+                    upkeep.numbers = numbers;
+                    told.extend(upkeep.end(now_ns));
+                    if trouble != upkeep.trouble {
+                        upkeep.trouble.clone_from(&trouble);
+                        wrong.extend(trouble.map(|it| (finding::VULNERABILITY_DATA, it)));
                     }
                 }
             }
         }
+        if inspector.is_gone() && !std::mem::replace(&mut upkeep.is_gone_told, true) {
+            let text = "what looks at installed software ended by itself, which is a fault of \
+                        runmon: nothing more is told of that until runmon is started anew";
+            wrong.push((finding::TASK_GONE, text.to_owned()));
+        }
         self.tell_states(told);
-        if let Some(wrong) = trouble {
-            self.find(finding::VULNERABILITY_DATA, wrong);
+        for (name, text) in wrong {
+            self.find(name, text);
         }
     }
 
@@ -252,42 +340,110 @@ mod tests {
     fn what_is_new_is_looked_at_once_its_image_is_known() {
         let mut upkeep = upkeep();
         let (one, pending) = (container("/one", Some("sha256:1")), container("/two", None));
-        assert!(upkeep.is_due(&[], SECOND));
-        upkeep.begin(&[], SECOND);
-        assert!(!upkeep.is_due(std::slice::from_ref(&one), 5 * SECOND), "a round is on its way");
-        upkeep.is_asked = false;
-        assert!(!upkeep.is_due(std::slice::from_ref(&one), 5 * SECOND), "others may start with it");
-        assert!(upkeep.is_due(std::slice::from_ref(&one), 6 * SECOND));
+        let alone = std::slice::from_ref(&one);
+        assert!(upkeep.is_due(&[], 2 * SECOND));
+        upkeep.begin(&[], true, 2 * SECOND);
+        assert!(!upkeep.is_due(alone, 5 * SECOND), "a round is on its way");
+        upkeep.end(0);
+        assert!(!upkeep.is_due(alone, 5 * SECOND), "others may start with it");
+        assert!(upkeep.is_due(alone, 6 * SECOND));
         let both = [Arc::clone(&one), Arc::clone(&pending)];
         assert!(!upkeep.is_due(&both, 7 * SECOND));
         assert!(upkeep.is_due(&both, 15 * SECOND), "what is late is not waited for");
-        upkeep.begin(&both, 15 * SECOND);
-        upkeep.is_asked = false;
+        upkeep.note(&both);
+        upkeep.begin(&both, false, 15 * SECOND);
+        upkeep.end(0);
         assert!(!upkeep.is_due(&both, 74 * SECOND) && upkeep.is_due(&both, 75 * SECOND));
-        // Its image is known now.
+        // Its image is known now, and it was started all the same.
         let told = [one, container("/two", Some("sha256:2"))];
+        upkeep.note(&told);
+        let fresh: Vec<&str> = upkeep.fresh.keys().map(|it| &**it).collect();
+        assert_eq!(fresh, ["/two"]);
         assert!(!upkeep.is_due(&told, 20 * SECOND) && upkeep.is_due(&told, 21 * SECOND));
+        upkeep.begin(&told, false, 21 * SECOND);
+        assert!(upkeep.fresh.is_empty());
+    }
+
+    fn place(container: &Arc<Container>, texts: &[&str]) -> Place {
+        let one = |text: &&str| {
+            let observation = Observation::of(&checks::PACKAGE, (*text).to_owned(), Vec::new());
+            Observation { part: (*text).to_owned(), ..observation }
+        };
+        Place {
+            key: key_of(container).to_owned(),
+            container: Arc::clone(container),
+            observations: Some(texts.iter().map(one).collect()),
+            undecided: Vec::new(),
+            is_cut: false,
+        }
+    }
+
+    fn shown(told: &[StateFinding]) -> Vec<(&'static str, &str)> {
+        told.iter().map(|it| (it.activity.name(), &*it.text)).collect()
     }
 
     #[test]
     fn what_is_open_of_an_image_stays_while_a_container_of_it_may_come_back() {
         let mut upkeep = upkeep();
         let one = container("/one", Some("sha256:1"));
-        upkeep.begin(std::slice::from_ref(&one), 0);
-        let observation = Observation::of(&checks::SYSTEM, "debian 10".to_owned(), Vec::new());
-        let place = |observations| Place {
-            key: "sha256:1".to_owned(),
-            container: Arc::clone(&one),
-            observations,
-            undecided: Vec::new(),
-        };
-        assert_eq!(upkeep.take(place(Some(vec![observation])), 1).len(), 1);
-        assert_eq!(upkeep.take(place(None), 2), []);
-        upkeep.begin(&[], 60 * SECOND);
-        assert_eq!(upkeep.forget(300 * SECOND, 3), []);
-        let told = upkeep.forget(301 * SECOND, 4);
-        assert_eq!(told.len(), 1);
-        assert_eq!((told[0].activity.name(), upkeep.ledger.stats().open), ("close", 0));
+        upkeep.begin(std::slice::from_ref(&one), true, SECOND);
+        assert_eq!(upkeep.take(place(&one, &["x"]), 1).len(), 1);
+        let unchanged = Place { observations: None, ..place(&one, &[]) };
+        assert_eq!(upkeep.take(unchanged, 2), []);
+        // However long a round takes, only rounds count.
+        for round in 0..LINGER {
+            assert_eq!(upkeep.end(3), []);
+            upkeep.begin(&[], false, (round + 2) * 1_000 * SECOND);
+        }
+        assert_eq!(upkeep.end(4), []);
+        upkeep.begin(&[], false, 9_000 * SECOND);
+        assert_eq!(shown(&upkeep.end(5)), [("close", GONE)]);
+        assert!(upkeep.dropped.contains("sha256:1"), "it is to be judged anew");
+        // What was still on its way about it opens nothing.
+        assert_eq!(upkeep.take(place(&one, &["x"]), 6), []);
         assert!(upkeep.places.contains_key(Container::HOST));
+    }
+
+    #[test]
+    fn what_could_not_be_seen_is_not_closed() {
+        let mut upkeep = upkeep();
+        let one = container("/one", Some("sha256:1"));
+        upkeep.begin(std::slice::from_ref(&one), true, SECOND);
+        let both = ["Debian:12/tool@1", "PyPI/yaml@1"];
+        assert_eq!(upkeep.take(place(&one, &both), 1).len(), 2);
+        let unread = Place { undecided: vec![&checks::PACKAGE], ..place(&one, &[]) };
+        assert_eq!(upkeep.take(unread, 2), []);
+        let cut = Place { is_cut: true, ..place(&one, &[]) };
+        let told = upkeep.take(cut, 3);
+        assert_eq!(shown(&told), [("close", "it is so no more")]);
+        assert_eq!(upkeep.ledger.stats().open, 1, "languages are looked for all over a root");
+    }
+
+    #[test]
+    fn a_container_whose_image_becomes_known_is_told_of_by_it() {
+        let mut upkeep = upkeep();
+        let pending = container("/one", None);
+        upkeep.begin(std::slice::from_ref(&pending), true, SECOND);
+        assert_eq!(upkeep.take(place(&pending, &["x"]), 1).len(), 1);
+        let known = [container("/one", Some("sha256:1"))];
+        assert_eq!(shown(&upkeep.rename(&known, 2)), [("close", NAMED)]);
+        upkeep.begin(&known, false, 2 * SECOND);
+        assert_eq!(upkeep.rename(&known, 3), []);
+    }
+
+    #[test]
+    fn what_ended_after_it_was_started_is_looked_at_once() {
+        let mut upkeep = upkeep();
+        let one = container("/one", Some("sha256:1"));
+        upkeep.note(std::slice::from_ref(&one));
+        assert!(upkeep.all(&[]).is_empty(), "it ran before the first round");
+        upkeep.begin(&[], true, SECOND);
+        upkeep.end(0);
+        upkeep.note(std::slice::from_ref(&one));
+        let all = upkeep.all(&[]);
+        assert_eq!(all.len(), 1);
+        assert!(!upkeep.is_due(&all, 4 * SECOND) && upkeep.is_due(&all, 5 * SECOND));
+        upkeep.begin(&all, false, 5 * SECOND);
+        assert!(upkeep.all(&[]).is_empty());
     }
 }

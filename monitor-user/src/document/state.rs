@@ -44,6 +44,7 @@ fn package(it: &Vulnerable) -> Value {
         "installed": installed
             .map(|(name, version)| json!({ "name": name, "version": version }))
             .collect::<Vec<_>>(),
+        "paths": it.paths,
         "fixed": it.fixed,
         "in_use": it.in_use,
         "exposed": it.exposed,

@@ -261,6 +261,7 @@ fn vulnerable(findings: &[StateFinding]) -> Vec<StateFinding> {
         version: "3.0.9-1".to_owned(),
         ecosystem: "Debian:12".to_owned(),
         installed: vec![("libssl3".to_owned(), "3.0.9-1".to_owned())],
+        paths: vec!["/opt/app".to_owned()],
         fixed: Some("3.0.11-1~deb12u2".to_owned()),
         in_use: "mapped",
         exposed: vec!["443/tcp".to_owned()],

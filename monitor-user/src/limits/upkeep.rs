@@ -6,6 +6,12 @@ pub const UPKEEP_ROOTS: usize = 256;
 /// Packages of all of them.
 pub const UPKEEP_PACKAGES: usize = 262_144;
 
+/// Packages, and files whose package is known, of a root that its container can write to: one is
+/// not to take the room of all others.
+pub const UPKEEP_PACKAGES_OF_ONE: usize = 32_768;
+/// As above.
+pub const UPKEEP_PATHS_OF_ONE: usize = 512 << 10;
+
 /// Files of all of them whose package is known.
 pub const UPKEEP_PATHS: usize = 2 << 20;
 
@@ -19,6 +25,9 @@ pub const UPKEEP_ANSWERS: usize = 64;
 /// Vulnerabilities of one package that a finding tells, the gravest first; of further ones it tells
 /// how many there are.
 pub const TOLD_VULNERABILITIES: usize = 32;
+
+/// Places of one package that a finding tells.
+pub const TOLD_PATHS: usize = 4;
 
 /// Names of containers of one image that a finding tells.
 pub const TOLD_CONTAINERS: usize = 8;

@@ -152,21 +152,20 @@ impl Ledger {
     }
 
     /// Takes in all that is so of a subject, and says what changed: what is open and not among it
-    /// is so no more, but for the checks that could not be decided.
+    /// is so no more, but for what could not be decided, of which check and part are told.
     pub fn replace(
         &mut self,
         subject: Subject<'_>,
         observations: Vec<Observation>,
-        undecided: &[&'static Check],
+        is_undecided: &dyn Fn(&str, &str) -> bool,
         now_ns: i64,
     ) -> Vec<StateFinding> {
         let seen: BTreeSet<(&str, &str)> =
             observations.iter().map(|it| (it.check.id, &*it.part)).collect();
-        let is_undecided = |id: &str| undecided.iter().any(|check| check.id == id);
         let is_over = |(_, check, part): &&Key| !seen.contains(&(check, part));
         let at_place = self.at(subject.place);
-        let over: Vec<Key> =
-            at_place.filter(is_over).filter(|key| !is_undecided(key.1)).cloned().collect();
+        let is_over = |key: &&Key| is_over(key) && !is_undecided(key.1, &key.2);
+        let over: Vec<Key> = at_place.filter(is_over).cloned().collect();
         let mut told: Vec<StateFinding> =
             over.iter().filter_map(|key| self.close(key, NO_MORE, now_ns)).collect();
         for observation in observations {
@@ -199,9 +198,8 @@ impl Ledger {
             return self.close(&key, &format!("it matters less now: {}", seen.text), now_ns);
         }
         let room = self.open.len() < STATE_FINDINGS;
-        // The host has the same name everywhere.
-        let is_host = subject.container.is_host();
-        let id = if is_host { format!("{}\0{}", subject.id, self.node) } else { subject.id.into() };
+        // The host has the same name everywhere, images have, and containers can have.
+        let id = format!("{}\0{}", subject.id, self.node);
         let (activity, open) = match self.open.entry(key) {
             Entry::Occupied(entry) => {
                 let open = entry.into_mut();
@@ -284,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn each_node_has_a_host_of_its_own_and_containers_are_the_same_anywhere() {
+    fn findings_of_each_node_are_its_own() {
         let uid = |node: &str, of: Arc<Container>| {
             let mut ledger = Ledger::new(Priority::Debug).on(node);
             ledger.take(&of, said(&GRAVE, Status::Fail, "x"), 1).remove(0).uid
@@ -292,7 +290,18 @@ mod tests {
         let host = || Arc::new(Container::host());
         assert_eq!(uid("n1", host()), uid("n1", host()));
         assert_ne!(uid("n1", host()), uid("n2", host()));
-        assert_eq!(uid("n1", container("one")), uid("n2", container("one")));
+        assert_ne!(uid("n1", container("one")), uid("n2", container("one")));
+        let of_image = |node: &str| {
+            let one = container("one");
+            let subject = Subject { place: "sha256:1", id: "sha256:1", container: &one };
+            let mut ledger = Ledger::new(Priority::Debug).on(node);
+            ledger
+                .replace(subject, vec![seen("a", Priority::Error, "x")], &DECIDED, 1)
+                .remove(0)
+                .uid
+        };
+        assert_eq!(of_image("n1"), of_image("n1"));
+        assert_ne!(of_image("n1"), of_image("n2"));
     }
 
     #[test]
@@ -335,6 +344,8 @@ mod tests {
         assert_eq!(ledger.stats().open, 4);
     }
 
+    const DECIDED: fn(&str, &str) -> bool = |_, _| false;
+
     fn seen(part: &str, priority: Priority, text: &str) -> Observation {
         let observation = Observation::of(&GRAVE, text.to_owned(), Vec::new());
         Observation { part: part.to_owned(), priority, ..observation }
@@ -350,19 +361,19 @@ mod tests {
             seen("b", Priority::Error, "y"),
             seen("c", Priority::Notice, "z"),
         ];
-        let told = ledger.replace(subject, all.clone(), &[], 1);
+        let told = ledger.replace(subject, all.clone(), &DECIDED, 1);
         assert_eq!(shown(&told), [("create", "x", 1), ("create", "y", 1)]);
         assert_ne!(told[0].uid, told[1].uid);
-        assert_eq!(ledger.replace(subject, all, &[], 2), []);
+        assert_eq!(ledger.replace(subject, all, &DECIDED, 2), []);
         let less = vec![seen("b", Priority::Critical, "y"), seen("c", Priority::Error, "z")];
-        let told = ledger.replace(subject, less, &[], 3);
+        let told = ledger.replace(subject, less, &DECIDED, 3);
         let expected = [("close", NO_MORE, 1), ("update", "y", 1), ("create", "z", 3)];
         assert_eq!(shown(&told), expected);
         assert_eq!(told[1].priority, Priority::Critical);
         // What could not be decided stays as it was.
-        assert_eq!(ledger.replace(subject, Vec::new(), &[&GRAVE], 4), []);
+        assert_eq!(ledger.replace(subject, Vec::new(), &|_, _| true, 4), []);
         let faded = vec![seen("b", Priority::Notice, "y"), seen("c", Priority::Error, "z")];
-        let told = ledger.replace(subject, faded, &[], 5);
+        let told = ledger.replace(subject, faded, &DECIDED, 5);
         assert_eq!(shown(&told), [("close", "it matters less now: y", 1)]);
         let closed = ledger.close_all("sha256:1", "gone", 6);
         assert_eq!(shown(&closed), [("close", "gone", 3)]);
@@ -381,7 +392,7 @@ mod tests {
             vec![Observation { vulnerable, ..seen("a", Priority::Error, "x") }]
         };
         let mut told = |observations, at| {
-            let told = ledger.replace(Subject::of(&one), observations, &[], at);
+            let told = ledger.replace(Subject::of(&one), observations, &DECIDED, at);
             told.iter().map(|it| it.activity.name()).collect::<Vec<_>>()
         };
         assert_eq!(told(with("CVE-1", 1), 1), ["create"]);

@@ -11,6 +11,8 @@ pub struct Vulnerable {
     pub ecosystem: String,
     /// The packages that are installed of it, by name and version.
     pub installed: Vec<(String, String)>,
+    /// Where those are that no database of the system lists, as programs and modules of languages.
+    pub paths: Vec<String>,
     /// The version that mends what can be mended; None: none does yet.
     pub fixed: Option<String>,
     /// The most that is made of it, as `mapped`, `not observed` or `unknown`.

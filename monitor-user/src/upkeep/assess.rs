@@ -2,11 +2,14 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use monitor_inventory::lifecycle::{State as Support, Verdict};
+use monitor_inventory::{
+    Inventory,
+    lifecycle::{State as Support, Verdict},
+};
 use monitor_vulns::{
     matcher::{Coordinate, State},
     model::show_day,
@@ -18,7 +21,7 @@ use super::{
     grade::{Weight, grade},
 };
 use crate::{
-    limits::TOLD_VULNERABILITIES,
+    limits::{TOLD_PATHS, TOLD_VULNERABILITIES},
     logging::count,
     state::{Observation, Vulnerability, Vulnerable},
     support::{runtimes::Runtime, words},
@@ -38,6 +41,29 @@ pub(super) struct Around {
     pub(super) is_out_of_support: bool,
     /// What is told besides: who has them.
     pub(super) evidence: Vec<(&'static str, String)>,
+    /// Where packages of languages are, by name and version.
+    pub(super) paths: HashMap<(String, String), Vec<String>>,
+}
+
+impl Around {
+    /// Takes in where packages of languages are.
+    pub(super) fn with_paths(mut self, inventory: &Inventory) -> Self {
+        for it in inventory.packages.iter().filter(|it| !it.kind.is_of_os()) {
+            let key = (it.name.to_string(), it.version.to_string());
+            let paths = self.paths.entry(key).or_default();
+            if paths.len() < TOLD_PATHS {
+                paths.push(it.path.to_string());
+            }
+        }
+        self
+    }
+}
+
+/// Where these are, some of it.
+fn paths(installed: &[(String, String)], around: &Around) -> Vec<String> {
+    let all = installed.iter().filter_map(|it| around.paths.get(it)).flatten();
+    let all: BTreeSet<&String> = all.collect();
+    all.into_iter().take(TOLD_PATHS).cloned().collect()
 }
 
 /// The packages with known vulnerabilities, those that matter most first.
@@ -85,6 +111,7 @@ fn package(coordinate: &Coordinate, found: &[&(Finding, InUse)], around: &Around
         package: coordinate.name.clone(),
         version: coordinate.version.clone(),
         ecosystem: coordinate.ecosystem.clone(),
+        paths: paths(&installed, around),
         installed,
         fixed,
         in_use: use_of.map_or("unknown", InUse::name),
@@ -184,8 +211,10 @@ pub struct Upgrade {
 
 /// What upgrading the host would mend, and what is to be told of that.
 pub(super) fn upgrade(judged: &Judged, told: &[Observation]) -> (Upgrade, Option<Observation>) {
+    // What a package manager of the host does not know, it does not update.
     let is_mended = |(finding, _): &&(Finding, InUse)| {
-        finding.counts() && finding.found.state == State::Affected && finding.found.fixed.is_some()
+        let is_affected = finding.counts() && finding.found.state == State::Affected;
+        is_affected && finding.found.fixed.is_some() && is_of_system(&finding.coordinate.ecosystem)
     };
     let mended: Vec<&(Finding, InUse)> = judged.findings.iter().filter(is_mended).collect();
     let is_exploited = |it: &&&(Finding, InUse)| it.0.found.exploited.is_some();
@@ -201,6 +230,7 @@ pub(super) fn upgrade(judged: &Judged, told: &[Observation]) -> (Upgrade, Option
     };
     // The gravest come first, in this order.
     let with_fix = told.iter().filter_map(|it| Some((it, it.vulnerable.as_ref()?)));
+    let with_fix = with_fix.filter(|(_, of)| is_of_system(&of.ecosystem));
     let with_fix = with_fix.filter_map(|(it, of)| Some((it.priority, of, of.fixed.as_ref()?)));
     let names: Vec<String> =
         with_fix.clone().map(|(_, of, fixed)| format!("{} {fixed}", of.package)).collect();
@@ -211,18 +241,23 @@ pub(super) fn upgrade(judged: &Judged, told: &[Observation]) -> (Upgrade, Option
         many => format!("{many} vulnerabilities"),
     };
     let mut text = format!(
-        "{} can be updated, {} of them in use; {gone} would be gone, {} of them known to be \
-         exploited: {}",
+        "{} can be updated; {gone} would be gone, {} of them known to be exploited: {}",
         number(sum.packages, "package"),
-        sum.in_use,
         sum.exploited,
         names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", "),
     );
     if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
         text.push_str(&format!(", and {more} more"));
     }
-    let observation = Observation::of(&checks::HOST_UPDATES, text, Vec::new());
+    let evidence = vec![("packages_in_use", sum.in_use.to_string())];
+    let observation = Observation::of(&checks::HOST_UPDATES, text, evidence);
     (sum, Some(Observation { priority, ..observation }))
+}
+
+/// Whether packages of an ecosystem are those of an operating system: OSV names these with a
+/// release.
+fn is_of_system(ecosystem: &str) -> bool {
+    ecosystem.contains(':')
 }
 
 /// What is to be told of the support of a system.

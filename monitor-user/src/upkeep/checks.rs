@@ -4,8 +4,8 @@ use monitor_rules::Priority;
 
 use crate::state::Check;
 
-const AN_IMAGE: &str =
-    "run a newer build of the image, or update the package in what it is built of";
+const AN_UPDATE: &str = "update the package, or the program that it was built into; of a \
+                         container, run an image that was built anew";
 
 /// A package with known vulnerabilities. How much it matters hangs on what is made of it.
 pub static PACKAGE: Check = Check {
@@ -13,7 +13,7 @@ pub static PACKAGE: Check = Check {
     title: "A package with known vulnerabilities",
     priority: Priority::Notice,
     standards: &[("CIS Docker", "4.4"), ("NIST 800-190", "4.1.1")],
-    cure: AN_IMAGE,
+    cure: AN_UPDATE,
 };
 
 /// Updates of the host that mend something, and are not installed.
@@ -82,4 +82,11 @@ pub static RUNTIME: Check = Check {
 };
 
 /// All of them.
-pub static ALL: [&Check; 6] = [&PACKAGE, &HOST_UPDATES, &SYSTEM, &SYSTEM_LTS, &IMAGE, &RUNTIME];
+pub static ALL: [&Check; 8] =
+    [&PACKAGE, &HOST_UPDATES, &SYSTEM, &SYSTEM_LTS, &IMAGE, &SUPERSEDED, &STALE, &RUNTIME];
+
+/// What cannot be said of a root that could not be read.
+pub(super) const OF_ROOTS: [&Check; 5] = [&PACKAGE, &HOST_UPDATES, &SYSTEM, &SYSTEM_LTS, &RUNTIME];
+
+/// What cannot be said where not all of a root was read.
+pub(super) const OF_PACKAGES: [&Check; 3] = [&PACKAGE, &HOST_UPDATES, &RUNTIME];

@@ -21,22 +21,29 @@ type Which = (u64, u64, i64, i64, u64);
 pub(super) struct Data {
     path: PathBuf,
     which: Option<Which>,
+    /// The file that could not be used, so that it is not tried again and again.
+    refused: Option<Which>,
     pack: Option<Pack<PackFile>>,
     trouble: Option<String>,
 }
 
 impl Data {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), which: None, pack: None, trouble: None }
+        Self { path: path.to_owned(), which: None, refused: None, pack: None, trouble: None }
     }
 
     /// The pack as it is now. One that cannot be used leaves the one before in its place.
     pub(super) fn now(&mut self) -> Option<&Pack<PackFile>> {
         let which = which(&self.path);
-        if which.as_ref().is_err() || which.as_ref().ok() != self.which.as_ref() {
+        let is_known = which
+            .as_ref()
+            .is_ok_and(|it| self.which.as_ref() == Some(it) || self.refused.as_ref() == Some(it));
+        if !is_known {
+            self.refused = which.as_ref().ok().copied();
             match which.and_then(|it| Ok((it, open(&self.path).map_err(io::Error::other)?))) {
                 Ok((which, pack)) => {
-                    (self.which, self.pack, self.trouble) = (Some(which), Some(pack), None);
+                    (self.which, self.refused) = (Some(which), None);
+                    (self.pack, self.trouble) = (Some(pack), None);
                 }
                 Err(error) => {
                     let before = if self.pack.is_some() { "; the old ones stay" } else { "" };
@@ -45,6 +52,11 @@ impl Data {
             }
         }
         self.pack.as_ref()
+    }
+
+    /// Notes that they could not be read.
+    pub(super) fn fail(&mut self, error: &impl std::fmt::Display) {
+        self.trouble = Some(format!("{}: {error}", self.path.display()));
     }
 
     /// What is wrong with the data, or that they are old.

@@ -13,19 +13,19 @@ use std::{
 };
 
 use monitor_inventory::lifecycle::{Date, State};
-use monitor_vulns::pack::{Pack, PackError};
+use monitor_vulns::pack::Pack;
 
 use super::{
     assess::{self, Around, Upgrade},
     checks,
     images::Images,
     pack::Data,
-    shelf::{RootKey, Shelf, Sums},
+    shelf::{Installed, RootKey, Shelf, Sums},
 };
 use crate::{
     container::Container,
-    event::Reason,
-    limits::{TOLD_CONTAINERS, UPKEEP_ANSWERS, UPKEEP_PLACES},
+    images::DAY_NS,
+    limits::{TOLD_CONTAINERS, UPKEEP_ANSWERS, UPKEEP_PLACES, USAGE_FILES},
     metadata::{RuntimeRoot, Sources},
     packages::Roots,
     posture::{
@@ -36,7 +36,7 @@ use crate::{
     state::{Check, Observation},
     support::{Support, runtimes},
     usage::{self, ImageUse, Used},
-    vulns::{Judged, PackFile, judge},
+    vulns::{PackFile, judge},
 };
 
 /// How often processes of the host are looked through for what they have mapped: there are many.
@@ -58,9 +58,9 @@ pub struct Looked {
 /// All that runs, to be looked at.
 #[derive(Clone, Debug)]
 pub struct Round {
-    /// The host.
-    pub host: Arc<Container>,
-    /// The containers.
+    /// The host, where it is its turn.
+    pub host: Option<Arc<Container>>,
+    /// The containers, also those that ended since they were started after the round before.
     pub containers: Vec<Looked>,
     /// What is used of images.
     pub used: Vec<ImageUse>,
@@ -68,6 +68,8 @@ pub struct Round {
     pub before: Vec<ImageUse>,
     /// Since when every use is known; None: uses are not noted.
     pub whole_since_ns: Option<i64>,
+    /// What was told of these is not what is known any more: they are judged anew.
+    pub dropped: Vec<String>,
     /// Now, nanoseconds since 1970.
     pub now_ns: i64,
 }
@@ -83,6 +85,8 @@ pub struct Place {
     pub observations: Option<Vec<Observation>>,
     /// What could not be decided.
     pub undecided: Vec<&'static Check>,
+    /// Not all packages of languages are known.
+    pub is_cut: bool,
 }
 
 /// What comes of a round.
@@ -113,9 +117,6 @@ pub struct Numbers {
     pub upgrade: Upgrade,
 }
 
-/// Files that are used, and where somebody listens.
-type InUse = (BTreeMap<Vec<u8>, Used>, Vec<String>);
-
 /// By what it is judged.
 #[derive(Clone, Debug)]
 pub struct UpkeepBy {
@@ -137,8 +138,10 @@ pub struct Eyes {
     shelf: Shelf,
     /// By place what it was judged by, and how many vulnerabilities that gave.
     judged: HashMap<String, (u64, u64)>,
-    /// When processes of the host were looked through, and what they use and where they listen.
-    host_seen: Option<(Instant, InUse)>,
+    /// When processes of the host were looked through, and what they use.
+    host_looked: Option<Instant>,
+    host_used: BTreeMap<Vec<u8>, Used>,
+    now_s: i64,
     upgrade: Upgrade,
     refused: u64,
     unread: u64,
@@ -162,7 +165,9 @@ impl Eyes {
             images: Images::new(sources, places, by.stale_days),
             shelf: Shelf::default(),
             judged: HashMap::new(),
-            host_seen: None,
+            host_looked: None,
+            host_used: BTreeMap::new(),
+            now_s: 0,
             upgrade: Upgrade::default(),
             refused: 0,
             unread: 0,
@@ -172,14 +177,18 @@ impl Eyes {
     /// Goes through all that runs; `tell` says whether anybody still listens.
     fn go(&mut self, round: &Round, tell: &dyn Fn(Answer) -> bool) -> bool {
         let now = jiff::Timestamp::from_nanosecond(i128::from(round.now_ns));
+        self.now_s = round.now_ns.div_euclid(1_000_000_000);
         self.support.today = now.map_or(self.support.today, Date::of);
         let is_running =
             |path: &str| round.containers.iter().any(|it| *it.container.cgroup_path == *path);
         self.shelf.keep(is_running);
         self.unread = 0;
+        for key in &round.dropped {
+            self.judged.remove(key);
+        }
         let places = places(round);
         let is_there = |key: &str| places.iter().any(|(known, _)| known == key);
-        self.judged.retain(|key, _| is_there(key));
+        self.judged.retain(|key, _| key == Container::HOST || is_there(key));
         self.images.keep(is_there);
         self.images.list(round);
         self.refused += places.len().saturating_sub(UPKEEP_PLACES) as u64;
@@ -189,32 +198,43 @@ impl Eyes {
                 return false;
             }
         }
-        let now_s = round.now_ns.div_euclid(1_000_000_000);
-        let trouble = self.data.as_ref().and_then(|data| data.trouble(now_s));
+        // It takes longest.
+        if let Some(host) = &round.host {
+            let container = Arc::clone(host);
+            let host = Looked { container, inner: vec![], ports: vec![], is_new: false };
+            let place = self.place(Container::HOST.to_owned(), &[&host], round);
+            if !tell(Answer::Place(place)) {
+                return false;
+            }
+        }
+        let trouble = self.data.as_ref().and_then(|data| data.trouble(self.now_s));
         tell(Answer::Done(self.numbers(), trouble))
     }
 
     /// Looks at those that have one image.
     fn place(&mut self, key: String, group: &[&Looked], round: &Round) -> Place {
-        let container = Arc::clone(&round.host);
-        let host = Looked { container, inner: vec![], ports: vec![], is_new: false };
-        let first = group.first().copied().unwrap_or(&host);
-        let container = Arc::clone(&first.container);
-        let mut place =
-            Place { key, container, observations: None, undecided: vec![&checks::PACKAGE] };
-        let mut found = Err(Reason::Gone);
-        for it in group.iter().copied().chain(group.is_empty().then_some(&host)) {
-            found = self.shelf.of(&mut *self.roots, &it.container, &it.inner);
-            if found.is_ok() {
-                break;
-            }
-        }
-        let Ok((root, installed)) = found else {
+        let container = group.first().map_or_else(Container::host, |it| (*it.container).clone());
+        let is_host = container.is_host();
+        let of_image = self.images.of(&key, group, round, &self.support);
+        let mut place = Place {
+            key,
+            container: Arc::new(container),
+            observations: None,
+            undecided: Vec::new(),
+            is_cut: false,
+        };
+        let evidence = evidence(group);
+        let with = |it: Observation| Observation {
+            evidence: it.evidence.into_iter().chain(evidence.clone()).collect(),
+            ..it
+        };
+        let Some((root, installed)) = self.installed(&place.key, group) else {
             self.unread += 1;
+            place.undecided = checks::OF_ROOTS.to_vec();
+            place.observations = Some(of_image.into_iter().map(with).collect());
             return place;
         };
         let (used, ports) = self.used(&place, group, round);
-        let of_image = self.images.of(&place.key, group, round, &self.support);
         let texts: Vec<&str> = of_image.iter().map(|it| &*it.text).collect();
         let mark = self.mark(&root, installed.read, &used, (&ports, texts));
         if self.judged.get(&place.key).is_some_and(|(known, _)| *known == mark) {
@@ -224,43 +244,76 @@ impl Eyes {
         let verdict = self.support.os(inventory.os.as_ref());
         let around = Around {
             exposed: ports,
-            is_out_of_support: verdict.state == State::Eol,
-            evidence: evidence(group),
-        };
-        let now_s = round.now_ns.div_euclid(1_000_000_000);
-        let ask = |pack: &Pack<PackFile>| -> Result<Judged, PackError> {
-            judge(inventory, installed.files.as_ref(), &used, pack, now_s)
-        };
-        let judged = self.data.as_mut().and_then(Data::now).map(ask);
-        let mut observations = Vec::new();
-        let mut number = 0;
-        place.undecided.clear();
-        match judged {
+            is_out_of_support: verdict.state == State::Eol
+                || of_image.iter().any(|it| it.check == &checks::IMAGE),
+            evidence: evidence.clone(),
+            ..Around::default()
+        }
+        .with_paths(inventory);
+        let (mut observations, is_judged) = self.packages(&mut place, &installed, &used, &around);
+        observations.extend(assess::system(&verdict, &around));
+        observations.extend(of_image.into_iter().map(with));
+        if is_host {
+            observations.extend(assess::runtimes(&runtimes::of(inventory, &self.support)));
+        }
+        if is_judged {
+            let told = observations.iter().filter_map(|it| it.vulnerable.as_ref());
+            let number = told.map(|it| (it.vulnerabilities.len() + it.more) as u64).sum();
+            self.judged.insert(place.key.clone(), (mark, number));
+        } else {
+            self.judged.remove(&place.key);
+        }
+        place.observations = Some(observations);
+        place
+    }
+
+    /// What is installed in the image that these have: in the root of one of them, or, where all
+    /// of them are gone, in one that was read before.
+    fn installed(&mut self, key: &str, group: &[&Looked]) -> Option<(RootKey, Arc<Installed>)> {
+        let read = group
+            .iter()
+            .find_map(|it| self.shelf.of(&mut *self.roots, key, &it.container, &it.inner).ok());
+        read.or_else(|| self.shelf.of_image(key))
+    }
+
+    /// What is to be told of packages, and whether the data could be asked.
+    fn packages(
+        &mut self,
+        place: &mut Place,
+        installed: &Installed,
+        used: &ImageUse,
+        around: &Around,
+    ) -> (Vec<Observation>, bool) {
+        let Installed { inventory, files, is_partial, is_cut, .. } = installed;
+        if *is_partial {
+            self.unread += 1;
+            place.undecided = checks::OF_PACKAGES.to_vec();
+        }
+        place.is_cut = *is_cut;
+        let now_s = self.now_s;
+        let ask = |pack: &Pack<PackFile>| judge(inventory, files.as_ref(), used, pack, now_s);
+        let Some(data) = &mut self.data else { return (Vec::new(), true) };
+        match data.now().map(ask) {
             Some(Ok(judged)) => {
-                observations = assess::packages(&judged, &around);
-                let told = observations.iter().filter_map(|it| it.vulnerable.as_ref());
-                number = told.map(|it| (it.vulnerabilities.len() + it.more) as u64).sum();
+                let mut observations = assess::packages(&judged, around);
                 if place.container.is_host() {
                     let (upgrade, observation) = assess::upgrade(&judged, &observations);
                     self.upgrade = upgrade;
                     observations.extend(observation);
                 }
+                (observations, true)
             }
-            Some(Err(_)) => place.undecided = vec![&checks::PACKAGE, &checks::HOST_UPDATES],
-            None => {}
+            Some(Err(error)) => {
+                data.fail(&error);
+                place.undecided = checks::OF_PACKAGES.to_vec();
+                (Vec::new(), false)
+            }
+            // What the data said before they could not be used any more is still so.
+            None => {
+                place.undecided = checks::OF_PACKAGES.to_vec();
+                (Vec::new(), false)
+            }
         }
-        observations.extend(assess::system(&verdict, &around));
-        let with = |it: Observation| Observation {
-            evidence: it.evidence.into_iter().chain(around.evidence.clone()).collect(),
-            ..it
-        };
-        observations.extend(of_image.into_iter().map(with));
-        if place.container.is_host() {
-            observations.extend(assess::runtimes(&runtimes::of(inventory, &self.support)));
-        }
-        self.judged.insert(place.key.clone(), (mark, number));
-        place.observations = Some(observations);
-        place
     }
 
     /// What is used of a place, and where it listens.
@@ -268,25 +321,37 @@ impl Eyes {
         let ids = group.iter().map(|it| &*it.container.id);
         let keys: Vec<&str> = std::iter::once(place.key.as_str()).chain(ids).collect();
         let mut ports: Vec<String> = group.iter().flat_map(|it| it.ports.clone()).collect();
-        if !group.is_empty() {
-            ports.sort();
-            ports.dedup();
-            return (usage::of(&round.used, &keys).unwrap_or_default(), ports);
-        }
-        let mut used = usage::of(&round.used, &[Container::HOST]).unwrap_or_default();
-        let is_due = self.host_seen.as_ref().is_none_or(|(at, ..)| at.elapsed() >= HOST_EVERY);
-        if is_due {
-            let seen = host_in_use(&mut *self.look, round.now_ns);
-            self.host_seen = Some((Instant::now(), seen));
-        }
-        if let Some((_, (files, listens))) = &self.host_seen {
-            for (path, seen) in files {
+        ports.sort();
+        ports.dedup();
+        let mut used = usage::of(&round.used, &keys).unwrap_or_default();
+        if place.container.is_host() {
+            self.look_at_host(round.now_ns);
+            for (path, seen) in &self.host_used {
                 let known = used.files.entry(path.clone());
                 known.and_modify(|it| *it = it.and(*seen)).or_insert(*seen);
             }
-            ports.clone_from(listens);
         }
         (used, ports)
+    }
+
+    /// Looks, now and then, at what processes of the host have mapped and run. What one look does
+    /// not find is in use for a day: many programs run for a moment.
+    fn look_at_host(&mut self, now_ns: i64) {
+        if self.host_looked.is_some_and(|at| at.elapsed() < HOST_EVERY) {
+            return;
+        }
+        let declared = Declared::default();
+        let (cgroup, others, scope) = (String::new(), vec![], Scope::Host);
+        let asked = Asked { cgroup, others, declared, scope, is_thorough: false };
+        let Ok(Some(observed)) = self.look.look(&asked) else { return };
+        self.host_looked = Some(Instant::now());
+        self.host_used.retain(|_, used| now_ns.saturating_sub(used.last_ns) < DAY_NS);
+        for (path, seen) in in_use(observed, now_ns).0 {
+            if self.host_used.len() < USAGE_FILES || self.host_used.contains_key(&path) {
+                let known = self.host_used.entry(path);
+                known.and_modify(|it| *it = it.and(seen)).or_insert(seen);
+            }
+        }
     }
 
     /// What all that is told of a place hangs on.
@@ -332,20 +397,18 @@ pub fn key_of(container: &Container) -> &str {
     known.filter_map(|fact| fact.known()).next().unwrap_or(&container.id)
 }
 
-/// Those that have one image, together; the host, which takes longest, comes last, and has nobody.
+/// Those that have one image, together.
 fn places(round: &Round) -> Vec<(String, Vec<&Looked>)> {
     let mut of: BTreeMap<&str, Vec<&Looked>> = BTreeMap::new();
     for it in &round.containers {
         of.entry(key_of(&it.container)).or_default().push(it);
     }
-    let host = (Container::HOST.to_owned(), Vec::new());
-    let containers = of.into_iter().map(|(key, group)| (key.to_owned(), group));
-    containers.chain([host]).collect()
+    of.into_iter().map(|(key, group)| (key.to_owned(), group)).collect()
 }
 
 /// Who has an image.
 fn evidence(group: &[&Looked]) -> Vec<(&'static str, String)> {
-    if group.is_empty() {
+    if group.iter().any(|it| it.container.is_host()) {
         return Vec::new();
     }
     let name = |it: &&Looked| {
@@ -357,22 +420,12 @@ fn evidence(group: &[&Looked]) -> Vec<(&'static str, String)> {
     vec![("containers", names.join(", ")), ("number_of_containers", number.to_string())]
 }
 
-/// What processes of the host have mapped and run, and where it listens.
-fn host_in_use(look: &mut dyn Look, now_ns: i64) -> InUse {
-    let declared = Declared::default();
-    let (cgroup, others, scope) = (String::new(), vec![], Scope::Host);
-    let asked = Asked { cgroup, others, declared, scope, is_thorough: false };
-    match look.look(&asked) {
-        Ok(Some(observed)) => in_use(observed, now_ns),
-        Ok(None) | Err(_) => InUse::default(),
-    }
-}
-
 /// The task, as the daemon sees it. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Inspector {
     rounds: SyncSender<Round>,
     answers: Receiver<Answer>,
+    is_gone: bool,
 }
 
 impl Inspector {
@@ -397,15 +450,20 @@ impl Inspector {
             }
         };
         std::thread::Builder::new().name("upkeep".into()).spawn(run)?;
-        Ok(Self { rounds, answers })
+        Ok(Self { rounds, answers, is_gone: false })
     }
 
     /// Asks; false where the round before is not over.
-    pub fn ask(&self, round: Round) -> bool {
-        match self.rounds.try_send(round) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-        }
+    pub fn ask(&mut self, round: Round) -> bool {
+        let sent = self.rounds.try_send(round);
+        self.is_gone |= matches!(sent, Err(TrySendError::Disconnected(_)));
+        sent.is_ok()
+    }
+
+    /// Whether it ended by itself.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.is_gone
     }
 
     /// The next answer, if there is one.

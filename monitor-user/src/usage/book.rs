@@ -256,14 +256,24 @@ impl Book {
     /// paths of their cgroups: of each image the file that was used last.
     #[must_use]
     pub fn last_uses(&self, now_ns: i64, but_for: impl Fn(&str) -> bool) -> Vec<ImageUse> {
-        let last = |it: ImageUse| {
-            let used = it.files.into_iter().max_by_key(|(_, used)| used.last_ns);
-            ImageUse { files: used.into_iter().collect(), ..it }
+        let last = |key: &str, image: &str, used: Option<(&[u8], Used)>| ImageUse {
+            key: key.to_owned(),
+            image: image.to_owned(),
+            files: used.into_iter().map(|(path, used)| (path.to_vec(), used)).collect(),
+            ..ImageUse::default()
         };
+        let gone = self.images.values().map(|it| {
+            let files = it.files.iter().map(|(path, used)| (path.as_slice(), *used));
+            last(&it.key, &it.image, files.max_by_key(|(_, used)| used.last_ns))
+        });
         let others = self.places.iter().filter(|(path, _)| ***path != *HOST && !but_for(path));
-        let gone = self.images.values().cloned();
-        let others = others.map(|(_, place)| place.image(now_ns));
-        gone.chain(others).map(last).collect()
+        // Who runs uses it now.
+        let now = Used { how: How::Executed, first_ns: now_ns, last_ns: now_ns, by_root: false };
+        let others = others.map(|(_, place)| {
+            let image = place.container.image.known().map(|it| &**it).unwrap_or_default();
+            last(place.key(), image, Some((b"", now)))
+        });
+        gone.chain(others).collect()
     }
 
     /// What is used of each image and of the host, in the order of their keys.
@@ -285,18 +295,24 @@ impl Book {
 }
 
 impl Place {
+    /// What its image is known by: its digest or its id, or else its own id.
+    fn key(&self) -> &str {
+        let container = &self.container;
+        let known = [&container.image_digest, &container.image_id].into_iter();
+        known.filter_map(|it| it.known()).next().unwrap_or(&container.id)
+    }
+
     /// What it used, as that of its image.
     fn image(&self, until_ns: i64) -> ImageUse {
         let container = &self.container;
         let known = |fact: &crate::fact::Fact<Box<str>>| fact.known().map(|it| it.to_string());
-        let digest = known(&container.image_digest).or_else(|| known(&container.image_id));
         let is_host = container.is_host();
         let image =
             if is_host { Some(Container::HOST.to_owned()) } else { known(&container.image) };
         let seconds = until_ns.saturating_sub(self.first_ns) / 1_000_000_000;
         ImageUse {
             image: image.unwrap_or_default(),
-            key: digest.unwrap_or_else(|| container.id.to_string()),
+            key: self.key().to_owned(),
             coverage: Coverage {
                 containers: 1,
                 // The host was there before who watches it.
@@ -411,7 +427,7 @@ mod tests {
             .collect();
         last.sort();
         let expected: [(String, Vec<i64>); 2] =
-            [("sha256:1".into(), vec![7]), ("sha256:2".into(), vec![8])];
+            [("sha256:1".into(), vec![7]), ("sha256:2".into(), vec![100])];
         assert_eq!(last, expected);
     }
 

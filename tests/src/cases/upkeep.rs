@@ -136,6 +136,13 @@ fn images(stage: &Stage<'_>) {
     let text = told["message"].as_str().expect("a message");
     assert!(text.contains(NAME) && text.contains("nobody used it"), "{text}");
 
+    // One that runs for a moment only is told of as well.
+    const BRIEF: &str = "localhost/upkeep-brief:1";
+    stage.containerd().import_with(BRIEF, &[("etc/version", b"brief")]);
+    let nap = [NAP[0], NAP[1], "1500"];
+    let brief = stage.containerd().run_image(BRIEF, &stage.name("brief"), &[], &nap);
+    daemon.expect_document("a brief one", of(brief.id(), "upkeep.stale_image"));
+
     import(b"2");
     let _new = run("new");
     let check = of(old.id(), "upkeep.superseded_image");

@@ -8,6 +8,7 @@ use crate::{
     config::UpkeepOptions,
     daemon::CountedOutlet,
     live::LiveOptions,
+    node,
     state::Ledger,
     support::{Support, with_that_of_host},
     upkeep::UpkeepBy,
@@ -26,6 +27,7 @@ pub(super) fn of(config: &Config, options: &mut LiveOptions) -> anyhow::Result<(
 /// Has it told, as it is configured.
 pub(super) fn look<O: CountedOutlet>(config: &Config, daemon: &mut Daemon<O>) {
     if let Some(UpkeepOptions { least, every, .. }) = &config.upkeep {
-        daemon.inspect_with(Ledger::new(*least), *every);
+        let node = node::said_name(config.node.as_deref()).unwrap_or_else(node::hostname);
+        daemon.inspect_with(Ledger::new(*least).on(&node), *every);
     }
 }

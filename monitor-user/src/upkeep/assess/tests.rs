@@ -108,12 +108,15 @@ fn over_the_bound_vulnerabilities_are_counted() {
 }
 
 #[test]
-fn an_upgrade_mends_what_has_a_fix() {
+fn an_upgrade_mends_what_has_a_fix_and_is_of_the_system() {
+    let mut of_language = finding("stdlib", found("CVE-5", 98, Some("1.26")));
+    of_language.coordinate.ecosystem = "Go".to_owned();
     let all = judged(vec![
         (finding("a", found("CVE-1", 98, Some("1.1"))), used()),
         (finding("a", found("CVE-2", 70, None)), used()),
         (finding("b", found("CVE-3", 70, Some("3"))), unknown()),
         (finding("c", found("CVE-4", 70, None)), used()),
+        (of_language, used()),
     ]);
     let told = packages(&all, &Around::default());
     let (sum, observation) = upgrade(&all, &told);
@@ -122,8 +125,8 @@ fn an_upgrade_mends_what_has_a_fix() {
     let observation = observation.unwrap();
     assert_eq!(
         observation.text,
-        "2 packages can be updated, 1 of them in use; 2 vulnerabilities would be gone, 0 of them \
-         known to be exploited: a 1.1, b 3"
+        "2 packages can be updated; 2 vulnerabilities would be gone, 0 of them known to be \
+         exploited: a 1.1, b 3"
     );
     assert_eq!(observation.priority, Priority::Error);
 }
