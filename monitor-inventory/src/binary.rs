@@ -21,6 +21,41 @@ use crate::{
 /// What programs begin with.
 pub(crate) const MAGIC: &[u8] = b"\x7fELF";
 
+/// Bytes of a program, and where they begin.
+type Piece = (u64, Vec<u8>);
+
+/// What was read of a program beforehand, of many at once.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Its size.
+    pub(crate) size: u64,
+    /// Its first bytes.
+    pub(crate) head: Vec<u8>,
+    /// Those around its table of sections.
+    pub(crate) table: Piece,
+}
+
+/// Bytes around a table of sections that are read beforehand: those of most programs are there, and
+/// their names before it.
+pub(crate) const TABLE_BYTES: usize = 6 << 10;
+
+/// How many of them come before it.
+const BEFORE_TABLE: u64 = 2 << 10;
+
+/// From where on bytes are read to have a program's table of sections.
+pub(crate) fn table(head: &[u8]) -> u64 {
+    fn at<H: FileHeader<Endian = Endianness>>(head: &[u8]) -> Option<u64> {
+        let header = H::parse(head).ok()?;
+        Some(header.e_shoff(header.endian().ok()?).into())
+    }
+    let found = match FileKind::parse(head) {
+        Ok(FileKind::Elf32) => at::<FileHeader32<Endianness>>(head),
+        Ok(FileKind::Elf64) => at::<FileHeader64<Endianness>>(head),
+        _ => None,
+    };
+    found.unwrap_or_default().saturating_sub(BEFORE_TABLE)
+}
+
 /// A file of a root, as a stream. It says so once it would have read too much.
 struct Stream<'r> {
     root: &'r dyn Root,
@@ -28,21 +63,22 @@ struct Stream<'r> {
     size: u64,
     at: u64,
     left: u64,
-    /// What was read last, and where it begins.
-    window: (u64, Vec<u8>),
+    /// What was read beforehand and last, and where each begins.
+    windows: [Piece; 3],
     error: &'r Cell<Option<RootError>>,
 }
 
-/// Bytes that are read before and behind what is asked for: names of sections are beside the table
-/// of them.
+/// Bytes that are read before and behind what is asked for and was not read beforehand.
 const AROUND: u64 = 4096;
 
 impl Stream<'_> {
     /// What is known of the bytes from here on.
     fn known(&self) -> Option<&[u8]> {
-        let (begin, bytes) = &self.window;
-        let skipped = usize::try_from(self.at.checked_sub(*begin)?).ok()?;
-        bytes.get(skipped..).filter(|bytes| !bytes.is_empty())
+        let of = |(begin, bytes): &'_ Piece| -> Option<usize> {
+            let skipped = usize::try_from(self.at.checked_sub(*begin)?).ok()?;
+            (skipped < bytes.len()).then_some(skipped)
+        };
+        self.windows.iter().find_map(|window| window.1.get(of(window)?..))
     }
 
     fn fetch(&mut self, length: usize) -> std::result::Result<(), RootError> {
@@ -50,7 +86,8 @@ impl Stream<'_> {
         let length = (self.at - begin).saturating_add((length as u64).max(AROUND));
         self.left = self.left.checked_sub(length).ok_or(RootError::TooLarge)?;
         let length = usize::try_from(length).map_err(|_huge| RootError::TooLarge)?;
-        self.window = (begin, self.root.read_at(self.path, begin, length)?);
+        let [.., last] = &mut self.windows;
+        *last = (begin, self.root.read_at(self.path, begin, length)?);
         Ok(())
     }
 }
@@ -93,9 +130,10 @@ impl Seek for Stream<'_> {
 pub(crate) fn sections(
     root: &dyn Root,
     path: &Path,
+    seen: Seen,
     names: &[&[u8]],
 ) -> std::result::Result<Vec<Option<Vec<u8>>>, RootError> {
-    let size = root.stat(path)?.size;
+    let Seen { size, head, table } = seen;
     let error = Cell::new(None);
     let stream = Stream {
         root,
@@ -103,7 +141,7 @@ pub(crate) fn sections(
         size,
         at: 0,
         left: PROGRAM_BYTES,
-        window: (0, Vec::new()),
+        windows: [(0, head), table, Piece::default()],
         error: &error,
     };
     let found = sections_of(&ReadCache::new(stream), names);

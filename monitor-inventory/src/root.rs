@@ -127,6 +127,11 @@ pub trait Root {
         directories.iter().map(|path| self.list(path)).collect()
     }
 
+    /// Bytes of files, each from an offset of its own, as [`Root::read_at`] gives them.
+    fn pieces(&self, asked: &[(PathBuf, u64)], length: usize) -> Vec<Result<Vec<u8>, RootError>> {
+        asked.iter().map(|(path, offset)| self.read_at(path, *offset, length)).collect()
+    }
+
     /// The first bytes of files, each as [`Root::read_at`] gives them.
     fn heads(&self, paths: &[PathBuf], length: usize) -> Vec<Result<Vec<u8>, RootError>> {
         paths.iter().map(|path| self.read_at(path, 0, length)).collect()

@@ -8,7 +8,8 @@ use std::{
 };
 
 use crate::{
-    binary, cargo_auditable, go,
+    binary::{self, Seen},
+    cargo_auditable, go,
     inventory::{Collected, ProblemKind},
     java,
     limits::{DEPTH, DESCRIPTION_BYTES, WAITING_DIRECTORIES},
@@ -57,7 +58,7 @@ type Waiting = VecDeque<(PathBuf, usize)>;
 struct Found {
     descriptions: Vec<PathBuf>,
     archives: Vec<(PathBuf, u64)>,
-    programs: Vec<PathBuf>,
+    programs: Vec<(PathBuf, u64)>,
 }
 
 /// Walks through a root.
@@ -136,7 +137,7 @@ impl Found {
         if java::is_archive(name) {
             self.archives.push((at(), entry.stat.size));
         } else if entry.stat.mode & EXECUTABLE != 0 && entry.stat.size >= PROGRAM_BYTES_MIN {
-            self.programs.push(at());
+            self.programs.push((at(), entry.stat.size));
         }
     }
 
@@ -150,15 +151,8 @@ impl Found {
         for (path, size) in &self.archives {
             archive(root, path, *size, collected);
         }
-        for paths in self.programs.chunks(AT_ONCE) {
-            let heads = root.heads(paths, wanted::HEAD_BYTES);
-            for (path, head) in paths.iter().zip(heads) {
-                match head {
-                    Ok(head) if wanted::is_program(&head) => program(root, path, collected),
-                    Ok(_) | Err(RootError::NotFound | RootError::OtherKind) => {}
-                    Err(error) => collected.problem(path, error.into()),
-                }
-            }
+        for files in self.programs.chunks(AT_ONCE) {
+            programs(root, files, collected);
         }
     }
 }
@@ -227,9 +221,36 @@ fn archive(root: &dyn Root, path: &Path, size: u64, collected: &mut Collected) {
     }
 }
 
-fn program(root: &dyn Root, path: &Path, collected: &mut Collected) {
+/// Reads those of these files that are programs; what tells where their sections are is read of all
+/// at once.
+fn programs(root: &dyn Root, files: &[(PathBuf, u64)], collected: &mut Collected) {
+    let paths: Vec<PathBuf> = files.iter().map(|(path, _)| path.clone()).collect();
+    let (mut asked, mut seen) = (Vec::new(), Vec::new());
+    for ((path, size), head) in files.iter().zip(root.heads(&paths, wanted::HEAD_BYTES)) {
+        match head {
+            Ok(head) if wanted::is_program(&head) => {
+                asked.push((path.clone(), binary::table(&head)));
+                seen.push((*size, head));
+            }
+            Ok(_) | Err(RootError::NotFound | RootError::OtherKind) => {}
+            Err(error) => collected.problem(path, error.into()),
+        }
+    }
+    let tables = root.pieces(&asked, binary::TABLE_BYTES);
+    for (((path, begin), (size, head)), table) in asked.iter().zip(seen).zip(tables) {
+        match table {
+            Ok(table) => {
+                let seen = Seen { size, head, table: (*begin, table) };
+                program(root, path, seen, collected);
+            }
+            Err(error) => collected.problem(path, error.into()),
+        }
+    }
+}
+
+fn program(root: &dyn Root, path: &Path, seen: Seen, collected: &mut Collected) {
     let names = [go::SECTION, cargo_auditable::SECTION];
-    let mut sections = match binary::sections(root, path, &names) {
+    let mut sections = match binary::sections(root, path, seen, &names) {
         Ok(sections) => sections.into_iter(),
         Err(error) => return collected.problem(path, error.into()),
     };

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::{apk, binary, dpkg, java, node, python, rpm};
 
-/// Bytes of a file that tell whether it is a program.
-pub const HEAD_BYTES: usize = 18;
+/// Bytes of a file that tell whether it is a program, and of one where its table of sections is.
+pub const HEAD_BYTES: usize = 64;
 
 /// Where programs say in which order their bytes are, and of which type they are; and the types
 /// that can be run: a core dump is none.

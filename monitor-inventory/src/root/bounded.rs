@@ -108,6 +108,15 @@ impl Root for Bounded<'_> {
         listed.into_iter().map(|it| self.listed(it)).collect()
     }
 
+    fn pieces(
+        &self,
+        asked: &[(std::path::PathBuf, u64)],
+        length: usize,
+    ) -> Vec<Result<Vec<u8>, RootError>> {
+        let read = self.several(asked.len(), || self.root.pieces(asked, length));
+        read.into_iter().map(|it| self.taken(it)).collect()
+    }
+
     fn heads(
         &self,
         paths: &[std::path::PathBuf],

@@ -3,7 +3,11 @@
 
 use std::{
     ffi::OsString,
-    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    io,
+    os::{
+        fd::OwnedFd,
+        unix::ffi::{OsStrExt as _, OsStringExt as _},
+    },
     path::{Path, PathBuf},
 };
 
@@ -82,6 +86,12 @@ pub(super) fn answer(root: &Opened, request: Request) -> Answer {
             let read = |it: &ByteBuf| told(root.read_at(path(it), offset, length));
             Answer::Pieces(paths.iter().map(|it| read(it).map(ByteBuf::from)).collect())
         }
+        Request::RootPieces(asked, length) if asked.len() <= AT_ONCE => {
+            let length = usize::try_from(length).unwrap_or(usize::MAX).min(SMALL_BYTES);
+            let read =
+                |(it, offset): &(ByteBuf, u64)| told(root.read_at(path(it), *offset, length));
+            Answer::Pieces(asked.iter().map(|it| read(it).map(ByteBuf::from)).collect())
+        }
         Request::RootStat(it) => {
             Answer::RootStat(told(root.stat(path(&it)).map(|stat| form(&stat))))
         }
@@ -138,16 +148,24 @@ impl Roots for Kept {
     }
 }
 
-impl Kept {
-    /// Pieces of several files: an answer for each.
-    fn pieces(&self, paths: &[PathBuf], length: usize) -> Vec<Result<Vec<u8>, RootError>> {
-        let request = Request::RootRead(all_sent(paths), 0, length as u64);
-        match self.ask(&request) {
-            Ok((Answer::Pieces(pieces), _)) if pieces.len() == paths.len() => {
-                pieces.into_iter().map(|it| it.map(ByteBuf::into_vec).map_err(error)).collect()
-            }
-            _ => paths.iter().map(|_| Err(RootError::NoAnswer)).collect(),
+/// The pieces of an answer about so many files.
+fn pieces_of(
+    answer: io::Result<(Answer, Vec<OwnedFd>)>,
+    count: usize,
+) -> Vec<Result<Vec<u8>, RootError>> {
+    match answer {
+        Ok((Answer::Pieces(pieces), _)) if pieces.len() == count => {
+            pieces.into_iter().map(|it| it.map(ByteBuf::into_vec).map_err(error)).collect()
         }
+        _ => std::iter::repeat_with(|| Err(RootError::NoAnswer)).take(count).collect(),
+    }
+}
+
+impl Kept {
+    /// The first pieces of several files: an answer for each.
+    fn first_pieces(&self, paths: &[PathBuf], length: usize) -> Vec<Result<Vec<u8>, RootError>> {
+        let answer = self.ask(&Request::RootRead(all_sent(paths), 0, length as u64));
+        pieces_of(answer, paths.len())
     }
 }
 
@@ -202,7 +220,7 @@ impl Root for Kept {
     fn read_each(&self, paths: &[PathBuf], limit: u64) -> Vec<Result<Vec<u8>, RootError>> {
         let mut read = Vec::with_capacity(paths.len());
         for some in paths.chunks(AT_ONCE) {
-            for (path, piece) in some.iter().zip(self.pieces(some, SMALL_BYTES)) {
+            for (path, piece) in some.iter().zip(self.first_pieces(some, SMALL_BYTES)) {
                 read.push(match piece {
                     Ok(piece) if piece.len() == SMALL_BYTES => self.read(path, limit),
                     Ok(piece) if piece.len() as u64 > limit => Err(RootError::TooLarge),
@@ -213,8 +231,18 @@ impl Root for Kept {
         read
     }
 
+    fn pieces(&self, asked: &[(PathBuf, u64)], length: usize) -> Vec<Result<Vec<u8>, RootError>> {
+        let length = length.min(SMALL_BYTES);
+        let some = |asked: &[(PathBuf, u64)]| {
+            let wanted = asked.iter().map(|(path, offset)| (sent(path), *offset)).collect();
+            let answer = self.ask(&Request::RootPieces(wanted, length as u64));
+            pieces_of(answer, asked.len())
+        };
+        asked.chunks(AT_ONCE).flat_map(some).collect()
+    }
+
     fn heads(&self, paths: &[PathBuf], length: usize) -> Vec<Result<Vec<u8>, RootError>> {
         let length = length.min(SMALL_BYTES);
-        paths.chunks(AT_ONCE).flat_map(|some| self.pieces(some, length)).collect()
+        paths.chunks(AT_ONCE).flat_map(|some| self.first_pieces(some, length)).collect()
     }
 }

@@ -98,6 +98,8 @@ pub(super) enum Request {
     RootList(Vec<ByteBuf>),
     /// Of each file in that root so many bytes at an offset.
     RootRead(Vec<ByteBuf>, u64, u64),
+    /// Of each file in that root so many bytes, each at an offset of its own.
+    RootPieces(Vec<(ByteBuf, u64)>, u64),
     /// What is at a path in that root.
     RootStat(ByteBuf),
     /// How the host is set up.
