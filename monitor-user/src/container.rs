@@ -190,6 +190,14 @@ impl Container {
         }
     }
 
+    /// What tells its image from others: the digest, or the id; where neither is known, its own id
+    /// stands for it. The host has its name.
+    #[must_use]
+    pub fn image_key(&self) -> &str {
+        let known = [&self.image_digest, &self.image_id].into_iter();
+        known.filter_map(|fact| fact.known()).next().unwrap_or(&self.id)
+    }
+
     /// Whether only the number of its cgroup is known, and the path is being looked for.
     #[must_use]
     pub fn is_unseen(&self) -> bool {

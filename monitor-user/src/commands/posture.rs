@@ -32,6 +32,7 @@ use crate::{
         traffic::Traffic,
     },
     state::{Assessment, Check, Status},
+    upkeep,
 };
 
 /// Looks, and says what is not as it should be.
@@ -47,6 +48,7 @@ pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
     let is_asked = |check: &Check| check.priority <= least;
     if args.list {
         let checks = checks::ALL.iter().chain(host::checks::ALL).chain(host::manual::ALL);
+        let checks = checks.chain(&upkeep::checks::ALL);
         let checks: Vec<&Check> = checks.copied().filter(|it| is_asked(it)).collect();
         show(&if args.json { lines(checks.into_iter().map(check)) } else { list(&checks) })?;
         return Ok(ExitCode::SUCCESS);

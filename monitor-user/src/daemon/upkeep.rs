@@ -14,7 +14,7 @@ use crate::{
     limits::UPKEEP_PLACES,
     live::Live,
     state::{Ledger, StateFinding, Subject},
-    upkeep::{Answer, Looked, Numbers, Place, Round, checks, key_of},
+    upkeep::{Answer, Looked, Numbers, Place, Round, checks},
     usage::Book,
 };
 
@@ -128,7 +128,7 @@ impl Upkeep {
             return false;
         }
         let is_known = |it: &&Arc<Container>| {
-            self.looked.get(&it.cgroup_path).is_some_and(|key| key == key_of(it))
+            self.looked.get(&it.cgroup_path).is_some_and(|key| key == it.image_key())
         };
         let new: Vec<&Arc<Container>> = all.iter().filter(|it| !is_known(it)).collect();
         if new.is_empty() {
@@ -147,7 +147,7 @@ impl Upkeep {
         if with_host {
             self.host_due_ns = self.due_ns;
         }
-        let one = |it: &Arc<Container>| (it.cgroup_path.clone(), key_of(it).to_owned());
+        let one = |it: &Arc<Container>| (it.cgroup_path.clone(), it.image_key().to_owned());
         self.looked = all.iter().map(one).collect();
         self.fresh.retain(|_, it| is_pending(it));
         self.dropped.clear();
@@ -200,7 +200,7 @@ impl Upkeep {
         let mut gone = Vec::new();
         for it in all {
             let before = self.looked.get(&it.cgroup_path);
-            if let Some(before) = before.filter(|key| **key == *it.id && *key != key_of(it)) {
+            if let Some(before) = before.filter(|key| **key == *it.id && *key != it.image_key()) {
                 gone.push((before.clone(), NAMED));
             }
         }
@@ -370,7 +370,7 @@ mod tests {
             Observation { part: (*text).to_owned(), ..observation }
         };
         Place {
-            key: key_of(container).to_owned(),
+            key: container.image_key().to_owned(),
             container: Arc::clone(container),
             observations: Some(texts.iter().map(one).collect()),
             undecided: Vec::new(),

@@ -16,4 +16,4 @@ mod pack;
 mod shelf;
 mod task;
 
-pub use task::{Answer, Eyes, Inspector, Looked, Numbers, Place, Round, UpkeepBy, key_of};
+pub use task::{Answer, Eyes, Inspector, Looked, Numbers, Place, Round, UpkeepBy};

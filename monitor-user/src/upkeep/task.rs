@@ -77,7 +77,7 @@ pub struct Round {
 /// What is so of an image, of a container of which no image is known, or of the host.
 #[derive(Debug)]
 pub struct Place {
-    /// What tells it from others: see [`key_of`].
+    /// What tells it from others: see [`Container::image_key`].
     pub key: String,
     /// One of its containers.
     pub container: Arc<Container>,
@@ -386,22 +386,11 @@ impl Eyes {
     }
 }
 
-/// What tells an image from others: its digest, or its id; of a container of which neither is
-/// known, its own id. The host has its name.
-#[must_use]
-pub fn key_of(container: &Container) -> &str {
-    if container.is_host() {
-        return Container::HOST;
-    }
-    let known = [&container.image_digest, &container.image_id].into_iter();
-    known.filter_map(|fact| fact.known()).next().unwrap_or(&container.id)
-}
-
 /// Those that have one image, together.
 fn places(round: &Round) -> Vec<(String, Vec<&Looked>)> {
     let mut of: BTreeMap<&str, Vec<&Looked>> = BTreeMap::new();
     for it in &round.containers {
-        of.entry(key_of(&it.container)).or_default().push(it);
+        of.entry(it.container.image_key()).or_default().push(it);
     }
     of.into_iter().map(|(key, group)| (key.to_owned(), group)).collect()
 }

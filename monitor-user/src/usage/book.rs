@@ -271,7 +271,7 @@ impl Book {
         let now = Used { how: How::Executed, first_ns: now_ns, last_ns: now_ns, by_root: false };
         let others = others.map(|(_, place)| {
             let image = place.container.image.known().map(|it| &**it).unwrap_or_default();
-            last(place.key(), image, Some((b"", now)))
+            last(place.container.image_key(), image, Some((b"", now)))
         });
         gone.chain(others).collect()
     }
@@ -295,13 +295,6 @@ impl Book {
 }
 
 impl Place {
-    /// What its image is known by: its digest or its id, or else its own id.
-    fn key(&self) -> &str {
-        let container = &self.container;
-        let known = [&container.image_digest, &container.image_id].into_iter();
-        known.filter_map(|it| it.known()).next().unwrap_or(&container.id)
-    }
-
     /// What it used, as that of its image.
     fn image(&self, until_ns: i64) -> ImageUse {
         let container = &self.container;
@@ -312,7 +305,7 @@ impl Place {
         let seconds = until_ns.saturating_sub(self.first_ns) / 1_000_000_000;
         ImageUse {
             image: image.unwrap_or_default(),
-            key: self.key().to_owned(),
+            key: container.image_key().to_owned(),
             coverage: Coverage {
                 containers: 1,
                 // The host was there before who watches it.
