@@ -1,6 +1,7 @@
 //! A root file system that may be hostile, as it is read.
 
 mod bounded;
+mod file;
 mod folder;
 mod layers;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use std::{
 };
 
 pub use bounded::{Bounded, Bounds};
+pub use file::RegularFile;
 pub use folder::Folder;
 pub use layers::Layers;
 
@@ -136,4 +138,14 @@ pub trait Root {
     fn heads(&self, paths: &[PathBuf], length: usize) -> Vec<Result<Vec<u8>, RootError>> {
         paths.iter().map(|path| self.read_at(path, 0, length)).collect()
     }
+}
+
+/// A root whose files this process opens.
+pub trait Files: Root {
+    /// A regular file.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it cannot be opened.
+    fn file(&self, path: &Path) -> Result<RegularFile, RootError>;
 }

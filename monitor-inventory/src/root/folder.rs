@@ -14,17 +14,16 @@ use rustix::{
         AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat as Raw, fstat, openat2,
         statat,
     },
-    io::{Errno, pread},
+    io::Errno,
 };
 
-use super::{Entry, FileKind, Listing, Root, RootError, Stat};
+use super::{
+    Entry, FileKind, Files, Listing, RegularFile, Root, RootError, Stat, file::is_regular,
+};
 use crate::limits::DIRECTORY_NAMES;
 
 /// How often a way is looked for anew that changed while it was gone.
 const AGAIN: usize = 8;
-
-/// Bytes that are read at once.
-const PIECE_BYTES: usize = 1 << 20;
 
 /// A directory that nothing leads out of: its links are those of a root.
 #[derive(Debug)]
@@ -132,19 +131,15 @@ impl Folder {
     pub fn has(&self, path: &Path) -> bool {
         self.at(path, OFlags::PATH, ResolveFlags::empty()).is_ok()
     }
+}
 
-    /// A regular file, opened for reading.
-    fn file(&self, path: &Path) -> Result<OwnedFd, RootError> {
-        let is_regular = |raw: &Raw| FileType::from_raw_mode(raw.st_mode) == FileType::RegularFile;
+impl Files for Folder {
+    fn file(&self, path: &Path) -> Result<RegularFile, RootError> {
         // Looked at first: opening a device can be an act of its own.
         if !is_regular(&self.look(path).map_err(error_of)?) {
             return Err(RootError::OtherKind);
         }
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = self.at(path, flags, ResolveFlags::empty()).map_err(error_of)?;
-        // Looked at once more: it may have been replaced meanwhile.
-        let opened = fstat(&file).map_err(error_of)?;
-        if is_regular(&opened) { Ok(file) } else { Err(RootError::OtherKind) }
+        RegularFile::open(self, path, OFlags::empty())
     }
 }
 
@@ -160,7 +155,7 @@ impl Root for Folder {
     }
 
     fn read_at(&self, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, RootError> {
-        bytes_at(&self.file(path)?, offset, length)
+        self.file(path)?.read_at(offset, length)
     }
 }
 
@@ -195,33 +190,6 @@ fn listing(opened: OwnedFd) -> Result<Listing, RootError> {
         found.entries.push(Entry { name, stat });
     }
     Ok(found)
-}
-
-/// Bytes of an opened file.
-pub(super) fn bytes_at(
-    file: &OwnedFd,
-    mut offset: u64,
-    length: usize,
-) -> Result<Vec<u8>, RootError> {
-    let size = u64::try_from(fstat(file).map_err(error_of)?.st_size).unwrap_or_default();
-    let expected = usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX);
-    let mut bytes = Vec::new();
-    // One more shows that it ends there.
-    let mut room = vec![0; expected.saturating_add(1).min(length).min(PIECE_BYTES)];
-    while bytes.len() < length {
-        let left = room.len().min(length - bytes.len());
-        let Some(piece) = room.get_mut(..left) else { break };
-        match pread(file, &mut *piece, offset) {
-            Ok(0) => break,
-            Ok(count) => {
-                bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
-                offset = offset.saturating_add(count as u64);
-            }
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error_of(error)),
-        }
-    }
-    Ok(bytes)
 }
 
 fn kind_of(kind: FileType) -> FileKind {

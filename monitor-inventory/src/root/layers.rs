@@ -22,8 +22,9 @@ use rustix::{
 };
 
 use super::{
-    Folder, Listing, Root, RootError, Stat,
-    folder::{bytes_at, error_of, stat_of},
+    Files, Folder, Listing, RegularFile, Root, RootError, Stat,
+    file::is_regular,
+    folder::{error_of, stat_of},
 };
 use crate::limits::{DIRECTORY_NAMES, KNOWN_DIRECTORIES};
 
@@ -226,21 +227,19 @@ impl Root for Layers {
     }
 
     fn read_at(&self, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, RootError> {
+        self.file(path)?.read_at(offset, length)
+    }
+}
+
+impl Files for Layers {
+    fn file(&self, path: &Path) -> Result<RegularFile, RootError> {
         let (path, Found::Other(layer, raw)) = self.resolve(path)? else {
             return Err(RootError::OtherKind);
         };
-        let is_regular = |raw: &Raw| FileType::from_raw_mode(raw.st_mode) == FileType::RegularFile;
         if !is_regular(&raw) {
             return Err(RootError::OtherKind);
         }
         let folder = self.layers.get(layer).ok_or(RootError::NotFound)?;
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
-        let file = folder.at(&path, flags, ResolveFlags::empty()).map_err(error_of)?;
-        let opened = fstat(&file).map_err(error_of)?;
-        if is_regular(&opened) {
-            bytes_at(&file, offset, length)
-        } else {
-            Err(RootError::OtherKind)
-        }
+        RegularFile::open(folder, &path, OFlags::NOFOLLOW)
     }
 }

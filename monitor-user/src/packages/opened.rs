@@ -8,7 +8,7 @@ use std::{
 };
 
 use monitor_inventory::{
-    root::{Folder, Layers, Listing, Root, RootError, Stat},
+    root::{Files, Folder, Layers, Listing, Root, RootError, Stat},
     wanted,
 };
 
@@ -58,7 +58,7 @@ pub trait Roots: Send {
 /// descriptions of packages by their names, and programs. Secrets are neither.
 pub(crate) struct Opened {
     pub(crate) told: RootTold,
-    root: Box<dyn Root + Send>,
+    root: Box<dyn Files + Send>,
     /// The same without links, where somebody can have made one to another's file.
     plain: Option<Folder>,
 }
@@ -114,16 +114,24 @@ impl Root for Opened {
     }
 
     fn read_at(&self, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, RootError> {
-        let root: &dyn Root = match &self.plain {
+        let root: &dyn Files = match &self.plain {
             Some(plain) if !wanted::is_fixed(path) => plain,
             _ => &*self.root,
         };
-        let is_wanted = wanted::is_named(path)
-            || wanted::is_program(&root.read_at(path, 0, wanted::HEAD_BYTES)?);
-        match is_wanted {
-            true => root.read_at(path, offset, length),
+        let file = root.file(path)?;
+        if wanted::is_named(path) {
+            return file.read_at(offset, length);
+        }
+        let mut head = file.read_at(0, wanted::HEAD_BYTES)?;
+        let is_head = offset == 0 && length <= wanted::HEAD_BYTES;
+        match wanted::is_program(&head) {
+            true if is_head => {
+                head.truncate(length);
+                Ok(head)
+            }
+            true => file.read_at(offset, length),
             // What it begins with is no secret where it is asked for no more.
-            false if offset == 0 && length <= wanted::HEAD_BYTES => Ok(Vec::new()),
+            false if is_head => Ok(Vec::new()),
             false => Err(RootError::NotPermitted),
         }
     }
