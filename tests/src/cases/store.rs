@@ -308,14 +308,15 @@ fn full_disk(stage: &Stage<'_>) {
 /// in the numbers for it.
 fn least_gives_way(stage: &Stage<'_>) {
     const GRAVE: usize = 50;
+    const ACTS: usize = 3000;
     let scene = Scene::new(stage);
     let receiver = over_http(&WEBHOOK, Mood::Refuses);
     let daemon = stage.daemon(scene.options(&receiver, "store_bytes: 4194304"));
     (0..GRAVE).for_each(|number| scene.act(&format!("grave{number:02}")));
-    scene.acts(0..3000);
+    scene.acts(0..ACTS);
     expect_finding(&daemon, "The store is full");
     let heartbeat = daemon.expect_document("a heartbeat that tells of all acts", |it| {
-        is_heartbeat(it) && of_receiver(it)["offered"].as_u64() >= Some(3000 + GRAVE as u64)
+        is_heartbeat(it) && of_receiver(it)["offered"].as_u64() >= Some((ACTS + GRAVE) as u64)
     });
     assert!(number(&heartbeat["runmon"]["store"], "bytes") <= 4 << 20, "{heartbeat:#}");
     receiver.becomes(Mood::Takes);
@@ -331,10 +332,15 @@ fn least_gives_way(stage: &Stage<'_>) {
     let grave = came.iter().filter(|name| name.starts_with("grave")).count();
     assert_eq!(grave, GRAVE, "all that matters came");
     // Of the others the newest.
-    let plain: Vec<&String> = came.iter().filter(|name| name.starts_with('n')).collect();
-    assert_eq!(plain.last().map(|name| &***name), Some("n002999"));
-    // Those that the sink has in its hands stay there.
-    assert!(!plain.iter().any(|name| *name == "n001000"), "the oldest gave way");
+    let plain: Vec<usize> =
+        came.iter().filter_map(|name| name.strip_prefix('n')?.parse().ok()).collect();
+    assert_eq!(plain.last(), Some(&(ACTS - 1)));
+    // Those that the sink has in its hands stay there; of the others the oldest gave way.
+    let in_hands = plain.iter().zip(0..).take_while(|(came, number)| *came == number).count();
+    let left: Vec<usize> = plain.get(in_hands..).unwrap_or_default().to_vec();
+    let newest: Vec<usize> = (ACTS - left.len()..ACTS).collect();
+    assert!(left == newest && !left.is_empty(), "the oldest gave way: {in_hands}, then {left:?}");
+    assert_eq!(in_hands + left.len() + dropped as usize, ACTS);
     let (is_whole, report) = verify(stage, &receiver.taken());
     assert!(!is_whole, "{report:#}");
     let gaps = report["streams"][0]["gaps"].as_array().expect("gaps").clone();
