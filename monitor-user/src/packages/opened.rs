@@ -13,7 +13,7 @@ use monitor_inventory::{
 };
 
 use super::root::{has_database, layers, of_host, reason_of};
-use crate::event::Reason;
+use crate::{event::Reason, posture::is_program_of_runtime};
 
 /// What the directory of a layer ends with that Docker makes for each container: it has no
 /// packages.
@@ -67,12 +67,12 @@ pub(crate) struct Opened {
 pub(crate) fn open(pid: Option<u32>) -> Result<Opened, Reason> {
     let told = |reading| RootTold { reading, fingerprint: None, is_changed: false };
     let Some(pid) = pid else {
-        let host =
-            || Folder::open(Path::new("/proc/1/root")).or_else(|_| Folder::open(Path::new("/")));
-        let [root, plain] = [host(), host()].map(|it| it.map_err(reason_of));
-        let plain = Some(plain?.without_links());
-        return Ok(Opened { told: told(Reading::Host), root: Box::new(root?), plain });
+        let plain = Some(host()?.without_links());
+        return Ok(Opened { told: told(Reading::Host), root: Box::new(host()?), plain });
     };
+    if is_being_made(pid)? {
+        return Err(Reason::Pending);
+    }
     if let Some(layers) = layers(pid)? {
         return of_layers(&layers.lower, layers.upper.as_deref());
     }
@@ -80,6 +80,24 @@ pub(crate) fn open(pid: Option<u32>) -> Result<Opened, Reason> {
     let seen = || Folder::open(&path).map(Folder::without_mounts).map_err(reason_of);
     let plain = Some(seen()?.without_links());
     Ok(Opened { told: told(Reading::AsSeen), root: Box::new(seen()?), plain })
+}
+
+fn host() -> Result<Folder, Reason> {
+    let opened = Folder::open(Path::new("/proc/1/root")).or_else(|_| Folder::open(Path::new("/")));
+    opened.map_err(reason_of)
+}
+
+/// Whether a process is that of a runtime which is about to take the container's root: it still has
+/// the host's, and what is installed there is not in the container.
+fn is_being_made(pid: u32) -> Result<bool, Reason> {
+    let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    if !is_program_of_runtime(program.as_os_str().as_encoded_bytes()) {
+        return Ok(false);
+    }
+    let root = Folder::open(Path::new(&format!("/proc/{pid}/root"))).map_err(reason_of)?;
+    let place = |root: &Folder| root.look(Path::new(".")).map_err(reason_of);
+    let [own, of_host] = [place(&root)?, place(&host()?)?];
+    Ok((own.st_dev, own.st_ino) == (of_host.st_dev, of_host.st_ino))
 }
 
 fn of_layers(lower: &[PathBuf], upper: Option<&Path>) -> Result<Opened, Reason> {
@@ -170,5 +188,31 @@ impl Root for Nothing {
 
     fn read_at(&self, _: &Path, _: u64, _: usize) -> Result<Vec<u8>, RootError> {
         Err(RootError::NotFound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::records;
+
+    /// A runtime has the host's root before it takes that of the container, and any other program
+    /// that has it was given it.
+    #[test]
+    fn what_a_runtime_has_before_is_no_root_of_a_container() {
+        let directory = records::folder::Folder::new("opened");
+        let opened = |name: &str| {
+            let program = directory.path().join(name);
+            fs::copy("/bin/sleep", &program).unwrap();
+            let mut child = Command::new(&program).arg("60").spawn().unwrap();
+            let told = open(Some(child.id())).map(|it| it.told.is_changed);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            told
+        };
+        assert_eq!(opened("runc"), Err(Reason::Pending));
+        assert_eq!(opened("app"), Ok(false));
     }
 }

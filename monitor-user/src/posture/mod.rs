@@ -49,4 +49,5 @@ pub use assess::assess;
 pub use compare::{Comparison, Difference, Outcome, Part, compare};
 pub use declared::Declared;
 pub use observed::Observed;
+pub(crate) use process::is_program_of_runtime;
 pub use task::{AGAIN, Assessed, Assessor, Eyes, Question, Seen, look_twice};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf};
 
-use crate::{input, limits::PROC_FILE_BYTES};
+use crate::{event::base_name, input, limits::PROC_FILE_BYTES};
 
 /// The namespaces that are compared, as `/proc/PID/ns` names them.
 pub(super) const NAMESPACES: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
@@ -115,6 +115,19 @@ impl Process {
     }
 }
 
+/// Names of programs of runtimes.
+const RUNTIMES: [&[u8]; 4] = [b"runc", b"crun", b"youki", b"conmon"];
+
+/// Whether a program is that of a runtime, which is in a container before the container's first
+/// program is. runc runs a copy of itself: one in memory, or its file at a mount that it took away,
+/// of which nothing but the root is left.
+pub(crate) fn is_program_of_runtime(program: &[u8]) -> bool {
+    let program = program.strip_suffix(b" (deleted)").unwrap_or(program);
+    let name = base_name(program);
+    let is_copy = [&b"/memfd:runc"[..], b"/memfd:crun"].iter().any(|it| program.starts_with(it));
+    program == b"/" || is_copy || RUNTIMES.contains(&name)
+}
+
 /// When a process started, clock ticks since boot.
 pub(super) fn since(pid: u32) -> Option<u64> {
     started(&text(pid, "stat")?)
@@ -142,6 +155,21 @@ mod tests {
         assert_eq!(process.program, b"a) b");
         let ended = status.replace("S (sleeping)", "Z (zombie)");
         assert_eq!(Process::of_status(&ended), None);
+    }
+
+    #[test]
+    fn runtimes_are_known_by_what_they_run() {
+        for program in [
+            "/usr/bin/runc",
+            "/usr/bin/runc (deleted)",
+            "/memfd:runc_cloned:/proc/self/exe (deleted)",
+            "/",
+        ] {
+            assert!(is_program_of_runtime(program.as_bytes()), "{program}");
+        }
+        for program in ["/usr/bin/runcx", "/srv/runc/app", "/memfd:app (deleted)", "app", ""] {
+            assert!(!is_program_of_runtime(program.as_bytes()), "{program}");
+        }
     }
 
     #[test]

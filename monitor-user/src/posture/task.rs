@@ -19,12 +19,11 @@ use super::{
     assess, compare, declared, host, in_use,
     maps::Mapping,
     observed::{Asked, Look, Scope},
-    process::Process,
+    process::is_program_of_runtime,
     traffic::Traffic,
 };
 use crate::{
     container::Container,
-    event::base_name,
     fact::Fact,
     limits::{POSTURE_QUESTIONS, TAP_EVERY, TAPS},
     reach::Reach,
@@ -172,7 +171,9 @@ impl Eyes {
         let how = |it: &Mapping| if it.is_code { How::Mapped } else { How::Opened };
         self.mapped = observed.mapped.iter().map(|it| (it.path.clone(), how(it))).collect();
         self.ports = in_use::ports(&observed);
-        observed.processes.retain(|process| !is_of_runtime(process));
+        // Until a runtime has run the container's first program, what it may is not what the
+        // container may.
+        observed.processes.retain(|process| !is_program_of_runtime(&process.program));
         if observed.processes.is_empty() {
             return Seen::TooEarly;
         }
@@ -200,16 +201,6 @@ impl Eyes {
 fn is_good(seen: &[Assessment]) -> bool {
     seen.iter().all(|it| it.status != Status::Fail)
 }
-
-/// Programs of runtimes: until one has run the container's first program, what it may is not what
-/// the container may.
-fn is_of_runtime(process: &Process) -> bool {
-    let program = &*process.program;
-    program.starts_with(b"/memfd:runc") || RUNTIMES.contains(&base_name(program))
-}
-
-/// Names of theirs.
-const RUNTIMES: [&[u8]; 4] = [b"runc", b"crun", b"youki", b"conmon"];
 
 /// What both looks say: a check fails only if it does each time, and what changed meanwhile is not
 /// known.
