@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{self, Process};
+use super::process::{self, Process, is_program_of_runtime};
 use crate::{
     input,
     limits::{MAPPED_FILES, PROC_FILE_BYTES},
@@ -34,10 +34,11 @@ pub(super) fn is_of_package(path: &[u8]) -> bool {
     OF_PACKAGES.iter().any(|place| path.starts_with(place))
 }
 
-/// What these processes have mapped, each file once, as many as are kept.
+/// What these processes have mapped, each file once, as many as are kept. What a runtime maps before
+/// the container's first program is the host's.
 pub(super) fn of(processes: &[Process]) -> Vec<Mapping> {
     let mut found: BTreeMap<(Vec<u8>, bool), (u32, bool)> = BTreeMap::new();
-    for one in processes {
+    for one in processes.iter().filter(|it| !is_program_of_runtime(&it.program)) {
         let Ok(text) = input::read(&process::path(one.pid, "maps"), PROC_FILE_BYTES) else {
             continue;
         };
@@ -125,5 +126,7 @@ mod tests {
         let exe = std::env::current_exe().unwrap().into_os_string().into_encoded_bytes();
         let it = found.iter().find(|it| it.path == exe).unwrap();
         assert!(it.is_code && !it.is_deleted && it.pid == own.pid);
+        // What is there before the first program is nothing of the container's.
+        assert_eq!(of(&[Process { program: b"/usr/bin/runc".to_vec(), ..own }]), []);
     }
 }
