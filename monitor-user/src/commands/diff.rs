@@ -3,6 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use super::{
+    apart::Apart,
     load_config,
     running::{all, check_host, find, usage},
     show,
@@ -10,12 +11,13 @@ use super::{
 use crate::{
     cli::DiffArgs,
     fact::Fact,
+    keeper::Allowed,
     metadata::running::Running,
     posture::{
         AGAIN, Comparison, compare, declared,
-        observed::{self, Scope},
+        observed::{Asked, Look, Scope},
     },
-    reach::Direct,
+    reach::Reach,
 };
 
 mod report;
@@ -27,9 +29,11 @@ mod report;
 /// There is no such container, or it cannot be looked at.
 pub fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     check_host("comparing")?;
-    let all = all(&load_config(args.config.as_deref())?);
+    let config = load_config(args.config.as_deref())?;
+    let mut apart = Apart::begin(&config, Allowed::of(&config))?;
+    let all = all(apart.sources, &config);
     let found = find(&all, &args.container)?;
-    let comparison = compared(found)?;
+    let comparison = compared(found, &*apart.reach, &mut *apart.look)?;
     show(&if args.json {
         format!("{}\n", report::json(&found.container, &comparison))
     } else {
@@ -39,7 +43,7 @@ pub fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Compares twice: only what stays counts.
-fn compared(found: &Running) -> anyhow::Result<Comparison> {
+fn compared(found: &Running, reach: &dyn Reach, eyes: &mut dyn Look) -> anyhow::Result<Comparison> {
     let Running { container, others } = found;
     if container.is_blind() {
         return Err(usage(
@@ -56,12 +60,22 @@ fn compared(found: &Running) -> anyhow::Result<Comparison> {
             ));
         }
     };
-    let declared = declared::read(&Direct, bundle).map_err(|why| {
+    let declared = declared::read(reach, bundle).map_err(|why| {
         usage(&why, "it is the file that the runtime was given; see whether it is still there")
     })?;
-    let look = || -> anyhow::Result<Comparison> {
-        let observed = observed::look(&container.cgroup_path, others, &declared, Scope::Whole)
-            .ok_or_else(|| usage("it has just ended", "start it again"))?;
+    let asked = Asked {
+        cgroup: container.cgroup_path.to_string(),
+        others: others.clone(),
+        declared: declared.clone(),
+        scope: Scope::Whole,
+        is_thorough: false,
+    };
+    let mut look = || -> anyhow::Result<Comparison> {
+        let observed = eyes.look(&asked).map_err(|reason| {
+            let why = format!("its processes cannot be looked at: {}", reason.name());
+            usage(&why, "run it again; --log debug says more")
+        })?;
+        let observed = observed.ok_or_else(|| usage("it has just ended", "start it again"))?;
         Ok(compare(&declared, &container.declared_ports, &observed))
     };
     let first = look()?;

@@ -2,15 +2,15 @@
 
 use std::{fs::File, io, path::Path, process::ExitCode};
 
-use anyhow::Context as _;
 use jiff::Timestamp;
 use monitor_inventory::lifecycle::Date;
 
 use super::{
-    inventory::{give_up, last_days},
+    apart::Apart,
+    inventory::last_days,
     load_config,
     policy::now_ns,
-    running::{all_by, check_host},
+    running::{all, check_host},
     show, usage_path,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     },
     input,
     instance::DEFAULT_NAME,
-    keeper::Privileges,
+    keeper::Allowed,
     limits::USAGE_BYTES,
     metadata::images::{stores, told},
     usage,
@@ -70,15 +70,12 @@ pub fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
     let book = book.join(usage::FILE);
     let written = File::open(&book);
     let has_kubelet = KUBELET.iter().any(|path| Path::new(path).exists());
-    // What engines wrote of images, and who made these, is parsed without privileges.
-    let mut privileges = Privileges::for_images(&config).context("cannot start the keeper")?;
-    let mut sources = privileges.sources().context("cannot ask the keeper")?;
-    let reach = privileges.files().context("cannot ask the keeper")?;
-    give_up(&config)?;
-    let told = told(&mut *sources.containerd, &config.runtime_roots);
+    let allowed = Allowed { images: true, ..Allowed::of(&config) };
+    let mut apart = Apart::begin(&config, allowed)?;
+    let told = told(&mut *apart.sources.containerd, &config.runtime_roots);
     let witness = witness(&book, written, judge.now_ns);
-    let running = all_by(sources, &config);
-    let stores = stores(&*reach, &config.runtime_roots, told, &running);
+    let running = all(apart.sources, &config);
+    let stores = stores(&*apart.reach, &config.runtime_roots, told, &running);
     let users = Users::of(&stores);
     let superseded = superseded(&stores);
     let images = stores.iter().flat_map(|store| store.images.iter().map(move |it| (store, it)));

@@ -20,24 +20,24 @@ use monitor_inventory::{
 };
 
 use super::{
+    apart::Apart,
     load_config, new_file,
     rules::progress::Progress,
-    running::{check_host, find, usage},
+    running::{all, check_host, find, usage},
     show,
 };
 use crate::{
     cli::{Form, InventoryArgs, Support},
-    config::Config,
+    container::Container,
     event::Reason,
     input,
-    keeper::{Privileges, confine::confine},
+    keeper::Allowed,
     limits::RUNTIME_FILE_BYTES,
-    metadata::running::{Running, running},
+    metadata::running::Running,
     packages::{
         RootTold, Roots,
         inventory::{open, other_file_systems, read},
     },
-    posture::observed,
     support::{Support as Supports, with_that_of_host},
     usage::FileIndex,
 };
@@ -74,17 +74,14 @@ pub fn run(args: &InventoryArgs) -> anyhow::Result<ExitCode> {
     // Opened while this process may still do so.
     let mut sbom = args.sbom.as_deref().map(new_file).transpose()?;
     let skip = other_file_systems();
-    let mut privileges = Privileges::for_inventories(&config).context("cannot start the keeper")?;
-    let sources = privileges.sources().context("cannot ask the keeper")?;
-    let mut roots = privileges.roots().context("cannot ask the keeper")?;
-    give_up(&config)?;
-    let mut all = match args.of.as_deref() {
-        Some("host") => Vec::new(),
-        _ => running(sources, config.runtime_roots.clone()),
+    let allowed = Allowed { inventory: true, ..Allowed::of(&config) };
+    let mut apart = Apart::begin(&config, allowed)?;
+    let all = match args.of.as_deref() {
+        Some(Container::HOST) => Vec::new(),
+        _ => all(apart.sources, &config),
     };
-    all.retain(|it| observed::is_running(&it.container.cgroup_path, &it.others));
     let subjects = subjects(args.of.as_deref(), &all)?;
-    let looked = look(&mut *roots, subjects, &skip, false);
+    let looked = look(&mut *apart.roots, subjects, &skip, false);
     if let Some(file) = &mut sbom {
         let bill = report::bill(&looked, args.of.as_deref());
         write_bill(file, &bill, args.sbom.as_deref().unwrap_or(Path::new("")))?;
@@ -96,14 +93,6 @@ pub fn run(args: &InventoryArgs) -> anyhow::Result<ExitCode> {
     };
     show(&shown)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Becomes the user that parses what others wrote.
-pub(super) fn give_up(config: &Config) -> anyhow::Result<()> {
-    match config.run_as {
-        Some(uid) => confine(uid).map_err(super::run::explain_confine),
-        None => Ok(()),
-    }
 }
 
 /// What tells until when something is supported.

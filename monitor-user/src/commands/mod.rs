@@ -1,6 +1,7 @@
 //! One file a subcommand.
 
 pub mod alerts;
+mod apart;
 pub mod config;
 pub mod data;
 pub mod diff;

@@ -8,22 +8,19 @@ use std::{
     sync::Arc,
 };
 
-use super::{Usage, load_config, rules::table, say, show};
+use super::{Usage, apart::Apart, load_config, rules::table, say, show};
 use crate::{
     cli::{PolicyCheckArgs, PolicyCommand},
     container::Container,
     document::printable::terminal,
     event::{Fact, FactSource, Reason},
+    keeper::Allowed,
     limits::POLICY_BYTES,
-    metadata::{
-        Sources, containerd,
-        running::{Running, running},
-    },
+    metadata::running::{Running, running},
     policy::{
         Policy, Verdict, file,
         reference::{self, Name},
     },
-    reach::Direct,
     rules::Word,
 };
 
@@ -89,8 +86,8 @@ fn check(args: &PolicyCheckArgs) -> anyhow::Result<ExitCode> {
         all.push(judged(&policy, image.clone(), &container, now_ns));
     }
     if args.running {
-        let sources = Sources { reach: Box::new(Direct), containerd: containerd::direct() };
-        let running = running(sources, config.runtime_roots);
+        let apart = Apart::begin(&config, Allowed::of(&config))?;
+        let running = running(apart.sources, config.runtime_roots);
         for Running { container, .. } in &running {
             let name = container.name.known().map_or(container.short_id(), |name| name);
             all.push(judged(&policy, name.to_owned(), container, now_ns));

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::{
     Usage,
-    inventory::give_up,
+    apart::Apart,
     load_config,
     rules::table,
-    running::{all_by, check_host, find, shown, usage},
+    running::{all, check_host, find, shown, usage},
     show,
 };
 use crate::{
@@ -22,12 +22,12 @@ use crate::{
     config::Config,
     container::{Container, short},
     document::members::set,
-    keeper::Privileges,
-    limits::{TAPS, TRAFFIC_SECONDS},
+    keeper::{Allowed, Privileges},
+    limits::TRAFFIC_SECONDS,
     metadata::running::Running,
     posture::{
         Eyes, Question, Seen, checks,
-        host::{self, Root},
+        host::{self, Directory},
         look_twice,
         traffic::Traffic,
     },
@@ -57,19 +57,23 @@ pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
     let listens = args.traffic.map(seconds).transpose()?;
     let asks_host = |name: &String| name == Container::HOST;
     if let Some(root) = &args.root {
-        pages.root(root, &is_asked)?;
+        let config = load_config(args.config.as_deref())?;
+        pages.root(root, &config, &is_asked)?;
     } else {
         check_host("looking at how the host and containers are set up")?;
         let config = load_config(args.config.as_deref())?;
         let has_host = args.containers.is_empty() || args.containers.iter().any(asks_host);
         let has_others = args.containers.is_empty() || !args.containers.iter().all(asks_host);
-        // What runtimes and containers wrote is parsed without privileges.
-        let privileges = Privileges::for_posture(&config, listens.is_some());
-        let mut privileges = privileges.context("cannot start the keeper")?;
-        let sources = privileges.sources().context("cannot ask the keeper")?;
-        let mut eyes = eyes(&mut privileges, &config, listens).context("cannot ask the keeper")?;
-        give_up(&config)?;
-        let running = if has_others { all_by(sources, &config) } else { Vec::new() };
+        let traffic = listens.is_some();
+        let allowed = Allowed { thorough: true, host: true, traffic, ..Allowed::of(&config) };
+        let apart = Apart::begin(&config, allowed)?;
+        let running = if has_others { all(apart.sources, &config) } else { Vec::new() };
+        let eyes = Eyes::new(apart.look, apart.reach).thorough();
+        let mut eyes = eyes.accepting(&config.posture_looks.exceptions);
+        if let Some(each) = listens {
+            let traffic = Traffic::start(apart.taps, each).context("cannot start a thread")?;
+            eyes = eyes.listening(traffic);
+        }
         let mut questions = Vec::new();
         if has_host {
             let container = Arc::new(Container::host());
@@ -101,12 +105,25 @@ struct Pages<'a> {
 
 impl Pages<'_> {
     /// Looks at the host of a root directory.
-    fn root(&mut self, root: &Path, is_asked: &impl Fn(&Check) -> bool) -> anyhow::Result<()> {
-        let opened = Root::at(root).map_err(|error| {
+    fn root(
+        &mut self,
+        root: &Path,
+        config: &Config,
+        is_asked: &impl Fn(&Check) -> bool,
+    ) -> anyhow::Result<()> {
+        let opened = Directory::at(root).map_err(|error| {
             let what = root.display().to_string();
             usage(&format!("{} cannot be looked at: {error}", shown(&what)), "name a directory")
         })?;
-        let mut all = host::assess(&host::read(&opened, host::now()));
+        let root = Some(root.to_owned());
+        let mut apart = Apart::begin(config, Allowed { host: true, root, ..Allowed::of(config) })?;
+        let facts = match apart.privileges {
+            Privileges::Here => host::read(&opened, Ok(None), host::now()),
+            Privileges::Apart(_) => apart.look.look_at_host().map_err(|reason| {
+                anyhow::anyhow!("the keeper does not show it: {}", reason.name())
+            })?,
+        };
+        let mut all = host::assess(&facts);
         all.retain(|it| is_asked(it.check));
         self.put(&Container::host(), Ok(&all));
         Ok(())
@@ -133,19 +150,6 @@ impl Pages<'_> {
             page(container, of, self.args.all)
         });
     }
-}
-
-/// Who looks, at all of roots, too, and listens where that is asked for.
-fn eyes(
-    privileges: &mut Privileges,
-    config: &Config,
-    listens: Option<Duration>,
-) -> std::io::Result<Eyes> {
-    let eyes = privileges.eyes(false)?.thorough().accepting(&config.posture_looks.exceptions);
-    Ok(match listens {
-        Some(each) => eyes.listening(Traffic::start(privileges.taps(TAPS)?, each)?),
-        None => eyes,
-    })
 }
 
 /// How long is listened.

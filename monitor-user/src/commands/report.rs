@@ -4,7 +4,7 @@
 mod html;
 mod page;
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use jiff::Timestamp;
 use monitor_inventory::lifecycle::{State, Table, Verdict};
@@ -12,22 +12,23 @@ use monitor_rules::Priority;
 use serde_json::{Value, json};
 
 use super::{
-    data::{moment, open},
+    apart::Apart,
+    data::moment,
+    inventory::subjects,
     load_config,
     running::{all, check_host},
     show,
     vulns::{
-        installed::{Scene, Vulnerable, look_at},
+        installed::{self, Before, Scene, Vulnerable},
         names, warn_of_age,
     },
 };
 use crate::{
     cli::{ReportArgs, ReportForm},
-    config::Config,
     limits::DATA_OLD_DAYS,
+    metadata::running::Running,
     node,
-    posture::{Eyes, Question, Seen, look_twice, observed},
-    reach::Direct,
+    posture::{Eyes, Question, Seen, look_twice},
     state::{Assessment, Status},
     support::{Support, with_that_of_host},
     vulns::{Finding, InUse, is_later},
@@ -92,14 +93,21 @@ pub(super) struct Report {
 pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     check_host("a report")?;
     let config = load_config(args.config.as_deref())?;
-    let set_up = set_up(&config);
     let path = args.pack.clone().or_else(|| config.vulnerability_pack.clone());
-    let made = Timestamp::now();
-    let scene = match &path {
-        Some(path) => Some(scene(&config, path, made.as_second())?),
+    let before = path.as_deref().map(|path| Before::open(&config, path)).transpose()?;
+    let mut apart = Apart::begin(&config, installed::allowed(&config))?;
+    let running = all(apart.sources, &config);
+    let scene = match before {
+        Some(before) => {
+            let subjects = subjects(None, &running)?;
+            let scene = before.look_at(subjects, &mut *apart.roots, &mut *apart.look)?;
+            warn_of_age(scene.report.age_days, DATA_OLD_DAYS);
+            Some(scene)
+        }
         None => None,
     };
-    let report = report(scene.as_ref(), set_up, made);
+    let eyes = Eyes::new(apart.look, apart.reach).accepting(&config.posture_looks.exceptions);
+    let report = report(scene.as_ref(), set_up(eyes, &running), Timestamp::now());
     show(&match args.output {
         ReportForm::Text => page::text(&report),
         ReportForm::Json => format!("{:#}\n", json(&report)),
@@ -108,19 +116,9 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn scene(config: &Config, path: &Path, now_s: i64) -> anyhow::Result<Scene> {
-    let pack = open(path)?;
-    let scene = look_at(config, None, path, &pack, now_s)?;
-    warn_of_age(scene.report.age_days, DATA_OLD_DAYS);
-    Ok(scene)
-}
-
-/// How all containers are set up. This is read as who has the privileges: the next step gives them
-/// up.
-fn set_up(config: &Config) -> Vec<SetUp> {
-    let mut eyes = Eyes::new(Box::new(observed::Direct), Box::new(Direct))
-        .accepting(&config.posture_looks.exceptions);
-    let one = |it: crate::metadata::running::Running| {
+/// How these containers are set up.
+fn set_up(mut eyes: Eyes, running: &[Running]) -> Vec<SetUp> {
+    let one = |it: &Running| {
         let question = Question { container: it.container.clone(), inner: it.inner() };
         let failed = match look_twice(&mut eyes, &question) {
             Seen::Assessed(mut all) => {
@@ -135,7 +133,7 @@ fn set_up(config: &Config) -> Vec<SetUp> {
         let name = container.name.known().map_or(container.short_id(), |name| name).to_owned();
         SetUp { name, failed }
     };
-    all(config).into_iter().map(one).collect()
+    running.iter().map(one).collect()
 }
 
 fn report(scene: Option<&Scene>, set_up: Vec<SetUp>, made: Timestamp) -> Report {

@@ -8,11 +8,10 @@ use crate::{
     fact::Fact,
     host::in_initial_pid_namespace,
     metadata::{
-        Sources, containerd,
+        Sources,
         running::{Running, running},
     },
     posture::observed,
-    reach::Direct,
 };
 
 /// What looking into every process needs; `what` says what is done.
@@ -32,13 +31,8 @@ pub(super) fn usage(what: &str, cure: &str) -> anyhow::Error {
     Usage(format!("{what}\nhint: {cure}")).into()
 }
 
-/// All that have processes.
-pub(super) fn all(config: &Config) -> Vec<Running> {
-    all_by(Sources { reach: Box::new(Direct), containerd: containerd::direct() }, config)
-}
-
-/// The same, as these sources tell of them.
-pub(super) fn all_by(sources: Sources, config: &Config) -> Vec<Running> {
+/// All that have processes, as these sources tell of them.
+pub(super) fn all(sources: Sources, config: &Config) -> Vec<Running> {
     let mut all = running(sources, config.runtime_roots.clone());
     all.retain(|it| observed::is_running(&it.container.cgroup_path, &it.others));
     all

@@ -18,20 +18,23 @@ use serde_json::{Value, json};
 
 use super::{
     Usage,
+    apart::Apart,
     data::{explain, hex, moment, open, shown},
+    inventory::subjects,
     load_config,
     rules::table,
-    running::{check_host, usage},
+    running::{all, check_host, usage},
     say, show,
 };
 use crate::{
     cli::{VulnsArgs, VulnsFormat},
     config::Config,
+    container::Container,
     limits::SBOM_BYTES,
     logging::count,
     vulns::{Finding, InUse, Report, Unplaced, sbom},
 };
-use installed::look_at;
+use installed::Before;
 pub(super) use report::names;
 
 /// Asks the pack about the packages of a list, or of what is installed here.
@@ -50,9 +53,14 @@ fn of_host(args: &VulnsArgs) -> anyhow::Result<ExitCode> {
     check_host("looking for what is installed")?;
     let config = load_config(args.config.as_deref())?;
     let path = pack_path(args, Some(&config))?;
-    let pack = open(&path)?;
-    let now = jiff::Timestamp::now().as_second();
-    let scene = look_at(&config, args.of.as_deref(), &path, &pack, now)?;
+    let before = Before::open(&config, &path)?;
+    let mut apart = Apart::begin(&config, installed::allowed(&config))?;
+    let of = args.of.as_deref();
+    let all = match of {
+        Some(Container::HOST) => Vec::new(),
+        _ => all(apart.sources, &config),
+    };
+    let scene = before.look_at(subjects(of, &all)?, &mut *apart.roots, &mut *apart.look)?;
     warn_of_age(scene.report.age_days, args.max_age);
     let is_told = |finding: &Finding, in_use: &InUse| {
         is_wanted(args, finding) && (!args.in_use || matches!(in_use, InUse::Seen(_)))

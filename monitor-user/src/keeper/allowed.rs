@@ -39,6 +39,10 @@ pub struct Allowed {
     pub thorough: bool,
     /// Whether what engines keep of images is read.
     pub images: bool,
+    /// Whether files are handed out that say how the host is set up.
+    pub host: bool,
+    /// The root directory whose files these are; None: that of this host.
+    pub root: Option<PathBuf>,
 }
 
 /// What sinks may have opened.
@@ -98,25 +102,9 @@ impl Allowed {
             images: config.upkeep.is_some(),
             traffic: config.posture.as_ref().is_some_and(|it| it.listens),
             thorough: false,
+            host: config.posture.is_some(),
+            root: None,
         }
-    }
-
-    /// The same for who makes inventories.
-    #[must_use]
-    pub fn for_inventories(config: &Config) -> Self {
-        Self { inventory: true, ..Self::of(config) }
-    }
-
-    /// The same for who lists images.
-    #[must_use]
-    pub fn for_images(config: &Config) -> Self {
-        Self { images: true, ..Self::of(config) }
-    }
-
-    /// The same for who shows how things are set up.
-    #[must_use]
-    pub fn for_posture(config: &Config, traffic: bool) -> Self {
-        Self { thorough: true, traffic, ..Self::of(config) }
     }
 
     /// The same, with the sinks of another configuration beside those that are there.
@@ -254,6 +242,8 @@ mod tests {
             traffic: false,
             thorough: false,
             images: false,
+            host: false,
+            root: None,
         }
     }
 

@@ -18,7 +18,7 @@ use nix::sys::stat::{SFlag, fstat};
 use super::{
     Allowed,
     answers::{done, number_of, of_io, out_of_place},
-    forms, roots,
+    forms, hosts, roots,
     wire::{Answer, Asked, Request},
 };
 use crate::{
@@ -30,7 +30,8 @@ use crate::{
     metadata::containerd::{Ask, Question},
     packages::Opened,
     posture::{
-        observed::{self, Asked as LookAsked, Look as _, Thorough},
+        host::Directory,
+        observed::{Asked as LookAsked, Look as _, Thorough},
         traffic::{Direct, Tap as _, tap::Network},
     },
     reach::{self, Reach as _, Stat, read_each},
@@ -45,6 +46,8 @@ pub(super) struct Archive {
     pub(super) containerd: Box<dyn Ask>,
     /// The root that is read for an inventory.
     pub(super) root: Option<Opened>,
+    /// The root of the host, as it was opened for one look.
+    pub(super) host: Option<Directory>,
     /// What is listened to.
     pub(super) tap: Direct,
     /// Who looks at containers.
@@ -102,10 +105,8 @@ impl Archive {
                 Answer::Images(self.containerd.stores(&socket))
             }
             Request::Look(asked) => look_at(allowed, &mut self.look, *asked),
-            Request::LookAtHost => observed::Direct.look_at_host().map_or_else(
-                |_refused| of_io(&io::ErrorKind::PermissionDenied.into()),
-                |facts| Answer::Host(Box::new(facts)),
-            ),
+            Request::Host if allowed.host => hosts::open(&mut self.host, allowed),
+            Request::OfHost(asked) => hosts::answer(self.host.as_ref(), &asked),
             Request::Databases(asked, known) => forms::databases(&(*asked).into(), &known),
             Request::Root(pid) if allowed.inventory => roots::open(&mut self.root, pid),
             Request::Tap(id, pid, ports) if allowed.traffic => {
@@ -270,9 +271,9 @@ mod tests {
         let allowed = Arc::new(Allowed { sockets, ..Allowed::default() });
         let read: Read = Box::new(|_, _| Fact::Unknown(Reason::Gone));
         let containerd = Box::new(Anybody);
-        let (root, tap) = (None, Direct::default());
-        let look = Thorough::default();
-        let mut archive = Archive { allowed, read, copies: false, containerd, root, tap, look };
+        let (root, host, tap) = (None, None, Direct::default());
+        let (copies, look) = (false, Thorough::default());
+        let mut archive = Archive { allowed, read, copies, containerd, root, host, tap, look };
         let images = |archive: &mut Archive, socket: &str| match archive
             .answer(Request::Images(socket.into()), Vec::new())
             .0
@@ -330,8 +331,9 @@ mod tests {
                 Fact::Known("ab".into(), crate::event::FactSource::File)
             });
             let (allowed, containerd) = (Arc::default(), Box::new(Anybody));
-            let (root, tap, look) = (None, Direct::default(), Thorough::default());
-            let mut archive = Archive { allowed, read, copies, containerd, root, tap, look };
+            let (root, host, tap) = (None, None, Direct::default());
+            let look = Thorough::default();
+            let mut archive = Archive { allowed, read, copies, containerd, root, host, tap, look };
             let file = OwnedFd::from(File::create(&path).unwrap());
             for came in [vec![], vec![file]] {
                 let (answer, _) = archive.answer(Request::Copy(question()), came);

@@ -31,7 +31,7 @@ use crate::{
     packages::{Databases, Find, PackageQuestion},
     posture::{
         Observed,
-        host::HostFacts,
+        host::{self, HostFacts},
         observed::{Asked, Look},
         traffic::{
             Tap,
@@ -238,8 +238,8 @@ impl Look for Kept {
     }
 
     fn look_at_host(&mut self) -> Result<HostFacts, Reason> {
-        match self.ask(&Request::LookAtHost) {
-            Ok((Answer::Host(facts), _)) => Ok(*facts),
+        match self.ask(&Request::Host) {
+            Ok((Answer::Host(listeners), _)) => Ok(host::read(self, listeners, host::now())),
             Ok((Answer::Refused(..), _)) => Err(Reason::NotPermitted),
             _ => Err(Reason::NoAnswer),
         }

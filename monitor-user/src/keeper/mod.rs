@@ -19,6 +19,7 @@ mod client;
 pub mod confine;
 mod filter;
 mod forms;
+mod hosts;
 mod kept;
 mod privileges;
 mod roots;

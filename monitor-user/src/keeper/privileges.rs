@@ -35,34 +35,12 @@ impl Privileges {
         Self::allowing(config, Allowed::of(config))
     }
 
-    /// The same for who makes inventories.
+    /// The same for a command, which says what may be asked.
     ///
     /// # Errors
     ///
     /// As above.
-    pub fn for_inventories(config: &Config) -> io::Result<Self> {
-        Self::allowing(config, Allowed::for_inventories(config))
-    }
-
-    /// The same for who lists images.
-    ///
-    /// # Errors
-    ///
-    /// As above.
-    pub fn for_images(config: &Config) -> io::Result<Self> {
-        Self::allowing(config, Allowed::for_images(config))
-    }
-
-    /// The same for who shows how things are set up, and, if wanted, how listeners are spoken to.
-    ///
-    /// # Errors
-    ///
-    /// As above.
-    pub fn for_posture(config: &Config, listens: bool) -> io::Result<Self> {
-        Self::allowing(config, Allowed::for_posture(config, listens))
-    }
-
-    fn allowing(config: &Config, allowed: Allowed) -> io::Result<Self> {
+    pub fn allowing(config: &Config, allowed: Allowed) -> io::Result<Self> {
         if config.run_as.is_none() {
             return Ok(Self::Here);
         }

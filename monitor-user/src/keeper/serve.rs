@@ -207,6 +207,7 @@ impl Desk {
                 copies,
                 containerd,
                 root: None,
+                host: None,
                 tap: traffic::Direct::default(),
                 look: Thorough::default(),
             };

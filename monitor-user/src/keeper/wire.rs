@@ -29,7 +29,12 @@ use super::Allowed;
 use crate::{
     images::Store,
     limits::{KEEPER_ANSWER, KEEPER_HASH_BYTES_PER_SECOND, KEEPER_LOADS, LIST_WITHIN},
-    posture::{Observed, host::HostFacts, observed::Asked as LookAsked},
+    posture::{
+        Observed,
+        host::{self, Looked},
+        listeners::Listener,
+        observed::Asked as LookAsked,
+    },
 };
 
 /// Bytes of a message at most: the records of all tasks of a large host.
@@ -102,8 +107,10 @@ pub(super) enum Request {
     RootPieces(Vec<(ByteBuf, u64)>, u64),
     /// What is at a path in that root.
     RootStat(ByteBuf),
-    /// How the host is set up.
-    LookAtHost,
+    /// Opens the root of the host, or the one that was named, for what is asked below.
+    Host,
+    /// What is at paths in it.
+    OfHost(Vec<host::Question>),
     /// Opens a tap in a network, by its number and a process in it, for some ports: one at a time.
     Tap(u64, u32, Vec<u16>),
     /// The packets that came there.
@@ -263,8 +270,10 @@ pub(super) enum Answer {
     Pieces(Vec<Result<ByteBuf, u8>>),
     /// Kind, bytes and permissions, or as above.
     RootStat(Result<(u8, u64, u32), u8>),
-    /// The host.
-    Host(Box<HostFacts>),
+    /// Where the host listens; None where it is not the one that runs here.
+    Host(Looked<Vec<Listener>>),
+    /// What is at paths of its.
+    OfHost(Vec<Looked<host::Answer>>),
     /// What the kernel tells of a network's own addresses, or why there is no tap there.
     Tapped(Result<[ByteBuf; 2], String>),
     Packets(Vec<ByteBuf>),

@@ -57,7 +57,11 @@ pub(super) fn of(processes: &[Process]) -> Result<Vec<Listener>, String> {
 }
 
 /// Those of the processes that have the mounts of the host, and are in no container.
-pub(super) fn of_host() -> Result<Vec<Listener>, String> {
+///
+/// # Errors
+///
+/// Why not all of them are known.
+pub fn of_host() -> Result<Vec<Listener>, String> {
     let members::Members { pids, is_cut } = members::of_host();
     if is_cut {
         return Err("there are more processes than are looked at".to_owned());

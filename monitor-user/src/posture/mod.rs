@@ -33,7 +33,7 @@ pub mod compare;
 pub mod declared;
 pub mod host;
 pub mod in_use;
-mod listeners;
+pub mod listeners;
 pub mod maps;
 mod members;
 mod mounts;

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::host::{self, HostFacts, Root};
+use super::host::{self, Directory, HostFacts};
 use super::{
     declared::Declared,
     listeners::{self, Listener},
@@ -166,8 +166,8 @@ impl Look for Direct {
         if !in_initial_pid_namespace() {
             return Err(Reason::NotPermitted);
         }
-        let root = Root::of_host().map_err(|_refused| Reason::NotPermitted)?;
-        Ok(host::read_running(&root))
+        let root = Directory::of_host().map_err(|_refused| Reason::NotPermitted)?;
+        Ok(host::read(&root, listeners::of_host().map(Some), host::now()))
     }
 }
 

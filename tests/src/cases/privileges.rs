@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -11,7 +12,10 @@ use serde_json::Value;
 
 use super::Case;
 use super::tail::without_a_daemon;
-use crate::daemon::{ACTS, Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, is_heartbeat, item};
+use crate::daemon::{
+    ACTS, Daemon, EVERY_ACT, EVERY_ACT_CONDITION, Options, is_heartbeat, item, runmon,
+};
+use crate::engines::Runc;
 use crate::features::expected_here;
 use crate::lab::Stage;
 use crate::place::Place;
@@ -28,6 +32,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("privileges::a_keeper_that_hangs_ends_the_daemon", keeper_hangs),
     Case::new("privileges::a_stopped_keeper_outlives_nobody", keeper_is_left),
     Case::new("privileges::root_keeps_them_in_one_process", kept_in_one),
+    Case::with(&["strace"], "privileges::commands_that_look_once_have_none", commands),
 ];
 
 fn status(path: &str, name: &str) -> String {
@@ -284,4 +289,58 @@ fn kept_in_one(stage: &Stage<'_>) {
     let report = stage.trigger(&["exec", "plain"]);
     Place::Host(stage.lab).expect(&daemon, &report, "exec", |_| true);
     daemon.stop();
+}
+
+/// Commands that look at containers and the host are another user without capabilities, under
+/// seccomp, and open none of the files that they judge: the keeper does.
+fn commands(stage: &Stage<'_>) {
+    let (runc, name) = (Runc::start(&stage.engine_dir("r")), stage.name("looked"));
+    runc.run_as(&name, &stage.dir("host"), &[crate::image::TRIGGER, "nap", "600000"], |_| {});
+    let bundle = format!("{name}/config.json");
+    let root = stage.dir("root");
+    let settings = root.join("etc/docker/daemon.json");
+    fs::create_dir_all(settings.parent().expect("a directory")).expect("make it");
+    fs::write(&settings, "{}").expect("write settings");
+    let root = root.to_str().expect("a plain path");
+    let host = "proc/sys/kernel/osrelease";
+    for (args, file) in [
+        (&["diff", &name][..], &*bundle),
+        (&["report"], &bundle),
+        (&["posture", &name], &bundle),
+        (&["posture", "host"], host),
+        (&["posture", "--root", root], "etc/docker/daemon.json"),
+        (&["inventory", "host"], "etc/os-release"),
+    ] {
+        looked_at_without(stage, args, file);
+    }
+}
+
+/// A command opens a file by the keeper only, and has no privileges.
+fn looked_at_without(stage: &Stage<'_>, args: &[&str], file: &str) {
+    let trace = stage.dir("trace").join("trace");
+    let config = stage.configuration(&Options::default());
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=openat,openat2,exit_group"]);
+    // So long it can be looked at before it is gone.
+    strace.args(["-e", "inject=exit_group:delay_enter=500000", "-o"]).arg(&trace);
+    strace.arg(runmon()).args(args).arg("--config").arg(config);
+    let mut ran = strace.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("start strace");
+    let children = format!("/proc/{0}/task/{0}/children", ran.id());
+    let command: u32 = crate::wait::until("the command to give its privileges up", || {
+        let children = fs::read_to_string(&children).ok()?;
+        let child = children.split_whitespace().next()?.parse().ok()?;
+        let status = fs::read_to_string(format!("/proc/{child}/status")).ok()?;
+        status.contains("Seccomp:\t2").then_some(child)
+    });
+    let path = format!("/proc/{command}/status");
+    assert_eq!(status(&path, "CapPrm:"), "0000000000000000", "{args:?}");
+    assert!(!status(&path, "Uid:").split_whitespace().any(|uid| uid == "0"), "{args:?}");
+    let code = ran.wait().expect("wait for strace").code();
+    assert!(code == Some(0) || code == Some(1), "{args:?}: {code:?}");
+    let trace = fs::read_to_string(trace).expect("what was opened");
+    let opened = trace.lines().filter(|line| line.contains(file) && !line.contains("= -1"));
+    let (own, keepers): (Vec<&str>, Vec<&str>) =
+        opened.partition(|line| line.starts_with(&format!("{command} ")));
+    assert_eq!(own, Vec::<&str>::new(), "{args:?}");
+    assert!(!keepers.is_empty(), "{args:?}: {trace}");
 }

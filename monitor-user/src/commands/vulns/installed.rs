@@ -1,29 +1,31 @@
 //! What is vulnerable of what is installed on this host and in running containers, and whether it
 //! is in use there.
 
-use std::{collections::BTreeMap, fs::File, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::{Path, PathBuf},
+};
 
-use anyhow::Context as _;
 use monitor_vulns::pack::{Pack, PackError};
 
 use crate::{
     commands::{
-        data::explain,
-        inventory::{Looked, give_up, look, subjects},
+        data::{explain, open},
+        inventory::{Looked, Subject, look},
         say, usage_path,
     },
     config::Config,
     container::Container,
     input,
     instance::DEFAULT_NAME,
-    keeper::Privileges,
+    keeper::Allowed,
     limits::USAGE_BYTES,
-    metadata::running::running,
-    packages::inventory::other_file_systems,
+    packages::{Roots, inventory::other_file_systems},
     posture::{
         Declared,
         in_use::in_use,
-        observed::{self, Asked, Look, Scope},
+        observed::{Asked, Look, Scope},
     },
     usage::{self, Coverage, ImageUse, Used},
     vulns::{Finding, InUse, PackFacts, PackFile, judge},
@@ -72,50 +74,79 @@ struct Live {
     ports: Vec<String>,
 }
 
-/// Looks at the host and the containers, or one of them.
-///
-/// # Errors
-///
-/// There is no such container, or the keeper or the pack cannot be used.
-pub(in crate::commands) fn look_at(
-    config: &Config,
-    of: Option<&str>,
-    path: &Path,
-    pack: &Pack<PackFile>,
+/// What may be asked of the keeper by who looks.
+pub(in crate::commands) fn allowed(config: &Config) -> Allowed {
+    Allowed { inventory: true, ..Allowed::of(config) }
+}
+
+/// What is known before this process gives its privileges up.
+pub(in crate::commands) struct Before<'p> {
+    /// The data, and where they are.
+    path: &'p Path,
+    pack: Pack<PackFile>,
+    /// Where it is written what is used, if it is.
+    book: PathBuf,
+    written: Option<File>,
+    /// What is below other file systems is none of the host's.
+    skip: Vec<PathBuf>,
     now_s: i64,
-) -> anyhow::Result<Scene> {
-    let skip = other_file_systems();
-    let mut privileges = Privileges::for_inventories(config).context("cannot start the keeper")?;
-    let sources = privileges.sources().context("cannot ask the keeper")?;
-    let mut roots = privileges.roots().context("cannot ask the keeper")?;
-    let mut eyes = privileges.look().context("cannot ask the keeper")?;
-    let book = usage_path(config, DEFAULT_NAME).join(usage::FILE);
-    let written = File::open(&book).ok();
-    give_up(config)?;
-    let (mut images, mut usage_ns) = (Vec::new(), None);
-    if let Some(file) = written {
+}
+
+impl<'p> Before<'p> {
+    /// Opens the data, and what was written of the use of files.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be used.
+    pub(in crate::commands) fn open(config: &Config, path: &'p Path) -> anyhow::Result<Self> {
+        let book = usage_path(config, DEFAULT_NAME).join(usage::FILE);
+        Ok(Self {
+            path,
+            pack: open(path)?,
+            written: File::open(&book).ok(),
+            book,
+            skip: other_file_systems(),
+            now_s: jiff::Timestamp::now().as_second(),
+        })
+    }
+
+    /// What is used, and when that was written down.
+    fn used(&mut self) -> (Vec<ImageUse>, Option<i64>) {
+        let Some(file) = self.written.take() else { return (Vec::new(), None) };
         let bytes = input::read_opened(file, USAGE_BYTES).unwrap_or_default();
         match usage::read(&String::from_utf8_lossy(&bytes)) {
-            Ok((read, written_ns)) => (images, usage_ns) = (read, Some(written_ns)),
-            Err(why) => say(&format!("what is used is not known: {}: {why}", book.display())),
+            Ok((read, written_ns)) => (read, Some(written_ns)),
+            Err(why) => {
+                say(&format!("what is used is not known: {}: {why}", self.book.display()));
+                (Vec::new(), None)
+            }
         }
     }
-    let mut all = match of {
-        Some(Container::HOST) => Vec::new(),
-        _ => running(sources, config.runtime_roots.clone()),
-    };
-    all.retain(|it| observed::is_running(&it.container.cgroup_path, &it.others));
-    let subjects = subjects(of, &all)?;
-    let looked = look(&mut *roots, subjects, &skip, true);
-    let groups = gathered(&looked);
-    let mut scene = Scene { report: PackFacts::default(), roots: Vec::new(), usage_ns };
-    for group in groups {
-        let live: Vec<Live> = group.iter().filter_map(|it| live(&mut *eyes, it, now_s)).collect();
-        let root = vulnerable(&group, live, &images, pack, now_s, &mut scene.report)
-            .map_err(|error| explain(path, &error))?;
-        scene.roots.push(root);
+
+    /// Looks at these.
+    ///
+    /// # Errors
+    ///
+    /// The data cannot be used.
+    pub(in crate::commands) fn look_at(
+        mut self,
+        subjects: Vec<Subject<'_>>,
+        roots: &mut dyn Roots,
+        eyes: &mut dyn Look,
+    ) -> anyhow::Result<Scene> {
+        let (images, usage_ns) = self.used();
+        let looked = look(roots, subjects, &self.skip, true);
+        let mut scene = Scene { report: PackFacts::default(), roots: Vec::new(), usage_ns };
+        for group in gathered(&looked) {
+            let live: Vec<Live> =
+                group.iter().filter_map(|it| live(eyes, it, self.now_s)).collect();
+            let data = (&self.pack, &mut scene.report);
+            let root = vulnerable(&group, live, &images, data, self.now_s)
+                .map_err(|error| explain(self.path, &error))?;
+            scene.roots.push(root);
+        }
+        Ok(scene)
     }
-    Ok(scene)
 }
 
 /// Those that have one root are looked at once.
@@ -185,9 +216,8 @@ fn vulnerable(
     group: &[&Looked<'_>],
     live: Vec<Live>,
     images: &[ImageUse],
-    pack: &Pack<PackFile>,
+    (pack, facts): (&Pack<PackFile>, &mut PackFacts),
     now_s: i64,
-    facts: &mut PackFacts,
 ) -> Result<Vulnerable, PackError> {
     let mut root = unknown(group, &live);
     let Some((first, inventory)) = group.first().and_then(|it| Some((it, it.inventory()?))) else {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     checks,
     found::{Found, some},
@@ -28,7 +26,7 @@ const SOCKETS: [&str; 9] = [
 const DOCKER: &str = "docker";
 
 /// A group.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Group {
     /// Its name.
     pub name: String,
@@ -39,7 +37,7 @@ pub(super) struct Group {
 }
 
 /// What is known of that.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Access {
     /// The sockets that are there.
     pub sockets: Vec<Stat>,
@@ -52,7 +50,7 @@ pub(super) struct Access {
 }
 
 /// Looks; `more` are sockets at places of their own.
-pub(super) fn read(root: &Root, more: &BTreeSet<String>) -> Access {
+pub(super) fn read(root: &dyn Root, more: &BTreeSet<String>) -> Access {
     let (mut sockets, mut unseen) = (Vec::new(), None);
     let more = more.iter().map(String::as_str);
     let places: BTreeSet<&str> = SOCKETS.into_iter().chain(more).collect();
@@ -74,7 +72,7 @@ pub(super) fn read(root: &Root, more: &BTreeSet<String>) -> Access {
     Access { sockets, unseen, groups, has_directory }
 }
 
-fn groups(root: &Root, sockets: &[Stat]) -> Looked<Vec<Group>> {
+fn groups(root: &dyn Root, sockets: &[Stat]) -> Looked<Vec<Group>> {
     let Some(text) = root.text("/etc/group")? else { return Ok(None) };
     let users = root.text("/etc/passwd")?.unwrap_or_default();
     let opens = |gid: u32| sockets.iter().any(|it| it.gid == gid && it.mode & 0o020 != 0);

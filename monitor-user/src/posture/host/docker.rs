@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     checks,
     found::Found,
@@ -53,7 +51,7 @@ const KEYS: [&str; 25] = [
 const API: [u16; 2] = [2375, 2376];
 
 /// A daemon, or what is installed of one.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Docker {
     /// Its process; without one its command line is not known.
     pub pid: Option<u32>,
@@ -66,7 +64,7 @@ pub(super) struct Docker {
 }
 
 /// Those that are here.
-pub(super) fn read(root: &Root, processes: &Looked<Processes>) -> Vec<Docker> {
+pub(super) fn read(root: &dyn Root, processes: &Looked<Processes>) -> Vec<Docker> {
     let running = processes.as_ref().ok().and_then(Option::as_ref);
     let of = |pid, arguments: &Arguments, listens| {
         let file = arguments.last(&["--config-file"]).unwrap_or(FILE);
@@ -88,7 +86,7 @@ pub(super) fn read(root: &Root, processes: &Looked<Processes>) -> Vec<Docker> {
     found
 }
 
-fn settings(root: &Root, file: &str) -> Result<Settings, String> {
+fn settings(root: &dyn Root, file: &str) -> Result<Settings, String> {
     let Some(text) = root.text(file)? else { return Ok(Settings::new()) };
     let value = serde_json::from_str(&text)
         .map_err(|error| format!("{} is no JSON: {error}", terminal(file.as_bytes())))?;

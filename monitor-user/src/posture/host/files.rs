@@ -81,7 +81,7 @@ pub(super) type Files = Vec<(String, Looked<Vec<Stat>>)>;
 
 /// Looks at them, where they are usually and where daemons were told that they are.
 pub(super) fn read(
-    root: &Root,
+    root: &dyn Root,
     dockers: &[Docker],
     kubelet: Option<&Kubelet>,
     processes: &Looked<Processes>,
@@ -140,7 +140,7 @@ fn told(
 }
 
 /// Those of registries: a directory for each.
-fn certificates(root: &Root) -> Vec<String> {
+fn certificates(root: &dyn Root) -> Vec<String> {
     const ALL: &str = "/etc/docker/certs.d";
     let names = |path: &str| root.names(path).ok().flatten().unwrap_or_default();
     let of = |registry: &String| {

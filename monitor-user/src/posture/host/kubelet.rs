@@ -1,7 +1,6 @@
 //! What the kubelet was told: its command line counts over its file. Where both are silent, it is
 //! as the kubelet has it, which is safer where it has a file.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -42,7 +41,7 @@ const KEYS: [&str; 15] = [
 const AROUND: [&str; 4] = ["k3s", "k0s", "kubelite", "rke2"];
 
 /// What is known of it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kubelet {
     /// Its process; without one its command line is not known.
     pub pid: Option<u32>,
@@ -57,7 +56,7 @@ pub(super) struct Kubelet {
 }
 
 /// Reads; None where there is none.
-pub(super) fn read(root: &Root, processes: &Looked<Processes>) -> Option<Kubelet> {
+pub(super) fn read(root: &dyn Root, processes: &Looked<Processes>) -> Option<Kubelet> {
     let running = processes.as_ref().ok().and_then(Option::as_ref);
     let found = |pid, arguments: &Arguments, file: Option<&str>, within| {
         let more = arguments.last(&["--config-dir"]).is_some();
@@ -81,7 +80,7 @@ pub(super) fn read(root: &Root, processes: &Looked<Processes>) -> Option<Kubelet
     }
 }
 
-fn settings(root: &Root, file: &str) -> Result<Settings, String> {
+fn settings(root: &dyn Root, file: &str) -> Result<Settings, String> {
     let shown = || terminal(file.as_bytes()).into_owned();
     let text = root.text(file)?.ok_or_else(|| format!("{} is not there", shown()))?;
     let value: Value = serde_saphyr::from_str(&text)

@@ -11,6 +11,7 @@ mod containerd;
 mod docker;
 mod files;
 mod found;
+mod granted;
 mod kubelet;
 pub mod manual;
 mod node;
@@ -29,29 +30,24 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use serde::{Deserialize, Serialize};
-
-use super::{
-    listeners::{self, Listener},
-    traffic,
-};
+use super::{listeners::Listener, traffic};
 use crate::state::Assessment;
-pub use root::Root;
+pub use root::{Answer, Directory, Looked, Question, Root};
 
 /// What was seen of a host.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFacts {
     access: access::Access,
     containerd: Option<containerd::Containerd>,
     dockers: Vec<docker::Docker>,
     files: files::Files,
     kubelet: Option<kubelet::Kubelet>,
-    listeners: root::Looked<Vec<Listener>>,
+    listeners: Looked<Vec<Listener>>,
     node: node::Node,
-    processes: root::Looked<processes::Processes>,
+    processes: Looked<processes::Processes>,
     sshd: sshd::Sshd,
     storage: storage::Storage,
-    sudoers: root::Looked<sudoers::Sudoers>,
+    sudoers: Looked<sudoers::Sudoers>,
 }
 
 /// The time, seconds since 1970.
@@ -61,9 +57,10 @@ pub fn now() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
-/// Looks at the host of a root directory; `now` is the time, seconds since 1970.
+/// Looks at the host of a root directory. Where it runs, who can look at its processes knows where
+/// they listen; `now` is the time, seconds since 1970.
 #[must_use]
-pub fn read(root: &Root, now: i64) -> HostFacts {
+pub fn read(root: &dyn Root, listeners: Looked<Vec<Listener>>, now: i64) -> HostFacts {
     let processes = processes::read(root);
     let dockers = docker::read(root, &processes);
     let kubelet = kubelet::read(root, &processes);
@@ -74,8 +71,7 @@ pub fn read(root: &Root, now: i64) -> HostFacts {
         access: access::read(root, &sockets),
         containerd: containerd::read(root, &processes),
         files: files::read(root, &dockers, kubelet.as_ref(), &processes),
-        // At the root of another host nobody listens.
-        listeners: Ok(None),
+        listeners,
         node: node::read(root, now),
         sshd: sshd::read(root, &processes),
         storage: storage::read(root, &dockers),
@@ -84,12 +80,6 @@ pub fn read(root: &Root, now: i64) -> HostFacts {
         kubelet,
         processes,
     }
-}
-
-/// Looks at the one that runs here.
-#[must_use]
-pub fn read_running(root: &Root) -> HostFacts {
-    HostFacts { listeners: listeners::of_host().map(Some), ..read(root, now()) }
 }
 
 impl HostFacts {
@@ -120,7 +110,7 @@ pub fn assess(host: &HostFacts) -> Vec<Assessment> {
 }
 
 /// How those that listen are spoken to.
-fn spoken(listeners: &root::Looked<Vec<Listener>>) -> Assessment {
+fn spoken(listeners: &Looked<Vec<Listener>>) -> Assessment {
     let check = &checks::PLAINTEXT_LISTENER;
     match listeners {
         Err(why) => traffic::judge(Err(why), check),
@@ -129,6 +119,6 @@ fn spoken(listeners: &root::Looked<Vec<Listener>>) -> Assessment {
     }
 }
 
-fn rootless(processes: &root::Looked<processes::Processes>) -> Option<u32> {
+fn rootless(processes: &Looked<processes::Processes>) -> Option<u32> {
     processes.as_ref().ok()?.as_ref()?.rootless
 }

@@ -3,8 +3,6 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     checks,
     found::{Found, some},
@@ -21,7 +19,7 @@ use crate::{
 const DAY: i64 = 86_400;
 
 /// What is known of that.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Node {
     /// The release of the kernel that runs.
     pub kernel: Option<String>,
@@ -43,7 +41,7 @@ pub(super) struct Node {
 }
 
 /// Whether the host is to be started anew.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Restart {
     /// It is not.
     NotDue,
@@ -88,7 +86,7 @@ const AUDITED: [&str; 12] = [
 ];
 
 /// Looks.
-pub(super) fn read(root: &Root, now: i64) -> Node {
+pub(super) fn read(root: &dyn Root, now: i64) -> Node {
     let line = |path: &str| root.text(path).ok().flatten().map(|text| text.trim().to_owned());
     let uptime = line("proc/uptime").and_then(|it| it.split(['.', ' ']).next()?.parse().ok());
     let changed = PACKAGES.iter().filter_map(|path| root.stat(path).ok()??.modified.into());
@@ -104,7 +102,7 @@ pub(super) fn read(root: &Root, now: i64) -> Node {
     }
 }
 
-fn installed(root: &Root) -> Looked<Vec<String>> {
+fn installed(root: &dyn Root) -> Looked<Vec<String>> {
     let mut found: Vec<String> = Vec::new();
     for path in ["/lib/modules", "/usr/lib/modules"] {
         let names = root.names(path)?.unwrap_or_default();
@@ -119,7 +117,7 @@ fn installed(root: &Root) -> Looked<Vec<String>> {
     Ok((!found.is_empty()).then_some(found))
 }
 
-fn restart(root: &Root) -> Looked<Restart> {
+fn restart(root: &dyn Root) -> Looked<Restart> {
     for folder in ["/run", "/var/run"] {
         if root.stat(&format!("{folder}/reboot-required"))?.is_some() {
             let packages = root.text(&format!("{folder}/reboot-required.pkgs"))?;
@@ -133,7 +131,7 @@ fn restart(root: &Root) -> Looked<Restart> {
     Ok(NOTIFIERS.iter().any(|path| root.has(path)).then_some(Restart::NotDue))
 }
 
-fn audit(root: &Root) -> Looked<Vec<(String, bool)>> {
+fn audit(root: &dyn Root) -> Looked<Vec<(String, bool)>> {
     let mut text = root.text("/etc/audit/audit.rules")?;
     for name in root.names("/etc/audit/rules.d")?.unwrap_or_default() {
         if name.ends_with(".rules") {

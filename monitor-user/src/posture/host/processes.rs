@@ -6,12 +6,10 @@ use std::{
     net::IpAddr,
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     checks,
     found::{Found, some},
-    root::{Looked, Root},
+    root::{Answer, Looked, Question, Root},
     settings::Arguments,
 };
 use crate::{
@@ -29,8 +27,14 @@ const DAEMONS: [&str; 8] =
 /// The one that is mostly in a container, with the network of the host.
 const PROXY: &str = "kube-proxy";
 
+/// Bytes of the cgroups of a process: a path in each hierarchy.
+const CGROUP_BYTES: u64 = 64 << 10;
+
+/// Processes whose maps are asked for at once.
+const MAPS_AT_ONCE: usize = 16;
+
 /// A daemon that runs as root.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Daemon {
     /// Its process.
     pub pid: u32,
@@ -45,7 +49,7 @@ pub(super) struct Daemon {
 }
 
 /// What the processes of the host show.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Processes {
     /// Daemons.
     pub daemons: Vec<Daemon>,
@@ -65,18 +69,17 @@ impl Processes {
 }
 
 /// Looks; None where the root is not that of a running host.
-pub(super) fn read(root: &Root) -> Looked<Processes> {
+pub(super) fn read(root: &dyn Root) -> Looked<Processes> {
     let Some(names) = root.names("proc")? else { return Ok(None) };
     let pids: Vec<u32> = names.iter().filter_map(|name| name.parse().ok()).collect();
     if pids.is_empty() {
         return Ok(None);
     }
-    let (of_first, net_of_first) = (root.link("proc/1/ns/pid"), root.link("proc/1/ns/net"));
     let mut found = Processes::default();
-    for pid in pids {
-        let Some(exe) = root.link(&format!("proc/{pid}/exe")) else { continue };
-        let program = exe.trim_end_matches(" (deleted)").rsplit('/').next().unwrap_or_default();
-        let is_inside = !is_of_host(root, pid, of_first.as_deref());
+    let mut own: Vec<(u32, String)> = Vec::new();
+    let net_of_first = root.link("proc/1/ns/net");
+    for (pid, exe, is_inside) in running(root, &pids) {
+        let program = program(&exe);
         let is_proxy = || root.link(&format!("proc/{pid}/ns/net")) == net_of_first;
         if program == PROXY && (!is_inside || is_proxy()) {
             found.daemons.extend(daemon(root, pid, program).map(|it| Daemon { is_inside, ..it }));
@@ -90,29 +93,72 @@ pub(super) fn read(root: &Root) -> Looked<Processes> {
         if DAEMONS.contains(&program) {
             found.daemons.extend(daemon(root, pid, program));
         }
-        match root.bytes(&format!("proc/{pid}/maps"), PROC_FILE_BYTES) {
-            Ok(maps) => note_old(&mut found, &maps.unwrap_or_default(), pid, program),
-            Err(why) => found.unread = Some(why),
+        own.push((pid, program.to_owned()));
+    }
+    for some in own.chunks(MAPS_AT_ONCE) {
+        let maps =
+            |(pid, _): &(u32, String)| Question::Bytes(format!("proc/{pid}/maps"), PROC_FILE_BYTES);
+        let asked: Vec<Question> = some.iter().map(maps).collect();
+        for ((pid, program), answer) in some.iter().zip(root.ask_all(&asked)) {
+            match answer {
+                Ok(Some(Answer::Bytes(maps))) => note_old(&mut found, &maps, *pid, program),
+                Ok(_) => {}
+                Err(why) => found.unread = Some(why),
+            }
         }
     }
     Ok(Some(found))
 }
 
-/// Whether a process is in no container, as far as its cgroup and its pid namespace tell.
-fn is_of_host(root: &Root, pid: u32, of_first: Option<&str>) -> bool {
-    let own = root.link(&format!("proc/{pid}/ns/pid"));
-    let is_inside = of_first.is_some() && own.is_some() && own.as_deref() != of_first;
-    let cgroups = root.text(&format!("proc/{pid}/cgroup")).ok().flatten().unwrap_or_default();
+/// The name of a program, by where its process says that it is.
+pub(super) fn program(exe: &str) -> &str {
+    exe.trim_end_matches(" (deleted)").rsplit('/').next().unwrap_or_default()
+}
+
+/// Whether the settings of a program are asked for.
+pub(super) fn is_daemon(program: &str) -> bool {
+    program == PROXY || DAEMONS.contains(&program)
+}
+
+/// Those that run a program, each with the path of that, and whether it is in a container.
+fn running(root: &dyn Root, pids: &[u32]) -> Vec<(u32, String, bool)> {
+    let links = |pids: &[u32], what: &str| {
+        root.links(pids.iter().map(|pid| format!("proc/{pid}/{what}")).collect())
+    };
+    let of_first = root.link("proc/1/ns/pid");
+    let exes = pids.iter().copied().zip(links(pids, "exe"));
+    let (pids, exes): (Vec<u32>, Vec<String>) =
+        exes.filter_map(|(pid, exe)| Some((pid, exe?))).unzip();
+    let cgroups = |pid: &u32| Question::Bytes(format!("proc/{pid}/cgroup"), CGROUP_BYTES);
+    let cgroups = root.ask_all(&pids.iter().map(cgroups).collect::<Vec<_>>());
+    let told = links(&pids, "ns/pid").into_iter().zip(cgroups);
+    let inside = told.map(|(own, cgroups)| {
+        let cgroups = match &cgroups {
+            Ok(Some(Answer::Bytes(bytes))) => &bytes[..],
+            _ => &[],
+        };
+        is_inside(own.as_deref(), of_first.as_deref(), cgroups)
+    });
+    let whole = pids.iter().zip(exes).zip(inside);
+    whole.map(|((pid, exe), is_inside)| (*pid, exe, is_inside)).collect()
+}
+
+/// Whether a process is in a container, as far as its cgroup and its pid namespace tell.
+pub(super) fn is_inside(own: Option<&str>, of_first: Option<&str>, cgroups: &[u8]) -> bool {
+    let cgroups = String::from_utf8_lossy(cgroups);
     let mut paths = cgroups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    !is_inside && !paths.any(cgroup_path::is_certain)
+    let is_apart = of_first.is_some() && own.is_some() && own != of_first;
+    is_apart || paths.any(cgroup_path::is_certain)
 }
 
 /// What it was told. Who is not root could call any program of its own so, and name files that only
 /// root may read.
-fn daemon(root: &Root, pid: u32, program: &str) -> Option<Daemon> {
-    let owner = owner(root, pid)?;
+fn daemon(root: &dyn Root, pid: u32, program: &str) -> Option<Daemon> {
+    if owner(root, pid)? != 0 {
+        return None;
+    }
     let line = root.bytes(&format!("proc/{pid}/cmdline"), PROC_FILE_BYTES).ok()??;
-    (owner == 0).then(|| Daemon {
+    Some(Daemon {
         pid,
         program: program.to_owned(),
         arguments: Arguments::parse(&line),
@@ -121,16 +167,16 @@ fn daemon(root: &Root, pid: u32, program: &str) -> Option<Daemon> {
     })
 }
 
-fn owner(root: &Root, pid: u32) -> Option<u32> {
+fn owner(root: &dyn Root, pid: u32) -> Option<u32> {
     Some(root.stat(&format!("proc/{pid}")).ok()??.uid)
 }
 
-fn listens(root: &Root, pid: u32) -> Vec<(IpAddr, u16)> {
+fn listens(root: &dyn Root, pid: u32) -> Vec<(IpAddr, u16)> {
     let names = root.names(&format!("proc/{pid}/fd")).ok().flatten().unwrap_or_default();
-    let target = |name: &String| root.link(&format!("proc/{pid}/fd/{name}"));
     let inode = |link: String| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
     let names = names.iter().take(DESCRIPTORS_OF_ONE);
-    let held: HashSet<u64> = names.filter_map(target).filter_map(inode).collect();
+    let links = root.links(names.map(|name| format!("proc/{pid}/fd/{name}")).collect());
+    let held: HashSet<u64> = links.into_iter().flatten().filter_map(inode).collect();
     let mut found = BTreeSet::new();
     for file in ["tcp", "tcp6"] {
         let table = root.bytes(&format!("proc/{pid}/net/{file}"), PROC_FILE_BYTES);

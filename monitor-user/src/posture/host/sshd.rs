@@ -1,13 +1,12 @@
 //! What `sshd` was told: its file, those that it includes, and its command line. A setting counts
 //! where it is first; those of a `Match` block count for some.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     checks,
     found::Found,
     processes::Processes,
     root::{Looked, Root},
+    settings::Arguments,
 };
 use crate::{
     document::printable::terminal,
@@ -20,7 +19,7 @@ const WANTED: [&str; 4] =
     ["permitrootlogin", "passwordauthentication", "permitemptypasswords", "x11forwarding"];
 
 /// What a line says.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// A setting, in small letters; for whom, if not for all.
     Set(String, String, Option<String>),
@@ -32,20 +31,20 @@ pub(super) enum Line {
 pub(super) type Sshd = Option<Vec<Line>>;
 
 /// Reads.
-pub(super) fn read(root: &Root, processes: &Looked<Processes>) -> Sshd {
+pub(super) fn read(root: &dyn Root, processes: &Looked<Processes>) -> Sshd {
     let running = processes.as_ref().ok().and_then(Option::as_ref);
     let running = running.and_then(|it| it.of("sshd").next());
     if running.is_none() && !root.has("usr/sbin/sshd") {
         return None;
     }
     let mut lines = Vec::new();
-    let mut file = "/etc/ssh/sshd_config".to_owned();
-    // A server writes what it does over its command line: words can be in one.
-    let words = running.map(|it| it.arguments.0.join(" ")).unwrap_or_default();
+    let arguments = running.map(|it| it.arguments.clone()).unwrap_or_default();
+    let file = file(&arguments).unwrap_or_else(|| "/etc/ssh/sshd_config".to_owned());
+    let words = arguments.0.join(" ");
     let mut words = words.split_whitespace();
     while let Some(word) = words.next() {
         match word {
-            "-f" => file = words.next().unwrap_or_default().to_owned(),
+            "-f" => drop(words.next()),
             "-o" => lines.extend(words.next().and_then(|it| wanted(it, None))),
             _ => lines.extend(word.strip_prefix("-o").and_then(|it| wanted(it, None))),
         }
@@ -56,6 +55,22 @@ pub(super) fn read(root: &Root, processes: &Looked<Processes>) -> Sshd {
     }
     reader.file(&file, None);
     Some(reader.lines)
+}
+
+/// The file that it was told to read. A server writes what it does over its command line: words can
+/// be in one.
+pub(super) fn file(arguments: &Arguments) -> Option<String> {
+    let words = arguments.0.join(" ");
+    let mut words = words.split_whitespace();
+    let mut file = None;
+    while let Some(word) = words.next() {
+        match word {
+            "-f" => file = Some(words.next().unwrap_or_default().to_owned()),
+            "-o" => drop(words.next()),
+            _ => {}
+        }
+    }
+    file
 }
 
 /// A keyword and what comes behind it: blanks, or one `=`, are between them.
@@ -74,7 +89,7 @@ fn wanted(line: &str, condition: Option<&str>) -> Option<Line> {
 }
 
 struct Reader<'r> {
-    root: &'r Root,
+    root: &'r dyn Root,
     lines: Vec<Line>,
     files: usize,
 }

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     checks,
     docker::Docker,
@@ -17,7 +15,7 @@ use crate::{document::printable::terminal, limits::PROC_FILE_BYTES, state::Asses
 const PLACES: [&str; 3] = ["/var/lib/docker", "/var/lib/containerd", "/var/lib/containers/storage"];
 
 /// What is known of that.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Storage {
     /// Directories that are here.
     pub places: Vec<String>,
@@ -26,7 +24,7 @@ pub(super) struct Storage {
 }
 
 /// Looks.
-pub(super) fn read(root: &Root, dockers: &[Docker]) -> Storage {
+pub(super) fn read(root: &dyn Root, dockers: &[Docker]) -> Storage {
     let told = dockers.iter().filter_map(|it| it.value("data-root", "--data-root").ok().flatten());
     let told: BTreeSet<String> = told.collect();
     let mut places = told.clone();

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     checks,
     found::Found,
@@ -17,7 +15,7 @@ use crate::{
 };
 
 /// What the files say.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sudoers {
     /// Lines that ask for no password.
     pub lines: usize,
@@ -28,7 +26,7 @@ pub(super) struct Sudoers {
 }
 
 /// Reads them; None where there are none.
-pub(super) fn read(root: &Root) -> Looked<Sudoers> {
+pub(super) fn read(root: &dyn Root) -> Looked<Sudoers> {
     if root.stat("/etc/sudoers")?.is_none() {
         return Ok(None);
     }
@@ -38,7 +36,7 @@ pub(super) fn read(root: &Root) -> Looked<Sudoers> {
 }
 
 struct Reader<'r> {
-    root: &'r Root,
+    root: &'r dyn Root,
     found: Sudoers,
     files: usize,
 }

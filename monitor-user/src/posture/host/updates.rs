@@ -1,11 +1,10 @@
 //! What installs updates on the host by itself: `unattended-upgrades` with the timers of apt, or
 //! `dnf-automatic`.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     checks,
     found::Found,
+    granted::APT,
     root::{Looked, Root},
 };
 use crate::{limits::HOST_QUIET_DAYS, state::Assessment};
@@ -14,7 +13,7 @@ use crate::{limits::HOST_QUIET_DAYS, state::Assessment};
 const DAY: i64 = 86_400;
 
 /// What is known of that.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Updates {
     /// What is wrong with how it is set up; None where no package manager is that has
     /// it.
@@ -24,7 +23,7 @@ pub(super) struct Updates {
 }
 
 /// A timer of systemd.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Timer {
     /// Its name.
     pub name: String,
@@ -40,7 +39,7 @@ pub(super) struct Timer {
 const WANTS: &str = "/etc/systemd/system/timers.target.wants";
 
 /// Looks.
-pub(super) fn read(root: &Root) -> Updates {
+pub(super) fn read(root: &dyn Root) -> Updates {
     let has_apt = root.has("usr/bin/apt-get");
     let has_dnf = root.has("usr/bin/dnf") || root.has("usr/bin/dnf5");
     let names: &[&str] = match (has_apt, has_dnf) {
@@ -64,7 +63,7 @@ pub(super) fn read(root: &Root) -> Updates {
     Updates { wrong, timers }
 }
 
-fn timer(root: &Root, name: &str) -> Timer {
+fn timer(root: &dyn Root, name: &str) -> Timer {
     let own = format!("/etc/systemd/system/{name}");
     let is_empty = || root.text(&own).ok().flatten().is_some_and(|text| text.is_empty());
     let stamp = root.stat(&format!("/var/lib/systemd/timers/stamp-{name}")).ok().flatten();
@@ -76,7 +75,7 @@ fn timer(root: &Root, name: &str) -> Timer {
     }
 }
 
-fn apt(root: &Root) -> Result<Option<String>, String> {
+fn apt(root: &dyn Root) -> Result<Option<String>, String> {
     if !root.has("usr/bin/unattended-upgrade") {
         return Ok(Some("unattended-upgrades is not installed".to_owned()));
     }
@@ -85,11 +84,11 @@ fn apt(root: &Root) -> Result<Option<String>, String> {
     for name in root.names(folder)?.unwrap_or_default() {
         // Of other names apt reads the file, too, but for those of backups.
         if !name.contains('.') || name.ends_with(".conf") {
-            text += &root.text(&format!("{folder}/{name}"))?.unwrap_or_default();
+            text += &root.lines(&format!("{folder}/{name}"), APT)?.unwrap_or_default();
             text.push('\n');
         }
     }
-    text += &root.text("/etc/apt/apt.conf")?.unwrap_or_default();
+    text += &root.lines("/etc/apt/apt.conf", APT)?.unwrap_or_default();
     let mut settings =
         [("Enable", "1"), ("Update-Package-Lists", "0"), ("Unattended-Upgrade", "0")];
     let lines = text.lines().map(str::trim);
@@ -108,7 +107,7 @@ fn apt(root: &Root) -> Result<Option<String>, String> {
     Ok(off.map(|(name, _)| format!("APT::Periodic::{name} is 0")))
 }
 
-fn dnf(root: &Root) -> Result<Option<String>, String> {
+fn dnf(root: &dyn Root) -> Result<Option<String>, String> {
     let files = ["/etc/dnf/automatic.conf", "/etc/dnf/dnf5-plugins/automatic.conf"];
     let mut applies = root.link(&format!("{WANTS}/dnf-automatic-install.timer")).is_some();
     let mut is_there = false;
