@@ -225,7 +225,12 @@ pub fn look(
     processes.extend(outside.map(|it| Process { is_from_outside: true, ..it }));
     let ids = |file: &str| ranges(&process::text(first.pid, file).unwrap_or_default());
     let mounts = mounted(first.pid);
-    let mapped = maps::of(&processes);
+    let listeners = listeners::of(&processes);
+    let ports = match (scope, &listeners) {
+        (Scope::Host, Ok(all)) => maps::ports(all),
+        _ => maps::Ports::new(),
+    };
+    let mapped = maps::of(&processes, &ports);
     Some(Observed {
         is_cut,
         host,
@@ -234,7 +239,7 @@ pub fn look(
         aliases: aliases(first.pid, declared, mounts.as_deref().unwrap_or_default()),
         mounts,
         limits: Limits::read(cgroup),
-        listeners: listeners::of(&processes),
+        listeners,
         joined: joined(declared),
         secrets: secrets(first.pid),
         is_mapped_cut: mapped.len() >= MAPPED_FILES,
