@@ -174,15 +174,18 @@ fn steps<'s>(roots: impl Iterator<Item = &'s Vulnerable>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for root in roots {
         for (finding, in_use) in root.findings.iter().filter(|(it, _)| it.counts()) {
-            let place = names(root);
+            let (place, is_exposed) = (names(root), !root.exposed(finding).is_empty());
             let known = steps.iter_mut().find(|it| {
                 it.package == finding.coordinate.name
                     && it.installed == finding.coordinate.version
                     && it.places.contains(&place)
             });
             match known {
-                Some(step) => step.join(finding, in_use),
-                None => steps.push(Step::new(finding, in_use, place, !root.ports.is_empty())),
+                Some(step) => {
+                    step.is_exposed |= is_exposed;
+                    step.join(finding, in_use);
+                }
+                None => steps.push(Step::new(finding, in_use, place, is_exposed)),
             }
         }
     }

@@ -16,6 +16,13 @@ pub const PROCESSES_OF_ONE: usize = 4_096;
 /// is said.
 pub const DESCRIPTORS_OF_ONE: usize = 262_144;
 
+/// Processes that are known of those that hold one socket which waits for others; what further ones
+/// of the host run does not count as exposed by it.
+pub const LISTENER_HOLDERS: usize = 64;
+
+/// Ports that are told of a file of the host whose processes listen at them.
+pub const EXPOSED_PORTS: usize = 16;
+
 /// Findings about states that are open at once; further ones are counted, and not told of.
 pub const STATE_FINDINGS: usize = 8_192;
 

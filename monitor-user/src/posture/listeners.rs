@@ -14,7 +14,10 @@ use super::{
     process::{self, Process},
     traffic::Heard,
 };
-use crate::{enrich::cgroup_path, limits::DESCRIPTORS_OF_ONE};
+use crate::{
+    enrich::cgroup_path,
+    limits::{DESCRIPTORS_OF_ONE, LISTENER_HOLDERS},
+};
 
 /// A socket that waits for others.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -27,6 +30,8 @@ pub struct Listener {
     pub port: u16,
     /// A process that holds it.
     pub pid: u32,
+    /// All that do, the one above among them.
+    pub holders: Vec<u32>,
     /// The network namespace that it is in.
     pub network: u64,
     /// When that process started, clock ticks since boot.
@@ -91,12 +96,14 @@ fn held_by(processes: &[Holder]) -> Result<Vec<Listener>, String> {
                 Some(text) if text.ends_with('\n') => {
                     let sockets = text.lines().skip(1).filter_map(|line| socket(line, state));
                     let held = sockets.filter_map(|(address, port, inode)| {
-                        let (pid, started) = *holders.get(&inode)?;
+                        let all = holders.get(&inode)?;
+                        let (pid, started) = *all.first()?;
                         Some(Listener {
                             protocol: protocol.into(),
                             address,
                             port,
                             pid,
+                            holders: all.iter().map(|(pid, _)| *pid).collect(),
                             network: namespace,
                             started,
                             heard: Heard::default(),
@@ -122,6 +129,11 @@ fn held_by(processes: &[Holder]) -> Result<Vec<Listener>, String> {
 }
 
 impl Listener {
+    /// Where it is, as `443/tcp`.
+    pub(super) fn place(&self) -> String {
+        format!("{}/{}", self.port, self.protocol)
+    }
+
     /// One of a test.
     #[cfg(test)]
     pub(super) fn at(protocol: &str, address: &str, port: u16) -> Self {
@@ -130,6 +142,7 @@ impl Listener {
             address: address.parse().unwrap(),
             port,
             pid: std::process::id(),
+            holders: Vec::new(),
             network: 1,
             started: 1,
             heard: Heard::default(),
@@ -144,9 +157,9 @@ impl Listener {
     }
 }
 
-/// Who holds which socket, and since when that process runs.
-fn holders(processes: &[Holder]) -> Result<HashMap<u64, (u32, u64)>, String> {
-    let mut holders = HashMap::new();
+/// Who holds which socket, and since when these processes run.
+fn holders(processes: &[Holder]) -> Result<HashMap<u64, Vec<(u32, u64)>>, String> {
+    let mut holders: HashMap<u64, Vec<(u32, u64)>> = HashMap::new();
     let mut looked_at = 0;
     for (pid, _, started) in processes.iter().copied() {
         let Ok(descriptors) = fs::read_dir(process::path(pid, "fd")) else { continue };
@@ -159,7 +172,11 @@ fn holders(processes: &[Holder]) -> Result<HashMap<u64, (u32, u64)>, String> {
             let inode = target.to_str().and_then(|it| it.strip_prefix("socket:["));
             let inode = inode.and_then(|it| it.strip_suffix(']')?.parse().ok());
             if let Some(inode) = inode {
-                holders.entry(inode).or_insert((pid, started));
+                let of = holders.entry(inode).or_default();
+                // One can hold it several times.
+                if of.len() < LISTENER_HOLDERS && of.last().is_none_or(|it| it.0 != pid) {
+                    of.push((pid, started));
+                }
             }
         }
     }
@@ -220,5 +237,7 @@ mod tests {
         let port = |socket: &TcpListener| socket.local_addr().unwrap().port();
         let is_found = |port| found.iter().any(|it| it.port == port && it.pid == process.pid);
         assert!(is_found(port(&open)) && !is_found(port(&own)), "{found:?}");
+        let it = found.iter().find(|it| it.port == port(&open)).unwrap();
+        assert_eq!(it.holders, [process.pid]);
     }
 }

@@ -1,13 +1,16 @@
 //! What the processes of a container have mapped as code, as `/proc/PID/maps` has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{self, Process, is_program_of_runtime};
+use super::{
+    listeners::Listener,
+    process::{self, Process},
+};
 use crate::{
     input,
-    limits::{MAPPED_FILES, PROC_FILE_BYTES},
+    limits::{EXPOSED_PORTS, MAPPED_FILES, PROC_FILE_BYTES},
 };
 
 /// A file that is mapped.
@@ -21,6 +24,24 @@ pub struct Mapping {
     pub is_code: bool,
     /// The file was removed or replaced since.
     pub is_deleted: bool,
+    /// Where processes of the host that have it listen for others, as `443/tcp`. In a container
+    /// all that it has counts as reached by who reaches it.
+    pub exposed: Vec<String>,
+}
+
+/// Where processes of the host listen for others.
+pub(super) type Ports = HashMap<u32, BTreeSet<String>>;
+
+/// Each process with the places at which it waits for others. The first one holds sockets for those
+/// that it starts, and takes nothing of what comes.
+pub(super) fn ports(listeners: &[Listener]) -> Ports {
+    let mut all = Ports::new();
+    for listener in listeners {
+        for pid in listener.holders.iter().filter(|pid| **pid != 1) {
+            all.entry(*pid).or_default().insert(listener.place());
+        }
+    }
+    all
 }
 
 /// What the kernel writes behind the path of a file that has no name any more.
@@ -34,26 +55,40 @@ pub(super) fn is_of_package(path: &[u8]) -> bool {
     OF_PACKAGES.iter().any(|place| path.starts_with(place))
 }
 
-/// What these processes have mapped, each file once, as many as are kept. What a runtime maps before
-/// the container's first program is the host's.
-pub(super) fn of(processes: &[Process]) -> Vec<Mapping> {
-    let mut found: BTreeMap<(Vec<u8>, bool), (u32, bool)> = BTreeMap::new();
-    for one in processes.iter().filter(|it| !is_program_of_runtime(&it.program)) {
+/// What is seen of a file.
+struct Seen<'p> {
+    pid: u32,
+    is_code: bool,
+    ports: BTreeSet<&'p str>,
+}
+
+/// What these processes have mapped, each file once, as many as are kept, and where they listen.
+pub(super) fn of<'p>(
+    processes: impl IntoIterator<Item = &'p Process>,
+    ports: &Ports,
+) -> Vec<Mapping> {
+    let mut found: BTreeMap<(Vec<u8>, bool), Seen<'_>> = BTreeMap::new();
+    for one in processes {
         let Ok(text) = input::read(&process::path(one.pid, "maps"), PROC_FILE_BYTES) else {
             continue;
         };
+        let listens = ports.get(&one.pid);
         for line in text.split(|byte| *byte == b'\n') {
             let Some((path, is_code, is_deleted)) = mapped(line) else { continue };
             let key = (path, is_deleted);
             if found.len() < MAPPED_FILES || found.contains_key(&key) {
-                let known = found.entry(key).or_insert((one.pid, is_code));
-                known.1 |= is_code;
+                let new = || Seen { pid: one.pid, is_code, ports: BTreeSet::new() };
+                let known = found.entry(key).or_insert_with(new);
+                known.is_code |= is_code;
+                known.ports.extend(listens.into_iter().flatten().map(String::as_str));
             }
         }
     }
-    let all = found.into_iter();
-    all.map(|((path, is_deleted), (pid, is_code))| Mapping { path, pid, is_code, is_deleted })
-        .collect()
+    let one = |((path, is_deleted), Seen { pid, is_code, ports }): (_, Seen<'_>)| {
+        let exposed = ports.into_iter().take(EXPOSED_PORTS).map(str::to_owned).collect();
+        Mapping { path, pid, is_code, is_deleted, exposed }
+    };
+    found.into_iter().map(one).collect()
 }
 
 /// The file of a line, if it is code, or an archive of Java.
@@ -122,11 +157,16 @@ mod tests {
     #[test]
     fn this_process_runs_code_of_its_own() {
         let own = Process { pid: std::process::id(), ..Process::default() };
-        let found = of(std::slice::from_ref(&own));
+        let listener =
+            |pid, port| Listener { holders: vec![1, pid], ..Listener::at("tcp", "0.0.0.0", port) };
         let exe = std::env::current_exe().unwrap().into_os_string().into_encoded_bytes();
-        let it = found.iter().find(|it| it.path == exe).unwrap();
+        let of_exe = |listeners: &[Listener]| {
+            let found = of(std::slice::from_ref(&own), &ports(listeners));
+            found.into_iter().find(|it| it.path == exe).unwrap()
+        };
+        let it = of_exe(&[listener(own.pid, 22), listener(own.pid, 22), listener(2, 80)]);
         assert!(it.is_code && !it.is_deleted && it.pid == own.pid);
-        // What is there before the first program is nothing of the container's.
-        assert_eq!(of(&[Process { program: b"/usr/bin/runc".to_vec(), ..own }]), []);
+        assert_eq!(it.exposed, ["22/tcp"]);
+        assert_eq!(of_exe(&[listener(1, 22)]).exposed, [""; 0], "it holds them for others");
     }
 }

@@ -20,7 +20,7 @@ use super::{
     maps::{self, Mapping},
     members,
     mounts::{self, Mounted},
-    process::{self, Process, of_host},
+    process::{self, Process, is_program_of_runtime, of_host},
     resources::Limits,
     set_ids::{Finder, SetIdFiles},
 };
@@ -225,7 +225,14 @@ pub fn look(
     processes.extend(outside.map(|it| Process { is_from_outside: true, ..it }));
     let ids = |file: &str| ranges(&process::text(first.pid, file).unwrap_or_default());
     let mounts = mounted(first.pid);
-    let mapped = maps::of(&processes);
+    let listeners = listeners::of(&processes);
+    let ports = match (scope, &listeners) {
+        (Scope::Host, Ok(all)) => maps::ports(all),
+        _ => maps::Ports::new(),
+    };
+    // What a runtime has mapped before a container's first program is the host's.
+    let is_own = |it: &&Process| scope == Scope::Host || !is_program_of_runtime(&it.program);
+    let mapped = maps::of(processes.iter().filter(is_own), &ports);
     Some(Observed {
         is_cut,
         host,
@@ -234,7 +241,7 @@ pub fn look(
         aliases: aliases(first.pid, declared, mounts.as_deref().unwrap_or_default()),
         mounts,
         limits: Limits::read(cgroup),
-        listeners: listeners::of(&processes),
+        listeners,
         joined: joined(declared),
         secrets: secrets(first.pid),
         is_mapped_cut: mapped.len() >= MAPPED_FILES,

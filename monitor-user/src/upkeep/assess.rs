@@ -35,7 +35,7 @@ const NAMED: usize = 5;
 /// What bears on all packages of a root.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Around {
-    /// Where who uses them listens for others.
+    /// Where the container listens for others. Of the host it is known of each package.
     pub(super) exposed: Vec<String>,
     /// The system gets no more updates.
     pub(super) is_out_of_support: bool,
@@ -73,13 +73,24 @@ pub(super) fn packages(judged: &Judged, around: &Around) -> Vec<Observation> {
     for it in judged.findings.iter().filter(counts) {
         of.entry(&it.0.coordinate).or_default().push(it);
     }
-    let mut all: Vec<Observation> =
-        of.into_iter().map(|(coordinate, found)| package(coordinate, &found, around)).collect();
+    let exposed = |coordinate: &Coordinate| -> Vec<String> {
+        let own = judged.exposed.get(coordinate).into_iter().flatten();
+        around.exposed.iter().chain(own).cloned().collect()
+    };
+    let one = |(coordinate, found): (&Coordinate, Vec<&(Finding, InUse)>)| {
+        package(coordinate, &found, exposed(coordinate), around)
+    };
+    let mut all: Vec<Observation> = of.into_iter().map(one).collect();
     all.sort_by_key(|it| it.priority);
     all
 }
 
-fn package(coordinate: &Coordinate, found: &[&(Finding, InUse)], around: &Around) -> Observation {
+fn package(
+    coordinate: &Coordinate,
+    found: &[&(Finding, InUse)],
+    exposed: Vec<String>,
+    around: &Around,
+) -> Observation {
     let mut sorted: Vec<&(Finding, InUse)> = found.to_vec();
     sorted.sort_by_key(|(finding, _)| {
         let it = &finding.found;
@@ -94,7 +105,7 @@ fn package(coordinate: &Coordinate, found: &[&(Finding, InUse)], around: &Around
     };
     let level = found.iter().map(|(it, _)| it.found.severity.level).max();
     let fixed = last_fix(coordinate, found);
-    let exposed = if in_use == Some(true) { around.exposed.clone() } else { Vec::new() };
+    let exposed = if in_use == Some(true) { exposed } else { Vec::new() };
     let priority = grade(Weight {
         level: level.unwrap_or(Level::Unknown),
         is_exploited: found.iter().any(|(it, _)| it.found.exploited.is_some()),

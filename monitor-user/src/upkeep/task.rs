@@ -30,12 +30,12 @@ use crate::{
     packages::Roots,
     posture::{
         Declared,
-        in_use::in_use,
+        in_use::{Live, in_use},
         observed::{Asked, Look, Scope},
     },
     state::{Check, Observation},
     support::{Support, runtimes},
-    usage::{self, ImageUse, Used},
+    usage::{self, Exposed, ImageUse, Used},
     vulns::{PackFile, judge},
 };
 
@@ -141,6 +141,8 @@ pub struct Eyes {
     /// When processes of the host were looked through, and what they use.
     host_looked: Option<Instant>,
     host_used: BTreeMap<Vec<u8>, Used>,
+    /// What those of them have that listen for others.
+    host_exposed: Exposed,
     now_s: i64,
     upgrade: Upgrade,
     refused: u64,
@@ -167,6 +169,7 @@ impl Eyes {
             judged: HashMap::new(),
             host_looked: None,
             host_used: BTreeMap::new(),
+            host_exposed: Exposed::new(),
             now_s: 0,
             upgrade: Upgrade::default(),
             refused: 0,
@@ -236,7 +239,8 @@ impl Eyes {
         };
         let (used, ports) = self.used(&place, group, round);
         let texts: Vec<&str> = of_image.iter().map(|it| &*it.text).collect();
-        let mark = self.mark(&root, installed.read, &used, (&ports, texts));
+        let exposed = if is_host { self.host_exposed.clone() } else { Exposed::new() };
+        let mark = self.mark(&root, installed.read, &used, (&ports, &exposed, texts));
         if self.judged.get(&place.key).is_some_and(|(known, _)| *known == mark) {
             return place;
         }
@@ -250,7 +254,8 @@ impl Eyes {
             ..Around::default()
         }
         .with_paths(inventory);
-        let (mut observations, is_judged) = self.packages(&mut place, &installed, &used, &around);
+        let (mut observations, is_judged) =
+            self.packages(&mut place, &installed, (&used, &exposed), &around);
         observations.extend(assess::system(&verdict, &around));
         observations.extend(of_image.into_iter().map(with));
         if is_host {
@@ -281,7 +286,7 @@ impl Eyes {
         &mut self,
         place: &mut Place,
         installed: &Installed,
-        used: &ImageUse,
+        used: (&ImageUse, &Exposed),
         around: &Around,
     ) -> (Vec<Observation>, bool) {
         let Installed { inventory, files, is_partial, is_cut, .. } = installed;
@@ -335,7 +340,7 @@ impl Eyes {
     }
 
     /// Looks, now and then, at what processes of the host have mapped and run. What one look does
-    /// not find is in use for a day: many programs run for a moment.
+    /// not find is in use for a day: many programs run for a moment. Who listens does so at each.
     fn look_at_host(&mut self, now_ns: i64) {
         if self.host_looked.is_some_and(|at| at.elapsed() < HOST_EVERY) {
             return;
@@ -346,7 +351,9 @@ impl Eyes {
         let Ok(Some(observed)) = self.look.look(&asked) else { return };
         self.host_looked = Some(Instant::now());
         self.host_used.retain(|_, used| now_ns.saturating_sub(used.last_ns) < DAY_NS);
-        for (path, seen) in in_use(observed, now_ns).0 {
+        let Live { files, exposed, .. } = in_use(observed, now_ns);
+        self.host_exposed = exposed;
+        for (path, seen) in files {
             if self.host_used.len() < USAGE_FILES || self.host_used.contains_key(&path) {
                 let known = self.host_used.entry(path);
                 known.and_modify(|it| *it = it.and(seen)).or_insert(seen);

@@ -1,6 +1,6 @@
 //! Files that are used, joined with the packages that they belong to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use monitor_inventory::{
     Package,
@@ -8,7 +8,7 @@ use monitor_inventory::{
     root::{Root, RootError},
 };
 
-use super::Used;
+use super::{Exposed, Used};
 use crate::limits::JOINED_PATHS;
 
 /// Whose the files of one root are. Of each path only a number is kept, made with a key that nobody
@@ -105,6 +105,20 @@ impl FileIndex {
         }
         uses
     }
+
+    /// Where the processes listen that use each of so many packages, by the files that they have.
+    #[must_use]
+    pub fn exposed(&self, files: &Exposed, packages: usize) -> Vec<BTreeSet<String>> {
+        let mut all = vec![BTreeSet::new(); packages];
+        for (path, ports) in files {
+            for at in self.owners(path) {
+                if let Some(known) = all.get_mut(at) {
+                    known.extend(ports.iter().cloned());
+                }
+            }
+        }
+        all
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +142,26 @@ mod tests {
         let files = files.map(|(path, how)| (path.as_bytes().to_vec(), used(how))).into();
         let uses: Vec<_> = index.uses(&files, 4).iter().map(|it| it.map(|it| it.how)).collect();
         assert_eq!(uses, [Some(How::Mapped), None, Some(How::Opened), None]);
+    }
+
+    #[test]
+    fn what_listens_exposes_the_packages_whose_files_it_has() {
+        let mut index = FileIndex::default();
+        index.insert(0, Place::File(b"/usr/sbin/sshd"));
+        index.insert(1, Place::File(b"/usr/lib/libcrypto.so.3"));
+        index.insert(2, Place::File(b"/usr/bin/bash"));
+        let at = |path: &str, ports: &[&str]| {
+            (path.as_bytes().to_vec(), ports.iter().map(|it| (*it).to_owned()).collect())
+        };
+        let files = [
+            at("/usr/sbin/sshd", &["22/tcp"]),
+            at("/lib/libcrypto.so.3", &["22/tcp", "443/tcp"]),
+            at("/opt/own", &["80/tcp"]),
+        ];
+        let exposed = index.exposed(&files.into(), 3);
+        let exposed: Vec<String> =
+            exposed.into_iter().map(|it| it.into_iter().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(exposed, ["22/tcp", "22/tcp 443/tcp", ""]);
     }
 
     #[test]

@@ -65,6 +65,9 @@ pub struct Used {
     pub by_root: bool,
 }
 
+/// Files that processes have which listen for others, each with where, as `443/tcp`.
+pub type Exposed = BTreeMap<Vec<u8>, Vec<String>>;
+
 impl Used {
     /// The use of both.
     #[must_use]

@@ -1,6 +1,6 @@
 //! What a pack says of what is installed in a root, and whether that is in use there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use monitor_inventory::{Coordinates, Inventory, Kind};
 use monitor_vulns::{
@@ -9,7 +9,7 @@ use monitor_vulns::{
 };
 
 use super::{Finding, PackFacts, Package, Report};
-use crate::usage::{FileIndex, How, ImageUse, Used};
+use crate::usage::{Exposed, FileIndex, How, ImageUse, Used};
 
 /// Whether something vulnerable is in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,12 +90,18 @@ impl Known {
 struct Questions {
     asked: Vec<Package>,
     known: HashMap<(String, String), Known>,
+    /// Where those listen that use them.
+    exposed: HashMap<(String, String), BTreeSet<String>>,
     /// Packages of which nothing can be asked.
     unplaced: usize,
 }
 
 impl Questions {
-    fn of(inventory: &Inventory, uses: Option<&[Option<Used>]>) -> Self {
+    fn of(
+        inventory: &Inventory,
+        uses: Option<&[Option<Used>]>,
+        exposed: &[BTreeSet<String>],
+    ) -> Self {
         let mut questions = Self::default();
         for (at, package) in inventory.packages.iter().enumerate() {
             let Some(place) = package.osv(inventory.os.as_ref()) else {
@@ -110,8 +116,12 @@ impl Questions {
             };
             let there = questions.known.entry((name.clone(), version.clone()));
             there.and_modify(|it| *it = it.and(known)).or_insert(known);
-            let Coordinates { ecosystem, name: of, version: at } = place;
-            let coordinates = vec![Coordinate { ecosystem, name: of, version: at }];
+            if let Some(ports) = exposed.get(at).filter(|ports| !ports.is_empty()) {
+                let key = (name.clone(), version.clone());
+                questions.exposed.entry(key).or_default().extend(ports.iter().cloned());
+            }
+            let Coordinates { ecosystem, name: of, version: by } = place;
+            let coordinates = vec![Coordinate { ecosystem, name: of, version: by }];
             let purl = Some(package.purl(inventory.os.as_ref()));
             questions.asked.push(Package { coordinates, name, version, purl });
         }
@@ -133,10 +143,12 @@ pub struct Judged {
     /// Findings of packages of languages that one of the system brought, which mends them under
     /// versions of its own.
     pub brought: usize,
+    /// Where processes of the host listen for others that use what is vulnerable, as `443/tcp`.
+    pub exposed: BTreeMap<Coordinate, BTreeSet<String>>,
 }
 
-/// Asks a pack about what is installed in a root, of which these files are used. `index` says whose
-/// its files are.
+/// Asks a pack about what is installed in a root, of which these files are used, some of them by
+/// who listens for others. `index` says whose its files are.
 ///
 /// # Errors
 ///
@@ -144,12 +156,13 @@ pub struct Judged {
 pub fn judge<R: ReadAt>(
     inventory: &Inventory,
     index: Option<&FileIndex>,
-    used: &ImageUse,
+    (used, exposed): (&ImageUse, &Exposed),
     pack: &Pack<R>,
     now_s: i64,
 ) -> Result<Judged, PackError> {
     let uses = index.map(|index| index.uses(&used.files, inventory.packages.len()));
-    let questions = Questions::of(inventory, uses.as_deref());
+    let exposed = index.map(|index| index.exposed(exposed, inventory.packages.len()));
+    let questions = Questions::of(inventory, uses.as_deref(), &exposed.unwrap_or_default());
     let report = Report::of(pack, &questions.asked, &[], now_s)?;
     let lacks = match index {
         Some(index) if !index.is_cut => used.coverage.lacks(),
@@ -163,6 +176,10 @@ pub fn judge<R: ReadAt>(
         if known.is_brought {
             judged.brought += 1;
             continue;
+        }
+        for ports in finding.installed.iter().filter_map(|it| questions.exposed.get(it)) {
+            let of = judged.exposed.entry(finding.coordinate.clone()).or_default();
+            of.extend(ports.iter().cloned());
         }
         judged.findings.push((finding, known.in_use(lacks.as_ref())));
     }

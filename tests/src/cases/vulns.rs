@@ -1,7 +1,9 @@
 //! What is vulnerable in running containers, and what of that is in use.
 
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -14,6 +16,7 @@ use crate::wait;
 pub(super) const CASES: &[Case] = &[
     Case::new("vulns::what_is_used_is_told_from_what_is_only_there", of_debian),
     Case::new("vulns::roots_of_other_sorts_are_judged_alike", of_others),
+    Case::with(&["openssl"], "vulns::what_listens_on_the_host_exposes_what_it_uses", of_host),
 ];
 
 /// What a container does meanwhile.
@@ -242,4 +245,67 @@ fn of_others(stage: &Stage<'_>) {
         let all = lab.of(&config, &name);
         assert_eq!(states(&all)[0], (package, "executed"), "{sort}: {all:#?}");
     }
+}
+
+/// A server on the host: what it is made of is exposed while it listens to others, and what is only
+/// there is not.
+fn of_host(stage: &Stage<'_>) {
+    let config = stage.configuration(&Options::default());
+    let config = config.to_str().expect("a plain path");
+    let args = ["inventory", "host", "--packages", "--output", "json", "--config", config];
+    let ran = stage.runmon(args);
+    ran.assert(0, &[]);
+    let value: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let packages = value["roots"][0]["packages"].as_array().expect("packages").clone();
+    let coordinates = |name: &str| {
+        let it = packages.iter().find(|it| it["name"] == name && it["osv"].is_object());
+        let it = it.unwrap_or_else(|| panic!("no package {name}"));
+        ["ecosystem", "name"].map(|key| it["osv"][key].as_str().expect("a text").to_owned())
+    };
+    let ([ecosystem, server], [_, other]) = (coordinates("openssl"), coordinates("tar"));
+    let lab = Lab::new(stage, &[(&ecosystem, &server, None), (&ecosystem, &other, None)]);
+    let pack = lab.pack.to_str().expect("a plain path");
+    let exposed = |name: &str| {
+        let args = ["vulns", "host", "--format", "json", "--pack", pack, "--config", config];
+        let ran = stage.runmon(args);
+        let value: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:#?}"));
+        let findings = value["roots"][0]["findings"].as_array().expect("findings").clone();
+        let it = findings.iter().find(|it| it["package"]["name"] == name);
+        it.unwrap_or_else(|| panic!("{name}: {findings:#?}"))["exposed"].clone()
+    };
+    let dir = stage.dir("server");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"])
+        .args(["-days", "2", "-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(&dir)
+        .output();
+    assert!(made.expect("start openssl").status.success());
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("an address").port();
+    drop(free);
+    let serve = |address: &str| {
+        Command::new("openssl")
+            .args(["s_server", "-quiet", "-accept", &format!("{address}:{port}")])
+            .args(["-key", "key.pem", "-cert", "cert.pem"])
+            .current_dir(&dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start a server")
+    };
+    let place = format!("{port}/tcp");
+    let is_reached = |at: &Value| at.as_array().expect("a list").iter().any(|it| *it == *place);
+    let end = |mut server: Child| {
+        server.kill().expect("end the server");
+        server.wait().expect("wait for it");
+    };
+    let open = serve("0.0.0.0");
+    wait::until("it to be exposed", || is_reached(&exposed(&server)).then_some(()));
+    assert!(!is_reached(&exposed(&other)), "{other} has nothing to do with it");
+    end(open);
+    let own = serve("127.0.0.1");
+    wait::until("it to listen", || TcpStream::connect(("127.0.0.1", port)).ok());
+    assert!(!is_reached(&exposed(&server)), "nobody else reaches it");
+    end(own);
 }

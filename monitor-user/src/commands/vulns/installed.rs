@@ -2,12 +2,15 @@
 //! is in use there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     path::{Path, PathBuf},
 };
 
-use monitor_vulns::pack::{Pack, PackError};
+use monitor_vulns::{
+    matcher::Coordinate,
+    pack::{Pack, PackError},
+};
 
 use crate::{
     commands::{
@@ -24,10 +27,10 @@ use crate::{
     packages::{Roots, inventory::other_file_systems},
     posture::{
         Declared,
-        in_use::in_use,
+        in_use::{Live, in_use},
         observed::{Asked, Look, Scope},
     },
-    usage::{self, Coverage, ImageUse, Used},
+    usage::{self, Coverage, Exposed, ImageUse},
     vulns::{Finding, InUse, PackFacts, PackFile, judge},
 };
 
@@ -52,10 +55,23 @@ pub(in crate::commands) struct Vulnerable {
     pub(in crate::commands) coverage: Coverage,
     /// Ports at which it listens.
     pub(in crate::commands) ports: Vec<String>,
+    /// Of the host: the ports of those that use what is vulnerable.
+    exposed: BTreeMap<Coordinate, BTreeSet<String>>,
     /// What is installed.
     pub(in crate::commands) os: Option<monitor_inventory::OsRelease>,
     /// Why nothing was read.
     pub(in crate::commands) not_read: Option<&'static str>,
+}
+
+impl Vulnerable {
+    /// Where others reach what uses something vulnerable: of a container all of it counts as
+    /// reached by who reaches it, of the host the programs that listen themselves.
+    pub(in crate::commands) fn exposed(&self, finding: &Finding) -> Vec<String> {
+        match self.containers.is_empty() {
+            true => self.exposed.get(&finding.coordinate).into_iter().flatten().cloned().collect(),
+            false => self.ports.clone(),
+        }
+    }
 }
 
 /// All that was found.
@@ -66,12 +82,6 @@ pub(in crate::commands) struct Scene {
     pub(in crate::commands) roots: Vec<Vulnerable>,
     /// When what is used was written down; None: no daemon does so.
     pub(in crate::commands) usage_ns: Option<i64>,
-}
-
-/// What a container has mapped, and where it listens.
-struct Live {
-    files: BTreeMap<Vec<u8>, Used>,
-    ports: Vec<String>,
 }
 
 /// What may be asked of the keeper by who looks.
@@ -171,8 +181,7 @@ fn live(eyes: &mut dyn Look, looked: &Looked<'_>, now_s: i64) -> Option<Live> {
     let declared = Declared::default();
     let asked = Asked { cgroup, others, declared, scope, is_thorough: false };
     let observed = eyes.look(&asked).ok()??;
-    let (files, ports) = in_use(observed, now_s.saturating_mul(1_000_000_000));
-    Some(Live { files, ports })
+    Some(in_use(observed, now_s.saturating_mul(1_000_000_000)))
 }
 
 /// What is written of the use of an image, or of the host.
@@ -207,6 +216,7 @@ fn unknown(group: &[&Looked<'_>], live: &[Live]) -> Vulnerable {
         brought: 0,
         coverage: Coverage::default(),
         ports,
+        exposed: BTreeMap::new(),
         os: None,
         not_read: group.first().and_then(|it| it.not_read()),
     }
@@ -226,13 +236,17 @@ fn vulnerable(
     root.os.clone_from(&inventory.os);
     root.packages = inventory.packages.len();
     let mut used = written(images, group).unwrap_or_default();
-    for (path, seen) in live.into_iter().flat_map(|it| it.files) {
-        used.files.entry(path).and_modify(|it| *it = it.and(seen)).or_insert(seen);
+    let mut exposed = Exposed::new();
+    for live in live {
+        for (path, seen) in live.files {
+            used.files.entry(path).and_modify(|it| *it = it.and(seen)).or_insert(seen);
+        }
+        exposed.extend(live.exposed);
     }
-    let judged = judge(inventory, first.files(), &used, pack, now_s)?;
+    let judged = judge(inventory, first.files(), (&used, &exposed), pack, now_s)?;
     *facts = judged.data;
     (root.unknown, root.unplaced) = (judged.unknown, judged.unplaced);
     (root.brought, root.findings) = (judged.brought, judged.findings);
-    root.coverage = used.coverage;
+    (root.coverage, root.exposed) = (used.coverage, judged.exposed);
     Ok(root)
 }

@@ -119,6 +119,8 @@ fn of_root(root: &Vulnerable, is_told: IsTold<'_>) -> Value {
     let one = |(finding, in_use): &(Finding, InUse)| {
         let mut value = finding_json(finding);
         set(&mut value, &["in_use"], used(in_use));
+        let reached = matches!(in_use, InUse::Seen(_)).then(|| root.exposed(finding));
+        set(&mut value, &["exposed"], json!(reached.unwrap_or_default()));
         value
     };
     let containers = root

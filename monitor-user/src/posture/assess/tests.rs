@@ -106,7 +106,13 @@ fn each_check_can_fail_by_what_it_is_about() {
         }),
         ("old_code", |it| {
             let path = b"/usr/lib/libssl.so.3".to_vec();
-            it.mapped = vec![Mapping { path, pid: 7, is_code: true, is_deleted: true }];
+            it.mapped = vec![Mapping {
+                path,
+                pid: 7,
+                is_code: true,
+                is_deleted: true,
+                exposed: Vec::new(),
+            }];
         }),
         ("secrets_in_env", |it| it.secrets = Ok(vec!["DB_PASSWORD".to_owned()])),
     ];

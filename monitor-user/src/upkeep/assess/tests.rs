@@ -47,6 +47,24 @@ fn judged(findings: Vec<(Finding, InUse)>) -> Judged {
     Judged { findings, ..Judged::default() }
 }
 
+/// Of a host one program that listens does not raise what others use.
+#[test]
+fn what_a_listening_program_uses_matters_more_than_what_others_use() {
+    let mut all = judged(vec![
+        (finding("openssl", found("CVE-1", 71, Some("2"))), used()),
+        (finding("bash", found("CVE-2", 71, Some("2"))), used()),
+    ]);
+    all.exposed.insert(coordinate("openssl"), ["22/tcp".to_owned()].into());
+    let told = packages(&all, &Around::default());
+    let told: Vec<_> = told
+        .iter()
+        .map(|it| (it.vulnerable.as_ref().unwrap(), it.priority))
+        .map(|(it, priority)| (&*it.package, it.exposed.join(" "), priority))
+        .collect();
+    let expected = [("openssl", "22/tcp", Priority::Error), ("bash", "", Priority::Warning)];
+    assert_eq!(told, expected.map(|(name, at, priority)| (name, at.to_owned(), priority)));
+}
+
 #[test]
 fn a_package_is_one_with_all_its_vulnerabilities_the_gravest_first() {
     let exploited = Match {
