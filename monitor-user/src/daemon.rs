@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use monitor_common::{DropReason, Program, RecordKind, counter};
-use monitor_rules::{KindSet, Priority};
+use monitor_rules::KindSet;
 use serde_json::Value;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     },
     control::{self, Control, Reply},
     document::{
-        self, Document, Finding, Heartbeat, finding,
+        self, Document, Heartbeat, finding,
         heartbeat::{HookState, KindCounters, Loss, ProgramState, Reloads, WebCounters},
     },
     endpoint::{Asked, Endpoint},
@@ -41,6 +41,7 @@ use crate::{
 };
 
 mod clock_watch;
+mod findings;
 mod health;
 mod learning;
 mod numbers;
@@ -49,6 +50,7 @@ mod policy;
 mod posture;
 mod reload;
 mod self_watch;
+mod states;
 mod store_watch;
 mod subscribers;
 pub mod upkeep;
@@ -61,6 +63,8 @@ pub use numbers::{Refused, tables};
 pub use outlet::CountedOutlet;
 use posture::Posture;
 pub use reload::SinkSource;
+pub use states::LastFindings;
+use states::States;
 use store_watch::StoreTold;
 use upkeep::Upkeep;
 
@@ -114,6 +118,8 @@ pub struct Daemon<O: Outlet> {
     upkeep: Option<Upkeep>,
     /// Findings about how something is.
     states: u64,
+    /// Where those that are open are written, if they outlive the daemon.
+    kept_states: Option<States>,
     /// Where what is used is written, if that is noted.
     usage: Option<Paper>,
 }
@@ -151,6 +157,7 @@ impl<O: CountedOutlet> Daemon<O> {
             posture: None,
             upkeep: None,
             states: 0,
+            kept_states: None,
             usage: None,
         }
     }
@@ -235,28 +242,6 @@ impl<O: CountedOutlet> Daemon<O> {
             );
             self.find_in(finding::FLOOD, text, Some(container));
         }
-    }
-
-    /// Tells of something that is wrong with the monitor itself.
-    fn find(&mut self, name: &'static str, text: String) {
-        self.find_in(name, text, None);
-    }
-
-    fn find_in(&mut self, name: &'static str, text: String, container: Option<String>) {
-        self.find_as(Priority::Error, name, text, container);
-    }
-
-    fn find_as(
-        &mut self,
-        priority: Priority,
-        name: &'static str,
-        text: String,
-        container: Option<String>,
-    ) {
-        self.findings += 1;
-        let (sequence, timestamp_ns) = (self.findings, now_ns());
-        let finding = Finding { sequence, timestamp_ns, name, priority, text, container };
-        self.line.outlet().offer(Document::Finding(Arc::new(finding)));
     }
 
     /// Decides what still waits, and sends the last heartbeat.
@@ -470,6 +455,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
         self.forget_subscribers(live);
         self.tell(live);
         self.tell_remarks();
+        self.tell_over();
         self.watch_posture(now_ns, live);
         if self.floods.is_due(now_ns) {
             self.health.look_at_sinks(&self.line.outlet().inner().sinks(), now_ns);
@@ -479,6 +465,7 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
             self.tell_floods(now_ns, live);
             self.watch_upkeep(now_ns, live);
         }
+        self.keep_states(now_ns);
         self.begun_ns.get_or_insert(now_ns);
         if self.next_ns == 0 {
             self.next_ns = now_ns + self.interval_ns;

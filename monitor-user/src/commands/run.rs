@@ -6,6 +6,7 @@ mod posture;
 mod profiles;
 mod reread;
 mod sinks;
+mod states;
 mod upkeep;
 mod web;
 
@@ -26,7 +27,7 @@ use crate::{
     cli::RunArgs,
     config::{Config, KeepOptions, SinkConfig},
     control::Control,
-    daemon::{Daemon, Kept, Learning, SinkSource, kernel_filter, record_kinds},
+    daemon::{Daemon, Kept, LastFindings, Learning, SinkSource, kernel_filter, record_kinds},
     document::{Sender, heartbeat::SinkCounters},
     endpoint::{self, Endpoint},
     enrich::{Enricher, hashes::Keep},
@@ -104,8 +105,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     daemon.reload_with(kept, Reloader::start("rules", Box::new(rule_files), look, bell.clone())?);
     daemon.profiles_with(profiles::again(&config, look, bell.clone())?);
     policy::judge(&config, &mut daemon, bell.clone())?;
-    posture::look(&config, &mut daemon, name)?;
-    upkeep::look(&config, &mut daemon);
+    states::look(&config, &mut daemon, name)?;
     daemon.change_sinks_with(sinks_again(&config, opener, config_file, bell)?);
     let inside = control.as_ref().map(Control::inside);
     if let Some(control) = control {
@@ -125,9 +125,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     announce(&live, enabled, begun);
     live.run(&mut daemon)?;
     daemon.finish(&mut live);
+    let findings = daemon.last_findings();
     let sinks = daemon.into_line().into_outlet().into_inner().finish(PATIENCE);
     drop(live);
-    Ok(end_of_sinks(&sinks))
+    Ok(end_of_sinks(&sinks, findings))
 }
 
 /// What the kernel side is asked for, and what of that stays whatever the rules.
@@ -203,8 +204,11 @@ fn open_endpoint(config: &Config, args: &RunArgs, bell: Bell) -> Option<Endpoint
     opened.ok()
 }
 
-/// Says what sinks lost. One whose task died is a failure of the monitor's own.
-fn end_of_sinks(sinks: &[Ended]) -> ExitCode {
+/// Says what sinks lost, and has it written which findings are open, now that they have arrived.
+/// One whose task died is a failure of the monitor's own.
+fn end_of_sinks(sinks: &[Ended], findings: Option<LastFindings>) -> ExitCode {
+    let have_arrived = sinks.iter().all(|it| !it.died && (it.is_over || it.is_stored));
+    findings.into_iter().for_each(|it| it.write(have_arrived));
     for Ended { counters, died, .. } in sinks {
         if *died {
             say(&format!("the task of sink {} failed: see the panic above", counters.name));
@@ -339,7 +343,7 @@ mod tests {
         let code = |died| {
             let counters = SinkCounters { dropped: 1, offered: 2, ..SinkCounters::default() };
             let ended = Ended { counters, died, is_over: true, is_stored: false };
-            format!("{:?}", end_of_sinks(&[ended]))
+            format!("{:?}", end_of_sinks(&[ended], None))
         };
         assert_eq!(code(false), format!("{:?}", ExitCode::SUCCESS));
         assert_eq!(code(true), format!("{:?}", ExitCode::FAILURE));

@@ -1,7 +1,7 @@
 //! How the host and containers are set up: which is looked at when, and what is told of it.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -9,9 +9,7 @@ use std::{
 use super::{CountedOutlet, Daemon, now_ns};
 use crate::{
     container::Container,
-    document::Document,
     fact::Fact,
-    line::Outlet as _,
     live::Live,
     posture::{Assessed, Assessor, Question, Seen},
     state::{Ledger, StateFinding},
@@ -23,10 +21,20 @@ const SOON_NS: u64 = 200_000_000;
 /// How soon it is looked at again after it was first: what it does at its start is over by then.
 const AFTER_START_NS: u64 = 5_000_000_000;
 
+/// Why findings are closed about what ended while nobody looked.
+const ENDED_UNSEEN: &str = "the container has ended, while nobody looked";
+
+/// How often it is looked whether containers are gone that were there before.
+const GONE_EVERY_NS: u64 = 1_000_000_000;
+
 /// Which containers are looked at, and what is known of them.
 #[derive(Debug)]
 pub(super) struct Posture {
-    ledger: Option<Ledger>,
+    pub(super) ledger: Option<Ledger>,
+    /// Of which something was open when the daemon came, by the path of the cgroup, until they are
+    /// found or are known to be gone.
+    before: BTreeMap<Box<str>, Arc<Container>>,
+    gone_due_ns: u64,
     /// The host, which is looked at as a container is, if it is told of.
     host: Option<Arc<Container>>,
     every_ns: u64,
@@ -54,7 +62,53 @@ impl Posture {
     pub(super) fn new(ledger: Option<Ledger>, every: Duration) -> Self {
         let every_ns = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX);
         let host = ledger.as_ref().map(|_| Arc::new(Container::host()));
-        Self { ledger, host, every_ns, tracked: HashMap::new(), looks: 0 }
+        let before = ledger.as_ref().map(Ledger::places).unwrap_or_default();
+        let (tracked, gone_due_ns, looks) = (HashMap::new(), 0, 0);
+        Self { ledger, before, gone_due_ns, host, every_ns, tracked, looks }
+    }
+
+    /// Finds those again that were there before: by their cgroup, or, where that has another path
+    /// now, by their id.
+    fn find_again(&mut self, running: &[Arc<Container>], now_ns: i64) -> Vec<StateFinding> {
+        let mut told = Vec::new();
+        let Some(ledger) = self.ledger.as_mut().filter(|_| !self.before.is_empty()) else {
+            return told;
+        };
+        for it in running {
+            if let Some(before) = self.before.remove(&it.cgroup_path)
+                && before.id != it.id
+            {
+                told.extend(ledger.close_all(&it.cgroup_path, ENDED_UNSEEN, now_ns));
+            }
+        }
+        let find = |id: &str| running.iter().find(|it| *it.id == *id);
+        self.before.retain(|path, before| {
+            let found = find(&before.id);
+            if let Some(found) = found {
+                ledger.shift(path, &found.cgroup_path);
+            }
+            found.is_none()
+        });
+        told
+    }
+
+    /// Closes what was open about those that are gone, where all that is there is known.
+    fn miss(&mut self, is_gone: impl Fn(&str) -> bool, now_ns: i64) -> Vec<StateFinding> {
+        let gone: Vec<Box<str>> = self.before.keys().filter(|it| is_gone(it)).cloned().collect();
+        let mut told = Vec::new();
+        for path in gone {
+            self.before.remove(&path);
+            let ledger = self.ledger.iter_mut();
+            told.extend(ledger.flat_map(|it| it.close_all(&path, ENDED_UNSEEN, now_ns)));
+        }
+        told
+    }
+
+    /// Whether each of these was looked at.
+    pub(super) fn knows(&self, running: &[Arc<Container>]) -> bool {
+        let is_known =
+            |it: &Arc<Container>| self.tracked.get(&it.cgroup_path).is_some_and(|it| it.is_known);
+        running.iter().all(is_known)
     }
 
     /// Containers that are looked at.
@@ -169,7 +223,14 @@ impl<O: CountedOutlet> Daemon<O> {
         running.extend(posture.host.clone());
         posture.ask(&running, boottime_ns, assessor);
         let now_ns = now_ns();
-        let mut told = posture.forget(&running, now_ns);
+        let mut told = posture.find_again(&running, now_ns);
+        let is_due = !posture.before.is_empty() && boottime_ns >= posture.gone_due_ns;
+        if is_due && self.line.enricher().has_all_cgroups() {
+            posture.gone_due_ns = boottime_ns.saturating_add(GONE_EVERY_NS);
+            let live = self.line.enricher().live_paths();
+            told.extend(posture.miss(|path| !live.contains(path), now_ns));
+        }
+        told.extend(posture.forget(&running, now_ns));
         while let Some(assessed) = assessor.answer() {
             if let Some(book) = self.line.usage().filter(|_| !assessed.container.is_host()) {
                 book.note_mapped(&assessed.container, &assessed.mapped, now_ns);
@@ -179,17 +240,8 @@ impl<O: CountedOutlet> Daemon<O> {
         self.tell_states(told);
     }
 
-    /// Tells of findings about how something is.
-    pub(super) fn tell_states(&mut self, told: Vec<StateFinding>) {
-        for finding in told {
-            self.states += 1;
-            let finding = StateFinding { sequence: self.states, ..finding };
-            self.line.outlet().offer(Document::State(Arc::new(finding)));
-        }
-    }
-
     /// What is known of how containers are set up, in numbers, by their names in heartbeats.
-    pub(super) fn posture_numbers(&self, refused: u64) -> [(&'static str, u64); 5] {
+    pub(super) fn posture_numbers(&self, refused: u64) -> [(&'static str, u64); 6] {
         let stats = self
             .posture
             .as_ref()
@@ -204,6 +256,7 @@ impl<O: CountedOutlet> Daemon<O> {
             ("posture_refused", refused),
             ("state_findings", stats.open as u64),
             ("state_findings_refused", stats.refused),
+            ("state_findings_unwritten", self.states_unwritten()),
         ]
     }
 }
@@ -270,6 +323,51 @@ mod tests {
         // What was still on its way about it opens nothing.
         assert_eq!(posture.take(seen(&one, Status::Fail), 4, 4).len(), 0);
         assert_eq!(posture.ledger.unwrap().stats().open, 0);
+    }
+
+    /// One that knows of what was open before: about the host, and about these.
+    fn after_restart(containers: &[Arc<Container>]) -> Posture {
+        let mut before = posture();
+        for it in containers.iter().chain(&before.host.clone()) {
+            tracked(&mut before, it);
+            before.take(seen(it, Status::Fail), 1, 1);
+        }
+        let kept = before.ledger.unwrap().kept(i64::MAX);
+        let ledger = Ledger::new(Priority::Debug).with(kept);
+        Posture::new(Some(ledger), Duration::from_secs(60))
+    }
+
+    #[test]
+    fn what_was_open_before_stays_open_where_its_container_is() {
+        let (one, moved, other) = (container("/one"), container("/moved"), container("/other"));
+        let mut posture = after_restart(&[Arc::clone(&one), moved, Arc::clone(&other)]);
+        let elsewhere = Arc::new(Container { id: "moved".into(), ..(*container("/new")).clone() });
+        let another = Arc::new(Container { id: "another".into(), ..(*other).clone() });
+        let host = posture.host.clone().unwrap();
+        let running = [host, one, elsewhere, another];
+        let told = posture.find_again(&running, 2);
+        assert_eq!((activities(&told), &*told[0].text), (vec!["close"], ENDED_UNSEEN));
+        assert_eq!(*told[0].container.id, *"other");
+        assert_eq!(activities(&posture.miss(|_| true, 3)), [""; 0]);
+        for it in &running[..3] {
+            tracked(&mut posture, it);
+            assert_eq!(posture.take(seen(it, Status::Fail), 4, 4), [], "{}", it.id);
+        }
+        assert_eq!(posture.ledger.as_ref().unwrap().stats().open, 3);
+        assert_eq!(activities(&posture.take(seen(&running[2], Status::Pass), 5, 5)), ["close"]);
+    }
+
+    #[test]
+    fn what_ended_while_nobody_looked_is_closed_once_it_is_known_to_be_gone() {
+        let mut posture = after_restart(&[container("/one"), container("/hidden")]);
+        assert_eq!(posture.find_again(&[], 2), []);
+        // Its cgroup is there: it is only not known yet.
+        let told = posture.miss(|path| path == "/one", 3);
+        assert_eq!((activities(&told), &*told[0].text), (vec!["close"], ENDED_UNSEEN));
+        let hidden = [container("/hidden")];
+        assert_eq!(posture.find_again(&hidden, 4), []);
+        tracked(&mut posture, &hidden[0]);
+        assert_eq!(activities(&posture.forget(&[], 5)), ["close"]);
     }
 
     #[test]

@@ -34,6 +34,7 @@ const LINGER: u64 = 5;
 
 /// Why findings are closed about what nobody has any more, and about what turned out to be another.
 const GONE: &str = "no container of it runs any more";
+const GONE_UNSEEN: &str = "no container of it runs any more; they ended while nobody looked";
 const NAMED: &str = "its image is known now, and has findings of its own";
 
 /// The names of its numbers in heartbeats.
@@ -55,7 +56,15 @@ pub const NUMBERS: [&str; 12] = [
 /// What is known of software that is not kept up.
 #[derive(Debug)]
 pub(super) struct Upkeep {
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
+    /// Of which something was open when the daemon came, until a container of them is found.
+    before: BTreeMap<Box<str>, Arc<Container>>,
+    /// The host was not started anew since then: containers of them that run are there already.
+    is_same_boot: bool,
+    /// Since when the first round was put off, to know what runs.
+    awaited_ns: Option<u64>,
+    /// All that runs was known when the last round began.
+    is_whole: bool,
     every_ns: u64,
     /// When the next round is due, on the boot clock, and when the host is looked at next.
     due_ns: u64,
@@ -82,8 +91,14 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     fn new(ledger: Ledger, every: Duration) -> Self {
+        let before = ledger.places();
+        let places = before.keys().map(|key| (key.to_string(), 0)).collect();
         Self {
             ledger,
+            before,
+            is_same_boot: true,
+            awaited_ns: None,
+            is_whole: false,
             every_ns: u64::try_from(every.as_nanos()).unwrap_or(u64::MAX),
             due_ns: 0,
             host_due_ns: 0,
@@ -92,7 +107,7 @@ impl Upkeep {
             looked: HashMap::new(),
             fresh: BTreeMap::new(),
             new_ns: None,
-            places: HashMap::new(),
+            places,
             dropped: BTreeSet::new(),
             numbers: Numbers::default(),
             trouble: None,
@@ -120,6 +135,14 @@ impl Upkeep {
         let paths: BTreeSet<&str> = running.iter().map(|it| &*it.cgroup_path).collect();
         let ended = self.fresh.values().filter(|it| !paths.contains(&*it.cgroup_path));
         running.iter().chain(ended).cloned().collect()
+    }
+
+    /// Whether the first round is put off: what was open before is not to be told in another way
+    /// only because not all is known yet.
+    fn is_early(&mut self, is_known: bool, boottime_ns: u64) -> bool {
+        let is_asked = self.begun_ns == 0 && !self.before.is_empty() && !is_known;
+        let since_ns = *self.awaited_ns.get_or_insert(boottime_ns);
+        is_asked && boottime_ns.saturating_sub(since_ns) < PATIENCE_NS
     }
 
     /// Whether a round is due: by the clock, or since there is a container that was not looked at.
@@ -183,9 +206,19 @@ impl Upkeep {
     fn end(&mut self, now_ns: i64) -> Vec<StateFinding> {
         self.is_asked = false;
         let held: BTreeSet<&str> = self.looked.values().map(String::as_str).collect();
+        self.before.retain(|key, _| !held.contains(&**key) && **key != *Container::HOST);
         let mut gone = Vec::new();
         for (key, rounds) in &mut self.places {
-            if *key != *Container::HOST && !held.contains(&**key) {
+            if let Some(container) = self.before.get(&**key) {
+                // One that runs of which no image is known any more may be of this one.
+                let is_named = self.looked.values().any(|of| **of == *container.id);
+                if self.is_whole && !is_named {
+                    *rounds += 1;
+                    if self.is_same_boot || *rounds > LINGER {
+                        gone.push((key.clone(), GONE_UNSEEN));
+                    }
+                }
+            } else if *key != *Container::HOST && !held.contains(&**key) {
                 *rounds += 1;
                 if *rounds > LINGER {
                     gone.push((key.clone(), GONE));
@@ -212,6 +245,7 @@ impl Upkeep {
         for (key, why) in gone {
             told.extend(self.ledger.close_all(&key, why, now_ns));
             self.places.remove(&key);
+            self.before.remove(&*key);
             self.dropped.insert(key);
         }
         told
@@ -224,10 +258,20 @@ fn is_pending(container: &Container) -> bool {
     is_it(&container.image_digest) || is_it(&container.image_id)
 }
 
+/// Whether it is known that a container has no image that is known, as opposed to that nobody could
+/// be asked.
+fn has_no_image(container: &Container) -> bool {
+    let is_none = |fact: &Fact<Box<str>>| {
+        matches!(fact, Fact::Unknown(Reason::NotApplicable | Reason::NotInBundle))
+    };
+    is_none(&container.image_digest) && is_none(&container.image_id)
+}
+
 impl<O: CountedOutlet> Daemon<O> {
-    /// Has it looked at whether what runs is kept up.
-    pub fn inspect_with(&mut self, ledger: Ledger, every: Duration) {
-        self.upkeep = Some(Upkeep::new(ledger, every));
+    /// Has it looked at whether what runs is kept up; whether the host was not started anew since
+    /// what is in the ledger was open.
+    pub fn inspect_with(&mut self, ledger: Ledger, every: Duration, is_same_boot: bool) {
+        self.upkeep = Some(Upkeep { is_same_boot, ..Upkeep::new(ledger, every) });
     }
 
     /// Has all that runs looked at when that is due, and tells what changed.
@@ -238,7 +282,12 @@ impl<O: CountedOutlet> Daemon<O> {
         upkeep.note(&running);
         let all = upkeep.all(&running);
         let (mut told, mut wrong) = (Vec::new(), Vec::new());
-        if upkeep.is_due(&all, boottime_ns) {
+        let enricher = self.line.enricher();
+        let is_whole = enricher.has_all_cgroups()
+            && !enricher.is_asking()
+            && running.iter().all(|it| it.image_key() != &*it.id || has_no_image(it));
+        let is_seen = self.posture.as_ref().is_none_or(|posture| posture.knows(&running));
+        if !upkeep.is_early(is_whole && is_seen, boottime_ns) && upkeep.is_due(&all, boottime_ns) {
             told.extend(upkeep.rename(&all, now_ns));
             let with_host = boottime_ns >= upkeep.host_due_ns;
             let posture = self.posture.as_ref();
@@ -261,6 +310,7 @@ impl<O: CountedOutlet> Daemon<O> {
                 now_ns,
             };
             if inspector.ask(round) {
+                upkeep.is_whole = is_whole;
                 upkeep.begin(&all, with_host, boottime_ns);
             }
         }
@@ -315,135 +365,4 @@ impl<O: CountedOutlet> Daemon<O> {
 }
 
 #[cfg(test)]
-mod tests {
-    use monitor_rules::Priority;
-
-    use super::*;
-    use crate::{fact::FactSource, state::Observation, upkeep::checks};
-
-    const SECOND: u64 = 1_000_000_000;
-
-    fn container(path: &str, digest: Option<&str>) -> Arc<Container> {
-        let unknown = Container::unknown(path, Reason::NotInBundle);
-        let digest = digest.map_or(Fact::Unknown(Reason::Pending), |digest| {
-            Fact::Known(digest.into(), FactSource::Containerd)
-        });
-        let id = path.trim_start_matches('/').into();
-        Arc::new(Container { id, image_digest: digest, ..unknown })
-    }
-
-    fn upkeep() -> Upkeep {
-        Upkeep::new(Ledger::new(Priority::Debug), Duration::from_secs(60))
-    }
-
-    #[test]
-    fn what_is_new_is_looked_at_once_its_image_is_known() {
-        let mut upkeep = upkeep();
-        let (one, pending) = (container("/one", Some("sha256:1")), container("/two", None));
-        let alone = std::slice::from_ref(&one);
-        assert!(upkeep.is_due(&[], 2 * SECOND));
-        upkeep.begin(&[], true, 2 * SECOND);
-        assert!(!upkeep.is_due(alone, 5 * SECOND), "a round is on its way");
-        upkeep.end(0);
-        assert!(!upkeep.is_due(alone, 5 * SECOND), "others may start with it");
-        assert!(upkeep.is_due(alone, 6 * SECOND));
-        let both = [Arc::clone(&one), Arc::clone(&pending)];
-        assert!(!upkeep.is_due(&both, 7 * SECOND));
-        assert!(upkeep.is_due(&both, 15 * SECOND), "what is late is not waited for");
-        upkeep.note(&both);
-        upkeep.begin(&both, false, 15 * SECOND);
-        upkeep.end(0);
-        assert!(!upkeep.is_due(&both, 74 * SECOND) && upkeep.is_due(&both, 75 * SECOND));
-        // Its image is known now, and it was started all the same.
-        let told = [one, container("/two", Some("sha256:2"))];
-        upkeep.note(&told);
-        let fresh: Vec<&str> = upkeep.fresh.keys().map(|it| &**it).collect();
-        assert_eq!(fresh, ["/two"]);
-        assert!(!upkeep.is_due(&told, 20 * SECOND) && upkeep.is_due(&told, 21 * SECOND));
-        upkeep.begin(&told, false, 21 * SECOND);
-        assert!(upkeep.fresh.is_empty());
-    }
-
-    fn place(container: &Arc<Container>, texts: &[&str]) -> Place {
-        let one = |text: &&str| {
-            let observation = Observation::of(&checks::PACKAGE, (*text).to_owned(), Vec::new());
-            Observation { part: (*text).to_owned(), ..observation }
-        };
-        Place {
-            key: container.image_key().to_owned(),
-            container: Arc::clone(container),
-            observations: Some(texts.iter().map(one).collect()),
-            undecided: Vec::new(),
-            is_cut: false,
-        }
-    }
-
-    fn shown(told: &[StateFinding]) -> Vec<(&'static str, &str)> {
-        told.iter().map(|it| (it.activity.name(), &*it.text)).collect()
-    }
-
-    #[test]
-    fn what_is_open_of_an_image_stays_while_a_container_of_it_may_come_back() {
-        let mut upkeep = upkeep();
-        let one = container("/one", Some("sha256:1"));
-        upkeep.begin(std::slice::from_ref(&one), true, SECOND);
-        assert_eq!(upkeep.take(place(&one, &["x"]), 1).len(), 1);
-        let unchanged = Place { observations: None, ..place(&one, &[]) };
-        assert_eq!(upkeep.take(unchanged, 2), []);
-        // However long a round takes, only rounds count.
-        for round in 0..LINGER {
-            assert_eq!(upkeep.end(3), []);
-            upkeep.begin(&[], false, (round + 2) * 1_000 * SECOND);
-        }
-        assert_eq!(upkeep.end(4), []);
-        upkeep.begin(&[], false, 9_000 * SECOND);
-        assert_eq!(shown(&upkeep.end(5)), [("close", GONE)]);
-        assert!(upkeep.dropped.contains("sha256:1"), "it is to be judged anew");
-        // What was still on its way about it opens nothing.
-        assert_eq!(upkeep.take(place(&one, &["x"]), 6), []);
-        assert!(upkeep.places.contains_key(Container::HOST));
-    }
-
-    #[test]
-    fn what_could_not_be_seen_is_not_closed() {
-        let mut upkeep = upkeep();
-        let one = container("/one", Some("sha256:1"));
-        upkeep.begin(std::slice::from_ref(&one), true, SECOND);
-        let both = ["Debian:12/tool@1", "PyPI/yaml@1"];
-        assert_eq!(upkeep.take(place(&one, &both), 1).len(), 2);
-        let unread = Place { undecided: vec![&checks::PACKAGE], ..place(&one, &[]) };
-        assert_eq!(upkeep.take(unread, 2), []);
-        let cut = Place { is_cut: true, ..place(&one, &[]) };
-        let told = upkeep.take(cut, 3);
-        assert_eq!(shown(&told), [("close", "it is so no more")]);
-        assert_eq!(upkeep.ledger.stats().open, 1, "languages are looked for all over a root");
-    }
-
-    #[test]
-    fn a_container_whose_image_becomes_known_is_told_of_by_it() {
-        let mut upkeep = upkeep();
-        let pending = container("/one", None);
-        upkeep.begin(std::slice::from_ref(&pending), true, SECOND);
-        assert_eq!(upkeep.take(place(&pending, &["x"]), 1).len(), 1);
-        let known = [container("/one", Some("sha256:1"))];
-        assert_eq!(shown(&upkeep.rename(&known, 2)), [("close", NAMED)]);
-        upkeep.begin(&known, false, 2 * SECOND);
-        assert_eq!(upkeep.rename(&known, 3), []);
-    }
-
-    #[test]
-    fn what_ended_after_it_was_started_is_looked_at_once() {
-        let mut upkeep = upkeep();
-        let one = container("/one", Some("sha256:1"));
-        upkeep.note(std::slice::from_ref(&one));
-        assert!(upkeep.all(&[]).is_empty(), "it ran before the first round");
-        upkeep.begin(&[], true, SECOND);
-        upkeep.end(0);
-        upkeep.note(std::slice::from_ref(&one));
-        let all = upkeep.all(&[]);
-        assert_eq!(all.len(), 1);
-        assert!(!upkeep.is_due(&all, 4 * SECOND) && upkeep.is_due(&all, 5 * SECOND));
-        upkeep.begin(&all, false, 5 * SECOND);
-        assert!(upkeep.all(&[]).is_empty());
-    }
-}
+mod tests;

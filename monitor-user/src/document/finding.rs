@@ -50,6 +50,8 @@ pub const STORE_FAILING: &str = "The store cannot be written";
 pub const STORE_FULL: &str = "The store is full";
 /// The name of the finding that something of what waited for sinks cannot be read any more.
 pub const STORE_BROKEN: &str = "The store was damaged";
+/// The name of the finding that it cannot be written down which findings are open.
+pub const STATES_FAILING: &str = "Open findings cannot be written";
 /// The name of the finding that the task of a sink or of the store ended by itself.
 pub const TASK_GONE: &str = "A task of the monitor ended";
 /// The name of the finding that what is known of vulnerabilities cannot be used, or is old.

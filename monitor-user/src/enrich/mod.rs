@@ -4,6 +4,7 @@
 mod acts;
 pub mod cgroup_path;
 pub mod container;
+mod containers;
 pub mod hashes;
 pub mod history;
 pub mod holders;
@@ -17,7 +18,7 @@ pub(crate) mod sockets;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     env::EnvKeys,
@@ -261,30 +262,6 @@ impl Enricher {
     #[must_use]
     pub fn holder_stats(&self) -> holders::HolderStats {
         self.peers.holder_stats()
-    }
-
-    /// Ids and runtimes of containers of which this kernel sees nothing: so many at most.
-    #[must_use]
-    pub fn blind_containers(&self, most: usize) -> Vec<(String, String)> {
-        self.containers.blind(most)
-    }
-
-    /// The containers that run and that this kernel sees.
-    #[must_use]
-    pub fn running(&self) -> Vec<Arc<Container>> {
-        self.containers.running()
-    }
-
-    /// The paths of cgroups that name containers, or may do so, and are there.
-    #[must_use]
-    pub fn live_paths(&self) -> HashSet<Box<str>> {
-        self.containers.live_paths()
-    }
-
-    /// State of the container registry, for the counters.
-    #[must_use]
-    pub fn registry_stats(&self) -> container::RegistryStats {
-        self.containers.stats()
     }
 
     fn event(&mut self, raw: &RawEvent<'_>, action: Action) -> Event {

@@ -26,6 +26,20 @@ pub const EXPOSED_PORTS: usize = 16;
 /// Findings about states that are open at once; further ones are counted, and not told of.
 pub const STATE_FINDINGS: usize = 8_192;
 
+/// Bytes of the file of those that are open. What is larger is not written, which is told, nor
+/// read.
+pub const STATE_BYTES: u64 = 128 << 20;
+
+/// The time between two writes of it, at least, nanoseconds.
+pub const STATE_WRITE_NS: u64 = 1_000_000_000;
+
+/// How long it is waited until what cannot be written is tried again, nanoseconds.
+pub const STATE_RETRY_NS: u64 = 10_000_000_000;
+
+/// How long what is told may be on its way to the disk, nanoseconds: the store has it in less. If
+/// the daemon ends meanwhile the next one tells it once more.
+pub const STATE_DOUBT_NS: i64 = 2_000_000_000;
+
 /// Looks at containers that may wait; a container for which there is no room is looked at later.
 pub const POSTURE_QUESTIONS: usize = 1_024;
 

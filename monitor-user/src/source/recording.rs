@@ -27,6 +27,7 @@ mod writer;
 
 use std::{io, path::PathBuf};
 
+pub(crate) use facts::RawFacts;
 pub use preamble::Preamble;
 pub use reader::{Entry, Reader};
 pub use writer::Writer;

@@ -1,13 +1,17 @@
 //! Which findings are open, and what a look changes of that.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
 use monitor_rules::Priority;
 
-use super::{Activity, Assessment, Check, Observation, StateFinding, Status, Vulnerable, uid};
+use super::{
+    Activity, Assessment, Observation, StateFinding, Status,
+    kept::{Kept, Key, Open},
+    uid,
+};
 use crate::{container::Container, limits::STATE_FINDINGS};
 
 /// What a look is about.
@@ -26,54 +30,6 @@ impl<'s> Subject<'s> {
     #[must_use]
     pub fn of(container: &'s Arc<Container>) -> Self {
         Self { place: &container.cgroup_path, id: &container.id, container }
-    }
-}
-
-/// Where a finding is: the place, the check, and which part it is about.
-type Key = (Box<str>, &'static str, Box<str>);
-
-/// What is known of an open finding.
-#[derive(Debug)]
-struct Open {
-    check: &'static Check,
-    uid: String,
-    priority: Priority,
-    text: String,
-    first_ns: i64,
-    vulnerable: Option<Arc<Vulnerable>>,
-    container: Arc<Container>,
-}
-
-impl Open {
-    /// Whether this is what was told of it.
-    fn is_told(&self, observation: &Observation) -> bool {
-        let is_same = match (&self.vulnerable, &observation.vulnerable) {
-            (Some(known), Some(seen)) => known.is_same(seen),
-            (known, seen) => known.is_none() && seen.is_none(),
-        };
-        is_same && self.text == observation.text && self.priority == observation.priority
-    }
-
-    fn told(
-        &self,
-        activity: Activity,
-        text: String,
-        evidence: Vec<(&'static str, String)>,
-        now_ns: i64,
-    ) -> StateFinding {
-        StateFinding {
-            sequence: 0,
-            timestamp_ns: now_ns,
-            first_ns: self.first_ns,
-            activity,
-            uid: self.uid.clone(),
-            check: self.check,
-            priority: self.priority,
-            text,
-            evidence,
-            vulnerable: self.vulnerable.clone(),
-            container: Arc::clone(&self.container),
-        }
     }
 }
 
@@ -99,21 +55,69 @@ pub struct Ledger {
     least: Priority,
     /// The name of this node: each has a host of its own.
     node: Box<str>,
-    open: BTreeMap<Key, Open>,
+    open: BTreeMap<Arc<Key>, Arc<Open>>,
+    /// What was closed just now: whether that came anywhere is not certain yet.
+    closed: VecDeque<Kept>,
     refused: u64,
+    changes: u64,
 }
 
 impl Ledger {
     /// One that tells of what matters at least so much.
     #[must_use]
     pub fn new(least: Priority) -> Self {
-        Self { least, node: "".into(), open: BTreeMap::new(), refused: 0 }
+        Self {
+            least,
+            node: "".into(),
+            open: BTreeMap::new(),
+            closed: VecDeque::new(),
+            refused: 0,
+            changes: 0,
+        }
     }
 
     /// The same, on the node of that name.
     #[must_use]
     pub fn on(self, node: &str) -> Self {
         Self { node: node.into(), ..self }
+    }
+
+    /// The same, with what was open before.
+    #[must_use]
+    pub fn with(mut self, before: Vec<Kept>) -> Self {
+        for Kept { key, open, .. } in before {
+            if self.open.len() < STATE_FINDINGS {
+                self.open.insert(key, open);
+            } else {
+                self.refused += 1;
+            }
+        }
+        self
+    }
+
+    /// Where something is open, each with what it is about.
+    #[must_use]
+    pub fn places(&self) -> BTreeMap<Box<str>, Arc<Container>> {
+        let place =
+            |(key, open): (&Arc<Key>, &Arc<Open>)| (key.0.clone(), Arc::clone(&open.container));
+        self.open.iter().map(place).collect()
+    }
+
+    /// What is to outlive the daemon: all that is open, and what was closed just now.
+    #[must_use]
+    pub fn kept(&mut self, now_ns: i64) -> Vec<Kept> {
+        self.closed.retain(|it| it.is_recent(now_ns));
+        let open = self.open.iter().map(|(key, open)| {
+            let (key, open) = (Arc::clone(key), Arc::clone(open));
+            Kept { key, open, closed: None }
+        });
+        open.chain(self.closed.iter().cloned()).collect()
+    }
+
+    /// How often that changed.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Numbers of it.
@@ -162,10 +166,9 @@ impl Ledger {
     ) -> Vec<StateFinding> {
         let seen: BTreeSet<(&str, &str)> =
             observations.iter().map(|it| (it.check.id, &*it.part)).collect();
-        let is_over = |(_, check, part): &&Key| !seen.contains(&(check, part));
-        let at_place = self.at(subject.place);
-        let is_over = |key: &&Key| is_over(key) && !is_undecided(key.1, &key.2);
-        let over: Vec<Key> = at_place.filter(is_over).cloned().collect();
+        let is_over =
+            |key: &&Arc<Key>| !seen.contains(&(key.1, &*key.2)) && !is_undecided(key.1, &key.2);
+        let over: Vec<Arc<Key>> = self.at(subject.place).filter(is_over).cloned().collect();
         let mut told: Vec<StateFinding> =
             over.iter().filter_map(|key| self.close(key, NO_MORE, now_ns)).collect();
         for observation in observations {
@@ -176,14 +179,26 @@ impl Ledger {
 
     /// Closes all that is open at a place, for this reason.
     pub fn close_all(&mut self, place: &str, why: &str, now_ns: i64) -> Vec<StateFinding> {
-        let keys: Vec<Key> = self.at(place).cloned().collect();
+        let keys: Vec<Arc<Key>> = self.at(place).cloned().collect();
         keys.iter().filter_map(|key| self.close(key, why, now_ns)).collect()
     }
 
-    fn at(&self, place: &str) -> impl Iterator<Item = &Key> {
+    /// What is open at a place is at another one from now on.
+    pub fn shift(&mut self, place: &str, to: &str) {
+        let keys: Vec<Arc<Key>> = self.at(place).cloned().collect();
+        for key in keys {
+            if let Some(open) = self.open.remove(&*key) {
+                self.open.insert(Arc::new((to.into(), key.1, key.2.clone())), open);
+                self.changes += 1;
+            }
+        }
+    }
+
+    fn at(&self, place: &str) -> impl Iterator<Item = &Arc<Key>> {
         let from: Key = (place.into(), "", "".into());
-        let is_there = move |key: &&Key| key.0 == from.0;
-        self.open.range((place.into(), "", "".into())..).map(|(key, _)| key).take_while(is_there)
+        let is_there = move |key: &&Arc<Key>| key.0 == from.0;
+        let from: Key = (place.into(), "", "".into());
+        self.open.range::<Key, _>(from..).map(|(key, _)| key).take_while(is_there)
     }
 
     fn see(
@@ -197,215 +212,70 @@ impl Ledger {
         if seen.priority > self.least {
             return self.close(&key, &format!("it matters less now: {}", seen.text), now_ns);
         }
-        let room = self.open.len() < STATE_FINDINGS;
+        let Some(open) = self.open.get_mut(&key) else {
+            return self.open(subject, key, seen, now_ns);
+        };
+        let open = Arc::make_mut(open);
+        // Facts about the container that came since are told with what is told next.
+        open.container = Arc::clone(subject.container);
+        let is_news = !open.is_told(&seen);
+        if !is_news && !open.is_doubtful {
+            return None;
+        }
+        let was_told = !(open.is_doubtful && open.last == Activity::Create);
+        open.last = if was_told { Activity::Update } else { Activity::Create };
+        (open.told_ns, open.is_doubtful) = (now_ns, false);
+        open.text.clone_from(&seen.text);
+        (open.priority, open.vulnerable) = (seen.priority, seen.vulnerable);
+        self.changes += 1;
+        Some(open.told(open.last, seen.text, seen.evidence, now_ns))
+    }
+
+    fn open(
+        &mut self,
+        subject: Subject<'_>,
+        key: Key,
+        seen: Observation,
+        now_ns: i64,
+    ) -> Option<StateFinding> {
+        if self.open.len() >= STATE_FINDINGS {
+            self.refused += 1;
+            return None;
+        }
         // The host has the same name everywhere, images have, and containers can have.
         let id = format!("{}\0{}", subject.id, self.node);
-        let (activity, open) = match self.open.entry(key) {
-            Entry::Occupied(entry) => {
-                let open = entry.into_mut();
-                // Facts about the container that came since are told with what is told next.
-                open.container = Arc::clone(subject.container);
-                if open.is_told(&seen) {
-                    return None;
-                }
-                open.text.clone_from(&seen.text);
-                (open.priority, open.vulnerable) = (seen.priority, seen.vulnerable.clone());
-                (Activity::Update, open)
-            }
-            Entry::Vacant(entry) if room => {
-                let open = entry.insert(Open {
-                    check: seen.check,
-                    uid: uid(seen.check.id, &id, &seen.part),
-                    priority: seen.priority,
-                    text: seen.text.clone(),
-                    first_ns: now_ns,
-                    vulnerable: seen.vulnerable.clone(),
-                    container: Arc::clone(subject.container),
-                });
-                (Activity::Create, open)
-            }
-            Entry::Vacant(_) => {
-                self.refused += 1;
-                return None;
-            }
+        let open = Open {
+            check: seen.check,
+            uid: uid(seen.check.id, &id, &seen.part),
+            priority: seen.priority,
+            text: seen.text.clone(),
+            first_ns: now_ns,
+            vulnerable: seen.vulnerable,
+            container: Arc::clone(subject.container),
+            last: Activity::Create,
+            told_ns: now_ns,
+            is_doubtful: false,
         };
-        Some(open.told(activity, seen.text, seen.evidence, now_ns))
+        let told = open.told(Activity::Create, seen.text, seen.evidence, now_ns);
+        self.closed.retain(|it| *it.key != key);
+        self.open.insert(Arc::new(key), Arc::new(open));
+        self.changes += 1;
+        Some(told)
     }
 
     fn close(&mut self, key: &Key, why: &str, now_ns: i64) -> Option<StateFinding> {
-        let open = self.open.remove(key)?;
-        Some(open.told(Activity::Close, why.to_owned(), Vec::new(), now_ns))
+        let (key, open) = self.open.remove_entry(key)?;
+        let mut kept = Kept { key, open, closed: Some(why.into()) };
+        let told = kept.close(now_ns);
+        // The oldest came somewhere, or nothing does.
+        if self.closed.len() >= STATE_FINDINGS {
+            self.closed.pop_front();
+        }
+        self.closed.push_back(kept);
+        self.changes += 1;
+        Some(told)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fact::Reason;
-
-    const fn check(id: &'static str, priority: Priority) -> Check {
-        Check { id, title: "", priority, standards: &[], cure: "" }
-    }
-
-    static GRAVE: Check = check("a.grave", Priority::Warning);
-    static SMALL: Check = check("a.small", Priority::Debug);
-
-    fn container(id: &str) -> Arc<Container> {
-        let unknown = Container::unknown(&format!("/{id}"), Reason::Pending);
-        Arc::new(Container { id: id.into(), ..unknown })
-    }
-
-    fn said(check: &'static Check, status: Status, text: &str) -> Vec<Assessment> {
-        vec![Assessment { check, status, text: text.to_owned(), evidence: Vec::new() }]
-    }
-
-    fn shown(told: &[StateFinding]) -> Vec<(&'static str, &str, i64)> {
-        told.iter().map(|it| (it.activity.name(), &*it.text, it.first_ns)).collect()
-    }
-
-    #[test]
-    fn a_finding_is_told_of_when_it_comes_changes_and_goes() {
-        let mut ledger = Ledger::new(Priority::Notice);
-        let one = container("one");
-        let first = ledger.take(&one, said(&GRAVE, Status::Fail, "x"), 5);
-        assert_eq!(shown(&first), [("create", "x", 5)]);
-        assert_eq!(ledger.take(&one, said(&GRAVE, Status::Fail, "x"), 6), []);
-        let second = ledger.take(&one, said(&GRAVE, Status::Fail, "y"), 7);
-        assert_eq!(shown(&second), [("update", "y", 5)]);
-        assert_eq!(ledger.take(&one, said(&GRAVE, Status::Unknown, "?"), 8), []);
-        let third = ledger.take(&one, said(&GRAVE, Status::Pass, ""), 9);
-        assert_eq!(shown(&third), [("close", "it is so no more", 5)]);
-        assert_eq!(ledger.take(&one, said(&GRAVE, Status::Pass, ""), 10), []);
-        let ids: Vec<_> = [&first, &second, &third].map(|it| it[0].uid.clone()).into();
-        assert!(ids.windows(2).all(|pair| pair[0] == pair[1]));
-        assert_eq!([first[0].status(), third[0].status()], [Status::Fail, Status::Pass]);
-    }
-
-    #[test]
-    fn findings_of_each_node_are_its_own() {
-        let uid = |node: &str, of: Arc<Container>| {
-            let mut ledger = Ledger::new(Priority::Debug).on(node);
-            ledger.take(&of, said(&GRAVE, Status::Fail, "x"), 1).remove(0).uid
-        };
-        let host = || Arc::new(Container::host());
-        assert_eq!(uid("n1", host()), uid("n1", host()));
-        assert_ne!(uid("n1", host()), uid("n2", host()));
-        assert_ne!(uid("n1", container("one")), uid("n2", container("one")));
-        let of_image = |node: &str| {
-            let one = container("one");
-            let subject = Subject { place: "sha256:1", id: "sha256:1", container: &one };
-            let mut ledger = Ledger::new(Priority::Debug).on(node);
-            ledger
-                .replace(subject, vec![seen("a", Priority::Error, "x")], &DECIDED, 1)
-                .remove(0)
-                .uid
-        };
-        assert_eq!(of_image("n1"), of_image("n1"));
-        assert_ne!(of_image("n1"), of_image("n2"));
-    }
-
-    #[test]
-    fn what_is_accepted_is_told_of_no_more() {
-        let (mut ledger, one) = (Ledger::new(Priority::Debug), container("one"));
-        assert_eq!(ledger.take(&one, said(&GRAVE, Status::Accepted, "x"), 1), []);
-        ledger.take(&one, said(&GRAVE, Status::Fail, "x"), 2);
-        let closed = ledger.take(&one, said(&GRAVE, Status::Accepted, "x"), 3);
-        assert_eq!(shown(&closed), [("close", "it was accepted", 2)]);
-    }
-
-    #[test]
-    fn what_is_not_here_any_more_is_closed() {
-        let mut ledger = Ledger::new(Priority::Debug);
-        let one = container("one");
-        ledger.take(&one, said(&GRAVE, Status::Fail, "x"), 1);
-        assert_eq!(ledger.take(&one, said(&GRAVE, Status::NotDecidable, ""), 2), []);
-        let closed = ledger.take(&one, said(&GRAVE, Status::NotApplicable, "no such"), 3);
-        assert_eq!(shown(&closed), [("close", "it is so no more", 1)]);
-    }
-
-    #[test]
-    fn what_matters_less_is_not_told_of() {
-        let mut ledger = Ledger::new(Priority::Notice);
-        assert_eq!(ledger.take(&container("one"), said(&SMALL, Status::Fail, "x"), 5), []);
-        assert_eq!(ledger.stats(), LedgerStats::default());
-    }
-
-    #[test]
-    fn what_ends_closes_its_own_findings_only() {
-        let mut ledger = Ledger::new(Priority::Debug);
-        for id in ["one", "one2", "on"] {
-            let mut both = said(&GRAVE, Status::Fail, id);
-            both.extend(said(&SMALL, Status::Fail, id));
-            assert_eq!(ledger.take(&container(id), both, 1).len(), 2);
-        }
-        let closed = ledger.close_all("/one", "it ended", 2);
-        assert_eq!(shown(&closed), [("close", "it ended", 1); 2]);
-        assert!(closed.iter().all(|it| *it.container.id == *"one"));
-        assert_eq!(ledger.stats().open, 4);
-    }
-
-    const DECIDED: fn(&str, &str) -> bool = |_, _| false;
-
-    fn seen(part: &str, priority: Priority, text: &str) -> Observation {
-        let observation = Observation::of(&GRAVE, text.to_owned(), Vec::new());
-        Observation { part: part.to_owned(), priority, ..observation }
-    }
-
-    #[test]
-    fn what_is_not_among_all_that_is_so_is_so_no_more() {
-        let mut ledger = Ledger::new(Priority::Warning);
-        let one = container("one");
-        let subject = Subject { place: "sha256:1", id: "sha256:1", container: &one };
-        let all = vec![
-            seen("a", Priority::Warning, "x"),
-            seen("b", Priority::Error, "y"),
-            seen("c", Priority::Notice, "z"),
-        ];
-        let told = ledger.replace(subject, all.clone(), &DECIDED, 1);
-        assert_eq!(shown(&told), [("create", "x", 1), ("create", "y", 1)]);
-        assert_ne!(told[0].uid, told[1].uid);
-        assert_eq!(ledger.replace(subject, all, &DECIDED, 2), []);
-        let less = vec![seen("b", Priority::Critical, "y"), seen("c", Priority::Error, "z")];
-        let told = ledger.replace(subject, less, &DECIDED, 3);
-        let expected = [("close", NO_MORE, 1), ("update", "y", 1), ("create", "z", 3)];
-        assert_eq!(shown(&told), expected);
-        assert_eq!(told[1].priority, Priority::Critical);
-        // What could not be decided stays as it was.
-        assert_eq!(ledger.replace(subject, Vec::new(), &|_, _| true, 4), []);
-        let faded = vec![seen("b", Priority::Notice, "y"), seen("c", Priority::Error, "z")];
-        let told = ledger.replace(subject, faded, &DECIDED, 5);
-        assert_eq!(shown(&told), [("close", "it matters less now: y", 1)]);
-        let closed = ledger.close_all("sha256:1", "gone", 6);
-        assert_eq!(shown(&closed), [("close", "gone", 3)]);
-        assert_eq!(ledger.stats().open, 0);
-    }
-
-    #[test]
-    fn other_vulnerabilities_of_a_package_are_news_and_newer_data_are_none() {
-        let mut ledger = Ledger::new(Priority::Debug);
-        let one = container("one");
-        let with = |id: &str, data_made_on| {
-            let one = super::super::Vulnerability { id: id.to_owned(), ..Default::default() };
-            let vulnerabilities = vec![one];
-            let vulnerable = Vulnerable { vulnerabilities, data_made_on, ..Vulnerable::default() };
-            let vulnerable = Some(Arc::new(vulnerable));
-            vec![Observation { vulnerable, ..seen("a", Priority::Error, "x") }]
-        };
-        let mut told = |observations, at| {
-            let told = ledger.replace(Subject::of(&one), observations, &DECIDED, at);
-            told.iter().map(|it| it.activity.name()).collect::<Vec<_>>()
-        };
-        assert_eq!(told(with("CVE-1", 1), 1), ["create"]);
-        assert!(told(with("CVE-1", 2), 2).is_empty());
-        assert_eq!(told(with("CVE-2", 2), 3), ["update"]);
-    }
-
-    #[test]
-    fn over_the_bound_it_is_counted() {
-        let mut ledger = Ledger::new(Priority::Debug);
-        for number in 0..=STATE_FINDINGS {
-            ledger.take(&container(&number.to_string()), said(&GRAVE, Status::Fail, "x"), 1);
-        }
-        assert_eq!(ledger.stats(), LedgerStats { open: STATE_FINDINGS, refused: 1 });
-    }
-}
+mod tests;

@@ -4,9 +4,13 @@
 //!
 //! [`Check`] is a question and why it matters, [`Assessment`] what one look answered, and
 //! [`Observation`] something that is so. [`Ledger`] remembers which findings are open about a
-//! [`Subject`] and says what changed, [`StateFinding`] is what people get.
+//! [`Subject`] and says what changed, [`StateFinding`] is what people get. What is open outlives
+//! the daemon: [`Paper`] writes each as [`Kept`] into a file.
 
+mod form;
+mod kept;
 mod ledger;
+mod paper;
 mod vulnerable;
 
 use std::sync::Arc;
@@ -15,7 +19,10 @@ use monitor_rules::Priority;
 use sha2::{Digest as _, Sha256};
 
 use crate::container::Container;
+pub use form::Before;
+pub use kept::Kept;
 pub use ledger::{Ledger, LedgerStats, Subject};
+pub use paper::{Page, Paper};
 pub use vulnerable::{Vulnerability, Vulnerable};
 
 /// A question about a state.

@@ -35,6 +35,7 @@ mod kubernetes;
 mod lifecycle;
 mod nats;
 mod network;
+mod open_findings;
 mod origins;
 mod packages;
 mod policy;
@@ -159,6 +160,7 @@ pub const CASES: &[&[Case]] = &[
     containers::CASES,
     engines::CASES,
     bounds::CASES,
+    open_findings::CASES,
     origins::CASES,
     packages::CASES,
     policy::CASES,

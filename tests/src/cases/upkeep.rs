@@ -18,17 +18,17 @@ pub(super) const CASES: &[Case] = &[
     Case::new("upkeep::data_that_cannot_be_used_are_told_of", broken_data),
 ];
 
-const IMAGE: &str = "localhost/upkeep:1";
+pub(super) const IMAGE: &str = "localhost/upkeep:1";
 
 /// Builds a pack in the place of the one before.
-fn build(stage: &Stage<'_>, records: &Path, pack: &Path) {
+pub(super) fn build(stage: &Stage<'_>, records: &Path, pack: &Path) {
     let made = pack.with_extension("new");
     let [from, to] = [records, &made].map(|path| path.to_str().expect("a plain path"));
     stage.runmon(["data", "build", "--osv", from, "-o", to]).assert(0, &[]);
     fs::rename(&made, pack).expect("put the pack in its place");
 }
 
-fn keys(pack: &Path) -> String {
+pub(super) fn keys(pack: &Path) -> String {
     format!(
         "in_use: true\nheartbeat_seconds: 1\nposture: \"off\"\nupkeep: debug\nupkeep_seconds: 1\n\
          vulnerability_pack: {pack:?}"
@@ -46,16 +46,14 @@ fn is_about(document: &Value, package: &str, ids: &BTreeSet<String>) -> bool {
 }
 
 /// A number of the last heartbeat; before the first one there is nothing.
-fn number(daemon: &Daemon, name: &str) -> u64 {
+pub(super) fn number(daemon: &Daemon, name: &str) -> u64 {
     let all = daemon.documents();
     let last = all.iter().rev().find(|it| is_heartbeat(it));
     last.map_or(0, |last| last["runmon"]["tables"][name].as_u64().expect("a number"))
 }
 
-fn vulnerable(stage: &Stage<'_>) {
-    let (records, pack) = (stage.dir("records"), stage.dir("pack").join("test.pack"));
-    record(&records, "Debian:10", "tool", Some("9"));
-    build(stage, &records, &pack);
+/// An image of which one package is in use, and another is not.
+pub(super) fn import(stage: &Stage<'_>) {
     let status = ["tool", "libspare"].map(|name| dpkg(name, "1.0-1")).concat();
     stage.containerd().import_with(
         IMAGE,
@@ -67,6 +65,13 @@ fn vulnerable(stage: &Stage<'_>) {
             ("opt/spare/lib.so", b"x"),
         ],
     );
+}
+
+fn vulnerable(stage: &Stage<'_>) {
+    let (records, pack) = (stage.dir("records"), stage.dir("pack").join("test.pack"));
+    record(&records, "Debian:10", "tool", Some("9"));
+    build(stage, &records, &pack);
+    import(stage);
     let daemon = stage.daemon(Options { rules: None, keys: keys(&pack), ..Options::default() });
     let name = |number: u8| stage.name(&format!("upkeep{number}"));
     let one = stage.containerd().run_image(IMAGE, &name(1), &[], &NAP);

@@ -6,7 +6,6 @@ use super::{Config, Daemon, owner};
 use crate::{
     commands::{policy::now_ns, usage_path},
     daemon::CountedOutlet,
-    node,
     state::Ledger,
     usage::{Book, Paper},
 };
@@ -22,6 +21,7 @@ pub(super) fn look<O: CountedOutlet>(
     config: &Config,
     daemon: &mut Daemon<O>,
     instance: &str,
+    ledger: Option<Ledger>,
 ) -> anyhow::Result<()> {
     if config.in_use {
         let path = usage_path(config, instance);
@@ -33,9 +33,7 @@ pub(super) fn look<O: CountedOutlet>(
         book.watched_since(since_ns);
         daemon.note_usage_with(book, paper);
     }
-    // Who is only to know what is used is told nothing.
-    let node = node::said_name(config.node.as_deref()).unwrap_or_else(node::hostname);
-    let ledger = config.posture.as_ref().map(|posture| Ledger::new(posture.least).on(&node));
+    // Who is only to know what is used is told nothing: then there is no ledger.
     if is_looked(config) {
         daemon.assess_with(ledger, config.posture_looks.every);
     }

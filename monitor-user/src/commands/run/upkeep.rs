@@ -8,7 +8,6 @@ use crate::{
     config::UpkeepOptions,
     daemon::CountedOutlet,
     live::LiveOptions,
-    node,
     state::Ledger,
     support::{Support, with_that_of_host},
     upkeep::UpkeepBy,
@@ -25,9 +24,13 @@ pub(super) fn of(config: &Config, options: &mut LiveOptions) -> anyhow::Result<(
 }
 
 /// Has it told, as it is configured.
-pub(super) fn look<O: CountedOutlet>(config: &Config, daemon: &mut Daemon<O>) {
-    if let Some(UpkeepOptions { least, every, .. }) = &config.upkeep {
-        let node = node::said_name(config.node.as_deref()).unwrap_or_else(node::hostname);
-        daemon.inspect_with(Ledger::new(*least).on(&node), *every);
+pub(super) fn look<O: CountedOutlet>(
+    config: &Config,
+    daemon: &mut Daemon<O>,
+    ledger: Option<Ledger>,
+    is_same_boot: bool,
+) {
+    if let (Some(UpkeepOptions { every, .. }), Some(ledger)) = (&config.upkeep, ledger) {
+        daemon.inspect_with(ledger, *every, is_same_boot);
     }
 }

@@ -378,6 +378,12 @@ pub(super) const METRICS: &[Metric] = &[
         |now, out| out.named(&now.heartbeat.tables, "state_findings_refused"),
     )
     .at(&[("tables.state_findings_refused", "")]),
+    Metric::counter(
+        "runmon_state_findings_unwritten",
+        "Times that those that are open could not be written, to outlive the daemon.",
+        |now, out| out.named(&now.heartbeat.tables, "state_findings_unwritten"),
+    )
+    .at(&[("tables.state_findings_unwritten", "")]),
     Metric::gauge(
         "runmon_usage_containers",
         "Containers of which it is noted which files they use, if `in_use` says so.",

@@ -39,6 +39,21 @@ impl Registry {
         live.map(|entry| entry.container.cgroup_path.clone()).collect()
     }
 
+    /// Whether the path of each cgroup is known that is there, and none found no room.
+    #[must_use]
+    pub fn has_all_cgroups(&self) -> bool {
+        let mut live = self.containers.values().filter(|entry| entry.cgroups > 0);
+        let RegistryStats { refused, over_share, .. } = self.stats();
+        refused == 0 && over_share == 0 && live.all(|entry| !entry.container.is_unseen())
+    }
+
+    /// Whether it is still asked of a cgroup whether it is a container's.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        let mut live = self.containers.values().filter(|entry| entry.cgroups > 0);
+        live.any(|entry| entry.state == State::Candidate)
+    }
+
     /// Ids and runtimes of containers of which this kernel sees nothing: so many at most.
     #[must_use]
     pub fn blind(&self, most: usize) -> Vec<(String, String)> {

@@ -17,7 +17,7 @@ use crate::{
 
 /// Facts as they are written down: a value with its source, or the reason why there is none.
 #[derive(Serialize, Deserialize)]
-pub(super) struct RawFacts {
+pub(crate) struct RawFacts {
     cgroup_path: String,
     id: Option<String>,
     facts: Vec<(String, Option<String>, String)>,
