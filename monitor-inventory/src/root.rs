@@ -119,6 +119,17 @@ pub trait Root {
         if bytes.len() as u64 > limit { Err(RootError::TooLarge) } else { Ok(bytes) }
     }
 
+    /// What says which capabilities a program gets by its file (`security.capability`), as it is
+    /// there; nothing where it gets none. Links are followed.
+    ///
+    /// # Errors
+    ///
+    /// There is no file, or this is not told of it.
+    fn capabilities(&self, path: &Path) -> Result<Vec<u8>, RootError> {
+        let _not_told = path;
+        Err(RootError::NoAnswer)
+    }
+
     /// Whole files, each as [`Root::read`] gives them: an answer for each path.
     fn read_each(&self, paths: &[PathBuf], limit: u64) -> Vec<Result<Vec<u8>, RootError>> {
         paths.iter().map(|path| self.read(path, limit)).collect()

@@ -1,4 +1,5 @@
-//! Programs that run as their owner or with their group, whoever starts them.
+//! Programs that run as their owner or with their group, or get capabilities by their file, whoever
+//! starts them.
 
 use std::{
     collections::VecDeque,
@@ -25,19 +26,46 @@ const AT_ONCE: usize = 64;
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetIds {
-    /// The programs, in their order, and the permissions of each.
-    pub files: Vec<(PathBuf, u32)>,
+    /// The programs, in their order.
+    pub files: Vec<SetId>,
     /// Not all could be looked at, or there are more than are kept.
     pub is_cut: bool,
 }
 
-/// Whether it is such a program.
-#[must_use]
-pub const fn is_one(stat: Stat) -> bool {
-    matches!(stat.kind, FileKind::File) && stat.mode & SET_IDS != 0 && stat.mode & EXECUTABLE != 0
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SetId {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its permissions.
+    pub mode: u32,
+    /// What is written of its capabilities, as it is there; nothing where it gets none.
+    pub capabilities: Vec<u8>,
 }
 
-/// Looks for them in all of a root. No link is followed, and nothing is opened but directories.
+impl SetId {
+    /// The program at a path; None where it is none of them.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be seen whether it gets capabilities.
+    pub fn of(root: &dyn Root, path: &Path, stat: Stat) -> Result<Option<Self>, RootError> {
+        if !matches!(stat.kind, FileKind::File) || stat.mode & EXECUTABLE == 0 {
+            return Ok(None);
+        }
+        let capabilities = root.capabilities(path)?;
+        let is_one = stat.mode & SET_IDS != 0 || !capabilities.is_empty();
+        Ok(is_one.then(|| Self { path: path.to_owned(), mode: stat.mode, capabilities }))
+    }
+
+    /// Whether it runs as its owner, or with its group.
+    #[must_use]
+    pub const fn changes_id(&self) -> bool {
+        self.mode & SET_IDS != 0
+    }
+}
+
+/// Looks for them in all of a root. No link is followed, and no file is opened to be read.
 #[must_use]
 pub fn of(root: &dyn Root) -> SetIds {
     let mut found = SetIds::default();
@@ -71,8 +99,13 @@ pub fn of(root: &dyn Root) -> SetIds {
                     if !is_far && !is_other {
                         waiting.push_back((at, depth + 1));
                     }
-                } else if is_one(entry.stat) {
-                    found.put(at, entry.stat.mode);
+                    continue;
+                }
+                match SetId::of(root, &at, entry.stat) {
+                    Ok(program) => program.into_iter().for_each(|it| found.put(it)),
+                    // Gone by now.
+                    Err(RootError::NotFound) => {}
+                    Err(_) => found.is_cut = true,
                 }
             }
         }
@@ -81,9 +114,9 @@ pub fn of(root: &dyn Root) -> SetIds {
 }
 
 impl SetIds {
-    fn put(&mut self, path: PathBuf, mode: u32) {
+    fn put(&mut self, program: SetId) {
         match self.files.len() < SET_ID_FILES {
-            true => self.files.push((path, mode)),
+            true => self.files.push(program),
             false => self.is_cut = true,
         }
     }
@@ -99,7 +132,7 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
     use super::*;
-    use crate::root::{Folder, tests::Scratch};
+    use crate::root::{Folder, Layers, tests::Scratch};
 
     #[test]
     fn programs_that_become_another_user_are_found_and_nothing_else() {
@@ -123,7 +156,45 @@ mod tests {
         let found = of(&Folder::open(root).unwrap());
         let expected =
             [("/usr/bin/su", 0o4755), ("/usr/bin/wall", 0o2755), ("/usr/share/doc/hidden", 0o4711)];
-        let expected = expected.map(|(path, mode)| (PathBuf::from(path), mode));
+        let expected = expected.map(|(path, mode)| SetId {
+            path: PathBuf::from(path),
+            mode,
+            capabilities: Vec::new(),
+        });
         assert_eq!(found, SetIds { files: expected.to_vec(), is_cut: false });
+    }
+
+    /// Only root may write them.
+    #[test]
+    fn programs_that_get_capabilities_are_found_in_roots_of_each_sort() {
+        let scratch = Scratch::new("capabilities");
+        let root = scratch.path();
+        let value: Vec<u8> =
+            [0x0200_0001_u32, 1 << 13, 0, 0, 0].into_iter().flat_map(u32::to_le_bytes).collect();
+        for (path, mode) in [("bin/ping", 0o755), ("bin/ls", 0o755), ("bin/data", 0o644)] {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let flags = rustix::fs::XattrFlags::empty();
+        for path in ["bin/ping", "bin/data"] {
+            let name = "security.capability";
+            if rustix::fs::setxattr(root.join(path), name, &value, flags).is_err() {
+                return;
+            }
+        }
+        std::os::unix::fs::symlink("/bin/ping", root.join("link")).unwrap();
+        let layers = Layers::new(vec![Folder::open(root).unwrap()]);
+        let folder = Folder::open(root).unwrap();
+        for root in [&folder as &dyn Root, &layers] {
+            let found = of(root);
+            let [ping] = &found.files[..] else { panic!("{found:?}") };
+            assert_eq!((&*ping.path, ping.changes_id()), (Path::new("/bin/ping"), false));
+            assert_eq!((&ping.capabilities, found.is_cut), (&value, false));
+            assert_eq!(root.capabilities(Path::new("/link")), Ok(value.clone()));
+            assert_eq!(root.capabilities(Path::new("/bin/ls")), Ok(Vec::new()));
+            assert_eq!(root.capabilities(Path::new("/gone")), Err(RootError::NotFound));
+        }
     }
 }

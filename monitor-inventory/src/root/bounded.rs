@@ -84,6 +84,11 @@ impl Root for Bounded<'_> {
         self.listed(self.root.list(directory))
     }
 
+    fn capabilities(&self, path: &Path) -> Result<Vec<u8>, RootError> {
+        self.open(1)?;
+        self.root.capabilities(path)
+    }
+
     fn read_at(&self, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, RootError> {
         self.open(1)?;
         self.taken(self.root.read_at(path, offset, length))

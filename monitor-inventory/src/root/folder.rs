@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     os::{
-        fd::{AsFd as _, OwnedFd},
+        fd::{AsFd as _, AsRawFd as _, OwnedFd},
         unix::ffi::OsStrExt as _,
     },
     path::Path,
@@ -11,8 +11,8 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat as Raw, fstat, openat2,
-        statat,
+        AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat as Raw, fstat, getxattr,
+        openat2, statat,
     },
     io::Errno,
 };
@@ -24,6 +24,9 @@ use crate::limits::DIRECTORY_NAMES;
 
 /// How often a way is looked for anew that changed while it was gone.
 const AGAIN: usize = 8;
+
+/// Bytes that say which capabilities a program gets, at most: the kernel's third version.
+const CAPABILITY_BYTES: usize = 24;
 
 /// A directory that nothing leads out of: its links are those of a root.
 #[derive(Debug)]
@@ -143,6 +146,18 @@ impl Files for Folder {
     }
 }
 
+/// What says so of a file that is opened as a path; see [`Root::capabilities`].
+pub(super) fn capabilities_of(opened: &OwnedFd) -> Result<Vec<u8>, RootError> {
+    let path = format!("/proc/self/fd/{}", opened.as_raw_fd());
+    let mut value = [0; CAPABILITY_BYTES];
+    match getxattr(path, "security.capability", &mut value[..]) {
+        Ok(count) => Ok(value.get(..count).unwrap_or_default().to_vec()),
+        // There is none, or one that is longer than any that counts.
+        Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::RANGE) => Ok(Vec::new()),
+        Err(error) => Err(error_of(error)),
+    }
+}
+
 impl Root for Folder {
     fn stat(&self, path: &Path) -> Result<Stat, RootError> {
         self.look(path).map(|raw| stat_of(&raw)).map_err(error_of)
@@ -152,6 +167,11 @@ impl Root for Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let opened = self.at(directory, flags, ResolveFlags::empty()).map_err(error_of)?;
         listing(opened)
+    }
+
+    fn capabilities(&self, path: &Path) -> Result<Vec<u8>, RootError> {
+        let opened = self.at(path, OFlags::PATH, ResolveFlags::empty());
+        capabilities_of(&opened.map_err(error_of)?)
     }
 
     fn read_at(&self, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, RootError> {

@@ -24,7 +24,7 @@ use rustix::{
 use super::{
     Files, Folder, Listing, RegularFile, Root, RootError, Stat,
     file::is_regular,
-    folder::{error_of, stat_of},
+    folder::{capabilities_of, error_of, stat_of},
 };
 use crate::limits::{DIRECTORY_NAMES, KNOWN_DIRECTORIES};
 
@@ -224,6 +224,15 @@ impl Root for Layers {
             }
         }
         Ok(found)
+    }
+
+    fn capabilities(&self, path: &Path) -> Result<Vec<u8>, RootError> {
+        match self.resolve(path)? {
+            (path, Found::Other(layer, _)) => {
+                capabilities_of(&self.open(layer, &path).map_err(error_of)?)
+            }
+            _ => Err(RootError::OtherKind),
+        }
     }
 
     fn read_at(&self, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, RootError> {

@@ -22,7 +22,8 @@ With --traffic it is said, too, how those are spoken to who listen to others tha
 network's loopback: the first bytes of the connections that begin meanwhile are looked at and \
 forgotten. Since TLS 1.3 nobody sees there whether a client was asked for a certificate.
 
-Programs of containers that run as another user (setuid) are looked for here only.
+Programs of containers that run as another user (setuid), or get capabilities by their file, are \
+looked for here only.
 
 The daemon looks by itself, at the host, at each start of a container and afterwards: see \
 `posture` in its configuration.";

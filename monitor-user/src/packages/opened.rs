@@ -131,6 +131,10 @@ impl Root for Opened {
         self.root.list(directory)
     }
 
+    fn capabilities(&self, path: &Path) -> Result<Vec<u8>, RootError> {
+        self.root.capabilities(path)
+    }
+
     fn read_at(&self, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, RootError> {
         let root: &dyn Files = match &self.plain {
             Some(plain) if !wanted::is_fixed(path) => plain,

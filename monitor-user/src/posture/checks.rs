@@ -90,9 +90,9 @@ checks! {
         "It is talked to without TLS", [(NIST, "4.3.3")],
         "let it speak TLS with certificates of both sides, or have a mesh do that for it";
     SETUID_FILES = "posture.setuid_files", Informational,
-        "It has programs that run as another user",
+        "It has programs that run as another user, or get capabilities by their file",
         [(DOCKER, "4.8"), (NIST, "4.1.2")],
-        "take the bits away in its image, or have its programs gain no privileges";
+        "take bits and capabilities away in its image, or have its programs gain no privileges";
     OLD_CODE = "posture.old_code", Notice, "It runs code whose file was replaced",
         [(NIST, "4.1.1")],
         "start it anew: what was patched on the disk is not what runs";

@@ -1,4 +1,5 @@
-//! Programs of a container that run as another user than who starts them. What its image brought is
+//! Programs of a container that run as another user than who starts them, or get capabilities by
+//! their file. What its image brought is
 //! looked through once for each image, what the container itself wrote each time, and told is what
 //! is there in its root by now.
 
@@ -11,11 +12,11 @@ use std::{
 };
 
 use monitor_inventory::{
-    root::{Bounded, Bounds, Folder, Root},
-    set_ids::{self, SetIds},
+    root::{Bounded, Bounds, Folder, Root, RootError},
+    set_ids::{self, SetId, SetIds},
 };
 
-use super::{observed::Observed, process::Process};
+use super::{file_capabilities::FileCapabilities, observed::Observed, process::Process};
 use crate::{
     event::Reason,
     limits::SET_ID_ROOTS,
@@ -28,10 +29,32 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What is told of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct SetIdFiles {
-    /// Paths in the root of the container.
-    pub paths: Vec<Vec<u8>>,
+    /// The programs.
+    pub files: Vec<SetIdFile>,
     /// Not all could be looked at, or there are more than are kept.
     pub is_cut: bool,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct SetIdFile {
+    /// Its path in the root of the container.
+    pub path: Vec<u8>,
+    /// It runs as its owner, or with its group.
+    pub changes_id: bool,
+    /// What is written of its capabilities, as it is there.
+    pub capabilities: Vec<u8>,
+}
+
+impl SetIdFile {
+    /// For people; None where it gives nothing to who starts it.
+    fn text(&self) -> Option<String> {
+        let path = String::from_utf8_lossy(&self.path);
+        match FileCapabilities::parse(&self.capabilities) {
+            Some(it) => Some(format!("{path} ({})", it.text())),
+            None => self.changes_id.then(|| path.into_owned()),
+        }
+    }
 }
 
 /// Who looks for them, and remembers what images have.
@@ -74,22 +97,31 @@ impl Finder {
 }
 
 fn told(found: SetIds) -> SetIdFiles {
-    let bytes = |(path, _): (PathBuf, u32)| path.into_os_string().into_encoded_bytes();
-    SetIdFiles { paths: found.files.into_iter().map(bytes).collect(), is_cut: found.is_cut }
+    let one = |it: SetId| SetIdFile {
+        changes_id: it.changes_id(),
+        path: it.path.into_os_string().into_encoded_bytes(),
+        capabilities: it.capabilities,
+    };
+    SetIdFiles { files: found.files.into_iter().map(one).collect(), is_cut: found.is_cut }
 }
 
 /// What of that is there still.
 fn by_now(seen: &dyn Root, found: [SetIds; 2]) -> SetIds {
-    let is_cut = found.iter().any(|it| it.is_cut);
-    let paths = found.into_iter().flat_map(|it| it.files).map(|(path, _)| path);
+    let mut is_cut = found.iter().any(|it| it.is_cut);
+    let paths = found.into_iter().flat_map(|it| it.files).map(|it| it.path);
     let mut paths: Vec<PathBuf> = paths.collect();
     paths.sort_unstable();
     paths.dedup();
-    let stat = |path: PathBuf| {
-        let stat = seen.stat(&path).ok().filter(|stat| set_ids::is_one(*stat))?;
-        Some((path, stat.mode))
-    };
-    SetIds { files: paths.into_iter().filter_map(stat).collect(), is_cut }
+    let mut files = Vec::new();
+    for path in paths {
+        let Ok(stat) = seen.stat(&path) else { continue };
+        match SetId::of(seen, &path, stat) {
+            Ok(program) => files.extend(program),
+            Err(RootError::NotFound) => {}
+            Err(_) => is_cut = true,
+        }
+    }
+    SetIds { files, is_cut }
 }
 
 fn walk(root: &dyn Root) -> SetIds {
@@ -108,15 +140,15 @@ pub(super) fn judge(observed: &Observed) -> super::assess::Said {
         Some(Err(why)) => return Err(format!("its root cannot be looked through: {why}")),
         Some(Ok(found)) => found,
     };
-    if found.paths.is_empty() {
+    let all: Vec<String> = found.files.iter().filter_map(SetIdFile::text).collect();
+    if all.is_empty() {
         return match found.is_cut {
             true => Err("not all of its root could be looked through".to_owned()),
             false => Ok((false, String::new())),
         };
     }
-    let shown = found.paths.iter().take(SHOWN).map(|it| String::from_utf8_lossy(it).into_owned());
-    let shown = shown.collect::<Vec<_>>().join(" ");
-    let more = match (found.paths.len().saturating_sub(SHOWN), found.is_cut) {
+    let shown = all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(" ");
+    let more = match (all.len().saturating_sub(SHOWN), found.is_cut) {
         (0, false) => String::new(),
         (more, false) => format!(" and {more} more"),
         (more, true) => format!(" and at least {more} more"),
@@ -134,9 +166,14 @@ mod tests {
     use crate::posture::compare::tests::{observed, process};
 
     fn with(files: &[&str], is_cut: bool) -> Observed {
-        let paths = files.iter().map(|it| it.as_bytes().to_vec()).collect();
+        let one = |it: &&str| SetIdFile {
+            path: it.as_bytes().to_vec(),
+            changes_id: true,
+            capabilities: Vec::new(),
+        };
+        let files = files.iter().map(one).collect();
         let mut found = observed(vec![process(7, 1000)]);
-        found.set_ids = Some(Ok(SetIdFiles { paths, is_cut }));
+        found.set_ids = Some(Ok(SetIdFiles { files, is_cut }));
         found
     }
 
@@ -159,6 +196,20 @@ mod tests {
     }
 
     #[test]
+    fn capabilities_of_files_are_named_and_what_gives_none_is_not() {
+        let mut found = with(&["/bin/ping", "/bin/su", "/bin/odd"], false);
+        found.processes[0].no_new_privs = Some(false);
+        let files = &mut found.set_ids.as_mut().unwrap().as_mut().unwrap().files;
+        let raw = [0x0200_0001_u32, 1 << 13, 0, 0, 0];
+        files[0].capabilities = raw.into_iter().flat_map(u32::to_le_bytes).collect();
+        files[2].capabilities = vec![0xff; 24];
+        files[0].changes_id = false;
+        files[2].changes_id = false;
+        let text = "/bin/ping (CAP_NET_RAW) /bin/su".to_owned();
+        assert_eq!(judge(&found), Ok((true, text)));
+    }
+
+    #[test]
     fn what_the_container_took_away_is_not_told_of() {
         let folder = crate::records::folder::Folder::new("set-ids");
         for (name, mode) in [("kept", 0o4755), ("harmless", 0o755)] {
@@ -168,7 +219,10 @@ mod tests {
         }
         std::os::unix::fs::symlink("/kept", folder.path().join("link")).unwrap();
         let found = |all: &[&str]| SetIds {
-            files: all.iter().map(|it| (PathBuf::from(it), 0o4755)).collect(),
+            files: all
+                .iter()
+                .map(|it| SetId { path: PathBuf::from(it), mode: 0o4755, capabilities: Vec::new() })
+                .collect(),
             is_cut: false,
         };
         let image = found(&["/kept", "/harmless", "/gone", "/link"]);

@@ -21,6 +21,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("posture::a_limit_that_is_raised_is_told_of", raised),
     Case::new("posture::an_ordinary_container_is_quiet", ordinary),
     Case::with(&["openssl"], "posture::listeners_are_told_apart_by_what_passes", listeners),
+    Case::new("posture::programs_that_get_capabilities_are_named", with_capabilities),
     Case::with(&["dockerd"], "posture::what_docker_was_told_to_give_away", in_docker),
     Case::with(&["dockerd"], "posture::the_host_is_looked_at", host),
 ];
@@ -278,6 +279,34 @@ fn in_docker(stage: &Stage<'_>) {
     assert!(line.trim_start().starts_with("accepted ") && line.contains("(known)"), "{ran:#?}");
     let none = stage.runmon(["posture", "no-such-container", "--config", config]);
     none.assert(2, &["no container runs whose name is", "hint: these run:"]);
+}
+
+/// As setcap(8) gives them: one that is whole, and one that gives nothing.
+fn with_capabilities(stage: &Stage<'_>) {
+    let dir = stage.engine_dir("r");
+    let runc = Runc::start(&dir);
+    let words = |words: &[u32]| words.iter().flat_map(|it| it.to_le_bytes()).collect::<Vec<u8>>();
+    let raw = words(&[0x0200_0001, 1 << 13, 0, 0, 0]);
+    let none = words(&[0x0200_0001, 0, 0, 0, 0]);
+    for (program, value) in [("raw", &raw), ("none", &none)] {
+        let path = dir.join("rootfs/bin").join(program);
+        fs::copy(crate::lab::trigger_path(), &path).expect("copy a program");
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(&path, "security.capability", value, flags).expect("write it");
+    }
+    let name = stage.name("raw");
+    runc.run_as(&name, &stage.dir("host"), &NAP, |config| {
+        config["process"]["noNewPrivileges"] = json!(false);
+    });
+    let config = stage.configuration(&Options::default());
+    let config = config.to_str().expect("a plain path");
+    let ran = stage.runmon(["posture", &name, "--json", "--config", config]);
+    ran.assert(1, &[]);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let all = report["checks"].as_array().expect("checks");
+    let found = all.iter().find(|it| it["check"] == "posture.setuid_files").expect("the check");
+    assert_eq!(found["status"], "fail", "{found:#}");
+    assert_eq!(found["text"], "/bin/raw (CAP_NET_RAW)", "{found:#}");
 }
 
 /// A Docker of its own shows what this host has, and a root of its own what another one has.

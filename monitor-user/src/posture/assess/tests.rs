@@ -4,7 +4,7 @@ use super::*;
 use crate::posture::{
     compare::tests::{mounted as mount, observed, process},
     resources::Limits,
-    set_ids::SetIdFiles,
+    set_ids::{SetIdFile, SetIdFiles},
 };
 
 fn failed(observed: &Observed) -> Vec<&'static str> {
@@ -101,8 +101,9 @@ fn each_check_can_fail_by_what_it_is_about() {
         }),
         ("setuid_files", |it| {
             first(it).no_new_privs = None;
-            let paths = vec![b"/bin/su".to_vec()];
-            it.set_ids = Some(Ok(SetIdFiles { paths, is_cut: false }));
+            let path = b"/bin/su".to_vec();
+            let files = vec![SetIdFile { path, changes_id: true, ..SetIdFile::default() }];
+            it.set_ids = Some(Ok(SetIdFiles { files, is_cut: false }));
         }),
         ("old_code", |it| {
             let path = b"/usr/lib/libssl.so.3".to_vec();
