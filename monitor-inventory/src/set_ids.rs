@@ -53,7 +53,11 @@ impl SetId {
         if !matches!(stat.kind, FileKind::File) || stat.mode & EXECUTABLE == 0 {
             return Ok(None);
         }
-        let capabilities = root.capabilities(path)?;
+        let capabilities = match root.capabilities(path) {
+            // It is one all the same.
+            Err(_) if stat.mode & SET_IDS != 0 => Vec::new(),
+            read => read?,
+        };
         let is_one = stat.mode & SET_IDS != 0 || !capabilities.is_empty();
         Ok(is_one.then(|| Self { path: path.to_owned(), mode: stat.mode, capabilities }))
     }

@@ -83,12 +83,14 @@ impl States {
 pub struct LastFindings {
     paper: Paper,
     findings: Vec<Kept>,
+    now_ns: i64,
 }
 
 impl LastFindings {
     /// Has it written, and waits for that; whether all has.
     pub fn write(self, is_last: bool) {
-        self.paper.finish(Page { findings: self.findings, now_ns: now_ns(), is_last });
+        // What was told just before is in doubt, however long sinks were waited for.
+        self.paper.finish(Page { findings: self.findings, now_ns: self.now_ns, is_last });
     }
 }
 
@@ -141,9 +143,10 @@ impl<O: CountedOutlet> Daemon<O> {
 
     /// What is to be written at the end, once sinks have ended.
     pub fn last_findings(&mut self) -> Option<LastFindings> {
-        let findings = self.kept_findings(now_ns());
+        let now_ns = now_ns();
+        let findings = self.kept_findings(now_ns);
         let States { paper, .. } = self.kept_states.take()?;
-        Some(LastFindings { paper, findings })
+        Some(LastFindings { paper, findings, now_ns })
     }
 
     fn kept_findings(&mut self, now_ns: i64) -> Vec<Kept> {

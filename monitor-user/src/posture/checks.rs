@@ -156,6 +156,11 @@ pub(super) fn of_part(part: Part) -> Option<&'static Check> {
     })
 }
 
+/// Whether a check is decided by what passes at listeners only.
+pub(crate) fn is_of_traffic(check: &Check) -> bool {
+    check.id == PLAINTEXT_LISTENER.id
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

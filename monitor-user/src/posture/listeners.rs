@@ -123,7 +123,12 @@ fn held_by(processes: &[Holder]) -> Result<Vec<Listener>, String> {
     found.retain(Listener::is_for_others);
     found.dedup_by(|one, other| {
         let key = |it: &Listener| (it.protocol.clone(), it.port, it.address, it.network);
-        key(one) == key(other)
+        let is_same = key(one) == key(other);
+        // Several processes can have a socket each at one place.
+        if is_same {
+            other.holders.append(&mut one.holders);
+        }
+        is_same
     });
     Ok(found)
 }

@@ -56,7 +56,9 @@ pub(super) fn write(writer: &Writer, page: &Page) -> String {
     let mut containers = Vec::new();
     let mut known: HashMap<*const Container, usize> = HashMap::new();
     let mut findings = Vec::with_capacity(page.findings.len());
-    for it in &page.findings {
+    // Of what was closed, and is known to have come somewhere, nothing is left to be told.
+    let is_left = |it: &&Kept| !(page.is_last && it.is_closed());
+    for it in page.findings.iter().filter(is_left) {
         let container = &it.open.container;
         let index = *known.entry(Arc::as_ptr(container)).or_insert_with(|| {
             containers.push(facts(container));

@@ -88,10 +88,15 @@ impl Kept {
         self.closed.is_some()
     }
 
+    /// Whether it was closed, and that was told.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_over() && self.open.last == Activity::Close && !self.open.is_doubtful
+    }
+
     /// Closes it; what is told of that.
     pub fn close(&mut self, now_ns: i64) -> StateFinding {
         let open = Arc::make_mut(&mut self.open);
-        (open.last, open.told_ns) = (Activity::Close, now_ns);
+        (open.last, open.told_ns, open.is_doubtful) = (Activity::Close, now_ns, false);
         let why = self.closed.as_deref().unwrap_or_default().to_owned();
         open.told(Activity::Close, why, Vec::new(), now_ns)
     }

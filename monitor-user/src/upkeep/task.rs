@@ -351,8 +351,12 @@ impl Eyes {
         let Ok(Some(observed)) = self.look.look(&asked) else { return };
         self.host_looked = Some(Instant::now());
         self.host_used.retain(|_, used| now_ns.saturating_sub(used.last_ns) < DAY_NS);
+        let is_heard = observed.listeners.is_ok();
         let Live { files, exposed, .. } = in_use(observed, now_ns);
-        self.host_exposed = exposed;
+        // Who could not be seen to listen is not seen to have stopped.
+        if is_heard {
+            self.host_exposed = exposed;
+        }
         for (path, seen) in files {
             if self.host_used.len() < USAGE_FILES || self.host_used.contains_key(&path) {
                 let known = self.host_used.entry(path);

@@ -62,7 +62,10 @@ fn open<O: CountedOutlet>(config: &Config, daemon: &mut Daemon<O>, instance: &st
     let (mut over, mut kept): (Vec<Kept>, Vec<Kept>) = (Vec::new(), Vec::new());
     for it in findings {
         let is_of_upkeep = of_upkeep::ALL.contains(&it.check());
+        let is_unheard = checks::is_of_traffic(it.check())
+            && config.posture.as_ref().is_some_and(|it| !it.listens);
         let is_off = if is_of_upkeep { upkeep.is_none() } else { posture.is_none() };
+        let is_off = is_off || is_unheard;
         let it = if is_off { it.over(OFF) } else { it };
         if it.is_over() { over.push(it) } else { kept.push(it) }
     }

@@ -22,6 +22,8 @@ pub(super) enum Sort {
     CommandLine,
     /// Only lines that have this word.
     Lines(&'static str),
+    /// What a process has mapped, and not where: that is nobody's business.
+    Maps,
 }
 
 /// Files that are read. A star stands for one name.
@@ -46,7 +48,7 @@ const FILES: [(&str, Sort); 29] = [
     ("/etc/systemd/system/dnf5-automatic.timer", Sort::Plain),
     ("/proc/*/cgroup", Sort::Plain),
     ("/proc/*/cmdline", Sort::CommandLine),
-    ("/proc/*/maps", Sort::Plain),
+    ("/proc/*/maps", Sort::Maps),
     ("/proc/*/net/tcp", Sort::Plain),
     ("/proc/*/net/tcp6", Sort::Plain),
     ("/proc/1/mountinfo", Sort::Plain),
@@ -163,7 +165,7 @@ impl Granted {
     /// Takes in what a file leads to.
     pub(super) fn note(&mut self, sort: Sort, text: &[u8]) {
         match sort {
-            Sort::Plain | Sort::CommandLine | Sort::Lines(_) => {}
+            Sort::Plain | Sort::CommandLine | Sort::Lines(_) | Sort::Maps => {}
             Sort::Settings => self.name(text),
             Sort::Including(folder) => self.include(sort, folder, text),
         }
@@ -178,17 +180,24 @@ impl Granted {
         }
     }
 
-    /// The words of lines that include others.
+    /// What lines name that include others.
     fn include(&mut self, sort: Sort, folder: &str, text: &[u8]) {
-        let text = String::from_utf8_lossy(text);
-        let lines = text.lines().filter(|line| line.to_ascii_lowercase().contains("include"));
-        for word in lines.flat_map(str::split_whitespace).map(|word| word.trim_matches('"')) {
-            let path = match word.starts_with('/') {
-                true => whole(word),
-                false => whole(&format!("{folder}{word}")),
+        let text = String::from_utf8_lossy(text).replace("\\\n", " ");
+        for line in text.lines().map(str::trim) {
+            let is_between = |it: char| it.is_whitespace() || it == '=';
+            let Some((keyword, rest)) = line.split_once(is_between) else { continue };
+            // All that is in a directory is included by sudo only.
+            let all = match keyword.to_ascii_lowercase().as_str() {
+                "@includedir" | "#includedir" => "/*",
+                "@include" | "#include" | "include" => "",
+                _ => continue,
             };
-            if let Some(path) = path.filter(|_| self.included.len() < HOST_LINES) {
-                self.included.insert((path, sort));
+            for word in rest.split(is_between).map(|word| word.trim_matches('"')) {
+                let folder = if word.starts_with('/') { "" } else { folder };
+                let path = whole(&format!("{folder}{word}{all}")).filter(|_| !word.is_empty());
+                if let Some(path) = path.filter(|_| self.included.len() < HOST_LINES) {
+                    self.included.insert((path, sort));
+                }
             }
         }
     }
@@ -207,15 +216,20 @@ fn is_like(path: &str, pattern: &str) -> bool {
         && names.next().is_none()
 }
 
-/// Whether a path is what is included, or in it.
+/// Whether a path is what is included: a file, or one of those that are known by a star.
 fn is_included(path: &str, word: &str) -> bool {
-    path == word || path.rsplit_once('/').is_some_and(|(above, _)| is_listed(above, word))
+    let starred = || {
+        let ((above, name), (_, known)) = (path.rsplit_once('/')?, word.rsplit_once('/')?);
+        let (begin, end) = known.split_once('*')?;
+        let is_like = name.strip_prefix(begin)?.ends_with(end);
+        Some(is_listed(above, word) && is_like)
+    };
+    path == word || starred().unwrap_or(false)
 }
 
-/// Whether a directory is included, or files of it are that are known by a star.
+/// Whether files of a directory are included that are known by a star.
 fn is_listed(directory: &str, word: &str) -> bool {
-    let starred = word.rsplit_once('/').filter(|(_, last)| last.contains('*'));
-    directory == word || starred.is_some_and(|(above, _)| directory == above)
+    word.rsplit_once('/').is_some_and(|(above, last)| last.contains('*') && directory == above)
 }
 
 #[cfg(test)]
@@ -308,6 +322,12 @@ mod tests {
         }
         granted.note(granted.sort("/etc/sudoers").unwrap(), b"@includedir /etc/sudoers.d\n");
         assert!(reads(&granted, "/etc/sudoers.d/x") && lists(&granted, "/etc/sudoers.d"));
+        let text = b"Include *.conf\nInclude=/srv/one\n# include .\n#include ../root/x /etc/ssh\n";
+        granted.note(SSHD, text);
+        assert!(reads(&granted, "/etc/ssh/x.conf") && reads(&granted, "/srv/one"));
+        for path in ["/etc/ssh/ssh_host_ed25519_key", "/root/x", "/etc/ssh/d/x.conf"] {
+            assert!(!reads(&granted, path), "{path}");
+        }
         let many: String = (0..2 * HOST_LINES).map(|it| format!("Include /srv/{it}\n")).collect();
         granted.note(SSHD, many.as_bytes());
         assert_eq!(granted.included.len(), HOST_LINES);

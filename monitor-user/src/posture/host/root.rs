@@ -273,7 +273,10 @@ impl Directory {
             },
             _ => None,
         };
-        let bytes = self.read(path, limit)?;
+        let bytes = match sort {
+            Some(Sort::Maps) => self.read(path, limit)?.map(|bytes| without_places(&bytes)),
+            _ => self.read(path, limit)?,
+        };
         if let Some(bytes) = &bytes {
             let mut granted = self.granted.borrow_mut();
             match (program, sort) {
@@ -350,6 +353,16 @@ impl Root for Directory {
     fn ask_all(&self, questions: &[Question]) -> Vec<Looked<Answer>> {
         questions.iter().map(|question| self.look(question)).collect()
     }
+}
+
+/// What a process has mapped, without where in its memory that is.
+fn without_places(maps: &[u8]) -> Vec<u8> {
+    let lines = maps.split_inclusive(|byte| *byte == b'\n');
+    let rest = |line: &[u8]| line.iter().position(|byte| *byte == b' ').map_or(0, |at| at);
+    lines
+        .flat_map(|line| b"0-0".iter().chain(line.get(rest(line)..).unwrap_or_default()))
+        .copied()
+        .collect()
 }
 
 /// The lines that have a word, each with its end.
