@@ -149,3 +149,16 @@ fn no_word_is_lost() {
     }
     assert_eq!(word("of the future"), "unknown");
 }
+
+#[test]
+fn what_was_closed_before_a_clean_end_is_not_closed_once_more() {
+    let (container, mut ledger) = (container(), Ledger::new(Priority::Debug).on("n1"));
+    let subject = Subject { place: "sha256:1", id: "sha256:1", container: &container };
+    ledger.replace(subject, vec![seen("x")], &|_, _| false, NOW - 2);
+    assert_eq!(ledger.replace(subject, Vec::new(), &|_, _| false, NOW - 1).len(), 1);
+    for (is_last, left) in [(true, 0), (false, 1)] {
+        let page = Page { findings: ledger.kept(NOW), now_ns: NOW, is_last };
+        let before = read_by(&write(&writer("n1", "b1"), &page), "n1", "b1");
+        assert_eq!(before.findings.len(), left, "{is_last}");
+    }
+}
