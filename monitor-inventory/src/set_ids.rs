@@ -136,7 +136,24 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
     use super::*;
-    use crate::root::{Folder, Layers, tests::Scratch};
+    use crate::root::{Folder, Layers, Listing, tests::Scratch};
+
+    /// A root of which no capabilities are told.
+    struct Mute(Folder);
+
+    impl Root for Mute {
+        fn stat(&self, path: &Path) -> Result<Stat, RootError> {
+            self.0.stat(path)
+        }
+
+        fn list(&self, directory: &Path) -> Result<Listing, RootError> {
+            self.0.list(directory)
+        }
+
+        fn read_at(&self, path: &Path, from: u64, length: usize) -> Result<Vec<u8>, RootError> {
+            self.0.read_at(path, from, length)
+        }
+    }
 
     #[test]
     fn programs_that_become_another_user_are_found_and_nothing_else() {
@@ -166,6 +183,9 @@ mod tests {
             capabilities: Vec::new(),
         });
         assert_eq!(found, SetIds { files: expected.to_vec(), is_cut: false });
+        // Whose mode tells is one, whatever else is not told; of others it is not known.
+        let found = of(&Mute(Folder::open(root).unwrap()));
+        assert_eq!(found, SetIds { files: expected.to_vec(), is_cut: true });
     }
 
     /// Only root may write them.

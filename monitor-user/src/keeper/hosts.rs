@@ -112,6 +112,7 @@ mod tests {
             ("usr/sbin/sshd", ""),
             ("etc/docker/daemon.json", r#"{"icc": true}"#),
             ("etc/shadow", "root:x\n"),
+            ("proc/7/maps", "7f00-7f01 r-xp 0 fe:00 9  /usr/lib/a b.so\nbroken\n"),
         ] {
             let path = folder.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -136,6 +137,9 @@ mod tests {
             Question::Bytes("/etc/ssh/more/x.conf".to_owned(), 99),
         ]);
         assert!(refused[0].is_err() && refused[1].is_ok(), "{refused:?}");
+        // Where something is in a process's memory helps only who wants to break in there.
+        let maps = kept.bytes("proc/7/maps", 99).unwrap().unwrap();
+        assert_eq!(maps, b"0-0 r-xp 0 fe:00 9  /usr/lib/a b.so\n0-0");
         let many = vec![Question::Stat("/etc/shadow".to_owned()); 3 * AT_ONCE + 1];
         assert!(kept.ask_all(&many).iter().all(|it| matches!(it, Ok(Some(_)))));
         drop(kept);

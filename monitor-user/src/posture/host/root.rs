@@ -357,12 +357,13 @@ impl Root for Directory {
 
 /// What a process has mapped, without where in its memory that is.
 fn without_places(maps: &[u8]) -> Vec<u8> {
-    let lines = maps.split_inclusive(|byte| *byte == b'\n');
-    let rest = |line: &[u8]| line.iter().position(|byte| *byte == b' ').map_or(0, |at| at);
-    lines
-        .flat_map(|line| b"0-0".iter().chain(line.get(rest(line)..).unwrap_or_default()))
-        .copied()
-        .collect()
+    let mut without = Vec::with_capacity(maps.len());
+    for line in maps.split_inclusive(|byte| *byte == b'\n') {
+        let end = memchr::memchr(b' ', line).unwrap_or(line.len());
+        without.extend_from_slice(b"0-0");
+        without.extend_from_slice(line.get(end..).unwrap_or_default());
+    }
+    without
 }
 
 /// The lines that have a word, each with its end.
