@@ -70,18 +70,27 @@ fn compared(found: &Running, reach: &dyn Reach, eyes: &mut dyn Look) -> anyhow::
         scope: Scope::Whole,
         is_thorough: false,
     };
-    let mut look = || -> anyhow::Result<Comparison> {
+    // None before its first program: runtimes return before they have started it.
+    let mut look = || -> anyhow::Result<Option<Comparison>> {
         let observed = eyes.look(&asked).map_err(|reason| {
             let why = format!("its processes cannot be looked at: {}", reason.name());
             usage(&why, "run it again; --log debug says more")
         })?;
         let observed = observed.ok_or_else(|| usage("it has just ended", "start it again"))?;
-        Ok(compare(&declared, &container.declared_ports, &observed))
+        let is_started = !observed.processes.is_empty();
+        Ok(is_started.then(|| compare(&declared, &container.declared_ports, &observed)))
     };
-    let first = look()?;
+    let early = || usage("its first program has not started yet", "start it, as `runc start` does");
+    let first = match look()? {
+        Some(first) => first,
+        None => {
+            std::thread::sleep(AGAIN);
+            look()?.ok_or_else(early)?
+        }
+    };
     if first.differences.is_empty() {
         return Ok(first);
     }
     std::thread::sleep(AGAIN);
-    Ok(first.confirmed(&look()?))
+    Ok(first.confirmed(&look()?.ok_or_else(early)?))
 }

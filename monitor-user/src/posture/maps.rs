@@ -63,10 +63,7 @@ struct Seen<'p> {
 }
 
 /// What these processes have mapped, each file once, as many as are kept, and where they listen.
-pub(super) fn of<'p>(
-    processes: impl IntoIterator<Item = &'p Process>,
-    ports: &Ports,
-) -> Vec<Mapping> {
+pub(super) fn of(processes: &[Process], ports: &Ports) -> Vec<Mapping> {
     let mut found: BTreeMap<(Vec<u8>, bool), Seen<'_>> = BTreeMap::new();
     for one in processes {
         let Ok(text) = input::read(&process::path(one.pid, "maps"), PROC_FILE_BYTES) else {

@@ -36,7 +36,8 @@ pub type IdRange = (u32, u32, u32);
 /// What was found.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Observed {
-    /// Its processes, the oldest first.
+    /// Its processes, the oldest first, without those of a runtime that is still making it: none
+    /// before its first program.
     pub processes: Vec<Process>,
     /// It has more of them than are looked at.
     pub is_cut: bool,
@@ -223,6 +224,9 @@ pub fn look(
     let room = PROCESSES_OF_ONE.saturating_sub(processes.len());
     let outside = outside.into_iter().take(room).filter_map(Process::look);
     processes.extend(outside.map(|it| Process { is_from_outside: true, ..it }));
+    // Until a runtime has run the container's first program, what it is and has mapped is not the
+    // container's.
+    processes.retain(|it| scope == Scope::Host || !is_program_of_runtime(&it.program));
     let ids = |file: &str| ranges(&process::text(first.pid, file).unwrap_or_default());
     let mounts = mounted(first.pid);
     let listeners = listeners::of(&processes);
@@ -230,9 +234,7 @@ pub fn look(
         (Scope::Host, Ok(all)) => maps::ports(all),
         _ => maps::Ports::new(),
     };
-    // What a runtime has mapped before a container's first program is the host's.
-    let is_own = |it: &&Process| scope == Scope::Host || !is_program_of_runtime(&it.program);
-    let mapped = maps::of(processes.iter().filter(is_own), &ports);
+    let mapped = maps::of(&processes, &ports);
     Some(Observed {
         is_cut,
         host,

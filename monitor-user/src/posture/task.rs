@@ -19,7 +19,6 @@ use super::{
     assess, compare, declared, host, in_use,
     maps::Mapping,
     observed::{Asked, Look, Scope},
-    process::is_program_of_runtime,
     traffic::Traffic,
 };
 use crate::{
@@ -171,9 +170,6 @@ impl Eyes {
         let how = |it: &Mapping| if it.is_code { How::Mapped } else { How::Opened };
         self.mapped = observed.mapped.iter().map(|it| (it.path.clone(), how(it))).collect();
         self.ports = in_use::ports(&observed);
-        // Until a runtime has run the container's first program, what it may is not what the
-        // container may.
-        observed.processes.retain(|process| !is_program_of_runtime(&process.program));
         if observed.processes.is_empty() {
             return Seen::TooEarly;
         }
