@@ -58,6 +58,7 @@ use crate::{
     reach::{Direct, Reach},
     recorder::RecorderOptions,
     sink::redaction::Redaction,
+    upkeep::accepted::Accepted,
 };
 pub use keep::KeepOptions;
 pub use keys::Key;
@@ -143,6 +144,8 @@ pub struct Config {
     pub vulnerability_pack: Option<PathBuf>,
     /// What is done about software that is not kept up; None: nothing.
     pub upkeep: Option<UpkeepOptions>,
+    /// What of that is accepted.
+    pub upkeep_exceptions: Vec<Accepted>,
     /// Where state is kept.
     pub state_dir: PathBuf,
     /// Bytes of the store.
@@ -421,8 +424,8 @@ impl Config {
     }
 
     fn validate(raw: RawConfig, path: &Path) -> Result<Self, Wrong> {
-        let (flight, keep, upkeep) =
-            (values::flight(&raw)?, keep::keep(&raw)?, upkeep::upkeep(&raw)?);
+        let (flight, keep) = (values::flight(&raw)?, keep::keep(&raw)?);
+        let (upkeep, upkeep_exceptions) = (upkeep::upkeep(&raw)?, upkeep::accepted(&raw)?);
         let (heartbeat, rollup) = values::times(&raw)?;
         let (flood, (posture, posture_looks)) = (values::flood(&raw)?, posture::posture(&raw)?);
         let host = node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname);
@@ -440,12 +443,9 @@ impl Config {
             in_use: raw.in_use.unwrap_or(false),
             vulnerability_pack: raw.vulnerability_pack,
             upkeep,
+            upkeep_exceptions,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
-            store_bytes: within(
-                "store_bytes",
-                raw.store_bytes.unwrap_or(limits::STORE_BYTES),
-                limits::STORE_BYTES_RANGE,
-            )?,
+            store_bytes: values::store_bytes(raw.store_bytes)?,
             history: raw.history.unwrap_or(true),
             flight,
             keep,

@@ -81,6 +81,8 @@ pub(super) struct Report {
     pub(super) steps: Vec<Step>,
     pub(super) supports: Vec<Supports>,
     pub(super) set_up: Vec<SetUp>,
+    /// What is accepted, for people.
+    pub(super) accepted: Vec<String>,
     /// What is not known, for people.
     pub(super) unknown: Vec<String>,
 }
@@ -164,8 +166,19 @@ fn report(scene: Option<&Scene>, set_up: Vec<SetUp>, made: Timestamp) -> Report 
         steps: steps(roots()),
         supports,
         set_up,
+        accepted: roots().flat_map(accepted).collect(),
         unknown: unknown(scene),
     }
+}
+
+/// What is accepted of a root, and why.
+fn accepted(root: &Vulnerable) -> Vec<String> {
+    let one = |(finding, _): &(Finding, InUse)| {
+        let why = finding.accepted.as_deref()?;
+        let (id, package) = (&finding.found.id, &finding.coordinate.name);
+        Some(format!("{id} of {package} in {}: {why}", names(root)))
+    };
+    root.findings.iter().filter_map(one).collect()
 }
 
 /// What to do, in the order in which it matters: what is in use before what is not, then what is
@@ -321,6 +334,7 @@ fn json(report: &Report) -> Value {
         "update_plan": report.steps.iter().map(step).collect::<Vec<_>>(),
         "lifecycle": report.supports.iter().map(supports).collect::<Vec<_>>(),
         "set_up": report.set_up.iter().map(set_up).collect::<Vec<_>>(),
+        "accepted": report.accepted,
         "not_known": report.unknown,
     })
 }

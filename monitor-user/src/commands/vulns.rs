@@ -9,11 +9,7 @@ use std::{
     process::ExitCode,
 };
 
-use monitor_vulns::{
-    matcher::{Match, State},
-    model::show_day,
-    severity::Level,
-};
+use monitor_vulns::{matcher::State, model::show_day, severity::Level};
 use serde_json::{Value, json};
 
 use super::{
@@ -96,7 +92,7 @@ pub(super) fn warn_of_age(days: i64, max_age: i64) {
 /// Whether a finding is asked for.
 fn is_wanted(args: &VulnsArgs, finding: &Finding) -> bool {
     let level = args.severity.map_or(Level::Unknown, |wanted| wanted.level());
-    (args.all || finding.counts())
+    (args.all || finding.counts() || finding.accepted.is_some())
         && (!args.only_fixed || finding.found.fixed.is_some())
         && finding.is_at_least(level)
 }
@@ -195,7 +191,7 @@ pub(super) fn row(finding: &Finding) -> [String; 7] {
         shown(&finding.coordinate.name),
         shown(&finding.coordinate.version),
         found.fixed.as_deref().map_or_else(|| "no fix".to_owned(), shown),
-        note(found),
+        note(finding),
     ]
 }
 
@@ -204,8 +200,10 @@ fn score(tenths: u8) -> String {
 }
 
 /// What is to be said besides.
-fn note(found: &Match) -> String {
+fn note(finding: &Finding) -> String {
+    let found = &finding.found;
     let mut notes: Vec<String> = Vec::new();
+    notes.extend(finding.accepted.as_deref().map(|why| format!("accepted: {}", shown(why))));
     if let State::Unknown(why) = &found.state {
         notes.push(format!("unknown: {}", shown(why)));
     }
@@ -281,6 +279,7 @@ pub(super) fn finding_json(finding: &Finding) -> Value {
         "status": found.status.iter().map(|status| status.name()).collect::<Vec<_>>(),
         "reason": found.reason,
         "set_aside": aside,
+        "accepted": finding.accepted,
         "sources": found.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
         "data_made_on": moment(finding.made_on),
     })

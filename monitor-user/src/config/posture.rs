@@ -10,6 +10,7 @@ use crate::{
     images::Except,
     limits,
     posture::{accepted::Exception, checks, host},
+    upkeep,
 };
 
 /// What is done about how containers are set up.
@@ -72,28 +73,45 @@ fn exception(index: usize, raw: &RawPostureException) -> Result<Exception, Wrong
     if raw.check.is_none() && raw.image.is_none() {
         return wrong(key(""), "it accepts everything: say which `check` or `image`".to_owned());
     }
-    if raw.reason.trim().is_empty() {
+    let RawPostureException { check, image, reason, until } = raw;
+    let exception = parsed(&key, check.as_deref(), image.as_deref(), reason, until.as_deref())?;
+    let mut known = checks::ALL.iter().chain(host::checks::ALL);
+    if known.any(|check| exception.is_about(check)) {
+        return Ok(exception);
+    }
+    let is_of_upkeep = upkeep::checks::ALL.iter().any(|check| exception.is_about(check));
+    let what = if is_of_upkeep {
+        "it is one of upkeep: accept it in `upkeep_exceptions`"
+    } else {
+        "`runmon posture --list` has no such check"
+    };
+    wrong(key(".check"), what.to_owned())
+}
+
+/// What all that is accepted says: of what, why, and until when.
+pub(super) fn parsed(
+    key: &dyn Fn(&str) -> String,
+    check: Option<&str>,
+    image: Option<&str>,
+    reason: &str,
+    until: Option<&str>,
+) -> Result<Exception, Wrong> {
+    if reason.trim().is_empty() {
         return wrong(key(".reason"), "say why it is accepted".to_owned());
     }
-    let image = match raw.image.as_deref().map(Except::parse).transpose() {
+    let image = match image.map(Except::parse).transpose() {
         Ok(image) => image,
         Err(what) => return wrong(key(".image"), what),
     };
-    let until = match raw.until.as_deref().map(end).transpose() {
+    let until = match until.map(end).transpose() {
         Ok(until) => until,
         Err(_none) => {
             let what = "it is the last day that it holds, as `2027-01-31`".to_owned();
             return wrong(key(".until"), what);
         }
     };
-    let check = raw.check.as_deref().map(Box::from);
-    let reason = raw.reason.trim().into();
-    let exception = Exception { check, image, reason, until };
-    let mut known = checks::ALL.iter().chain(host::checks::ALL);
-    match known.any(|check| exception.is_about(check)) {
-        true => Ok(exception),
-        false => wrong(key(".check"), "`runmon posture --list` has no such check".to_owned()),
-    }
+    let reason = reason.trim().into();
+    Ok(Exception { check: check.map(Box::from), image, reason, until })
 }
 
 /// The last second of a day, since 1970.

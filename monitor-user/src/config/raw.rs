@@ -45,6 +45,8 @@ keys! {
         pub stale_image_days: Option<u32> = "30",
         /// The last days of images by digest, a file: what publishers say and no image has in it.
         pub image_end_of_life: Option<PathBuf>,
+        /// What is accepted of software that is not kept up, and why.
+        pub upkeep_exceptions: Vec<RawUpkeepException> = "[]",
         /// Where state is kept that outlives the daemon.
         pub state_dir: Option<PathBuf> = "/var/lib/runmon",
         /// Bytes that what sinks have not got yet, and got lately, may take there.
@@ -151,6 +153,26 @@ keys! {
         pub check: Option<String>,
         /// Images that it is accepted of, as `nginx:1.*` or `registry:5000/team/**`.
         pub image: Option<String>,
+        /// Why it is accepted.
+        pub reason: String,
+        /// The last day that it is accepted, as `2027-01-31`; without this key for good.
+        pub until: Option<String>,
+    }
+}
+
+keys! {
+    /// What is accepted of software that is not kept up.
+    #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    pub struct RawUpkeepException {
+        /// A check, as `runmon posture --list` has it; a final `*` stands for anything.
+        pub check: Option<String>,
+        /// Images that it is accepted of, as `nginx:1.*` or `registry:5000/team/**`.
+        pub image: Option<String>,
+        /// A package, as it is called where it is installed, or as its source is.
+        pub package: Option<String>,
+        /// A vulnerability, by any of its ids, as `CVE-2024-5535`.
+        pub vulnerability: Option<String>,
         /// Why it is accepted.
         pub reason: String,
         /// The last day that it is accepted, as `2027-01-31`; without this key for good.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     FLIGHTS, FORMATS, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawPostureException,
-    RawRuntimeRoot, RawSink, RawWeb, keep, posture, sinks,
+    RawRuntimeRoot, RawSink, RawUpkeepException, RawWeb, keep, posture, sinks,
     values::{HASHES, LEARNED_BY},
 };
 use crate::metadata::RuntimeKind;
@@ -22,6 +22,7 @@ pub fn schema() -> Value {
         ("RawMetrics", RawMetrics::KEYS),
         ("RawWeb", RawWeb::KEYS),
         ("RawPostureException", RawPostureException::KEYS),
+        ("RawUpkeepException", RawUpkeepException::KEYS),
         ("RawRuntimeRoot", RawRuntimeRoot::KEYS),
         ("RawSink", RawSink::KEYS),
     ] {

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Key, RawConfig, RawKubernetes, RawMetrics, RawPostureException, RawRuntimeRoot, RawSink, RawWeb,
+    Key, RawConfig, RawKubernetes, RawMetrics, RawPostureException, RawRuntimeRoot, RawSink,
+    RawUpkeepException, RawWeb,
 };
 
 /// Stands for what nobody is to read.
@@ -26,6 +27,7 @@ impl RawConfig {
             shown.get_mut(table).into_iter().for_each(|table| fill(table, keys));
         }
         each(shown.get_mut("posture_exceptions"), |it| fill(it, RawPostureException::KEYS));
+        each(shown.get_mut("upkeep_exceptions"), |it| fill(it, RawUpkeepException::KEYS));
         each(shown.get_mut("runtime_roots"), |root| fill(root, RawRuntimeRoot::KEYS));
         each(shown.get_mut("sinks"), |sink| {
             let kind = sink.get("kind").and_then(Value::as_str).unwrap_or_default();
@@ -125,6 +127,7 @@ fn table(text: &mut String, name: &str, members: &Map<String, Value>, begin: [&s
         "metrics" => RawMetrics::KEYS,
         "web" => RawWeb::KEYS,
         "posture_exceptions" => RawPostureException::KEYS,
+        "upkeep_exceptions" => RawUpkeepException::KEYS,
         "runtime_roots" => RawRuntimeRoot::KEYS,
         "sinks" => RawSink::KEYS,
         _ => &[],

@@ -294,6 +294,7 @@ fn the_example_is_true() {
         .chain(RawSink::KEYS)
         .chain(RawKubernetes::KEYS)
         .chain(RawPostureException::KEYS)
+        .chain(RawUpkeepException::KEYS)
     {
         assert!(example.contains(&format!("{}:", key.name)), "{}", key.name);
     }
@@ -451,4 +452,28 @@ fn what_is_accepted_says_of_what_and_why() {
         let error = parse(&format!("posture_exceptions:\n- {text}")).unwrap_err();
         assert!(error.contains(&format!("posture_exceptions[0]{expected}")), "{error}");
     }
+}
+
+#[test]
+fn what_is_accepted_of_software_may_be_one_package_or_vulnerability() {
+    let of = |text: &str| good(&format!("upkeep_exceptions:\n- {text}")).upkeep_exceptions;
+    let all = of("{package: openssl, vulnerability: CVE-2024-5535, image: 'nginx:*', reason: r}");
+    assert_eq!((all[0].package.as_deref(), all[0].of.until), (Some("openssl"), None));
+    assert_eq!(of("{check: upkeep.system_lts, reason: r}")[0].vulnerability, None);
+    for (text, expected) in [
+        ("{reason: r}", ": it accepts everything: say which `check`, `image`, `package` or"),
+        ("{package: a, reason: ''}", ".reason: say why it is accepted"),
+        ("{package: ' ', reason: r}", ".package: it names nothing: leave it out, or say which"),
+        ("{check: posture.seccomp, reason: r}", ".check: it is none of upkeep.package,"),
+        (
+            "{check: upkeep.system_lts, vulnerability: CVE-1, reason: r}",
+            ".check: only upkeep.package is about packages and vulnerabilities",
+        ),
+        ("{package: a, reason: r, until: soon}", ".until: it is the last day that it holds"),
+    ] {
+        let error = parse(&format!("upkeep_exceptions:\n- {text}")).unwrap_err();
+        assert!(error.contains(&format!("upkeep_exceptions[0]{expected}")), "{error}");
+    }
+    let error = parse("posture_exceptions:\n- {check: upkeep.system_lts, reason: r}").unwrap_err();
+    assert!(error.contains("accept it in `upkeep_exceptions`"), "{error}");
 }

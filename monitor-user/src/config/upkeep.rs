@@ -4,8 +4,15 @@ use std::{path::PathBuf, time::Duration};
 
 use monitor_rules::Priority;
 
-use super::{RawConfig, Wrong, posture::least, within};
-use crate::limits;
+use super::{
+    RawConfig, RawUpkeepException, Wrong,
+    posture::{least, parsed},
+    within, wrong,
+};
+use crate::{
+    limits,
+    upkeep::{accepted::Accepted, checks},
+};
 
 /// What is done about software that is not kept up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,4 +37,50 @@ pub(super) fn upkeep(raw: &RawConfig) -> Result<Option<UpkeepOptions>, Wrong> {
     let stale_days = within("stale_image_days", stale_days, limits::STALE_IMAGE_DAYS_RANGE)?;
     let end_of_life = raw.image_end_of_life.clone();
     Ok(least.map(|least| UpkeepOptions { least, every, end_of_life, stale_days }))
+}
+
+/// What of it is accepted.
+pub(super) fn accepted(raw: &RawConfig) -> Result<Vec<Accepted>, Wrong> {
+    if raw.upkeep_exceptions.len() > limits::UPKEEP_EXCEPTIONS {
+        let what = format!("there are more than {}", limits::UPKEEP_EXCEPTIONS);
+        return wrong("upkeep_exceptions", what);
+    }
+    let all = raw.upkeep_exceptions.iter().enumerate();
+    all.map(|(index, raw)| exception(index, raw)).collect()
+}
+
+/// One: of some checks, images, packages or vulnerabilities, and with a reason.
+fn exception(index: usize, raw: &RawUpkeepException) -> Result<Accepted, Wrong> {
+    let key = |name: &str| format!("upkeep_exceptions[{index}]{name}");
+    let RawUpkeepException { check, image, package, vulnerability, reason, until } = raw;
+    if [check, image, package, vulnerability].iter().all(|it| it.is_none()) {
+        let what = "it accepts everything: say which `check`, `image`, `package` or \
+                    `vulnerability`";
+        return wrong(key(""), what.to_owned());
+    }
+    let of = parsed(&key, check.as_deref(), image.as_deref(), reason, until.as_deref())?;
+    if !checks::ALL.iter().any(|check| of.is_about(check)) {
+        let ids = checks::ALL.map(|check| check.id).join(", ");
+        return wrong(key(".check"), format!("it is none of {ids}"));
+    }
+    let named = [(".package", package), (".vulnerability", vulnerability)];
+    if let Some((name, _)) = named.into_iter().find(|(_, it)| it.as_deref().is_some_and(is_blank)) {
+        return wrong(key(name), "it names nothing: leave it out, or say which".to_owned());
+    }
+    let [package, vulnerability] =
+        [package, vulnerability].map(|it| it.as_deref().map(|it| it.trim().into()));
+    let accepted = Accepted { of, package, vulnerability };
+    let is_named = accepted.package.is_some() || accepted.vulnerability.is_some();
+    if is_named && !accepted.is_about_packages() {
+        let what = format!(
+            "only {} is about packages and vulnerabilities: leave `check` out, or those",
+            checks::PACKAGE.id
+        );
+        return wrong(key(".check"), what);
+    }
+    Ok(accepted)
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
 }

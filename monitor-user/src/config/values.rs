@@ -156,3 +156,8 @@ pub(super) fn hooks(name: &str) -> Result<Choice, Wrong> {
         other => wrong("hooks", format!("`{other}` is none of {}", HOOKS.join(", "))),
     }
 }
+
+/// Bytes that the store may take.
+pub(super) fn store_bytes(asked: Option<u64>) -> Result<u64, Wrong> {
+    within("store_bytes", asked.unwrap_or(limits::STORE_BYTES), limits::STORE_BYTES_RANGE)
+}

@@ -13,7 +13,10 @@ use crate::{
     fact::{Fact, Reason},
     limits::UPKEEP_PLACES,
     live::Live,
-    state::{Ledger, StateFinding, Subject},
+    state::{
+        Ledger, StateFinding, Subject,
+        ledger::{ACCEPTED, NO_MORE},
+    },
     upkeep::{Answer, Looked, Numbers, Place, Round, checks},
     usage::Book,
 };
@@ -181,7 +184,7 @@ impl Upkeep {
 
     /// Takes in what is so of an image.
     fn take(&mut self, place: Place, now_ns: i64) -> Vec<StateFinding> {
-        let Place { key, container, observations, undecided, is_cut } = place;
+        let Place { key, container, observations, accepted, undecided, is_cut } = place;
         let subject = Subject { place: &key, id: &key, container: &container };
         let (Some(all), true) = (observations, self.places.contains_key(&key)) else {
             return Vec::new();
@@ -189,12 +192,18 @@ impl Upkeep {
         // Ecosystems of systems have a release: the others are those of languages.
         let is_of_language =
             |part: &str| part.split('/').next().is_some_and(|it| !it.contains(':'));
-        let is_undecided = |check: &str, part: &str| {
-            undecided.iter().any(|it| it.id == check)
-                || is_cut && check == checks::PACKAGE.id && is_of_language(part)
+        let why_over = |check: &str, part: &str| {
+            let is_undecided = undecided.iter().any(|it| it.id == check)
+                || is_cut && check == checks::PACKAGE.id && is_of_language(part);
+            let is_accepted = accepted.iter().any(|(of, its)| *of == check && its == part);
+            match (is_accepted, is_undecided) {
+                (true, _) => Some(ACCEPTED),
+                (false, true) => None,
+                (false, false) => Some(NO_MORE),
+            }
         };
         let refused = self.ledger.stats().refused;
-        let told = self.ledger.replace(subject, all, &is_undecided, now_ns);
+        let told = self.ledger.replace(subject, all, &why_over, now_ns);
         if self.ledger.stats().refused > refused {
             // There may be room for it the next time.
             self.dropped.insert(key);

@@ -41,3 +41,6 @@ pub const UPKEEP_SECONDS_RANGE: std::ops::RangeInclusive<u64> = 1..=86_400;
 pub const STALE_IMAGE_DAYS: u32 = 30;
 /// What it may say.
 pub const STALE_IMAGE_DAYS_RANGE: std::ops::RangeInclusive<u32> = 0..=3_650;
+
+/// What of that is accepted, in the configuration; one that has more is refused.
+pub const UPKEEP_EXCEPTIONS: usize = 4_096;

@@ -30,7 +30,9 @@ impl Exception {
         })
     }
 
-    fn holds(&self, container: &Container, now: i64) -> bool {
+    /// Whether it holds for a container, or the host, at a time.
+    #[must_use]
+    pub fn holds(&self, container: &Container, now: i64) -> bool {
         let image = |pattern: &Except| {
             let digest = container.image_digest.known().map(|it| it.to_string());
             // Without an image that is known nothing is accepted.

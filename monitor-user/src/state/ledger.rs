@@ -43,10 +43,10 @@ pub struct LedgerStats {
 }
 
 /// Why a finding is closed that is not seen any more.
-const NO_MORE: &str = "it is so no more";
+pub const NO_MORE: &str = "it is so no more";
 
 /// Why one is closed of which it was said that it is as it is to be.
-const ACCEPTED: &str = "it was accepted";
+pub const ACCEPTED: &str = "it was accepted";
 
 /// Remembers which findings are open.
 #[derive(Debug)]
@@ -156,21 +156,23 @@ impl Ledger {
     }
 
     /// Takes in all that is so of a subject, and says what changed: what is open and not among it
-    /// is so no more, but for what could not be decided, of which check and part are told.
+    /// is over, for the reason that is told of its check and part; what could not be decided has
+    /// none.
     pub fn replace(
         &mut self,
         subject: Subject<'_>,
         observations: Vec<Observation>,
-        is_undecided: &dyn Fn(&str, &str) -> bool,
+        why_over: &dyn Fn(&str, &str) -> Option<&'static str>,
         now_ns: i64,
     ) -> Vec<StateFinding> {
         let seen: BTreeSet<(&str, &str)> =
             observations.iter().map(|it| (it.check.id, &*it.part)).collect();
-        let is_over =
-            |key: &&Arc<Key>| !seen.contains(&(key.1, &*key.2)) && !is_undecided(key.1, &key.2);
-        let over: Vec<Arc<Key>> = self.at(subject.place).filter(is_over).cloned().collect();
+        let is_over = |key: &&Arc<Key>| !seen.contains(&(key.1, &*key.2));
+        let over = self.at(subject.place).filter(is_over);
+        let over = over.filter_map(|key| Some((Arc::clone(key), why_over(key.1, &key.2)?)));
+        let over: Vec<(Arc<Key>, &str)> = over.collect();
         let mut told: Vec<StateFinding> =
-            over.iter().filter_map(|key| self.close(key, NO_MORE, now_ns)).collect();
+            over.iter().filter_map(|(key, why)| self.close(key, why, now_ns)).collect();
         for observation in observations {
             told.extend(self.see(subject, observation, now_ns));
         }

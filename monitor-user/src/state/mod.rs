@@ -9,7 +9,7 @@
 
 mod form;
 mod kept;
-mod ledger;
+pub mod ledger;
 mod paper;
 mod vulnerable;
 

@@ -85,6 +85,22 @@ pub(super) fn packages(judged: &Judged, around: &Around) -> Vec<Observation> {
     all
 }
 
+/// The packages that are told of no more, since all that is known of them is accepted.
+pub(super) fn accepted(judged: &Judged) -> Vec<(&'static str, String)> {
+    let is_affected = |it: &&(Finding, InUse)| it.0.found.state == State::Affected;
+    let all = || judged.findings.iter().filter(is_affected);
+    let told: BTreeSet<&Coordinate> =
+        all().filter(|it| it.0.counts()).map(|it| &it.0.coordinate).collect();
+    let accepted = all().filter(|it| it.0.accepted.is_some()).map(|it| &it.0.coordinate);
+    let accepted: BTreeSet<&Coordinate> = accepted.filter(|it| !told.contains(it)).collect();
+    accepted.into_iter().map(|it| (checks::PACKAGE.id, part(it))).collect()
+}
+
+/// What tells a package from others in one root.
+fn part(coordinate: &Coordinate) -> String {
+    format!("{}/{}@{}", coordinate.ecosystem, coordinate.name, coordinate.version)
+}
+
 fn package(
     coordinate: &Coordinate,
     found: &[&(Finding, InUse)],
@@ -135,7 +151,7 @@ fn package(
     evidence.extend(use_of.into_iter().flat_map(use_evidence));
     Observation {
         check: &checks::PACKAGE,
-        part: format!("{}/{}@{}", coordinate.ecosystem, coordinate.name, coordinate.version),
+        part: part(coordinate),
         priority,
         text: text(&vulnerable),
         evidence,

@@ -5,9 +5,10 @@
 //! [`Inspector`] is the task that looks, off the line. It keeps what is installed in the roots that
 //! it has read (`shelf`), by their layers, so that many containers of one image are read once and
 //! newer data (`pack`) are asked about without reading anything again. `images` asks engines,
-//! `assess` says what is to be told of all that, `grade` how much each of it matters, and
-//! `daemon/upkeep` when it is looked.
+//! `assess` says what is to be told of all that, `accepted` what of it is accepted, `grade` how
+//! much each of it matters, and `daemon/upkeep` when it is looked.
 
+pub mod accepted;
 mod assess;
 pub mod checks;
 mod grade;

@@ -16,6 +16,7 @@ use monitor_inventory::lifecycle::{Date, State};
 use monitor_vulns::pack::Pack;
 
 use super::{
+    accepted::{self, Accepted, held},
     assess::{self, Around, Upgrade},
     checks,
     images::Images,
@@ -83,6 +84,8 @@ pub struct Place {
     pub container: Arc<Container>,
     /// All that is to be told of it. None: nothing changed since.
     pub observations: Option<Vec<Observation>>,
+    /// The checks and parts of what is accepted.
+    pub accepted: Vec<(&'static str, String)>,
     /// What could not be decided.
     pub undecided: Vec<&'static Check>,
     /// Not all packages of languages are known.
@@ -126,6 +129,8 @@ pub struct UpkeepBy {
     pub support: Support,
     /// Days after which an image that nobody used is stale.
     pub stale_days: u32,
+    /// What is accepted.
+    pub accepted: Vec<Accepted>,
 }
 
 /// What looks.
@@ -134,6 +139,7 @@ pub struct Eyes {
     look: Box<dyn Look>,
     data: Option<Data>,
     support: Support,
+    accepted: Arc<[Accepted]>,
     images: Images,
     shelf: Shelf,
     /// By place what it was judged by, and how many vulnerabilities that gave.
@@ -164,6 +170,7 @@ impl Eyes {
             look,
             data: by.data.as_deref().map(Data::new),
             support: by.support.clone(),
+            accepted: by.accepted.clone().into(),
             images: Images::new(sources, places, by.stale_days),
             shelf: Shelf::default(),
             judged: HashMap::new(),
@@ -223,6 +230,7 @@ impl Eyes {
             key,
             container: Arc::new(container),
             observations: None,
+            accepted: Vec::new(),
             undecided: Vec::new(),
             is_cut: false,
         };
@@ -231,16 +239,21 @@ impl Eyes {
             evidence: it.evidence.into_iter().chain(evidence.clone()).collect(),
             ..it
         };
+        let all = Arc::clone(&self.accepted);
+        let hold = held(&all, group, self.now_s);
         let Some((root, installed)) = self.installed(&place.key, group) else {
             self.unread += 1;
             place.undecided = checks::OF_ROOTS.to_vec();
-            place.observations = Some(of_image.into_iter().map(with).collect());
+            place.tell(of_image.into_iter().map(with).collect(), &hold);
             return place;
         };
         let (used, ports) = self.used(&place, group, round);
         let texts: Vec<&str> = of_image.iter().map(|it| &*it.text).collect();
         let exposed = if is_host { self.host_exposed.clone() } else { Exposed::new() };
-        let mark = self.mark(&root, installed.read, &used, (&ports, &exposed, texts));
+        let of_accepted: Vec<usize> =
+            hold.iter().map(|it| std::ptr::from_ref(*it).addr()).collect();
+        let told = (&ports, &exposed, texts, of_accepted);
+        let mark = self.mark(&root, installed.read, &used, told);
         if self.judged.get(&place.key).is_some_and(|(known, _)| *known == mark) {
             return place;
         }
@@ -254,8 +267,9 @@ impl Eyes {
             ..Around::default()
         }
         .with_paths(inventory);
+        let by = (&around, &*hold);
         let (mut observations, is_judged) =
-            self.packages(&mut place, &installed, (&used, &exposed), &around);
+            self.packages(&mut place, &installed, (&used, &exposed), by);
         observations.extend(assess::system(&verdict, &around));
         observations.extend(of_image.into_iter().map(with));
         if is_host {
@@ -268,7 +282,7 @@ impl Eyes {
         } else {
             self.judged.remove(&place.key);
         }
-        place.observations = Some(observations);
+        place.tell(observations, &hold);
         place
     }
 
@@ -287,7 +301,7 @@ impl Eyes {
         place: &mut Place,
         installed: &Installed,
         used: (&ImageUse, &Exposed),
-        around: &Around,
+        (around, hold): (&Around, &[&Accepted]),
     ) -> (Vec<Observation>, bool) {
         let Installed { inventory, files, is_partial, is_cut, .. } = installed;
         if *is_partial {
@@ -299,7 +313,9 @@ impl Eyes {
         let ask = |pack: &Pack<PackFile>| judge(inventory, files.as_ref(), used, pack, now_s);
         let Some(data) = &mut self.data else { return (Vec::new(), true) };
         match data.now().map(ask) {
-            Some(Ok(judged)) => {
+            Some(Ok(mut judged)) => {
+                accepted::mark(&mut judged, hold);
+                place.accepted = assess::accepted(&judged);
                 let mut observations = assess::packages(&judged, around);
                 if place.container.is_host() {
                     let (upgrade, observation) = assess::upgrade(&judged, &observations);

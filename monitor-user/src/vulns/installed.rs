@@ -147,6 +147,14 @@ pub struct Judged {
     pub exposed: BTreeMap<Coordinate, BTreeSet<String>>,
 }
 
+impl Judged {
+    /// Puts what counts first, and of that what is used. The report has them by how much they
+    /// matter: of those that are used alike that stays.
+    pub fn sort(&mut self) {
+        self.findings.sort_by_key(|(finding, in_use)| (!finding.counts(), in_use.rank()));
+    }
+}
+
 /// Asks a pack about what is installed in a root, of which these files are used, some of them by
 /// who listens for others. `index` says whose its files are.
 ///
@@ -183,7 +191,6 @@ pub fn judge<R: ReadAt>(
         }
         judged.findings.push((finding, known.in_use(lacks.as_ref())));
     }
-    // The report has them by how much they matter: of those that are used alike that stays.
-    judged.findings.sort_by_key(|(finding, in_use)| (!finding.counts(), in_use.rank()));
+    judged.sort();
     Ok(judged)
 }

@@ -47,13 +47,18 @@ pub struct Finding {
     pub found: Match,
     /// When the pack was made, in seconds since 1970.
     pub made_on: i64,
+    /// Why somebody accepted it, if somebody did.
+    pub accepted: Option<Box<str>>,
 }
 
 impl Finding {
-    /// Whether it is to be acted on: neither set aside, nor without effect on security.
+    /// Whether it is to be acted on: neither accepted nor set aside, nor without effect on
+    /// security.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.found.set_aside.is_none() && !self.found.status.contains(&Status::Unimportant)
+        self.accepted.is_none()
+            && self.found.set_aside.is_none()
+            && !self.found.status.contains(&Status::Unimportant)
     }
 
     /// Whether it is worth telling where only those of a level are wanted: of one that nobody has
@@ -173,7 +178,7 @@ impl Report {
         }
         let (coordinate, installed) = (coordinate.clone(), installed.to_vec());
         let made_on = self.pack.made_on;
-        self.findings.push(Finding { coordinate, installed, found, made_on });
+        self.findings.push(Finding { coordinate, installed, found, made_on, accepted: None });
     }
 }
 

@@ -11,7 +11,7 @@ use runmon::{
     cli,
     config::{
         Key, RawConfig, RawKubernetes, RawMetrics, RawPostureException, RawRuntimeRoot, RawSink,
-        RawWeb,
+        RawUpkeepException, RawWeb,
     },
     daemon,
     document::{
@@ -69,6 +69,7 @@ fn the_configuration() {
     keys("Keys", RawConfig::KEYS, &mut text);
     keys("`kubernetes`", RawKubernetes::KEYS, &mut text);
     keys("`posture_exceptions`, a list", RawPostureException::KEYS, &mut text);
+    keys("`upkeep_exceptions`, a list", RawUpkeepException::KEYS, &mut text);
     keys("`runtime_roots`, a list", RawRuntimeRoot::KEYS, &mut text);
     keys("`metrics`", RawMetrics::KEYS, &mut text);
     keys("`web`", RawWeb::KEYS, &mut text);

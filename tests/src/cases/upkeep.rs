@@ -15,6 +15,7 @@ use crate::wait;
 pub(super) const CASES: &[Case] = &[
     Case::new("upkeep::what_is_vulnerable_is_told_until_it_is_gone", vulnerable),
     Case::new("upkeep::images_that_lay_about_or_were_replaced_are_told", images),
+    Case::new("upkeep::what_is_accepted_is_closed_and_shown_as_such", accepted),
     Case::new("upkeep::data_that_cannot_be_used_are_told_of", broken_data),
 ];
 
@@ -155,6 +156,46 @@ fn images(stage: &Stage<'_>) {
     let evidence = &state(&told)["evidence"];
     assert!(evidence["runs"] != evidence["now"] && evidence["now"].is_string(), "{told:#}");
     daemon.stop();
+}
+
+/// A package of which the one vulnerability is accepted.
+fn accepted(stage: &Stage<'_>) {
+    let (records, pack) = (stage.dir("records"), stage.dir("pack").join("test.pack"));
+    record(&records, "Debian:10", "tool", Some("9"));
+    build(stage, &records, &pack);
+    import(stage);
+    let state_dir = stage.dir("kept");
+    let options = |more: &str| Options {
+        rules: None,
+        keys: format!("{}{more}", keys(&pack)),
+        state_dir: Some(state_dir.clone()),
+        ..Options::default()
+    };
+    let name = stage.name("accepted");
+    let container = stage.containerd().run_image(IMAGE, &name, &[], &NAP);
+    let ids = BTreeSet::from([container.id().to_owned()]);
+    let daemon = stage.daemon(options(""));
+    let told = daemon.expect_document("a vulnerable package", |it| is_about(it, "tool", &ids));
+    daemon.stop();
+    let accepting = options(
+        "\nupkeep_exceptions:\n- {package: tool, vulnerability: TEST-Debian-10-tool, image: \
+         'localhost/upkeep', reason: never called}",
+    );
+    let daemon = stage.daemon(accepting.clone());
+    let closed = daemon.expect_document("that it is accepted", |it| is_about(it, "tool", &ids));
+    assert_eq!(closed["event"]["reason"], "it was accepted", "{closed:#}");
+    assert_eq!(state(&closed)["uid"], state(&told)["uid"], "{closed:#}");
+    daemon.stop();
+    let config = stage.configuration(&accepting);
+    let config = config.to_str().expect("a plain path");
+    let ran = stage.runmon(["vulns", &name, "--format", "json", "--config", config]);
+    ran.assert(0, &[]);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(report["roots"][0]["findings"][0]["accepted"], "never called", "{report:#}");
+    let ran = stage.runmon(["vulns", &name, "--config", config]);
+    ran.assert(0, &[]);
+    assert!(ran.stdout.contains("accepted: never called"), "{ran:#?}");
+    assert!(ran.stdout.contains("0 vulnerabilities in "), "{ran:#?}");
 }
 
 fn broken_data(stage: &Stage<'_>) {

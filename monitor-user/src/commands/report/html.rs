@@ -107,8 +107,8 @@ fn set_up(report: &Report) -> Vec<Row> {
 
 /// All of it.
 pub(super) fn page(report: &Report) -> String {
-    let unknown: String =
-        report.unknown.iter().map(|it| format!("<li>{}</li>", inert(it))).collect();
+    let list = |all: &[String]| all.iter().map(|it| format!("<li>{}</li>", inert(it))).collect();
+    let (accepted, unknown): (String, String) = (list(&report.accepted), list(&report.unknown));
     let data = report.data.map_or_else(String::new, |(made_on, age_days)| {
         format!("; data about vulnerabilities of {}, {age_days} days ago", moment(made_on))
     });
@@ -118,7 +118,8 @@ pub(super) fn page(report: &Report) -> String {
          content=\"default-src 'none'; style-src 'unsafe-inline'\"><title>{node}: report</title>\
          <style>{STYLE}</style></head><body><h1>{node}</h1><p class=dim>{made}{data}</p>\
          <h2>Update first</h2>{steps}<h2>Supported until</h2>{supports}\
-         <h2>Set up otherwise than it should be</h2>{set_up}<h2>Not known</h2><ul>{unknown}</ul>\
+         <h2>Set up otherwise than it should be</h2>{set_up}<h2>Accepted</h2>\
+         <ul>{accepted}</ul><h2>Not known</h2><ul>{unknown}</ul>\
          </body></html>\n",
         node = inert(&report.node),
         made = report.made.strftime("%Y-%m-%d %H:%M UTC"),
@@ -176,13 +177,14 @@ mod tests {
             steps: vec![step],
             supports: Vec::new(),
             set_up: vec![SetUp { name: hostile.clone(), failed: Err("why") }],
+            accepted: vec![hostile.clone()],
             unknown: vec![hostile],
         };
         let page = page(&report);
         assert!(
             !page.contains("<script") && !page.contains('\u{1b}') && !page.contains('\u{202e}')
         );
-        assert_eq!(page.matches("&lt;script&gt;").count(), 9, "{page}");
+        assert_eq!(page.matches("&lt;script&gt;").count(), 10, "{page}");
         let plain = super::super::page::text(&report);
         assert!(!plain.contains('\u{1b}') && plain.contains("Update first\n"));
     }

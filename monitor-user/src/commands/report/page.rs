@@ -40,8 +40,9 @@ pub(super) fn text(report: &Report) -> String {
         "nothing, as far as is looked at",
         set_up(&report.set_up),
     );
-    let unknown = report.unknown.iter().map(|it| format!("  {}\n", shown(it))).collect();
-    section(&mut text, "Not known", "nothing", unknown);
+    let lines = |all: &[String]| all.iter().map(|it| format!("  {}\n", shown(it))).collect();
+    section(&mut text, "Accepted", "nothing", lines(&report.accepted));
+    section(&mut text, "Not known", "nothing", lines(&report.unknown));
     text
 }
 

@@ -19,7 +19,8 @@ pub(super) fn of(config: &Config, options: &mut LiveOptions) -> anyhow::Result<(
     let dates = last_days(end_of_life.as_deref())?;
     let support = Support::new(with_that_of_host(Table::embedded()), dates, Tier::Lts);
     let data = config.vulnerability_pack.clone();
-    options.upkeep = Some(UpkeepBy { data, support, stale_days: *stale_days });
+    let accepted = config.upkeep_exceptions.clone();
+    options.upkeep = Some(UpkeepBy { data, support, stale_days: *stale_days, accepted });
     Ok(())
 }
 

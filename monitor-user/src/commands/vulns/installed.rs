@@ -30,6 +30,7 @@ use crate::{
         in_use::{Live, in_use},
         observed::{Asked, Look, Scope},
     },
+    upkeep::accepted::{self, Accepted, holding},
     usage::{self, Coverage, Exposed, ImageUse},
     vulns::{Finding, InUse, PackFacts, PackFile, judge},
 };
@@ -99,6 +100,8 @@ pub(in crate::commands) struct Before<'p> {
     written: Option<File>,
     /// What is below other file systems is none of the host's.
     skip: Vec<PathBuf>,
+    /// What is accepted of what the data say.
+    accepted: Vec<Accepted>,
     now_s: i64,
 }
 
@@ -116,6 +119,7 @@ impl<'p> Before<'p> {
             written: File::open(&book).ok(),
             book,
             skip: other_file_systems(),
+            accepted: config.upkeep_exceptions.clone(),
             now_s: jiff::Timestamp::now().as_second(),
         })
     }
@@ -151,7 +155,7 @@ impl<'p> Before<'p> {
             let live: Vec<Live> =
                 group.iter().filter_map(|it| live(eyes, it, self.now_s)).collect();
             let data = (&self.pack, &mut scene.report);
-            let root = vulnerable(&group, live, &images, data, self.now_s)
+            let root = vulnerable(&group, live, &images, data, (&self.accepted, self.now_s))
                 .map_err(|error| explain(self.path, &error))?;
             scene.roots.push(root);
         }
@@ -227,7 +231,7 @@ fn vulnerable(
     live: Vec<Live>,
     images: &[ImageUse],
     (pack, facts): (&Pack<PackFile>, &mut PackFacts),
-    now_s: i64,
+    (accepted, now_s): (&[Accepted], i64),
 ) -> Result<Vulnerable, PackError> {
     let mut root = unknown(group, &live);
     let Some((first, inventory)) = group.first().and_then(|it| Some((it, it.inventory()?))) else {
@@ -243,7 +247,8 @@ fn vulnerable(
         }
         exposed.extend(live.exposed);
     }
-    let judged = judge(inventory, first.files(), (&used, &exposed), pack, now_s)?;
+    let mut judged = judge(inventory, first.files(), (&used, &exposed), pack, now_s)?;
+    accepted::mark(&mut judged, &holding(accepted, &root.containers, now_s));
     *facts = judged.data;
     (root.unknown, root.unplaced) = (judged.unknown, judged.unplaced);
     (root.brought, root.findings) = (judged.brought, judged.findings);

@@ -53,10 +53,11 @@ fn page(root: &Vulnerable, is_told: IsTold<'_>) -> String {
     }
     let told: Vec<&(Finding, InUse)> =
         root.findings.iter().filter(|(it, in_use)| is_told(it, in_use)).collect();
-    let used = told.iter().filter(|(_, in_use)| matches!(in_use, InUse::Seen(_))).count();
+    let open = || told.iter().filter(|(it, _)| it.accepted.is_none());
+    let used = open().filter(|(_, in_use)| matches!(in_use, InUse::Seen(_))).count();
     let mut text = format!(
         "{names}: {} in {}, {used} in use\n",
-        match told.len() {
+        match open().count() {
             1 => "1 vulnerability".to_owned(),
             many => format!("{many} vulnerabilities"),
         },
@@ -88,6 +89,7 @@ fn page(root: &Vulnerable, is_told: IsTold<'_>) -> String {
         text.push_str(&format!("  use is not known of all: {}\n", shown(why)));
     }
     for (number, what) in [
+        (told.len() - open().count(), "are accepted (upkeep_exceptions), not counted"),
         (root.unknown, "packages cannot be judged by these data"),
         (root.unplaced, "packages are of sorts or releases that no data are about"),
         (root.brought, "are of packages of languages that one of the system brought, not counted"),

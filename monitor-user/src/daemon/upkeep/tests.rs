@@ -55,6 +55,7 @@ fn place(container: &Arc<Container>, texts: &[&str]) -> Place {
         key: container.image_key().to_owned(),
         container: Arc::clone(container),
         observations: Some(texts.iter().map(one).collect()),
+        accepted: Vec::new(),
         undecided: Vec::new(),
         is_cut: false,
     }
@@ -181,4 +182,16 @@ fn the_first_round_waits_until_it_is_known_what_runs() {
     assert!(again.is_early(false, SECOND) && !again.is_early(true, SECOND));
     assert!(again.is_early(false, 10 * SECOND) && !again.is_early(false, 11 * SECOND));
     assert!(!upkeep().is_early(false, SECOND), "nothing was told before");
+}
+
+#[test]
+fn what_is_accepted_is_closed_as_such() {
+    let mut upkeep = upkeep();
+    let one = container("/one", Some("sha256:1"));
+    upkeep.begin(std::slice::from_ref(&one), true, SECOND);
+    assert_eq!(upkeep.take(place(&one, &["x", "y"]), 1).len(), 2);
+    let accepted = vec![(checks::PACKAGE.id, "x".to_owned())];
+    let told = upkeep.take(Place { accepted, ..place(&one, &[]) }, 2);
+    let expected = [("close", "it was accepted"), ("close", "it is so no more")];
+    assert_eq!(shown(&told), expected);
 }

@@ -61,7 +61,7 @@ fn seen(text: &str) -> Observation {
 fn file(told_ns: i64, is_last: bool) -> String {
     let (container, mut ledger) = (container(), Ledger::new(Priority::Debug).on("n1"));
     let subject = Subject { place: "sha256:1", id: "sha256:1", container: &container };
-    ledger.replace(subject, vec![seen("x")], &|_, _| false, told_ns);
+    ledger.replace(subject, vec![seen("x")], &|_, _| Some(""), told_ns);
     let page = Page { findings: ledger.kept(NOW), now_ns: NOW, is_last };
     write(&writer("n1", "b1"), &page)
 }
@@ -82,10 +82,10 @@ fn what_was_written_is_read_again() {
     let container = container();
     let subject = Subject { place: "sha256:1", id: "sha256:1", container: &container };
     let mut ledger = Ledger::new(Priority::Debug).on("n1").with(before.findings.clone());
-    assert_eq!(ledger.replace(subject, vec![seen("x")], &|_, _| false, NOW), []);
-    let closed = ledger.replace(subject, Vec::new(), &|_, _| false, NOW);
+    assert_eq!(ledger.replace(subject, vec![seen("x")], &|_, _| Some(""), NOW), []);
+    let closed = ledger.replace(subject, Vec::new(), &|_, _| Some(""), NOW);
     let mut other = Ledger::new(Priority::Debug).on("n1");
-    let opened = other.replace(subject, vec![seen("x")], &|_, _| false, NOW);
+    let opened = other.replace(subject, vec![seen("x")], &|_, _| Some(""), NOW);
     assert_eq!((closed.len(), &closed[0].uid), (1, &opened[0].uid));
 }
 
@@ -154,8 +154,8 @@ fn no_word_is_lost() {
 fn what_was_closed_before_a_clean_end_is_not_closed_once_more() {
     let (container, mut ledger) = (container(), Ledger::new(Priority::Debug).on("n1"));
     let subject = Subject { place: "sha256:1", id: "sha256:1", container: &container };
-    ledger.replace(subject, vec![seen("x")], &|_, _| false, NOW - 2);
-    assert_eq!(ledger.replace(subject, Vec::new(), &|_, _| false, NOW - 1).len(), 1);
+    ledger.replace(subject, vec![seen("x")], &|_, _| Some(""), NOW - 2);
+    assert_eq!(ledger.replace(subject, Vec::new(), &|_, _| Some(""), NOW - 1).len(), 1);
     for (is_last, left) in [(true, 0), (false, 1)] {
         let page = Page { findings: ledger.kept(NOW), now_ns: NOW, is_last };
         let before = read_by(&write(&writer("n1", "b1"), &page), "n1", "b1");

@@ -100,7 +100,7 @@ fn what_ends_closes_its_own_findings_only() {
     assert_eq!(ledger.stats().open, 4);
 }
 
-const DECIDED: fn(&str, &str) -> bool = |_, _| false;
+const DECIDED: fn(&str, &str) -> Option<&'static str> = |_, _| Some(NO_MORE);
 
 fn seen(part: &str, priority: Priority, text: &str) -> Observation {
     let observation = Observation::of(&GRAVE, text.to_owned(), Vec::new());
@@ -127,7 +127,7 @@ fn what_is_not_among_all_that_is_so_is_so_no_more() {
     assert_eq!(shown(&told), expected);
     assert_eq!(told[1].priority, Priority::Critical);
     // What could not be decided stays as it was.
-    assert_eq!(ledger.replace(subject, Vec::new(), &|_, _| true, 4), []);
+    assert_eq!(ledger.replace(subject, Vec::new(), &|_, _| None, 4), []);
     let faded = vec![seen("b", Priority::Notice, "y"), seen("c", Priority::Error, "z")];
     let told = ledger.replace(subject, faded, &DECIDED, 5);
     assert_eq!(shown(&told), [("close", "it matters less now: y", 1)]);

@@ -32,7 +32,7 @@ fn found(id: &str, tenths: u8, fixed: Option<&str>) -> Match {
 
 fn finding(name: &str, found: Match) -> Finding {
     let installed = vec![(format!("{name}-bin"), "1.0-1".to_owned())];
-    Finding { coordinate: coordinate(name), installed, found, made_on: 5 }
+    Finding { coordinate: coordinate(name), installed, found, made_on: 5, accepted: None }
 }
 
 fn used() -> InUse {
@@ -166,4 +166,68 @@ fn a_lesser_support_is_told_by_another_check_than_none() {
     assert_eq!(told("debian", "12"), Some("upkeep.system_lts"));
     assert_eq!(told("debian", "13"), None);
     assert_eq!(told("scratch", "1"), None);
+}
+
+#[test]
+fn what_is_accepted_is_neither_told_nor_weighed() {
+    use crate::{
+        container::Container,
+        posture::accepted::Exception,
+        upkeep::accepted::{Accepted, holding, mark, take},
+    };
+    let judged = || {
+        judged(vec![
+            (finding("a", found("CVE-1", 98, Some("2"))), used()),
+            (finding("a", found("CVE-2", 70, Some("1"))), used()),
+            (finding("b", found("CVE-3", 98, None)), used()),
+        ])
+    };
+    let of = Exception { check: None, image: None, reason: "why".into(), until: Some(9) };
+    let with = |check: Option<&str>, package: Option<&str>, vulnerability: Option<&str>| Accepted {
+        of: Exception { check: check.map(Box::from), ..of.clone() },
+        package: package.map(Box::from),
+        vulnerability: vulnerability.map(Box::from),
+    };
+    let seen = |accepted: &Accepted, now_s: i64| {
+        let mut judged = judged();
+        let all = std::slice::from_ref(accepted);
+        mark(&mut judged, &holding(all, &[], now_s));
+        let told = packages(&judged, &Around::default());
+        let told = told.into_iter().map(|it| (it.part, it.priority)).collect::<Vec<_>>();
+        (told, super::accepted(&judged).into_iter().map(|it| it.1).collect::<Vec<_>>())
+    };
+    let [a, b] = ["a", "b"].map(|name| format!("Debian:12/{name}@1.0-1"));
+    let (all, none) = seen(&with(Some("upkeep.system_lts"), None, None), 1);
+    assert_eq!((all.len(), none.len()), (2, 0));
+    // The graver one is left out of what the package is graded by.
+    let (told, gone) = seen(&with(None, None, Some("cve-1")), 1);
+    let of_a = |told: &[(String, Priority)]| told.iter().find(|it| it.0 == a).unwrap().1;
+    assert!(of_a(&told) > of_a(&all), "{told:?}");
+    assert!(gone.is_empty());
+    for package in ["a", "a-bin"] {
+        let (told, gone) = seen(&with(None, Some(package), None), 1);
+        assert_eq!((told.len(), &told[0].0, gone), (1, &b, vec![a.clone()]));
+    }
+    assert_eq!(seen(&with(None, Some("a"), None), 10).0.len(), 2, "it has ended");
+    assert_eq!(seen(&with(Some("upkeep.pack*"), None, None), 1).1, [a, b]);
+    // It is of the images that it names only, and of all who have one.
+    let image = crate::images::Except::parse("nginx:*").unwrap();
+    let of = Exception { image: Some(image), ..of.clone() };
+    let of_image = [Accepted { of, ..with(None, None, None) }];
+    let named = |name: &str| {
+        use crate::fact::{Fact, FactSource, Reason};
+        let image = Fact::Known(name.into(), FactSource::File);
+        std::sync::Arc::new(Container { image, ..Container::unknown("/x", Reason::Pending) })
+    };
+    let (nginx, other) = (named("nginx:1"), named("redis:7"));
+    assert_eq!(holding(&of_image, &[std::sync::Arc::clone(&nginx)], 1).len(), 1);
+    assert_eq!(holding(&of_image, &[nginx, other], 1).len(), 0);
+    assert_eq!(holding(&of_image, &[], 1).len(), 0, "the host has no image");
+    // What is about one package accepts nothing else.
+    let mut observations = vec![Observation::of(&checks::SYSTEM, "x".into(), Vec::new())];
+    let narrow = with(None, Some("a"), None);
+    assert!(take(&mut observations, &[&narrow]).is_empty());
+    let wide = with(Some("upkeep.system*"), None, None);
+    assert_eq!(take(&mut observations, &[&wide]), [("upkeep.system_support", String::new())]);
+    assert!(observations.is_empty());
 }
