@@ -86,6 +86,8 @@ pub struct Kept {
 /// The line, and what happens by the clock.
 pub struct Daemon<O: Outlet> {
     line: Line<Subscribed<O>>,
+    /// Not all cgroups are known that were there before.
+    misses_cgroups: bool,
     rules: usize,
     interval_ns: u64,
     /// When it began, on the boot clock.
@@ -136,6 +138,7 @@ impl<O: CountedOutlet> Daemon<O> {
             line,
             rules,
             interval_ns,
+            misses_cgroups: false,
             begun_ns: None,
             next_ns: 0,
             sequence: 0,
@@ -434,6 +437,10 @@ pub fn hooks(plan: &Plan, numbers: Option<&Numbers>) -> Vec<HookState> {
 impl<O: CountedOutlet> Consumer for Daemon<O> {
     fn take(&mut self, input: Input<'_>) {
         self.line.take(input);
+    }
+
+    fn miss_cgroups(&mut self) {
+        self.misses_cgroups = true;
     }
 
     fn take_lookups(&mut self) -> Vec<Lookup> {

@@ -1,17 +1,15 @@
 //! The live source: the kernel side brought up, and the loop that takes from it.
 
+mod bell;
+
 use std::{
     os::fd::{AsFd as _, BorrowedFd},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::eventfd::{EfdFlags, EventFd},
     time::{ClockId, clock_gettime},
 };
 
@@ -39,6 +37,8 @@ use crate::{
     upkeep::{self, Inspector, UpkeepBy},
 };
 
+pub use bell::Bell;
+
 /// Records that are taken before anything else is looked at.
 const BATCH: u32 = 4096;
 
@@ -55,6 +55,8 @@ const SLEEP: Duration = Duration::from_secs(1);
 pub trait Consumer {
     /// Takes one input.
     fn take(&mut self, input: Input<'_>);
+    /// Not all cgroups could be told of that were there before.
+    fn miss_cgroups(&mut self) {}
     /// Questions for the metadata task that came of it.
     fn take_lookups(&mut self) -> Vec<Lookup>;
     /// Files that must be read for their hash.
@@ -90,70 +92,6 @@ pub struct LiveOptions {
     pub upkeep: Option<UpkeepBy>,
     /// Which API of a cluster is asked; None: none is.
     pub kubernetes: Option<KubernetesOptions>,
-}
-
-/// Ends the loop, or makes it look, from any thread.
-#[derive(Clone)]
-pub struct Bell {
-    event: Arc<EventFd>,
-    stop: Arc<AtomicBool>,
-    reload: Arc<AtomicBool>,
-}
-
-impl Bell {
-    /// A bell that nobody has rung.
-    pub fn new() -> nix::Result<Self> {
-        let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
-        Ok(Self {
-            event: Arc::new(EventFd::from_value_and_flags(0, flags)?),
-            stop: Arc::default(),
-            reload: Arc::default(),
-        })
-    }
-
-    /// Makes the loop look.
-    pub fn ring(&self) {
-        // The only failure is a counter that is already at its highest: it is rung enough.
-        let _rung = self.event.write(1);
-    }
-
-    /// Ends the loop.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Release);
-        self.ring();
-    }
-
-    /// Waits until it is rung to stop, or for so long.
-    pub fn wait(&self, limit: Option<Duration>) {
-        let begun = Instant::now();
-        while !self.is_stopped() {
-            let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return;
-            }
-            wait(&[self.event.as_fd()], left.map_or(SLEEP, |left| left.min(SLEEP)));
-            // Read so that it does not ring again; an empty one has nothing to read.
-            let _rung = self.event.read();
-        }
-    }
-
-    /// Asks for the rules to be read again.
-    pub fn reload(&self) {
-        self.reload.store(true, Ordering::Release);
-        self.ring();
-    }
-
-    /// Whether the rules are to be read again; asks once.
-    #[must_use]
-    pub fn wants_reload(&self) -> bool {
-        self.reload.swap(false, Ordering::AcqRel)
-    }
-
-    /// Whether it is to end.
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Acquire)
-    }
 }
 
 /// The kernel side, attached, and the tasks that find out about containers and files.
@@ -252,8 +190,9 @@ impl Live {
     pub fn seed(&mut self, consumer: &mut impl Consumer) -> Result<(), BpfError> {
         for hierarchy in cgroups::hierarchies(self.controller) {
             let mut each = |key, path: &str| consumer.take(Input::Cgroup(key, path));
-            if let Err(error) = cgroups::walk(&hierarchy, &mut each) {
-                tracing::warn!(root = %hierarchy.root.display(), %error, "cannot walk cgroups");
+            if !cgroups::walk(&hierarchy, &mut each) {
+                tracing::warn!(root = %hierarchy.root.display(), "not all cgroups are looked at");
+                consumer.miss_cgroups();
             }
         }
         self.ask(consumer);
@@ -318,9 +257,8 @@ impl Live {
         if drain(ring, consumer) > 0 {
             return Ok(false);
         }
-        wait(&[ring.as_fd(), self.bell.event.as_fd()], limit);
-        // Read so that it does not ring again; an empty one has nothing to read.
-        Ok(self.bell.event.read().is_ok())
+        wait(&[ring.as_fd(), self.bell.as_fd()], limit);
+        Ok(self.bell.take())
     }
 
     fn stop(&mut self, ring: &mut Ring, consumer: &mut impl Consumer) -> Result<(), BpfError> {

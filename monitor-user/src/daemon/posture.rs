@@ -225,7 +225,7 @@ impl<O: CountedOutlet> Daemon<O> {
         let now_ns = now_ns();
         let mut told = posture.find_again(&running, now_ns);
         let is_due = !posture.before.is_empty() && boottime_ns >= posture.gone_due_ns;
-        if is_due && self.line.enricher().has_all_cgroups() {
+        if is_due && !self.misses_cgroups && self.line.enricher().has_all_cgroups() {
             posture.gone_due_ns = boottime_ns.saturating_add(GONE_EVERY_NS);
             let live = self.line.enricher().live_paths();
             told.extend(posture.miss(|path| !live.contains(path), now_ns));

@@ -70,8 +70,15 @@ fn hierarchy_number(cgroups: &str, controller: &str) -> Option<u32> {
 }
 
 /// Calls `each` with every cgroup of a hierarchy, outer ones first. What one container or user has
-/// over its share is left out: it would keep us from the others.
-pub fn walk(hierarchy: &Hierarchy, each: &mut dyn FnMut(CgroupKey, &str)) -> io::Result<()> {
+/// over its share is left out: it would keep us from the others. Returns whether nothing was.
+pub fn walk(hierarchy: &Hierarchy, each: &mut dyn FnMut(CgroupKey, &str)) -> bool {
+    // A cgroup can go while we walk.
+    let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let cannot = |path: &str, error: &io::Error| {
+        let root = hierarchy.root.display();
+        tracing::warn!(%root, path, %error, "cannot look into a cgroup");
+    };
+    let mut is_whole = true;
     let mut waiting = vec![hierarchy.root.clone()];
     let mut seen = 0;
     let mut shares: HashMap<String, usize> = HashMap::new();
@@ -81,22 +88,32 @@ pub fn walk(hierarchy: &Hierarchy, each: &mut dyn FnMut(CgroupKey, &str)) -> io:
             let share = shares.entry(owner.to_owned()).or_default();
             *share += 1;
             if *share > CGROUPS_OF_ONE {
+                is_whole = false;
                 continue;
             }
         }
         seen += 1;
         if seen > CGROUPS {
-            return Ok(());
+            return false;
         }
-        // A cgroup can go while we walk.
-        let Ok(metadata) = fs::metadata(&directory) else { continue };
-        let key = CgroupKey { hierarchy: hierarchy.number, id: metadata.ino() };
-        each(key, &path);
-        let Ok(entries) = fs::read_dir(&directory) else { continue };
+        let entries = fs::metadata(&directory).and_then(|metadata| {
+            each(CgroupKey { hierarchy: hierarchy.number, id: metadata.ino() }, &path);
+            fs::read_dir(&directory)
+        });
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => {
+                if !is_gone(&error) {
+                    cannot(&path, &error);
+                    is_whole = false;
+                }
+                continue;
+            }
+        };
         let children = entries.flatten().filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir()));
         waiting.extend(children.map(|entry| entry.path()));
     }
-    Ok(())
+    is_whole
 }
 
 /// Cgroups by id, for those that the kernel's records did not tell of.
@@ -134,9 +151,7 @@ impl CgroupTree {
                     found.push(path.to_owned());
                 }
             };
-            if let Err(error) = walk(&hierarchy, &mut each) {
-                tracing::warn!(root = %hierarchy.root.display(), %error, "cannot walk cgroups");
-            }
+            walk(&hierarchy, &mut each);
         }
         found
     }
@@ -148,9 +163,7 @@ impl CgroupTree {
             self.paths.clear();
             for hierarchy in hierarchies(self.controller) {
                 let mut each = |key, path: &str| drop(self.paths.insert(key, path.to_owned()));
-                if let Err(error) = walk(&hierarchy, &mut each) {
-                    tracing::warn!(root = %hierarchy.root.display(), %error, "cannot walk cgroups");
-                }
+                walk(&hierarchy, &mut each);
             }
         }
         self.paths.get(&key).cloned()
@@ -179,8 +192,10 @@ mod tests {
         make(&other);
         let hierarchy = Hierarchy { number: 0, root: folder.path().to_owned() };
         let mut seen = Vec::new();
-        walk(&hierarchy, &mut |_, path| seen.push(path.to_owned())).unwrap();
+        assert!(!walk(&hierarchy, &mut |_, path| seen.push(path.to_owned())));
         assert_eq!(seen.iter().filter(|path| path.starts_with(&flooder)).count(), CGROUPS_OF_ONE);
         assert!(seen.contains(&other));
+        std::fs::remove_dir_all(folder.path().join(flooder.trim_start_matches('/'))).unwrap();
+        assert!(walk(&hierarchy, &mut |_, _| ()));
     }
 }

@@ -79,8 +79,9 @@ fn candidates() -> BTreeMap<String, String> {
                 found.insert(named.path.to_owned(), named.id.to_owned());
             }
         };
-        if let Err(error) = walk(&hierarchy, &mut each) {
-            tracing::warn!(root = %hierarchy.root.display(), %error, "cannot walk cgroups");
+        if !walk(&hierarchy, &mut each) {
+            let root = hierarchy.root.display();
+            tracing::warn!(%root, "not all cgroups are looked at: containers can be missing");
         }
     }
     found
