@@ -20,7 +20,7 @@ use super::{
     maps::{self, Mapping},
     members,
     mounts::{self, Mounted},
-    process::{self, Process, is_program_of_runtime, of_host},
+    process::{self, Process, of_host},
     resources::Limits,
     set_ids::{Finder, SetIdFiles},
 };
@@ -28,6 +28,7 @@ use crate::{
     fact::Reason,
     host::in_initial_pid_namespace,
     limits::{ENVIRON_BYTES, FOLLOWERS, MAPPED_FILES, PROCESSES_OF_ONE},
+    live::boottime_ns,
 };
 
 /// A range of ids: the first inside, the first on the host, and how many.
@@ -226,7 +227,8 @@ pub fn look(
     processes.extend(outside.map(|it| Process { is_from_outside: true, ..it }));
     // Until a runtime has run the container's first program, what it is and has mapped is not the
     // container's.
-    processes.retain(|it| scope == Scope::Host || !is_program_of_runtime(&it.program));
+    let now_ns = boottime_ns();
+    processes.retain(|it| scope == Scope::Host || !it.is_of_runtime(now_ns));
     let ids = |file: &str| ranges(&process::text(first.pid, file).unwrap_or_default());
     let mounts = mounted(first.pid);
     let listeners = listeners::of(&processes);

@@ -128,6 +128,22 @@ pub(crate) fn is_program_of_runtime(program: &[u8]) -> bool {
     program == b"/" || is_copy || RUNTIMES.contains(&name)
 }
 
+/// Of which one second has a hundred, in what the kernel tells programs (`USER_HZ`).
+const TICK_NS: u64 = 10_000_000;
+
+/// How long, in nanoseconds, a runtime takes at most until it runs the container's first program:
+/// what is there for longer only has the name of one, which anybody can give.
+const RUNTIME_NS: u64 = 30_000_000_000;
+
+impl Process {
+    /// Whether it is a runtime's, which is about to run a program in the container.
+    #[must_use]
+    pub(super) fn is_of_runtime(&self, boottime_ns: u64) -> bool {
+        let age_ns = boottime_ns.saturating_sub(self.started.saturating_mul(TICK_NS));
+        is_program_of_runtime(&self.program) && age_ns < RUNTIME_NS
+    }
+}
+
 /// When a process started, clock ticks since boot.
 pub(super) fn since(pid: u32) -> Option<u64> {
     started(&text(pid, "stat")?)
@@ -170,6 +186,19 @@ mod tests {
         for program in ["/usr/bin/runcx", "/srv/runc/app", "/memfd:app (deleted)", "app", ""] {
             assert!(!is_program_of_runtime(program.as_bytes()), "{program}");
         }
+    }
+
+    #[test]
+    fn what_is_there_for_long_only_has_the_name_of_a_runtime() {
+        let of = |program: &str, started| Process {
+            program: program.as_bytes().to_vec(),
+            started,
+            ..Process::default()
+        };
+        let now_ns = 1_000_000_000_000;
+        assert!(of("/usr/bin/runc", 99_900).is_of_runtime(now_ns));
+        assert!(!of("/usr/bin/runc", 97_000).is_of_runtime(now_ns));
+        assert!(!of("/usr/bin/app", 99_900).is_of_runtime(now_ns));
     }
 
     #[test]
