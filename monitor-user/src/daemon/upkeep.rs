@@ -40,6 +40,9 @@ const GONE: &str = "no container of it runs any more";
 const GONE_UNSEEN: &str = "no container of it runs any more; they ended while nobody looked";
 const NAMED: &str = "its image is known now, and has findings of its own";
 
+/// That nothing is wrong with data of which something was told.
+const DATA_AGAIN: &str = "they are new enough and can be used again";
+
 /// The names of its numbers in heartbeats.
 pub const NUMBERS: [&str; 12] = [
     "upkeep_roots",
@@ -292,7 +295,8 @@ impl<O: CountedOutlet> Daemon<O> {
         let all = upkeep.all(&running);
         let (mut told, mut wrong) = (Vec::new(), Vec::new());
         let enricher = self.line.enricher();
-        let is_whole = enricher.has_all_cgroups()
+        let is_whole = !self.misses_cgroups
+            && enricher.has_all_cgroups()
             && !enricher.is_asking()
             && running.iter().all(|it| it.image_key() != &*it.id || has_no_image(it));
         let is_seen = self.posture.as_ref().is_none_or(|posture| posture.knows(&running));
@@ -330,8 +334,9 @@ impl<O: CountedOutlet> Daemon<O> {
                     upkeep.numbers = numbers;
                     told.extend(upkeep.end(now_ns));
                     if trouble != upkeep.trouble {
-                        upkeep.trouble.clone_from(&trouble);
-                        wrong.extend(trouble.map(|it| (finding::VULNERABILITY_DATA, it)));
+                        let text = trouble.clone().unwrap_or_else(|| DATA_AGAIN.to_owned());
+                        upkeep.trouble = trouble;
+                        wrong.push((finding::VULNERABILITY_DATA, text));
                     }
                 }
             }

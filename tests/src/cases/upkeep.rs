@@ -209,5 +209,14 @@ fn broken_data(stage: &Stage<'_>) {
     assert!(text.contains("test.pack"), "{text}");
     // The host is looked at all the same.
     wait::until("the host to be read", || (number(&daemon, "upkeep_roots") == 1).then_some(()));
+
+    let (records, whole) = (stage.dir("records"), stage.dir("pack").join("whole.pack"));
+    record(&records, "Debian:10", "tool", Some("9"));
+    build(stage, &records, &whole);
+    fs::rename(&whole, &pack).expect("put a pack in its place");
+    daemon.expect_document("data that can be used again", |it| {
+        let text = it["message"].as_str().unwrap_or_default();
+        it["rule"]["name"] == told["rule"]["name"] && text.contains("can be used again")
+    });
     daemon.stop();
 }
