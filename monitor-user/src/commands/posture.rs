@@ -218,8 +218,7 @@ fn page(container: &Container, of: Result<&[Assessment], &str>, shows_all: bool)
                 format!("{}: {}", it.check.title, it.text),
             ),
             Status::Accepted => {
-                let why = it.evidence.iter().find(|(name, _)| *name == "accepted");
-                let why = why.map_or("", |(_, why)| why);
+                let why = it.accepted().unwrap_or_default();
                 ("accepted".to_owned(), format!("{}: {} ({})", it.check.title, it.text, shown(why)))
             }
             Status::Unknown => ("unknown".to_owned(), it.text.clone()),

@@ -7,6 +7,9 @@ use crate::{
     state::{Assessment, Check, Status},
 };
 
+/// What the reason is called in the evidence of what is accepted.
+const ACCEPTED: &str = "accepted";
+
 /// What is accepted, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
@@ -49,6 +52,15 @@ impl Exception {
     }
 }
 
+impl Assessment {
+    /// Why it is accepted; None where it is not.
+    #[must_use]
+    pub fn accepted(&self) -> Option<&str> {
+        let why = self.evidence.iter().find(|(name, _)| *name == ACCEPTED)?;
+        (self.status == Status::Accepted).then_some(&*why.1)
+    }
+}
+
 /// Marks what is accepted of what fails.
 pub(super) fn mark(
     all: &mut [Assessment],
@@ -60,7 +72,7 @@ pub(super) fn mark(
     for one in all.iter_mut().filter(|it| it.status == Status::Fail) {
         if let Some(exception) = hold.iter().find(|it| it.is_about(one.check)) {
             one.status = Status::Accepted;
-            one.evidence.push(("accepted", exception.reason.to_string()));
+            one.evidence.push((ACCEPTED, exception.reason.to_string()));
         }
     }
 }
