@@ -7,6 +7,7 @@ mod keep;
 #[macro_use]
 mod keys;
 mod kubernetes;
+mod load;
 mod posture;
 #[cfg(any(feature = "kafka", feature = "nats"))]
 mod queues;
@@ -17,6 +18,7 @@ mod schema;
 pub mod secret;
 mod show;
 mod sinks;
+mod support;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -26,7 +28,6 @@ mod web;
 
 use std::{
     fmt::Display,
-    io,
     net::SocketAddr,
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -46,30 +47,21 @@ use crate::sink::receiver::{Place, TlsOptions};
 #[cfg(feature = "syslog")]
 use crate::sink::syslog::SyslogOptions;
 use crate::{
-    bpf::planner::Choice,
-    container::Label,
-    enrich::hashes::HashMode,
-    flood::FloodLimit,
-    input,
-    kubernetes::KubernetesOptions,
-    limits,
-    metadata::RuntimeRoot,
-    node,
-    reach::{Direct, Reach},
-    recorder::RecorderOptions,
-    sink::redaction::Redaction,
-    upkeep::accepted::Accepted,
+    bpf::planner::Choice, container::Label, enrich::hashes::HashMode, flood::FloodLimit,
+    kubernetes::KubernetesOptions, limits, metadata::RuntimeRoot, node, recorder::RecorderOptions,
+    sink::redaction::Redaction, upkeep::accepted::Accepted,
 };
 pub use keep::KeepOptions;
 pub use keys::Key;
 pub use kubernetes::Asked;
+pub use load::ConfigError;
 pub use posture::{PostureLooks, PostureOptions};
 pub use raw::*;
 pub use schema::schema;
 #[cfg(any(feature = "kafka", feature = "nats"))]
 use secret::Secret;
 pub use show::as_yaml;
-use text::WrongVariable;
+pub use support::SupportOptions;
 pub use text::{VARIABLES, read_strictly};
 pub use upkeep::UpkeepOptions;
 use values::{by_workload, hash, hooks, labels, listen, name, ring_bytes, run_as};
@@ -77,46 +69,6 @@ pub use web::WebListen;
 
 /// The file that is read where none is named.
 pub const DEFAULT_PATH: &str = "/etc/runmon/config.yaml";
-
-/// Why a configuration cannot be used. The daemon does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read the configuration {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It is not YAML, or has a key that does not exist or a value of the wrong type.
-    #[error("{path}:{message}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Where and what.
-        message: String,
-    },
-    /// A variable of the environment overrides no key, or with no value of it.
-    #[error("the environment variable {name}: {what}")]
-    Variable {
-        /// Its name.
-        name: String,
-        /// What is wrong.
-        what: String,
-    },
-    /// A value makes no sense.
-    #[error("{path}: {key}: {what}")]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: String,
-        /// What is wrong, and what would be right.
-        what: String,
-    },
-}
 
 /// A configuration that can be used.
 #[derive(Clone, Debug)]
@@ -146,6 +98,8 @@ pub struct Config {
     pub upkeep: Option<UpkeepOptions>,
     /// What of that is accepted.
     pub upkeep_exceptions: Vec<Accepted>,
+    /// Until when something counts as supported.
+    pub support: SupportOptions,
     /// Where state is kept.
     pub state_dir: PathBuf,
     /// Bytes of the store.
@@ -340,64 +294,6 @@ impl<O, P> Connected<O, P> {
     }
 }
 
-impl ConfigError {
-    /// What to do about it; None where the error itself says.
-    #[must_use]
-    pub fn cure(&self) -> Option<&'static str> {
-        match self {
-            Self::Read { source, .. } => Some(input::cure(source)),
-            Self::Parse { .. } => Some(
-                "mend that line; `runmon config show` shows every key, and each may be left out",
-            ),
-            Self::Variable { .. } => {
-                Some("RUNMON__KEY=VALUE overrides a key of the configuration; the value is YAML")
-            }
-            Self::Value { .. } => None,
-        }
-    }
-}
-
-impl RawConfig {
-    /// Reads the named file, or the default one if it is there, or takes the defaults; variables of
-    /// the environment override it. Which file that is.
-    pub fn load(path: Option<&Path>) -> Result<(Self, PathBuf), ConfigError> {
-        let default = Path::new(DEFAULT_PATH);
-        let has_none = path.is_none() && !default.exists();
-        let path = path.unwrap_or(default);
-        let raw = if has_none { Self::default() } else { Self::read(path, &Direct)? };
-        Ok((raw.overridden()?, path.to_owned()))
-    }
-
-    /// Reads a file by who may.
-    pub fn load_by(path: &Path, reach: &dyn Reach) -> Result<Self, ConfigError> {
-        let read = match Self::read(path, reach) {
-            Err(ConfigError::Read { source, .. })
-                if source.kind() == io::ErrorKind::NotFound && path == Path::new(DEFAULT_PATH) =>
-            {
-                Self::default()
-            }
-            read => read?,
-        };
-        read.overridden()
-    }
-
-    fn overridden(mut self) -> Result<Self, ConfigError> {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        text::override_by(&mut self, variables)
-            .map_err(|WrongVariable { name, what }| ConfigError::Variable { name, what })?;
-        Ok(self)
-    }
-
-    fn read(path: &Path, reach: &dyn Reach) -> Result<Self, ConfigError> {
-        let text = input::read_text_by(reach, path, limits::CONFIG_BYTES)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        text::read(&text)
-            .map_err(|wrong| ConfigError::Parse { path: path.to_owned(), message: wrong.in_file() })
-    }
-}
-
 /// What is wrong with a key.
 struct Wrong {
     key: String,
@@ -426,6 +322,7 @@ impl Config {
     fn validate(raw: RawConfig, path: &Path) -> Result<Self, Wrong> {
         let (flight, keep) = (values::flight(&raw)?, keep::keep(&raw)?);
         let (upkeep, upkeep_exceptions) = (upkeep::upkeep(&raw)?, upkeep::accepted(&raw)?);
+        let support = support::support(&raw)?;
         let (heartbeat, rollup) = values::times(&raw)?;
         let (flood, (posture, posture_looks)) = (values::flood(&raw)?, posture::posture(&raw)?);
         let host = node::said_name(raw.node.as_deref()).unwrap_or_else(node::hostname);
@@ -444,6 +341,7 @@ impl Config {
             vulnerability_pack: raw.vulnerability_pack,
             upkeep,
             upkeep_exceptions,
+            support,
             state_dir: raw.state_dir.unwrap_or_else(|| "/var/lib/runmon".into()),
             store_bytes: values::store_bytes(raw.store_bytes)?,
             history: raw.history.unwrap_or(true),

@@ -20,10 +20,10 @@ pub struct InventoryArgs {
     /// Write a software bill of materials: CycloneDX 1.6, as JSON
     #[arg(long, value_name = "FILE")]
     pub sbom: Option<PathBuf>,
-    /// Whose support counts
-    #[arg(long, value_name = "TIER", default_value = "lts")]
-    pub support: Support,
-    /// Another table of last days of support, in place of the one that is built in
+    /// Whose support counts; without it `support_tier` of the configuration
+    #[arg(long, value_name = "TIER")]
+    pub support: Option<Support>,
+    /// Another table of last days of support, in place of that of the configuration, or built in
     #[arg(long, value_name = "FILE")]
     pub lifecycle: Option<PathBuf>,
     /// Last days of images by digest: lines as `sha256:… 2026-01-31`

@@ -7,11 +7,12 @@ use monitor_inventory::lifecycle::Date;
 
 use super::{
     apart::Apart,
-    inventory::last_days,
     load_config,
     policy::now_ns,
     running::{all, check_host},
-    show, usage_path,
+    show,
+    supported::last_days,
+    usage_path,
 };
 use crate::{
     cli::{Form, ImagesArgs},
@@ -63,7 +64,7 @@ pub fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
     let judge = Judge {
         now_ns: now_ns(),
         today: Date::of(Timestamp::now()),
-        dates: last_days(args.end_of_life.as_deref())?,
+        dates: last_days(args.end_of_life.as_deref().or(config.support.end_of_life.as_deref()))?,
         old_days: args.old_after,
     };
     let book = usage_path(&config, args.instance.as_deref().unwrap_or(DEFAULT_NAME));

@@ -14,31 +14,27 @@ use std::{
 };
 
 use anyhow::Context as _;
-use monitor_inventory::{
-    Inventory,
-    lifecycle::{DateMap, Table, Tier},
-};
+use monitor_inventory::{Inventory, lifecycle::Tier};
 
 use super::{
     apart::Apart,
     load_config, new_file,
     rules::progress::Progress,
-    running::{all, check_host, find, usage},
+    running::{all, check_host, find},
     show,
+    supported::supported,
 };
 use crate::{
     cli::{Form, InventoryArgs, Support},
+    config::SupportOptions,
     container::Container,
     event::Reason,
-    input,
     keeper::Allowed,
-    limits::RUNTIME_FILE_BYTES,
     metadata::running::Running,
     packages::{
         RootTold, Roots,
         inventory::{open, other_file_systems, read},
     },
-    support::{Support as Supports, with_that_of_host},
     usage::FileIndex,
 };
 
@@ -70,7 +66,7 @@ pub(super) struct Looked<'r> {
 pub fn run(args: &InventoryArgs) -> anyhow::Result<ExitCode> {
     check_host("an inventory")?;
     let config = load_config(args.config.as_deref())?;
-    let supported = support(args)?;
+    let supported = supported(&options(args, &config.support))?;
     // Opened while this process may still do so.
     let mut sbom = args.sbom.as_deref().map(new_file).transpose()?;
     let skip = other_file_systems();
@@ -95,37 +91,18 @@ pub fn run(args: &InventoryArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What tells until when something is supported.
-fn support(args: &InventoryArgs) -> anyhow::Result<Supports> {
-    let table = match &args.lifecycle {
-        Some(path) => Table::parse(&text(path)?).map_err(|error| {
-            let cure = "monitor-inventory/data/lifecycle.csv of the sources is one";
-            usage(&format!("{} is no table: {error}", path.display()), cure)
-        })?,
-        None => with_that_of_host(Table::embedded()),
-    };
-    let dates = last_days(args.end_of_life.as_deref())?;
-    let tier = match args.support {
+/// What is asked for, over what is configured.
+fn options(args: &InventoryArgs, configured: &SupportOptions) -> SupportOptions {
+    let tier = args.support.map(|it| match it {
         Support::Standard => Tier::Standard,
         Support::Lts => Tier::Lts,
         Support::Extended => Tier::Extended,
-    };
-    Ok(Supports::new(table, dates, tier))
-}
-
-fn text(path: &Path) -> anyhow::Result<String> {
-    input::read_text(path, RUNTIME_FILE_BYTES).map_err(|error| {
-        usage(&format!("cannot read {}: {error}", path.display()), input::cure(&error))
-    })
-}
-
-/// Last days of images by digest: those of a file, if there is one.
-pub(super) fn last_days(path: Option<&Path>) -> anyhow::Result<DateMap> {
-    let Some(path) = path else { return Ok(DateMap::default()) };
-    DateMap::parse(&text(path)?).map_err(|error| {
-        let cure = "each line is the digest of an image and its last day";
-        usage(&format!("{}: {error}", path.display()), cure)
-    })
+    });
+    SupportOptions {
+        tier: tier.unwrap_or(configured.tier),
+        table: args.lifecycle.clone().or_else(|| configured.table.clone()),
+        end_of_life: args.end_of_life.clone().or_else(|| configured.end_of_life.clone()),
+    }
 }
 
 /// What is to be looked at.

@@ -21,6 +21,7 @@ pub mod rules;
 pub mod run;
 mod running;
 pub mod status;
+mod supported;
 pub mod tail;
 #[cfg(feature = "top")]
 pub mod top;

@@ -7,7 +7,7 @@ mod page;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use monitor_inventory::lifecycle::{State, Table, Verdict};
+use monitor_inventory::lifecycle::{State, Verdict};
 use monitor_rules::Priority;
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ use super::{
     load_config,
     running::{all, check_host},
     show,
+    supported::supported,
     vulns::{
         installed::{self, Before, Scene, Vulnerable},
         names, warn_of_age,
@@ -30,7 +31,7 @@ use crate::{
     node,
     posture::{Eyes, Question, Seen, look_twice},
     state::{Assessment, Status},
-    support::{Support, with_that_of_host},
+    support::Support,
     vulns::{Finding, InUse, is_later},
 };
 
@@ -70,6 +71,8 @@ pub(super) struct SetUp {
     pub(super) name: String,
     /// What fails, the gravest first; or why it was not looked at.
     pub(super) failed: Result<Vec<Assessment>, &'static str>,
+    /// The checks that would, and why that is accepted.
+    accepted: Vec<(&'static str, String)>,
 }
 
 /// All of it.
@@ -95,6 +98,7 @@ pub(super) struct Report {
 pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     check_host("a report")?;
     let config = load_config(args.config.as_deref())?;
+    let support = supported(&config.support)?;
     let path = args.pack.clone().or_else(|| config.vulnerability_pack.clone());
     let before = path.as_deref().map(|path| Before::open(&config, path)).transpose()?;
     let mut apart = Apart::begin(&config, installed::allowed(&config))?;
@@ -109,7 +113,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let eyes = Eyes::new(apart.look, apart.reach).accepting(&config.posture_looks.exceptions);
-    let report = report(scene.as_ref(), set_up(eyes, &running), Timestamp::now());
+    let report = report(scene.as_ref(), &support, set_up(eyes, &running), Timestamp::now());
     show(&match args.output {
         ReportForm::Text => page::text(&report),
         ReportForm::Json => format!("{:#}\n", json(&report)),
@@ -122,8 +126,12 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
 fn set_up(mut eyes: Eyes, running: &[Running]) -> Vec<SetUp> {
     let one = |it: &Running| {
         let question = Question { container: it.container.clone(), inner: it.inner() };
+        let mut accepted = Vec::new();
         let failed = match look_twice(&mut eyes, &question) {
             Seen::Assessed(mut all) => {
+                accepted.extend(
+                    all.iter().filter_map(|it| Some((it.check.title, it.accepted()?.to_owned()))),
+                );
                 all.retain(|it| it.status == Status::Fail && it.check.priority <= Priority::Notice);
                 all.sort_by_key(|it| it.check.priority);
                 Ok(all)
@@ -133,17 +141,12 @@ fn set_up(mut eyes: Eyes, running: &[Running]) -> Vec<SetUp> {
         };
         let container = &it.container;
         let name = container.name.known().map_or(container.short_id(), |name| name).to_owned();
-        SetUp { name, failed }
+        SetUp { name, failed, accepted }
     };
     running.iter().map(one).collect()
 }
 
-fn report(scene: Option<&Scene>, set_up: Vec<SetUp>, made: Timestamp) -> Report {
-    let support = Support::new(
-        with_that_of_host(Table::embedded()),
-        monitor_inventory::lifecycle::DateMap::default(),
-        monitor_inventory::lifecycle::Tier::Lts,
-    );
+fn report(scene: Option<&Scene>, support: &Support, set_up: Vec<SetUp>, made: Timestamp) -> Report {
     let roots = || scene.into_iter().flat_map(|scene| &scene.roots);
     let mut supports: Vec<Supports> = roots()
         .filter(|root| root.not_read.is_none())
@@ -165,9 +168,19 @@ fn report(scene: Option<&Scene>, set_up: Vec<SetUp>, made: Timestamp) -> Report 
         data: scene.map(|scene| (scene.report.made_on, scene.report.age_days)),
         steps: steps(roots()),
         supports,
+        accepted: roots()
+            .flat_map(accepted)
+            .chain(set_up.iter().flat_map(SetUp::accepted))
+            .collect(),
         set_up,
-        accepted: roots().flat_map(accepted).collect(),
         unknown: unknown(scene),
+    }
+}
+
+impl SetUp {
+    /// What is accepted of it, and why, for people.
+    fn accepted(&self) -> impl Iterator<Item = String> {
+        self.accepted.iter().map(|(what, why)| format!("{what} in {}: {why}", self.name))
     }
 }
 

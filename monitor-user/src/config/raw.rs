@@ -43,6 +43,10 @@ keys! {
         pub upkeep_seconds: Option<u64> = "60",
         /// Days after which an image that nobody used counts as stale when it is started.
         pub stale_image_days: Option<u32> = "30",
+        /// Whose support counts: the makers' (`standard`), also LTS (`lts`), also paid (`extended`).
+        pub support_tier: Option<String> = "lts",
+        /// A table of last days of support, in place of the one that is built in.
+        pub lifecycle_table: Option<PathBuf>,
         /// The last days of images by digest, a file: what publishers say and no image has in it.
         pub image_end_of_life: Option<PathBuf>,
         /// What is accepted of software that is not kept up, and why.

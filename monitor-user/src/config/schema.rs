@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     FLIGHTS, FORMATS, HOOKS, Key, RawConfig, RawKubernetes, RawMetrics, RawPostureException,
-    RawRuntimeRoot, RawSink, RawUpkeepException, RawWeb, keep, posture, sinks,
+    RawRuntimeRoot, RawSink, RawUpkeepException, RawWeb, keep, posture, sinks, support,
     values::{HASHES, LEARNED_BY},
 };
 use crate::metadata::RuntimeKind;
@@ -64,6 +64,7 @@ fn words(table: &str, key: &str) -> Option<Vec<String>> {
         ("", "hash") => words(&HASHES),
         ("", "learn_profiles_by") => words(&LEARNED_BY),
         ("", "flight_recorder") => words(&FLIGHTS),
+        ("", "support_tier") => words(&support::tiers()),
         ("", "posture" | "upkeep") => Some(posture::words()),
         ("", "kept_executables") => words(&keep::KEEPS),
         ("RawRuntimeRoot", "kind") => words(&RuntimeKind::ALL.map(RuntimeKind::name)),

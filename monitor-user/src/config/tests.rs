@@ -2,6 +2,8 @@ mod http;
 mod queues;
 
 use super::*;
+use monitor_inventory::lifecycle::Tier;
+
 use crate::{bpf::hooks::Backend, metadata::RuntimeKind, sink::file::FileOptions};
 
 fn parse(text: &str) -> Result<Config, String> {
@@ -452,6 +454,16 @@ fn what_is_accepted_says_of_what_and_why() {
         let error = parse(&format!("posture_exceptions:\n- {text}")).unwrap_err();
         assert!(error.contains(&format!("posture_exceptions[0]{expected}")), "{error}");
     }
+}
+
+#[test]
+fn whose_support_counts_is_one_of_three() {
+    assert_eq!(good("{}").support, SupportOptions::default());
+    let of = good("{support_tier: extended, lifecycle_table: /a, image_end_of_life: /b}").support;
+    assert_eq!((of.tier, of.table), (Tier::Extended, Some("/a".into())));
+    assert_eq!(of.end_of_life, Some("/b".into()));
+    let error = parse("support_tier: paid").unwrap_err();
+    assert!(error.contains("`paid` is none of standard, lts, extended"), "{error}");
 }
 
 #[test]

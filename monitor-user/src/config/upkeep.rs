@@ -1,6 +1,6 @@
 //! What is told of software that is vulnerable, not supported any more, or stale.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use monitor_rules::Priority;
 
@@ -21,8 +21,6 @@ pub struct UpkeepOptions {
     pub least: Priority,
     /// Time between two looks.
     pub every: Duration,
-    /// A file of the last days of images.
-    pub end_of_life: Option<PathBuf>,
     /// Days after which an image that nobody used is stale.
     pub stale_days: u32,
 }
@@ -35,8 +33,7 @@ pub(super) fn upkeep(raw: &RawConfig) -> Result<Option<UpkeepOptions>, Wrong> {
     let least = least("upkeep", raw.upkeep.as_deref().unwrap_or("off"))?;
     let stale_days = raw.stale_image_days.unwrap_or(limits::STALE_IMAGE_DAYS);
     let stale_days = within("stale_image_days", stale_days, limits::STALE_IMAGE_DAYS_RANGE)?;
-    let end_of_life = raw.image_end_of_life.clone();
-    Ok(least.map(|least| UpkeepOptions { least, every, end_of_life, stale_days }))
+    Ok(least.map(|least| UpkeepOptions { least, every, stale_days }))
 }
 
 /// What of it is accepted.

@@ -111,6 +111,10 @@ fn of_image(stage: &Stage<'_>) {
     assert!(all.contains("was changed since it started"), "{all}");
     let standard = inventory.json(&[&name, "--support", "standard"]);
     assert_eq!(standard["roots"][0]["lifecycle"]["until"], "2022-09-10");
+    let config = fs::read_to_string(&inventory.config).expect("read the configuration");
+    let standard = format!("{config}\nsupport_tier: standard\n");
+    fs::write(&inventory.config, standard).expect("write the configuration");
+    assert_eq!(inventory.of(&name)["lifecycle"]["until"], "2022-09-10");
     bill(&inventory, &name);
 }
 

@@ -176,7 +176,11 @@ mod tests {
             data: Some((0, 3)),
             steps: vec![step],
             supports: Vec::new(),
-            set_up: vec![SetUp { name: hostile.clone(), failed: Err("why") }],
+            set_up: vec![SetUp {
+                name: hostile.clone(),
+                failed: Err("why"),
+                accepted: vec![("what", hostile.clone())],
+            }],
             accepted: vec![hostile.clone()],
             unknown: vec![hostile],
         };
