@@ -222,6 +222,12 @@ impl Upkeep {
         let mut gone = Vec::new();
         for (key, rounds) in &mut self.places {
             if let Some(container) = self.before.get(&**key) {
+                // One whose image was not known before.
+                let now = self.looked.get(&container.cgroup_path);
+                if **key == *container.id && now.is_some_and(|now| now != key) {
+                    gone.push((key.clone(), NAMED));
+                    continue;
+                }
                 // One that runs of which no image is known any more may be of this one.
                 let is_named = self.looked.values().any(|of| **of == *container.id);
                 if self.is_whole && !is_named {

@@ -163,6 +163,10 @@ fn what_was_open_before_is_closed_once_all_is_known_that_runs() {
     // It runs, and nobody says any more of which image it is.
     let unnamed = [Arc::clone(&one), container("/gone", None)];
     assert_eq!(round(&mut after_restart(&both), &unnamed), [""; 0]);
+    // What was told of one without an image is told of its image now.
+    let mut named = after_restart(&[container("/one", None)]);
+    named.begin(alone, true, SECOND);
+    assert_eq!(shown(&named.end(3)), [("close", NAMED)]);
     // Where the host was started anew they may come yet.
     let mut booted = Upkeep { is_same_boot: false, ..after_restart(&both) };
     for _ in 0..LINGER {
