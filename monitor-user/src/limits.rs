@@ -201,6 +201,9 @@ pub const HASH_BURST_BYTES: u64 = 128 << 20;
 /// Lookups that wait for the metadata task; over it they are answered `too_many`.
 pub const LOOKUPS: usize = 4_096;
 
+/// Containers that are asked about again where somebody did not answer; over it they are not.
+pub const ASKED_AGAIN: usize = 4_096;
+
 /// Events that wait for a pending fact; over it the oldest is decided as it is.
 pub const PARKED: usize = 4_096;
 

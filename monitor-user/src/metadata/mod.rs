@@ -1,6 +1,7 @@
 //! The metadata task: finds out about containers, off the line. Questions come in, facts go out;
 //! both queues are bounded, and what found no room is answered `too_many`.
 
+mod again;
 mod buildkit;
 mod bundle;
 pub mod cgroups;
@@ -25,6 +26,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Weak,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     time::{Duration, Instant},
@@ -40,6 +42,7 @@ use crate::{
     limits::{LOOKUPS, NEWS},
     raw_event::CgroupKey,
 };
+use again::{Again, NoRoom};
 pub use bundle::TASKS;
 pub use finder::Sources;
 use finder::{Before, Finder, unknown};
@@ -130,6 +133,8 @@ pub struct Metadata {
     questions: Arc<SyncSender<Call>>,
     answers: Receiver<Answer>,
     refused: u64,
+    /// Containers that are not asked about again, for want of room.
+    not_again: Arc<AtomicU64>,
     intake: Intake,
 }
 
@@ -155,9 +160,12 @@ impl Metadata {
             Intake { told: tell, bell: Arc::downgrade(&questions), stats: Arc::clone(&stats) };
         let finder = Finder::new(sources, roots, controller);
         let pods = asks_cluster.then(|| Pods::new(stats));
-        let mut task = Task { finder, waiting: VecDeque::new(), told, pods, answer, wake };
+        let not_again = Arc::<AtomicU64>::default();
+        let (waiting, again) = (VecDeque::new(), Again::default());
+        let refused = Arc::clone(&not_again);
+        let mut task = Task { finder, waiting, again, refused, told, pods, answer, wake };
         std::thread::Builder::new().name("metadata".into()).spawn(move || task.run(&asked))?;
-        Ok(Self { questions, answers, refused: 0, intake })
+        Ok(Self { questions, answers, refused: 0, not_again, intake })
     }
 
     /// The way in for what the cluster's API tells, and its numbers.
@@ -186,7 +194,7 @@ impl Metadata {
     /// Questions that found no room.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.refused
+        self.refused.saturating_add(self.not_again.load(Ordering::Relaxed))
     }
 }
 
@@ -202,6 +210,10 @@ struct Task<W> {
     finder: Finder,
     /// Questions that are looked at again; none holds up another, or a new one.
     waiting: VecDeque<Waiting>,
+    /// Containers about which somebody did not answer.
+    again: Again,
+    /// Of these, those that found no room.
+    refused: Arc<AtomicU64>,
     /// What the cluster's API told.
     told: Receiver<Told>,
     /// The pods that it told of, if it is asked.
@@ -215,7 +227,8 @@ impl<W: Fn()> Task<W> {
         loop {
             let now = Instant::now();
             let looks = self.waiting.iter().map(|waiting| waiting.at);
-            let next = looks.chain(self.pods.as_ref().and_then(Pods::due)).min();
+            let dues = [self.pods.as_ref().and_then(Pods::due), self.again.due()];
+            let next = looks.chain(dues.into_iter().flatten()).min();
             let patience = next.map_or(IDLE, |at| at.saturating_duration_since(now));
             let done = match asked.recv_timeout(patience) {
                 Ok(Call::Lookup(lookup)) => self.look(lookup, 0, now),
@@ -223,7 +236,8 @@ impl<W: Fn()> Task<W> {
                 Err(RecvTimeoutError::Disconnected) => Err(Over),
             };
             let done = done.and_then(|()| self.take_told());
-            if done.and_then(|()| self.look_again()).is_err() {
+            let done = done.and_then(|()| self.look_again());
+            if done.and_then(|()| self.ask_again()).is_err() {
                 return;
             }
         }
@@ -242,6 +256,11 @@ impl<W: Fn()> Task<W> {
             self.waiting.push_back(Waiting { at, since, tries, lookup });
             return Ok(());
         };
+        if let Answer::Facts(facts) = &answer
+            && self.again.note(&lookup, facts, begun) == Err(NoRoom)
+        {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
         self.tell(answer)
     }
 
@@ -306,6 +325,17 @@ impl<W: Fn()> Task<W> {
             return Ok(());
         };
         self.look(lookup, tries, since)
+    }
+
+    /// Asks again about one container about which somebody did not answer.
+    fn ask_again(&mut self) -> Result<(), Over> {
+        let now = Instant::now();
+        let Some(open) = self.again.take(now) else { return Ok(()) };
+        let Some(Answer::Facts(found)) = self.finder.find(&open.lookup, Before::ALL) else {
+            return Ok(());
+        };
+        let news = self.again.compare(open, found, now);
+        news.map_or(Ok(()), |facts| self.tell(Answer::Facts(facts)))
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     Answer, Finder, RuntimeRoot, Sources,
+    again::is_unanswered,
     cgroups::{hierarchies, v1_controller, walk},
     finder::Before,
 };
@@ -36,6 +37,7 @@ impl Running {
 pub fn running(sources: Sources, roots: Vec<RuntimeRoot>) -> Vec<Running> {
     let mut finder = Finder::new(sources, roots, v1_controller());
     let mut found: BTreeMap<String, Arc<Container>> = BTreeMap::new();
+    let mut late = Vec::new();
     // In their order a cgroup comes behind those that it is in.
     for (path, id) in candidates() {
         let is_nested = found.keys().any(|known| is_in(&path, known));
@@ -49,7 +51,18 @@ pub fn running(sources: Sources, roots: Vec<RuntimeRoot>) -> Vec<Running> {
         if let Some(Answer::Facts(facts)) = answer
             && let Some(container) = facts.container
         {
+            if is_unanswered(&container) {
+                late.push(lookup);
+            }
             found.insert(path, container);
+        }
+    }
+    // Who was busy before may answer now.
+    for lookup in late {
+        if let Some(Answer::Facts(facts)) = finder.find(&lookup, Before::ALL)
+            && let Some(container) = facts.container.filter(|it| !is_unanswered(it))
+        {
+            found.insert(lookup.cgroup_path.into(), container);
         }
     }
     let is_other = |path: &str, other: &str| other != path && !is_in(path, other);

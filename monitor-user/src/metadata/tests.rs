@@ -194,6 +194,44 @@ fn who_must_wait_holds_nobody_up() {
     assert_eq!(id(answers.recv().unwrap()).as_deref(), Some("n1"));
 }
 
+/// Does not answer at first.
+struct Late(u32);
+
+impl containerd::Ask for Late {
+    fn container(&mut self, _: containerd::Question<'_>) -> Result<containerd::Record, Reason> {
+        self.0 += 1;
+        if self.0 == 1 {
+            return Err(Reason::NoAnswer);
+        }
+        Ok(containerd::Record { image: "shop:1".to_owned(), ..containerd::Record::default() })
+    }
+    fn digest(&mut self, _: containerd::Question<'_>) -> Result<String, Reason> {
+        Ok("sha256:11".to_owned())
+    }
+    fn created(&mut self, _: containerd::Question<'_>) -> Result<String, Reason> {
+        Err(Reason::Gone)
+    }
+    fn stores(&mut self, _: &Path) -> Vec<crate::images::Store> {
+        Vec::new()
+    }
+}
+
+/// A runtime that was busy when a container started is asked again, and what it tells is told.
+#[test]
+fn a_runtime_that_did_not_answer_is_asked_again() {
+    let folder = place("late", &[BUNDLE]);
+    let root = RuntimeRoot {
+        socket: Some(folder.path().join("socket")),
+        ..RuntimeRoot::new(RuntimeKind::Containerd, &folder.path().join("containerd"))
+    };
+    let sources = Sources { reach: Box::new(Direct), containerd: Box::new(Late(0)) };
+    let mut metadata = Metadata::start(sources, vec![root], None, false, || {}).unwrap();
+    assert_eq!(metadata.ask(lookup("/docker/THE_ID", "THE_ID")), None);
+    let next = || container(metadata.answers.recv().ok()).unwrap();
+    check(&next(), &["image: no_answer", "image_digest: no_answer"]);
+    check(&next(), &["image = shop:1 (containerd)", "image_digest = sha256:11 (containerd)"]);
+}
+
 #[test]
 fn only_files_are_read() {
     let folder = place("files", &[("broken", "{"), ("good", "{}")]);
