@@ -61,10 +61,13 @@ struct Broken;
 
 impl Fields<'_> {
     fn package(self, path: &str) -> Result<Option<Package>, Broken> {
-        // What is to be installed, or was and left its configuration, is not there.
-        let is_there =
-            |status: &[u8]| status.rsplit(|byte| *byte == b' ').next() == Some(b"installed");
-        if !self.is_any || !self.status.is_none_or(is_there) {
+        // What is to be installed, or was and left its configuration, is not there. In all other
+        // states (dpkg(1)) some or all of its files are, whatever is still to be done for it.
+        let is_away = |status: &[u8]| {
+            let state = status.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+            [&b"not-installed"[..], b"config-files"].contains(&state)
+        };
+        if !self.is_any || self.status.is_some_and(is_away) {
             return Ok(None);
         }
         let text = |field: Option<&[u8]>| field.and_then(text::kept);
@@ -155,6 +158,22 @@ mod tests {
         let lists = lists(packages.first().unwrap());
         let names: Vec<_> = lists.iter().filter_map(|it| it.file_name()?.to_str()).collect();
         assert_eq!(names, ["libc6.list", "libc6:amd64.list"]);
+    }
+
+    #[test]
+    fn what_is_half_set_up_is_there_with_its_files() {
+        for (state, is_there) in [
+            ("install ok unpacked", true),
+            ("install ok half-configured", true),
+            ("install reinstreq half-installed", true),
+            ("install ok triggers-awaited", true),
+            ("install ok triggers-pending", true),
+            ("deinstall ok config-files", false),
+            ("unknown ok not-installed", false),
+        ] {
+            let (packages, _) = all(&format!("Package: a\nStatus: {state}\nVersion: 1\n"));
+            assert_eq!(packages.len(), usize::from(is_there), "{state}");
+        }
     }
 
     #[test]
