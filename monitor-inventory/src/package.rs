@@ -108,7 +108,8 @@ pub struct Coordinates {
 
 impl Package {
     /// A package of which no more is known yet.
-    pub(crate) fn new(kind: Kind, name: Box<str>, version: Box<str>, path: &str) -> Self {
+    #[must_use]
+    pub fn new(kind: Kind, name: Box<str>, version: Box<str>, path: &str) -> Self {
         Self {
             kind,
             name,
@@ -142,11 +143,13 @@ impl Package {
             purl.push_str(&encode(version));
         }
         let distro = os.filter(|_| self.kind.is_of_os()).and_then(OsRelease::distro);
+        let upstream = self.upstream();
         let mut sign = '?';
         let qualifiers = [
             ("arch", self.architecture.as_deref()),
             ("distro", distro.as_deref()),
             ("epoch", epoch),
+            ("upstream", upstream.as_deref()),
         ];
         for (key, value) in qualifiers {
             if let Some(value) = value {
@@ -156,6 +159,18 @@ impl Package {
             }
         }
         purl
+    }
+
+    /// Its source, where that has another name or version, as `name@version`: databases of
+    /// vulnerabilities list sources of these kinds.
+    fn upstream(&self) -> Option<String> {
+        let source =
+            self.source.as_ref().filter(|_| matches!(self.kind, Kind::Dpkg | Kind::Apk))?;
+        match (source.name == self.name, source.version == self.version) {
+            (true, true) => None,
+            (_, true) => Some(source.name.to_string()),
+            (_, false) => Some(format!("{}@{}", source.name, source.version)),
+        }
     }
 
     fn purl_parts(&self, os: Option<&OsRelease>) -> (&'static str, Option<String>, String) {
@@ -270,8 +285,13 @@ mod tests {
         ssh.source = Some(Source { name: "openssh".into(), version: "1:9.2p1-2+deb12u3".into() });
         assert_eq!(
             ssh.purl(Some(&debian)),
-            "pkg:deb/debian/openssh-server@1:9.2p1-2%2Bdeb12u3?arch=amd64&distro=debian-12"
+            "pkg:deb/debian/openssh-server@1:9.2p1-2%2Bdeb12u3?arch=amd64&distro=debian-12\
+             &upstream=openssh"
         );
+        let mut rebuilt = package(Kind::Dpkg, "libc6", "2.36-9+b1");
+        rebuilt.source = Some(Source { name: "glibc".into(), version: "2.36-9".into() });
+        let purl = rebuilt.purl(None);
+        assert_eq!(purl, "pkg:deb/debian/libc6@2.36-9%2Bb1?upstream=glibc%402.36-9");
         let told = ssh.osv(Some(&debian)).unwrap();
         assert_eq!((&*told.ecosystem, &*told.name), ("Debian:12", "openssh"));
         assert_eq!(ssh.osv(None), None, "nobody knows where");

@@ -80,7 +80,12 @@ pub fn place(purl: &Purl, os: Option<&Os>) -> Result<Vec<Coordinate>, Unplaced> 
     }
     let registry = REGISTRIES.iter().find(|(kind, _, _)| *kind == purl.kind);
     if let Some((_, ecosystem, separator)) = registry {
-        return Ok(vec![at(ecosystem, &purl.full_name(*separator), &purl.version)]);
+        // Versions of modules begin with a v, which the data leave out.
+        let version = match purl.kind.as_str() {
+            "golang" => purl.version.strip_prefix('v').unwrap_or(&purl.version),
+            _ => &purl.version,
+        };
+        return Ok(vec![at(ecosystem, &purl.full_name(*separator), version)]);
     }
     match purl.kind.as_str() {
         "deb" => deb(purl, os),
@@ -143,6 +148,8 @@ fn source_version(version: &str) -> String {
 
 fn apk(purl: &Purl, os: Option<&Os>) -> Result<Vec<Coordinate>, Unplaced> {
     let source = purl.qualifier("upstream").filter(|it| !it.is_empty()).unwrap_or(&purl.name);
+    // All that is built of one source has its version.
+    let source = source.split_once('@').map_or(source, |(name, _)| name);
     let ecosystem = match purl.namespace.as_str() {
         "wolfi" => "Wolfi".to_owned(),
         "chainguard" => "Chainguard".to_owned(),
@@ -231,10 +238,7 @@ mod tests {
     fn packages_of_registries_are_asked_for_by_their_names() {
         assert_eq!(placed("pkg:npm/%40babel/core@7.0.0", None), "npm @babel/core 7.0.0");
         assert_eq!(placed("pkg:maven/org.x/y@1", None), "Maven org.x:y 1");
-        assert_eq!(
-            placed("pkg:golang/golang.org/x/net@v0.7.0", None),
-            "Go golang.org/x/net v0.7.0"
-        );
+        assert_eq!(placed("pkg:golang/golang.org/x/net@v0.7.0", None), "Go golang.org/x/net 0.7.0");
         assert_eq!(placed("pkg:pypi/jinja2", None), "no version");
         assert_eq!(placed("pkg:conan/x@1", None), "a kind of package that no data are about");
     }

@@ -119,19 +119,23 @@ fn package(component: &RawComponent, os: Option<&Os>) -> Result<Package, Unplace
     })
 }
 
-/// Trivy says beside the package URL what the source is.
+/// Trivy says beside the package URL what the source is, and so does this program.
 fn add_source(purl: &mut Purl, component: &RawComponent) {
     if purl.qualifier("upstream").is_some() || !["deb", "apk"].contains(&purl.kind.as_str()) {
         return;
     }
-    let property = |name: &str| {
+    let of = |prefix: &str, name: &str| {
         let is_it = |it: &&RawProperty| {
-            let name = it.name.as_deref().and_then(|it| it.strip_prefix("aquasecurity:trivy:"))
-                == Some(name);
-            name && it.value.as_deref().is_some_and(|value| !value.is_empty())
+            let own = it.name.as_deref().and_then(|it| it.strip_prefix(prefix));
+            own == Some(name) && it.value.as_deref().is_some_and(|value| !value.is_empty())
         };
         component.properties.iter().find(is_it).and_then(|it| it.value.as_deref())
     };
+    if let Some(source) = of("runmon:", "source") {
+        purl.qualifiers.push(("upstream".to_owned(), source.to_owned()));
+        return;
+    }
+    let property = |name: &str| of("aquasecurity:trivy:", name);
     let Some(name) = property("SrcName") else { return };
     let mut source = name.to_owned();
     if let Some(version) = property("SrcVersion") {
@@ -166,6 +170,70 @@ mod tests {
         assert_eq!((glibc.version.as_str(), a.name.as_str()), ("2.36-9", "a"));
         assert_eq!(sbom.unplaced, [("unnamed".to_owned(), Unplaced::NoPurl)]);
         assert_eq!(sbom.products[0].name, "web");
+    }
+
+    /// What `runmon inventory --sbom` writes is asked about as the inventory itself is.
+    #[test]
+    fn an_own_list_is_asked_about_as_what_it_was_made_of() {
+        use monitor_inventory::{
+            Inventory, Kind, OsRelease, Package, Source,
+            sbom::{Subject, cyclonedx},
+        };
+        let package = |kind, name: &str, version: &str, source: Option<(&str, &str)>| Package {
+            source: source
+                .map(|(name, version)| Source { name: name.into(), version: version.into() }),
+            ..Package::new(kind, name.into(), version.into(), "/x")
+        };
+        let of = |id: &str, version: &str, packages| Inventory {
+            os: Some(OsRelease {
+                id: id.into(),
+                version: Some(version.into()),
+                ..OsRelease::default()
+            }),
+            packages,
+            ..Inventory::default()
+        };
+        let debian = vec![
+            package(Kind::Dpkg, "libc6", "2.36-9+b1", Some(("glibc", "2.36-9"))),
+            package(Kind::Dpkg, "libssl3", "3.0.11-1", Some(("openssl", "3.0.11-1"))),
+            package(Kind::Dpkg, "tool", "1:2-1", Some(("tool", "1:2-1"))),
+            package(Kind::Python, "PyYAML", "6.0", None),
+            package(Kind::Go, "github.com/a/b", "v1.2.3", None),
+            package(Kind::Node, "@a/b", "1.0.0", None),
+        ];
+        let alpine = vec![package(Kind::Apk, "libssl3", "3.1-r2", Some(("openssl", "3.1-r2")))];
+        for inventory in [of("debian", "12", debian), of("alpine", "3.18.4", alpine)] {
+            let subject = Subject {
+                name: "x".into(),
+                is_image: true,
+                version: None,
+                timestamp: String::new(),
+                tool: (String::new(), String::new()),
+            };
+            let bill = cyclonedx(&subject, &[(&subject, &inventory)]);
+            let mut without = bill.clone();
+            let components = without["components"].as_array_mut().unwrap();
+            components
+                .iter_mut()
+                .for_each(|it| drop(it.as_object_mut().unwrap().remove("properties")));
+            for bill in [bill, without] {
+                let read = read(&bill.to_string()).unwrap();
+                let asked: Vec<(&str, &str, &str)> = read
+                    .packages
+                    .iter()
+                    .filter_map(|it| it.coordinates.first())
+                    .map(|it| (&*it.ecosystem, &*it.name, &*it.version))
+                    .collect();
+                let own: Vec<_> = inventory
+                    .packages
+                    .iter()
+                    .map(|it| it.osv(inventory.os.as_ref()).unwrap())
+                    .collect();
+                let own: Vec<(&str, &str, &str)> =
+                    own.iter().map(|it| (&*it.ecosystem, &*it.name, &*it.version)).collect();
+                assert_eq!(asked, own);
+            }
+        }
     }
 
     #[test]
