@@ -489,6 +489,10 @@ impl<O: CountedOutlet> Consumer for Daemon<O> {
     }
 
     fn is_waiting(&self) -> bool {
-        self.line.is_waiting() || self.end_ns.is_some()
+        let is_pressing = |it: &Posture| it.is_pressing(boottime_ns());
+        self.line.is_waiting()
+            || self.end_ns.is_some()
+            || self.line.has_changes()
+            || self.posture.as_ref().is_some_and(is_pressing)
     }
 }

@@ -215,6 +215,7 @@ impl Live {
             let now = Instant::now();
             if now >= next_tick {
                 next_tick = now + TICK;
+                rung = false;
                 self.refresh_own_pids()?;
                 self.kernel.flush_log();
                 if !consumer.tick(boottime_ns(), self) {
@@ -237,7 +238,7 @@ impl Live {
                 rested = false;
                 // What the bell was rung for is looked at when the next tick is due.
                 let limit = if rung || consumer.is_waiting() { TICK } else { SLEEP };
-                rung = self.sleep(&mut ring, consumer, limit)?;
+                rung |= self.sleep(&mut ring, consumer, limit)?;
             }
         }
         self.stop(&mut ring, consumer)

@@ -16,7 +16,10 @@ use crate::{
 };
 
 /// How soon a container is looked at again of which no program had started.
-const SOON_NS: u64 = 200_000_000;
+const SOON_NS: u64 = 100_000_000;
+
+/// How long before a first look is due the daemon stays awake for it.
+const AWAKE_NS: u64 = 1_000_000_000;
 
 /// How soon it is looked at again after it was first: what it does at its start is over by then.
 const AFTER_START_NS: u64 = 5_000_000_000;
@@ -54,6 +57,8 @@ struct Tracked {
     is_asked: bool,
     /// It was looked at before.
     is_known: bool,
+    /// Looks that found nothing of it, before the first that did.
+    missed: u32,
     /// Where it listened for others when it was looked at last.
     ports: Vec<String>,
 }
@@ -111,6 +116,12 @@ impl Posture {
         running.iter().all(is_known)
     }
 
+    /// Whether one is to be looked at soon that never was: it may not live for long.
+    pub(super) fn is_pressing(&self, boottime_ns: u64) -> bool {
+        let until_ns = boottime_ns.saturating_add(AWAKE_NS);
+        self.tracked.values().any(|it| !it.is_known && !it.is_asked && it.due_ns <= until_ns)
+    }
+
     /// Containers that are looked at.
     fn containers(&self) -> u64 {
         let has_host = self.tracked.contains_key("");
@@ -127,6 +138,7 @@ impl Posture {
                 due_ns: boottime_ns,
                 is_asked: false,
                 is_known: false,
+                missed: 0,
                 ports: Vec::new(),
             });
             if tracked.declared != declared {
@@ -152,6 +164,12 @@ impl Posture {
         (tracked.is_asked, tracked.ports) = (false, ports);
         let wait_ns = match (&seen, tracked.is_known) {
             (Seen::TooEarly, _) => SOON_NS,
+            // Nothing was there: its first process had come to it, and was seen by the kernel side
+            // only. One that has a kernel of its own never shows any.
+            (Seen::Nothing, false) => {
+                tracked.missed = tracked.missed.saturating_add(1);
+                SOON_NS.saturating_mul(1 << tracked.missed.min(20)).min(self.every_ns)
+            }
             (Seen::Assessed(_), false) => AFTER_START_NS.min(self.every_ns),
             _ => self.every_ns,
         };
@@ -292,7 +310,8 @@ mod tests {
     fn tracked(posture: &mut Posture, container: &Arc<Container>) {
         let declared = (container.bundle.clone(), container.declared_ports.clone());
         let (due_ns, ports) = (0, Vec::new());
-        let tracked = Tracked { declared, due_ns, is_asked: true, is_known: false, ports };
+        let tracked =
+            Tracked { declared, due_ns, is_asked: true, is_known: false, missed: 0, ports };
         posture.tracked.insert(container.cgroup_path.clone(), tracked);
     }
 
@@ -310,6 +329,19 @@ mod tests {
         assert_eq!(posture.forget(&[Arc::clone(&host)], 2).len(), 0);
         assert_eq!(activities(&posture.take(seen(&host, Status::Pass), 3, 3)), ["close"]);
         assert!(Posture::new(None, Duration::from_secs(60)).host.is_none());
+    }
+
+    #[test]
+    fn the_daemon_stays_awake_for_a_first_look_only() {
+        let (mut posture, one) = (posture(), container("/one"));
+        tracked(&mut posture, &one);
+        let is_pressing = |posture: &Posture| posture.is_pressing(0);
+        assert!(!is_pressing(&posture), "who looks rings");
+        let early = Assessed { seen: Seen::TooEarly, ..seen(&one, Status::Fail) };
+        posture.take(early, 0, 1);
+        assert!(is_pressing(&posture));
+        posture.take(seen(&one, Status::Fail), 0, 1);
+        assert!(!is_pressing(&posture));
     }
 
     #[test]
@@ -382,8 +414,12 @@ mod tests {
         let (mapped, ports) = (Vec::new(), Vec::new());
         let early = Assessed { container, seen: Seen::TooEarly, mapped, ports };
         assert_eq!(due(early), SOON_NS);
+        let nothing = || Assessed { seen: Seen::Nothing, ..seen(&one, Status::Pass) };
+        assert_eq!([due(nothing()), due(nothing())], [2 * SOON_NS, 4 * SOON_NS]);
+        assert_eq!((0..20).map(|_| due(nothing())).max(), Some(60_000_000_000));
         assert_eq!(due(seen(&one, Status::Pass)), AFTER_START_NS);
         assert_eq!(due(seen(&one, Status::Pass)), 60_000_000_000);
+        assert_eq!(due(nothing()), 60_000_000_000);
         posture.changed("/one", 100);
         posture.changed("/other", 100);
         assert_eq!(posture.tracked["/one"].due_ns, 100 + SOON_NS);

@@ -62,6 +62,12 @@ impl<O: Outlet> Line<O> {
         self.beside.notes_changes = is_on;
     }
 
+    /// Whether some were noted since.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        !self.beside.changed.is_empty()
+    }
+
     /// Those that were noted since, by the paths of their cgroups.
     pub fn take_changes(&mut self) -> BTreeSet<Box<str>> {
         std::mem::take(&mut self.beside.changed)

@@ -59,8 +59,8 @@ fn seconds(document: &Value) -> f64 {
 
 fn privileged(stage: &Stage<'_>) {
     let daemon = stage.daemon(Options::default());
-    // What else this host does is no fault of the monitor's: the best of three counts.
-    let after = [1, 2, 3].map(|number| {
+    // What else this host does is no fault of the monitor's: four of five are enough.
+    let mut after = [1, 2, 3, 4, 5].map(|number| {
         let name = stage.name(&format!("all-{number}"));
         let container = stage.containerd().run_with(&name, &["--privileged"], &NAP);
         let id = container.id().to_owned();
@@ -77,8 +77,8 @@ fn privileged(stage: &Stage<'_>) {
         waits_for(&daemon, &id, "posture.privileged", "close");
         seconds(&told) - seconds(&first)
     });
-    let best = after.into_iter().fold(f64::MAX, f64::min);
-    assert!(best < 1.0, "told of after {after:?} s");
+    after.sort_by(f64::total_cmp);
+    assert!(after[3] < 1.0, "told of after {after:?} s");
     daemon.stop();
 }
 
