@@ -113,7 +113,8 @@ pub enum Reason {
     /// than `kept_executable_bytes_max`, or the list of a container's mounts or labels is longer
     /// than is kept.
     TooLarge,
-    /// The file is not as it was executed, or may not be.
+    /// The file is not as it was executed, or may not be; or the name of the image means another
+    /// one by now.
     Changed,
     /// The file is on a network or in a file system that a program serves: reading may never end.
     Remote,

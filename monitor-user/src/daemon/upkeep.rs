@@ -65,6 +65,9 @@ pub(super) struct Upkeep {
     pub(super) ledger: Ledger,
     /// Of which something was open when the daemon came, until a container of them is found.
     before: BTreeMap<Box<str>, Arc<Container>>,
+    /// By their cgroups, containers as they were known then: the name of an image can mean another
+    /// one by now, so that it is not known any more of which one a container that still runs is.
+    known: BTreeMap<Box<str>, Arc<Container>>,
     /// The host was not started anew since then: containers of them that run are there already.
     is_same_boot: bool,
     /// Since when the first round was put off, to know what runs.
@@ -101,6 +104,7 @@ impl Upkeep {
         let places = before.keys().map(|key| (key.to_string(), 0)).collect();
         Self {
             ledger,
+            known: before.values().map(|it| (it.cgroup_path.clone(), Arc::clone(it))).collect(),
             before,
             is_same_boot: true,
             awaited_ns: None,
@@ -133,6 +137,20 @@ impl Upkeep {
             if is_fresh && has_room {
                 self.fresh.insert(path.clone(), Arc::clone(it));
             }
+        }
+    }
+
+    /// A container as it is known, with what was known before of which image it is.
+    fn named(&self, container: Arc<Container>) -> Arc<Container> {
+        let is_of_it = |before: &&Arc<Container>| self.is_same_boot && before.id == container.id;
+        let before = self.known.get(&container.cgroup_path).filter(is_of_it);
+        match before.filter(|_| container.image_key() == &*container.id) {
+            Some(before) if !is_pending(&container) => Arc::new(Container {
+                image_digest: before.image_digest.clone(),
+                image_id: before.image_id.clone(),
+                ..(*container).clone()
+            }),
+            _ => container,
         }
     }
 
@@ -295,7 +313,8 @@ impl<O: CountedOutlet> Daemon<O> {
     /// Has all that runs looked at when that is due, and tells what changed.
     pub(super) fn watch_upkeep(&mut self, boottime_ns: u64, live: &mut Live) {
         let (Some(upkeep), Some(inspector)) = (&mut self.upkeep, live.upkeep()) else { return };
-        let running = self.line.enricher().running();
+        let running = self.line.enricher().running().into_iter();
+        let running: Vec<Arc<Container>> = running.map(|it| upkeep.named(it)).collect();
         let now_ns = now_ns();
         upkeep.note(&running);
         let all = upkeep.all(&running);

@@ -287,7 +287,13 @@ mod tests {
         assert_eq!([good, "/run/docker.sock"].map(|it| images(&mut archive, it)), [1, 0]);
         let asked = |socket: &str| {
             let [namespace, name] = ["default", "x"].map(str::to_owned);
-            Box::new(Asked { socket: socket.into(), namespace, name, within_ms: 9 })
+            Box::new(Asked {
+                socket: socket.into(),
+                namespace,
+                name,
+                layers: String::new(),
+                within_ms: 9,
+            })
         };
         let mut answer = |request| archive.answer(request, Vec::new()).0;
         let container = answer(Request::Container(asked(good)));

@@ -87,11 +87,12 @@ impl From<&HashQuestion> for wire::Question {
 
 impl From<Question<'_>> for wire::Asked {
     fn from(question: Question<'_>) -> Self {
-        let Question { socket, namespace, name, within } = question;
+        let Question { socket, namespace, name, layers, within } = question;
         Self {
             socket: socket.to_owned(),
             namespace: namespace.to_owned(),
             name: name.to_owned(),
+            layers: layers.to_owned(),
             within_ms: u32::try_from(within.as_millis()).unwrap_or(u32::MAX),
         }
     }
@@ -100,7 +101,8 @@ impl From<Question<'_>> for wire::Asked {
 impl wire::Asked {
     pub(super) fn question(&self) -> Question<'_> {
         let within = Duration::from_millis(self.within_ms.into());
-        Question { socket: &self.socket, namespace: &self.namespace, name: &self.name, within }
+        let Self { socket, namespace, name, layers, .. } = self;
+        Question { socket, namespace, name, layers, within }
     }
 }
 
@@ -155,15 +157,15 @@ impl From<wire::Databases> for Databases {
 
 impl From<Record> for wire::Record {
     fn from(record: Record) -> Self {
-        let Record { image, runtime, name, labels, annotations } = record;
-        Self { image, runtime, name, labels, annotations }
+        let Record { image, runtime, name, layers, labels, annotations } = record;
+        Self { image, runtime, name, layers, labels, annotations }
     }
 }
 
 impl From<wire::Record> for Record {
     fn from(record: wire::Record) -> Self {
-        let wire::Record { image, runtime, name, labels, annotations } = record;
-        Self { image, runtime, name, labels, annotations }
+        let wire::Record { image, runtime, name, layers, labels, annotations } = record;
+        Self { image, runtime, name, layers, labels, annotations }
     }
 }
 

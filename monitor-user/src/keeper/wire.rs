@@ -169,6 +169,7 @@ pub(super) struct Asked {
     pub(super) socket: PathBuf,
     pub(super) namespace: String,
     pub(super) name: String,
+    pub(super) layers: String,
     pub(super) within_ms: u32,
 }
 
@@ -178,6 +179,7 @@ pub(super) struct Record {
     pub(super) image: String,
     pub(super) runtime: String,
     pub(super) name: String,
+    pub(super) layers: String,
     pub(super) labels: Option<BTreeMap<String, String>>,
     pub(super) annotations: BTreeMap<String, String>,
 }

@@ -38,6 +38,9 @@ pub struct Question<'q> {
     pub namespace: &'q str,
     /// The id of a container, or the name of an image.
     pub name: &'q str,
+    /// Of an image: the layers that it must have, by their chain; empty where that is not known.
+    /// One that has others is another one, which has the name by now.
+    pub layers: &'q str,
     /// How long the answer may take, if that is less than it may in any case.
     pub within: Duration,
 }
@@ -52,6 +55,8 @@ pub struct Record {
     pub runtime: String,
     /// The name that nerdctl gave it.
     pub name: String,
+    /// The layers that it stands on, as the id of their chain; empty where that is not told.
+    pub layers: String,
     /// None where they take more room than is kept.
     pub labels: Option<Words>,
     /// Those annotations of a pod that are used, where it is its sandbox.
@@ -139,7 +144,9 @@ pub(super) fn complete(
 ) {
     let asked = Asked::about(container);
     let until = Some(Instant::now() + ANSWER);
-    Talk { ask, socket, namespace, until }.tell(container, &asked).fill(container);
+    Talk { ask, socket, namespace, layers: String::new(), until }
+        .tell(container, &asked)
+        .fill(container);
 }
 
 /// What was said.
@@ -178,6 +185,8 @@ struct Talk<'t> {
     ask: &'t mut dyn Ask,
     socket: &'t Path,
     namespace: &'t str,
+    /// The layers that the container stands on, once that was told.
+    layers: String,
     /// Until when they may be answered; None once one was not.
     until: Option<Instant>,
 }
@@ -186,8 +195,11 @@ impl Talk<'_> {
     /// Asks one question after the other: each waits for what the one before it told.
     fn tell(mut self, container: &Container, asked: &Asked) -> Told {
         let mut told = Told::default();
-        if asked.image || asked.labels {
+        if asked.image || asked.labels || asked.digest || asked.created {
             told.container = Some(self.question(&container.id, |ask, it| ask.container(it)));
+        }
+        if let Some(Ok(record)) = &told.container {
+            self.layers.clone_from(&record.layers);
         }
         let image = match (container.image.known(), &told.container) {
             (Some(image), _) => Ok(image.to_string()),
@@ -221,8 +233,8 @@ impl Talk<'_> {
     ) -> Result<T, Reason> {
         let until = self.until.ok_or(Reason::NoAnswer)?;
         let within = until.saturating_duration_since(Instant::now());
-        let (socket, namespace) = (self.socket, self.namespace);
-        let answer = put(self.ask, Question { socket, namespace, name, within });
+        let (socket, namespace, layers) = (self.socket, self.namespace, &*self.layers);
+        let answer = put(self.ask, Question { socket, namespace, name, layers, within });
         if answer.as_ref().err() == Some(&Reason::NoAnswer) {
             self.until = None;
         }

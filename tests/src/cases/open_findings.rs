@@ -18,6 +18,7 @@ use crate::wait;
 pub(super) const CASES: &[Case] = &[
     Case::new("open_findings::of_containers_outlive_the_daemon", of_containers),
     Case::new("open_findings::of_software_outlive_the_daemon", of_software),
+    Case::new("open_findings::of_an_image_whose_name_moved_stay", of_moved),
     Case::new("open_findings::of_a_damaged_file_are_told_anew", damaged),
 ];
 
@@ -138,6 +139,46 @@ fn of_containers(stage: &Stage<'_>) {
     let closed = daemon.expect_document("all", of("posture.privileged", stays.id(), "close"));
     assert_eq!(uid(&closed), stays_open, "{closed:#}");
     daemon.stop();
+}
+
+/// The name of an image means another one by now: what runs is still the old one.
+fn of_moved(stage: &Stage<'_>) {
+    const NAME: &str = "localhost/moved:1";
+    const EOL: &[u8] = b"ID=debian\nVERSION_ID=\"8\"\n";
+    let dir = stage.dir("kept");
+    let options = || Options {
+        rules: None,
+        keys: "heartbeat_seconds: 1\nupkeep: debug\nupkeep_seconds: 1".to_owned(),
+        state_dir: Some(dir.clone()),
+        ..Options::default()
+    };
+    let import = |version: &[u8]| {
+        let files = [("etc/version", version), ("etc/os-release", EOL)];
+        stage.containerd().import_with(NAME, &files);
+    };
+    import(b"1");
+    let daemon = stage.daemon(options());
+    let old = stage.containerd().run_image(NAME, &stage.name("moved"), &[], &NAP);
+    let id = old.id();
+    let over = daemon.expect_document("no support", of("upkeep.system_support", id, "create"));
+    let digest = over["container"]["image"]["hash"]["all"].clone();
+    assert!(digest[0].is_string(), "{over:#}");
+    import(b"2");
+    let _new = stage.containerd().run_image(NAME, &stage.name("newer"), &[], &NAP);
+    let moved = daemon.expect_document("a name", of("upkeep.superseded_image", id, "create"));
+    waits_until_kept(&dir, &[uid(&over), uid(&moved)]);
+    daemon.kill();
+
+    let daemon = stage.daemon(options());
+    wait::until("both images to be read", || (number(&daemon, "upkeep_roots") >= 3).then_some(()));
+    std::thread::sleep(std::time::Duration::from_secs(12));
+    let told = daemon.stop().documents;
+    let of_it = told
+        .iter()
+        .filter(|it| it["runmon"]["document"] == "state" && it["container"]["id"] == *id);
+    assert_eq!(of_it.count(), 0, "{told:#?}");
+    let closed = uids(&told, "close");
+    assert!(!closed.contains(uid(&over)) && !closed.contains(uid(&moved)), "{closed:?}");
 }
 
 fn of_software(stage: &Stage<'_>) {

@@ -167,6 +167,15 @@ fn what_was_open_before_is_closed_once_all_is_known_that_runs() {
     let mut named = after_restart(&[container("/one", None)]);
     named.begin(alone, true, SECOND);
     assert_eq!(shown(&named.end(3)), [("close", NAMED)]);
+    // Its image has another name by now, or none: it is known of which one it is all the same.
+    let again = after_restart(alone);
+    let moved = container("/one", None);
+    assert_eq!(again.named(Arc::clone(&moved)).image_key(), "one", "it is still asked");
+    let moved =
+        Arc::new(Container { image_digest: Fact::Unknown(Reason::Changed), ..(*moved).clone() });
+    assert_eq!(again.named(Arc::clone(&moved)).image_key(), "sha256:1");
+    let other = Arc::new(Container { id: "other".into(), ..(*moved).clone() });
+    assert_eq!(again.named(other).image_key(), "other");
     // Where the host was started anew they may come yet.
     let mut booted = Upkeep { is_same_boot: false, ..after_restart(&both) };
     for _ in 0..LINGER {

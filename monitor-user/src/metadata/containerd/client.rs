@@ -22,6 +22,8 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::{net::UnixStream, runtime::Runtime};
 
+use image::Made;
+
 use super::{
     super::{files::Words, probes::APPLIED},
     ANSWER, Ask, Question, Record,
@@ -47,8 +49,8 @@ pub(super) struct Client {
     runtime: Option<Runtime>,
     channels: HashMap<PathBuf, Channel>,
     silences: HashMap<PathBuf, Silence>,
-    /// By digest when images were made: many containers have one image.
-    created: HashMap<String, String>,
+    /// By digest what is known of images: many containers have one.
+    made: HashMap<String, Made>,
 }
 
 /// Answers in a row that did not come, and when the last was given up.
@@ -75,24 +77,15 @@ impl Ask for Client {
         if question.name.len() > RUNTIME_NAME_BYTES {
             return Err(Reason::TooLarge);
         }
-        self.ask(question, |channel| digest_of(channel, question))
+        Ok(bounded(self.target(question)?, RUNTIME_NAME_BYTES))
     }
 
     fn created(&mut self, question: Question<'_>) -> Result<String, Reason> {
         if question.name.len() > RUNTIME_NAME_BYTES {
             return Err(Reason::TooLarge);
         }
-        let target = self.ask(question, |channel| image::target(channel, question))?;
-        if let Some(known) = self.created.get(&target) {
-            return Ok(known.clone());
-        }
-        let read = self.ask(question, |channel| image::created(channel, question, &target))?;
-        let text = bounded(read, RUNTIME_NAME_BYTES);
-        if self.created.len() >= IMAGES_CREATED {
-            self.created.clear();
-        }
-        self.created.insert(target, text.clone());
-        Ok(text)
+        let target = self.target(question)?;
+        self.made(question, target).map(|made| made.created)
     }
 
     fn stores(&mut self, socket: &Path) -> Vec<Store> {
@@ -101,6 +94,37 @@ impl Ask for Client {
 }
 
 impl Client {
+    /// What a name leads to, if that has the layers that it must have.
+    fn target(&mut self, question: Question<'_>) -> Result<String, Reason> {
+        let target = self.ask(question, |channel| image::target(channel, question))?;
+        if question.layers.is_empty() {
+            return Ok(target);
+        }
+        match self.made(question, target.clone()) {
+            Ok(made) if !made.layers.is_empty() && made.layers != question.layers => {
+                Err(Reason::Changed)
+            }
+            Err(Reason::NoAnswer) => Err(Reason::NoAnswer),
+            // Where its documents are not here the name is all that there is.
+            Ok(_) | Err(_) => Ok(target),
+        }
+    }
+
+    fn made(&mut self, question: Question<'_>, target: String) -> Result<Made, Reason> {
+        if let Some(known) = self.made.get(&target) {
+            return Ok(known.clone());
+        }
+        let Made { created, layers } =
+            self.ask(question, |channel| image::made(channel, question, &target))?;
+        let [created, layers] = [created, layers].map(|it| bounded(it, RUNTIME_NAME_BYTES));
+        let made = Made { created, layers };
+        if self.made.len() >= IMAGES_CREATED {
+            self.made.clear();
+        }
+        self.made.insert(target, made.clone());
+        Ok(made)
+    }
+
     fn ask<T, F: Future<Output = Result<T, Reason>>>(
         &mut self,
         question: Question<'_>,
@@ -181,12 +205,11 @@ async fn over(stream: UnixStream) -> Result<Channel, Box<dyn std::error::Error>>
 async fn get_container(channel: Channel, question: Question<'_>) -> Result<Record, Reason> {
     let message = GetContainerRequest { id: question.name.to_owned() };
     let request = in_namespace(message, question.namespace)?;
-    let answer = ContainersClient::new(channel).get(request).await.map_err(|s| reason(&s))?;
-    Ok(record(answer.into_inner().container.ok_or(Reason::Gone)?))
-}
-
-async fn digest_of(channel: Channel, question: Question<'_>) -> Result<String, Reason> {
-    Ok(bounded(image::target(channel, question).await?, RUNTIME_NAME_BYTES))
+    let mut client = ContainersClient::new(channel.clone());
+    let answer = client.get(request).await.map_err(|s| reason(&s))?;
+    let container = answer.into_inner().container.ok_or(Reason::Gone)?;
+    let layers = list::layers(&channel, question, &container).await;
+    Ok(Record { layers: layers.unwrap_or_default(), ..record(container) })
 }
 
 fn in_namespace<T>(message: T, namespace: &str) -> Result<Request<T>, Reason> {
@@ -239,6 +262,7 @@ fn record(mut container: Container) -> Record {
         image: bounded(container.image, RUNTIME_NAME_BYTES),
         runtime: bounded(runtime, RUNTIME_NAME_BYTES),
         name: bounded(name, RUNTIME_NAME_BYTES),
+        layers: String::new(),
         labels: Some(labels).filter(|_| bytes <= CONTAINER_LIST_BYTES),
         annotations,
     }
@@ -265,7 +289,8 @@ mod tests {
         let mut ask = || {
             let begun = Instant::now();
             let within = Duration::from_secs(60);
-            let question = Question { socket: &socket, namespace: "k8s.io", name: "x", within };
+            let question =
+                Question { socket: &socket, namespace: "k8s.io", name: "x", layers: "", within };
             assert_eq!(client.container(question), Err(Reason::NoAnswer));
             begun.elapsed()
         };
@@ -287,7 +312,8 @@ mod tests {
         rustix::net::listen(&listener, 0).unwrap();
         let _waits = std::os::unix::net::UnixStream::connect(&socket).unwrap();
         let within = Duration::from_millis(100);
-        let question = Question { socket: &socket, namespace: "default", name: "x", within };
+        let question =
+            Question { socket: &socket, namespace: "default", name: "x", layers: "", within };
         assert_eq!(Client::default().container(question), Err(Reason::NoAnswer));
     }
 
@@ -297,12 +323,12 @@ mod tests {
         let (id, name) = ("x".repeat(RUNTIME_ID_BYTES + 1), "x".repeat(RUNTIME_NAME_BYTES + 1));
         let mut client = Client::default();
         let mut container = |namespace, name| {
-            client.container(Question { socket, namespace, name, within }).unwrap_err()
+            client.container(Question { socket, namespace, name, layers: "", within }).unwrap_err()
         };
         assert_eq!(container("default", "x"), Reason::NoAnswer);
         assert_eq!(container("default", &id), Reason::TooLarge);
         assert_eq!(container(&id, "x"), Reason::TooLarge);
-        let question = Question { socket, namespace: "default", name: &name, within };
+        let question = Question { socket, namespace: "default", name: &name, layers: "", within };
         assert_eq!(client.digest(question), Err(Reason::TooLarge));
     }
 

@@ -1,4 +1,4 @@
-//! When an image was made: its name leads to an index or a manifest, and that to a configuration.
+//! When an image was made, and of which layers: its name leads to an index or a manifest, and that to a configuration.
 //! Whoever made the image wrote all of them.
 
 use containerd_client::{
@@ -11,7 +11,7 @@ use containerd_client::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{Question, in_namespace, reason};
-use crate::{event::Reason, limits::IMAGE_DOCUMENT_BYTES};
+use crate::{event::Reason, limits::IMAGE_DOCUMENT_BYTES, metadata::images::docker::ImageConfig};
 
 /// What is read of an index or a manifest.
 #[derive(Debug, Default, Deserialize)]
@@ -22,10 +22,13 @@ pub(super) struct Document {
     pub(super) layers: Vec<Entry>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Config {
-    created: Option<String>,
+/// What is known of an image.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Made {
+    /// When it was made, as its configuration says; empty where it says nothing.
+    pub(super) created: String,
+    /// Its layers, as the id of their chain.
+    pub(super) layers: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,20 +55,21 @@ pub(super) async fn target(channel: Channel, question: Question<'_>) -> Result<S
     Ok(target.ok_or(Reason::Gone)?.digest)
 }
 
-/// What an image's configuration says of when it was made; empty where it says nothing.
-pub(super) async fn created(
+/// What the configuration of an image says.
+pub(super) async fn made(
     channel: Channel,
     question: Question<'_>,
     target: &str,
-) -> Result<String, Reason> {
+) -> Result<Made, Reason> {
     let mut document: Document = read(&channel, question, target).await?;
     if !document.manifests.is_empty() {
         let own = own(&document.manifests).ok_or(Reason::NotApplicable)?;
         document = read(&channel, question, own).await?;
     }
     let config = document.config.ok_or(Reason::NotApplicable)?;
-    let config: Config = read(&channel, question, &config.digest).await?;
-    Ok(config.created.unwrap_or_default())
+    let config: ImageConfig = read(&channel, question, &config.digest).await?;
+    let layers = config.chains().pop().unwrap_or_default();
+    Ok(Made { created: config.created.unwrap_or_default(), layers })
 }
 
 /// The one for this machine.

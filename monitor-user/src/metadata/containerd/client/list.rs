@@ -96,7 +96,8 @@ async fn all(socket: &Path) -> Result<Vec<Store>, Reason> {
     }
     for namespace in namespaces {
         let mut store = Store::new(Engine::Containerd, &namespace.name, socket.to_owned());
-        let question = Question { socket, namespace: &namespace.name, name: "", within: ANSWER };
+        let question =
+            Question { socket, namespace: &namespace.name, name: "", layers: "", within: ANSWER };
         if let Err(reason) = add_images(&channel, question, &mut store).await {
             let (space, why) = (&namespace.name, reason.name());
             store.lacks.push(format!("the images of namespace {space} are not told: {why}"));
@@ -198,7 +199,7 @@ async fn add_uses(
         if store.uses.len() >= CONTAINERS_LISTED {
             return Err(Reason::TooLarge);
         }
-        let chain = chain(channel, question, &container).await;
+        let chain = layers(channel, question, &container).await;
         let it = into_use(container, chain.clone().unwrap_or_default());
         // Its name may mean another image by now.
         let is_told = !it.image_id.is_empty() || it.image.is_empty() || !it.chain.is_empty();
@@ -213,7 +214,7 @@ async fn add_uses(
 }
 
 /// The layers that a container stands on.
-async fn chain(
+pub(super) async fn layers(
     channel: &Channel,
     question: Question<'_>,
     it: &Container,
