@@ -2,7 +2,12 @@
 
 use std::{fmt::Write as _, path::Path, process::ExitCode};
 
-use super::{config_error, load_rules, show};
+use super::{
+    config_error,
+    data::{moment, open},
+    load_rules, show,
+    supported::supported,
+};
 use crate::{
     cli::{ConfigCommand, ConfigFileArgs, ConfigShowArgs},
     config::{Asked, Config, RawConfig, SinkConfig, as_yaml, schema},
@@ -34,6 +39,8 @@ fn check(args: &ConfigFileArgs) -> anyhow::Result<()> {
     let (_, config, name) = load(args.file.as_deref())?;
     let rules = load_rules(&config.rules)?;
     super::policy::configured(config.image_policy.as_deref())?;
+    supported(&config.support)?;
+    let pack = config.vulnerability_pack.as_deref().map(open).transpose()?;
     let mut text = format!("{name}: good\n");
     let rules = count(rules.rules().len(), "rule");
     let of = if config.rules.is_empty() { "built in".to_owned() } else { paths(&config) };
@@ -43,6 +50,10 @@ fn check(args: &ConfigFileArgs) -> anyhow::Result<()> {
     }
     for sink in &config.sinks {
         writeln!(text, "sink {}: {}", sink.name, described(sink)).unwrap_or_default();
+    }
+    if let Some(pack) = pack {
+        let made = moment(pack.made_on());
+        writeln!(text, "vulnerability_pack: data made on {made}").unwrap_or_default();
     }
     if config.upkeep.is_some() && config.vulnerability_pack.is_none() {
         text += "upkeep: without `vulnerability_pack` nothing is told of vulnerabilities\n";

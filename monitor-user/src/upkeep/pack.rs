@@ -47,7 +47,14 @@ impl Data {
                 }
                 Err(error) => {
                     let before = if self.pack.is_some() { "; the old ones stay" } else { "" };
-                    self.trouble = Some(format!("{}: {error}{before}", self.path.display()));
+                    let whose = match error.kind() {
+                        io::ErrorKind::PermissionDenied => {
+                            format!(" to user {}, as whom it is read", nix::unistd::geteuid())
+                        }
+                        _ => String::new(),
+                    };
+                    let path = self.path.display();
+                    self.trouble = Some(format!("{path}: {error}{whose}{before}"));
                 }
             }
         }

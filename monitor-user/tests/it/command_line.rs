@@ -96,6 +96,10 @@ fn configurations_are_checked_and_shown() {
     );
     let rules = write(&folder, "rules.yaml", b"rules: [/nowhere]\n");
     check(&["config", "check", &rules], 2, "/nowhere");
+    for key in ["lifecycle_table", "image_end_of_life", "vulnerability_pack"] {
+        let named = write(&folder, "named.yaml", format!("{key}: /nowhere\n").as_bytes());
+        check(&["config", "check", &named], 2, "/nowhere");
+    }
     assert!(run(&["config", "schema"]).stdout.starts_with(b"{\n"));
 }
 
