@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use monitor_inventory::lifecycle::{State, Verdict};
 use monitor_rules::Priority;
+use monitor_vulns::severity::Level;
 use serde_json::{Value, json};
 
 use super::{
@@ -26,12 +27,22 @@ use super::{
 };
 use crate::{
     cli::{ReportArgs, ReportForm},
+    images::{Store, Users, find, superseded},
+    keeper::Allowed,
     limits::DATA_OLD_DAYS,
-    metadata::running::Running,
+    logging::count,
+    metadata::{
+        images::{stores, told},
+        running::Running,
+    },
     node,
     posture::{Eyes, Question, Seen, look_twice},
     state::{Assessment, Status},
     support::Support,
+    upkeep::{
+        grade::{Weight, grade},
+        images::last_day,
+    },
     vulns::{Finding, InUse, is_later},
 };
 
@@ -47,6 +58,8 @@ pub(super) struct Step {
     pub(super) places: Vec<String>,
     /// Its vulnerabilities, the gravest first.
     pub(super) vulnerabilities: Vec<String>,
+    /// How much it matters, as the daemon tells it.
+    pub(super) priority: Priority,
     /// The most that is made of it.
     pub(super) in_use: &'static str,
     rank: u8,
@@ -54,7 +67,10 @@ pub(super) struct Step {
     pub(super) is_exploited: bool,
     /// Who has it listens for others.
     pub(super) is_exposed: bool,
-    severity: (u8, u8),
+    /// Nothing of the system that it is of is mended any more.
+    is_out_of_support: bool,
+    severity: Level,
+    tenths: u8,
     /// The worst of them.
     pub(super) level: &'static str,
 }
@@ -83,6 +99,9 @@ pub(super) struct Report {
     pub(super) data: Option<(i64, i64)>,
     pub(super) steps: Vec<Step>,
     pub(super) supports: Vec<Supports>,
+    /// Images that are past their last day, that their names do not mean any more, or that nobody
+    /// uses, for people.
+    pub(super) images: Vec<String>,
     pub(super) set_up: Vec<SetUp>,
     /// What is accepted, for people.
     pub(super) accepted: Vec<String>,
@@ -101,8 +120,12 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let support = supported(&config.support)?;
     let path = args.pack.clone().or_else(|| config.vulnerability_pack.clone());
     let before = path.as_deref().map(|path| Before::open(&config, path)).transpose()?;
-    let mut apart = Apart::begin(&config, installed::allowed(&config))?;
+    let allowed = Allowed { images: true, ..installed::allowed(&config) };
+    let mut apart = Apart::begin(&config, allowed)?;
+    let told = told(&mut *apart.sources.containerd, &config.runtime_roots);
     let running = all(apart.sources, &config);
+    let stores = stores(&*apart.reach, &config.runtime_roots, told, &running);
+    let images = images(&stores, &running, &support);
     let scene = match before {
         Some(before) => {
             let subjects = subjects(None, &running)?;
@@ -113,13 +136,35 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let eyes = Eyes::new(apart.look, apart.reach).accepting(&config.posture_looks.exceptions);
-    let report = report(scene.as_ref(), &support, set_up(eyes, &running), Timestamp::now());
+    let seen = (images, set_up(eyes, &running));
+    let report = report(scene.as_ref(), &support, seen, Timestamp::now());
     show(&match args.output {
         ReportForm::Text => page::text(&report),
         ReportForm::Json => format!("{:#}\n", json(&report)),
         ReportForm::Html => html::page(&report),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is to be said of images.
+fn images(stores: &[Store], running: &[Running], support: &Support) -> Vec<String> {
+    let mut lines: Vec<String> = superseded(stores).iter().map(ToString::to_string).collect();
+    for Running { container, .. } in running {
+        if let Some(over) = last_day(find(stores, container), container, support) {
+            let name = container.name.known().map_or(container.short_id(), |name| name);
+            let image = container.image.known().map_or("", |image| image);
+            lines.push(format!("{name} ({image}): {}", over.text));
+        }
+    }
+    let users = Users::of(stores);
+    let images = stores.iter().flat_map(|store| &store.images);
+    let unused = images.filter(|image| users.of_image(image).is_empty()).count();
+    if unused > 0 {
+        let number = count(unused, "image");
+        lines.push(format!("nobody uses {number}: `runmon images --plan` says what could go"));
+    }
+    lines.extend(stores.iter().flat_map(|store| &store.lacks).map(|it| format!("not known: {it}")));
+    lines
 }
 
 /// How these containers are set up.
@@ -146,7 +191,12 @@ fn set_up(mut eyes: Eyes, running: &[Running]) -> Vec<SetUp> {
     running.iter().map(one).collect()
 }
 
-fn report(scene: Option<&Scene>, support: &Support, set_up: Vec<SetUp>, made: Timestamp) -> Report {
+fn report(
+    scene: Option<&Scene>,
+    support: &Support,
+    (images, set_up): (Vec<String>, Vec<SetUp>),
+    made: Timestamp,
+) -> Report {
     let roots = || scene.into_iter().flat_map(|scene| &scene.roots);
     let mut supports: Vec<Supports> = roots()
         .filter(|root| root.not_read.is_none())
@@ -166,12 +216,13 @@ fn report(scene: Option<&Scene>, support: &Support, set_up: Vec<SetUp>, made: Ti
         node: node::hostname(),
         made,
         data: scene.map(|scene| (scene.report.made_on, scene.report.age_days)),
-        steps: steps(roots()),
+        steps: steps(roots(), support),
         supports,
         accepted: roots()
             .flat_map(accepted)
             .chain(set_up.iter().flat_map(SetUp::accepted))
             .collect(),
+        images,
         set_up,
         unknown: unknown(scene),
     }
@@ -194,11 +245,12 @@ fn accepted(root: &Vulnerable) -> Vec<String> {
     root.findings.iter().filter_map(one).collect()
 }
 
-/// What to do, in the order in which it matters: what is in use before what is not, then what is
-/// exploited, then what is exposed, then by severity.
-fn steps<'s>(roots: impl Iterator<Item = &'s Vulnerable>) -> Vec<Step> {
+/// What to do, in the order in which it matters: by how grave it is, whether it is in use,
+/// exploited and exposed; of what matters alike, what is in use comes first.
+fn steps<'s>(roots: impl Iterator<Item = &'s Vulnerable>, support: &Support) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for root in roots {
+        let is_over = support.os(root.os.as_ref()).state == State::Eol;
         for (finding, in_use) in root.findings.iter().filter(|(it, _)| it.counts()) {
             let (place, is_exposed) = (names(root), !root.exposed(finding).is_empty());
             let known = steps.iter_mut().find(|it| {
@@ -211,7 +263,11 @@ fn steps<'s>(roots: impl Iterator<Item = &'s Vulnerable>) -> Vec<Step> {
                     step.is_exposed |= is_exposed;
                     step.join(finding, in_use);
                 }
-                None => steps.push(Step::new(finding, in_use, place, is_exposed)),
+                None => {
+                    let mut step = Step::new(finding, in_use, place, is_exposed);
+                    step.is_out_of_support = is_over;
+                    steps.push(step);
+                }
             }
         }
     }
@@ -224,13 +280,15 @@ fn steps<'s>(roots: impl Iterator<Item = &'s Vulnerable>) -> Vec<Step> {
             Some(known) => {
                 known.places.extend(step.places);
                 known.is_exposed |= step.is_exposed;
+                known.is_out_of_support |= step.is_out_of_support;
             }
             None => merged.push(step),
         }
     }
+    merged.iter_mut().for_each(Step::grade);
     merged.sort_by_key(|it| {
-        let severity = std::cmp::Reverse(it.severity);
-        (it.rank, !it.is_exploited, !it.is_exposed, severity, it.package.clone())
+        let severity = std::cmp::Reverse((it.severity, it.tenths));
+        (it.priority, it.rank, !it.is_exploited, !it.is_exposed, severity, it.package.clone())
     });
     merged
 }
@@ -247,7 +305,10 @@ impl Step {
             rank: in_use.rank(),
             is_exploited: false,
             is_exposed,
-            severity: (0, 0),
+            is_out_of_support: false,
+            priority: Priority::Debug,
+            severity: Level::Unknown,
+            tenths: 0,
             level: finding.found.severity.level.name(),
         };
         step.join(finding, in_use);
@@ -270,10 +331,26 @@ impl Step {
                 self.fixed = Some(fixed.clone());
             }
         }
-        let severity = (found.severity.level as u8, found.severity.tenths.unwrap_or_default());
-        if severity > self.severity {
-            (self.severity, self.level) = (severity, found.severity.level.name());
+        let (level, tenths) = (found.severity.level, found.severity.tenths.unwrap_or_default());
+        if (level, tenths) > (self.severity, self.tenths) {
+            (self.severity, self.tenths, self.level) = (level, tenths, level.name());
         }
+    }
+
+    /// Says how much it matters.
+    fn grade(&mut self) {
+        self.priority = grade(Weight {
+            level: self.severity,
+            is_exploited: self.is_exploited,
+            in_use: match self.rank {
+                ..=2 => Some(true),
+                3 => None,
+                _ => Some(false),
+            },
+            is_exposed: self.is_exposed,
+            has_fix: self.fixed.is_some(),
+            is_out_of_support: self.is_out_of_support,
+        });
     }
 }
 
@@ -298,6 +375,8 @@ fn unknown(scene: Option<&Scene>) -> Vec<String> {
             unknown.push(format!("what is installed in {name}: {why}"));
             continue;
         }
+        let gap = |it: &String| format!("all that is installed in {name}: {it}");
+        unknown.extend(root.gaps.iter().map(gap));
         if let (Some(why), true) = (root.coverage.lacks(), scene.usage_ns.is_some()) {
             unknown.push(format!("what is not used in {name}: {why}"));
         }
@@ -313,6 +392,7 @@ fn json(report: &Report) -> Value {
     let step = |it: &Step| {
         json!({
             "package": it.package, "installed": it.installed, "fixed": it.fixed,
+            "priority": it.priority.name().to_ascii_lowercase(),
             "where": it.places, "vulnerabilities": it.vulnerabilities, "in_use": it.in_use,
             "exploited": it.is_exploited, "exposed": it.is_exposed, "severity": it.level,
         })
@@ -345,6 +425,7 @@ fn json(report: &Report) -> Value {
             json!({ "made_on": moment(made_on), "age_days": age_days })
         }),
         "update_plan": report.steps.iter().map(step).collect::<Vec<_>>(),
+        "images": report.images,
         "lifecycle": report.supports.iter().map(supports).collect::<Vec<_>>(),
         "set_up": report.set_up.iter().map(set_up).collect::<Vec<_>>(),
         "accepted": report.accepted,

@@ -6,19 +6,19 @@ use monitor_vulns::severity::Level;
 
 /// What is known of a package that bears on it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Weight {
+pub struct Weight {
     /// The gravest level of its vulnerabilities.
-    pub(super) level: Level,
+    pub level: Level,
     /// One of them is known to be exploited.
-    pub(super) is_exploited: bool,
+    pub is_exploited: bool,
     /// It is in use; None where that is not known.
-    pub(super) in_use: Option<bool>,
+    pub in_use: Option<bool>,
     /// Who uses it listens for others.
-    pub(super) is_exposed: bool,
+    pub is_exposed: bool,
     /// There is a version without them.
-    pub(super) has_fix: bool,
+    pub has_fix: bool,
     /// The system that it is of gets no more updates: nobody will mend what is found next.
-    pub(super) is_out_of_support: bool,
+    pub is_out_of_support: bool,
 }
 
 /// The priorities that it can have, the least first.
@@ -32,7 +32,8 @@ const STEPS: [Priority; 6] = [
 ];
 
 /// How much it matters.
-pub(super) fn grade(weight: Weight) -> Priority {
+#[must_use]
+pub fn grade(weight: Weight) -> Priority {
     let level = match weight.level {
         Level::Unknown | Level::Low => 0,
         Level::Medium => 1,

@@ -119,7 +119,8 @@ impl Images {
 }
 
 /// That the last day of an image is over, as its publisher says.
-fn last_day(
+#[must_use]
+pub fn last_day(
     image: Option<&Image>,
     container: &Container,
     support: &Support,

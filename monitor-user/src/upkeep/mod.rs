@@ -11,8 +11,8 @@
 pub mod accepted;
 mod assess;
 pub mod checks;
-mod grade;
-mod images;
+pub mod grade;
+pub mod images;
 mod pack;
 mod shelf;
 mod task;

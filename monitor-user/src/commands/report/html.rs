@@ -16,7 +16,7 @@ body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding
 color:#1b1f24;background:#fff}h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;\
 padding:.3rem .6rem;border-bottom:1px solid #d0d7de;overflow-wrap:anywhere}\
-th{font-weight:600;white-space:nowrap}.bad{color:#a40e26;font-weight:600}.dim{color:#57606a}\
+th{font-weight:600;white-space:nowrap}.word{white-space:nowrap}.bad{color:#a40e26;font-weight:600}.dim{color:#57606a}\
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}\
 th,td{border-color:#30363d}.bad{color:#ff7b72}.dim{color:#8b949e}}\
 @media print{body{margin:0;max-width:none}}";
@@ -66,10 +66,11 @@ fn steps(report: &Report) -> Vec<Row> {
     let yes = |it: bool| if it { ("bad", "yes".to_owned()) } else { ("dim", "no".to_owned()) };
     let row = |it: &Step| {
         vec![
-            ("", it.in_use.to_owned()),
+            ("word", it.priority.name().to_ascii_lowercase()),
+            ("word", it.in_use.to_owned()),
             yes(it.is_exploited),
             yes(it.is_exposed),
-            ("", it.level.to_owned()),
+            ("word", it.level.to_owned()),
             ("", it.package.clone()),
             ("", it.installed.clone()),
             ("", it.fixed.clone().unwrap_or_else(|| "no fix".to_owned())),
@@ -108,7 +109,8 @@ fn set_up(report: &Report) -> Vec<Row> {
 /// All of it.
 pub(super) fn page(report: &Report) -> String {
     let list = |all: &[String]| all.iter().map(|it| format!("<li>{}</li>", inert(it))).collect();
-    let (accepted, unknown): (String, String) = (list(&report.accepted), list(&report.unknown));
+    let [images, accepted, unknown]: [String; 3] =
+        [&report.images, &report.accepted, &report.unknown].map(|all| list(all));
     let data = report.data.map_or_else(String::new, |(made_on, age_days)| {
         format!("; data about vulnerabilities of {}, {age_days} days ago", moment(made_on))
     });
@@ -118,13 +120,14 @@ pub(super) fn page(report: &Report) -> String {
          content=\"default-src 'none'; style-src 'unsafe-inline'\"><title>{node}: report</title>\
          <style>{STYLE}</style></head><body><h1>{node}</h1><p class=dim>{made}{data}</p>\
          <h2>Update first</h2>{steps}<h2>Supported until</h2>{supports}\
-         <h2>Set up otherwise than it should be</h2>{set_up}<h2>Accepted</h2>\
+         <h2>Images</h2><ul>{images}</ul><h2>Set up otherwise than it should be</h2>{set_up}<h2>Accepted</h2>\
          <ul>{accepted}</ul><h2>Not known</h2><ul>{unknown}</ul>\
          </body></html>\n",
         node = inert(&report.node),
         made = report.made.strftime("%Y-%m-%d %H:%M UTC"),
         steps = table(
             &[
+                "Priority",
                 "In use",
                 "Exploited",
                 "Exposed",
@@ -150,6 +153,8 @@ pub(super) fn page(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use monitor_rules::Priority;
+    use monitor_vulns::severity::Level;
 
     use super::*;
     use crate::commands::report::SetUp;
@@ -167,7 +172,10 @@ mod tests {
             rank: 1,
             is_exploited: true,
             is_exposed: false,
-            severity: (0, 0),
+            is_out_of_support: false,
+            priority: Priority::Debug,
+            severity: Level::Unknown,
+            tenths: 0,
             level: "high",
         };
         let report = Report {
@@ -181,6 +189,7 @@ mod tests {
                 failed: Err("why"),
                 accepted: vec![("what", hostile.clone())],
             }],
+            images: vec![hostile.clone()],
             accepted: vec![hostile.clone()],
             unknown: vec![hostile],
         };
@@ -188,7 +197,7 @@ mod tests {
         assert!(
             !page.contains("<script") && !page.contains('\u{1b}') && !page.contains('\u{202e}')
         );
-        assert_eq!(page.matches("&lt;script&gt;").count(), 10, "{page}");
+        assert_eq!(page.matches("&lt;script&gt;").count(), 11, "{page}");
         let plain = super::super::page::text(&report);
         assert!(!plain.contains('\u{1b}') && plain.contains("Update first\n"));
     }

@@ -27,6 +27,7 @@ pub(super) fn text(report: &Report) -> String {
     });
     let made = report.made.strftime("%Y-%m-%d %H:%M UTC");
     let mut text = format!("{}, {made}{data}\n", shown(&report.node));
+    let lines = |all: &[String]| all.iter().map(|it| format!("  {}\n", shown(it))).collect();
     section(
         &mut text,
         "Update first",
@@ -34,13 +35,13 @@ pub(super) fn text(report: &Report) -> String {
         plan(&report.steps),
     );
     section(&mut text, "Supported until", "nothing was read", support(&report.supports));
+    section(&mut text, "Images", "nothing", lines(&report.images));
     section(
         &mut text,
         "Set up otherwise than it should be",
         "nothing, as far as is looked at",
         set_up(&report.set_up),
     );
-    let lines = |all: &[String]| all.iter().map(|it| format!("  {}\n", shown(it))).collect();
     section(&mut text, "Accepted", "nothing", lines(&report.accepted));
     section(&mut text, "Not known", "nothing", lines(&report.unknown));
     text
@@ -56,7 +57,8 @@ fn plan(steps: &[Step]) -> String {
         return String::new();
     }
     let head = [
-        "  IN USE",
+        "  PRIORITY",
+        "IN USE",
         "EXPLOITED",
         "EXPOSED",
         "SEVERITY",
@@ -70,7 +72,8 @@ fn plan(steps: &[Step]) -> String {
     let yes = |it: bool| if it { "yes" } else { "-" }.to_owned();
     let row = |it: &Step| {
         [
-            format!("  {}", it.in_use),
+            format!("  {}", it.priority.name().to_ascii_lowercase()),
+            it.in_use.to_owned(),
             yes(it.is_exploited),
             yes(it.is_exposed),
             it.level.to_owned(),
