@@ -66,6 +66,25 @@ impl Looked<'_> {
         self.found.as_ref().err().map(|reason| reason.name())
     }
 
+    /// What of that which is installed is not known, for people: some of it, and how much more.
+    pub(in crate::commands) fn gaps(&self) -> Vec<String> {
+        let Ok((told, inventory)) = &self.found else { return Vec::new() };
+        let mut gaps = Vec::new();
+        if told.is_changed {
+            let text = "a database of packages was changed since it started; this is what its \
+                        image brought";
+            gaps.push(text.to_owned());
+        }
+        let problem = |it: &Problem| format!("{}: {}", shown(&it.path), it.kind.says());
+        gaps.extend(inventory.problems.iter().take(PROBLEMS).map(problem));
+        let untold = inventory.problems.len().saturating_sub(PROBLEMS) as u64;
+        let more = untold + inventory.more_problems;
+        if more > 0 {
+            gaps.push(format!("and {more} more; `runmon inventory --output json` tells them"));
+        }
+        gaps
+    }
+
     pub(in crate::commands) fn files(&self) -> Option<&FileIndex> {
         self.files.as_deref()
     }
@@ -135,17 +154,11 @@ fn runtime(it: &Runtime) -> [String; 6] {
 /// What to know of what was found in a root.
 fn remarks(looked: &Looked<'_>, support: &Support) -> Vec<String> {
     let name = shown(looked.name());
-    let (told, inventory) = match &looked.found {
-        Ok(found) => found,
+    let told = match &looked.found {
+        Ok((told, _)) => told,
         Err(reason) => return vec![format!("{name}: its root is not read: {}", reason.name())],
     };
     let mut remarks = Vec::new();
-    if told.is_changed {
-        remarks.push(format!(
-            "{name}: a database of packages was changed since it started; this is what its image \
-             brought"
-        ));
-    }
     if told.reading == Reading::AsSeen {
         remarks.push(format!("{name}: read as root in it sees it, who may have changed it"));
     }
@@ -160,12 +173,7 @@ fn remarks(looked: &Looked<'_>, support: &Support) -> Vec<String> {
             }
         });
     }
-    let problem = |it: &Problem| format!("{name}: {}: {}", shown(&it.path), it.kind.says());
-    remarks.extend(inventory.problems.iter().take(PROBLEMS).map(problem));
-    let more = inventory.problems.len().saturating_sub(PROBLEMS) as u64 + inventory.more_problems;
-    if more > 0 {
-        remarks.push(format!("{name}: and {more} more; --output json tells them"));
-    }
+    remarks.extend(looked.gaps().into_iter().map(|it| format!("{name}: {it}")));
     remarks
 }
 

@@ -62,6 +62,8 @@ pub(in crate::commands) struct Vulnerable {
     pub(in crate::commands) os: Option<monitor_inventory::OsRelease>,
     /// Why nothing was read.
     pub(in crate::commands) not_read: Option<&'static str>,
+    /// What of it is not known, for people.
+    pub(in crate::commands) gaps: Vec<String>,
 }
 
 impl Vulnerable {
@@ -223,6 +225,7 @@ fn unknown(group: &[&Looked<'_>], live: &[Live]) -> Vulnerable {
         exposed: BTreeMap::new(),
         os: None,
         not_read: group.first().and_then(|it| it.not_read()),
+        gaps: group.first().map(|it| it.gaps()).unwrap_or_default(),
     }
 }
 

@@ -63,6 +63,9 @@ fn page(root: &Vulnerable, is_told: IsTold<'_>) -> String {
         },
         count(root.packages, "package"),
     );
+    for gap in &root.gaps {
+        text.push_str(&format!("  not all of it is known: {gap}\n"));
+    }
     if !told.is_empty() {
         let head = [
             "  IN USE",
@@ -137,6 +140,7 @@ fn of_root(root: &Vulnerable, is_told: IsTold<'_>) -> Value {
         "image_digest": first.and_then(|it| it.image_digest.known()),
         "os": root.os.as_ref().map(monitor_inventory::OsRelease::label),
         "not_read": root.not_read,
+        "gaps": root.gaps,
         "packages": root.packages,
         "listens_at": root.ports,
         "coverage": coverage(&root.coverage),
