@@ -16,7 +16,8 @@ body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding
 color:#1b1f24;background:#fff}h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;\
 padding:.3rem .6rem;border-bottom:1px solid #d0d7de;overflow-wrap:anywhere}\
-th{font-weight:600;white-space:nowrap}.word{white-space:nowrap}.bad{color:#a40e26;font-weight:600}.dim{color:#57606a}\
+th{font-weight:600;white-space:nowrap}.word{white-space:nowrap}\
+.bad{color:#a40e26;font-weight:600}.dim{color:#57606a}\
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}\
 th,td{border-color:#30363d}.bad{color:#ff7b72}.dim{color:#8b949e}}\
 @media print{body{margin:0;max-width:none}}";
@@ -120,7 +121,8 @@ pub(super) fn page(report: &Report) -> String {
          content=\"default-src 'none'; style-src 'unsafe-inline'\"><title>{node}: report</title>\
          <style>{STYLE}</style></head><body><h1>{node}</h1><p class=dim>{made}{data}</p>\
          <h2>Update first</h2>{steps}<h2>Supported until</h2>{supports}\
-         <h2>Images</h2><ul>{images}</ul><h2>Set up otherwise than it should be</h2>{set_up}<h2>Accepted</h2>\
+         <h2>Images</h2><ul>{images}</ul>\
+         <h2>Set up otherwise than it should be</h2>{set_up}<h2>Accepted</h2>\
          <ul>{accepted}</ul><h2>Not known</h2><ul>{unknown}</ul>\
          </body></html>\n",
         node = inert(&report.node),

@@ -1,5 +1,5 @@
-//! When an image was made, and of which layers: its name leads to an index or a manifest, and that to a configuration.
-//! Whoever made the image wrote all of them.
+//! When an image was made, and of which layers: its name leads to an index or a manifest, and that
+//! to a configuration. Whoever made the image wrote all of them.
 
 use containerd_client::{
     services::v1::{
