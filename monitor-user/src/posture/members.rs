@@ -69,12 +69,12 @@ fn processes(directory: &Path) -> Vec<u32> {
     text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid != 0).collect()
 }
 
-/// All processes that have the mounts of the host.
+/// All processes that have the mounts of the host; None where these cannot be looked at.
 #[must_use]
-pub(super) fn of_host() -> Members {
-    let mounts = namespace(1, "mnt").or_else(|| namespace(2, "mnt"));
-    let pids = mounts.map(|id| in_namespaces(&[("mnt", id)])).unwrap_or_default();
-    Members { is_cut: pids.len() > PROCESSES_OF_ONE, pids }
+pub(super) fn of_host() -> Option<Members> {
+    let mounts = namespace(1, "mnt").or_else(|| namespace(2, "mnt"))?;
+    let pids = in_namespaces(&[("mnt", mounts)]);
+    Some(Members { is_cut: pids.len() > PROCESSES_OF_ONE, pids })
 }
 
 /// The processes in one of these namespaces, each of a kind and by its number.

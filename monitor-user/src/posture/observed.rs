@@ -205,7 +205,7 @@ pub fn look(
     scope: Scope,
 ) -> Option<Observed> {
     let members::Members { pids: inside, is_cut } = match scope {
-        Scope::Host => members::of_host(),
+        Scope::Host => members::of_host()?,
         Scope::Cgroup | Scope::Whole => members::in_cgroup(cgroup, others),
     };
     let host = of_host();

@@ -396,6 +396,24 @@ fn nothing_leads_out_of_a_root_and_who_is_in_a_container_is_not_of_the_host() {
     assert_eq!(answers["host.docker.icc"].0, Status::NotApplicable);
 }
 
+/// Where the host's pid namespace is not shown, a container's old code is not told as the host's.
+#[test]
+fn what_may_be_in_a_container_is_not_of_the_host() {
+    let place = Place::new("possible");
+    let maps = "7f00-7f01 r-xp 0 fe:00 9 /usr/lib/libx.so (deleted)\n";
+    place.process(10, "/bin/x", &[]).file("proc/10/cgroup", 0o444, "0::/default/x\n").file(
+        "proc/10/maps",
+        0o444,
+        maps,
+    );
+    let old_code = || place.answers().remove("host.old_code").unwrap();
+    let (status, why) = old_code();
+    assert_eq!(status, Status::Unknown);
+    assert!(why.starts_with("process 10 may be of a container: "), "{why}");
+    place.link("proc/1/ns/mnt", "mnt:[1]").link("proc/10/ns/mnt", "mnt:[1]");
+    assert_eq!(old_code().0, Status::Fail);
+}
+
 #[test]
 fn a_socket_that_nobody_can_come_to_is_closed() {
     let place = Place::new("closed");
