@@ -67,6 +67,16 @@ fn each_check_can_fail_by_what_it_is_about() {
         let on_host = Some(from.to_owned());
         it.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, false) });
     }
+    fn has(it: &mut Observed, from: &str, place: &str) {
+        bind(it, "/x", from);
+        let mount = it.mounts.as_mut().unwrap().last_mut().unwrap();
+        mount.has = vec![place.to_owned()];
+        let places = match place.ends_with(".sock") {
+            true => &mut it.places.sockets,
+            false => &mut it.places.directories,
+        };
+        places.push(place.to_owned());
+    }
     fn listen(it: &mut Observed, address: &str, port: u16) {
         it.listeners = Ok(vec![Listener::at("tcp", address, port)]);
     }
@@ -86,6 +96,9 @@ fn each_check_can_fail_by_what_it_is_about() {
         ("sensitive_mount", |it| bind(it, "/x", "/etc/ssh")),
         ("sensitive_mount", |it| bind(it, "/host", "/")),
         ("sensitive_mount", |it| bind(it, "/run", "/run")),
+        ("sensitive_mount", |it| has(it, "/var/lib", "/var/lib/docker")),
+        ("runtime_socket", |it| has(it, "/srv", "/srv/own.sock")),
+        ("runtime_socket", |it| has(it, "/srv/own.sock", "/srv/own.sock")),
         ("service_account_token", |it| bind(it, TOKEN, "/var/lib/kubelet/pods/x/volumes/y")),
         ("host_devices", |it| it.all_devices = Some(true)),
         ("writable_root", |it| it.mounts.as_mut().unwrap()[0].is_readonly = false),
@@ -122,6 +135,31 @@ fn each_check_can_fail_by_what_it_is_about() {
         change(&mut changed);
         assert_eq!(failed(&changed), [*id]);
     }
+}
+
+#[test]
+fn what_a_mount_has_of_the_host_is_named() {
+    let mut all = good();
+    let names = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    all.places.directories = names(&["/run", "/var/lib/docker", "/var/lib/kubelet"]);
+    all.places.sockets = names(&["/run/docker.sock"]);
+    for (at, from, has) in [
+        ("/hvl", "/var/lib", &["/var/lib/docker", "/var/lib/kubelet"][..]),
+        ("/run", "/run", &["/run", "/run/docker.sock"]),
+        ("/data", "/var/lib/docker", &["/var/lib/docker"]),
+    ] {
+        let on_host = Some(from.to_owned());
+        let mounted = Mounted { on_host, has: names(has), ..mount(at, false) };
+        all.mounts.as_mut().unwrap().push(mounted);
+    }
+    let found = assess(&all, Err("nothing was declared"));
+    let of = |id: &str| &*found.iter().find(|it| it.check.id == id).unwrap().text;
+    assert_eq!(
+        of("posture.sensitive_mount"),
+        "/var/lib at /hvl (writable, with /var/lib/docker /var/lib/kubelet), /run (writable), \
+         /var/lib/docker at /data (writable)"
+    );
+    assert_eq!(of("posture.runtime_socket"), "/run (writable, with /run/docker.sock)");
 }
 
 #[test]
@@ -195,6 +233,15 @@ fn what_cannot_be_seen_does_not_pass() {
             "setuid_files"
         ]
     );
+}
+
+#[test]
+fn where_mounts_of_the_host_are_not_shown_none_is_good() {
+    let mut blind = good();
+    blind.knows_host_mounts = false;
+    assert_eq!(unknown(&blind), ["runtime_socket", "sensitive_mount", "mount_propagation"]);
+    blind.mounts.as_mut().unwrap().push(mount("/run/docker.sock", false));
+    assert_eq!(failed(&blind), ["runtime_socket"]);
 }
 
 #[test]

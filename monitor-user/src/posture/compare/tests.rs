@@ -5,6 +5,7 @@ use crate::{
     fact::{FactSource, Reason},
     posture::{
         declared::Mount, listeners::Listener, mounts::Mounted, observed::Lsm, resources::Limits,
+        sensitive::Places,
     },
 };
 
@@ -46,6 +47,8 @@ pub(in crate::posture) fn observed(processes: Vec<Process>) -> Observed {
         users: vec![(0, 0, u32::MAX)],
         groups: vec![(0, 0, u32::MAX)],
         mounts: Ok(["/", "/data"].map(|at| mounted(at, true)).into()),
+        knows_host_mounts: true,
+        places: Places::default(),
         aliases: Ok(Vec::new()),
         limits: Limits { memory: Ok(Some(100)), cpu: Ok(Some(500)), pids: Ok(Some(9)) },
         listeners: Ok(Vec::new()),

@@ -198,6 +198,13 @@ impl Directory {
         })
     }
 
+    /// The same, which tells of these sockets of runtimes, too, what they are.
+    #[must_use]
+    pub fn naming(self, sockets: &[String]) -> Self {
+        self.granted.borrow_mut().note_sockets(sockets);
+        self
+    }
+
     /// That of this host, wherever this process is.
     ///
     /// # Errors

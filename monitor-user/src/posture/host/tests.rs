@@ -78,10 +78,11 @@ impl Place {
     }
 
     fn facts(&self) -> HostFacts {
-        let mut root = Directory::at(&self.0).unwrap();
+        let sockets = ["/srv/own.sock".to_owned()];
+        let mut root = Directory::at(&self.0).unwrap().naming(&sockets);
         let own = fs::metadata(&self.0).unwrap();
         root.owner = Some((own.uid(), own.gid()));
-        read(&root, Ok(None), i64::try_from(NOW).unwrap())
+        read(&root, &sockets, Ok(None), i64::try_from(NOW).unwrap())
     }
 
     fn looked_at(&self) -> Vec<Assessment> {
@@ -421,6 +422,19 @@ fn a_socket_that_nobody_can_come_to_is_closed() {
     assert_eq!(place.answers()["host.runtime_sockets"].0, Status::Pass);
     place.mode("run/podman", 0o755);
     assert_eq!(place.answers()["host.runtime_sockets"].0, Status::Fail);
+}
+
+#[test]
+fn a_socket_that_is_configured_is_judged() {
+    let place = Place::new("configured");
+    let of_sockets = || place.answers().remove("host.runtime_sockets").unwrap();
+    assert_eq!(of_sockets().0, Status::NotApplicable);
+    place.file("srv/own.sock", 0o660, "");
+    assert_eq!(of_sockets().0, Status::Pass);
+    place.mode("srv/own.sock", 0o666);
+    let (status, text) = of_sockets();
+    assert_eq!(status, Status::Fail);
+    assert!(text.starts_with("/srv/own.sock: anybody can write to it (mode 666, "), "{text}");
 }
 
 /// Who may not give files away cannot have another user's process.
