@@ -4,6 +4,8 @@
 use super::{
     checks,
     compare::{Comparison, Evidence, Outcome, Part},
+    declared::Declared,
+    devices::{self, Device},
     listeners::Listener,
     maps::{self, Mapping},
     mounts::Mounted,
@@ -22,16 +24,19 @@ use crate::{
 /// as it should be.
 type Found = Result<Option<(String, Vec<(&'static str, String)>)>, String>;
 
-/// Asks every check; `comparison` says what is more than was declared, or why nothing was compared.
+/// Asks every check; `declared` is what it was declared to be and what is more than that, or why
+/// nothing was compared.
 #[must_use]
-pub fn assess(observed: &Observed, comparison: Result<&Comparison, &str>) -> Vec<Assessment> {
+pub fn assess(
+    observed: &Observed,
+    declared: Result<(&Declared, &Comparison), &str>,
+) -> Vec<Assessment> {
     let own = [
         (&checks::PRIVILEGED, privileged(observed)),
         (&checks::RUNTIME_SOCKET, of_host(observed, |it| observed.places.sockets_of(it))),
         (&checks::SENSITIVE_MOUNT, of_host(observed, |it| observed.places.directories_of(it))),
         (&checks::CAPABILITIES, capabilities(observed, DANGEROUS)),
         (&checks::HOST_PID, shares(observed, "pid")),
-        (&checks::HOST_DEVICES, devices(observed)),
         (&checks::HOST_NETWORK, shares(observed, "net")),
         (&checks::HOST_IPC, shares(observed, "ipc")),
         (&checks::HOST_UTS, shares(observed, "uts")),
@@ -58,7 +63,10 @@ pub fn assess(observed: &Observed, comparison: Result<&Comparison, &str>) -> Vec
     let listeners = observed.listeners.as_deref().map_err(String::as_str);
     let spoken = traffic::judge(listeners, &checks::PLAINTEXT_LISTENER);
     let set_ids = said(&checks::SETUID_FILES, set_ids::judge(observed));
-    own.chain([spoken, set_ids]).chain(declared(comparison)).collect()
+    let of_host = declared.ok().and_then(|(declared, _)| declared.devices.as_deref());
+    let of_host = said(&checks::HOST_DEVICES, devices::judge(observed, of_host));
+    let beyond = beyond(declared.map(|(_, comparison)| comparison));
+    own.chain([of_host, spoken, set_ids]).chain(beyond).collect()
 }
 
 /// Whether something is wrong and what there is, also where nothing is; or why it cannot be seen.
@@ -135,7 +143,7 @@ fn privileged(observed: &Observed) -> Found {
     // Where the host itself lacks some, nobody can have them.
     let all = every_capability() & observed.of_host;
     let has_all = first.capabilities & all == all && is_in_host_users(observed, first);
-    let devices = observed.all_devices;
+    let devices = observed.devices.as_ref().map(|all| all.iter().any(Device::is_all));
     if !has_all || first.seccomp == Some(true) || devices == Some(false) {
         return Ok(None);
     }
@@ -250,19 +258,6 @@ fn is_shared(mount: &Mounted) -> bool {
     mount.is_shared && mount.on_host.is_some()
 }
 
-fn devices(observed: &Observed) -> Found {
-    if observed.all_devices == Some(true) {
-        return Ok(Some(("its cgroup may use every device".to_owned(), Vec::new())));
-    }
-    let is_host_dev = |it: &Mounted| it.at == "/dev" && it.kind == "devtmpfs";
-    match mounted(observed, |it| is_host_dev(it).then(Vec::new))? {
-        None if observed.all_devices.is_none() => {
-            Err("which devices a cgroup of version 2 may use is not shown".to_owned())
-        }
-        found => Ok(found),
-    }
-}
-
 fn writable_root(observed: &Observed) -> Found {
     let mounts = observed.mounts.as_ref().map_err(Clone::clone)?;
     let root = mounts.iter().rev().find(|it| it.at == "/");
@@ -341,7 +336,7 @@ fn secrets(observed: &Observed) -> Found {
 }
 
 /// What is more than was declared: of each part one finding that names all of it.
-fn declared(comparison: Result<&Comparison, &str>) -> Vec<Assessment> {
+fn beyond(comparison: Result<&Comparison, &str>) -> Vec<Assessment> {
     const PARTS: [Part; 13] = [
         Part::User,
         Part::Groups,

@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::process::namespace;
+use super::{
+    devices::{self, Device},
+    process::namespace,
+};
 use crate::{
     limits::{CGROUPS_OF_ONE, PROCESSES_OF_ONE},
     metadata::cgroups::{hierarchies, v1_controller},
@@ -54,13 +57,13 @@ pub(super) fn in_cgroup(cgroup: &str, others: &[String]) -> Members {
     found
 }
 
-/// Whether a cgroup lets its processes use every device. Only the first version shows that.
+/// The devices that a cgroup lets its processes use. Only the first version shows that.
 #[must_use]
-pub(super) fn has_all_devices(cgroup: &str) -> Option<bool> {
+pub(super) fn devices(cgroup: &str) -> Option<Vec<Device>> {
     let root = hierarchies(Some("devices")).into_iter().find(|it| it.number != 0)?.root;
     let list = root.join(cgroup.trim_start_matches('/')).join("devices.list");
     let text = fs::read_to_string(list).ok()?;
-    Some(text.lines().any(|line| line.starts_with("a *:* ")))
+    Some(devices::named(devices::listed(&text)))
 }
 
 fn processes(directory: &Path) -> Vec<u32> {

@@ -31,6 +31,7 @@ mod assess;
 pub mod checks;
 pub mod compare;
 pub mod declared;
+mod devices;
 mod file_capabilities;
 pub mod host;
 pub mod in_use;

@@ -16,6 +16,7 @@ use std::{
 use super::host::{self, Directory, HostFacts};
 use super::{
     declared::Declared,
+    devices::Device,
     listeners::{self, Listener},
     maps::{self, Mapping},
     members,
@@ -70,8 +71,8 @@ pub struct Observed {
     pub mapped: Vec<Mapping>,
     /// There are more of them than are kept.
     pub is_mapped_cut: bool,
-    /// Whether it may use every device, where the kernel shows that.
-    pub all_devices: Option<bool>,
+    /// The devices that it may use, where the kernel shows that.
+    pub devices: Option<Vec<Device>>,
     /// The capabilities that a program of this host can come to have.
     pub of_host: u64,
     /// Which security modules this host has on.
@@ -262,7 +263,7 @@ pub fn look(asked: &Asked) -> Option<Observed> {
         secrets: secrets(first.pid),
         is_mapped_cut: mapped.len() >= MAPPED_FILES,
         mapped,
-        all_devices: members::has_all_devices(cgroup),
+        devices: members::devices(cgroup),
         of_host: Process::look(1).map_or(u64::MAX, |first| first.bounding),
         lsm: Lsm::of_host(),
         set_ids: None,

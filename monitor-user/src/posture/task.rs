@@ -185,8 +185,12 @@ impl Eyes {
         if observed.processes.is_empty() {
             return Seen::TooEarly;
         }
-        let comparison = declared.map(|it| compare(&it, &container.declared_ports, &observed));
-        Seen::Assessed(assess(&observed, comparison.as_ref().map_err(|why| &**why)))
+        let compared = declared.map(|it| {
+            let comparison = compare(&it, &container.declared_ports, &observed);
+            (it, comparison)
+        });
+        let compared = compared.as_ref().map(|(declared, comparison)| (declared, comparison));
+        Seen::Assessed(assess(&observed, compared.map_err(|why| &**why)))
     }
 
     /// The answer to a question, of what the last look found.

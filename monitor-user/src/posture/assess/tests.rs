@@ -3,6 +3,7 @@
 use super::*;
 use crate::posture::{
     compare::tests::{mounted as mount, observed, process},
+    devices::listed,
     resources::Limits,
     set_ids::{SetIdFile, SetIdFiles},
 };
@@ -100,7 +101,8 @@ fn each_check_can_fail_by_what_it_is_about() {
         ("runtime_socket", |it| has(it, "/srv", "/srv/own.sock")),
         ("runtime_socket", |it| has(it, "/srv/own.sock", "/srv/own.sock")),
         ("service_account_token", |it| bind(it, TOKEN, "/var/lib/kubelet/pods/x/volumes/y")),
-        ("host_devices", |it| it.all_devices = Some(true)),
+        ("host_devices", |it| it.devices = Some(listed("a *:* rwm"))),
+        ("host_devices", |it| it.devices = Some(listed("b 254:0 rwm"))),
         ("writable_root", |it| it.mounts.as_mut().unwrap()[0].is_readonly = false),
         ("memory_limit", |it| it.limits.memory = Ok(None)),
         ("cpu_limit", |it| it.limits.cpu = Ok(None)),
@@ -167,17 +169,17 @@ fn privileged_is_who_has_all() {
     let mut all = good();
     all.processes[0].capabilities = every_capability();
     all.processes[0].seccomp = Some(false);
-    all.all_devices = None;
+    all.devices = None;
     assert!(failed(&all).contains(&"privileged"));
-    all.all_devices = Some(false);
+    all.devices = Some(Vec::new());
     assert!(!failed(&all).contains(&"privileged"));
-    all.all_devices = None;
+    all.devices = None;
     all.processes[0].capabilities &= !(1 << 24);
     assert!(!failed(&all).contains(&"privileged"));
     all.of_host &= !(1 << 24);
     assert!(failed(&all).contains(&"privileged"));
     // Root of a user namespace has them there only.
-    all.all_devices = None;
+    all.devices = None;
     all.host[5] = Some(1);
     all.processes[0].namespaces[5] = Some(16);
     assert!(!failed(&all).contains(&"privileged") && !failed(&all).contains(&"capabilities"));
@@ -207,7 +209,7 @@ fn what_cannot_be_seen_does_not_pass() {
     blind.mounts = Err(why());
     blind.listeners = Err(why());
     blind.secrets = Err(why());
-    blind.all_devices = None;
+    blind.devices = None;
     blind.set_ids = None;
     blind.processes[0].seccomp = None;
     blind.lsm = Default::default();
@@ -218,7 +220,6 @@ fn what_cannot_be_seen_does_not_pass() {
         [
             "runtime_socket",
             "sensitive_mount",
-            "host_devices",
             "mount_propagation",
             "writable_root",
             "seccomp",
@@ -229,6 +230,7 @@ fn what_cannot_be_seen_does_not_pass() {
             "privileged_port",
             "service_account_token",
             "secrets_in_env",
+            "host_devices",
             "plaintext_listener",
             "setuid_files"
         ]
@@ -260,7 +262,7 @@ fn what_is_more_than_was_declared_names_all_of_it() {
             (Part::Memory, Outcome::Unknown("why".to_owned())),
         ],
     };
-    let all = assess(&good(), Ok(&comparison));
+    let all = assess(&good(), Ok((&Declared::default(), &comparison)));
     let of = |id: &str| all.iter().find(|it| it.check.id == id).unwrap();
     assert_eq!(of("declared.user").text, "0 (declared: 1000); 7 (declared: 1000)");
     assert_eq!(of("declared.groups").status, Status::Pass);

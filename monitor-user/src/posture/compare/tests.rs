@@ -56,7 +56,7 @@ pub(in crate::posture) fn observed(processes: Vec<Process>) -> Observed {
         secrets: Ok(Vec::new()),
         mapped: Vec::new(),
         is_mapped_cut: false,
-        all_devices: Some(false),
+        devices: Some(Vec::new()),
         of_host: u64::MAX,
         lsm: Lsm { apparmor: true, selinux: false },
         set_ids: None,
@@ -75,6 +75,7 @@ fn declared() -> Declared {
         readonly_root: true,
         mounts: vec![mount("/data", true, false)],
         covered: Vec::new(),
+        devices: Some(Vec::new()),
         namespaces: ["cgroup", "ipc", "mnt", "net", "pid", "uts"]
             .map(|kind| (kind.to_owned(), None))
             .into(),
