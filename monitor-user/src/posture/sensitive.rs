@@ -15,7 +15,7 @@ use super::{
 use crate::{limits::HOST_LINES, metadata::RuntimeRoot};
 
 /// Directories of the host, of which each is as much as the host: whole, or what is below them.
-const DIRECTORIES: [&str; 13] = [
+const DIRECTORIES: [&str; 18] = [
     "/boot",
     "/dev",
     "/etc",
@@ -26,9 +26,15 @@ const DIRECTORIES: [&str; 13] = [
     "/sys",
     "/usr",
     "/var/lib/containerd",
+    "/var/lib/containers",
     "/var/lib/docker",
+    // Scripts of packages, crontabs, and what timers last did: root of the host runs by them.
+    "/var/lib/dpkg",
     "/var/lib/kubelet",
+    "/var/lib/rpm",
+    "/var/lib/systemd",
     "/var/run",
+    "/var/spool/cron",
 ];
 
 /// Of what the host keeps in memory only the whole counts: pods have places there.
