@@ -43,7 +43,7 @@ keys! {
         pub upkeep_seconds: Option<u64> = "60",
         /// Days after which an image that nobody used counts as stale when it is started.
         pub stale_image_days: Option<u32> = "30",
-        /// Whose support counts: the makers' (`standard`), also LTS (`lts`), also paid (`extended`).
+        /// Whose support counts: makers' (`standard`), also LTS (`lts`), also paid (`extended`).
         pub support_tier: Option<String> = "lts",
         /// A table of last days of support, in place of the one that is built in.
         pub lifecycle_table: Option<PathBuf>,
