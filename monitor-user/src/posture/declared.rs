@@ -233,7 +233,8 @@ mod tests {
                 "seccomp": {"defaultAction": "SCMP_ACT_ERRNO"},
                 "devices": [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229}],
                 "maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"],
-                "resources": {"devices": [{"allow": false, "access": "rwm"}], "memory": {"limit": 4096}, "pids": {"limit": -1},
+                "resources": {"devices": [{"allow": false, "access": "rwm"}],
+                    "memory": {"limit": 4096}, "pids": {"limit": -1},
                     "cpu": {"quota": 50000, "period": 100000}}}}"#;
         let mount = |destination: &str, is_readonly, is_recursive| Mount {
             destination: destination.to_owned(),

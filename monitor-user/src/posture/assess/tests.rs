@@ -58,25 +58,27 @@ fn what_is_set_up_well_passes() {
     );
 }
 
+fn bind(it: &mut Observed, at: &str, from: &str) {
+    let on_host = Some(from.to_owned());
+    it.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, false) });
+}
+
+fn has(it: &mut Observed, from: &str, place: &str) {
+    bind(it, "/x", from);
+    let mount = it.mounts.as_mut().unwrap().last_mut().unwrap();
+    mount.has = vec![place.to_owned()];
+    let places = match place.ends_with(".sock") {
+        true => &mut it.places.sockets,
+        false => &mut it.places.directories,
+    };
+    places.push(place.to_owned());
+}
+
 #[test]
 fn each_check_can_fail_by_what_it_is_about() {
     type Change = fn(&mut Observed);
     fn first(it: &mut Observed) -> &mut Process {
         &mut it.processes[0]
-    }
-    fn bind(it: &mut Observed, at: &str, from: &str) {
-        let on_host = Some(from.to_owned());
-        it.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, false) });
-    }
-    fn has(it: &mut Observed, from: &str, place: &str) {
-        bind(it, "/x", from);
-        let mount = it.mounts.as_mut().unwrap().last_mut().unwrap();
-        mount.has = vec![place.to_owned()];
-        let places = match place.ends_with(".sock") {
-            true => &mut it.places.sockets,
-            false => &mut it.places.directories,
-        };
-        places.push(place.to_owned());
     }
     fn listen(it: &mut Observed, address: &str, port: u16) {
         it.listeners = Ok(vec![Listener::at("tcp", address, port)]);

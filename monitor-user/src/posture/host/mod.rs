@@ -57,8 +57,8 @@ pub fn now() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
-/// Looks at the host of a root directory, and at sockets of runtimes at places of their own. Where it
-/// runs, who can look at its processes knows where they listen; `now` is the time, seconds since
+/// Looks at the host of a root directory, and at sockets of runtimes at places of their own. Where
+/// it runs, who can look at its processes knows where they listen; `now` is the time, seconds since
 /// 1970.
 #[must_use]
 pub fn read(
