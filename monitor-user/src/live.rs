@@ -388,7 +388,7 @@ fn assessor(
     bell: Bell,
 ) -> std::io::Result<Option<Assessor>> {
     let eyes = options.assesses.then(|| privileges.eyes(options.listens)).transpose()?;
-    let eyes = eyes.map(|it| it.accepting(&options.accepted));
+    let eyes = eyes.map(|it| it.accepting(&options.accepted).knowing(&options.runtime_roots));
     eyes.map(|it| Assessor::start(it, move || bell.ring())).transpose()
 }
 

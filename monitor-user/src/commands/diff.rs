@@ -67,6 +67,7 @@ fn compared(found: &Running, reach: &dyn Reach, eyes: &mut dyn Look) -> anyhow::
         cgroup: container.cgroup_path.to_string(),
         others: others.clone(),
         declared: declared.clone(),
+        sockets: Vec::new(),
         scope: Scope::Whole,
         is_thorough: false,
     };

@@ -26,7 +26,7 @@ use crate::{
     limits::TRAFFIC_SECONDS,
     metadata::running::Running,
     posture::{
-        Eyes, Question, Seen, checks,
+        Eyes, Question, Seen, checks, configured_sockets,
         host::{self, Directory},
         look_twice,
         traffic::Traffic,
@@ -69,7 +69,8 @@ pub fn run(args: &PostureArgs) -> anyhow::Result<ExitCode> {
         let apart = Apart::begin(&config, allowed)?;
         let running = if has_others { all(apart.sources, &config) } else { Vec::new() };
         let eyes = Eyes::new(apart.look, apart.reach).thorough();
-        let mut eyes = eyes.accepting(&config.posture_looks.exceptions);
+        let eyes = eyes.accepting(&config.posture_looks.exceptions);
+        let mut eyes = eyes.knowing(&config.runtime_roots);
         if let Some(each) = listens {
             let traffic = Traffic::start(apart.taps, each).context("cannot start a thread")?;
             eyes = eyes.listening(traffic);
@@ -115,11 +116,13 @@ impl Pages<'_> {
             let what = root.display().to_string();
             usage(&format!("{} cannot be looked at: {error}", shown(&what)), "name a directory")
         })?;
+        let sockets = configured_sockets(&config.runtime_roots);
+        let opened = opened.naming(&sockets);
         let root = Some(root.to_owned());
         let mut apart = Apart::begin(config, Allowed { host: true, root, ..Allowed::of(config) })?;
         let facts = match apart.privileges {
-            Privileges::Here => host::read(&opened, Ok(None), host::now()),
-            Privileges::Apart(_) => apart.look.look_at_host().map_err(|reason| {
+            Privileges::Here => host::read(&opened, &sockets, Ok(None), host::now()),
+            Privileges::Apart(_) => apart.look.look_at_host(&sockets).map_err(|reason| {
                 anyhow::anyhow!("the keeper does not show it: {}", reason.name())
             })?,
         };

@@ -136,6 +136,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let eyes = Eyes::new(apart.look, apart.reach).accepting(&config.posture_looks.exceptions);
+    let eyes = eyes.knowing(&config.runtime_roots);
     let seen = (images, set_up(eyes, &running));
     let report = report(scene.as_ref(), &support, seen, Timestamp::now());
     show(&match args.output {

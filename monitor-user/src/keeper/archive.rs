@@ -157,6 +157,7 @@ fn look_at(allowed: &Allowed, look: &mut Thorough, mut asked: LookAsked) -> Answ
         .declared
         .namespaces
         .retain(|(_, path)| path.as_ref().is_none_or(|path| allowed.stats(Path::new(path))));
+    asked.sockets.retain(|path| allowed.asks(Path::new(path)));
     match look.look(&asked) {
         Ok(found) => Answer::Looked(found.map(Box::new)),
         Err(_) => of_io(&io::ErrorKind::PermissionDenied.into()),

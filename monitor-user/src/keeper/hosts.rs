@@ -32,7 +32,9 @@ pub(super) fn open(directory: &mut Option<Directory>, allowed: &Allowed) -> Answ
     };
     match opened {
         Ok((opened, listeners)) => {
-            *directory = Some(opened);
+            let sockets: Vec<String> =
+                allowed.sockets.iter().filter_map(|it| it.to_str().map(str::to_owned)).collect();
+            *directory = Some(opened.naming(&sockets));
             Answer::Host(listeners)
         }
         Err(error) => of_io(&error),
@@ -79,7 +81,11 @@ impl Root for Kept {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::net::UnixStream, thread};
+    use std::{
+        fs,
+        os::unix::{fs::PermissionsExt as _, net::UnixStream},
+        thread,
+    };
 
     use super::{super::wire::Pipe, *};
     use crate::{records::folder::Folder, state::Assessment};
@@ -112,12 +118,16 @@ mod tests {
             ("usr/sbin/sshd", ""),
             ("etc/docker/daemon.json", r#"{"icc": true}"#),
             ("etc/shadow", "root:x\n"),
+            ("srv/own.sock", ""),
+            ("srv/other.sock", ""),
             ("proc/7/maps", "7f00-7f01 r-xp 0 fe:00 9  /usr/lib/a b.so\nbroken\n"),
         ] {
             let path = folder.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
+        let anybody = fs::Permissions::from_mode(0o666);
+        fs::set_permissions(folder.path().join("srv/own.sock"), anybody).unwrap();
         folder
     }
 
@@ -125,13 +135,22 @@ mod tests {
     fn who_has_no_privileges_judges_what_the_keeper_hands_out() {
         use crate::posture::observed::Look as _;
         let folder = root();
-        let named = Allowed { root: Some(folder.path().to_owned()), ..Allowed::default() };
+        // The keeper knows one of them only, by its own configuration.
+        let sockets = ["/srv/own.sock", "/srv/other.sock"].map(str::to_owned);
+        let named = Allowed {
+            root: Some(folder.path().to_owned()),
+            sockets: vec!["/srv/own.sock".into()],
+            ..Allowed::default()
+        };
         let (mut kept, serving) = keeper(named);
-        let answers: Vec<Assessment> = host::assess(&kept.look_at_host().unwrap());
-        let directory = Directory::at(folder.path()).unwrap();
-        assert_eq!(answers, host::assess(&host::read(&directory, Ok(None), host::now())));
+        let answers: Vec<Assessment> = host::assess(&kept.look_at_host(&sockets).unwrap());
+        let directory = Directory::at(folder.path()).unwrap().naming(&sockets);
+        let facts = host::read(&directory, &sockets, Ok(None), host::now());
+        assert_eq!(answers, host::assess(&facts));
         let of = |id: &str| &answers.iter().find(|it| it.check.id == id).unwrap().text;
         assert!(of("host.sshd.root_login").contains("yes"), "{answers:#?}");
+        assert!(of("host.runtime_sockets").starts_with("/srv/own.sock: anybody"), "{answers:#?}");
+        assert!(kept.stat("/srv/other.sock").is_err());
         let refused = kept.ask_all(&[
             Question::Bytes("/etc/shadow".to_owned(), 9),
             Question::Bytes("/etc/ssh/more/x.conf".to_owned(), 99),

@@ -237,9 +237,11 @@ impl Look for Kept {
         }
     }
 
-    fn look_at_host(&mut self) -> Result<HostFacts, Reason> {
+    fn look_at_host(&mut self, sockets: &[String]) -> Result<HostFacts, Reason> {
         match self.ask(&Request::Host) {
-            Ok((Answer::Host(listeners), _)) => Ok(host::read(self, listeners, host::now())),
+            Ok((Answer::Host(listeners), _)) => {
+                Ok(host::read(self, sockets, listeners, host::now()))
+            }
             Ok((Answer::Refused(..), _)) => Err(Reason::NotPermitted),
             _ => Err(Reason::NoAnswer),
         }

@@ -4,6 +4,8 @@
 use super::{
     checks,
     compare::{Comparison, Evidence, Outcome, Part},
+    declared::Declared,
+    devices::{self, Device},
     listeners::Listener,
     maps::{self, Mapping},
     mounts::Mounted,
@@ -22,16 +24,19 @@ use crate::{
 /// as it should be.
 type Found = Result<Option<(String, Vec<(&'static str, String)>)>, String>;
 
-/// Asks every check; `comparison` says what is more than was declared, or why nothing was compared.
+/// Asks every check; `declared` is what it was declared to be and what is more than that, or why
+/// nothing was compared.
 #[must_use]
-pub fn assess(observed: &Observed, comparison: Result<&Comparison, &str>) -> Vec<Assessment> {
+pub fn assess(
+    observed: &Observed,
+    declared: Result<(&Declared, &Comparison), &str>,
+) -> Vec<Assessment> {
     let own = [
         (&checks::PRIVILEGED, privileged(observed)),
-        (&checks::RUNTIME_SOCKET, mounted(observed, is_runtime_socket)),
-        (&checks::SENSITIVE_MOUNT, mounted(observed, is_sensitive)),
+        (&checks::RUNTIME_SOCKET, of_host(observed, |it| observed.places.sockets_of(it))),
+        (&checks::SENSITIVE_MOUNT, of_host(observed, |it| observed.places.directories_of(it))),
         (&checks::CAPABILITIES, capabilities(observed, DANGEROUS)),
         (&checks::HOST_PID, shares(observed, "pid")),
-        (&checks::HOST_DEVICES, devices(observed)),
         (&checks::HOST_NETWORK, shares(observed, "net")),
         (&checks::HOST_IPC, shares(observed, "ipc")),
         (&checks::HOST_UTS, shares(observed, "uts")),
@@ -40,7 +45,7 @@ pub fn assess(observed: &Observed, comparison: Result<&Comparison, &str>) -> Vec
         (&checks::ROOT_USER, root_user(observed)),
         (&checks::NET_RAW, capabilities(observed, &["CAP_NET_RAW"])),
         (&checks::NO_NEW_PRIVS, each(observed, |it| it.no_new_privs, "its programs can")),
-        (&checks::PROPAGATION, mounted(observed, |it| it.is_shared && it.on_host.is_some())),
+        (&checks::PROPAGATION, of_host(observed, |it| is_shared(it).then(Vec::new))),
         (&checks::WRITABLE_ROOT, writable_root(observed)),
         (&checks::SECCOMP, each(observed, |it| it.seccomp, "no filter")),
         (&checks::CONFINED, confined(observed)),
@@ -51,14 +56,17 @@ pub fn assess(observed: &Observed, comparison: Result<&Comparison, &str>) -> Vec
         (&checks::PRIVILEGED_PORT, listening(observed, |it| it.port < 1024)),
         (&checks::PUBLIC_LISTENER, public(observed)),
         (&checks::OLD_CODE, old_code(observed)),
-        (&checks::ACCOUNT_TOKEN, mounted(observed, |it| it.at == TOKEN)),
+        (&checks::ACCOUNT_TOKEN, mounted(observed, |it| (it.at == TOKEN).then(Vec::new))),
         (&checks::SECRETS_IN_ENV, secrets(observed)),
     ];
     let own = own.into_iter().map(|(check, found)| assessment(check, found));
     let listeners = observed.listeners.as_deref().map_err(String::as_str);
     let spoken = traffic::judge(listeners, &checks::PLAINTEXT_LISTENER);
     let set_ids = said(&checks::SETUID_FILES, set_ids::judge(observed));
-    own.chain([spoken, set_ids]).chain(declared(comparison)).collect()
+    let of_host = declared.ok().and_then(|(declared, _)| declared.devices.as_deref());
+    let of_host = said(&checks::HOST_DEVICES, devices::judge(observed, of_host));
+    let beyond = beyond(declared.map(|(_, comparison)| comparison));
+    own.chain([of_host, spoken, set_ids]).chain(beyond).collect()
 }
 
 /// Whether something is wrong and what there is, also where nothing is; or why it cannot be seen.
@@ -135,7 +143,7 @@ fn privileged(observed: &Observed) -> Found {
     // Where the host itself lacks some, nobody can have them.
     let all = every_capability() & observed.of_host;
     let has_all = first.capabilities & all == all && is_in_host_users(observed, first);
-    let devices = observed.all_devices;
+    let devices = observed.devices.as_ref().map(|all| all.iter().any(Device::is_all));
     if !has_all || first.seccomp == Some(true) || devices == Some(false) {
         return Ok(None);
     }
@@ -190,22 +198,41 @@ fn each(observed: &Observed, is_so: fn(&Process) -> Option<bool>, not_so: &str) 
     Ok(found.map(|process| (not_so.to_owned(), who(process))))
 }
 
-/// File systems of which each container has one of its own at the usual place.
-const OWN_KINDS: [&str; 7] =
-    ["cgroup", "cgroup2", "devpts", "mqueue", "proc", "sysfs", "securityfs"];
+/// The same of mounts of which it counts where the host has them.
+fn of_host<'o>(
+    observed: &'o Observed,
+    what: impl Fn(&'o Mounted) -> Option<Vec<&'o str>>,
+) -> Found {
+    match mounted(observed, what)? {
+        None if !observed.knows_host_mounts => {
+            Err("what the host has mounted is not shown".to_owned())
+        }
+        found => Ok(found),
+    }
+}
 
-fn mounted(observed: &Observed, is_it: impl Fn(&Mounted) -> bool) -> Found {
+/// Mounts that something is wrong with; `what` says so, and which places of the host they have.
+fn mounted<'o>(
+    observed: &'o Observed,
+    what: impl Fn(&'o Mounted) -> Option<Vec<&'o str>>,
+) -> Found {
     let mounts = observed.mounts.as_ref().map_err(Clone::clone)?;
-    let found: Vec<&Mounted> = mounts.iter().filter(|it| it.at != "/" && is_it(it)).collect();
+    let found = mounts.iter().filter(|it| it.at != "/").filter_map(|it| Some((it, what(it)?)));
+    let found: Vec<(&Mounted, Vec<&str>)> = found.collect();
     if found.is_empty() {
         return Ok(None);
     }
-    let shown = |it: &&Mounted| {
+    let shown = |(it, has): &(&Mounted, Vec<&str>)| {
         let from = it.on_host.as_ref().unwrap_or(&it.source);
         let mode = if it.is_readonly { "read-only" } else { "writable" };
+        let has: Vec<&str> = has.iter().copied().filter(|it| it != from).collect();
+        let has = match has.is_empty() {
+            true => String::new(),
+            false => format!(", with {}", some(&has)),
+        };
         match it.at == *from {
-            true => format!("{from} ({mode})"),
-            false => format!("{from} at {} ({mode})", it.at),
+            true => format!("{from} ({mode}{has})"),
+            false => format!("{from} at {} ({mode}{has})", it.at),
         }
     };
     let list: Vec<String> = found.iter().take(SHOWN).map(shown).collect();
@@ -218,90 +245,17 @@ fn mounted(observed: &Observed, is_it: impl Fn(&Mounted) -> bool) -> Found {
 /// Of a list that a text names, so many.
 const SHOWN: usize = 8;
 
-/// Sockets by which runtimes are told what to do.
-const RUNTIME_SOCKETS: [&str; 7] = [
-    "buildkitd.sock",
-    "containerd.sock",
-    "containerd.sock.ttrpc",
-    "cri-dockerd.sock",
-    "crio.sock",
-    "docker.sock",
-    "podman.sock",
-];
-
-fn is_runtime_socket(mount: &Mounted) -> bool {
-    let named = |path: &str| RUNTIME_SOCKETS.contains(&path.rsplit('/').next().unwrap_or(path));
-    named(&mount.at) || mount.on_host.as_deref().is_some_and(named)
+/// The first of a list, and how many there are beyond.
+fn some(all: &[&str]) -> String {
+    let shown = all.iter().take(SHOWN).copied().collect::<Vec<_>>().join(" ");
+    match all.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
-/// Directories of the host, of which each is as much as the host: whole, or what is below them.
-const SENSITIVE: [&str; 13] = [
-    "/boot",
-    "/dev",
-    "/etc",
-    "/lib/modules",
-    "/proc",
-    "/root",
-    "/run",
-    "/sys",
-    "/usr",
-    "/var/lib/containerd",
-    "/var/lib/docker",
-    "/var/lib/kubelet",
-    "/var/run",
-];
-
-/// What runtimes themselves mount from there into every container.
-const GIVEN: [&str; 4] =
-    ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/dev/termination-log"];
-
-/// Parts of paths at which runtimes keep what they mount.
-const OF_RUNTIMES: [&str; 8] = [
-    "/containerd/io.containerd.grpc.v1.cri/",
-    "/containers/storage/",
-    "/docker/containers/",
-    "/docker/overlay2/",
-    "/docker/volumes/",
-    "/kubelet/pods/",
-    "/overlay-containers/",
-    "/run/secrets",
-];
-
-/// Where each container has its own cgroups.
-fn is_own_cgroup(mount: &Mounted) -> bool {
-    mount.kind.starts_with("cgroup") && mount.at.starts_with("/sys/fs/cgroup")
-}
-
-fn is_sensitive(mount: &Mounted) -> bool {
-    let Some(host) = mount.on_host.as_deref() else { return false };
-    if GIVEN.contains(&&*mount.at)
-        || OWN_KINDS.contains(&&*mount.kind) && (mount.at == host || is_own_cgroup(mount))
-        || OF_RUNTIMES.iter().any(|part| host.contains(part))
-        || is_runtime_socket(mount)
-        || mount.at.starts_with("/dev/") && mount.kind == "devtmpfs"
-    {
-        return false;
-    }
-    host == "/"
-        || SENSITIVE.iter().any(|path| {
-            // Of what the host keeps in memory only the whole counts: pods have places there.
-            let is_whole_only = ["/run", "/var/run"].contains(path);
-            let rest = host.strip_prefix(path);
-            rest.is_some_and(|rest| rest.is_empty() || !is_whole_only && rest.starts_with('/'))
-        })
-}
-
-fn devices(observed: &Observed) -> Found {
-    if observed.all_devices == Some(true) {
-        return Ok(Some(("its cgroup may use every device".to_owned(), Vec::new())));
-    }
-    let is_host_dev = |it: &Mounted| it.at == "/dev" && it.kind == "devtmpfs";
-    match mounted(observed, is_host_dev)? {
-        None if observed.all_devices.is_none() => {
-            Err("which devices a cgroup of version 2 may use is not shown".to_owned())
-        }
-        found => Ok(found),
-    }
+fn is_shared(mount: &Mounted) -> bool {
+    mount.is_shared && mount.on_host.is_some()
 }
 
 fn writable_root(observed: &Observed) -> Found {
@@ -382,7 +336,7 @@ fn secrets(observed: &Observed) -> Found {
 }
 
 /// What is more than was declared: of each part one finding that names all of it.
-fn declared(comparison: Result<&Comparison, &str>) -> Vec<Assessment> {
+fn beyond(comparison: Result<&Comparison, &str>) -> Vec<Assessment> {
     const PARTS: [Part; 13] = [
         Part::User,
         Part::Groups,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::devices::{self, Device, Made, Rule};
 use crate::{
     container::limits::Limits, limits::RUNTIME_FILE_BYTES, reach::Reach, words::CAPABILITIES,
 };
@@ -31,6 +32,8 @@ pub struct Declared {
     /// Where the runtime mounts something of its own: over paths that it hides or protects, and
     /// devices.
     pub covered: Vec<String>,
+    /// The devices that it may use; None: that is not known.
+    pub devices: Option<Vec<Device>>,
     /// Its namespaces, as `/proc/PID/ns` names them, with the one that it joins, if it does.
     pub namespaces: Vec<(String, Option<String>)>,
     /// Bytes of memory.
@@ -108,8 +111,8 @@ struct MountEntry {
 #[serde(default, rename_all = "camelCase")]
 struct Linux {
     namespaces: Vec<Namespace>,
-    resources: Limits,
-    devices: Vec<Device>,
+    resources: Resources,
+    devices: Vec<Made>,
     seccomp: Option<serde::de::IgnoredAny>,
     masked_paths: Vec<String>,
     readonly_paths: Vec<String>,
@@ -125,8 +128,10 @@ struct Namespace {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Device {
-    path: String,
+struct Resources {
+    #[serde(flatten)]
+    limits: Limits,
+    devices: Vec<Rule>,
 }
 
 /// Reads it; an error says why it is not known.
@@ -151,6 +156,8 @@ pub fn parse(text: &str) -> Result<Declared, serde_json::Error> {
     let Capabilities { bounding, effective, permitted, ambient } = &process.capabilities;
     let bit = |name: &String| CAPABILITIES.iter().position(|known| known == name);
     let all = [bounding, effective, permitted, ambient].into_iter().flatten().filter_map(bit);
+    let Resources { limits, devices: rules } = linux.resources;
+    let may_use = devices::declared(&rules, &linux.devices);
     let devices = linux.devices.into_iter().map(|device| device.path);
     let gids = std::iter::once(process.user.gid).chain(process.user.additional_gids).collect();
     Ok(Declared {
@@ -169,10 +176,11 @@ pub fn parse(text: &str) -> Result<Declared, serde_json::Error> {
             .chain(devices)
             .map(|path| plain(&path))
             .collect(),
+        devices: Some(may_use),
         namespaces: linux.namespaces.into_iter().map(Namespace::named).collect(),
-        memory: linux.resources.memory(),
-        cpu: linux.resources.cpu(),
-        pids: linux.resources.pids(),
+        memory: limits.memory(),
+        cpu: limits.cpu(),
+        pids: limits.pids(),
     })
 }
 
@@ -223,9 +231,10 @@ mod tests {
             "linux": {"namespaces": [{"type": "network", "path": "/proc/9/ns/net"},
                     {"type": "mount"}],
                 "seccomp": {"defaultAction": "SCMP_ACT_ERRNO"},
-                "devices": [{"path": "/dev/fuse", "type": "c"}],
+                "devices": [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229}],
                 "maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"],
-                "resources": {"memory": {"limit": 4096}, "pids": {"limit": -1},
+                "resources": {"devices": [{"allow": false, "access": "rwm"}],
+                    "memory": {"limit": 4096}, "pids": {"limit": -1},
                     "cpu": {"quota": 50000, "period": 100000}}}}"#;
         let mount = |destination: &str, is_readonly, is_recursive| Mount {
             destination: destination.to_owned(),
@@ -249,6 +258,12 @@ mod tests {
                     mount("/sys/fs/cgroup", true, true),
                 ],
                 covered: ["/proc/kcore", "/proc/sys", "/dev/fuse"].map(str::to_owned).into(),
+                devices: Some(vec![Device {
+                    sort: 'c',
+                    major: Some(10),
+                    minor: Some(229),
+                    path: Some("/dev/fuse".to_owned()),
+                }]),
                 namespaces: vec![
                     ("net".to_owned(), Some("/proc/9/ns/net".to_owned())),
                     ("mnt".to_owned(), None),

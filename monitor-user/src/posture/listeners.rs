@@ -67,7 +67,8 @@ pub(super) fn of(processes: &[Process]) -> Result<Vec<Listener>, String> {
 ///
 /// Why not all of them are known.
 pub fn of_host() -> Result<Vec<Listener>, String> {
-    let members::Members { pids, is_cut } = members::of_host();
+    let of_host = members::of_host().ok_or("the namespaces of the host cannot be looked at")?;
+    let members::Members { pids, is_cut } = of_host;
     if is_cut {
         return Err("there are more processes than are looked at".to_owned());
     }

@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::process::namespace;
+use super::{
+    devices::{self, Device},
+    process::namespace,
+};
 use crate::{
     limits::{CGROUPS_OF_ONE, PROCESSES_OF_ONE},
     metadata::cgroups::{hierarchies, v1_controller},
@@ -54,13 +57,13 @@ pub(super) fn in_cgroup(cgroup: &str, others: &[String]) -> Members {
     found
 }
 
-/// Whether a cgroup lets its processes use every device. Only the first version shows that.
+/// The devices that a cgroup lets its processes use. Only the first version shows that.
 #[must_use]
-pub(super) fn has_all_devices(cgroup: &str) -> Option<bool> {
+pub(super) fn devices(cgroup: &str) -> Option<Vec<Device>> {
     let root = hierarchies(Some("devices")).into_iter().find(|it| it.number != 0)?.root;
     let list = root.join(cgroup.trim_start_matches('/')).join("devices.list");
     let text = fs::read_to_string(list).ok()?;
-    Some(text.lines().any(|line| line.starts_with("a *:* ")))
+    Some(devices::named(devices::listed(&text)))
 }
 
 fn processes(directory: &Path) -> Vec<u32> {
@@ -69,12 +72,12 @@ fn processes(directory: &Path) -> Vec<u32> {
     text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid != 0).collect()
 }
 
-/// All processes that have the mounts of the host.
+/// All processes that have the mounts of the host; None where these cannot be looked at.
 #[must_use]
-pub(super) fn of_host() -> Members {
-    let mounts = namespace(1, "mnt").or_else(|| namespace(2, "mnt"));
-    let pids = mounts.map(|id| in_namespaces(&[("mnt", id)])).unwrap_or_default();
-    Members { is_cut: pids.len() > PROCESSES_OF_ONE, pids }
+pub(super) fn of_host() -> Option<Members> {
+    let mounts = namespace(1, "mnt").or_else(|| namespace(2, "mnt"))?;
+    let pids = in_namespaces(&[("mnt", mounts)]);
+    Some(Members { is_cut: pids.len() > PROCESSES_OF_ONE, pids })
 }
 
 /// The processes in one of these namespaces, each of a kind and by its number.

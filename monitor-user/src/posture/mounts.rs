@@ -2,14 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::{
-    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
+    errno::Errno,
+    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2, readlink},
     sys::stat::Mode,
 };
 
-use super::process;
+use super::{
+    process,
+    sensitive::{Places, is_within},
+};
 
 /// A mount.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -24,6 +28,8 @@ pub struct Mounted {
     pub source: String,
     /// Where the host has the same directory or file, if it has it anywhere.
     pub on_host: Option<String>,
+    /// The places that were asked for which are there, or in it.
+    pub has: Vec<String>,
     /// What is mounted below it spreads to others that have it.
     pub is_shared: bool,
 }
@@ -37,11 +43,33 @@ struct OfHost {
 }
 
 /// The mounts that a text lists, the ones below first; `host` lists those of the host, where that
-/// is known. None if it was cut.
+/// is known, of which these places are asked for. None if it was cut.
 #[must_use]
-pub(super) fn parse(text: &str, host: Option<&str>) -> Option<Vec<Mounted>> {
+pub(super) fn parse(text: &str, host: Option<&str>, places: &Places) -> Option<Vec<Mounted>> {
     let of_host: Vec<OfHost> = host.unwrap_or_default().lines().filter_map(OfHost::line).collect();
-    text.ends_with('\n').then(|| text.lines().filter_map(|it| line(it, &of_host)).collect())
+    let asked = places.all().filter_map(|place| Some((&**place, inside(&of_host, place)?)));
+    let host = Host { asked: asked.collect(), places, mounts: &of_host };
+    text.ends_with('\n').then(|| text.lines().filter_map(|it| line(it, &host)).collect())
+}
+
+/// What a device has, by its number and the path in it.
+type Inside<'h> = (&'h str, String);
+
+/// What is known of the host.
+struct Host<'h> {
+    mounts: &'h [OfHost],
+    places: &'h Places,
+    /// The places, and what is there.
+    asked: Vec<(&'h str, Inside<'h>)>,
+}
+
+/// What is at a place of the host: of the mounts above it the nearest has it, and the last of those
+/// at one place.
+fn inside<'h>(mounts: &'h [OfHost], place: &str) -> Option<Inside<'h>> {
+    let above = mounts.iter().filter(|it| is_within(place, &it.at));
+    let nearest = above.max_by_key(|it| it.at.trim_end_matches('/').len())?;
+    let rest = place.strip_prefix(nearest.at.trim_end_matches('/'))?;
+    Some((&nearest.device, format!("{}{rest}", nearest.root.trim_end_matches('/'))))
 }
 
 impl OfHost {
@@ -64,7 +92,7 @@ impl OfHost {
     }
 }
 
-fn line(line: &str, host: &[OfHost]) -> Option<Mounted> {
+fn line(line: &str, host: &Host<'_>) -> Option<Mounted> {
     let (place, what) = line.split_once(" - ")?;
     let mut place = place.split(' ').skip(2);
     let (device, root) = (place.next()?, unescaped(place.next()?));
@@ -73,12 +101,16 @@ fn line(line: &str, host: &[OfHost]) -> Option<Mounted> {
     let mut what = what.split(' ');
     let (kind, source, of_all) = (what.next()?, what.next()?, what.next()?);
     let is_readonly = [options, of_all].iter().any(|list| list.split(',').any(|it| it == "ro"));
-    // The one that has most of the way in it is nearest to what is mounted.
-    let places = host.iter().filter_map(|it| Some((it.root.len(), it.place(device, &root)?)));
-    let on_host = places.max_by_key(|(length, _)| *length).map(|(_, place)| place);
+    // One that has been mounted twice has two places: what counts is that one of them is the host's
+    // own. Of others the one that has most of the way in it is nearest to what is mounted.
+    let places = host.mounts.iter().filter_map(|it| Some((it, it.place(device, &root)?)));
+    let on_host = places.max_by_key(|(it, place)| (host.places.is_own(place), it.root.len()));
+    let on_host = on_host.map(|(_, place)| place);
+    let asked = host.asked.iter().filter(|(_, (of, path))| *of == device && is_within(path, &root));
+    let has = asked.map(|(place, _)| (*place).to_owned()).collect();
     let source = if root == "/" { unescaped(source) } else { root };
     let kind = kind.to_owned();
-    Some(Mounted { at: unescaped(at), is_readonly, kind, source, on_host, is_shared })
+    Some(Mounted { at: unescaped(at), is_readonly, kind, source, on_host, has, is_shared })
 }
 
 /// A space, a tab, a line's end and a backslash are written as numbers.
@@ -87,16 +119,22 @@ fn unescaped(text: &str) -> String {
     escapes.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
-/// The place that a path stands for in the root of a process: links on the way are followed, and
-/// lead nowhere outside of it. Nothing is opened there.
+/// The place that a path stands for in the root of a process.
 #[must_use]
 pub(super) fn resolved(pid: u32, path: &str) -> Option<String> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let root = open(&process::path(pid, "root"), flags, Mode::empty()).ok()?;
+    resolved_in(&root, path).ok()
+}
+
+/// The place that a path stands for in a root: links on the way are followed, and lead nowhere
+/// outside of it. Nothing is opened there.
+pub(super) fn resolved_in(root: &OwnedFd, path: &str) -> nix::Result<String> {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    let root = open(&process::path(pid, "root"), flags | OFlag::O_DIRECTORY, Mode::empty()).ok()?;
     let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    let found = openat2(&root, path, OpenHow::new().flags(flags).resolve(inside)).ok()?;
-    let place = std::fs::read_link(format!("/proc/self/fd/{}", found.as_raw_fd())).ok()?;
-    place.into_os_string().into_string().ok()
+    let found = openat2(root, path, OpenHow::new().flags(flags).resolve(inside))?;
+    let place = readlink(&*format!("/proc/self/fd/{}", found.as_raw_fd()))?;
+    place.into_string().map_err(|_other| Errno::EILSEQ)
 }
 
 #[cfg(test)]
@@ -109,7 +147,7 @@ mod tests {
                     10 9 0:34 / /proc rw - proc proc rw\n\
                     11 9 8:1 /srv/da\\040ta /da\\040ta rw,nosuid - ext4 /dev/sda1 ro\n\
                     12 9 8:1 /x /x ro shared:2 - ext4 /dev/sda1 rw\n";
-        let mounts = parse(text, None).unwrap();
+        let mounts = parse(text, None, &Places::default()).unwrap();
         let shown: Vec<_> =
             mounts.iter().map(|it| (&*it.at, it.is_readonly, &*it.kind, &*it.source)).collect();
         assert_eq!(
@@ -121,7 +159,7 @@ mod tests {
                 ("/x", true, "ext4", "/x"),
             ]
         );
-        assert_eq!(parse("9 8 0:33 / / rw - overlay over", None), None);
+        assert_eq!(parse("9 8 0:33 / / rw - overlay over", None, &Places::default()), None);
     }
 
     #[test]
@@ -136,11 +174,50 @@ mod tests {
                     9 8 8:2 /subs /b rw - btrfs /dev/sdb rw\n\
                     9 8 8:1 /srv/x/z /c rw - ext4 /dev/sda1 rw\n\
                     9 8 0:9 / /proc rw - proc proc rw\n";
-        let mounts = parse(text, Some(host)).unwrap();
+        let mounts = parse(text, Some(host), &Places::default()).unwrap();
         let places: Vec<_> = mounts.iter().map(|it| it.on_host.as_deref()).collect();
         let expected = ["/run/docker.sock", "/", "/etc", "/data/a", "", "/mnt/y/z", ""];
         assert_eq!(places, expected.map(|it| Some(it).filter(|it| !it.is_empty())));
         assert!(mounts[0].is_shared && !mounts[1].is_shared);
+    }
+
+    /// By what a device has at a path, and not by names: of what another device has nothing is in a
+    /// mount of the directory above.
+    #[test]
+    fn what_is_in_a_mount_is_found() {
+        let host = "1 0 8:1 / / rw - ext4 a rw\n2 1 0:5 / /run rw - tmpfs run rw\n\
+                    3 1 8:2 / /var/lib/docker rw - ext4 b rw\n\
+                    4 1 8:1 /srv/k /var/lib/kubelet rw - ext4 a rw\n\
+                    5 1 8:1 /etc/ssh /mnt/ssh rw - ext4 a rw\n";
+        let places = Places {
+            directories: ["/etc", "/var/lib/containerd", "/var/lib/docker", "/var/lib/kubelet"]
+                .map(str::to_owned)
+                .into(),
+            sockets: ["/run/x/own.sock", "/srv/s.sock"].map(str::to_owned).into(),
+        };
+        let has = |device: &str, root: &str| {
+            let text = format!("9 8 {device} {root} /x rw - ext4 a rw\n");
+            let mount = parse(&text, Some(host), &places).unwrap().remove(0);
+            (mount.on_host.unwrap_or_default(), mount.has.join(" "))
+        };
+        for (device, root, on_host, expected) in [
+            ("8:1", "/var", "/var", "/var/lib/containerd"),
+            ("8:1", "/var/lib", "/var/lib", "/var/lib/containerd"),
+            ("8:1", "/var/library", "/var/library", ""),
+            ("8:1", "/", "/", "/etc /var/lib/containerd /var/lib/kubelet /srv/s.sock"),
+            ("8:1", "/srv", "/srv", "/var/lib/kubelet /srv/s.sock"),
+            ("8:1", "/srv/k", "/var/lib/kubelet", "/var/lib/kubelet"),
+            ("8:1", "/srv/k/y", "/var/lib/kubelet/y", ""),
+            ("8:1", "/etc/ssh/y", "/etc/ssh/y", ""),
+            ("8:2", "/", "/var/lib/docker", "/var/lib/docker"),
+            ("0:5", "/", "/run", "/run/x/own.sock"),
+            ("0:5", "/x", "/run/x", "/run/x/own.sock"),
+            ("0:5", "/x/own.sock", "/run/x/own.sock", "/run/x/own.sock"),
+            ("0:9", "/", "", ""),
+        ] {
+            let expected = (on_host.to_owned(), expected.to_owned());
+            assert_eq!(has(device, root), expected, "{device} {root}");
+        }
     }
 
     #[test]

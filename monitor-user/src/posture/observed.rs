@@ -16,12 +16,14 @@ use std::{
 use super::host::{self, Directory, HostFacts};
 use super::{
     declared::Declared,
+    devices::Device,
     listeners::{self, Listener},
     maps::{self, Mapping},
     members,
     mounts::{self, Mounted},
     process::{self, Process, of_host},
     resources::Limits,
+    sensitive::Places,
     set_ids::{Finder, SetIdFiles},
 };
 use crate::{
@@ -50,6 +52,10 @@ pub struct Observed {
     pub groups: Vec<IdRange>,
     /// What its first process sees mounted, or why that is not known.
     pub mounts: Result<Vec<Mounted>, String>,
+    /// What the host has mounted is shown, and so what of these is the host's.
+    pub knows_host_mounts: bool,
+    /// What of the host is as much as the host.
+    pub places: Places,
     /// Where declared paths lead to in it, if elsewhere, or why that is not known.
     pub aliases: Result<Vec<(String, String)>, String>,
     /// The limits that hold for it.
@@ -65,8 +71,8 @@ pub struct Observed {
     pub mapped: Vec<Mapping>,
     /// There are more of them than are kept.
     pub is_mapped_cut: bool,
-    /// Whether it may use every device, where the kernel shows that.
-    pub all_devices: Option<bool>,
+    /// The devices that it may use, where the kernel shows that.
+    pub devices: Option<Vec<Device>>,
     /// The capabilities that a program of this host can come to have.
     pub of_host: u64,
     /// Which security modules this host has on.
@@ -130,6 +136,8 @@ pub struct Asked {
     pub others: Vec<String>,
     /// What it was declared to be, as far as that is known.
     pub declared: Declared,
+    /// Sockets of runtimes at places of their own.
+    pub sockets: Vec<String>,
     /// How much of it is looked at.
     pub scope: Scope,
     /// Whether all of its root is looked through, too: that takes a while.
@@ -145,12 +153,12 @@ pub trait Look: Send {
     /// It cannot be looked at from here.
     fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason>;
 
-    /// Looks at the host.
+    /// Looks at the host; these are sockets of runtimes at places of their own.
     ///
     /// # Errors
     ///
     /// It cannot be looked at from here.
-    fn look_at_host(&mut self) -> Result<HostFacts, Reason>;
+    fn look_at_host(&mut self, sockets: &[String]) -> Result<HostFacts, Reason>;
 }
 
 /// Looks in this process.
@@ -159,17 +167,17 @@ pub struct Direct;
 
 impl Look for Direct {
     fn look(&mut self, asked: &Asked) -> Result<Option<Observed>, Reason> {
-        let Asked { cgroup, others, declared, scope, .. } = asked;
-        Ok(look(cgroup, others, declared, *scope))
+        Ok(look(asked))
     }
 
-    fn look_at_host(&mut self) -> Result<HostFacts, Reason> {
+    fn look_at_host(&mut self, sockets: &[String]) -> Result<HostFacts, Reason> {
         // What would be looked at is a container.
         if !in_initial_pid_namespace() {
             return Err(Reason::NotPermitted);
         }
         let root = Directory::of_host().map_err(|_refused| Reason::NotPermitted)?;
-        Ok(host::read(&root, listeners::of_host().map(Some), host::now()))
+        let root = root.naming(sockets);
+        Ok(host::read(&root, sockets, listeners::of_host().map(Some), host::now()))
     }
 }
 
@@ -190,22 +198,19 @@ impl Look for Thorough {
         Ok(found)
     }
 
-    fn look_at_host(&mut self) -> Result<HostFacts, Reason> {
-        Direct.look_at_host()
+    fn look_at_host(&mut self, sockets: &[String]) -> Result<HostFacts, Reason> {
+        Direct.look_at_host(sockets)
     }
 }
 
 /// Looks at a container; `others` are the cgroups of all others, but for those that it is in: of
 /// the whole of it all, else those below it. None if none of its processes is there any more.
 #[must_use]
-pub fn look(
-    cgroup: &str,
-    others: &[String],
-    declared: &Declared,
-    scope: Scope,
-) -> Option<Observed> {
+pub fn look(asked: &Asked) -> Option<Observed> {
+    let Asked { cgroup, others, declared, sockets, scope, .. } = asked;
+    let scope = *scope;
     let members::Members { pids: inside, is_cut } = match scope {
-        Scope::Host => members::of_host(),
+        Scope::Host => members::of_host()?,
         Scope::Cgroup | Scope::Whole => members::in_cgroup(cgroup, others),
     };
     let host = of_host();
@@ -230,7 +235,13 @@ pub fn look(
     let now_ns = boottime_ns();
     processes.retain(|it| scope == Scope::Host || !it.is_of_runtime(now_ns));
     let ids = |file: &str| ranges(&process::text(first.pid, file).unwrap_or_default());
-    let mounts = mounted(first.pid);
+    let places = match scope {
+        Scope::Host => Places::default(),
+        Scope::Cgroup | Scope::Whole => Places::look(sockets),
+    };
+    // Where that is not shown, what is the host's is not known.
+    let host_mounts = process::text(1, "mountinfo");
+    let mounts = mounted(first.pid, host_mounts.as_deref(), &places);
     let listeners = listeners::of(&processes);
     let ports = match (scope, &listeners) {
         (Scope::Host, Ok(all)) => maps::ports(all),
@@ -244,13 +255,15 @@ pub fn look(
         groups: ids("gid_map"),
         aliases: aliases(first.pid, declared, mounts.as_deref().unwrap_or_default()),
         mounts,
+        knows_host_mounts: host_mounts.is_some(),
+        places,
         limits: Limits::read(cgroup),
         listeners,
         joined: joined(declared),
         secrets: secrets(first.pid),
         is_mapped_cut: mapped.len() >= MAPPED_FILES,
         mapped,
-        all_devices: members::has_all_devices(cgroup),
+        devices: members::devices(cgroup),
         of_host: Process::look(1).map_or(u64::MAX, |first| first.bounding),
         lsm: Lsm::of_host(),
         set_ids: None,
@@ -276,11 +289,9 @@ fn strangers(
     all.into_iter().filter(|pid| !inside.contains(pid) && !elsewhere.contains(pid)).collect()
 }
 
-fn mounted(pid: u32) -> Result<Vec<Mounted>, String> {
+fn mounted(pid: u32, host: Option<&str>, places: &Places) -> Result<Vec<Mounted>, String> {
     let text = process::text(pid, "mountinfo").ok_or("its first process has just ended")?;
-    // Where that is not shown, what is the host's is not known.
-    let host = process::text(1, "mountinfo");
-    let mounts = mounts::parse(&text, host.as_deref());
+    let mounts = mounts::parse(&text, host, places);
     mounts.ok_or_else(|| "it has more mounts than are read".to_owned())
 }
 

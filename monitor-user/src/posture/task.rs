@@ -19,12 +19,14 @@ use super::{
     assess, compare, declared, host, in_use,
     maps::Mapping,
     observed::{Asked, Look, Scope},
+    sensitive::configured_sockets,
     traffic::Traffic,
 };
 use crate::{
     container::Container,
     fact::Fact,
     limits::{POSTURE_QUESTIONS, TAP_EVERY, TAPS},
+    metadata::RuntimeRoot,
     reach::Reach,
     state::{Assessment, Status},
     usage::How,
@@ -79,6 +81,8 @@ pub struct Eyes {
     is_thorough: bool,
     /// What is accepted.
     exceptions: Vec<Exception>,
+    /// Sockets of runtimes at places of their own.
+    sockets: Vec<String>,
     /// What the last look found mapped.
     mapped: Vec<(Vec<u8>, How)>,
     /// And where somebody listens.
@@ -95,6 +99,7 @@ impl Eyes {
             traffic: None,
             is_thorough: false,
             exceptions: Vec::new(),
+            sockets: Vec::new(),
             mapped: Vec::new(),
             ports: Vec::new(),
         }
@@ -110,6 +115,12 @@ impl Eyes {
     #[must_use]
     pub fn accepting(self, exceptions: &[Exception]) -> Self {
         Self { exceptions: exceptions.to_vec(), ..self }
+    }
+
+    /// The same, knowing where runtimes are.
+    #[must_use]
+    pub fn knowing(self, roots: &[RuntimeRoot]) -> Self {
+        Self { sockets: configured_sockets(roots), ..self }
     }
 
     /// The same, looking for programs that run as another user: that takes all of a root.
@@ -142,7 +153,7 @@ impl Eyes {
         self.mapped.clear();
         self.ports.clear();
         if container.is_host() {
-            let Ok(mut facts) = self.look.look_at_host() else { return Seen::Nothing };
+            let Ok(mut facts) = self.look.look_at_host(&self.sockets) else { return Seen::Nothing };
             if let (Some(traffic), Some(listeners)) = (&mut self.traffic, facts.listeners()) {
                 traffic.hear(listeners);
             }
@@ -153,6 +164,7 @@ impl Eyes {
             cgroup: container.cgroup_path.to_string(),
             others: inner.clone(),
             declared: declared.clone().unwrap_or_default(),
+            sockets: self.sockets.clone(),
             scope: Scope::Cgroup,
             is_thorough: self.is_thorough,
         };
@@ -173,8 +185,12 @@ impl Eyes {
         if observed.processes.is_empty() {
             return Seen::TooEarly;
         }
-        let comparison = declared.map(|it| compare(&it, &container.declared_ports, &observed));
-        Seen::Assessed(assess(&observed, comparison.as_ref().map_err(|why| &**why)))
+        let compared = declared.map(|it| {
+            let comparison = compare(&it, &container.declared_ports, &observed);
+            (it, comparison)
+        });
+        let compared = compared.as_ref().map(|(declared, comparison)| (declared, comparison));
+        Seen::Assessed(assess(&observed, compared.map_err(|why| &**why)))
     }
 
     /// The answer to a question, of what the last look found.

@@ -363,7 +363,8 @@ impl Eyes {
         }
         let declared = Declared::default();
         let (cgroup, others, scope) = (String::new(), vec![], Scope::Host);
-        let asked = Asked { cgroup, others, declared, scope, is_thorough: false };
+        let sockets = Vec::new();
+        let asked = Asked { cgroup, others, declared, sockets, scope, is_thorough: false };
         let Ok(Some(observed)) = self.look.look(&asked) else { return };
         self.host_looked = Some(Instant::now());
         self.host_used.retain(|_, used| now_ns.saturating_sub(used.last_ns) < DAY_NS);

@@ -22,6 +22,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("posture::an_ordinary_container_is_quiet", ordinary),
     Case::with(&["openssl"], "posture::listeners_are_told_apart_by_what_passes", listeners),
     Case::new("posture::programs_that_get_capabilities_are_named", with_capabilities),
+    Case::new("posture::what_leads_to_the_host_is_named", leads_to_the_host),
     Case::with(&["dockerd"], "posture::what_docker_was_told_to_give_away", in_docker),
     Case::with(&["dockerd"], "posture::the_host_is_looked_at", host),
 ];
@@ -212,6 +213,62 @@ fn ordinary(stage: &Stage<'_>) {
     looks(before + 3);
     assert_eq!(findings(&daemon, container.id()), []);
     daemon.stop();
+}
+
+/// Directories above what is the host's own, a socket that only the configuration knows, and a
+/// device.
+fn leads_to_the_host(stage: &Stage<'_>) {
+    let known = Path::new("/var/lib/kubelet");
+    let is_made = !known.exists() && fs::create_dir_all(known).is_ok();
+    let (runtime, name) = (stage.containerd(), stage.name("open"));
+    let socket = runtime.socket();
+    let above = socket.parent().expect("a directory");
+    let bind = |source: &Path, at: &str| {
+        format!("type=bind,src={},dst={at},options=bind:ro", source.display())
+    };
+    let (parent, of_socket) = (bind(Path::new("/var/lib"), "/hvl"), bind(above, "/above"));
+    let own = bind(&socket, "/plain");
+    let devices = ["/dev/vda", "/dev/sda", "/dev/loop0", "/dev/kmsg"];
+    let device = devices.into_iter().find(|it| Path::new(it).exists()).expect("a device");
+    let mounts = ["--mount", &parent, "--mount", &of_socket, "--mount", &own];
+    let options: Vec<&str> = mounts.into_iter().chain(["--device", device]).collect();
+    let container = runtime.run_with(&name, &options, &NAP);
+    let configured = stage.configuration(&Options::default());
+    let configured = configured.to_str().expect("a plain path");
+    let ran = stage.runmon(["posture", &name, "--json", "--config", configured]);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let socket = socket.display();
+    for (check, parts) in [
+        (
+            "posture.sensitive_mount",
+            &["/var/lib at /hvl (read-only, with ", "/var/lib/kubelet"][..],
+        ),
+        (
+            "posture.runtime_socket",
+            &[
+                &format!("{} at /above (read-only, with {socket})", above.display()),
+                &format!("{socket} at /plain (read-only)"),
+            ],
+        ),
+        ("posture.host_devices", &[device]),
+    ] {
+        let all = report["checks"].as_array().expect("checks");
+        let found = all.iter().find(|it| it["check"] == check).expect(check);
+        assert_eq!(found["status"], "fail", "{found:#}");
+        let text = found["text"].as_str().expect("a text");
+        assert!(parts.iter().all(|part| text.contains(part)), "{found:#}");
+    }
+    drop(container);
+    // The daemon asks the keeper, which knows of that socket by its own configuration.
+    let daemon = stage.daemon(Options { rules: None, ..Options::default() });
+    let container = runtime.run_with(&stage.name("again"), &options, &NAP);
+    for check in ["runtime_socket", "sensitive_mount", "host_devices"] {
+        waits_for(&daemon, container.id(), &format!("posture.{check}"), "create");
+    }
+    daemon.stop();
+    if is_made {
+        fs::remove_dir(known).expect("remove it again");
+    }
 }
 
 fn in_docker(stage: &Stage<'_>) {

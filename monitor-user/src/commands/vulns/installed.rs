@@ -185,7 +185,8 @@ fn live(eyes: &mut dyn Look, looked: &Looked<'_>, now_s: i64) -> Option<Live> {
         Some(it) => (it.container.cgroup_path.to_string(), it.inner(), Scope::Cgroup),
     };
     let declared = Declared::default();
-    let asked = Asked { cgroup, others, declared, scope, is_thorough: false };
+    let sockets = Vec::new();
+    let asked = Asked { cgroup, others, declared, sockets, scope, is_thorough: false };
     let observed = eyes.look(&asked).ok()??;
     Some(in_use(observed, now_s.saturating_mul(1_000_000_000)))
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::posture::{
     compare::tests::{mounted as mount, observed, process},
+    devices::listed,
     resources::Limits,
     set_ids::{SetIdFile, SetIdFiles},
 };
@@ -57,15 +58,27 @@ fn what_is_set_up_well_passes() {
     );
 }
 
+fn bind(it: &mut Observed, at: &str, from: &str) {
+    let on_host = Some(from.to_owned());
+    it.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, false) });
+}
+
+fn has(it: &mut Observed, from: &str, place: &str) {
+    bind(it, "/x", from);
+    let mount = it.mounts.as_mut().unwrap().last_mut().unwrap();
+    mount.has = vec![place.to_owned()];
+    let places = match place.ends_with(".sock") {
+        true => &mut it.places.sockets,
+        false => &mut it.places.directories,
+    };
+    places.push(place.to_owned());
+}
+
 #[test]
 fn each_check_can_fail_by_what_it_is_about() {
     type Change = fn(&mut Observed);
     fn first(it: &mut Observed) -> &mut Process {
         &mut it.processes[0]
-    }
-    fn bind(it: &mut Observed, at: &str, from: &str) {
-        let on_host = Some(from.to_owned());
-        it.mounts.as_mut().unwrap().push(Mounted { on_host, ..mount(at, false) });
     }
     fn listen(it: &mut Observed, address: &str, port: u16) {
         it.listeners = Ok(vec![Listener::at("tcp", address, port)]);
@@ -86,8 +99,12 @@ fn each_check_can_fail_by_what_it_is_about() {
         ("sensitive_mount", |it| bind(it, "/x", "/etc/ssh")),
         ("sensitive_mount", |it| bind(it, "/host", "/")),
         ("sensitive_mount", |it| bind(it, "/run", "/run")),
+        ("sensitive_mount", |it| has(it, "/var/lib", "/var/lib/docker")),
+        ("runtime_socket", |it| has(it, "/srv", "/srv/own.sock")),
+        ("runtime_socket", |it| has(it, "/srv/own.sock", "/srv/own.sock")),
         ("service_account_token", |it| bind(it, TOKEN, "/var/lib/kubelet/pods/x/volumes/y")),
-        ("host_devices", |it| it.all_devices = Some(true)),
+        ("host_devices", |it| it.devices = Some(listed("a *:* rwm"))),
+        ("host_devices", |it| it.devices = Some(listed("b 254:0 rwm"))),
         ("writable_root", |it| it.mounts.as_mut().unwrap()[0].is_readonly = false),
         ("memory_limit", |it| it.limits.memory = Ok(None)),
         ("cpu_limit", |it| it.limits.cpu = Ok(None)),
@@ -125,21 +142,46 @@ fn each_check_can_fail_by_what_it_is_about() {
 }
 
 #[test]
+fn what_a_mount_has_of_the_host_is_named() {
+    let mut all = good();
+    let names = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    all.places.directories = names(&["/run", "/var/lib/docker", "/var/lib/kubelet"]);
+    all.places.sockets = names(&["/run/docker.sock"]);
+    for (at, from, has) in [
+        ("/hvl", "/var/lib", &["/var/lib/docker", "/var/lib/kubelet"][..]),
+        ("/run", "/run", &["/run", "/run/docker.sock"]),
+        ("/data", "/var/lib/docker", &["/var/lib/docker"]),
+    ] {
+        let on_host = Some(from.to_owned());
+        let mounted = Mounted { on_host, has: names(has), ..mount(at, false) };
+        all.mounts.as_mut().unwrap().push(mounted);
+    }
+    let found = assess(&all, Err("nothing was declared"));
+    let of = |id: &str| &*found.iter().find(|it| it.check.id == id).unwrap().text;
+    assert_eq!(
+        of("posture.sensitive_mount"),
+        "/var/lib at /hvl (writable, with /var/lib/docker /var/lib/kubelet), /run (writable), \
+         /var/lib/docker at /data (writable)"
+    );
+    assert_eq!(of("posture.runtime_socket"), "/run (writable, with /run/docker.sock)");
+}
+
+#[test]
 fn privileged_is_who_has_all() {
     let mut all = good();
     all.processes[0].capabilities = every_capability();
     all.processes[0].seccomp = Some(false);
-    all.all_devices = None;
+    all.devices = None;
     assert!(failed(&all).contains(&"privileged"));
-    all.all_devices = Some(false);
+    all.devices = Some(Vec::new());
     assert!(!failed(&all).contains(&"privileged"));
-    all.all_devices = None;
+    all.devices = None;
     all.processes[0].capabilities &= !(1 << 24);
     assert!(!failed(&all).contains(&"privileged"));
     all.of_host &= !(1 << 24);
     assert!(failed(&all).contains(&"privileged"));
     // Root of a user namespace has them there only.
-    all.all_devices = None;
+    all.devices = None;
     all.host[5] = Some(1);
     all.processes[0].namespaces[5] = Some(16);
     assert!(!failed(&all).contains(&"privileged") && !failed(&all).contains(&"capabilities"));
@@ -169,7 +211,7 @@ fn what_cannot_be_seen_does_not_pass() {
     blind.mounts = Err(why());
     blind.listeners = Err(why());
     blind.secrets = Err(why());
-    blind.all_devices = None;
+    blind.devices = None;
     blind.set_ids = None;
     blind.processes[0].seccomp = None;
     blind.lsm = Default::default();
@@ -180,7 +222,6 @@ fn what_cannot_be_seen_does_not_pass() {
         [
             "runtime_socket",
             "sensitive_mount",
-            "host_devices",
             "mount_propagation",
             "writable_root",
             "seccomp",
@@ -191,10 +232,20 @@ fn what_cannot_be_seen_does_not_pass() {
             "privileged_port",
             "service_account_token",
             "secrets_in_env",
+            "host_devices",
             "plaintext_listener",
             "setuid_files"
         ]
     );
+}
+
+#[test]
+fn where_mounts_of_the_host_are_not_shown_none_is_good() {
+    let mut blind = good();
+    blind.knows_host_mounts = false;
+    assert_eq!(unknown(&blind), ["runtime_socket", "sensitive_mount", "mount_propagation"]);
+    blind.mounts.as_mut().unwrap().push(mount("/run/docker.sock", false));
+    assert_eq!(failed(&blind), ["runtime_socket"]);
 }
 
 #[test]
@@ -213,7 +264,7 @@ fn what_is_more_than_was_declared_names_all_of_it() {
             (Part::Memory, Outcome::Unknown("why".to_owned())),
         ],
     };
-    let all = assess(&good(), Ok(&comparison));
+    let all = assess(&good(), Ok((&Declared::default(), &comparison)));
     let of = |id: &str| all.iter().find(|it| it.check.id == id).unwrap();
     assert_eq!(of("declared.user").text, "0 (declared: 1000); 7 (declared: 1000)");
     assert_eq!(of("declared.groups").status, Status::Pass);

@@ -5,6 +5,7 @@ use crate::{
     fact::{FactSource, Reason},
     posture::{
         declared::Mount, listeners::Listener, mounts::Mounted, observed::Lsm, resources::Limits,
+        sensitive::Places,
     },
 };
 
@@ -46,6 +47,8 @@ pub(in crate::posture) fn observed(processes: Vec<Process>) -> Observed {
         users: vec![(0, 0, u32::MAX)],
         groups: vec![(0, 0, u32::MAX)],
         mounts: Ok(["/", "/data"].map(|at| mounted(at, true)).into()),
+        knows_host_mounts: true,
+        places: Places::default(),
         aliases: Ok(Vec::new()),
         limits: Limits { memory: Ok(Some(100)), cpu: Ok(Some(500)), pids: Ok(Some(9)) },
         listeners: Ok(Vec::new()),
@@ -53,7 +56,7 @@ pub(in crate::posture) fn observed(processes: Vec<Process>) -> Observed {
         secrets: Ok(Vec::new()),
         mapped: Vec::new(),
         is_mapped_cut: false,
-        all_devices: Some(false),
+        devices: Some(Vec::new()),
         of_host: u64::MAX,
         lsm: Lsm { apparmor: true, selinux: false },
         set_ids: None,
@@ -72,6 +75,7 @@ fn declared() -> Declared {
         readonly_root: true,
         mounts: vec![mount("/data", true, false)],
         covered: Vec::new(),
+        devices: Some(Vec::new()),
         namespaces: ["cgroup", "ipc", "mnt", "net", "pid", "uts"]
             .map(|kind| (kind.to_owned(), None))
             .into(),

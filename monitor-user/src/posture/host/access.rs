@@ -7,20 +7,10 @@ use super::{
     found::{Found, some},
     root::{Looked, Root, Stat},
 };
-use crate::{document::printable::terminal, limits::HOST_LINES, state::Assessment};
-
-/// Where the sockets of runtimes are.
-const SOCKETS: [&str; 9] = [
-    "/run/docker.sock",
-    "/run/docker/containerd/containerd.sock",
-    "/run/containerd/containerd.sock",
-    "/run/k3s/containerd/containerd.sock",
-    "/run/crio/crio.sock",
-    "/run/podman/podman.sock",
-    "/run/buildkit/buildkitd.sock",
-    "/run/cri-dockerd.sock",
-    "/run/nerdctl/nerdctl.sock",
-];
+use crate::{
+    document::printable::terminal, limits::HOST_LINES, posture::sensitive::SOCKETS,
+    state::Assessment,
+};
 
 /// The group that Docker gives its socket to.
 const DOCKER: &str = "docker";

@@ -206,7 +206,7 @@ checks! {
         "PermitRootLogin no, or prohibit-password";
     SSHD_PASSWORDS = "host.sshd.passwords", Notice, "Users can log in with a password, over SSH",
         [(NIST, "4.5.4")],
-        "PasswordAuthentication no, with a key for each user";
+        "PasswordAuthentication no and KbdInteractiveAuthentication no, with a key for each user";
     SSHD_EMPTY_PASSWORDS = "host.sshd.empty_passwords", Error,
         "Users without a password can log in over SSH",
         [(NIST, "4.5.4")],

@@ -7,7 +7,10 @@
 use std::collections::BTreeSet;
 
 use super::{root::Question, settings::Arguments};
-use crate::limits::{HOST_LINES, PROC_FILE_BYTES};
+use crate::{
+    limits::{HOST_LINES, PROC_FILE_BYTES},
+    posture::sensitive::SOCKETS,
+};
 
 /// What is in a file, as far as it leads to others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +116,7 @@ impl Granted {
         match question {
             Question::Stat(_) => {
                 PLACES.iter().any(|place| path.starts_with(place))
+                    || SOCKETS.contains(&&*path)
                     || self.named.contains(&path)
                     || self.sort_of(&path).is_some()
             }
@@ -160,6 +164,11 @@ impl Granted {
             self.files.insert((path, sort));
         }
         self.name(line);
+    }
+
+    /// Takes in sockets that a configuration names.
+    pub(super) fn note_sockets(&mut self, paths: &[String]) {
+        self.named.extend(paths.iter().take(HOST_LINES).filter_map(|path| whole(path)));
     }
 
     /// Takes in what a file leads to.
@@ -304,6 +313,14 @@ mod tests {
         assert_eq!(granted.sort("/srv/sshd"), Some(SSHD));
         granted.note_arguments("kube-proxy", b"kube-proxy\0--config=/etc/shadow\0");
         assert!(!reads(&granted, "/etc/shadow"));
+    }
+
+    #[test]
+    fn of_sockets_that_are_configured_it_is_told_what_they_are() {
+        let mut granted = Granted::default();
+        granted.note_sockets(&["/srv/own.sock".to_owned(), "/srv/../root/x".to_owned()]);
+        assert!(stats(&granted, "/srv/own.sock") && !reads(&granted, "/srv/own.sock"));
+        assert!(!stats(&granted, "/srv/other.sock") && !stats(&granted, "/root/x"));
     }
 
     #[test]

@@ -57,16 +57,22 @@ pub fn now() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
-/// Looks at the host of a root directory. Where it runs, who can look at its processes knows where
-/// they listen; `now` is the time, seconds since 1970.
+/// Looks at the host of a root directory, and at sockets of runtimes at places of their own. Where
+/// it runs, who can look at its processes knows where they listen; `now` is the time, seconds since
+/// 1970.
 #[must_use]
-pub fn read(root: &dyn Root, listeners: Looked<Vec<Listener>>, now: i64) -> HostFacts {
+pub fn read(
+    root: &dyn Root,
+    sockets: &[String],
+    listeners: Looked<Vec<Listener>>,
+    now: i64,
+) -> HostFacts {
     let processes = processes::read(root);
     let dockers = docker::read(root, &processes);
     let kubelet = kubelet::read(root, &processes);
     let hosts = dockers.iter().flat_map(docker::Docker::hosts);
-    let sockets: BTreeSet<String> =
-        hosts.filter_map(|it| it.strip_prefix("unix://").map(str::to_owned)).collect();
+    let told = hosts.filter_map(|it| it.strip_prefix("unix://").map(str::to_owned));
+    let sockets: BTreeSet<String> = told.chain(sockets.iter().cloned()).collect();
     HostFacts {
         access: access::read(root, &sockets),
         containerd: containerd::read(root, &processes),

@@ -77,10 +77,15 @@ pub(super) fn read(root: &dyn Root) -> Looked<Processes> {
     }
     let mut found = Processes::default();
     let mut own: Vec<(u32, String)> = Vec::new();
-    let net_of_first = root.link("proc/1/ns/net");
-    for (pid, exe, is_inside) in running(root, &pids) {
+    let net_of_host = of_host("net", |path| root.link(path));
+    for (pid, exe, whose) in running(root, &pids) {
         let program = program(&exe);
-        let is_proxy = || root.link(&format!("proc/{pid}/ns/net")) == net_of_first;
+        let is_inside = whose != Whose::Host;
+        if whose == Whose::Unknown {
+            let why = "the namespaces of the host cannot be looked at";
+            found.unread = Some(format!("process {pid} may be of a container: {why}"));
+        }
+        let is_proxy = || root.link(&format!("proc/{pid}/ns/net")) == net_of_host;
         if program == PROXY && (!is_inside || is_proxy()) {
             found.daemons.extend(daemon(root, pid, program).map(|it| Daemon { is_inside, ..it }));
         }
@@ -120,35 +125,74 @@ pub(super) fn is_daemon(program: &str) -> bool {
     program == PROXY || DAEMONS.contains(&program)
 }
 
-/// Those that run a program, each with the path of that, and whether it is in a container.
-fn running(root: &dyn Root, pids: &[u32]) -> Vec<(u32, String, bool)> {
+/// Those that run a program, each with the path of that, and whose it is.
+fn running(root: &dyn Root, pids: &[u32]) -> Vec<(u32, String, Whose)> {
     let links = |pids: &[u32], what: &str| {
         root.links(pids.iter().map(|pid| format!("proc/{pid}/{what}")).collect())
     };
-    let of_first = root.link("proc/1/ns/pid");
+    let of_host = ["pid", "mnt"].map(|kind| of_host(kind, |path| root.link(path)));
     let exes = pids.iter().copied().zip(links(pids, "exe"));
     let (pids, exes): (Vec<u32>, Vec<String>) =
         exes.filter_map(|(pid, exe)| Some((pid, exe?))).unzip();
     let cgroups = |pid: &u32| Question::Bytes(format!("proc/{pid}/cgroup"), CGROUP_BYTES);
     let cgroups = root.ask_all(&pids.iter().map(cgroups).collect::<Vec<_>>());
-    let told = links(&pids, "ns/pid").into_iter().zip(cgroups);
-    let inside = told.map(|(own, cgroups)| {
+    let own = links(&pids, "ns/pid").into_iter().zip(links(&pids, "ns/mnt"));
+    let whose = own.zip(cgroups).map(|((pid, mnt), cgroups)| {
         let cgroups = match &cgroups {
             Ok(Some(Answer::Bytes(bytes))) => &bytes[..],
             _ => &[],
         };
-        is_inside(own.as_deref(), of_first.as_deref(), cgroups)
+        whose(&[pid, mnt], &of_host, cgroups)
     });
-    let whole = pids.iter().zip(exes).zip(inside);
-    whole.map(|((pid, exe), is_inside)| (*pid, exe, is_inside)).collect()
+    let whole = pids.iter().zip(exes).zip(whose);
+    whole.map(|((pid, exe), whose)| (*pid, exe, whose)).collect()
 }
 
-/// Whether a process is in a container, as far as its cgroup and its pid namespace tell.
-pub(super) fn is_inside(own: Option<&str>, of_first: Option<&str>, cgroups: &[u8]) -> bool {
+/// Whose a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The host's.
+    Host,
+    /// A container's.
+    Container,
+    /// One of both.
+    Unknown,
+}
+
+/// The host's namespace of a kind: that of the first process, or, where that is not shown, of the
+/// kernel's thread that starts others, which runs no program.
+pub(super) fn of_host(kind: &str, link: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let of_thread = || match link("proc/2/exe") {
+        None => link(&format!("proc/2/ns/{kind}")),
+        Some(_) => None,
+    };
+    link(&format!("proc/1/ns/{kind}")).or_else(of_thread)
+}
+
+/// Whose a process is, as far as its cgroup and its pid and mount namespaces tell. A cgroup that no
+/// service manager makes for itself may be a container's: who has other mounts there is one, and
+/// of whom that is not shown it is not known.
+pub(super) fn whose(
+    own: &[Option<String>; 2],
+    of_host: &[Option<String>; 2],
+    cgroups: &[u8],
+) -> Whose {
     let cgroups = String::from_utf8_lossy(cgroups);
-    let mut paths = cgroups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    let is_apart = of_first.is_some() && own.is_some() && own != of_first;
-    is_apart || paths.any(cgroup_path::is_certain)
+    let paths = || cgroups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    let is_apart = |own: &Option<String>, of_host: &Option<String>| {
+        own.as_ref().zip(of_host.as_ref()).map(|(own, of_host)| own != of_host)
+    };
+    let ([pid, mnt], [host_pid, host_mnt]) = (own, of_host);
+    let (pids, mounts) = (is_apart(pid, host_pid), is_apart(mnt, host_mnt));
+    if pids == Some(true) || paths().any(cgroup_path::is_certain) {
+        return Whose::Container;
+    }
+    match mounts {
+        _ if paths().all(|path| cgroup_path::container(path).is_none()) => Whose::Host,
+        Some(true) => Whose::Container,
+        Some(false) => Whose::Host,
+        None => Whose::Unknown,
+    }
 }
 
 /// What it was told. Who is not root could call any program of its own so, and name files that only
@@ -248,5 +292,48 @@ fn metrics(processes: &Looked<Processes>) -> Found {
         }
         None if at.is_empty() => Found::Unknown(format!("it does not listen at port {port}")),
         None => Found::Good,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_a_process_is_its_namespace_tells_or_its_cgroup() {
+        let id = "ab".repeat(32);
+        let docker = format!("0::/system.slice/docker-{id}.scope\n");
+        let (ours, theirs, none) = ([Some(1), Some(2)], [Some(3), Some(4)], [None, None]);
+        for (own, of_host, cgroups, expected) in [
+            (ours, ours, "0::/system.slice/x.service\n", Whose::Host),
+            (ours, ours, "0::/openrc/sshd\n", Whose::Host),
+            (ours, ours, &*docker, Whose::Container),
+            (theirs, ours, "0::/\n", Whose::Container),
+            ([Some(1), Some(4)], ours, "0::/default/x\n", Whose::Container),
+            ([Some(1), Some(4)], ours, "0::/system.slice/x.service\n", Whose::Host),
+            (theirs, none, "1:cpu:/\n0::/default/x\n", Whose::Unknown),
+            (none, ours, "0::/default/x\n", Whose::Unknown),
+            (theirs, [None, Some(2)], "0::/default/x\n", Whose::Container),
+            (theirs, none, &docker, Whose::Container),
+            (ours, none, "1:cpu:/\n0::/init.scope\n", Whose::Host),
+            (ours, none, "0::/user.slice/user-0.slice/session-1.scope\n", Whose::Host),
+        ] {
+            let named = |all: [Option<u8>; 2]| all.map(|it| it.map(|it| it.to_string()));
+            let found = whose(&named(own), &named(of_host), cgroups.as_bytes());
+            assert_eq!(found, expected, "{cgroups}");
+        }
+    }
+
+    #[test]
+    fn the_kernels_own_thread_is_in_the_namespaces_of_the_host() {
+        let link = |known: &'static [(&str, &str)]| {
+            move |path: &str| {
+                known.iter().find(|(it, _)| *it == path).map(|(_, to)| (*to).to_owned())
+            }
+        };
+        let told = |known| of_host("pid", link(known));
+        assert_eq!(told(&[("proc/1/ns/pid", "a"), ("proc/2/ns/pid", "b")]).as_deref(), Some("a"));
+        assert_eq!(told(&[("proc/2/ns/pid", "b")]).as_deref(), Some("b"));
+        assert_eq!(told(&[("proc/2/ns/pid", "b"), ("proc/2/exe", "/bin/x")]), None);
     }
 }

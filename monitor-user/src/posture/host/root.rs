@@ -19,7 +19,10 @@ use nix::{
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::granted::{Granted, Sort};
+use super::{
+    granted::{Granted, Sort},
+    processes::{self, Whose},
+};
 use crate::{
     input,
     limits::{HOST_FILE_BYTES, HOST_NAMES},
@@ -195,6 +198,13 @@ impl Directory {
         })
     }
 
+    /// The same, which tells of these sockets of runtimes, too, what they are.
+    #[must_use]
+    pub fn naming(self, sockets: &[String]) -> Self {
+        self.granted.borrow_mut().note_sockets(sockets);
+        self
+    }
+
     /// That of this host, wherever this process is.
     ///
     /// # Errors
@@ -294,14 +304,16 @@ impl Directory {
         let (Some(exe), Some(stat)) = (self.target(&format!("{of}exe")), self.stat_of(of)?) else {
             return Ok(None);
         };
-        let program = super::processes::program(&exe);
-        if stat.uid != 0 || !super::processes::is_daemon(program) {
+        let program = processes::program(&exe);
+        if stat.uid != 0 || !processes::is_daemon(program) {
             return Err(format!("{path} is none of the files that are looked at"));
         }
         let cgroups = self.read(&format!("{of}cgroup"), HOST_FILE_BYTES)?.unwrap_or_default();
-        let (own, first) = (self.target(&format!("{of}ns/pid")), self.target("proc/1/ns/pid"));
-        let is_inside = super::processes::is_inside(own.as_deref(), first.as_deref(), &cgroups);
-        Ok(Some((program.to_owned(), !is_inside)))
+        let link = |path: &str| self.target(path);
+        let own = ["pid", "mnt"].map(|kind| link(&format!("{of}ns/{kind}")));
+        let of_host = ["pid", "mnt"].map(|kind| processes::of_host(kind, link));
+        let whose = processes::whose(&own, &of_host, &cgroups);
+        Ok(Some((program.to_owned(), whose == Whose::Host)))
     }
 
     fn read(&self, path: &str, limit: u64) -> Looked<Vec<u8>> {

@@ -15,8 +15,18 @@ use crate::{
 };
 
 /// The settings that are asked for.
-const WANTED: [&str; 4] =
-    ["permitrootlogin", "passwordauthentication", "permitemptypasswords", "x11forwarding"];
+const WANTED: [&str; 6] = [
+    "permitrootlogin",
+    "passwordauthentication",
+    "permitemptypasswords",
+    "x11forwarding",
+    KEYBOARD,
+    "usepam",
+];
+
+/// Whether programs of PAM may ask what they like, and the name that this had before.
+const KEYBOARD: &str = "kbdinteractiveauthentication";
+const KEYBOARD_BEFORE: &str = "challengeresponseauthentication";
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +93,10 @@ fn split(line: &str) -> Option<(String, &str)> {
 }
 
 fn wanted(line: &str, condition: Option<&str>) -> Option<Line> {
-    let (keyword, rest) = split(line)?;
+    let (mut keyword, rest) = split(line)?;
+    if keyword == KEYBOARD_BEFORE {
+        KEYBOARD.clone_into(&mut keyword);
+    }
     let value = rest.split_whitespace().next()?.trim_matches('"').to_ascii_lowercase();
     WANTED.contains(&&*keyword).then(|| Line::Set(keyword, value, condition.map(str::to_owned)))
 }
@@ -170,7 +183,11 @@ pub(super) fn judge(sshd: &Sshd) -> Vec<Assessment> {
         let Some(lines) = sshd else {
             return Found::not_applicable("there is no SSH server here").of(check);
         };
-        setting(lines, keyword, default, bad).of(check)
+        let found = match setting(lines, keyword, default, bad) {
+            Found::Good if *check == &checks::SSHD_PASSWORDS => by_pam(lines),
+            found => found,
+        };
+        found.of(check)
     };
     RULES.iter().map(of).collect()
 }
@@ -198,5 +215,76 @@ fn setting(lines: &[Line], keyword: &str, default: &str, bad: &[&str]) -> Found 
             Found::Bad(text, Vec::new())
         }
         _ => Found::bad(bad_for.map(|text| (text, Vec::new()))),
+    }
+}
+
+/// Whether PAM takes passwords where sshd itself takes none.
+fn by_pam(lines: &[Line]) -> Found {
+    let asks = setting(lines, KEYBOARD, "yes", &["yes"]);
+    match (asks, setting(lines, "usepam", "no", &["yes"])) {
+        (Found::Bad(asks, evidence), Found::Bad(..)) => {
+            Found::Bad(format!("{asks}, and usepam yes: PAM takes passwords"), evidence)
+        }
+        (unknown @ Found::Unknown(_), Found::Bad(..) | Found::Unknown(_))
+        | (Found::Bad(..), unknown @ Found::Unknown(_)) => unknown,
+        _ => Found::Good,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &Found) {
+        let line = |line: &str| match line.strip_prefix("Match User x: ") {
+            Some(line) => wanted(line, Some("User x")),
+            None if line == "unread" => Some(Line::Unread("why".to_owned())),
+            None => wanted(line, None),
+        };
+        let lines = Some(text.split("; ").filter_map(line).collect());
+        let all = judge(&lines);
+        let found = all.into_iter().find(|it| it.check == &checks::SSHD_PASSWORDS).unwrap();
+        assert_eq!(found, expected.clone().of(&checks::SSHD_PASSWORDS), "{text}");
+    }
+
+    #[test]
+    fn passwords_are_taken_by_pam_too() {
+        let bad = |text: &str| Found::Bad(text.to_owned(), Vec::new());
+        for good in [
+            "PasswordAuthentication no",
+            "PasswordAuthentication no; UsePAM no; KbdInteractiveAuthentication yes",
+            "PasswordAuthentication no; UsePAM yes; KbdInteractiveAuthentication no",
+            "PasswordAuthentication no; UsePAM yes; ChallengeResponseAuthentication no",
+            "PasswordAuthentication no; KbdInteractiveAuthentication no; unread",
+            "PasswordAuthentication no; UsePAM no; unread",
+        ] {
+            check(good, &Found::Good);
+        }
+        check(
+            "PasswordAuthentication no; UsePAM yes",
+            &bad("kbdinteractiveauthentication is not set, which means yes, and usepam yes: PAM \
+                  takes passwords"),
+        );
+        let on = bad("kbdinteractiveauthentication yes, and usepam yes: PAM takes passwords");
+        for text in [
+            "UsePAM yes; PasswordAuthentication no; ChallengeResponseAuthentication yes; \
+             KbdInteractiveAuthentication no",
+            "UsePAM yes; PasswordAuthentication no; KbdInteractiveAuthentication yes; UsePAM no",
+        ] {
+            check(text, &on);
+        }
+        check(
+            "UsePAM yes; PasswordAuthentication no; KbdInteractiveAuthentication no; \
+             Match User x: KbdInteractiveAuthentication yes",
+            &bad(
+                "kbdinteractiveauthentication yes, for `Match User x`, and usepam yes: PAM takes \
+                  passwords",
+            ),
+        );
+        let unknown = Found::Unknown("why; `sshd -T` tells".to_owned());
+        check("PasswordAuthentication no; unread; UsePAM yes", &unknown);
+        check("PasswordAuthentication no; UsePAM yes; unread", &unknown);
+        check("PasswordAuthentication no; KbdInteractiveAuthentication yes; unread", &unknown);
     }
 }

@@ -85,23 +85,60 @@ impl Reader<'_> {
         if line.starts_with('#') {
             return;
         }
-        let is_default = line.starts_with("Defaults");
-        let asks_none = match is_default {
-            true => line.contains("!authenticate"),
-            false => line.contains("NOPASSWD"),
+        let (who, asks_none) = match line.strip_prefix("Defaults") {
+            Some(rest) => {
+                let (who, settings) = defaults(rest);
+                (who, settings.contains("!authenticate"))
+            }
+            None => (list(line).0, line.contains("NOPASSWD")),
         };
         if asks_none {
             self.found.lines += 1;
-            let who = if is_default {
-                "all"
-            } else {
-                line.split(['=', ' ', '\t']).next().unwrap_or_default()
-            };
             if self.found.who.len() < HOST_LINES {
-                self.found.who.insert(who.to_owned());
+                self.found.who.insert(who);
             }
         }
     }
+}
+
+/// For whom settings count, and the settings: for all, or as the sign behind the word says, for
+/// users, on hosts, as other users, or for commands.
+fn defaults(rest: &str) -> (String, &str) {
+    let Some(sign) = rest.chars().next().filter(|it| ":@>!".contains(*it)) else {
+        return ("all".to_owned(), rest);
+    };
+    let (of, settings) = list(rest.strip_prefix(sign).unwrap_or_default());
+    let who = match sign {
+        ':' => of,
+        '@' => format!("all (on {of})"),
+        '>' => format!("all (as {of})"),
+        _ => format!("all (for {of})"),
+    };
+    (who, settings)
+}
+
+/// The list that a text begins with, and what comes behind it: there can be blanks beside its
+/// commas, and in quotes.
+fn list(text: &str) -> (String, &str) {
+    let text = text.trim_start();
+    let (mut is_quoted, mut is_open) = (false, true);
+    for (at, it) in text.char_indices() {
+        let is_blank = it.is_whitespace() && !is_quoted;
+        let next = || text.get(at..).unwrap_or_default().trim_start();
+        if !is_quoted && it == '=' || is_blank && !is_open && !next().starts_with(',') {
+            return (tidy(text.get(..at).unwrap_or_default()), next());
+        }
+        is_quoted ^= it == '"';
+        if !is_blank {
+            is_open = it == ',' && !is_quoted;
+        }
+    }
+    (tidy(text), "")
+}
+
+/// A list without blanks beside its commas.
+fn tidy(list: &str) -> String {
+    list.split(',').map(str::trim).collect::<Vec<_>>().join(", ")
 }
 
 /// A path; one that does not begin at the root begins where the files are.
@@ -126,4 +163,32 @@ pub(super) fn judge(sudoers: &Looked<Sudoers>) -> Vec<Assessment> {
         },
     };
     vec![found.of(&checks::SUDO_WITHOUT_PASSWORD)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_for_whom_settings_count() {
+        for (line, who) in [
+            ("Defaults !authenticate", "all"),
+            ("Defaults env_reset, !authenticate", "all"),
+            ("Defaults:alice !authenticate", "alice"),
+            ("Defaults: alice , %wheel,bob\t!authenticate", "alice, %wheel, bob"),
+            ("Defaults:\"the operator\" !authenticate", "\"the operator\""),
+            ("Defaults>operator !authenticate", "all (as operator)"),
+            ("Defaults@web1 !authenticate", "all (on web1)"),
+            ("Defaults!/usr/bin/id !authenticate", "all (for /usr/bin/id)"),
+            ("alice, bob ALL=(ALL) NOPASSWD: ALL", "alice, bob"),
+            ("%wheel\tALL=(ALL) NOPASSWD: ALL", "%wheel"),
+        ] {
+            let directory = super::super::Directory::at(std::path::Path::new("/")).unwrap();
+            let mut reader = Reader { root: &directory, found: Sudoers::default(), files: 0 };
+            reader.line(line);
+            assert_eq!(reader.found.lines, 1, "{line}");
+            assert_eq!(reader.found.who, BTreeSet::from([who.to_owned()]), "{line}");
+        }
+        assert_eq!(defaults("!/usr/bin/!authenticate env_reset").1, "env_reset");
+    }
 }

@@ -78,10 +78,11 @@ impl Place {
     }
 
     fn facts(&self) -> HostFacts {
-        let mut root = Directory::at(&self.0).unwrap();
+        let sockets = ["/srv/own.sock".to_owned()];
+        let mut root = Directory::at(&self.0).unwrap().naming(&sockets);
         let own = fs::metadata(&self.0).unwrap();
         root.owner = Some((own.uid(), own.gid()));
-        read(&root, Ok(None), i64::try_from(NOW).unwrap())
+        read(&root, &sockets, Ok(None), i64::try_from(NOW).unwrap())
     }
 
     fn looked_at(&self) -> Vec<Assessment> {
@@ -396,6 +397,24 @@ fn nothing_leads_out_of_a_root_and_who_is_in_a_container_is_not_of_the_host() {
     assert_eq!(answers["host.docker.icc"].0, Status::NotApplicable);
 }
 
+/// Where the host's pid namespace is not shown, a container's old code is not told as the host's.
+#[test]
+fn what_may_be_in_a_container_is_not_of_the_host() {
+    let place = Place::new("possible");
+    let maps = "7f00-7f01 r-xp 0 fe:00 9 /usr/lib/libx.so (deleted)\n";
+    place.process(10, "/bin/x", &[]).file("proc/10/cgroup", 0o444, "0::/default/x\n").file(
+        "proc/10/maps",
+        0o444,
+        maps,
+    );
+    let old_code = || place.answers().remove("host.old_code").unwrap();
+    let (status, why) = old_code();
+    assert_eq!(status, Status::Unknown);
+    assert!(why.starts_with("process 10 may be of a container: "), "{why}");
+    place.link("proc/1/ns/mnt", "mnt:[1]").link("proc/10/ns/mnt", "mnt:[1]");
+    assert_eq!(old_code().0, Status::Fail);
+}
+
 #[test]
 fn a_socket_that_nobody_can_come_to_is_closed() {
     let place = Place::new("closed");
@@ -403,6 +422,19 @@ fn a_socket_that_nobody_can_come_to_is_closed() {
     assert_eq!(place.answers()["host.runtime_sockets"].0, Status::Pass);
     place.mode("run/podman", 0o755);
     assert_eq!(place.answers()["host.runtime_sockets"].0, Status::Fail);
+}
+
+#[test]
+fn a_socket_that_is_configured_is_judged() {
+    let place = Place::new("configured");
+    let of_sockets = || place.answers().remove("host.runtime_sockets").unwrap();
+    assert_eq!(of_sockets().0, Status::NotApplicable);
+    place.file("srv/own.sock", 0o660, "");
+    assert_eq!(of_sockets().0, Status::Pass);
+    place.mode("srv/own.sock", 0o666);
+    let (status, text) = of_sockets();
+    assert_eq!(status, Status::Fail);
+    assert!(text.starts_with("/srv/own.sock: anybody can write to it (mode 666, "), "{text}");
 }
 
 /// Who may not give files away cannot have another user's process.
