@@ -10,6 +10,7 @@ mod book;
 mod file;
 mod join;
 mod paper;
+mod sight;
 pub mod wanted;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use book::{Book, BookStats};
 pub use file::{read, whole_since, write};
 pub use join::FileIndex;
 pub use paper::{Before, FILE, Paper};
+pub use sight::{OF_MODULES, Sight};
 
 /// How a file was used, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
