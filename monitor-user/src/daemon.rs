@@ -301,7 +301,7 @@ impl<O: CountedOutlet> Daemon<O> {
             kernel_counters(&mut heartbeat, &numbers.reading);
             heartbeat.kernel.push(("recursion_misses", numbers.recursion_misses));
         }
-        heartbeat.losses = self.losses(live.kernel().losses().unwrap_or_default());
+        heartbeat.losses = self.greatest_losses(live.kernel().losses().unwrap_or_default());
         let windows = self.line.judge().windows();
         let refused = Refused {
             lookups: live.lookups_refused(),
@@ -324,8 +324,8 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat
     }
 
-    /// Losses by container, the greatest first.
-    fn losses(&self, by_cgroup: Vec<Losses>) -> Vec<Loss> {
+    /// Losses by container, in no order.
+    fn losses(&self, by_cgroup: Vec<Losses>) -> Vec<(String, [u64; DropReason::COUNT])> {
         let mut losses: Vec<(String, [u64; DropReason::COUNT])> = Vec::new();
         for (key, counts) in by_cgroup {
             let (id, hierarchy) = counter::loss_cgroup(key);
@@ -337,6 +337,12 @@ impl<O: CountedOutlet> Daemon<O> {
                 None => losses.push((container, counts)),
             }
         }
+        losses
+    }
+
+    /// The greatest losses, by container.
+    fn greatest_losses(&self, by_cgroup: Vec<Losses>) -> Vec<Loss> {
+        let mut losses = self.losses(by_cgroup);
         losses.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.iter().sum::<u64>()));
         losses.truncate(LOSSES_SHOWN);
         let named = |counts: [u64; DropReason::COUNT]| {

@@ -175,7 +175,7 @@ pub fn judge<R: ReadAt>(
     let questions = Questions::of(inventory, index, uses.as_deref(), &exposed.unwrap_or_default());
     let report = Report::of(pack, &questions.asked, &[], now_s)?;
     let lacks = match index {
-        Some(index) if !index.is_cut => used.coverage.lacks(),
+        Some(index) if !index.is_cut => used.lacks(),
         _ => Some("whose its files are is not known".to_owned()),
     };
     let (unknown, unplaced) = (report.unknown.len(), questions.unplaced);
