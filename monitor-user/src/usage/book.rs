@@ -6,13 +6,17 @@ use super::{Coverage, How, ImageUse, Used};
 use crate::{
     act::ActKind,
     container::Container,
-    event::{Action, Event, Origin, Outcome, Process, base_name},
+    event::{Action, Event, Outcome, Process, base_name},
     limits::{USAGE_FILES, USAGE_IMAGES, USAGE_PATH_BYTES, USAGE_PLACES, USAGE_TOTAL},
     policy::is_of_runtime,
 };
 
 /// What the host's files are kept under.
 const HOST: &str = "";
+
+/// The kernel programs that know whether memory is that of a file; others see a call, and which
+/// memory it is about they cannot say.
+const SEE_MEMORY: [&str; 2] = ["rm_mprotect", "rk_mprotect"];
 
 /// Programs that open whatever there is: that is no use of it.
 const READ_ALL: [&[u8]; 16] = [
@@ -131,7 +135,7 @@ impl Book {
             Action::Act(act)
                 if matches!(act.kind, ActKind::Protect { .. })
                     && act.path.is_empty()
-                    && event.origin != Origin::UserMemory =>
+                    && SEE_MEMORY.contains(&event.hook) =>
             {
                 return;
             }

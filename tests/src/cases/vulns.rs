@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use super::Case;
+use super::acts::sees_objects;
 use crate::daemon::{Options, is_heartbeat};
 use crate::image::TRIGGER;
 use crate::lab::Stage;
@@ -15,6 +16,7 @@ use crate::wait;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("vulns::what_is_used_is_told_from_what_is_only_there", of_debian),
+    Case::new("vulns::what_is_mapped_to_be_read_can_become_code", of_late_code),
     Case::new("vulns::how_much_was_seen_is_counted_anew_by_each_daemon", of_restart),
     Case::new("vulns::roots_of_other_sorts_are_judged_alike", of_others),
     Case::with(&["openssl"], "vulns::what_listens_on_the_host_exposes_what_it_uses", of_host),
@@ -95,7 +97,7 @@ const PYTHON: &str = "usr/lib/python3/dist-packages";
 
 /// Packages that are used, packages that are only there, and one that is mended.
 fn import(stage: &Stage<'_>) {
-    let names = ["tool", "libused", "liblate", "libspare", "libmended", "modules", "data"];
+    let names = ["tool", "libused", "libspare", "libmended", "modules", "data"];
     let status = names.map(|name| dpkg(name, "1.0-1")).concat();
     let metadata = b"Metadata-Version: 2.1\nName: PyYAML\nVersion: 6.0\n";
     stage.containerd().import_with(
@@ -108,8 +110,6 @@ fn import(stage: &Stage<'_>) {
             ("var/lib/dpkg/info/libused.list", b"/.\n/opt/used/lib.so\n"),
             ("var/lib/dpkg/info/libmended.list", b"/.\n/opt/used/lib.so\n"),
             ("var/lib/dpkg/diversions", b"/opt/used/lib.so\n/opt/used/mmap/real/old\nlibmended\n"),
-            ("var/lib/dpkg/info/liblate.list", b"/.\n/opt/late/real/old\n"),
-            ("opt/late/real/old", b"x"),
             ("var/lib/dpkg/info/modules.list", b"/.\n/bin/other\n/usr/share/perl5/A.pm\n"),
             ("var/lib/dpkg/info/data.list", b"/.\n/usr/share/zoneinfo\n/usr/share/zoneinfo/UTC\n"),
             ("var/lib/dpkg/info/libspare.list", b"/.\n/opt/spare/lib.so\n"),
@@ -144,7 +144,6 @@ fn of_debian(stage: &Stage<'_>) {
         &[
             ("Debian:12", "tool", Some("9")),
             ("Debian:12", "libused", Some("2.0-1")),
-            ("Debian:12", "liblate", None),
             ("Debian:12", "libspare", None),
             ("Debian:12", "modules", None),
             ("Debian:12", "data", None),
@@ -169,10 +168,9 @@ fn of_debian(stage: &Stage<'_>) {
         });
         assert!(there.is_some(), "waited in vain for {what}: {last:#?}");
     };
-    let are = |late, used, yaml| {
+    let are = |used, yaml| {
         [
             ("data", "unknown"),
-            ("liblate", late),
             ("libspare", "unknown"),
             ("libused", used),
             ("modules", "unknown"),
@@ -180,18 +178,17 @@ fn of_debian(stage: &Stage<'_>) {
             ("tool", "executed"),
         ]
     };
-    waits("the program to be in use", &are("unknown", "unknown", "unknown"));
-    // Libraries that are mapped late, one of them to be read first, and a module that is loaded.
+    waits("the program to be in use", &are("unknown", "unknown"));
+    // A library that is mapped late, and a module that is loaded.
     let script = "ln -s real /opt/used/mmap/link && \
-                  trigger call /opt/used --way native --form absolute mmap && \
-                  trigger deed protect-file /opt/late";
+                  trigger call /opt/used --way native --form absolute mmap";
     let mapped = container.exec(&["/bin/sh", "-c", script]);
     assert!(mapped.status.success(), "{mapped:?}");
     let loaded = container.exec(&["/bin/busybox", "cat", &format!("/{PYTHON}/yaml/__init__.py")]);
     assert!(loaded.status.success(), "{loaded:?}");
-    waits("all to be in use that was used", &are("mapped", "mapped", "opened"));
+    waits("all to be in use that was used", &are("mapped", "opened"));
     let all = lab.of(&config, &name);
-    let because = all[2].1["because"].as_str().expect("a reason").to_owned();
+    let because = all[1].1["because"].as_str().expect("a reason").to_owned();
     assert!(because.starts_with("watched for "), "{because}");
     let fixed: Vec<&Value> =
         all.iter().map(|(.., fixed)| fixed).filter(|it| !it.is_null()).collect();
@@ -204,15 +201,51 @@ fn of_debian(stage: &Stage<'_>) {
 
     watched_longer(&state, IMAGE);
     let all = lab.of(&config, &name);
-    assert_eq!(states(&all)[2], ("libspare", "not_observed"), "{all:#?}");
+    assert_eq!(states(&all)[1], ("libspare", "not_observed"), "{all:#?}");
     // What is not seen is not called unused.
     for (at, name, why) in
-        [(0, "data", "reading of other files"), (4, "modules", "of an interpreter")]
+        [(0, "data", "reading of other files"), (3, "modules", "of an interpreter")]
     {
         let because = all[at].1["because"].as_str().unwrap_or_default();
         assert!(states(&all)[at] == (name, "unknown") && because.contains(why), "{all:#?}");
     }
     own_report(stage, &config, &name);
+}
+
+/// A library that is mapped to be read, and made executable then.
+fn of_late_code(stage: &Stage<'_>) {
+    let lab = Lab::new(stage, &[("Debian:12", "liblate", None)]);
+    let image = "localhost/vulns-late:1";
+    let status = dpkg("liblate", "1.0-1");
+    let files: [(&str, &[u8]); 4] = [
+        ("etc/os-release", DEBIAN),
+        ("var/lib/dpkg/status", status.as_bytes()),
+        ("var/lib/dpkg/info/liblate.list", b"/opt/late/real/old\n"),
+        ("opt/late/real/old", b"x"),
+    ];
+    stage.containerd().import_with(image, &files);
+    let daemon = stage.daemon(Options { rules: None, keys: lab.keys(), ..Options::default() });
+    let name = stage.name("late");
+    let container = stage.containerd().run_image(image, &name, &[], &NAP);
+    let report = container.trigger(&["deed", "protect-file", "/opt/late"]);
+    assert_eq!(report.errno, 0, "{report}");
+    let sees_memory = sees_objects(stage);
+    let mut last = Vec::new();
+    let there = wait::until_or(|| {
+        last = lab.of(&daemon.config(), &name);
+        let (_, in_use, _) = &last[0];
+        let is_so = match sees_memory {
+            true => in_use["state"] == "mapped",
+            // Who sees calls only does not know what was mapped there.
+            false => {
+                let why = in_use["because"].as_str().unwrap_or_default();
+                in_use["state"] == "unknown" && why.contains("could not be named")
+            }
+        };
+        is_so.then_some(())
+    });
+    assert!(there.is_some(), "{last:#?}");
+    daemon.stop();
 }
 
 /// How much was seen is counted anew by each daemon; what was seen in use stays known.

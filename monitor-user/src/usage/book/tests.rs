@@ -144,21 +144,21 @@ fn modules_are_told_by_what_each_of_them_opens() {
 #[test]
 fn what_becomes_code_once_it_is_mapped_is_mapped() {
     let mut book = Book::default();
-    let mut note = |path: &str, origin: Origin| {
+    let mut note = |path: &str, hook: &'static str| {
         let mut event = event(container("/one", None), "mprotect");
         let Action::Act(act) = &mut event.action else { panic!("{:?}", event.action) };
         act.path = path.as_bytes().into();
-        event.origin = origin;
+        event.hook = hook;
         book.note(&event);
         let image = book.images(1).pop();
         image.map(|it| (it.files.into_keys().collect::<Vec<_>>(), it.coverage.unnamed))
     };
     // Memory of no file: what is compiled while it runs.
-    assert_eq!(note("", Origin::KernelObject), None);
+    assert_eq!(note("", "rm_mprotect"), None);
     let library = vec![b"/lib/x.so".to_vec()];
-    assert_eq!(note("/lib/x.so", Origin::KernelObject), Some((library.clone(), 0)));
+    assert_eq!(note("/lib/x.so", "rm_mprotect"), Some((library.clone(), 0)));
     // Who sees calls only does not know what is mapped there.
-    assert_eq!(note("", Origin::UserMemory), Some((library, 1)));
+    assert_eq!(note("", "rs_call"), Some((library, 1)));
 }
 
 #[test]
