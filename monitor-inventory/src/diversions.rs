@@ -9,8 +9,16 @@ use crate::{files::unmerged, limits::DIVERSIONS};
 /// Where files of packages lie in truth.
 #[derive(Debug, Default)]
 pub struct Diversions {
-    /// By the path of the lists: where the file is, and whose file is not moved.
-    by_path: HashMap<Box<[u8]>, (Box<[u8]>, Box<[u8]>)>,
+    /// By the path of the lists.
+    by_path: HashMap<Box<[u8]>, Diversion>,
+}
+
+#[derive(Debug)]
+struct Diversion {
+    /// Where the file is.
+    to: Box<[u8]>,
+    /// Whose file is not moved.
+    by: Box<[u8]>,
 }
 
 impl Diversions {
@@ -26,7 +34,7 @@ impl Diversions {
             if by_path.len() >= DIVERSIONS {
                 return None;
             }
-            by_path.insert(unmerged(from).into(), (to.into(), by.into()));
+            by_path.insert(unmerged(from).into(), Diversion { to: to.into(), by: by.into() });
         }
         Some(Self { by_path })
     }
@@ -35,7 +43,7 @@ impl Diversions {
     #[must_use]
     pub fn place<'p>(&'p self, path: &'p [u8], package: &str) -> &'p [u8] {
         match self.by_path.get(unmerged(path)) {
-            Some((to, by)) if **by != *package.as_bytes() => to,
+            Some(Diversion { to, by }) if **by != *package.as_bytes() => to,
             _ => path,
         }
     }

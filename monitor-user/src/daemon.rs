@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use monitor_common::{DropReason, Program, RecordKind, counter};
 use monitor_rules::KindSet;
-use serde_json::Value;
 
 use crate::{
     bpf::{
@@ -15,7 +14,7 @@ use crate::{
     },
     control::{self, Control, Reply},
     document::{
-        self, Document, Heartbeat, finding,
+        Document, Heartbeat, finding,
         heartbeat::{HookState, KindCounters, Loss, ProgramState, Reloads, WebCounters},
     },
     endpoint::{Asked, Endpoint},
@@ -219,13 +218,6 @@ impl<O: CountedOutlet> Daemon<O> {
             let told = || Ok(Reply::Status(self.status(boottime_ns, live)));
             asked.answer(done.unwrap_or_else(told));
         }
-    }
-
-    /// How it is, for who asks on this host.
-    fn status(&mut self, boottime_ns: u64, live: &mut Live) -> Value {
-        let up_ns = boottime_ns.saturating_sub(*self.begun_ns.get_or_insert(boottime_ns));
-        let missing = self.missing(live);
-        document::status(&self.state(live, false), &missing, up_ns)
     }
 
     /// Tells of who made the kernel leave out records by having too many.

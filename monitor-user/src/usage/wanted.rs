@@ -2,8 +2,9 @@
 
 use crate::profile::wanted::Wanted;
 
-/// Starts, mappings of code, what becomes code once it is mapped, and of opens those by which modules of interpreters are told: their
-/// names are known, so that the kernel leaves out all others.
+/// Starts, mappings of code, what becomes code once it is mapped, and of opens those by which
+/// modules of interpreters are told: their names are known, so that the kernel leaves out all
+/// others.
 const TEXT: &str = "\
     evt.type in (execve, execveat, mmap, mprotect, pkey_mprotect) \
     or (evt.type in (open, openat, openat2) and evt.is_open_write = false \

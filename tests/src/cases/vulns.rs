@@ -194,21 +194,15 @@ fn of_debian(stage: &Stage<'_>) {
         all.iter().map(|(.., fixed)| fixed).filter(|it| !it.is_null()).collect();
     assert_eq!(fixed, [&json!("2.0-1"), &json!("6.1"), &json!("9")]);
 
-    let files = daemon.documents().iter().rev().find(|it| is_heartbeat(it)).cloned();
-    let files = files.expect("a heartbeat")["runmon"]["tables"]["usage_files"].as_u64();
+    let beat = daemon.documents().iter().rev().find(|it| is_heartbeat(it)).cloned();
+    let files = beat.expect("a heartbeat")["runmon"]["tables"]["usage_files"].as_u64();
     assert!(files.is_some_and(|files| files >= 3), "{files:?}");
     daemon.stop();
 
     watched_longer(&state, IMAGE);
     let all = lab.of(&config, &name);
     assert_eq!(states(&all)[1], ("libspare", "not_observed"), "{all:#?}");
-    // What is not seen is not called unused.
-    for (at, name, why) in
-        [(0, "data", "reading of other files"), (3, "modules", "of an interpreter")]
-    {
-        let because = all[at].1["because"].as_str().unwrap_or_default();
-        assert!(states(&all)[at] == (name, "unknown") && because.contains(why), "{all:#?}");
-    }
+    says_why_unknown(&all);
     own_report(stage, &config, &name);
 }
 
@@ -306,6 +300,16 @@ fn of_restart(stage: &Stage<'_>) {
     let told = stage.runmon(["vulns", &next, "--config", config.to_str().expect("a plain path")]);
     let since = format!("not observed: since {}", since(&whole));
     assert!(told.stdout.contains(&since), "{since}: {told:#?}");
+}
+
+/// What is not seen is not called unused.
+fn says_why_unknown(all: &[(String, Value, Value)]) {
+    for (at, name, why) in
+        [(0, "data", "reading of other files"), (3, "modules", "of an interpreter")]
+    {
+        let because = all[at].1["because"].as_str().unwrap_or_default();
+        assert!(states(all)[at] == (name, "unknown") && because.contains(why), "{all:#?}");
+    }
 }
 
 /// The page has it in the order in which it matters.
