@@ -12,6 +12,8 @@ use crate::{
 pub const STATUS: &str = "var/lib/dpkg/status";
 /// Where images without a package manager have a file for each package.
 pub const STATUS_DIRECTORY: &str = "var/lib/dpkg/status.d";
+/// Which files of packages lie elsewhere than their lists say.
+pub const DIVERSIONS: &str = "var/lib/dpkg/diversions";
 /// Where lists of files are.
 pub const INFO: &str = "var/lib/dpkg/info";
 

@@ -7,9 +7,11 @@ use std::{
 };
 
 use crate::{
-    apk, dpkg,
+    apk,
+    diversions::Diversions,
+    dpkg,
     inventory::Pages,
-    limits::{DATABASE_BYTES, DESCRIPTION_BYTES},
+    limits::{DATABASE_BYTES, DESCRIPTION_BYTES, DIVERSIONS_BYTES},
     package::{Kind, Package},
     root::{Root, RootError},
     rpm,
@@ -118,13 +120,19 @@ fn of_dpkg(
     each: &mut dyn FnMut(usize, Place<'_>),
 ) -> Result<(), RootError> {
     let of_dpkg = packages.iter().enumerate().filter(|(_, it)| it.kind == Kind::Dpkg);
+    let diversions = match root.read(Path::new(dpkg::DIVERSIONS), DIVERSIONS_BYTES) {
+        Ok(bytes) => Diversions::parse(&bytes).ok_or(RootError::TooLarge)?,
+        Err(RootError::NotFound | RootError::OtherKind) => Diversions::default(),
+        Err(error) => return Err(error),
+    };
     let lists: Vec<(usize, PathBuf)> = of_dpkg
         .flat_map(|(at, package)| dpkg::lists(package).into_iter().map(move |path| (at, path)))
         .collect();
     for some in lists.chunks(AT_ONCE) {
         let paths: Vec<PathBuf> = some.iter().map(|(_, path)| path.clone()).collect();
         for ((at, path), bytes) in some.iter().zip(root.read_each(&paths, DATABASE_BYTES)) {
-            let mut one = |path: &[u8]| each(*at, Place::File(path));
+            let name = packages.get(*at).map_or("", |package| &*package.name);
+            let mut one = |path: &[u8]| each(*at, Place::File(diversions.place(path, name)));
             match bytes {
                 Ok(bytes) if path.extension().is_some_and(|it| it == "md5sums") => {
                     dpkg::each_of_digests(&bytes, &mut one);

@@ -14,6 +14,7 @@
 pub mod apk;
 mod binary;
 pub mod cargo_auditable;
+pub mod diversions;
 pub mod dpkg;
 pub mod files;
 pub mod go;

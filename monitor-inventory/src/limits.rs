@@ -6,6 +6,10 @@ pub const PACKAGES: usize = 131_072;
 pub const PROBLEMS: usize = 256;
 /// Bytes of a database, and of a list of files.
 pub const DATABASE_BYTES: u64 = 256 << 20;
+/// Diversions of dpkg in one root, and bytes of the file that lists them.
+pub const DIVERSIONS: usize = 65_536;
+/// See [`DIVERSIONS`].
+pub const DIVERSIONS_BYTES: u64 = 16 << 20;
 /// Bytes of a small file: a description of one package.
 pub const DESCRIPTION_BYTES: u64 = 1 << 20;
 /// Bytes of a name, a version, and the like.

@@ -19,9 +19,9 @@ const RUN: [u16; 2] = [2, 3];
 #[must_use]
 pub fn is_fixed(path: &Path) -> bool {
     let path = path.strip_prefix("/").unwrap_or(path);
-    let mut fixed = [dpkg::STATUS, "etc/os-release", "usr/lib/os-release", "etc/alpine-release"]
+    let mut fixed = [dpkg::STATUS, dpkg::DIVERSIONS, "etc/os-release", "usr/lib/os-release"]
         .into_iter()
-        .chain(["etc/redhat-release", "etc/debian_version"])
+        .chain(["etc/alpine-release", "etc/redhat-release", "etc/debian_version"])
         .chain(apk::PATHS)
         .chain(rpm::PATHS)
         .chain(rpm::PATHS_OF_LOG);
@@ -75,6 +75,7 @@ mod tests {
         let is = |path: &str| is_named(Path::new(path));
         for path in [
             "/var/lib/dpkg/status",
+            "var/lib/dpkg/diversions",
             "var/lib/dpkg/status.d/base",
             "/var/lib/dpkg/info/libc6:amd64.list",
             "/lib/apk/db/installed",

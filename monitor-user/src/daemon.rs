@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use monitor_common::{DropReason, Program, RecordKind, counter};
 use monitor_rules::KindSet;
-use serde_json::Value;
 
 use crate::{
     bpf::{
@@ -15,7 +14,7 @@ use crate::{
     },
     control::{self, Control, Reply},
     document::{
-        self, Document, Heartbeat, finding,
+        Document, Heartbeat, finding,
         heartbeat::{HookState, KindCounters, Loss, ProgramState, Reloads, WebCounters},
     },
     endpoint::{Asked, Endpoint},
@@ -221,13 +220,6 @@ impl<O: CountedOutlet> Daemon<O> {
         }
     }
 
-    /// How it is, for who asks on this host.
-    fn status(&mut self, boottime_ns: u64, live: &mut Live) -> Value {
-        let up_ns = boottime_ns.saturating_sub(*self.begun_ns.get_or_insert(boottime_ns));
-        let missing = self.missing(live);
-        document::status(&self.state(live, false), &missing, up_ns)
-    }
-
     /// Tells of who made the kernel leave out records by having too many.
     fn tell_floods(&mut self, now_ns: u64, live: &mut Live) {
         let emptied = |(key, counts): Losses| {
@@ -301,7 +293,7 @@ impl<O: CountedOutlet> Daemon<O> {
             kernel_counters(&mut heartbeat, &numbers.reading);
             heartbeat.kernel.push(("recursion_misses", numbers.recursion_misses));
         }
-        heartbeat.losses = self.losses(live.kernel().losses().unwrap_or_default());
+        heartbeat.losses = self.greatest_losses(live.kernel().losses().unwrap_or_default());
         let windows = self.line.judge().windows();
         let refused = Refused {
             lookups: live.lookups_refused(),
@@ -324,8 +316,8 @@ impl<O: CountedOutlet> Daemon<O> {
         heartbeat
     }
 
-    /// Losses by container, the greatest first.
-    fn losses(&self, by_cgroup: Vec<Losses>) -> Vec<Loss> {
+    /// Losses by container, in no order.
+    fn losses(&self, by_cgroup: Vec<Losses>) -> Vec<(String, [u64; DropReason::COUNT])> {
         let mut losses: Vec<(String, [u64; DropReason::COUNT])> = Vec::new();
         for (key, counts) in by_cgroup {
             let (id, hierarchy) = counter::loss_cgroup(key);
@@ -337,6 +329,12 @@ impl<O: CountedOutlet> Daemon<O> {
                 None => losses.push((container, counts)),
             }
         }
+        losses
+    }
+
+    /// The greatest losses, by container.
+    fn greatest_losses(&self, by_cgroup: Vec<Losses>) -> Vec<Loss> {
+        let mut losses = self.losses(by_cgroup);
         losses.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.iter().sum::<u64>()));
         losses.truncate(LOSSES_SHOWN);
         let named = |counts: [u64; DropReason::COUNT]| {

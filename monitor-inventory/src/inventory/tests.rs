@@ -89,6 +89,30 @@ fn an_image_without_a_package_manager_has_files_of_its_packages() {
     assert_eq!(files, ["/usr/lib/libc.so.6"]);
 }
 
+/// Whose file another package's took the place of has it where that put it.
+#[test]
+fn diverted_files_are_where_they_are() {
+    let scratch = Scratch::new("diverted");
+    let one = |name: &str| format!("Package: {name}\nStatus: install ok installed\nVersion: 1\n\n");
+    scratch.write("var/lib/dpkg/status", ["old", "new"].map(one).concat());
+    scratch.write("var/lib/dpkg/info/old.list", "/bin/tool\n/bin/other\n");
+    scratch.write("var/lib/dpkg/info/new.list", "/usr/bin/tool\n");
+    let diversions = "/bin/tool\n/bin/tool.old\nnew\n/usr/bin/other\n/opt/other\n:\n";
+    scratch.write("var/lib/dpkg/diversions", diversions);
+    let inventory = of(&scratch.folder(), &Options::whole());
+    let mut files = Vec::new();
+    of_files(&scratch.folder(), &inventory.packages, &mut |at, place| {
+        if let Place::File(path) = place {
+            files.push((at, String::from_utf8_lossy(path).into_owned()));
+        }
+    })
+    .unwrap();
+    files.sort();
+    let expected = [(0, "/usr/bin/tool"), (1, "/bin/tool.old"), (1, "/opt/other")];
+    assert_eq!(names(&inventory), ["dpkg new@1", "dpkg old@1"]);
+    assert_eq!(files, expected.map(|(at, path)| (at, path.to_owned())));
+}
+
 /// What stands where a database is expected, and is none, is told.
 #[test]
 fn a_hostile_root_is_told_and_harms_nobody() {

@@ -73,11 +73,19 @@ The packages are those of the host and of running containers, by the layers of t
 one of them, or with --sbom of a list of components; the data are a pack of `runmon data build`, and
 nothing is fetched. What is in use comes first: a program of the package was executed, code of it
 mapped, or a module of it opened, as the daemon saw it (`in_use: true`) and as it is at this moment.
-Not observed is only said where the daemon saw all of every container of the image from its start,
-lost nothing and watched for an hour; else it is unknown. Then comes what is known to be exploited,
-then what is worst. A package that the data know nothing of, or whose version cannot be compared, is
-told as such. With --sbom both files come from outside: run it as a user that can read them and no
-more. Without it it needs root, and what parses gives its privileges up first.";
+Not observed is only said where a use would have been seen; else it is unknown, with the reason.
+It is a statement about the time since the daemon began, or since the last container of the image
+ended that was not watched as a whole (`since`): the daemon saw every container that runs from its
+start, lost nothing and watched one for an hour. What ran on the host, or before a restart of the
+daemon, it did not see. Packages with modules of interpreters, and those without a program or a
+shared library, are unknown unless they were seen in use: not every module is seen, and reading of
+data is not. Files are known by their paths, so that a copy of a program, or a hard link to it,
+under a name that is not the package's counts as no use of the package.
+
+Then comes what is known to be exploited, then what is worst. A package that the data know nothing
+of, or whose version cannot be compared, is told as such. With --sbom both files come from
+outside: run it as a user that can read them and no more. Without it it needs root, and what
+parses gives its privileges up first.";
 
 /// `vulns`.
 #[derive(Debug, Args)]

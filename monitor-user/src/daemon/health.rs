@@ -3,11 +3,13 @@
 //! Ready is who sees what the rules are about. Loss and sinks have no part in that: a pod that is
 //! not ready holds up updates, and neither a flood nor a receiver that is down may do so.
 
+use serde_json::Value;
+
 use super::{CountedOutlet, Daemon};
 use crate::{
     bpf::{attach_point::attach_point, hooks::Backend, planner::Plan},
     document::{
-        Heartbeat,
+        self, Heartbeat,
         heartbeat::{Degraded, SinkCounters},
     },
     endpoint::Signs,
@@ -16,6 +18,13 @@ use crate::{
 };
 
 impl<O: CountedOutlet> Daemon<O> {
+    /// How it is, for who asks on this host.
+    pub(super) fn status(&mut self, boottime_ns: u64, live: &mut Live) -> Value {
+        let up_ns = boottime_ns.saturating_sub(*self.begun_ns.get_or_insert(boottime_ns));
+        let missing = self.missing(live);
+        document::status(&self.state(live, false), &missing, up_ns)
+    }
+
     /// What does not work without which the monitor is not ready.
     pub(super) fn missing(&mut self, live: &Live) -> Signs {
         let mut missing = missing_hooks(live.plan());

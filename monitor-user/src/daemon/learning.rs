@@ -88,8 +88,8 @@ impl<O: CountedOutlet> Daemon<O> {
             kinds.filter(|kind| !seen.contains(kind)).map(str::to_owned).collect();
         let losses = self.losses(live.kernel().losses().unwrap_or_default());
         let lost = |id: &str| -> u64 {
-            let of_it = losses.iter().filter(|loss| loss.container == id);
-            of_it.flat_map(|loss| &loss.dropped).map(|(_, count)| *count).sum()
+            let of_it = losses.iter().filter(|(container, _)| container == id);
+            of_it.flat_map(|(_, counts)| counts).sum()
         };
         self.line.learner().map(|it| it.profiles(&unseen, &lost, is_end)).unwrap_or_default()
     }

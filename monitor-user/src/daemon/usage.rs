@@ -37,12 +37,15 @@ impl<O: CountedOutlet> Daemon<O> {
             return;
         }
         let losses = self.losses(live.kernel().losses().unwrap_or_default());
-        let live = self.line.enricher().live_paths();
+        let enricher = self.line.enricher();
+        let (live, running) = (enricher.live_paths(), enricher.running());
         let Some(book) = self.line.usage() else { return };
-        for loss in losses {
-            book.set_lost(&loss.container, loss.dropped.iter().map(|(_, count)| count).sum());
+        let now_ns = now_ns();
+        book.attend(&running, now_ns);
+        for (container, counts) in losses {
+            book.set_lost(&container, counts.iter().sum());
         }
-        book.settle(|path| live.contains(path));
+        book.settle(|path| live.contains(path), now_ns);
     }
 
     /// What is known to be used, in numbers, by their names in heartbeats.

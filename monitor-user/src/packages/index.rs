@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use monitor_inventory::{apk, dpkg as lists};
+use monitor_inventory::{apk, diversions::Diversions, dpkg as lists};
 
 use super::{DatabaseFile, dpkg};
 use crate::{event::Reason, limits::PACKAGE_PATHS};
@@ -27,6 +27,11 @@ impl Index {
     /// They name too many paths.
     pub fn of(files: &[DatabaseFile]) -> Result<Self, Reason> {
         let mut index = Self::default();
+        let diverted = files.iter().find(|it| it.name == NAME_OF_DIVERSIONS);
+        let diversions = diverted.map_or_else(
+            || Ok(Diversions::default()),
+            |it| Diversions::parse(&it.bytes).ok_or(Reason::TooLarge),
+        )?;
         for DatabaseFile { name, bytes } in files {
             if name == root_name_of_apk() {
                 let mut last = None;
@@ -44,7 +49,7 @@ impl Index {
                 });
             } else if let Some(package) = dpkg::package_of(name) {
                 let number = index.number(package);
-                let each = |path: &[u8]| index.insert(path, number);
+                let each = |path: &[u8]| index.insert(diversions.place(path, package), number);
                 match name.ends_with(".list") {
                     true => lists::each_of_list(bytes, each),
                     false => lists::each_of_digests(bytes, each),
@@ -93,6 +98,9 @@ impl Index {
 pub(super) const fn root_name_of_apk() -> &'static str {
     "installed"
 }
+
+/// What the file of dpkg's diversions is called here: no list of files is.
+pub(super) const NAME_OF_DIVERSIONS: &str = "diversions";
 
 /// A path as it is where `/usr` is merged.
 fn merged(path: &[u8]) -> Cow<'_, [u8]> {

@@ -12,10 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use monitor_inventory::root::{Folder, Root as _, RootError};
+use monitor_inventory::{
+    dpkg,
+    root::{Folder, Root as _, RootError},
+};
 use rustix::io::Errno;
 
-use super::{Databases, Find, PackageQuestion, index::root_name_of_apk};
+use super::{
+    Databases, Find, PackageQuestion,
+    index::{NAME_OF_DIVERSIONS, root_name_of_apk},
+};
 use crate::{
     event::Reason,
     limits::{MOUNTS_BYTES, PACKAGE_BYTES, PACKAGE_FILES, PACKAGE_LAYERS},
@@ -28,8 +34,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const DIRECTORIES: [(&str, &[&str]); 2] =
     [("var/lib/dpkg/info", &[".list"]), ("var/lib/dpkg/status.d", &[".md5sums"])];
 
-/// Databases that are one file.
-const FILES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
+/// Databases that are one file, and what they are called here.
+const FILES: [(&str, &str); 3] = [
+    ("lib/apk/db/installed", root_name_of_apk()),
+    ("usr/lib/apk/db/installed", root_name_of_apk()),
+    (dpkg::DIVERSIONS, NAME_OF_DIVERSIONS),
+];
 
 /// Databases that are not read.
 const UNREAD: [&str; 7] = [
@@ -184,7 +194,8 @@ pub(super) fn of_host(path: &Path) -> Result<Folder, Reason> {
 fn merged(root: &Folder, since_ns: Option<i64>, known: &[u64]) -> Result<Databases, Reason> {
     let mut state = DefaultHasher::new();
     let mut newest_ns = i64::MIN;
-    let places = DIRECTORIES.iter().map(|(path, _)| *path).chain(FILES).chain([STATUS]);
+    let files = FILES.iter().map(|(path, _)| *path);
+    let places = DIRECTORIES.iter().map(|(path, _)| *path).chain(files).chain([STATUS]);
     for path in places {
         let Ok(stat) = root.look(Path::new(path)) else { continue };
         let nanoseconds = i64::try_from(stat.st_ctime_nsec).unwrap_or_default();
@@ -230,10 +241,10 @@ fn read(layers: &[Folder]) -> Result<Vec<DatabaseFile>, Reason> {
             }
         }
     }
-    for path in FILES {
+    for (path, name) in FILES {
         let found = layers.iter().find_map(|layer| content(layer, Path::new(path)).transpose());
         if let Some(content) = found.transpose()? {
-            put(root_name_of_apk(), content)?;
+            put(name, content)?;
         }
     }
     Ok(files)
@@ -276,7 +287,8 @@ fn has_unread(folder: &Folder) -> bool {
 /// Whether a part of a database that is read is in this layer.
 pub(super) fn has_database(folder: &Folder) -> bool {
     let has = |path: &&str| folder.has(Path::new(path));
-    DIRECTORIES.iter().map(|(path, _)| path).chain(&FILES).chain([&STATUS]).any(has)
+    let files = FILES.iter().map(|(path, _)| path);
+    DIRECTORIES.iter().map(|(path, _)| path).chain(files).chain([&STATUS]).any(has)
 }
 
 pub(super) fn reason_of(error: Errno) -> Reason {

@@ -23,6 +23,9 @@ fn each_database_is_read_as_it_is_written() {
             "C:Q1\nP:busybox\nV:1.36\nF:bin\nR:busybox\na:0:0:755\nF:\nR:top\n\nP:musl\nF:lib\nR:ld\n",
         ),
         file("coreutils.postinst", "/usr/bin/evil\n"),
+        file("man-db.list", "/usr/bin/man\n"),
+        file("light.list", "/usr/bin/man\n"),
+        file("diversions", "/usr/bin/man\n/usr/bin/man.REAL\nlight\n"),
     ]);
     let index = index.unwrap();
     #[track_caller]
@@ -38,6 +41,8 @@ fn each_database_is_read_as_it_is_written() {
     check(&index, "/top", Some("busybox"));
     check(&index, "/lib/ld", Some("musl"));
     check(&index, "/usr/bin/evil", None);
+    check(&index, "/usr/bin/man.REAL", Some("man-db"));
+    check(&index, "/usr/bin/man", Some("light"));
     check(&index, "/tmp/ls", None);
     check(&index, "/usr/usr/bin/ls", None);
 }

@@ -22,8 +22,9 @@ use crate::{
 };
 
 /// Databases of packages: when one of them changed, packages did.
-const DATABASES: [&str; 8] = [
+const DATABASES: [&str; 9] = [
     "var/lib/dpkg/status",
+    "var/lib/dpkg/diversions",
     "lib/apk/db/installed",
     "usr/lib/apk/db/installed",
     "var/lib/rpm/rpmdb.sqlite",

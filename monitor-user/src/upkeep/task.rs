@@ -344,7 +344,8 @@ impl Eyes {
         let mut ports: Vec<String> = group.iter().flat_map(|it| it.ports.clone()).collect();
         ports.sort();
         ports.dedup();
-        let mut used = usage::of(&round.used, &keys).unwrap_or_default();
+        let mut used =
+            usage::of(&round.used, &keys).unwrap_or_else(|| ImageUse::nothing(&place.key));
         if place.container.is_host() {
             self.look_at_host(round.now_ns);
             for (path, seen) in &self.host_used {

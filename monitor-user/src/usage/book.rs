@@ -14,6 +14,10 @@ use crate::{
 /// What the host's files are kept under.
 const HOST: &str = "";
 
+/// The kernel programs that know whether memory is that of a file; others see a call, and which
+/// memory it is about they cannot say.
+const SEE_MEMORY: [&str; 2] = ["rm_mprotect", "rk_mprotect"];
+
 /// Programs that open whatever there is: that is no use of it.
 const READ_ALL: [&[u8]; 16] = [
     b"apk",
@@ -45,6 +49,8 @@ pub struct Book {
     refused: u64,
     /// Since when it knows every image that was used.
     whole_since_ns: i64,
+    /// Since when this daemon watches: what ran before, nobody may have seen.
+    since_ns: i64,
 }
 
 /// What is used of one container.
@@ -56,6 +62,7 @@ struct Place {
     last_ns: i64,
     lost: u64,
     no_room: u64,
+    unnamed: u64,
     files: HashMap<Box<[u8]>, Used, ahash::RandomState>,
 }
 
@@ -73,12 +80,13 @@ pub struct BookStats {
 }
 
 impl Book {
-    /// One that goes on with what an earlier one knew.
+    /// One that goes on with what an earlier one knew to be used. How much is seen is counted anew:
+    /// containers may have run while nobody watched.
     #[must_use]
-    pub fn with(images: Vec<ImageUse>) -> Self {
-        let mut book = Self::default();
+    pub fn with(images: Vec<ImageUse>, now_ns: i64) -> Self {
+        let mut book = Self { since_ns: now_ns, ..Self::default() };
         for image in images.into_iter().take(USAGE_IMAGES) {
-            book.keep(image);
+            book.keep(ImageUse { coverage: Coverage::default(), ..image });
         }
         book
     }
@@ -123,7 +131,17 @@ impl Book {
                 }
                 (How::Executed, process.executable.as_deref().unwrap_or_default())
             }
-            Action::Act(act) if matches!(act.kind, ActKind::Map { .. }) => {
+            // What is read into memory and made code later has no file.
+            Action::Act(act)
+                if matches!(act.kind, ActKind::Protect { .. })
+                    && act.path.is_empty()
+                    && SEE_MEMORY.contains(&event.hook) =>
+            {
+                return;
+            }
+            Action::Act(act)
+                if matches!(act.kind, ActKind::Map { .. } | ActKind::Protect { .. }) =>
+            {
                 (How::Mapped, &*act.path)
             }
             Action::FileRead(act) if is_module(&act.path) && !reads_all(process) => {
@@ -143,6 +161,9 @@ impl Book {
         let container = &event.container;
         if let Some(place) = self.place(container, at) {
             place.from_start |= starts;
+            if event.path_truncated || path.is_empty() && how == How::Mapped {
+                place.unnamed += 1;
+            }
         }
         self.use_file(container, path, used);
     }
@@ -179,6 +200,7 @@ impl Book {
                 last_ns: now_ns,
                 lost: 0,
                 no_room: 0,
+                unnamed: 0,
                 files: HashMap::default(),
             };
             self.places.insert(key.into(), place);
@@ -211,6 +233,13 @@ impl Book {
         place.files.insert(path.into(), used);
     }
 
+    /// Takes in which containers run: also those of which nothing was seen yet.
+    pub fn attend(&mut self, running: &[Arc<Container>], now_ns: i64) {
+        for container in running {
+            self.place(container, now_ns);
+        }
+    }
+
     /// Takes in how many records of a container were lost so far.
     pub fn set_lost(&mut self, id: &str, lost: u64) {
         for place in self.places.values_mut().filter(|it| &*it.container.id == id) {
@@ -219,14 +248,18 @@ impl Book {
     }
 
     /// Goes over the containers: `is_running` says which of them still are, by the paths of their
-    /// cgroups. Those that are not go to their image.
-    pub fn settle(&mut self, is_running: impl Fn(&str) -> bool) {
+    /// cgroups. Those that are not go to their image. What one of them did unseen bears on nothing
+    /// that is said of the time since then.
+    pub fn settle(&mut self, is_running: impl Fn(&str) -> bool, now_ns: i64) {
         let is_gone = |key: &str| key != HOST && !is_running(key);
         let gone: Vec<Box<str>> = self.places.keys().filter(|key| is_gone(key)).cloned().collect();
         for key in gone {
             let Some(place) = self.places.remove(&key) else { continue };
             self.files = self.files.saturating_sub(place.files.len());
-            let image = place.image(place.last_ns);
+            let mut image = place.image(place.last_ns);
+            if !image.coverage.is_whole() {
+                image.coverage = Coverage { since_ns: Some(now_ns), ..Coverage::default() };
+            }
             self.keep(image);
         }
     }
@@ -288,7 +321,12 @@ impl Book {
                 .or_insert_with(|| ImageUse { key: image.key.clone(), ..ImageUse::default() });
             known.join(image, USAGE_FILES);
         }
+        // What found no room was in use, too.
+        let since_ns = Some(self.since_ns.max(self.whole_since_ns));
         let mut all: Vec<ImageUse> = all.into_values().collect();
+        for image in &mut all {
+            image.coverage.since_ns = image.coverage.since_ns.max(since_ns);
+        }
         all.sort_by(|one, other| one.key.cmp(&other.key));
         all
     }
@@ -313,6 +351,9 @@ impl Place {
                 observed_seconds: u64::try_from(seconds).unwrap_or_default(),
                 lost: self.lost,
                 no_room: self.no_room,
+                unnamed: self.unnamed,
+                since_ns: None,
+                is_over: false,
             },
             files: self.files.iter().map(|(path, used)| (path.to_vec(), *used)).collect(),
         }
@@ -336,138 +377,4 @@ fn reads_all(process: &Process) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        fact::{Fact, FactSource, Reason},
-        way::{Way, WayIn},
-    };
-
-    fn container(path: &str, digest: Option<&str>) -> Arc<Container> {
-        let unknown = Container::unknown(path, Reason::Pending);
-        let digest = digest.map_or(Fact::Unknown(Reason::Pending), |digest| {
-            Fact::Known(digest.into(), FactSource::Containerd)
-        });
-        let id = path.trim_start_matches('/').into();
-        Arc::new(Container { id, image_digest: digest, ..unknown })
-    }
-
-    fn used(how: How, at: i64) -> Used {
-        Used { how, first_ns: at, last_ns: at, by_root: false }
-    }
-
-    fn uses(book: &mut Book, container: &Arc<Container>, path: &str, how: How, at: i64) {
-        book.place(container, at);
-        book.use_file(container, path.as_bytes(), used(how, at));
-    }
-
-    #[test]
-    fn containers_of_one_image_are_one() {
-        let mut book = Book::default();
-        let (one, other) =
-            (container("/one", Some("sha256:1")), container("/two", Some("sha256:1")));
-        uses(&mut book, &one, "/bin/a", How::Mapped, 1_000_000_000);
-        uses(&mut book, &other, "/bin/a", How::Executed, 5_000_000_000);
-        uses(&mut book, &other, "/bin/b", How::Opened, 6_000_000_000);
-        book.settle(|path| path == "/two");
-        let all = book.images(9_000_000_000);
-        let [image] = &all[..] else { panic!("{all:?}") };
-        assert_eq!((&*image.key, image.coverage.containers), ("sha256:1", 2));
-        assert_eq!(image.coverage.observed_seconds, 4);
-        let a = image.files[b"/bin/a".as_slice()];
-        assert_eq!((a.how, a.first_ns, a.last_ns), (How::Executed, 1_000_000_000, 5_000_000_000));
-        assert_eq!(image.files.len(), 2);
-        assert_eq!(book.stats().files, 3);
-        assert_eq!((book.stats().places, book.stats().images), (1, 1));
-    }
-
-    /// What a cgroup is that only may be a container's is looked up while its first program starts.
-    #[test]
-    fn a_start_counts_that_comes_before_its_container_is_certain() {
-        let value = monitor_rules::TestValue::Str("execve".to_owned());
-        let kind = monitor_rules::TestField { name: "evt.type".into(), value, line: 1, column: 1 };
-        let test = monitor_rules::TestEvent { fields: vec![kind], after_ns: 0, line: 1 };
-        let mut event = crate::rules::testing::build(&test).unwrap();
-        event.process = Arc::new(Process {
-            executable: Some(b"/bin/a".as_slice().into()),
-            ..(*event.process).clone()
-        });
-        event.container = container("/one", None);
-        event.way_in = WayIn::of(Way::Entrypoint);
-        assert_eq!(event.way(), Err(Reason::Pending));
-        let mut book = Book::default();
-        book.note(&event);
-        assert_eq!(book.images(1)[0].coverage.from_start, 1);
-        event.container = container("/two", None);
-        event.way_in = WayIn::of(Way::Exec);
-        book.note(&event);
-        assert_eq!(book.images(1)[1].coverage.from_start, 0);
-    }
-
-    #[test]
-    fn the_last_use_of_an_image_is_told_without_that_of_who_starts_now() {
-        let mut book = Book::default();
-        let of = |path: &str, digest: &str| container(path, Some(digest));
-        uses(&mut book, &of("/gone", "sha256:1"), "/bin/a", How::Mapped, 5);
-        uses(&mut book, &of("/gone", "sha256:1"), "/bin/b", How::Mapped, 7);
-        book.settle(|_| false);
-        uses(&mut book, &of("/new", "sha256:1"), "/bin/a", How::Mapped, 90);
-        uses(&mut book, &of("/old", "sha256:2"), "/bin/a", How::Mapped, 8);
-        let mut last: Vec<_> = book
-            .last_uses(100, |path| path == "/new")
-            .into_iter()
-            .map(|it| (it.key, it.files.into_values().map(|used| used.last_ns).collect()))
-            .collect();
-        last.sort();
-        let expected: [(String, Vec<i64>); 2] =
-            [("sha256:1".into(), vec![7]), ("sha256:2".into(), vec![100])];
-        assert_eq!(last, expected);
-    }
-
-    #[test]
-    fn what_comes_to_be_known_of_a_container_counts() {
-        let mut book = Book::default();
-        uses(&mut book, &container("/one", None), "/bin/a", How::Mapped, 1);
-        assert_eq!(book.images(1)[0].key, "one");
-        uses(&mut book, &container("/one", Some("sha256:1")), "/bin/b", How::Mapped, 2);
-        let all = book.images(2);
-        assert_eq!((all.len(), &*all[0].key, all[0].files.len()), (1, "sha256:1", 2));
-    }
-
-    #[test]
-    fn over_the_bounds_it_is_counted() {
-        let mut book = Book::default();
-        let one = container("/one", Some("sha256:1"));
-        for number in 0..=USAGE_FILES {
-            uses(&mut book, &one, &format!("/{number}"), How::Mapped, 1);
-        }
-        uses(&mut book, &one, "memfd:x", How::Executed, 1);
-        assert_eq!(book.stats().files, USAGE_FILES);
-        let coverage = book.images(1)[0].coverage;
-        assert_eq!((coverage.no_room, book.stats().refused), (1, 1));
-        book.set_lost("one", 3);
-        book.set_lost("two", 4);
-        assert_eq!(book.images(1)[0].coverage.lost, 3);
-        for number in 0..USAGE_IMAGES + 5 {
-            let gone = container(&format!("/c{number}"), Some(&format!("sha256:c{number}")));
-            uses(&mut book, &gone, "/a", How::Mapped, i64::try_from(number).unwrap());
-            book.settle(|path| path == "/one");
-        }
-        assert_eq!(book.stats().images, USAGE_IMAGES);
-        // Those that made room were used until then.
-        assert_eq!(book.whole_since_ns(), 4);
-        assert_eq!(book.stats().files, USAGE_FILES + USAGE_IMAGES);
-    }
-
-    #[test]
-    fn modules_are_told_by_what_each_of_them_opens() {
-        for path in [
-            "/usr/lib/python3/dist-packages/yaml/__init__.py",
-            "/app/site-packages/requests/__pycache__/__init__.cpython-311.pyc",
-            "/app/node_modules/express/package.json",
-        ] {
-            assert!(is_module(path.as_bytes()), "{path}");
-        }
-        assert!(!is_module(b"/app/main.py") && !is_module(b"/etc/passwd"));
-    }
-}
+mod tests;

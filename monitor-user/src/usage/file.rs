@@ -18,7 +18,7 @@ pub fn write(images: &[ImageUse], whole_since_ns: i64, now_ns: i64) -> String {
         json!([lossless(path), used.how.name(), used.first_ns, used.last_ns, used.by_root])
     };
     let image = |it: &ImageUse| {
-        let Coverage { containers, from_start, observed_seconds, lost, no_room } = it.coverage;
+        let Coverage { containers, from_start, observed_seconds, lost, no_room, .. } = it.coverage;
         json!({
             "image": it.image,
             "key": it.key,
@@ -28,6 +28,8 @@ pub fn write(images: &[ImageUse], whole_since_ns: i64, now_ns: i64) -> String {
                 "observed_seconds": observed_seconds,
                 "lost": lost,
                 "no_room": no_room,
+                "unnamed": it.coverage.unnamed,
+                "since_ns": it.coverage.since_ns,
             },
             "files": it.files.iter().map(used).collect::<Vec<_>>(),
         })
@@ -77,6 +79,28 @@ struct FormCoverage {
     observed_seconds: u64,
     lost: u64,
     no_room: u64,
+    #[serde(default)]
+    unnamed: u64,
+    /// Who does not say so says nothing of what is not used.
+    since_ns: Option<i64>,
+}
+
+impl FormCoverage {
+    fn coverage(self) -> Coverage {
+        let Self { containers, from_start, observed_seconds, lost, no_room, unnamed, since_ns } =
+            self;
+        let is_over = false;
+        Coverage {
+            containers,
+            from_start,
+            observed_seconds,
+            lost,
+            no_room,
+            unnamed,
+            since_ns,
+            is_over,
+        }
+    }
 }
 
 /// Reads it: the images, and when it was written.
@@ -93,14 +117,11 @@ pub fn read(text: &str) -> Result<(Vec<ImageUse>, i64), String> {
         let how = How::from_name(&how)?;
         Some((path.into_bytes(), Used { how, first_ns, last_ns, by_root }))
     };
-    let image = |it: FormImage| {
-        let FormCoverage { containers, from_start, observed_seconds, lost, no_room } = it.coverage;
-        ImageUse {
-            image: it.image,
-            key: it.key,
-            coverage: Coverage { containers, from_start, observed_seconds, lost, no_room },
-            files: it.files.into_iter().filter_map(used).collect::<BTreeMap<_, _>>(),
-        }
+    let image = |it: FormImage| ImageUse {
+        image: it.image,
+        key: it.key,
+        coverage: it.coverage.coverage(),
+        files: it.files.into_iter().filter_map(used).collect::<BTreeMap<_, _>>(),
     };
     Ok((form.images.into_iter().map(image).collect(), form.written_ns))
 }
@@ -121,6 +142,9 @@ mod tests {
                 observed_seconds: 9,
                 lost: 1,
                 no_room: 4,
+                unnamed: 5,
+                since_ns: Some(6),
+                is_over: false,
             },
             files: [(b"/lib/x.so".to_vec(), used)].into(),
         };

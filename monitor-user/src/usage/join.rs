@@ -8,7 +8,10 @@ use monitor_inventory::{
     root::{Root, RootError},
 };
 
-use super::{Exposed, Used};
+use super::{
+    Exposed, Used,
+    sight::{self, Sight, Sort},
+};
 use crate::limits::JOINED_PATHS;
 
 /// Whose the files of one root are. Of each path only a number is kept, made with a key that nobody
@@ -22,6 +25,8 @@ pub struct FileIndex {
     within: HashMap<u64, Vec<u32>, ahash::RandomState>,
     /// How many these are.
     parts: usize,
+    /// By package, whether a use of it would be seen.
+    sights: Vec<Sight>,
     /// Not all paths found room.
     pub is_cut: bool,
 }
@@ -57,6 +62,7 @@ impl FileIndex {
             self.is_cut = true;
             return;
         }
+        self.note_sight(at, place);
         let Ok(at) = u32::try_from(at) else { return };
         match place {
             Place::File(path) => {
@@ -75,6 +81,29 @@ impl FileIndex {
             }
             Place::Below(_) => {}
         }
+    }
+
+    /// Notes of which sort a file of a package is.
+    fn note_sight(&mut self, at: usize, place: Place<'_>) {
+        let sort = match place {
+            Place::File(path) => sight::of(path),
+            // What is a program, or a library, is all that there is of these.
+            Place::Within(_) => Some(Sort::Code),
+            Place::Below(_) => None,
+        };
+        let Some(sort) = sort else { return };
+        if self.sights.len() <= at {
+            self.sights.resize(at + 1, Sight::default());
+        }
+        if let Some(sight) = self.sights.get_mut(at) {
+            sight.note(sort);
+        }
+    }
+
+    /// Whether a use of a package would be seen.
+    #[must_use]
+    pub fn sight(&self, package: usize) -> Sight {
+        self.sights.get(package).copied().unwrap_or_default()
     }
 
     fn key(&self, path: &[u8]) -> u64 {
@@ -142,6 +171,18 @@ mod tests {
         let files = files.map(|(path, how)| (path.as_bytes().to_vec(), used(how))).into();
         let uses: Vec<_> = index.uses(&files, 4).iter().map(|it| it.map(|it| it.how)).collect();
         assert_eq!(uses, [Some(How::Mapped), None, Some(How::Opened), None]);
+    }
+
+    #[test]
+    fn packages_are_told_apart_by_whether_their_use_is_seen() {
+        let mut index = FileIndex::default();
+        index.insert(1, Place::File(b"/usr/bin/curl"));
+        index.insert(2, Place::File(b"/usr/share/perl5/IO/Zlib.pm"));
+        index.insert(2, Place::File(b"/usr/bin/pl2pm"));
+        index.insert(3, Place::File(b"/usr/share/zoneinfo/UTC"));
+        index.insert(4, Place::Within(b"/opt/agent"));
+        let lacks: Vec<bool> = (0..6).map(|at| index.sight(at).lacks().is_some()).collect();
+        assert_eq!(lacks, [true, false, true, true, false, true]);
     }
 
     #[test]

@@ -7,17 +7,23 @@
 //! what was not seen in use is only said to be unused where that allows it.
 
 mod book;
+mod coverage;
 mod file;
 mod join;
 mod paper;
+mod sight;
 pub mod wanted;
 
 use std::collections::BTreeMap;
 
 pub use book::{Book, BookStats};
+pub use coverage::{Coverage, OBSERVED_SECONDS};
 pub use file::{read, whole_since, write};
 pub use join::FileIndex;
 pub use paper::{Before, FILE, Paper};
+pub use sight::{OF_MODULES, Sight};
+
+use crate::container::Container;
 
 /// How a file was used, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,61 +87,6 @@ impl Used {
     }
 }
 
-/// How much was seen of the containers of an image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Coverage {
-    /// Containers that were watched.
-    pub containers: u64,
-    /// Of these, those whose first program was seen to start.
-    pub from_start: u64,
-    /// Seconds for which the one was watched that was watched longest.
-    pub observed_seconds: u64,
-    /// Records of them that were lost.
-    pub lost: u64,
-    /// Files that found no room.
-    pub no_room: u64,
-}
-
-/// How long a container must have been watched for what was not seen to count as not used, seconds.
-pub const OBSERVED_SECONDS: u64 = 3_600;
-
-impl Coverage {
-    /// Why what was not seen may be in use all the same; nothing: then it is not.
-    #[must_use]
-    pub fn lacks(&self) -> Option<String> {
-        let late = self.containers.saturating_sub(self.from_start);
-        if self.containers == 0 {
-            Some("no container of it was watched".to_owned())
-        } else if late > 0 {
-            Some(format!(
-                "{late} of {} containers were not watched from their start",
-                self.containers
-            ))
-        } else if self.lost > 0 {
-            Some(format!("{} records were lost", self.lost))
-        } else if self.no_room > 0 {
-            Some(format!("{} files found no room", self.no_room))
-        } else if self.observed_seconds < OBSERVED_SECONDS {
-            let seconds = self.observed_seconds;
-            Some(format!("watched for {seconds} s, which is less than {OBSERVED_SECONDS}"))
-        } else {
-            None
-        }
-    }
-
-    /// That of both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            containers: self.containers.saturating_add(other.containers),
-            from_start: self.from_start.saturating_add(other.from_start),
-            observed_seconds: self.observed_seconds.max(other.observed_seconds),
-            lost: self.lost.saturating_add(other.lost),
-            no_room: self.no_room.saturating_add(other.no_room),
-        }
-    }
-}
-
 /// What is used of an image, or of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageUse {
@@ -150,6 +101,23 @@ pub struct ImageUse {
 }
 
 impl ImageUse {
+    /// Nothing is known of what is used under a key.
+    #[must_use]
+    pub fn nothing(key: &str) -> Self {
+        Self { key: key.to_owned(), ..Self::default() }
+    }
+
+    /// Why what was not seen may be in use all the same; nothing: then it is not.
+    #[must_use]
+    pub fn lacks(&self) -> Option<String> {
+        let is_watched = self.coverage.containers > 0;
+        match (self.key == Container::HOST, is_watched) {
+            (true, true) => Some("the host ran before it was watched".to_owned()),
+            (true, false) => Some("the host was not watched".to_owned()),
+            (false, _) => self.coverage.lacks(),
+        }
+    }
+
     /// Takes in what is known of other containers of it. Over the bound files are counted.
     pub fn join(&mut self, other: Self, files_max: usize) {
         self.coverage = self.coverage.and(other.coverage);
@@ -182,26 +150,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_seen_is_unused_only_if_all_was_seen() {
-        let whole = Coverage {
-            containers: 2,
-            from_start: 2,
-            observed_seconds: OBSERVED_SECONDS,
-            lost: 0,
-            no_room: 0,
-        };
-        assert_eq!(whole.lacks(), None);
-        for less in [
-            Coverage::default(),
-            Coverage { from_start: 1, ..whole },
-            Coverage { lost: 1, ..whole },
-            Coverage { no_room: 1, ..whole },
-            Coverage { observed_seconds: OBSERVED_SECONDS - 1, ..whole },
-        ] {
-            assert!(less.lacks().is_some(), "{less:?}");
-        }
-        assert_eq!(whole.and(whole).containers, 4);
-        assert!(whole.and(Coverage { containers: 1, ..Coverage::default() }).lacks().is_some());
+    fn of_the_host_it_is_said_in_plain_words() {
+        let coverage = Coverage { containers: 1, since_ns: Some(1), ..Coverage::default() };
+        let host = ImageUse { coverage, ..ImageUse::nothing(Container::HOST) };
+        assert_eq!(host.lacks().as_deref(), Some("the host ran before it was watched"));
+        let unwatched = ImageUse::nothing(Container::HOST).lacks();
+        assert_eq!(unwatched.as_deref(), Some("the host was not watched"));
+        assert!(ImageUse::nothing("sha256:1").lacks().is_some());
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use crate::profile::wanted::Wanted;
 
-/// Starts, mappings of code, and of opens those by which modules of interpreters are told: their
-/// names are known, so that the kernel leaves out all others.
+/// Starts, mappings of code, what becomes code once it is mapped, and of opens those by which
+/// modules of interpreters are told: their names are known, so that the kernel leaves out all
+/// others.
 const TEXT: &str = "\
-    evt.type in (execve, execveat, mmap) \
+    evt.type in (execve, execveat, mmap, mprotect, pkey_mprotect) \
     or (evt.type in (open, openat, openat2) and evt.is_open_write = false \
         and fd.filename in (package.json, __init__.py, __init__.cpython-36.pyc, \
                             __init__.cpython-37.pyc, __init__.cpython-38.pyc, \
@@ -30,6 +31,6 @@ mod tests {
         let wanted = wanted().expect("the text is a condition");
         let names: Vec<&str> =
             wanted.kinds.iter().map(|kind| Action::KINDS[usize::from(kind)]).collect();
-        assert_eq!(names, ["exec", "file_read", "map"]);
+        assert_eq!(names, ["exec", "file_read", "map", "protect"]);
     }
 }

@@ -9,7 +9,7 @@ use monitor_vulns::{
 };
 
 use super::{Finding, PackFacts, Package, Report};
-use crate::usage::{Exposed, FileIndex, How, ImageUse, Used};
+use crate::usage::{Exposed, FileIndex, How, ImageUse, OF_MODULES, Used};
 
 /// Whether something vulnerable is in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,17 +48,17 @@ impl InUse {
     }
 }
 
-/// What is known of the packages of a name and version: their use, whether an interpreter loads
-/// them, and whether the system brought all of them.
+/// What is known of the packages of a name and version: their use, why one of them may be used
+/// unseen, and whether the system brought all of them.
 #[derive(Clone, Copy, Debug)]
 struct Known {
     used: Option<Used>,
-    is_script: bool,
+    unseen: Option<&'static str>,
     is_brought: bool,
 }
 
 impl Known {
-    const NONE: Self = Self { used: None, is_script: false, is_brought: true };
+    const NONE: Self = Self { used: None, unseen: None, is_brought: true };
 
     fn and(self, other: Self) -> Self {
         let used = match (self.used, other.used) {
@@ -67,20 +67,18 @@ impl Known {
         };
         Self {
             used,
-            is_script: self.is_script || other.is_script,
+            unseen: self.unseen.or(other.unseen),
             is_brought: self.is_brought && other.is_brought,
         }
     }
 
     /// Whether they are in use; `lacks` says why what was not seen may be.
     fn in_use(self, lacks: Option<&String>) -> InUse {
-        match (self.used, lacks) {
-            (Some(used), _) => InUse::Seen(used),
-            (None, Some(why)) => InUse::Unknown(why.clone()),
-            (None, None) if self.is_script => {
-                InUse::Unknown("not every module that an interpreter loads is seen".to_owned())
-            }
-            (None, None) => InUse::NotObserved,
+        match (self.used, lacks, self.unseen) {
+            (Some(used), ..) => InUse::Seen(used),
+            (None, Some(why), _) => InUse::Unknown(why.clone()),
+            (None, None, Some(why)) => InUse::Unknown(why.to_owned()),
+            (None, None, None) => InUse::NotObserved,
         }
     }
 }
@@ -99,6 +97,7 @@ struct Questions {
 impl Questions {
     fn of(
         inventory: &Inventory,
+        index: Option<&FileIndex>,
         uses: Option<&[Option<Used>]>,
         exposed: &[BTreeSet<String>],
     ) -> Self {
@@ -111,7 +110,10 @@ impl Questions {
             let (name, version) = (package.name.to_string(), package.version.to_string());
             let known = Known {
                 used: uses.and_then(|uses| uses.get(at).copied().flatten()),
-                is_script: matches!(package.kind, Kind::Python | Kind::Node | Kind::Java),
+                unseen: match package.kind {
+                    Kind::Python | Kind::Node | Kind::Java => Some(OF_MODULES),
+                    _ => index.and_then(|index| index.sight(at).lacks()),
+                },
                 is_brought: package.brought_by.is_some(),
             };
             let there = questions.known.entry((name.clone(), version.clone()));
@@ -170,10 +172,10 @@ pub fn judge<R: ReadAt>(
 ) -> Result<Judged, PackError> {
     let uses = index.map(|index| index.uses(&used.files, inventory.packages.len()));
     let exposed = index.map(|index| index.exposed(exposed, inventory.packages.len()));
-    let questions = Questions::of(inventory, uses.as_deref(), &exposed.unwrap_or_default());
+    let questions = Questions::of(inventory, index, uses.as_deref(), &exposed.unwrap_or_default());
     let report = Report::of(pack, &questions.asked, &[], now_s)?;
     let lacks = match index {
-        Some(index) if !index.is_cut => used.coverage.lacks(),
+        Some(index) if !index.is_cut => used.lacks(),
         _ => Some("whose its files are is not known".to_owned()),
     };
     let (unknown, unplaced) = (report.unknown.len(), questions.unplaced);

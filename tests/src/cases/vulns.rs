@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use super::Case;
+use super::acts::sees_objects;
 use crate::daemon::{Options, is_heartbeat};
 use crate::image::TRIGGER;
 use crate::lab::Stage;
@@ -15,6 +16,8 @@ use crate::wait;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("vulns::what_is_used_is_told_from_what_is_only_there", of_debian),
+    Case::new("vulns::what_is_mapped_to_be_read_can_become_code", of_late_code),
+    Case::new("vulns::how_much_was_seen_is_counted_anew_by_each_daemon", of_restart),
     Case::new("vulns::roots_of_other_sorts_are_judged_alike", of_others),
     Case::with(&["openssl"], "vulns::what_listens_on_the_host_exposes_what_it_uses", of_host),
 ];
@@ -94,8 +97,8 @@ const PYTHON: &str = "usr/lib/python3/dist-packages";
 
 /// Packages that are used, packages that are only there, and one that is mended.
 fn import(stage: &Stage<'_>) {
-    let status =
-        ["tool", "libused", "libspare", "libmended"].map(|name| dpkg(name, "1.0-1")).concat();
+    let names = ["tool", "libused", "libspare", "libmended", "modules", "data"];
+    let status = names.map(|name| dpkg(name, "1.0-1")).concat();
     let metadata = b"Metadata-Version: 2.1\nName: PyYAML\nVersion: 6.0\n";
     stage.containerd().import_with(
         IMAGE,
@@ -103,9 +106,13 @@ fn import(stage: &Stage<'_>) {
             ("etc/os-release", DEBIAN),
             ("var/lib/dpkg/status", status.as_bytes()),
             ("var/lib/dpkg/info/tool.list", b"/.\n/bin\n/bin/trigger\n"),
-            ("var/lib/dpkg/info/libused.list", b"/.\n/opt/used/mmap/real/old\n"),
+            // Another one's file is there, so that its own lies elsewhere.
+            ("var/lib/dpkg/info/libused.list", b"/.\n/opt/used/lib.so\n"),
+            ("var/lib/dpkg/info/libmended.list", b"/.\n/opt/used/lib.so\n"),
+            ("var/lib/dpkg/diversions", b"/opt/used/lib.so\n/opt/used/mmap/real/old\nlibmended\n"),
+            ("var/lib/dpkg/info/modules.list", b"/.\n/bin/other\n/usr/share/perl5/A.pm\n"),
+            ("var/lib/dpkg/info/data.list", b"/.\n/usr/share/zoneinfo\n/usr/share/zoneinfo/UTC\n"),
             ("var/lib/dpkg/info/libspare.list", b"/.\n/opt/spare/lib.so\n"),
-            ("var/lib/dpkg/info/libmended.list", b"/.\n/opt/mended/lib.so\n"),
             ("opt/used/mmap/real/old", b"x"),
             ("opt/spare/lib.so", b"x"),
             (&format!("{PYTHON}/PyYAML-6.0.dist-info/METADATA"), metadata),
@@ -138,6 +145,8 @@ fn of_debian(stage: &Stage<'_>) {
             ("Debian:12", "tool", Some("9")),
             ("Debian:12", "libused", Some("2.0-1")),
             ("Debian:12", "libspare", None),
+            ("Debian:12", "modules", None),
+            ("Debian:12", "data", None),
             ("Debian:12", "libmended", Some("1.0-1")),
             ("Debian:11", "libspare", Some("7")),
             ("PyPI", "pyyaml", Some("6.1")),
@@ -152,17 +161,24 @@ fn of_debian(stage: &Stage<'_>) {
     let name = stage.name("vulns");
     let container = stage.containerd().run_image(IMAGE, &name, &[], &NAP);
     let waits = |what: &str, expected: &[(&str, &str)]| {
-        wait::until(what, || (states(&lab.of(&config, &name)) == expected).then_some(()));
+        let mut last = Vec::new();
+        let there = wait::until_or(|| {
+            last = lab.of(&config, &name);
+            (states(&last) == expected).then_some(())
+        });
+        assert!(there.is_some(), "waited in vain for {what}: {last:#?}");
     };
-    waits(
-        "the program to be in use",
-        &[
+    let are = |used, yaml| {
+        [
+            ("data", "unknown"),
             ("libspare", "unknown"),
-            ("libused", "unknown"),
-            ("pyyaml", "unknown"),
+            ("libused", used),
+            ("modules", "unknown"),
+            ("pyyaml", yaml),
             ("tool", "executed"),
-        ],
-    );
+        ]
+    };
+    waits("the program to be in use", &are("unknown", "unknown"));
     // A library that is mapped late, and a module that is loaded.
     let script = "ln -s real /opt/used/mmap/link && \
                   trigger call /opt/used --way native --form absolute mmap";
@@ -170,30 +186,130 @@ fn of_debian(stage: &Stage<'_>) {
     assert!(mapped.status.success(), "{mapped:?}");
     let loaded = container.exec(&["/bin/busybox", "cat", &format!("/{PYTHON}/yaml/__init__.py")]);
     assert!(loaded.status.success(), "{loaded:?}");
-    waits(
-        "all to be in use that was used",
-        &[
-            ("libspare", "unknown"),
-            ("libused", "mapped"),
-            ("pyyaml", "opened"),
-            ("tool", "executed"),
-        ],
-    );
+    waits("all to be in use that was used", &are("mapped", "opened"));
     let all = lab.of(&config, &name);
-    let because = all[0].1["because"].as_str().expect("a reason").to_owned();
+    let because = all[1].1["because"].as_str().expect("a reason").to_owned();
     assert!(because.starts_with("watched for "), "{because}");
-    let fixed: Vec<&Value> = all.iter().map(|(.., fixed)| fixed).collect();
-    assert_eq!(fixed, [&Value::Null, &json!("2.0-1"), &json!("6.1"), &json!("9")]);
+    let fixed: Vec<&Value> =
+        all.iter().map(|(.., fixed)| fixed).filter(|it| !it.is_null()).collect();
+    assert_eq!(fixed, [&json!("2.0-1"), &json!("6.1"), &json!("9")]);
 
-    let files = daemon.documents().iter().rev().find(|it| is_heartbeat(it)).cloned();
-    let files = files.expect("a heartbeat")["runmon"]["tables"]["usage_files"].as_u64();
+    let beat = daemon.documents().iter().rev().find(|it| is_heartbeat(it)).cloned();
+    let files = beat.expect("a heartbeat")["runmon"]["tables"]["usage_files"].as_u64();
     assert!(files.is_some_and(|files| files >= 3), "{files:?}");
     daemon.stop();
 
     watched_longer(&state, IMAGE);
     let all = lab.of(&config, &name);
-    assert_eq!(states(&all)[0], ("libspare", "not_observed"), "{all:#?}");
+    assert_eq!(states(&all)[1], ("libspare", "not_observed"), "{all:#?}");
+    says_why_unknown(&all);
     own_report(stage, &config, &name);
+}
+
+/// A library that is mapped to be read, and made executable then.
+fn of_late_code(stage: &Stage<'_>) {
+    let lab = Lab::new(stage, &[("Debian:12", "liblate", None)]);
+    let image = "localhost/vulns-late:1";
+    let status = dpkg("liblate", "1.0-1");
+    let files: [(&str, &[u8]); 4] = [
+        ("etc/os-release", DEBIAN),
+        ("var/lib/dpkg/status", status.as_bytes()),
+        ("var/lib/dpkg/info/liblate.list", b"/opt/late/real/old\n"),
+        ("opt/late/real/old", b"x"),
+    ];
+    stage.containerd().import_with(image, &files);
+    let daemon = stage.daemon(Options { rules: None, keys: lab.keys(), ..Options::default() });
+    let name = stage.name("late");
+    let container = stage.containerd().run_image(image, &name, &[], &NAP);
+    let report = container.trigger(&["deed", "protect-file", "/opt/late"]);
+    assert_eq!(report.errno, 0, "{report}");
+    let sees_memory = sees_objects(stage);
+    let mut last = Vec::new();
+    let there = wait::until_or(|| {
+        last = lab.of(&daemon.config(), &name);
+        let (_, in_use, _) = &last[0];
+        let is_so = match sees_memory {
+            true => in_use["state"] == "mapped",
+            // Who sees calls only does not know what was mapped there.
+            false => {
+                let why = in_use["because"].as_str().unwrap_or_default();
+                in_use["state"] == "unknown" && why.contains("could not be named")
+            }
+        };
+        is_so.then_some(())
+    });
+    assert!(there.is_some(), "{last:#?}");
+    daemon.stop();
+}
+
+/// How much was seen is counted anew by each daemon; what was seen in use stays known.
+fn of_restart(stage: &Stage<'_>) {
+    let lab = Lab::new(stage, &[("Debian:12", "tool", None), ("Debian:12", "libspare", None)]);
+    let image = "localhost/vulns-restart:1";
+    let status = ["tool", "libspare"].map(|name| dpkg(name, "1.0-1")).concat();
+    let files: [(&str, &[u8]); 4] = [
+        ("etc/os-release", DEBIAN),
+        ("var/lib/dpkg/status", status.as_bytes()),
+        ("var/lib/dpkg/info/tool.list", b"/bin/trigger\n"),
+        ("var/lib/dpkg/info/libspare.list", b"/opt/spare/lib.so\n"),
+    ];
+    stage.containerd().import_with(image, &files);
+    let state = stage.dir("state");
+    let start = || {
+        let state_dir = Some(state.clone());
+        stage.daemon(Options { rules: None, keys: lab.keys(), state_dir, ..Options::default() })
+    };
+    let root = |config: &Path, name: &str| {
+        let config = config.to_str().expect("a plain path");
+        let ran = stage.runmon(["vulns", name, "--format", "json", "--config", config]);
+        let value: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:#?}"));
+        value["roots"][0].clone()
+    };
+    let covers = |config: &Path, name: &str, from_start: u64| {
+        wait::until("its container to be counted", || {
+            let it = root(config, name)["coverage"].clone();
+            (it["containers"] == 1 && it["from_start"] == from_start).then_some(it)
+        })
+    };
+    let daemon = start();
+    let name = stage.name("restart");
+    let container = stage.containerd().run_image(image, &name, &[], &NAP);
+    let before = covers(&daemon.config(), &name, 1);
+    daemon.stop();
+    watched_longer(&state, image);
+
+    // The container lives on. It may have done anything in between, and is one.
+    let daemon = start();
+    let config = daemon.config();
+    let late = covers(&config, &name, 0);
+    assert_eq!(late["lacks"], "its container was not watched from its start", "{late:#}");
+    let since = |it: &Value| it["since"].as_str().expect("a time").to_owned();
+    assert!(since(&late) > since(&before), "{before:#} {late:#}");
+    let expected = [("libspare", "unknown"), ("tool", "executed")];
+    assert_eq!(states(&lab.of(&config, &name)), expected);
+    // Once it has ended it bears on nothing that is said of the time after that.
+    let next = stage.name("next");
+    let _next = stage.containerd().run_image(image, &next, &[], &NAP);
+    drop(container);
+    let whole = covers(&config, &next, 1);
+    assert!(since(&whole) > since(&late), "{late:#} {whole:#}");
+    daemon.stop();
+    watched_longer(&state, image);
+    let expected = [("libspare", "not_observed"), ("tool", "executed")];
+    assert_eq!(states(&lab.of(&config, &next)), expected);
+    let told = stage.runmon(["vulns", &next, "--config", config.to_str().expect("a plain path")]);
+    let since = format!("not observed: since {}", since(&whole));
+    assert!(told.stdout.contains(&since), "{since}: {told:#?}");
+}
+
+/// What is not seen is not called unused.
+fn says_why_unknown(all: &[(String, Value, Value)]) {
+    for (at, name, why) in
+        [(0, "data", "reading of other files"), (3, "modules", "of an interpreter")]
+    {
+        let because = all[at].1["because"].as_str().unwrap_or_default();
+        assert!(states(all)[at] == (name, "unknown") && because.contains(why), "{all:#?}");
+    }
 }
 
 /// The page has it in the order in which it matters.

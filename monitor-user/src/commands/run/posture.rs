@@ -28,8 +28,9 @@ pub(super) fn look<O: CountedOutlet>(
         let opened = Paper::open(&path, owner(config));
         let (paper, before) =
             opened.with_context(|| format!("what is used cannot be kept in {}", path.display()))?;
-        let since_ns = before.whole_since_ns(now_ns());
-        let mut book = Book::with(before.images);
+        let now_ns = now_ns();
+        let since_ns = before.whole_since_ns(now_ns);
+        let mut book = Book::with(before.images, now_ns);
         book.watched_since(since_ns);
         daemon.note_usage_with(book, paper);
     }

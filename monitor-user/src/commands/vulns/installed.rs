@@ -23,7 +23,7 @@ use crate::{
     input,
     instance::DEFAULT_NAME,
     keeper::Allowed,
-    limits::USAGE_BYTES,
+    limits::{USAGE_BYTES, USAGE_SILENT_NS},
     packages::{Roots, inventory::other_file_systems},
     posture::{
         Declared,
@@ -54,6 +54,8 @@ pub(in crate::commands) struct Vulnerable {
     pub(in crate::commands) brought: usize,
     /// How much was seen of what is used.
     pub(in crate::commands) coverage: Coverage,
+    /// Why what was not seen may be in use all the same.
+    pub(in crate::commands) lacks: Option<String>,
     /// Ports at which it listens.
     pub(in crate::commands) ports: Vec<String>,
     /// Of the host: the ports of those that use what is vulnerable.
@@ -131,7 +133,14 @@ impl<'p> Before<'p> {
         let Some(file) = self.written.take() else { return (Vec::new(), None) };
         let bytes = input::read_opened(file, USAGE_BYTES).unwrap_or_default();
         match usage::read(&String::from_utf8_lossy(&bytes)) {
-            Ok((read, written_ns)) => (read, Some(written_ns)),
+            Ok((mut read, written_ns)) => {
+                // What runs since then, nobody watches.
+                let silent_ns = self.now_s.saturating_mul(1_000_000_000) - written_ns;
+                if silent_ns > USAGE_SILENT_NS {
+                    read.iter_mut().for_each(|it| it.coverage.is_over = true);
+                }
+                (read, Some(written_ns))
+            }
             Err(why) => {
                 say(&format!("what is used is not known: {}: {why}", self.book.display()));
                 (Vec::new(), None)
@@ -193,8 +202,8 @@ fn live(eyes: &mut dyn Look, looked: &Looked<'_>, now_s: i64) -> Option<Live> {
 
 /// What is written of the use of an image, or of the host.
 /// What was written before its digest was known is there under the id of its container.
-fn written(images: &[ImageUse], group: &[&Looked<'_>]) -> Option<ImageUse> {
-    let container = group.first()?.container();
+fn written(images: &[ImageUse], group: &[&Looked<'_>]) -> ImageUse {
+    let container = group.first().and_then(|it| it.container());
     let keys: Vec<&str> = match container {
         None => vec![Container::HOST],
         Some(it) => {
@@ -204,7 +213,8 @@ fn written(images: &[ImageUse], group: &[&Looked<'_>]) -> Option<ImageUse> {
             known.chain(ids).collect()
         }
     };
-    usage::of(images, &keys)
+    let nothing = || ImageUse::nothing(keys.first().copied().unwrap_or_default());
+    usage::of(images, &keys).unwrap_or_else(nothing)
 }
 
 /// A root of which nothing is known but who has it.
@@ -222,6 +232,7 @@ fn unknown(group: &[&Looked<'_>], live: &[Live]) -> Vulnerable {
         packages: 0,
         brought: 0,
         coverage: Coverage::default(),
+        lacks: None,
         ports,
         exposed: BTreeMap::new(),
         os: None,
@@ -243,7 +254,7 @@ fn vulnerable(
     };
     root.os.clone_from(&inventory.os);
     root.packages = inventory.packages.len();
-    let mut used = written(images, group).unwrap_or_default();
+    let mut used = written(images, group);
     let mut exposed = Exposed::new();
     for live in live {
         for (path, seen) in live.files {
@@ -256,6 +267,7 @@ fn vulnerable(
     *facts = judged.data;
     (root.unknown, root.unplaced) = (judged.unknown, judged.unplaced);
     (root.brought, root.findings) = (judged.brought, judged.findings);
-    (root.coverage, root.exposed) = (used.coverage, judged.exposed);
+    (root.coverage, root.lacks) = (used.coverage, used.lacks());
+    root.exposed = judged.exposed;
     Ok(root)
 }

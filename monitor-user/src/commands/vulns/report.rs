@@ -12,7 +12,6 @@ use crate::{
     container::short,
     document::{members::set, printable::lossless, text::rfc3339},
     logging::count,
-    usage::Coverage,
     vulns::{Finding, InUse},
 };
 
@@ -91,6 +90,10 @@ fn page(root: &Vulnerable, is_told: IsTold<'_>) -> String {
     if let Some(why) = why {
         text.push_str(&format!("  use is not known of all: {}\n", shown(why)));
     }
+    let is_unseen = told.iter().any(|(_, in_use)| *in_use == InUse::NotObserved);
+    if let (true, Some(since_ns)) = (is_unseen, root.coverage.since_ns) {
+        text.push_str(&format!("  not observed: since {}\n", rfc3339(since_ns)));
+    }
     for (number, what) in [
         (told.len() - open().count(), "are accepted (upkeep_exceptions), not counted"),
         (root.unknown, "packages cannot be judged by these data"),
@@ -143,7 +146,7 @@ fn of_root(root: &Vulnerable, is_told: IsTold<'_>) -> Value {
         "gaps": root.gaps,
         "packages": root.packages,
         "listens_at": root.ports,
-        "coverage": coverage(&root.coverage),
+        "coverage": coverage(root),
         "findings": told.map(one).collect::<Vec<_>>(),
         "unknown": root.unknown,
         "unplaced": root.unplaced,
@@ -164,15 +167,17 @@ fn used(in_use: &InUse) -> Value {
     }
 }
 
-/// How much was seen.
-fn coverage(coverage: &Coverage) -> Value {
-    let Coverage { containers, from_start, observed_seconds, lost, no_room } = *coverage;
+/// How much was seen, and since when.
+fn coverage(root: &Vulnerable) -> Value {
+    let it = &root.coverage;
     json!({
-        "containers": containers,
-        "from_start": from_start,
-        "observed_seconds": observed_seconds,
-        "lost": lost,
-        "no_room": no_room,
-        "lacks": coverage.lacks(),
+        "since": it.since_ns.map(rfc3339),
+        "containers": it.containers,
+        "from_start": it.from_start,
+        "observed_seconds": it.observed_seconds,
+        "lost": it.lost,
+        "no_room": it.no_room,
+        "unnamed": it.unnamed,
+        "lacks": root.lacks,
     })
 }
