@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use monitor_inventory::{
-    Kind, Package, apk, cargo_auditable, dpkg, files, go, java, lifecycle, node, os_release,
-    python, rpm,
+    Kind, Package, apk, cargo_auditable, diversions::Diversions, dpkg, files, go, java, lifecycle,
+    node, os_release, python, rpm,
 };
 
 /// Checks what is told of a package.
@@ -23,6 +23,9 @@ fuzz_target!(|bytes: &[u8]| {
     match turn % 11 {
         0 => {
             dpkg::parse(bytes, dpkg::STATUS, check);
+            if let Some(diversions) = Diversions::parse(bytes) {
+                assert!(diversions.place(b"/bin/sh", "dash").starts_with(b"/"));
+            }
         }
         1 => {
             apk::parse(bytes, apk::PATHS[0], check);

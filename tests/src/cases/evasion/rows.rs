@@ -221,7 +221,7 @@ pub const ROWS: &[Row] = &[
         "An image under the name of another: its digest is told",
         [Part(
             "of a container that was there before the monitor it is \
-              that which the name has by then",
+              unknown, once the name means another",
         ); 3],
         &["evasion::image_takes_the_name_of_another"],
     ),
