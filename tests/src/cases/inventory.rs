@@ -88,7 +88,9 @@ fn of_image(stage: &Stage<'_>) {
     assert_eq!(root["lifecycle"]["until"], "2024-06-30");
     assert_eq!(root["image"], image);
     let libc = &root["packages"][0];
-    assert_eq!(libc["purl"], "pkg:deb/debian/libc6@2.28-10%2Bb1?arch=amd64&distro=debian-10");
+    let purl = "pkg:deb/debian/libc6@2.28-10%2Bb1?arch=amd64&distro=debian-10\
+                &upstream=glibc%402.28-10";
+    assert_eq!(libc["purl"], purl);
     assert_eq!(libc["osv"]["ecosystem"], "Debian:10");
     assert_eq!(
         (&libc["osv"]["name"], &libc["osv"]["version"]),
