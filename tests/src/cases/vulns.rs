@@ -361,6 +361,27 @@ fn of_others(stage: &Stage<'_>) {
         let all = lab.of(&config, &name);
         assert_eq!(states(&all)[0], (package, "executed"), "{sort}: {all:#?}");
     }
+    says_what_is_not_read(stage, &config);
+}
+
+/// That nothing is known of packages is not that none is vulnerable.
+fn says_what_is_not_read(stage: &Stage<'_>, config: &Path) {
+    const SAID: &str = "/var/lib/rpm/Packages: its format is not read";
+    let files: &[(&str, &[u8])] =
+        &[("etc/os-release", b"ID=centos\nVERSION_ID=7\n"), ("var/lib/rpm/Packages", b"x")];
+    let (image, name) = ("localhost/berkeley:1", stage.name("berkeley"));
+    stage.containerd().import_with(image, files);
+    let _container = stage.containerd().run_image(image, &name, &[], &NAP);
+    let config = config.to_str().expect("a plain path");
+    let ran = stage.runmon(["vulns", &name, "--config", config]);
+    assert!(ran.stdout.contains(&format!("not all of it is known: {SAID}")), "{ran:#?}");
+    let ran = stage.runmon(["vulns", &name, "--format", "json", "--config", config]);
+    let value: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:#?}"));
+    assert_eq!(value["roots"][0]["gaps"], json!([SAID]), "{value:#}");
+    let ran = stage.runmon(["report", "--config", config, "--output", "json"]);
+    let value: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:#?}"));
+    let unknown = value["not_known"].to_string();
+    assert!(unknown.contains(&name) && unknown.contains(SAID), "{value:#}");
 }
 
 /// A server on the host: what it is made of is exposed while it listens to others, and what is only
